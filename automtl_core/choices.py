@@ -1,0 +1,122 @@
+"""Choices, decisions and architectures: a found model as data, by names."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from automtl_core.errors import ArtifactError
+from automtl_core.text import did_you_mean, listing
+
+FORMAT = 1
+"""Number of the JSON form; a reader refuses any other."""
+
+Decision = str | tuple[str, ...]
+"""The answer to a choice: one option of a `OneOf`, or the chosen options of an `AnyOf`, in their order."""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A question with exactly one answer, such as the op of a block."""
+
+    label: str
+    options: tuple[str, ...]
+
+    def check(self, decision: object) -> str | None:
+        """Return what is wrong with a decision, or None."""
+        if isinstance(decision, str) and decision in self.options:
+            return None
+        hint = did_you_mean(decision, self.options) if isinstance(decision, str) else ""
+        return f"{self.label}: expected one of {listing(self.options)}, found {decision!r}{hint}"
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """A question answered by any subset of the options, such as the fields that an expert sees."""
+
+    label: str
+    options: tuple[str, ...]
+
+    def check(self, decision: object) -> str | None:
+        """Return what is wrong with a decision, or None."""
+        if not isinstance(decision, tuple):
+            return f"{self.label}: expected a list of options, found {decision!r}"
+        if unknown := [name for name in decision if name not in self.options]:
+            hint = did_you_mean(str(unknown[0]), self.options)
+            return f"{self.label}: {unknown[0]!r} is not an option{hint}; known: {listing(self.options)}"
+        if list(decision) != [name for name in self.options if name in decision]:
+            return f"{self.label}: options must stand once each and in the order of the choice"
+        return None
+
+
+Choice = OneOf | AnyOf
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an architecture was found: enough to build its network again, and to refuse where it cannot fit."""
+
+    space: str
+    settings: Mapping[str, Any]
+    schema: Mapping[str, Any]
+    plugins: Mapping[str, str]
+    """Name and version of every plugin that supplied the space or one of its ops."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One decision a label: the only thing that crosses from search to retraining."""
+
+    decisions: Mapping[str, Decision]
+    origin: Origin | None = field(default=None, compare=False)
+
+    def check(self, choices: Mapping[str, Choice]) -> None:
+        """Raise an `ArtifactError` that lists everything by which the decisions do not answer `choices`."""
+        faults = [f"{label}: no decision" for label in choices if label not in self.decisions]
+        for label, decision in self.decisions.items():
+            if label not in choices:
+                faults.append(f"{label}: no such choice{did_you_mean(label, choices)}")
+            elif fault := choices[label].check(decision):
+                faults.append(fault)
+        if faults:
+            raise ArtifactError(
+                "the architecture does not fit the search space:\n" + "\n".join(faults),
+                fix="use it with the space settings, ops and dataset that it was found on",
+            )
+
+    def to_json(self) -> str:
+        """Return the text of `architecture.json`."""
+        origin = self.origin and {
+            "space": self.origin.space,
+            "settings": dict(self.origin.settings),
+            "schema": dict(self.origin.schema),
+            "plugins": dict(self.origin.plugins),
+        }
+        decisions = {k: v if isinstance(v, str) else list(v) for k, v in self.decisions.items()}
+        return json.dumps({"format": FORMAT, "origin": origin, "decisions": decisions}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ArtifactError: the text is no architecture, or one of another format.
+
+        """
+        try:
+            value = json.loads(text)
+            if value["format"] != FORMAT:
+                raise ArtifactError(
+                    f"the architecture has format {value['format']!r}, this version reads {FORMAT}",
+                    fix="search again, or use the version of automtl that wrote it",
+                )
+            decisions = {str(label): _decision(value) for label, value in value["decisions"].items()}
+            return cls(decisions, value["origin"] and Origin(**value["origin"]))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ArtifactError(
+                f"not an architecture: {error}", fix="use an architecture.json of a run"
+            ) from None
+
+
+def _decision(value: str | Sequence[str]) -> Decision:
+    return value if isinstance(value, str) else tuple(str(name) for name in value)

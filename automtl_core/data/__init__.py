@@ -1,0 +1,1 @@
+"""The data path: raw files -> columns on disk -> batches."""

@@ -1,0 +1,132 @@
+"""Examples become numbers: ids from vocabularies, scaled dense values, labels.
+
+What is learned from data here, vocabularies and scales, is learned from the training part only.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automtl_core.data.examples import PART, quoted
+from automtl_core.data.store import write_header
+from automtl_core.dataset import Dataset
+
+VECTORS = 64
+"""Size of a chunk in DuckDB's vectors of 2048 rows."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a dense field is standardised: (value - mean) / deviation; a missing value becomes 0."""
+
+    mean: float
+    deviation: float
+
+
+def make_vocabulary(db: duckdb.DuckDBPyConnection, field: str) -> list[str]:
+    """Create the DuckDB type that maps the field's values in the training part to ids, and return them sorted."""
+    kind = quoted(vocabulary_type(field))
+    db.execute(
+        f"CREATE TYPE {kind} AS ENUM ("  # noqa: S608 - both names are quoted
+        f"SELECT DISTINCT {quoted(field)} FROM examples WHERE {PART} = 0 ORDER BY ALL)"
+    )
+    return [value for (value,) in db.execute(f"SELECT unnest(enum_range(NULL::{kind}))").fetchall()]
+
+
+def vocabulary_type(field: str) -> str:
+    """Return the name of the DuckDB type that holds a field's vocabulary."""
+    return f"vocabulary of {field}"
+
+
+def fit_scale(db: duckdb.DuckDBPyConnection, field: str) -> Scale:
+    """Return mean and standard deviation of a dense field in the training part; (0, 1) where it is empty."""
+    train = db.table("examples").filter(f"{PART} = 0 AND {quoted(field)} IS NOT NULL")
+    values = train.project(f"{quoted(field)} AS value").fetchnumpy()["value"]
+    if not len(values):
+        return Scale(0.0, 1.0)
+    return Scale(float(values.mean()), float(values.std()) or 1.0)
+
+
+def write_part(
+    db: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    part: int,
+    rows: int,
+    folder: Path,
+    scales: Mapping[str, Scale],
+    advance: Callable[[int], None],
+) -> list[int]:
+    """Write the arrays of one part chunk by chunk, and return the positives of each task [T].
+
+    Args:
+        db: Holds `examples` and the vocabularies.
+        dataset: Names the columns.
+        part: Its place in `PARTS`.
+        rows: Rows of the part, R.
+        folder: Receives the arrays.
+        scales: Of each dense field.
+        advance: Called with the rows of each chunk that is written.
+
+    """
+    positives = np.zeros(len(dataset.tasks), dtype=np.int64)
+    arrays = _arrays(dataset, scales)
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / f"{array.name}.npy").open("wb")) for array in arrays]
+        for array, file in zip(arrays, files, strict=True):
+            write_header(file, array.dtype, (rows, len(array.columns)))
+        for chunk in _chunks(db, [column for array in arrays for column in array.columns], part):
+            blocks = _blocks(chunk, arrays)
+            for block, file in zip(blocks, files, strict=True):
+                file.write(block.tobytes())
+            positives += blocks[2].sum(axis=0, dtype=np.int64)
+            advance(len(chunk))
+    return [int(count) for count in positives]
+
+
+class _Array(NamedTuple):
+    name: str
+    dtype: type[np.generic]
+    columns: list[str]
+    """SQL of each column."""
+
+
+def _arrays(dataset: Dataset, scales: Mapping[str, Scale]) -> list[_Array]:
+    arrays = [
+        _Array("ids", np.int32, [_id(field) for field in dataset.sparse]),
+        _Array("dense", np.float32, [_standardised(field, scales[field]) for field in dataset.dense]),
+        _Array("labels", np.float32, [f"CAST({quoted(task)} AS DOUBLE)" for task in dataset.tasks]),
+    ]
+    known = dataset.oracle
+    if known:
+        columns = [quoted(known[task]) if task in known else "'nan'::DOUBLE" for task in dataset.tasks]
+        arrays.append(_Array("oracle", np.float64, columns))
+    return arrays
+
+
+def _id(field: str) -> str:
+    kind = quoted(vocabulary_type(field))
+    return f"coalesce(CAST(enum_code(TRY_CAST({quoted(field)} AS {kind})) AS INTEGER) + 1, 0)"
+
+
+def _standardised(field: str, scale: Scale) -> str:
+    return f"coalesce(({quoted(field)} - {scale.mean!r}::DOUBLE) / {scale.deviation!r}::DOUBLE, 0)"
+
+
+def _chunks(db: duckdb.DuckDBPyConnection, columns: list[str], part: int) -> Iterator[pd.DataFrame]:
+    named = ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
+    db.execute(f"SELECT {named} FROM examples WHERE {PART} = ?", [part])  # noqa: S608 - all names are quoted
+    while len(chunk := db.fetch_df_chunk(VECTORS)):
+        yield chunk
+
+
+def _blocks(chunk: pd.DataFrame, arrays: list[_Array]) -> list[NDArray[Any]]:
+    ends = np.cumsum([len(array.columns) for array in arrays])
+    columns = zip(arrays, ends, strict=True)
+    return [chunk.iloc[:, end - len(a.columns) : end].to_numpy(dtype=a.dtype) for a, end in columns]

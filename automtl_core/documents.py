@@ -1,0 +1,65 @@
+"""YAML as data alone: no tags, no aliases, no duplicate keys, no surprise in size."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from automtl_core.errors import InputMissingError, UsageError
+
+SIZE_LIMIT = 1 << 20
+"""Bytes of a configuration file; anything longer is no configuration."""
+
+
+class _Loader(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
+        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return what a YAML text says; `where` names it in messages.
+
+    Raises:
+        UsageError: it is not plain YAML; names the line.
+
+    """
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that refuses more
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}" if mark else where
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise UsageError(f"{place}: not valid YAML: {problem}", "correct it") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds.
+
+    Raises:
+        InputMissingError: there is no such file.
+        UsageError: it is no mapping, or no plain YAML.
+
+    """
+    try:
+        content = path.read_bytes()[: SIZE_LIMIT + 1]
+    except OSError as error:
+        raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the path") from None
+    if len(content) > SIZE_LIMIT:
+        raise UsageError(f"{path}: longer than {SIZE_LIMIT} bytes", "give a configuration file")
+    try:
+        value = parse_yaml(content.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8: {error.reason}", "save it as UTF-8") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: expected `key: value` lines, found {value!r:.40}", "see `--dry-run`")
+    return value

@@ -1,0 +1,35 @@
+"""Embeddings of all sparse fields in one table. Letters: B batch, N sparse fields, d embedding."""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.schema import SparseField
+
+
+class FieldEmbedding(nn.Module):
+    """One stacked table for all fields, read with one gather: ids `[B, N]` -> `[B, N, d]`.
+
+    Each field owns the rows from its offset on. Gradients are sparse, so that an optimiser touches the
+    rows of the batch and no others.
+
+    Args:
+        fields: The sparse fields, in the order of the columns of the ids.
+        dim: Numbers per id, d.
+        std: Standard deviation of the normal distribution that rows start with.
+
+    """
+
+    def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
+        super().__init__()
+        sizes = [field.size for field in fields]
+        offsets = list(itertools.accumulate(sizes, initial=0))[:-1]
+        self.table = nn.Embedding(sum(sizes), dim, sparse=True)
+        nn.init.normal_(self.table.weight, std=std)
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
+        self.offsets: Tensor
+
+    def forward(self, ids: Tensor) -> Tensor:  # [B, N] -> [B, N, d]
+        rows: Tensor = self.table(ids + self.offsets)
+        return rows

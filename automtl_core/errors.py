@@ -1,0 +1,81 @@
+"""Everything that can go wrong and is not a bug: one tree of errors, one exit code a class.
+
+A message says what was given and what is allowed; `fix` says what to do next. The command line prints
+`error: MESSAGE` and `  fix: FIX` and ends with the exit code; anything else that escapes is a bug (1).
+"""
+
+from typing import ClassVar
+
+
+class AutoMTLError(Exception):
+    """Base of all errors a user can mend."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class UsageError(AutoMTLError):
+    """The command line or the configuration cannot be understood."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """No op, search space, strategy or dataset is registered under the name."""
+
+
+class DivergedError(AutoMTLError):
+    """A loss or a gradient is not finite; nothing was updated with it."""
+
+    exit_code = 3
+
+
+class DataError(AutoMTLError):
+    """Raw files hold something that the dataset does not allow."""
+
+    exit_code = 65
+
+
+class ArtifactError(AutoMTLError):
+    """A file that automtl wrote is damaged, of another format, or does not fit where it is used."""
+
+    exit_code = 65
+
+
+class InputMissingError(AutoMTLError):
+    """Raw files or a run directory are not where they were looked for."""
+
+    exit_code = 66
+
+
+class PluginError(AutoMTLError):
+    """A plugin that is needed cannot be used."""
+
+    exit_code = 69
+
+
+class OutOfMemoryError(AutoMTLError):
+    """The machine has too little memory for the settings."""
+
+    exit_code = 71
+
+
+class RunExistsError(AutoMTLError):
+    """A run directory cannot be created: it exists already, or its place cannot be written to."""
+
+    exit_code = 73
+
+
+class StorageError(AutoMTLError):
+    """Writing or reading failed: the disk is full, or failing."""
+
+    exit_code = 74
+
+
+class RunInUseError(AutoMTLError):
+    """Another process works on the same run directory."""
+
+    exit_code = 75

@@ -1,0 +1,42 @@
+"""The whole plugin contract.
+
+A plugin is a module with functions of these names, marked with `automtl_core.hookimpl` and named by an
+entry point of the group `automtl`. Names are lower-case letters, digits and dashes, and unique over all
+plugins. In place of an object a hook may return where it is, as `package.module:Name`: it is then
+imported when it is first used, which keeps `automtl plugins` fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from automtl_core.dataset import Dataset
+    from automtl_core.ops import OpFactory
+    from automtl_core.space import SearchSpace
+    from automtl_core.strategy import SearchStrategy
+
+hookspec = pluggy.HookspecMarker("automtl")
+
+
+@hookspec
+def automtl_register_ops() -> Mapping[str, OpFactory | str]:  # type: ignore[empty-body]
+    """Return op factories by name; a name that ends in `-*` is a family with a whole number."""
+
+
+@hookspec
+def automtl_register_search_spaces() -> Mapping[str, type[SearchSpace] | str]:  # type: ignore[empty-body]
+    """Return search spaces by name."""
+
+
+@hookspec
+def automtl_register_strategies() -> Mapping[str, type[SearchStrategy] | str]:  # type: ignore[empty-body]
+    """Return search strategies by name."""
+
+
+@hookspec
+def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: ignore[empty-body]
+    """Return datasets by name."""

@@ -1,0 +1,60 @@
+"""The contract of ops: what a block of an expert can be.
+
+An op is a module that maps `[B, in_dim]` to `[B, out_dim]`. A plugin registers factories of ops; a
+family such as `mlp-*` takes one whole number more, so that `mlp-48` is as good a name as `mlp-64`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, Self, runtime_checkable
+
+from torch import Tensor, nn
+
+OpFactory = Callable[..., nn.Module]
+"""`factory(in_dim, out_dim, dropout)`, or `factory(in_dim, out_dim, dropout, number)` for a family.
+
+Registered under a name of lower-case letters, digits and dashes; a family's name ends in `-*`.
+"""
+
+
+@runtime_checkable
+class Narrowable(Protocol):
+    """An op that can do without some of its inputs. Optional.
+
+    A derived network leaves out the inputs that were not chosen. An op without `narrow` is given zeros
+    in their place, which is the same function at the full cost.
+    """
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Return the op on `x[:, columns]` that equals this one wherever the other columns are zero."""
+
+
+@runtime_checkable
+class JointOp(Protocol):
+    """An op class that evaluates several of its instances faster together. Optional."""
+
+    @classmethod
+    def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
+        """Return `sum_k weights[k] * ops[k](x)`, equal within float error where nothing is random."""
+
+
+class ZeroFilled(nn.Module):
+    """An op at its full width that sees only some of its inputs; the others are zero."""
+
+    def __init__(self, op: nn.Module, columns: Sequence[int], in_dim: int) -> None:
+        super().__init__()
+        self.op = op
+        self.columns = list(columns)
+        self.in_dim = in_dim
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, len(columns)] -> [B, out]
+        full = x.new_zeros(len(x), self.in_dim)
+        full[:, self.columns] = x
+        out: Tensor = self.op(full)
+        return out
+
+
+def narrowed(op: nn.Module, columns: Sequence[int], in_dim: int) -> nn.Module:
+    """Return the op reading `x[:, columns]` of its `in_dim` inputs, by its own `narrow` if it has one."""
+    if list(columns) == list(range(in_dim)):
+        return op
+    return op.narrow(columns) if isinstance(op, Narrowable) else ZeroFilled(op, columns, in_dim)

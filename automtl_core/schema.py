@@ -1,0 +1,69 @@
+"""The schema: which fields and tasks a prepared dataset has. Plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from automtl_core.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class SparseField:
+    """A categorical field; ids run over [0, size), and id 0 stands for every unseen value."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class DenseField:
+    """A numeric field."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A binary label to predict."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Fields and tasks in the order of the columns of a batch.
+
+    N = len(sparse), M = len(dense), T = len(tasks).
+    """
+
+    sparse: tuple[SparseField, ...]
+    dense: tuple[DenseField, ...]
+    tasks: tuple[Task, ...]
+
+    def __post_init__(self) -> None:
+        names = [f.name for f in self.sparse] + [f.name for f in self.dense]
+        for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
+            if twice := sorted({name for name in group if group.count(name) > 1}):
+                raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
+        if not names or not self.tasks:
+            raise ArtifactError("a schema needs at least one field and one task")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        return {
+            "sparse": [asdict(field) for field in self.sparse],
+            "dense": [asdict(field) for field in self.dense],
+            "tasks": [asdict(task) for task in self.tasks],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned."""
+        try:
+            return cls(
+                sparse=tuple(SparseField(str(f["name"]), int(f["size"])) for f in value["sparse"]),
+                dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
+                tasks=tuple(Task(str(t["name"])) for t in value["tasks"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None

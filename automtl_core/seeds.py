@@ -1,0 +1,26 @@
+"""Randomness: every draw follows from the seed of the run and from what it is for.
+
+Nothing here has a state. What happens in epoch 7 depends on the seed and on the number 7, so a run
+that is resumed there draws what the uninterrupted run drew.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+
+
+def derive(seed: int, *purpose: str | int) -> int:
+    """Return a seed in [0, 2**63) for one purpose, such as `derive(seed, "shuffle", epoch)`."""
+    digest = hashlib.sha256("/".join(map(str, (seed, *purpose))).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
+    """Return numpy's default generator for one purpose."""
+    return np.random.default_rng(derive(seed, *purpose))
+
+
+def seed_torch(seed: int, *purpose: str | int) -> None:
+    """Seed torch's generators, which initialise weights and draw dropout masks and gates."""
+    torch.manual_seed(derive(seed, *purpose))

@@ -1,0 +1,71 @@
+"""The contract of search strategies: a loop of its own that finds an architecture in any search space."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from automtl_core.choices import Architecture
+from automtl_core.settings import Settings
+from automtl_core.space import SearchSpace, Supernet
+from automtl_core.state import State
+from automtl_core.training.fit import TrainingData
+from automtl_core.training.recipe import Recipe
+from automtl_core.training.report import Listener
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a strategy searches over, and with what. The test part is not in it."""
+
+    space: SearchSpace
+    data: TrainingData
+    recipe: Recipe
+    seed: int
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found."""
+
+    architecture: Architecture
+    epochs: int
+    """Passes over the training part that the search took."""
+    supernet: Supernet | None = None
+    """Whose weights the derived network takes over; None where it starts anew."""
+
+
+class SearchStrategy(ABC):
+    """A search algorithm. Subclasses state `settings_class` and the methods below.
+
+    A strategy is made for one problem and searched once. It must draw all randomness from
+    `automtl_core.seeds` with the problem's seed, anew in each epoch, so that nothing random is left to save.
+
+    Args:
+        settings: An instance of the class's `settings_class`.
+        problem: What to search.
+
+    """
+
+    settings_class: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Settings, problem: Problem) -> None:
+        self.settings = settings
+        self.problem = problem
+
+    @abstractmethod
+    def search(self, listener: Listener) -> SearchResult:
+        """Run the algorithm to its end, from the loaded state if there is one.
+
+        Calls `listener.epoch` at the end of each epoch, when `state_dict` is complete.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Return tensors and JSON values on which the rest of the search depends."""
+
+    @abstractmethod
+    def load_state_dict(self, state: State) -> None:
+        """Go on from a state that an equal strategy, made for an equal problem, returned."""

@@ -1,0 +1,145 @@
+"""Optimisers: Adam over named groups of parameters, and over the rows of embedding tables that a batch read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.state import State
+from automtl_core.training.recipe import Recipe
+
+Parameters = Mapping[str, nn.Parameter]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters by name that share a step size and a decay."""
+
+    parameters: Parameters
+    learning_rate: float
+    decay: float
+    rows: bool = False
+    """Whether gradients are sparse: then only the rows they touch are decayed and moved."""
+
+
+class RowAdam(torch.optim.Optimizer):
+    """Adam on the rows of a table that the gradient touches; all others, and their moments, stay.
+
+    A step costs as much as the batch has distinct ids, however large the table is. The decay is L2 added
+    to the gradient, as in `torch.optim.Adam` (Kingma and Ba 2015, algorithm 1).
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "betas": (0.9, 0.999), "eps": 1e-8})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Apply one step to every parameter that has a sparse gradient."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    self._step_rows(p, group)
+
+    def _step_rows(self, p: Tensor, group: dict[str, Any]) -> None:
+        if not self.state[p]:
+            self.state[p] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(p),
+                "exp_avg_sq": torch.zeros_like(p),
+            }
+        state, (beta1, beta2) = self.state[p], group["betas"]
+        state["step"] += 1
+        t = state["step"].item()
+        assert p.grad is not None  # noqa: S101 - for the type checker
+        grad = p.grad.coalesce()
+        rows, g = grad.indices()[0], grad.values()
+        weight = p[rows]
+        g = g.add(weight, alpha=group["weight_decay"])
+        m = state["exp_avg"][rows].lerp_(g, 1 - beta1)
+        v = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        state["exp_avg"][rows] = m
+        state["exp_avg_sq"][rows] = v
+        spread = (v / (1 - beta2**t)).sqrt_().add_(group["eps"])
+        p[rows] = weight.addcdiv_(m, spread, value=-group["lr"] / (1 - beta1**t))
+
+
+class Optimiser:
+    """One step over all groups; its state is kept by the names of parameters, so it outlives their order."""
+
+    def __init__(self, groups: Iterable[Group]) -> None:
+        groups = [group for group in groups if group.parameters]
+        self.names = {p: name for group in groups for name, p in group.parameters.items()}
+        dense = [
+            {"params": list(g.parameters.values()), "lr": g.learning_rate, "weight_decay": g.decay}
+            for g in groups
+            if not g.rows
+        ]
+        self.parts: list[torch.optim.Optimizer] = []
+        if dense:
+            self.parts.append(torch.optim.Adam(dense, fused=True))
+        self.parts += [RowAdam(g.parameters.values(), g.learning_rate, g.decay) for g in groups if g.rows]
+
+    def step(self, loss: Tensor, moving: Sequence[nn.Parameter] | None = None) -> None:
+        """Differentiate the loss and move these parameters, or all where None."""
+        for part in self.parts:
+            part.zero_grad()
+        loss.backward(inputs=list(self.names if moving is None else moving))  # type: ignore[no-untyped-call]
+        for part in self.parts:
+            part.step()
+
+    def keep(self, alive: Iterable[nn.Parameter]) -> None:
+        """Forget every parameter that is not among `alive`, and its moments: what is dropped stops moving."""
+        ids = {id(p) for p in alive}
+        for part in self.parts:
+            for group in part.param_groups:
+                group["params"] = [p for p in group["params"] if id(p) in ids]
+            for p in [p for p in part.state if id(p) not in ids]:
+                del part.state[p]
+        self.names = {p: name for p, name in self.names.items() if id(p) in ids}
+
+    def state_dict(self) -> State:
+        """Return the moments and step counts by the names of parameters."""
+        names = {id(p): name for p, name in self.names.items()}
+        return {names[id(p)]: dict(state) for part in self.parts for p, state in part.state.items()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take over what `state_dict` returned."""
+        for part in self.parts:
+            for group in part.param_groups:
+                for p in group["params"]:
+                    if self.names[p] in state:
+                        part.state[p] = {key: value.clone() for key, value in state[self.names[p]].items()}
+
+
+def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
+    """Return the groups of a model's weights: embedding tables, batch normalisation, everything else.
+
+    Args:
+        model: The module that holds the weights, which tells what they are for.
+        weights: Those to train, by their names in the model.
+        recipe: Step size and decays.
+
+    """
+    tables = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and m.sparse)
+    norms = _owned_by(model, lambda m: isinstance(m, nn.modules.batchnorm._BatchNorm))
+    rate = recipe.learning_rate
+
+    def named(which: Callable[[str], bool]) -> Parameters:
+        return {name: p for name, p in weights.items() if which(name)}
+
+    return [
+        Group(named(lambda name: name in tables), rate, recipe.embedding_decay, rows=True),
+        Group(named(lambda name: name in norms), rate, 0.0),
+        Group(named(lambda name: name not in tables | norms), rate, recipe.weight_decay),
+    ]
+
+
+def _owned_by(model: nn.Module, is_owner: Callable[[nn.Module], bool]) -> frozenset[str]:
+    return frozenset(
+        f"{path}.{name}" if path else name
+        for path, module in model.named_modules()
+        if is_owner(module)
+        for name, _ in module.named_parameters(recurse=False)
+    )

@@ -1,0 +1,26 @@
+"""The recipe: everything about training that is not the model. One recipe serves every model."""
+
+from pydantic import Field
+
+from automtl_core.settings import Settings
+
+
+class Recipe(Settings):
+    """How models are trained. The preset `paper` holds the paper's values; docs/results.md tells why these differ."""
+
+    batch_size: int = Field(2048, ge=2)
+    """Rows of a step."""
+    epochs: int = Field(15, ge=1)
+    """Passes over the training part at most, those of the search included where its weights are kept."""
+    patience: int = Field(3, ge=1)
+    """Epochs without a better validation score before training stops."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Step size of Adam."""
+    weight_decay: float = Field(1e-5, ge=0)
+    """L2 on weights; never on batch normalisation."""
+    embedding_decay: float = Field(1e-3, ge=0)
+    """L2 on the rows of embedding tables that a batch reads."""
+    loss_weights: dict[str, float] = Field(default_factory=dict)
+    """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
+    min_positives: int = Field(50, ge=1)
+    """Tasks with fewer positive (or negative) validation rows do not decide when to stop."""

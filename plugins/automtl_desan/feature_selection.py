@@ -1,0 +1,57 @@
+"""The feature selection module of an expert (AutoMTL, section 3.1).
+
+Letters: B batch, N sparse fields, M dense fields, d embedding.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.relax import FixedGate, Gate
+
+
+def factorisation_machine(z: Tensor) -> Tensor:
+    """Return 0.5 * ((sum_f z_f)^2 - sum_f z_f^2), [B, fields, d] -> [B, d] (Rendle 2010, eq. 3)."""
+    return 0.5 * (z.sum(1).square() - z.square().sum(1))
+
+
+class FeatureSelection(nn.Module):
+    """concat(single * e flattened [N*d], FM(interaction * e) [d], dense [M]), of width (N+1)*d + M.
+
+    With decided gates only the chosen columns exist: `columns` says which of the full width they are.
+
+    Args:
+        single: Gate over the fields that are passed on as they are.
+        interaction: Gate over the fields that enter the factorisation machine.
+        sparse: N.
+        dense: M.
+        dim: d.
+
+    """
+
+    def __init__(
+        self, single: Gate | FixedGate, interaction: Gate | FixedGate, sparse: int, dense: int, dim: int
+    ) -> None:
+        super().__init__()
+        self.single = single
+        self.interaction = interaction
+        # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
+        self.interacts = len(interaction.kept) > 1
+        fm_at = sparse * dim
+        self.columns: Sequence[int] = [
+            *(field * dim + k for field in single.kept for k in range(dim)),
+            *(fm_at + k for k in range(dim) if self.interacts),
+            *range(fm_at + dim, fm_at + dim + dense),
+        ]
+        self.width = fm_at + dim + dense
+
+    def forward(self, e: Tensor, dense: Tensor) -> Tensor:  # [B, N, d], [B, M] -> [B, len(columns)]
+        parts = [self.single(_fields(e, self.single.kept), dim=1).flatten(1)]
+        if self.interacts:
+            parts.append(factorisation_machine(self.interaction(_fields(e, self.interaction.kept), dim=1)))
+        return torch.cat([*parts, dense], dim=1)
+
+
+def _fields(e: Tensor, kept: tuple[int, ...]) -> Tensor:
+    return e if len(kept) == e.shape[1] else e[:, kept]

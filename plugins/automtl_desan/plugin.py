@@ -1,0 +1,21 @@
+"""Hooks of the DESAN plugin. References, not imports: listing plugins stays fast."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_ops() -> Mapping[str, str]:
+    """Offer the ops of the paper, and `zero` of the authors' code."""
+    return {
+        "identity": "automtl_desan.ops:Identity",
+        "zero": "automtl_desan.ops:Zero",
+        "mlp-*": "automtl_desan.ops:MLP",
+    }
+
+
+@hookimpl
+def automtl_register_search_spaces() -> Mapping[str, str]:
+    """Offer DESAN."""
+    return {"desan": "automtl_desan.space:DESAN"}

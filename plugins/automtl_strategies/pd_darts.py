@@ -1,0 +1,163 @@
+"""PD-DARTS: differentiable search with progressive discretisation (AutoMTL, KDD 2024, section 3.4).
+
+1. warm-up: weights only, all gates open
+2. search: weights and logits together
+3. at the end of each search epoch the most certain choose-one decisions are fixed to their argmax
+4. at the end everything is fixed; the network keeps its weights and trains on (`automtl_core.training.fit`)
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from automtl_core import seeds
+from automtl_core.choices import Decision, OneOf
+from automtl_core.data.batches import Batch, Rows, steps
+from automtl_core.settings import Settings
+from automtl_core.state import State
+from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.training.loop import evaluate, finite, loss_weights, shuffled, task_losses, train_epoch
+from automtl_core.training.metrics import Metrics
+from automtl_core.training.optimisers import Group, Optimiser, weight_groups
+from automtl_core.training.report import EpochReport, Listener
+
+
+class PDDARTSSettings(Settings):
+    """Settings of PD-DARTS."""
+
+    warmup_epochs: int = Field(2, ge=0)
+    """Epochs that train weights alone, with every gate open."""
+    search_epochs: int = Field(3, ge=1)
+    """Epochs that train weights and logits."""
+    fix_per_epoch: int = Field(10, ge=1)
+    """Choose-one decisions that are fixed at the end of each search epoch."""
+    learning_rate: float = Field(1e-3, gt=0)
+    """Step size of Adam on logits."""
+    decay: float = Field(1e-6, ge=0)
+    """L2 on logits."""
+    level: Literal["single", "bi"] = "single"
+    """single: weights and logits move together on each batch. bi: weights on one half of the training
+    rows, logits on the other, in turns (DARTS, first order)."""
+
+
+class PDDARTS(SearchStrategy):
+    """Differentiable search that fixes its most certain decisions as it goes (AutoMTL, KDD 2024)."""
+
+    settings_class: ClassVar[type[Settings]] = PDDARTSSettings
+    settings: PDDARTSSettings
+
+    def __init__(self, settings: PDDARTSSettings, problem: Problem) -> None:
+        super().__init__(settings, problem)
+        seeds.seed_torch(problem.seed, "supernet")
+        self.supernet = problem.space.supernet().to(problem.device)
+        weights = weight_groups(self.supernet, self.supernet.weights(), problem.recipe)
+        logits = Group(self.supernet.logits(), settings.learning_rate, settings.decay)
+        self.optimiser = Optimiser([*weights, logits])
+        self.epoch = 0
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Run steps 1 to 3; the fourth is the trainer's."""
+        s, supernet = self.settings, self.supernet
+        last = s.warmup_epochs + s.search_epochs
+        while self.epoch < last:
+            self.epoch += 1
+            searching = self.epoch > s.warmup_epochs
+            phase = "search" if searching else "warm-up"
+            losses = self._train(searching, partial(listener.step, phase, self.epoch))
+            metrics, entropy = self._evaluate(), self._mean_entropy()
+            if self.epoch == last:
+                fixed = self._undecided()
+            elif searching:
+                fixed = self._most_certain(s.fix_per_epoch)
+            else:
+                fixed = {}
+            for label, decision in fixed.items():
+                supernet.fix(label, decision)
+            self.optimiser.keep(supernet.parameters())
+            listener.epoch(EpochReport(phase, self.epoch, losses, metrics, entropy=entropy, fixed=fixed))
+        return SearchResult(supernet.architecture(), self.epoch, supernet)
+
+    def _train(self, searching: bool, on_step: Callable[[int, int, int], None]) -> dict[str, float]:
+        """Train one epoch, and return the mean loss of each task."""
+        problem, recipe = self.problem, self.problem.recipe
+        tasks, train = problem.data.tasks, problem.data.train
+        seeds.seed_torch(problem.seed, "search", self.epoch)
+        self.supernet.sample_gates(searching)
+        moving = list(self.supernet.weights().values())
+        if self.settings.level == "bi":
+            ours, held_out = np.array_split(
+                seeds.generator(problem.seed, "halves").permutation(len(train)), 2
+            )
+            count, data = steps(len(ours), recipe.batch_size), self._batches(ours)
+            if searching:
+                data = self._in_turns(data, self._batches(held_out))
+        else:
+            count, data = steps(len(train), recipe.batch_size), self._batches()
+            if searching:
+                moving += self.supernet.logits().values()
+        weights = loss_weights(recipe, tasks, problem.device)
+        losses = train_epoch(self.supernet, self.optimiser, data, weights, partial(on_step, count), moving)
+        return dict(zip(tasks, losses, strict=True))
+
+    def _batches(self, rows: Rows | None = None) -> Iterator[Batch]:
+        problem = self.problem
+        return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.device, rows)
+
+    def _in_turns(self, data: Iterator[Batch], held_out: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
+        weights = loss_weights(self.problem.recipe, self.problem.data.tasks, self.problem.device)
+        for batch, other in zip(data, held_out, strict=False):
+            loss = (task_losses(self.supernet, other) * weights).mean()
+            self.optimiser.step(finite(loss), list(self.supernet.logits().values()))
+            yield batch
+
+    def _evaluate(self) -> Metrics:
+        data, size = self.problem.data, self.problem.recipe.batch_size
+        return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.device)
+
+    def _entropies(self) -> dict[str, float]:
+        """Return the entropy of the softmax of each undecided choose-one decision, in nats."""
+        choices = self.supernet.choices()
+        logits = {
+            k: v.detach().double() for k, v in self.supernet.logits().items() if isinstance(choices[k], OneOf)
+        }
+        return {
+            label: float(-(v.softmax(0) * v.log_softmax(0)).sum()) for label, v in logits.items()
+        }
+
+    def _mean_entropy(self) -> float | None:
+        entropies = list(self._entropies().values())
+        return sum(entropies) / len(entropies) if entropies else None
+
+    def _most_certain(self, count: int) -> dict[str, Decision]:
+        """Return the favourites of the undecided choose-one decisions of lowest entropy."""
+        entropies, favourites = self._entropies(), self.supernet.favourites()
+        return {label: favourites[label] for label in sorted(entropies, key=lambda k: entropies[k])[:count]}
+
+    def _undecided(self) -> dict[str, Decision]:
+        """Return the favourites of everything that is left."""
+        favourites = self.supernet.favourites()
+        return {label: favourites[label] for label in self.supernet.logits()}
+
+    def state_dict(self) -> State:
+        """Return weights, logits, moments, and what is decided."""
+        favourites, undecided = self.supernet.favourites(), self.supernet.logits()
+        decided = {label: decision for label, decision in favourites.items() if label not in undecided}
+        return {
+            "epoch": self.epoch,
+            "decided": {k: d if isinstance(d, str) else list(d) for k, d in decided.items()},
+            "supernet": self.supernet.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state` when searched next."""
+        self.epoch = state["epoch"]
+        for label, decision in state["decided"].items():
+            self.supernet.fix(label, decision if isinstance(decision, str) else tuple(decision))
+        self.supernet.load_state_dict(state["supernet"])
+        self.optimiser.keep(self.supernet.parameters())
+        self.optimiser.load_state_dict(state["optimiser"])

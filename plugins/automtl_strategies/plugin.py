@@ -1,0 +1,11 @@
+"""Hooks of the strategies plugin. References, not imports: listing plugins stays fast."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_strategies() -> Mapping[str, str]:
+    """Offer PD-DARTS."""
+    return {"pd-darts": "automtl_strategies.pd_darts:PDDARTS"}

@@ -1,0 +1,76 @@
+"""docs/hooks.md documents every hook, and its examples are plugins that work."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+import torch
+from torch import Tensor
+
+from automtl_core import hookspecs
+from automtl_core.dataset import DatasetSettings
+from automtl_core.plugins import Registry, load_registry
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.strategy import Problem
+from automtl_core.training.report import Silent
+
+PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+HOOKS = [name for name in vars(hookspecs) if name.startswith("automtl_")]
+
+SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("click"), Task("buy")))
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """Install every example as a plugin of its own."""
+    info = tmp_path / "automtl_docs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: automtl-docs\nVersion: 1.0\n")
+    points = "".join(f"docs-{k} = automtl_docs_example_{k}\n" for k in range(len(EXAMPLES)))
+    (info / "entry_points.txt").write_text("[automtl]\n" + points)
+    for k, example in enumerate(EXAMPLES):
+        (tmp_path / f"automtl_docs_example_{k}.py").write_text(example)
+    monkeypatch.syspath_prepend(tmp_path)
+    return load_registry()
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    return torch.tensor([[1, 2], [3, 4], [0, 0]]), torch.empty(3, 0)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_has_its_section_and_an_example(hook: str) -> None:
+    assert f"\n## {hook}\n" in PAGE
+    assert any(f"@hookimpl\ndef {hook}():" in example for example in EXAMPLES)
+
+
+def test_every_example_loads(registry: Registry) -> None:
+    problems = {row.name: row.problem for row in registry.rows if row.distribution == "automtl-docs"}
+    assert problems == {f"docs-{k}": None for k in range(len(EXAMPLES))}
+
+
+@pytest.mark.parametrize("name", ["swish", "low-rank-8"])
+def test_the_ops_map_in_to_out(registry: Registry, name: str) -> None:
+    assert registry.op(name)(3, 5, 0.1)(torch.zeros(4, 3)).shape == (4, 5)
+
+
+def test_the_strategy_searches_the_space(registry: Registry) -> None:
+    space_class, strategy = registry.space("one-block"), registry.strategy("coin-flip")
+    space = space_class(SCHEMA, space_class.Settings(), registry.op)
+    problem = Problem(space, data=None, recipe=None, seed=3, device=torch.device("cpu"))  # type: ignore[arg-type]
+    found = strategy(strategy.Settings(), problem).search(Silent()).architecture
+    assert space.network(found)(*batch()).shape == space.supernet()(*batch()).shape == (3, 2)
+
+
+def test_the_dataset_makes_its_rows(registry: Registry) -> None:
+    shop = registry.dataset("shop")(DatasetSettings())
+    with duckdb.connect() as db:
+        columns = ", ".join(f"{name} VARCHAR" for name in shop.files()["log"].columns)
+        db.sql(f"CREATE TABLE log ({columns})")
+        db.sql("INSERT INTO log VALUES ('ann', 'pen', '1.5', '1', '0')")
+        rows = shop.rows(db)
+        assert rows.columns == [*shop.sparse, *shop.dense, *shop.tasks]
+        assert isinstance(rows, duckdb.DuckDBPyRelation)
+        assert rows.fetchall() == [("ann", "pen", 1.5, 1, 0)]

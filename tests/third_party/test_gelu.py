@@ -1,0 +1,46 @@
+"""The plugin that the README shows, installed as anyone would install it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).parent / "automtl_gelu"
+
+USE = """
+import torch
+from automtl_core.plugins import load_registry
+
+registry = load_registry()
+row = registry.supplier("ops", "gelu")
+assert (row.name, row.distribution, row.version) == ("gelu", "automtl-gelu", "0.1.0"), row
+assert registry.describe("ops", "gelu") == "Dropout, a linear layer and GELU."
+op = registry.op("gelu")(3, 5, 0.1).eval()
+x = torch.randn(4, 3)
+assert torch.equal(op(x), torch.nn.functional.gelu(op[1](x)))
+print(tuple(op(x).shape))
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, *offline, "--target", target, PLUGIN], check=True)
+    return target
+
+
+def test_an_installed_op_is_found_and_maps_in_to_out(site: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", USE], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "(4, 5)"
+
+
+def test_fifteen_lines_are_enough() -> None:
+    assert len((PLUGIN / "automtl_gelu.py").read_text().splitlines()) <= 15
