@@ -12,7 +12,7 @@ FORMAT = 1
 """Number of the JSON form; a reader refuses any other."""
 
 Decision = str | tuple[str, ...]
-"""The answer to a choice: one option of a `OneOf`, or the chosen options of an `AnyOf`, in their order."""
+"""The answer to a choice: one option of a `OneOf`, or the chosen options of an `AnyOf` in its order."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ Choice = OneOf | AnyOf
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an architecture was found: enough to build its network again, and to refuse where it cannot fit."""
+    """Where an architecture was found: enough to build its network again, or to refuse to."""
 
     space: str
     settings: Mapping[str, Any]

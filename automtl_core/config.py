@@ -87,7 +87,9 @@ def preset(name: str) -> dict[str, Any]:
     """
     known = presets()
     if name not in known:
-        raise UsageError(f"no preset is called {name!r}{did_you_mean(name, known)}", f"known: {listing(known)}")
+        raise UsageError(
+            f"no preset is called {name!r}{did_you_mean(name, known)}", f"known: {listing(known)}"
+        )
     layer: dict[str, Any] = parse_yaml(
         (resources.files("automtl_core") / "presets" / f"{name}.yaml").read_text(encoding="utf-8"), name
     )
@@ -112,7 +114,9 @@ def assignments(texts: Iterable[str]) -> dict[str, Any]:
         path, equals, value = text.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys):
-            raise UsageError(f"--set {text!r} is not of the form a.b=value", "such as --set training.epochs=5")
+            raise UsageError(
+                f"--set {text!r} is not of the form a.b=value", "such as --set training.epochs=5"
+            )
         nested = parse_yaml(value, f"--set {path}")
         for key in reversed(keys):
             nested = {key: nested}

@@ -44,11 +44,11 @@ class Dataset(ABC):
     """A multi-task dataset. Subclasses state the class attributes below and `rows`.
 
     Args:
-        settings: An instance of the class's `Settings`.
+        settings: An instance of the class's `settings_class`.
 
     """
 
-    Settings: ClassVar[type[DatasetSettings]] = DatasetSettings
+    settings_class: ClassVar[type[DatasetSettings]] = DatasetSettings
     version: ClassVar[int]
     """Raised whenever the same files and settings would make other rows."""
     source: ClassVar[str] = ""

@@ -4,6 +4,7 @@ Letters: B batch, C candidates, n options.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ class MixedOp(nn.Module):
 
 def mixture(ops: Sequence[nn.Module], weights: Tensor, x: Tensor) -> Tensor:
     """Return `sum_k weights[k] * ops[k](x)`, [B, in] -> [B, out]; classes that can are evaluated jointly."""
-    by_class: dict[type[nn.Module], list[int]] = {}
+    by_class: dict[Any, list[int]] = {}
     for k, op in enumerate(ops):
         by_class.setdefault(type(op), []).append(k)
     parts: list[Tensor] = []

@@ -1,16 +1,16 @@
 """The run directory: all that a run was, found and measured.
 
-    runs/<name>/
-        config.yaml            the resolved configuration
-        environment.json       versions of automtl, its plugins, Python and torch; device and threads
-        data.json              fingerprint, schema and row counts of the prepared data
-        metrics.jsonl          one line an epoch; equal for equal seeds
-        architecture.json      the decisions by name
-        weights.safetensors    the network of the best epoch
-        result.json            validation and test metrics
-        status.json            running, stopped, failed or done
-        log.txt                times, and what went wrong
-        checkpoint.safetensors what a stopped run goes on from
+runs/<name>/
+    config.yaml            the resolved configuration
+    environment.json       versions of automtl, its plugins, Python and torch; device and threads
+    data.json              fingerprint, schema and row counts of the prepared data
+    metrics.jsonl          one line an epoch; equal for equal seeds
+    architecture.json      the decisions by name
+    weights.safetensors    the network of the best epoch
+    result.json            validation and test metrics
+    status.json            running, stopped, failed or done
+    log.txt                times, and what went wrong
+    checkpoint.safetensors what a stopped run goes on from
 """
 
 import json
@@ -50,6 +50,10 @@ class Run:
             RunExistsError: it exists, or cannot be created.
 
         """
+        if path.exists():
+            raise RunExistsError(
+                f"{path}: exists already, and a run is never overwritten", "choose another --name"
+            )
         with publish_folder(path) as draft:
             write_atomic(draft / "config.yaml", config.to_yaml().encode())
             write_atomic(draft / "metrics.jsonl", b"")
@@ -67,7 +71,9 @@ class Run:
 
         """
         if not (path / "config.yaml").is_file():
-            raise InputMissingError(f"{path}: no run directory", "give the folder of a run, such as runs/NAME")
+            raise InputMissingError(
+                f"{path}: no run directory", "give the folder of a run, such as runs/NAME"
+            )
         return cls(path)
 
     @contextmanager
@@ -82,7 +88,9 @@ class Run:
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise RunInUseError(f"{self.path}: another process works on this run", "wait for it to end") from None
+            raise RunInUseError(
+                f"{self.path}: another process works on this run", "wait for it to end"
+            ) from None
         handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log = logging.getLogger("automtl")
@@ -135,7 +143,9 @@ class Run:
         try:
             return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text().splitlines()]
         except (OSError, ValueError) as error:
-            raise ArtifactError(f"{self.path}: metrics.jsonl cannot be read: {error}", "use a complete run") from None
+            raise ArtifactError(
+                f"{self.path}: metrics.jsonl cannot be read: {error}", "use a complete run"
+            ) from None
 
     def write_architecture(self, architecture: Architecture) -> None:
         """Write `architecture.json`."""

@@ -46,7 +46,7 @@ class Chooser(Protocol):
 
 
 class SearchSpace(ABC):
-    """A family of multi-task models. Subclasses state `settings_class` and `build`, and override nothing else.
+    """A family of multi-task models. Subclasses state `settings_class`, `build` and perhaps `op_names`.
 
     Args:
         schema: The fields and tasks to build for.

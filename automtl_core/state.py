@@ -2,7 +2,7 @@
 
 A state is a nested dict whose leaves are tensors and JSON values. On disk it is one safetensors file:
 the tensors by their path, the rest as JSON in the header, so that opening anyone's file runs no code.
-A digest in the file's name's companion tells damage apart: bit flips load silently otherwise.
+The header also holds a digest over everything: bit flips in weights load silently otherwise.
 """
 
 import hashlib
@@ -23,37 +23,40 @@ State = dict[str, Any]
 
 
 def save_state(path: Path, state: State) -> None:
-    """Write a state to `path`, and its SHA-256 to `path` + `.sha256`."""
+    """Write a state to `path`, replacing what stands there in one step."""
     tensors: dict[str, Tensor] = {}
-    values = _split(state, (), tensors)
-    content = safetensors.torch.save(tensors, metadata={"values": json.dumps(values)})
-    write_atomic(path, content)
-    write_atomic(_digest_path(path), (hashlib.sha256(content).hexdigest() + "\n").encode())
+    values = json.dumps(_split(state, (), tensors))
+    write_atomic(
+        path,
+        safetensors.torch.save(tensors, metadata={"values": values, "sha256": _digest(values, tensors)}),
+    )
 
 
 def load_state(path: Path) -> State:
     """Read what `save_state` wrote.
 
     Raises:
-        ArtifactError: a file is missing, damaged or not of this kind.
+        ArtifactError: the file is missing, damaged or not of this kind.
 
     """
     try:
         content = path.read_bytes()
-        expected = _digest_path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path}: cannot be read: {error}", "use a complete run directory") from None
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", "restore it from a copy")
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: cannot be read: {error.strerror}", "use a complete run directory"
+        ) from None
     try:
         size = int.from_bytes(content[:8], "little")
-        values = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["values"])
-        state = _join(values, safetensors.torch.load(content))
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        header = json.loads(content[8 : 8 + size])["__metadata__"]
+        tensors = safetensors.torch.load(content)
+        intact = _digest(header["values"], tensors) == header["sha256"]
+        state: State = _join(json.loads(header["values"]), tensors) if intact else {}
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"
         ) from None
-    assert isinstance(state, dict)  # noqa: S101 - save_state takes nothing else, and the digest held
+    if not intact:
+        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", "restore it from a copy")
     return state
 
 
@@ -62,8 +65,13 @@ def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
-def _digest_path(path: Path) -> Path:
-    return path.with_name(path.name + ".sha256")
+def _digest(values: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(values.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from automtl_core.data.store import Part
 
-
 Rows = NDArray[np.int64]
 """Places of rows in a part."""
 

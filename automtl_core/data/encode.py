@@ -31,7 +31,7 @@ class Scale:
 
 
 def make_vocabulary(db: duckdb.DuckDBPyConnection, field: str) -> list[str]:
-    """Create the DuckDB type that maps the field's values in the training part to ids, and return them sorted."""
+    """Create the DuckDB type that maps the field's values in the training part to ids; return them sorted."""
     kind = quoted(vocabulary_type(field))
     db.execute(
         f"CREATE TYPE {kind} AS ENUM ("  # noqa: S608 - both names are quoted
@@ -78,14 +78,16 @@ def write_part(
     positives = np.zeros(len(dataset.tasks), dtype=np.int64)
     arrays = _arrays(dataset, scales)
     with ExitStack() as stack:
-        files = [stack.enter_context((folder / f"{array.name}.npy").open("wb")) for array in arrays]
-        for array, file in zip(arrays, files, strict=True):
-            write_header(file, array.dtype, (rows, len(array.columns)))
+        files = {
+            array.name: stack.enter_context((folder / f"{array.name}.npy").open("wb")) for array in arrays
+        }
+        for array in arrays:
+            write_header(files[array.name], array.dtype, (rows, len(array.columns)))
         for chunk in _chunks(db, [column for array in arrays for column in array.columns], part):
             blocks = _blocks(chunk, arrays)
-            for block, file in zip(blocks, files, strict=True):
-                file.write(block.tobytes())
-            positives += blocks[2].sum(axis=0, dtype=np.int64)
+            for name, block in blocks.items():
+                files[name].write(block.tobytes())
+            positives += blocks["labels"].sum(axis=0, dtype=np.int64)
             advance(len(chunk))
     return [int(count) for count in positives]
 
@@ -126,7 +128,10 @@ def _chunks(db: duckdb.DuckDBPyConnection, columns: list[str], part: int) -> Ite
         yield chunk
 
 
-def _blocks(chunk: pd.DataFrame, arrays: list[_Array]) -> list[NDArray[Any]]:
-    ends = np.cumsum([len(array.columns) for array in arrays])
-    columns = zip(arrays, ends, strict=True)
-    return [chunk.iloc[:, end - len(a.columns) : end].to_numpy(dtype=a.dtype) for a, end in columns]
+def _blocks(chunk: pd.DataFrame, arrays: list[_Array]) -> dict[str, NDArray[Any]]:
+    blocks, start = {}, 0
+    for array in arrays:
+        end = start + len(array.columns)
+        blocks[array.name] = chunk.iloc[:, start:end].to_numpy(dtype=array.dtype)
+        start = end
+    return blocks

@@ -29,7 +29,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     files nor the number of threads matters.
 
     Raises:
-        DataError: columns or labels are not what the contract of `Dataset.rows` says, or too few rows are left.
+        DataError: columns or labels break the contract of `Dataset.rows`, or too few rows are left.
 
     """
     rows = dataset.rows(db)
@@ -43,7 +43,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     _check_values(table, dataset, name)
     chosen = dataset.settings
     parts = split(_count(table), chosen.validation_fraction, chosen.test_fraction, chosen.split_seed)
-    sizes = np.bincount(parts, minlength=len(PARTS)).tolist()
+    sizes = [int(size) for size in np.bincount(parts, minlength=len(PARTS))]
     _check_sizes(sizes, dataset, name)
     db.register("parts", pd.DataFrame({PART: parts}))
     db.execute("CREATE TABLE examples AS SELECT * FROM sorted_rows POSITIONAL JOIN parts")
@@ -76,7 +76,9 @@ def _count(relation: duckdb.DuckDBPyRelation) -> int:
 def _check_columns(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
     wanted = _columns(dataset)
     if twice := sorted({column for column in wanted if wanted.count(column) > 1}):
-        raise DataError(f"dataset {name}: {twice[0]!r} is named twice", "give each field and task a name of its own")
+        raise DataError(
+            f"dataset {name}: {twice[0]!r} is named twice", "give each field and task a name of its own"
+        )
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
@@ -85,10 +87,14 @@ def _check_columns(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: st
 def _check_values(table: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
     for task in dataset.tasks:
         if wrong := _first(table, task, f"coalesce(TRY_CAST({quoted(task)} AS DOUBLE), -1) NOT IN (0, 1)"):
-            raise DataError(f"dataset {name}: label {task} holds {wrong}, allowed are 0 and 1", "repair the raw file")
+            raise DataError(
+                f"dataset {name}: label {task} holds {wrong}, allowed are 0 and 1", "repair the raw file"
+            )
     for column in dataset.sparse:
         if _first(table, column, f"{quoted(column)} IS NULL"):
-            raise DataError(f"dataset {name}: field {column} has rows without a value", "drop or fill them in `rows`")
+            raise DataError(
+                f"dataset {name}: field {column} has rows without a value", "drop or fill them in `rows`"
+            )
     for column in _numbers(dataset):
         if wrong := _first(table, column, f"NOT isfinite({quoted(column)})"):
             raise DataError(f"dataset {name}: {column} holds {wrong}", "use null for an unknown number")

@@ -5,7 +5,8 @@ The result is named by all that it depends on, so it is made once and then found
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from automtl_core.data.encode import Scale, fit_scale, make_vocabulary, write_pa
 from automtl_core.data.examples import make_examples
 from automtl_core.data.store import FORMAT, PARTS, Prepared, canonical, write_manifest, write_vocabulary
 from automtl_core.dataset import Dataset
-from automtl_core.errors import RunExistsError
 from automtl_core.files import publish_folder
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -53,7 +53,7 @@ def prepare(
     path = prepared_root / f"{name}-{digest[:12]}"
     if path.exists():
         return Prepared.open(path, reused=True)
-    with publish_folder(path) as draft, _work_folder(prepared_root) as work, raw.connect(data_dir, work) as db:
+    with publish_folder(path) as draft, _workshop(data_dir, prepared_root) as db:
         _read(db, dataset, data_dir, progress)
         progress("sort", 0.0)
         sizes = make_examples(db, dataset, name)
@@ -74,11 +74,13 @@ def _origin(dataset: Dataset, name: str, data_dir: Path | None, progress: Progre
     return {"dataset": name, "version": dataset.version, "settings": settings, "raw": found}
 
 
-def _work_folder(root: Path) -> "tempfile.TemporaryDirectory[str]":
-    try:
-        return tempfile.TemporaryDirectory(prefix=".work.", dir=root)
-    except OSError as error:
-        raise RunExistsError(f"{root}: cannot be written to: {error.strerror}", "choose another folder") from error
+@contextmanager
+def _workshop(data_dir: Path | None, prepared_root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with (
+        tempfile.TemporaryDirectory(prefix=".work.", dir=prepared_root) as folder,
+        raw.connect(data_dir, Path(folder)) as db,
+    ):
+        yield db
 
 
 def _read(db: duckdb.DuckDBPyConnection, dataset: Dataset, data_dir: Path | None, progress: Progress) -> None:

@@ -93,7 +93,7 @@ def load(db: duckdb.DuckDBPyConnection, data_dir: Path, name: str, file: RawFile
     try:
         db.read_csv(
             str(path.resolve()),
-            columns={column: "VARCHAR" for column in file.columns},
+            columns=dict.fromkeys(file.columns, "VARCHAR"),
             header=file.header,
             sep=",",
             quotechar='"',

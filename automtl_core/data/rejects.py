@@ -37,10 +37,10 @@ class Reject(NamedTuple):
 
 def first_fault(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile) -> DataError | None:
     """Return the error of the first row of `path` that did not fit when the file was read, if any."""
-    found = db.execute(_FIRST_REJECT, [str(path.resolve())]).fetchone()
+    found = db.execute(_FIRST_REJECT, [str(path.resolve())]).fetchall()
     if not found:
         return None
-    reject = Reject(*found)
+    reject = Reject(*found[0])
     if file.cut_tail and reject.kind == "MISSING COLUMNS" and _is_last_line(path, reject.start):
         return None
     message, fix = _explain(reject, len(file.columns))

@@ -109,7 +109,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    """Begin a `.npy` file; the rows follow as plain bytes, so that a full disk is an error and not a signal."""
+    """Begin a `.npy` file; rows follow as plain bytes, so that a full disk is an error and no signal."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -1,4 +1,4 @@
-"""Optimisers: Adam over named groups of parameters, and over the rows of embedding tables that a batch read."""
+"""Optimisers: Adam over named groups of parameters, and over the rows of tables that a batch read."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Public multi-task datasets, and one that is generated."""

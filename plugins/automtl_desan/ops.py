@@ -90,9 +90,8 @@ class MLP(nn.Module):
         hidden = F.linear(
             x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
         )
-        slices = F.relu(_joint_norm([op.norm for op in ops], hidden)).split(
-            [op.norm.num_features for op in ops], dim=1
-        )
+        activated = F.relu(_joint_norm([op.norm for op in ops], hidden))  # [B, sum of h]
+        slices = torch.split(activated, [op.norm.num_features for op in ops], dim=1)
         out = torch.zeros((), dtype=x.dtype, device=x.device)
         for k, op in enumerate(ops):
             out = torch.addcmul(out, weights[k], F.relu(op.out(slices[k])))
@@ -100,7 +99,7 @@ class MLP(nn.Module):
 
 
 def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
-    """Return each norm on its own columns of `x` [B, sum of widths], running statistics updated as by each."""
+    """Return each norm on its own columns of `x` [B, sum of widths], updating its statistics."""
     mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
     var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
     weight = torch.cat([norm.weight for norm in norms])
@@ -109,7 +108,8 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
     if first.training:
         widths = [norm.num_features for norm in norms]
-        for norm, new_mean, new_var in zip(norms, mean.split(widths), var.split(widths), strict=True):
+        split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
+        for norm, new_mean, new_var in split:
             norm.running_mean.copy_(new_mean)  # type: ignore[union-attr]
             norm.running_var.copy_(new_var)  # type: ignore[union-attr]
             norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]

@@ -124,9 +124,7 @@ class PDDARTS(SearchStrategy):
         logits = {
             k: v.detach().double() for k, v in self.supernet.logits().items() if isinstance(choices[k], OneOf)
         }
-        return {
-            label: float(-(v.softmax(0) * v.log_softmax(0)).sum()) for label, v in logits.items()
-        }
+        return {label: float(-(v.softmax(0) * v.log_softmax(0)).sum()) for label, v in logits.items()}
 
     def _mean_entropy(self) -> float | None:
         entropies = list(self._entropies().values())

@@ -58,9 +58,9 @@ def test_the_ops_map_in_to_out(registry: Registry, name: str) -> None:
 
 def test_the_strategy_searches_the_space(registry: Registry) -> None:
     space_class, strategy = registry.space("one-block"), registry.strategy("coin-flip")
-    space = space_class(SCHEMA, space_class.Settings(), registry.op)
+    space = space_class(SCHEMA, space_class.settings_class(), registry.op)
     problem = Problem(space, data=None, recipe=None, seed=3, device=torch.device("cpu"))  # type: ignore[arg-type]
-    found = strategy(strategy.Settings(), problem).search(Silent()).architecture
+    found = strategy(strategy.settings_class(), problem).search(Silent()).architecture
     assert space.network(found)(*batch()).shape == space.supernet()(*batch()).shape == (3, 2)
 
 

@@ -1,0 +1,14 @@
+"""The datasets that come with automtl."""
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_datasets() -> dict[str, str]:
+    """Return where each dataset is."""
+    return {
+        "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
+        "kuairand": "automtl_datasets.kuairand:KuaiRand",
+        "synthetic": "automtl_datasets.synthetic:Synthetic",
+        "userbehavior": "automtl_datasets.userbehavior:UserBehavior",
+    }

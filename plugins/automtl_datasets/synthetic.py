@@ -1,0 +1,152 @@
+"""Generated data with a known answer: which fields matter to which task, alone or together.
+
+Two groups of two tasks. A task's logit is a sum of effects of its group's fields, see `EFFECTS`:
+
+- `user_id`, `item_id`, `appeal` and `dense_signal` act on both groups with opposite signs;
+- `engage_only` and `avoid_only` act on one group;
+- the fields of a pair act only together: the effect is the product of a sign of either value, and both
+  signs are as frequent, so that each field alone tells nothing;
+- the noise fields act on nothing.
+
+The probabilities that the labels are drawn with are kept, so the best reachable AUC is known.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.seeds import generator
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+VALUES = {
+    "user_id": 2000,
+    "item_id": 1000,
+    "appeal": 20,
+    "engage_only": 12,
+    "avoid_only": 12,
+    "engage_left": 6,
+    "engage_right": 6,
+    "avoid_left": 6,
+    "avoid_right": 6,
+    "noise_small": 10,
+    "noise_large": 500,
+}
+"""Sparse field -> how many values it has."""
+ZIPF = {"user_id": 0.6, "item_id": 0.9, "noise_large": 0.9}
+"""Field -> exponent of the frequencies of its values; other fields are uniform."""
+TASKS = {"engage": {"click": 0.4, "like": 0.15}, "avoid": {"skip": 0.5, "hide": 0.1}}
+"""Group -> task -> expected positive rate."""
+EFFECTS = {
+    "engage": {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6, "engage_only": 0.7},
+    "avoid": {"user_id": -0.5, "item_id": -0.6, "appeal": -0.7, "dense_signal": -0.6, "avoid_only": 0.7},
+}
+"""Group -> field -> standard deviation, with sign, of its effect on the logit."""
+PAIRS = {"engage": ("engage_left", "engage_right"), "avoid": ("avoid_left", "avoid_right")}
+"""Group -> the two fields that act on it only together."""
+PAIR_EFFECT = 0.9
+NOISE = ("noise_small", "noise_large", "dense_noise")
+
+
+class SyntheticSettings(DatasetSettings):
+    """Settings of `synthetic`."""
+
+    rows: int = Field(50_000, ge=100)
+    """Rows to generate."""
+    seed: int = 0
+    """Seed of values, effects and labels; apart from that of the split."""
+
+
+class Synthetic(Dataset):
+    """Generated at preparation; needs no files."""
+
+    settings_class = SyntheticSettings
+    settings: SyntheticSettings
+    version = 1
+    source = "generated"
+    sparse = tuple(VALUES)
+    dense = ("dense_signal", "dense_noise")
+    tasks = tuple(task for tasks in TASKS.values() for task in tasks)
+    oracle: Mapping[str, str] = {task: f"probability_{task}" for tasks in TASKS.values() for task in tasks}
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        """Draw values, then the labels from their probabilities."""
+        ids = {field: self._ids(field) for field in VALUES}
+        dense = {
+            field: self._random("values", field).standard_normal(self.settings.rows) for field in self.dense
+        }
+        effects = {field: self._effects(field)[ids[field]] for field in VALUES} | dense
+        columns: dict[str, Any] = {field: _names(field)[ids[field]] for field in VALUES} | dense
+        for group, rates in TASKS.items():
+            logit = self._logit(group, ids, effects)
+            for task, rate in rates.items():
+                probability = _sigmoid(logit + _intercept(logit, rate))
+                columns[task] = (self._random("label", task).random(len(logit)) < probability).astype(np.int8)
+                columns[self.oracle[task]] = probability
+        return pd.DataFrame(columns)
+
+    def truth(self) -> Mapping[str, Any]:
+        """Return groups, and each task's fields with their effects and its pair, and the noise fields."""
+        return {
+            "groups": {group: list(rates) for group, rates in TASKS.items()},
+            "tasks": {
+                task: {"fields": EFFECTS[group], "pairs": [list(PAIRS[group])]}
+                for group, rates in TASKS.items()
+                for task in rates
+            },
+            "noise": list(NOISE),
+        }
+
+    def _random(self, *purpose: str) -> np.random.Generator:
+        return generator(self.settings.seed, "synthetic", *purpose)
+
+    def _ids(self, field: str) -> Ints:
+        """Draw a value's number for each row [R]."""
+        return self._random("values", field).choice(VALUES[field], self.settings.rows, p=_frequencies(field))
+
+    def _effects(self, field: str) -> Floats:
+        """Draw the effect of each value, with mean 0 and deviation 1 over rows."""
+        effects = self._random("effects", field).standard_normal(VALUES[field])
+        effects -= _frequencies(field) @ effects
+        return np.asarray(effects / np.sqrt(_frequencies(field) @ effects**2))
+
+    def _logit(self, group: str, ids: Mapping[str, Ints], effects: Mapping[str, Floats]) -> Floats:
+        """Return the logit [R] of a group's tasks, without intercept."""
+        left, right = (_sign(ids[field]) for field in PAIRS[group])
+        logit = PAIR_EFFECT * left * right
+        for field, size in EFFECTS[group].items():
+            logit += size * effects[field]
+        return logit
+
+
+def _names(field: str) -> NDArray[np.object_]:
+    return np.array([f"{field}_{number}" for number in range(VALUES[field])], dtype=object)
+
+
+def _frequencies(field: str) -> Floats:
+    weights = np.arange(1, VALUES[field] + 1) ** -ZIPF.get(field, 0.0)
+    return np.asarray(weights / weights.sum())
+
+
+def _sign(ids: Ints) -> Floats:
+    return np.asarray(1 - 2 * (ids % 2), dtype=np.float64)
+
+
+def _sigmoid(logit: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
+
+
+def _intercept(logit: Floats, rate: float) -> float:
+    """Return what to add to the logits for a mean probability of `rate`, by bisection."""
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _sigmoid(logit + middle).mean() < rate else (low, middle)
+    return low

@@ -1,0 +1,69 @@
+"""A small dataset whose rows are given, for the tests of preparation."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+
+from automtl_core.dataset import Dataset, DatasetSettings, RawFile
+
+
+class ShopSettings(DatasetSettings):
+    min_buys: int = 0
+
+
+class Shop(Dataset):
+    """Reads `shop.csv`: two sparse fields, a dense one, two tasks."""
+
+    settings_class = ShopSettings
+    version = 1
+    source = "https://example.org (CC0)"
+    sparse = ("user", "city")
+    dense = ("price",)
+    tasks = ("click", "buy")
+
+    def files(self) -> Mapping[str, RawFile]:
+        return {"shop": RawFile("shop.csv", ("user", "city", "price", "click", "buy"))}
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        return db.table("shop")
+
+
+class Given(Shop):
+    """The same fields, from a data frame."""
+
+    frame: pd.DataFrame
+
+    def files(self) -> Mapping[str, RawFile]:
+        return {}
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return self.frame
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop(ShopSettings())
+
+
+@pytest.fixture
+def given() -> Callable[..., Given]:
+    def make(columns: Mapping[str, Any], **settings: Any) -> Given:
+        dataset = Given(ShopSettings(**settings))
+        dataset.frame = pd.DataFrame(columns)
+        return dataset
+
+    return make
+
+
+@pytest.fixture
+def shop_dir(tmp_path: Path) -> Path:
+    """Hold `shop.csv` of 100 rows: user n % 30, city n % 4, price n, click n % 2, buy if n % 5 == 0."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    rows = [f'u{n % 30},"c,{n % 4}",{n}.5,{n % 2},{int(n % 5 == 0)}' for n in range(100)]
+    (folder / "shop.csv").write_text("\n".join(["user,city,price,click,buy", *rows, ""]))
+    return folder

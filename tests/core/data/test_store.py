@@ -1,0 +1,78 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automtl_core.data.store import Prepared, write_header, write_manifest, write_vocabulary
+from automtl_core.errors import ArtifactError
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+
+SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write a training part of two rows."""
+    (tmp_path / "train").mkdir()
+    (tmp_path / "vocabulary").mkdir()
+    for name, array in (
+        ("ids", np.array([[1], [2]], np.int32)),
+        ("dense", np.array([[0.5], [-0.5]], np.float32)),
+        ("labels", np.array([[1, 0], [0, 1]], np.float32)),
+        ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
+    ):
+        with (tmp_path / "train" / f"{name}.npy").open("wb") as file:
+            write_header(file, array.dtype, array.shape)
+            file.write(array.tobytes())
+    write_vocabulary(tmp_path / "vocabulary", "city", ["köln\n", '"x"'])
+    write_manifest(tmp_path, {"schema": SCHEMA.to_json(), "rate": 0.25})
+    return tmp_path
+
+
+def test_reads_what_was_written(folder: Path) -> None:
+    prepared = Prepared.open(folder)
+    part = prepared.part("train")
+    assert len(part) == 2
+    assert isinstance(part.ids, np.memmap)
+    assert (part.ids.tolist(), part.dense.tolist()) == ([[1], [2]], [[0.5], [-0.5]])
+    assert part.labels.tolist() == [[1, 0], [0, 1]]
+    oracle = prepared.oracle("train")
+    assert oracle is not None
+    assert oracle[:, 0].tolist() == [0.9, 0.2]
+    assert prepared.schema == SCHEMA
+    assert prepared.vocabulary("city") == ["köln\n", '"x"']
+    assert prepared.manifest["rate"] == 0.25
+
+
+def test_a_vocabulary_has_a_line_for_each_id(folder: Path) -> None:
+    lines = (folder / "vocabulary" / "city.txt").read_text(encoding="ascii").splitlines()
+    assert [json.loads(line) for line in lines] == [None, "köln\n", '"x"']
+
+
+@pytest.mark.parametrize("name", ["train/ids.npy", "train/oracle.npy", "vocabulary/city.txt", "manifest.json"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
+def test_damage_is_reported_and_never_loaded(folder: Path, name: str, damage: str) -> None:
+    path, content = folder / name, bytearray((folder / name).read_bytes())
+    if damage == "delete":
+        path.unlink()
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+    with pytest.raises(ArtifactError) as error:
+        Prepared.open(folder)
+    assert error.value.fix == "delete the folder and prepare again"
+
+
+def test_a_changed_number_in_the_manifest_is_seen(folder: Path) -> None:
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace("0.25", "0.26"))
+    with pytest.raises(ArtifactError, match=r"manifest\.json: damaged"):
+        Prepared.open(folder)
+
+
+@pytest.mark.parametrize("content", ['{"format": 99}', "[]", "{}", "no json", "\udcff"])
+def test_other_manifests_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(ArtifactError):
+        Prepared.open(tmp_path)
