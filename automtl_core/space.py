@@ -99,6 +99,7 @@ class SearchSpace(ABC):
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
         network = self.build(choose)
         if inherit is not None:
+            network.to(next(inherit.parameters()))
             _copy_shared(inherit.network, network, choose.ops)
         return network
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.examples import PART, quoted
 from automtl_core.data.store import write_header
-from automtl_core.dataset import Dataset
+from automtl_core.schema import Schema, SparseField
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
@@ -30,19 +30,30 @@ class Scale:
     deviation: float
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of `examples` become numbers."""
+
+    schema: Schema
+    scales: Mapping[str, Scale]
+    """Dense field -> scale."""
+    oracle: Mapping[str, str]
+    """Task -> column of its probabilities."""
+
+
 def make_vocabulary(db: duckdb.DuckDBPyConnection, field: str) -> list[str]:
-    """Create the DuckDB type that maps the field's values in the training part to ids; return them sorted."""
-    kind = quoted(vocabulary_type(field))
+    """Create the type that numbers a field's values, and return those of the training part, sorted.
+
+    The type numbers all values, those of the training part first: a cast that fails is slow in DuckDB.
+    """
+    kind, column = quoted(_type_name(field)), quoted(field)
     db.execute(
-        f"CREATE TYPE {kind} AS ENUM ("  # noqa: S608 - both names are quoted
-        f"SELECT DISTINCT {quoted(field)} FROM examples WHERE {PART} = 0 ORDER BY ALL)"
+        f"CREATE TYPE {kind} AS ENUM ("  # noqa: S608 - all names are quoted
+        f"SELECT {column} FROM examples GROUP BY {column} ORDER BY min({PART}) > 0, {column})"
     )
-    return [value for (value,) in db.execute(f"SELECT unnest(enum_range(NULL::{kind}))").fetchall()]
-
-
-def vocabulary_type(field: str) -> str:
-    """Return the name of the DuckDB type that holds a field's vocabulary."""
-    return f"vocabulary of {field}"
+    train = db.table("examples").filter(f"{PART} = 0").aggregate(f"count(DISTINCT {column})").fetchall()
+    values = db.execute(f"SELECT unnest(enum_range(NULL::{kind}))").fetchall()
+    return [value for (value,) in values[: train[0][0]]]
 
 
 def fit_scale(db: duckdb.DuckDBPyConnection, field: str) -> Scale:
@@ -56,27 +67,25 @@ def fit_scale(db: duckdb.DuckDBPyConnection, field: str) -> Scale:
 
 def write_part(
     db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
+    encoding: Encoding,
     part: int,
     rows: int,
     folder: Path,
-    scales: Mapping[str, Scale],
     advance: Callable[[int], None],
 ) -> list[int]:
     """Write the arrays of one part chunk by chunk, and return the positives of each task [T].
 
     Args:
         db: Holds `examples` and the vocabularies.
-        dataset: Names the columns.
+        encoding: What to write.
         part: Its place in `PARTS`.
         rows: Rows of the part, R.
         folder: Receives the arrays.
-        scales: Of each dense field.
         advance: Called with the rows of each chunk that is written.
 
     """
-    positives = np.zeros(len(dataset.tasks), dtype=np.int64)
-    arrays = _arrays(dataset, scales)
+    positives = np.zeros(len(encoding.schema.tasks), dtype=np.int64)
+    arrays = _arrays(encoding)
     with ExitStack() as stack:
         files = {
             array.name: stack.enter_context((folder / f"{array.name}.npy").open("wb")) for array in arrays
@@ -99,25 +108,29 @@ class _Array(NamedTuple):
     """SQL of each column."""
 
 
-def _arrays(dataset: Dataset, scales: Mapping[str, Scale]) -> list[_Array]:
+def _arrays(encoding: Encoding) -> list[_Array]:
+    schema, known = encoding.schema, encoding.oracle
     arrays = [
-        _Array("ids", np.int32, [_id(field) for field in dataset.sparse]),
-        _Array("dense", np.float32, [_standardised(field, scales[field]) for field in dataset.dense]),
-        _Array("labels", np.float32, [f"CAST({quoted(task)} AS DOUBLE)" for task in dataset.tasks]),
+        _Array("ids", np.int32, [_id(field) for field in schema.sparse]),
+        _Array("dense", np.float32, [_scaled(f.name, encoding.scales[f.name]) for f in schema.dense]),
+        _Array("labels", np.float32, [f"CAST({quoted(task.name)} AS DOUBLE)" for task in schema.tasks]),
     ]
-    known = dataset.oracle
     if known:
-        columns = [quoted(known[task]) if task in known else "'nan'::DOUBLE" for task in dataset.tasks]
+        columns = [quoted(known[t.name]) if t.name in known else "'nan'::DOUBLE" for t in schema.tasks]
         arrays.append(_Array("oracle", np.float64, columns))
     return arrays
 
 
-def _id(field: str) -> str:
-    kind = quoted(vocabulary_type(field))
-    return f"coalesce(CAST(enum_code(TRY_CAST({quoted(field)} AS {kind})) AS INTEGER) + 1, 0)"
+def _type_name(field: str) -> str:
+    return f"vocabulary of {field}"
 
 
-def _standardised(field: str, scale: Scale) -> str:
+def _id(field: SparseField) -> str:
+    code = f"CAST(enum_code(CAST({quoted(field.name)} AS {quoted(_type_name(field.name))})) AS INTEGER)"
+    return f"CASE WHEN {code} + 1 < {field.size} THEN {code} + 1 ELSE 0 END"
+
+
+def _scaled(field: str, scale: Scale) -> str:
     return f"coalesce(({quoted(field)} - {scale.mean!r}::DOUBLE) / {scale.deviation!r}::DOUBLE, 0)"
 
 

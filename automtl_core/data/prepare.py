@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from automtl_core.data import raw
-from automtl_core.data.encode import Scale, fit_scale, make_vocabulary, write_part
+from automtl_core.data.encode import Encoding, fit_scale, make_vocabulary, write_part
 from automtl_core.data.examples import make_examples
 from automtl_core.data.store import FORMAT, PARTS, Prepared, canonical, write_manifest, write_vocabulary
 from automtl_core.dataset import Dataset
@@ -93,13 +93,13 @@ def _read(db: duckdb.DuckDBPyConnection, dataset: Dataset, data_dir: Path | None
 def _encode(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, sizes: list[int], draft: Path, progress: Progress
 ) -> dict[str, Any]:
-    scales = {field: fit_scale(db, field) for field in dataset.dense}
     schema = Schema(
         tuple(_sparse_fields(db, dataset, draft, progress)),
         tuple(DenseField(field) for field in dataset.dense),
         tuple(Task(task) for task in dataset.tasks),
     )
-    positives = _write_parts(db, dataset, sizes, draft, scales, progress)
+    scales = {field: fit_scale(db, field) for field in dataset.dense}
+    positives = _write_parts(db, Encoding(schema, scales, dataset.oracle), sizes, draft, progress)
     return {
         "schema": schema.to_json(),
         "scales": {field: asdict(scale) for field, scale in scales.items()},
@@ -124,12 +124,7 @@ def _sparse_fields(
 
 
 def _write_parts(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    sizes: list[int],
-    draft: Path,
-    scales: Mapping[str, Scale],
-    progress: Progress,
+    db: duckdb.DuckDBPyConnection, encoding: Encoding, sizes: list[int], draft: Path, progress: Progress
 ) -> dict[str, dict[str, int]]:
     written, positives = 0, {}
 
@@ -140,8 +135,8 @@ def _write_parts(
 
     for place, (part, rows) in enumerate(zip(PARTS, sizes, strict=True)):
         (draft / part).mkdir()
-        counts = write_part(db, dataset, place, rows, draft / part, scales, advance)
-        positives[part] = dict(zip(dataset.tasks, counts, strict=True))
+        counts = write_part(db, encoding, place, rows, draft / part, advance)
+        positives[part] = dict(zip([task.name for task in encoding.schema.tasks], counts, strict=True))
     return positives
 
 

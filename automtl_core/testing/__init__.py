@@ -1,0 +1,27 @@
+"""Contract tests for plugin authors: one call checks all that automtl relies on.
+
+    from automtl_core.testing import check_op
+
+    def test_my_op():
+        check_op(my_op)
+
+A check raises an `AssertionError` that says which promise is broken. automtl runs the same checks over
+everything registered.
+"""
+
+from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.ops import check_op
+from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.testing.spaces import check_space
+from automtl_core.testing.strategies import check_strategy
+
+__all__ = [
+    "check_dataset",
+    "check_op",
+    "check_space",
+    "check_strategy",
+    "sample_architectures",
+    "sample_part",
+    "sample_problem",
+    "sample_schema",
+]

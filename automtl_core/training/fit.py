@@ -65,8 +65,6 @@ class Fit:
     def run(self, listener: Listener) -> Metrics:
         """Train, and return the validation metrics of the best epoch."""
         weights = loss_weights(self.recipe, self.data.tasks, self.device)
-        if not self.best:
-            self._keep(self._evaluate())
         while self.epoch < self.recipe.epochs and self.epoch - self.best_epoch < self.recipe.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
@@ -76,11 +74,13 @@ class Fit:
             )
             losses = train_epoch(self.network, self.optimiser, data, weights, on_step)
             metrics = self._evaluate()
-            change = relative_change(metrics, self.best, self.recipe.min_positives)
-            if change > 0:
+            change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
+            if change is None or change > 0:
                 self._keep(metrics)
             by_task = dict(zip(self.data.tasks, losses, strict=True))
             listener.epoch(EpochReport("train", self.epoch, by_task, metrics, change))
+        if not self.best:  # the search has left no epoch
+            self._keep(self._evaluate())
         self.network.load_state_dict(self.best_weights)
         return self.best
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
 from automtl_core import seeds
 from automtl_core.choices import Decision, OneOf
@@ -119,12 +120,10 @@ class PDDARTS(SearchStrategy):
         return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.device)
 
     def _entropies(self) -> dict[str, float]:
-        """Return the entropy of the softmax of each undecided choose-one decision, in nats."""
+        """Return the entropy of each undecided choose-one decision."""
         choices = self.supernet.choices()
-        logits = {
-            k: v.detach().double() for k, v in self.supernet.logits().items() if isinstance(choices[k], OneOf)
-        }
-        return {label: float(-(v.softmax(0) * v.log_softmax(0)).sum()) for label, v in logits.items()}
+        undecided = self.supernet.logits().items()
+        return {label: entropy(logits) for label, logits in undecided if isinstance(choices[label], OneOf)}
 
     def _mean_entropy(self) -> float | None:
         entropies = list(self._entropies().values())
@@ -159,3 +158,9 @@ class PDDARTS(SearchStrategy):
         self.supernet.load_state_dict(state["supernet"])
         self.optimiser.keep(self.supernet.parameters())
         self.optimiser.load_state_dict(state["optimiser"])
+
+
+def entropy(logits: Tensor) -> float:
+    """Return the entropy of softmax(logits), in nats."""
+    log_p = logits.detach().double().log_softmax(0)
+    return -float((log_p.exp() * log_p).sum())

@@ -30,5 +30,9 @@ def test_steps_counts_the_batches() -> None:
 
 def test_a_batch_has_the_types_of_the_model() -> None:
     batch = take(PART, np.array([1]), CPU)
-    assert (batch.ids.dtype, batch.dense.dtype, batch.labels.dtype) == (torch.int64, torch.float32, torch.float32)
+    assert (batch.ids.dtype, batch.dense.dtype, batch.labels.dtype) == (
+        torch.int64,
+        torch.float32,
+        torch.float32,
+    )
     assert (batch.ids.shape, batch.dense.shape, batch.labels.shape) == ((1, 2), (1, 1), (1, 3))

@@ -26,6 +26,8 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
 
 def test_a_constant_label_has_no_correlation(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
     path = shop_dir / "shop.csv"
-    path.write_text("\n".join(line[:-1] + "0" if line[-1] in "01" else line for line in path.read_text().split()))
+    path.write_text(
+        "\n".join(line[:-1] + "0" if line[-1] in "01" else line for line in path.read_text().split())
+    )
     found = describe(prepare(shop, "shop", shop_dir, tmp_path / "out"))
     assert found["correlation"] == [[1.0, None], [None, None]]

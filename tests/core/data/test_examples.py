@@ -19,7 +19,9 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize(("rows", "validation", "test"), [(100, 10, 10), (7, 1, 1), (1005, 100, 100), (26, 3, 3)])
+@pytest.mark.parametrize(
+    ("rows", "validation", "test"), [(100, 10, 10), (7, 1, 1), (1005, 100, 100), (26, 3, 3)]
+)
 def test_the_split_has_exact_sizes(rows: int, validation: int, test: int) -> None:
     counts = Counter(split(rows, 0.1, 0.1, seed=0).tolist())
     assert counts == {0: rows - validation - test, 1: validation, 2: test}
@@ -59,7 +61,9 @@ def test_wrong_values_are_refused(
 
 
 def test_missing_columns_are_named(tmp_path: Path, given: Callable[..., Any]) -> None:
-    columns = {("cost" if name == "price" else name): values for name, values in GOOD.items() if name != "user"}
+    columns = {
+        ("cost" if name == "price" else name): values for name, values in GOOD.items() if name != "user"
+    }
     with pytest.raises(DataError, match="its rows lack 'user', 'price'"), raw.connect(None, tmp_path) as db:
         make_examples(db, given(columns), "shop")
 

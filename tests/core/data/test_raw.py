@@ -126,7 +126,10 @@ def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> 
     work.mkdir()
     (tmp_path / "secret.csv").write_text("a\n1\n")
     (data / "link.csv").symlink_to(tmp_path / "secret.csv")
-    with raw.connect(data, work) as db, pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
+    with (
+        raw.connect(data, work) as db,
+        pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
+    ):
         db.execute(statement.format(outside=tmp_path, data=data))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
 
@@ -148,7 +151,9 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
     assert error.value.fix == (
         "get them from https://example.org (CC0); or try `--dataset synthetic`, which needs no files"
     )
-    with pytest.raises(InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"):
+    with pytest.raises(
+        InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"
+    ):
         raw.require(None, files, "shop", "")
 
 
@@ -163,4 +168,7 @@ def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
 
 def test_the_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_bytes(b"1,2\n")
-    assert raw.fingerprint(tmp_path / "log.csv") == {"bytes": 4, "sha256": hashlib.sha256(b"1,2\n").hexdigest()}
+    assert raw.fingerprint(tmp_path / "log.csv") == {
+        "bytes": 4,
+        "sha256": hashlib.sha256(b"1,2\n").hexdigest(),
+    }

@@ -50,7 +50,9 @@ def test_a_vocabulary_has_a_line_for_each_id(folder: Path) -> None:
     assert [json.loads(line) for line in lines] == [None, "köln\n", '"x"']
 
 
-@pytest.mark.parametrize("name", ["train/ids.npy", "train/oracle.npy", "vocabulary/city.txt", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["train/ids.npy", "train/oracle.npy", "vocabulary/city.txt", "manifest.json"]
+)
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
 def test_damage_is_reported_and_never_loaded(folder: Path, name: str, damage: str) -> None:
     path, content = folder / name, bytearray((folder / name).read_bytes())

@@ -1,0 +1,86 @@
+"""The contract of ops."""
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.ops import JointOp, Narrowable, OpFactory, narrowed
+from automtl_core.relax import mixture
+
+TOLERANCE = 1e-12
+"""Largest difference, in float64, between two ways to compute the same function."""
+
+
+def check_op(factory: OpFactory) -> None:
+    """Check shapes, determinism, gradients, saving, and the optional `narrow` and `mixture`.
+
+    Raises:
+        AssertionError: says which promise is broken.
+
+    """
+    for in_dim, out_dim in ((7, 5), (5, 5)):
+        x = torch.randn(6, in_dim, dtype=torch.float64)
+        op = factory(in_dim, out_dim, 0.2).double()
+        _check_forward(op, x, out_dim)
+        _check_saving(op, factory(in_dim, out_dim, 0.2).double(), x)
+        _check_narrow(factory, in_dim, out_dim)
+        _check_mixture(factory, in_dim, out_dim)
+
+
+def _check_forward(op: nn.Module, x: Tensor, out_dim: int) -> None:
+    before = x.clone()
+    op.train()
+    out = op(x)
+    assert out.shape == (len(x), out_dim), (
+        f"[B, in] -> [B, out]: expected {(len(x), out_dim)}, got {out.shape}"
+    )
+    assert out.dtype == x.dtype, f"the dtype of the input must be kept, got {out.dtype}"
+    assert torch.equal(x, before), "the input must not be changed in place"
+    if out.requires_grad:
+        out.square().sum().backward()
+        grads = [p.grad for p in op.parameters() if p.grad is not None]
+        assert all(g.isfinite().all() for g in grads), "gradients must be finite"
+    op.eval()
+    assert torch.equal(op(x), op(x)), "evaluation must be deterministic"
+    assert torch.allclose(op(x)[:2], op(x[:2]), atol=TOLERANCE), (
+        "in evaluation rows must not depend on each other"
+    )
+
+
+def _check_saving(op: nn.Module, fresh: nn.Module, x: Tensor) -> None:
+    fresh.load_state_dict(op.state_dict())
+    assert torch.equal(fresh.eval()(x), op.eval()(x)), "state_dict must hold all that the op learned"
+
+
+def _check_narrow(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    for columns in ([0, 2, 4], [3], []):
+        op = factory(in_dim, out_dim, 0.2).double().eval()
+        x = torch.zeros(6, in_dim, dtype=torch.float64)
+        x[:, columns] = torch.randn(6, len(columns), dtype=torch.float64)
+        expected = op(x).detach()
+        narrow = narrowed(op, columns, in_dim).eval()
+        how = "narrow(columns)" if isinstance(op, Narrowable) else "the op on zeros"
+        difference = (narrow(x[:, columns]) - expected).abs().max()
+        assert difference < TOLERANCE, (
+            f"{how} must equal the op where other columns are zero: off by {difference}"
+        )
+
+
+def _check_mixture(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    joint, single = ([factory(in_dim, out_dim, 0.0).double() for _ in range(2)] for _ in range(2))
+    if not isinstance(joint[0], JointOp):
+        return
+    weights = torch.tensor([0.3, 0.7], dtype=torch.float64)
+    for a, b in zip(joint, single, strict=True):
+        b.load_state_dict(a.state_dict())
+    for training in (True, False):
+        x = torch.randn(6, in_dim, dtype=torch.float64)
+        for op in (*joint, *single):
+            op.train(training)
+        expected = sum(w * op(x) for w, op in zip(weights, single, strict=True))
+        difference = (mixture(joint, weights, x) - expected).abs().max()
+        assert difference < TOLERANCE, f"mixture must equal the weighted sum: off by {difference}"
+    for a, b in zip(joint, single, strict=True):
+        for (name, left), right in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+            assert torch.allclose(left.double(), right.double(), atol=TOLERANCE), (
+                f"mixture must update {name} alike"
+            )

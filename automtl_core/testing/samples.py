@@ -1,0 +1,56 @@
+"""Small inputs for contract tests: a schema, rows to go with it, architectures of a space, a problem."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from automtl_core.choices import Architecture, Choice, Decision, OneOf
+from automtl_core.data.store import Part
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.space import SearchSpace
+from automtl_core.strategy import Problem
+from automtl_core.training.fit import TrainingData
+from automtl_core.training.recipe import Recipe
+
+
+def sample_schema(dense: int = 1) -> Schema:
+    """Return three sparse fields, some dense ones, and two tasks."""
+    return Schema(
+        sparse=(SparseField("user", 30), SparseField("item", 20), SparseField("tab", 4)),
+        dense=tuple(DenseField(f"x{k}") for k in range(dense)),
+        tasks=(Task("click"), Task("like")),
+    )
+
+
+def sample_part(schema: Schema, rows: int, seed: int) -> Part:
+    """Return random rows whose labels depend on the last sparse field."""
+    draw = np.random.default_rng(seed)
+    ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
+    dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
+    chance = 0.2 + 0.6 * (ids[:, -1:] % 2)
+    labels = (draw.random((rows, len(schema.tasks))) < chance).astype(np.float32)
+    return Part(ids, dense, labels)
+
+
+def sample_problem(space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7) -> Problem:
+    """Return a problem on the CPU with sample rows for the schema of the space."""
+    train, validation = (sample_part(space.schema, rows, seed=k) for k in (1, 2))
+    data = TrainingData(train, validation, [task.name for task in space.schema.tasks])
+    recipe = Recipe(batch_size=64, epochs=epochs, min_positives=1)
+    return Problem(space, data, recipe, seed, torch.device("cpu"))
+
+
+def sample_architectures(space: SearchSpace, count: int, seed: int = 0) -> Iterator[Architecture]:
+    """Yield architectures: everything open, everything closed, then uniform draws, `count` in all."""
+    choices = space.choices()
+    draw = np.random.default_rng(seed)
+    for number in range(count):
+        share = {0: 1.0, 1: 0.0}.get(number, 0.5)
+        yield Architecture({label: _decide(choice, draw, share) for label, choice in choices.items()})
+
+
+def _decide(choice: Choice, draw: np.random.Generator, share: float) -> Decision:
+    if isinstance(choice, OneOf):
+        return choice.options[int(draw.integers(len(choice.options)))]
+    return tuple(name for name in choice.options if draw.random() < share)

@@ -1,0 +1,68 @@
+"""The contract of search spaces."""
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.choices import Architecture
+from automtl_core.space import SearchSpace
+from automtl_core.testing.ops import TOLERANCE
+from automtl_core.testing.samples import sample_architectures, sample_part
+
+
+def check_space(space: SearchSpace, architectures: int = 6) -> None:
+    """Check the supernet, the derived network, and that both are the same function.
+
+    Args:
+        space: Built for any schema; `sample_schema()` is small.
+        architectures: How many to derive networks of, the first two with everything open and closed.
+
+    Raises:
+        AssertionError: says which promise is broken.
+
+    """
+    part = sample_part(space.schema, 16, seed=0)
+    ids, dense = torch.from_numpy(part.ids).long(), torch.from_numpy(part.dense).double()
+    choices = space.choices()
+    assert choices == space.supernet().choices(), "choices() must not depend on the device or on chance"
+    assert all(len(choice.options) > 0 for choice in choices.values()), "a choice needs an option"
+    _check_gradients(space, ids, dense)
+    for architecture in sample_architectures(space, architectures):
+        assert Architecture.from_json(architecture.to_json()) == architecture, (
+            "architectures must survive JSON"
+        )
+        _check_derived(space, architecture, ids, dense)
+
+
+def _check_gradients(space: SearchSpace, ids: Tensor, dense: Tensor) -> None:
+    supernet = space.supernet().double().train()
+    supernet.sample_gates(True)
+    logits = supernet(ids, dense)
+    expected = (len(ids), len(space.schema.tasks))
+    assert logits.shape == expected, f"[B, N], [B, M] -> [B, T]: expected {expected}, got {logits.shape}"
+    logits.square().sum().backward()
+    for label, logit in supernet.logits().items():
+        assert logit.grad is not None, f"no gradient reaches the logits of {label}"
+        assert logit.grad.isfinite().all(), f"the gradient of {label} must be finite"
+    supernet.eval()
+    assert torch.equal(supernet(ids, dense), supernet(ids, dense)), "evaluation must be deterministic"
+
+
+def _check_derived(space: SearchSpace, architecture: Architecture, ids: Tensor, dense: Tensor) -> None:
+    supernet = space.supernet().double()
+    supernet.train()(ids, dense)  # gives batch normalisation statistics that are not its first ones
+    for label, decision in architecture.decisions.items():
+        supernet.fix(label, decision)
+    assert not supernet.logits(), "nothing may be left to decide"
+    assert supernet.architecture() == architecture, "a fixed supernet must report the decisions it was given"
+    network = space.network(architecture, inherit=supernet)
+    network = network.double().eval()
+    difference = (network(ids, dense) - supernet.eval()(ids, dense)).abs().max()
+    assert difference < TOLERANCE, f"the derived network must equal the fixed supernet: off by {difference}"
+    assert _size(network) <= _size(supernet), "the derived network must not be larger than the fixed supernet"
+    fresh = space.network(architecture).double()
+    fresh.load_state_dict(network.state_dict())
+    assert torch.equal(fresh.eval()(ids, dense), network(ids, dense)), "weights must load into a new network"
+
+
+def _size(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,44 @@
+"""Standard output carries data, standard error all else; nothing printed can act on a terminal."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from rich.console import Console, RenderableType
+
+from automtl_core.text import printable
+
+Document = TypeVar("Document")
+
+UNLIMITED = 10_000
+"""Columns of what is no terminal: there, a row is a line."""
+
+
+def emit(document: Document, render: Callable[[Document], Iterable[RenderableType]], as_json: bool) -> None:
+    """Print a command's outcome, as JSON or rendered for people; both hold the same."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n" if as_json else _rendered(render(document)))
+    sys.stdout.flush()
+
+
+def say(text: Any) -> None:
+    """Print a line on standard error."""
+    sys.stderr.write(printable(str(text)) + "\n")
+
+
+def lenient_streams() -> None:
+    """Let characters that the terminal's encoding lacks be escaped, rather than end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _rendered(parts: Iterable[RenderableType]) -> str:
+    # Captured and not printed by rich, which ends the program by itself where nobody reads any more.
+    width = None if sys.stdout.isatty() else UNLIMITED
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as capture:
+        for part in parts:
+            console.print(part)
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())

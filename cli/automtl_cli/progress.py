@@ -1,0 +1,94 @@
+"""Progress on standard error: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from automtl_core.choices import Decision
+from automtl_core.text import printable
+from automtl_core.training.report import EpochReport
+
+SHOWN = 3
+"""Decisions that the line of an epoch names."""
+
+
+class Training:
+    """Listener that shows the steps of an epoch as a bar, and each finished epoch as a line."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None, rate=0.0)
+        self._epoch = 0
+        self._start = 0.0
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
+        """Move the bar."""
+        if epoch != self._epoch:
+            self._epoch, self._start = epoch, time.monotonic()
+            self._progress.reset(self._task, total=steps, description=printable(f"{phase}, epoch {epoch}"))
+        rate = rows / max(time.monotonic() - self._start, 1e-9)
+        self._progress.update(self._task, completed=done, rate=rate)
+
+    def epoch(self, report: EpochReport) -> None:
+        """Print the line of the epoch."""
+        self._progress.console.print(printable(epoch_line(report)), soft_wrap=True)
+
+
+@contextmanager
+def training() -> Iterator[Training]:
+    """Give a listener that shows how a search goes."""
+    with _bar(TextColumn("{task.fields[rate]:,.0f} rows/s")) as progress:
+        yield Training(progress)
+
+
+@contextmanager
+def preparing() -> Iterator[Callable[[str, float], None]]:
+    """Give a function that shows how far the preparation of a dataset is."""
+    with _bar() as progress:
+        task = progress.add_task("", total=1.0)
+        current = ""
+
+        def show(stage: str, done: float) -> None:
+            nonlocal current
+            if progress.disable and stage != current:
+                progress.console.print(f"preparing data: {stage}")
+            current = stage
+            progress.update(task, description=f"preparing data: {stage}", completed=done)
+
+        yield show
+
+
+def epoch_line(report: EpochReport) -> str:
+    """Return an epoch in one line: AUC and loss of each task, and what a search tells besides."""
+    areas = [f"{task} {'-' if m.auc is None else f'{m.auc:.4f}'}" for task, m in report.metrics.items()]
+    losses = [f"{task} {loss:.4f}" for task, loss in report.losses.items()]
+    parts = [f"{report.phase} {report.epoch}: AUC {' '.join(areas)}", f"loss {' '.join(losses)}"]
+    if report.change is not None:
+        parts.append(f"change {report.change:+.2%}")
+    if report.entropy is not None:
+        parts.append(f"entropy {report.entropy:.3f}")
+    if report.fixed:
+        parts.append(f"fixed {len(report.fixed)}: {_decisions(report.fixed)}")
+    return " | ".join(parts)
+
+
+def _decisions(fixed: Mapping[str, Decision]) -> str:
+    named = [f"{label}={d if isinstance(d, str) else '+'.join(d)}" for label, d in fixed.items()]
+    return ", ".join(named[:SHOWN]) + (", ..." if len(named) > SHOWN else "")
+
+
+def _bar(*columns: TextColumn) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %", markup=False),
+        *columns,
+        TimeRemainingColumn(),
+        console=Console(stderr=True, markup=False, highlight=False, emoji=False),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )

@@ -1,0 +1,104 @@
+"""What commands do: from options to a job, and from a job to a run."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from automtl_cli import progress
+from automtl_core import pipeline
+from automtl_core.config import Layer, assignments, load_config, preset
+from automtl_core.data.store import Prepared
+from automtl_core.documents import read_yaml
+from automtl_core.errors import AutoMTLError, UsageError
+from automtl_core.pipeline import Job
+from automtl_core.plugins import load_registry
+from automtl_core.runs import Run, new_name
+
+
+def layers(
+    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
+) -> list[Layer]:
+    """Return what options say as layers of a configuration, the strongest last."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    found = {key: {"name": v} if key in ("space", "strategy", "dataset") else v for key, v in given.items()}
+    return [
+        preset(preset_name) if preset_name is not None else {},
+        read_yaml(file) if file is not None else {},
+        found,
+        assignments(settings or ()),
+    ]
+
+
+def job(wanted: Sequence[Layer]) -> Job:
+    """Return the job that layers of a configuration describe."""
+    return _with_data_dir(Job.resolve(load_config(*wanted), load_registry()))
+
+
+def job_of(run: Run, data_dir: Path | None = None) -> Job:
+    """Return the job of an existing run, with the raw files in another folder where one is given."""
+    config = run.config()
+    if data_dir is not None:
+        config = config.model_copy(update={"data_dir": data_dir})
+    return _with_data_dir(Job.resolve(config, load_registry()))
+
+
+def _with_data_dir(job: Job) -> Job:
+    """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
+    name, settings = job.config.dataset.name, job.config.dataset.settings
+    dataset_class = job.registry.dataset(name)
+    if not dataset_class(dataset_class.settings_class.parse(settings, "dataset")).files():
+        return job
+    folder = job.config.data_dir or Path(os.environ.get("AUTOMTL_DATA") or "data") / name
+    return replace(job, config=job.config.model_copy(update={"data_dir": folder.absolute()}))
+
+
+def prepare(job: Job) -> Prepared:
+    """Prepare the job's data, and show how far that is."""
+    with progress.preparing() as show:
+        return job.prepare(show)
+
+
+def create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Run:
+    """Make a new run directory."""
+    name = name if name is not None else new_name(runs_dir, job.config.dataset.name)
+    if Path(name).name != name:
+        raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
+    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
+    return Run.create(runs_dir / name, job.config, {"environment": pipeline.environment(job), "data": data})
+
+
+def reopen(path: Path, also_given: bool) -> Run:
+    """Return a run to go on with.
+
+    Raises:
+        UsageError: the run is done, or options would change it.
+
+    """
+    if also_given:
+        raise UsageError(
+            "--resume goes on with a run as it is, and takes no other settings", "leave them out, or start anew"
+        )
+    run = Run.open(path)
+    if run.read("status").get("state") == "done":
+        raise UsageError(f"{path}: the run is done", f"see it: automtl show {path}")
+    return run
+
+
+def search(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
+    """Search, train and test in a run directory, and show how it goes; return the result."""
+    with _resumable(run), run.working(), progress.training() as listener:
+        return pipeline.search(job, run, prepared, listener)
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Add how to go on to what stops a run, unless going on would end the same."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, AutoMTLError) or error.exit_code in (71, 74):
+            error.add_note(f"go on with: automtl search --resume {run.path}")
+        raise

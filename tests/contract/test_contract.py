@@ -1,0 +1,47 @@
+"""Everything registered keeps its contract: registering is being tested."""
+
+from functools import partial
+
+import pytest
+
+from automtl_core.plugins import Registry, load_registry
+from automtl_core.testing import check_op, check_space, check_strategy, sample_problem, sample_schema
+
+REGISTRY = load_registry()
+FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}
+# Small sizes for speed; None keeps the defaults.
+SMALL = {
+    "desan": {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "experts": 3, "ops": ["identity", "mlp-16", "zero"]},
+}
+
+
+def ops() -> list[str]:
+    return [member for name in REGISTRY.names("ops") for member in FAMILY_MEMBERS.get(name, [name])]
+
+
+def space(name: str, dense: int = 1, registry: Registry = REGISTRY):
+    cls = registry.space(name)
+    return cls(sample_schema(dense), cls.settings_class.parse(SMALL.get(name, {}), "space"), registry.op)
+
+
+@pytest.mark.parametrize("name", ops())
+def test_op(name):
+    check_op(REGISTRY.op(name))
+
+
+@pytest.mark.parametrize("dense", [0, 2])
+@pytest.mark.parametrize("name", REGISTRY.names("spaces"))
+def test_space(name, dense):
+    check_space(space(name, dense), architectures=8)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("strategies"))
+def test_strategy(name):
+    cls = REGISTRY.strategy(name)
+    check_strategy(partial(cls, cls.settings_class()), sample_problem(space("desan")))
+
+
+def test_names_are_described():
+    for kind in ("ops", "spaces", "strategies", "datasets"):
+        for name in REGISTRY.names(kind):
+            assert REGISTRY.describe(kind, name), f"{kind} {name} needs a docstring"

@@ -1,0 +1,103 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from automtl_core.data.prepare import prepare
+from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRandSettings
+
+LABELS = ["is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view"]
+
+
+def kuairand(**settings: Any) -> KuaiRand:
+    return KuaiRand(KuaiRandSettings(**settings))
+
+
+def table(columns: tuple[str, ...], *rows: dict[str, str]) -> str:
+    """Write a raw file; columns that a row does not name hold 0."""
+    lines = [[row.get(column, "0") for column in columns] for row in rows]
+    quoted = [[f'"{value}"' if "," in value else value for value in line] for line in lines]
+    return "\n".join(",".join(line) for line in [list(columns), *quoted, []])
+
+
+VIEW = {"user_id": "1", "video_id": "7", "time_ms": "5", "is_click": "1", "tab": "4"}
+USER = {"user_id": "1", "is_live_streamer": "-124", "fans_user_num_range": "[100,1k)"}
+VIDEO = {"video_id": "7", "author_id": "77", "tag": "12,62"}
+
+
+def files(
+    *views: dict[str, str], user: dict[str, str] = USER, video: dict[str, str] = VIDEO
+) -> dict[str, str]:
+    return {
+        f"data/{LOGS['random'][0]}": table(LOG, *views),
+        "data/user_features_pure.csv": table(USERS, user),
+        "data/video_features_basic_pure.csv": table(VIDEOS, video),
+    }
+
+
+def test_fields_of_user_and_video_are_joined(rows_of: Callable[..., Any]) -> None:
+    dataset = kuairand()
+    [row] = rows_of(dataset, files(VIEW))
+    named = dict(zip([*dataset.sparse, *dataset.tasks], row, strict=True))
+    assert {name: value for name, value in named.items() if value != "0"} == {
+        "user_id": "1", "video_id": "7", "tab": "4", "is_live_streamer": "-124",
+        "fans_user_num_range": "[100,1k)", "author_id": "77", "is_click": "1",
+    }  # fmt: skip
+
+
+def test_there_are_34_fields_and_7_labels() -> None:
+    assert len(KuaiRand.sparse) == len(set(KuaiRand.sparse)) == 34
+    assert list(KuaiRand.tasks) == LABELS
+
+
+def test_exact_duplicates_are_dropped_and_nothing_else(rows_of: Callable[..., Any]) -> None:
+    assert len(rows_of(kuairand(), files(VIEW, VIEW, {**VIEW, "time_ms": "6"}))) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "dropped"),
+    [
+        ({"user": {**USER, "onehot_feat4": ""}}, True),
+        ({"user": {**USER, "user_id": "2"}}, True),
+        ({"video": {**VIDEO, "music_type": ""}}, True),
+        ({"video": {**VIDEO, "tag": "", "video_duration": ""}}, False),
+    ],
+)
+def test_a_blank_drops_a_row_only_in_a_field(
+    rows_of: Callable[..., Any], change: dict[str, Any], dropped: bool
+) -> None:
+    assert len(rows_of(kuairand(), files(VIEW, **change))) == (not dropped)
+
+
+def test_blanks_can_be_a_value(rows_of: Callable[..., Any]) -> None:
+    dataset = kuairand(blanks="unknown")
+    [row] = rows_of(dataset, files(VIEW, user={**USER, "onehot_feat4": ""}))
+    assert row[dataset.sparse.index("onehot_feat4")] == "unknown"
+
+
+def test_both_logs_together(rows_of: Callable[..., Any]) -> None:
+    standard = {
+        f"data/{path}": table(LOG, {**VIEW, "time_ms": str(n)}) for n, path in enumerate(LOGS["standard"])
+    }
+    assert len(rows_of(kuairand(log="both"), {**files(VIEW), **standard})) == 3
+
+
+def test_the_paper_uses_the_random_log() -> None:
+    assert [file.path for file in kuairand().files().values()] == list(files(VIEW))
+
+
+@pytest.mark.parametrize("blanks", ["drop", "unknown"])
+def test_the_real_sample(
+    real_data: Path, tmp_path: Path, blanks: str, assert_prepared_as: Callable[..., None]
+) -> None:
+    dataset, folder = kuairand(log="standard", blanks=blanks), real_data / "kuairand"
+    prepared = prepare(dataset, "kuairand", folder, tmp_path)
+    log = pd.concat([pd.read_csv(folder / "data" / path, dtype=str) for path in LOGS["standard"]])
+    users = pd.read_csv(folder / "data/user_features_pure.csv", dtype=str)
+    videos = pd.read_csv(folder / "data/video_features_basic_pure.csv", dtype=str)
+    joined = log.drop_duplicates().merge(users, "left", "user_id").merge(videos, "left", "video_id")
+    used = joined[[*dataset.sparse, *dataset.tasks]]
+    frame = used.dropna() if blanks == "drop" else used.fillna("unknown")
+    assert_prepared_as(prepared, frame.astype(dict.fromkeys(dataset.tasks, int)), dataset)

@@ -1,0 +1,281 @@
+"""The defects of the authors' code, each with a test that would catch it here (AutoMTL, KDD 2024)."""
+
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from automtl_core import seeds
+from automtl_core.choices import Architecture, OneOf
+from automtl_core.data.batches import take
+from automtl_core.data.prepare import prepare
+from automtl_core.data.store import Part
+from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.embedding import FieldEmbedding
+from automtl_core.plugins import load_registry
+from automtl_core.schema import SparseField
+from automtl_core.testing import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.training.fit import Fit
+from automtl_core.training.loop import predict, shuffled, train_epoch
+from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.recipe import Recipe
+from automtl_core.training.report import Silent
+from automtl_desan.space import DESAN, DESANSettings
+from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
+
+CPU = torch.device("cpu")
+REGISTRY = load_registry()
+
+
+@pytest.fixture
+def space():
+    settings = DESANSettings(
+        embedding_dim=4, experts=3, expert_width=8, tower_width=8, ops=("identity", "mlp-16")
+    )
+    return DESAN(sample_schema(), settings, REGISTRY.op)
+
+
+class Rows(Dataset):
+    """Two hundred users, each in one row."""
+
+    version = 1
+    sparse = ("user",)
+    tasks = ("click",)
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return pd.DataFrame({"user": [f"u{k}" for k in range(200)], "click": [k % 2 for k in range(200)]})
+
+
+def test_evaluation_is_not_random(space):
+    supernet = space.supernet()
+    supernet.sample_gates(True)
+    part = sample_part(space.schema, 64, seed=0)
+    assert np.array_equal(predict(supernet, part, 32, CPU), predict(supernet, part, 32, CPU))
+
+
+def test_gates_leave_warm_up_and_sample(space):
+    problem = sample_problem(space)
+    strategy = PDDARTS(PDDARTSSettings(warmup_epochs=1, search_epochs=1), problem)
+    drawn = {}
+
+    class Watch(Silent):
+        def step(self, phase, epoch, steps, done, rows):
+            gates = [q for q in strategy.supernet.questions.values() if hasattr(q, "sampling")]
+            drawn.setdefault(phase, []).extend(gate.bits().detach().mean().item() for gate in gates)
+
+    strategy.search(Watch())
+    assert set(drawn["warm-up"]) == {1.0}
+    assert 0.3 < np.mean(drawn["search"]) < 0.7
+    assert len(set(drawn["search"])) > 2
+
+
+def test_an_exported_architecture_keeps_single_and_interaction_fields_apart(space):
+    supernet = space.supernet()
+    for label, choice in supernet.choices().items():
+        if label.endswith("/single"):
+            supernet.fix(label, choice.options[:1])
+        elif label.endswith("/interaction"):
+            supernet.fix(label, choice.options[1:])
+    read = Architecture.from_json(supernet.architecture().to_json())
+    assert read.decisions["layer0/expert0/single"] == ("user",)
+    assert read.decisions["layer0/expert0/interaction"] == ("item", "tab")
+    selection = space.network(read).layers[0]["expert0"].reader
+    assert (selection.single.kept, selection.interaction.kept) == ((0,), (1, 2))
+
+
+def test_vocabularies_come_from_the_training_part_and_unseen_values_have_an_id(tmp_path):
+    prepared = prepare(Rows(DatasetSettings()), "rows", None, tmp_path)
+    train, test = prepared.part("train"), prepared.part("test")
+    assert len(prepared.vocabulary("user")) == len(train) == 160
+    assert (train.ids > 0).all()
+    assert (test.ids == 0).all(), "no test user is a training user here"
+
+
+def test_the_split_follows_from_a_seed(tmp_path):
+    def users(seed, folder):
+        prepared = prepare(Rows(DatasetSettings(split_seed=seed)), "rows", None, tmp_path / folder)
+        return prepared.vocabulary("user")
+
+    assert users(0, "a") == users(0, "b")
+    assert users(0, "a") != users(1, "c")
+
+
+def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
+    everything, _, third = sample_architectures(space, 3)
+    decisions = dict(third.decisions)
+    for label in decisions:
+        if label.endswith("/experts"):
+            decisions[label] = ("expert1",)
+    few = replace(
+        third, decisions=decisions | {"layer0/expert1/single": ("tab",), "layer0/expert1/interaction": ()}
+    )
+    network = space.network(few)
+    assert [list(layer) for layer in network.layers] == [["expert1"], ["expert1"]]
+    first = network.layers[0]["expert1"]
+    assert first.reader(torch.ones(2, 3, 4), torch.ones(2, 1)).shape == (2, 4 + 1)
+    size = sum(p.numel() for p in network.parameters())
+    assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
+
+
+def test_a_gate_that_was_never_learned_stays_open(space):
+    architecture = space.supernet().architecture()
+    choices = space.choices()
+    for label, decision in architecture.decisions.items():
+        if not isinstance(choices[label], OneOf):
+            assert decision == choices[label].options
+
+
+def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
+    problem = sample_problem(space)
+    strategy = PDDARTS(PDDARTSSettings(warmup_epochs=0, search_epochs=2, fix_per_epoch=3), problem)
+    before = {id(p): p for p in strategy.supernet.parameters()}
+    seen = []
+
+    class Watch(Silent):
+        def epoch(self, report):
+            alive = {id(p) for p in strategy.supernet.parameters()}
+            dropped = [p for key, p in before.items() if key not in alive]
+            seen.append((len(dropped), [p.detach().clone() for p in dropped], dropped))
+            assert {id(p) for p in strategy.optimiser.names} == alive
+            for part in strategy.optimiser.parts:
+                assert {id(p) for p in part.state} <= alive
+
+    strategy.search(Watch())
+    (first, values, dropped), (last, _, _) = seen
+    assert 0 < first < last
+    assert all(torch.equal(value, p) for value, p in zip(values, dropped, strict=True))
+
+
+def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
+    supernet = space.supernet()
+    recipe = Recipe(weight_decay=0.25, embedding_decay=0.5)
+    tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
+    assert (tables.decay, norms.decay, rest.decay) == (0.5, 0.0, 0.25)
+    assert list(tables.parameters) == ["network.embedding.table.weight"]
+    assert len(norms.parameters) > 0
+    norm_ids = {
+        id(p)
+        for m in supernet.modules()
+        if isinstance(m, torch.nn.BatchNorm1d)
+        for p in m.parameters(recurse=False)
+    }
+    assert {id(p) for p in norms.parameters.values()} == norm_ids
+    together = [*tables.parameters, *norms.parameters, *rest.parameters]
+    assert sorted(together) == sorted(supernet.weights())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_size": 32}, {"epochs": 2}, {"learning_rate": 1e-2}, {"weight_decay": 0.1}, {"embedding_decay": 0.1},
+        {"loss_weights": {"click": 5.0}},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_every_setting_of_the_recipe_is_used(space, change):
+    """But for patience and min_positives, which test_fit.py shows to decide when training stops."""
+    problem = sample_problem(space, epochs=4)
+
+    def outcome(recipe):
+        seeds.seed_torch(0)
+        network = space.network(space.supernet().architecture())
+        fit = Fit(network, problem.data, recipe, 0, CPU)
+        reports = []
+
+        class Watch(Silent):
+            def epoch(self, report):
+                reports.append(report.to_json())
+
+        fit.run(Watch())
+        return reports
+
+    assert outcome(problem.recipe) != outcome(problem.recipe.model_copy(update=change))
+
+
+def test_an_epoch_reads_each_row_once(space, monkeypatch):
+    problem = sample_problem(space, rows=200)
+    read = []
+    monkeypatch.setattr(
+        "automtl_core.data.batches.take",
+        lambda part, rows, device: read.append(rows) or take(part, rows, device),
+    )
+    network = space.supernet()
+    optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe))
+    data = shuffled(problem.data.train, problem.recipe, 0, 1, CPU)
+    train_epoch(network, optimiser, data, torch.ones(2), lambda *_: None)
+    assert sorted(np.concatenate(read).tolist()) == list(range(200))
+
+
+def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space):
+    network = space.supernet().network
+    for task in network.tasks:
+        assert task.gate.gating.in_features == 3 * 4 + 1
+    network.double().eval()
+    ids = torch.ones(1, 3).long()
+    x = {value: network_gate_input(network, ids, torch.tensor([[value]])) for value in (0.0, 1.0)}
+    assert x[0.0].shape == (1, 13)
+    gates = [network.tasks[0].gate.gating(value.double()).softmax(1) for value in x.values()]
+    assert not torch.equal(*gates)
+
+
+def network_gate_input(network, ids, dense):
+    seen = []
+    hook = network.tasks[0].gate.gating.register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].detach())
+    )
+    network(ids, dense.double())
+    hook.remove()
+    return seen[0]
+
+
+def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
+    """Counts the array accesses of a batch: they must not grow with its rows."""
+
+    class Counting(np.ndarray):
+        reads = 0
+
+        def __getitem__(self, key):
+            Counting.reads += 1
+            return super().__getitem__(key)
+
+    part = sample_part(sample_schema(), 1000, seed=0)
+    counted = Part(*(array.view(Counting) for array in (part.ids, part.dense, part.labels)))
+    take(counted, np.arange(10), CPU)
+    few, Counting.reads = Counting.reads, 0
+    take(counted, np.arange(1000), CPU)
+    assert Counting.reads == few
+
+
+def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary():
+    """Only rows of the batch change, in the table and in both moments; the gradient holds no others."""
+    torch.manual_seed(0)
+    embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
+    before = embedding.table.weight.detach().clone()
+    model = torch.nn.Sequential(embedding)
+    optimiser = Optimiser(weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)))
+    for _ in range(2):
+        optimiser.step(embedding(torch.tensor([[7, 2], [8, 2]])).sum())
+    grad = embedding.table.weight.grad
+    assert grad.is_sparse
+    assert grad.coalesce().indices()[0].tolist() == [7, 8, 5002]
+    changed = (embedding.table.weight != before).any(1).nonzero().flatten().tolist()
+    assert changed == [7, 8, 5002]
+    (state,) = optimiser.state_dict().values()
+    for moment in ("exp_avg", "exp_avg_sq"):
+        assert state[moment].any(1).nonzero().flatten().tolist() == [7, 8, 5002]
+
+
+def test_an_architecture_holds_names_and_survives_another_order_of_the_ops(space):
+    architecture = space.supernet().architecture()
+    settings = space.settings.model_copy(update={"ops": ("mlp-16", "zero", "identity")})
+    other = DESAN(space.schema, settings, REGISTRY.op)
+    read = Architecture.from_json(architecture.to_json())
+    first, second = (s.network(read) for s in (space, other))
+    assert [p.shape for p in first.parameters()] == [p.shape for p in second.parameters()]
+    assert all(
+        isinstance(decision, str) or all(isinstance(n, str) for n in decision)
+        for decision in read.decisions.values()
+    )

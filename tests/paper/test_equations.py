@@ -1,0 +1,268 @@
+"""The equations of AutoMTL (KDD 2024), each against numbers worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.choices import AnyOf, OneOf
+from automtl_core.data.batches import Batch
+from automtl_core.relax import FixedGate, Gate, MixedOp
+from automtl_core.training.loop import task_losses, train_epoch
+from automtl_core.training.metrics import TaskMetrics, relative_change
+from automtl_core.training.optimisers import Group, Optimiser, RowAdam
+from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
+from automtl_desan.ops import MLP, Identity, Zero
+from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.space import Task
+
+
+def gate(options, open_options=None):
+    made = Gate(AnyOf("gate", tuple(options)))
+    if open_options is not None:
+        made.fix(open_options)
+    return made
+
+
+class Constant(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, x):
+        return torch.full_like(x, self.value)
+
+
+def test_factorisation_machine():
+    # fields (1, 2) and (3, 4) and (5, 6): pairs 1*3 + 1*5 + 3*5 = 23 and 2*4 + 2*6 + 4*6 = 44
+    z = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    assert factorisation_machine(z).tolist() == [[23.0, 44.0]]
+
+
+def test_feature_selection_concatenates_single_fields_machine_and_dense():
+    fields = ["a", "b", "c"]
+    module = FeatureSelection(gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), sparse=3, dense=1, dim=2)
+    e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    # b is closed as a single field; the machine sees b and c: 3*5 and 4*6; width (3 + 1) * 2 + 1
+    out = module(e, torch.tensor([[7.0]]))
+    assert out.tolist() == [[1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
+    assert module.width == 9
+
+
+def test_feature_selection_of_a_derived_network_holds_the_same_numbers_without_the_closed_ones():
+    choice = AnyOf("fields", ("a", "b", "c"))
+    module = FeatureSelection(
+        FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), sparse=3, dense=1, dim=2
+    )
+    e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    assert module(e, torch.tensor([[7.0]])).tolist() == [[1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
+    assert list(module.columns) == [0, 1, 4, 5, 6, 7, 8]
+
+
+def test_identity_passes_on_and_projects_where_widths_differ():
+    x = torch.tensor([[1.0, 2.0]])
+    assert Identity(2, 2, 0.2)(x).tolist() == [[1.0, 2.0]]
+    op = Identity(2, 1, 0.2)
+    op.projection.weight.data = torch.tensor([[3.0, 4.0]])
+    assert op(x).tolist() == [[11.0]]
+    assert op.projection.bias is None
+
+
+def test_zero():
+    assert Zero(2, 3, 0.2)(torch.ones(1, 2)).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_mlp_is_dropout_linear_norm_relu_linear_relu():
+    op = MLP(2, 2, 0.5, 2).eval()
+    op.hidden.weight.data, op.hidden.bias.data = (
+        torch.tensor([[1.0, 1.0], [1.0, -1.0]]),
+        torch.tensor([0.0, 1.0]),
+    )
+    op.norm.running_mean.data, op.norm.running_var.data = torch.tensor([1.0, 0.0]), torch.tensor([4.0, 1.0])
+    op.norm.eps = 0.0
+    op.out.weight.data, op.out.bias.data = torch.tensor([[2.0, 0.0], [-1.0, 0.0]]), torch.tensor([0.5, 0.0])
+    # hidden (5, 0): norm ((5 - 1) / 2, 0) = (2, 0): out (4.5, -2) -> relu
+    assert op(torch.tensor([[2.0, 3.0]])).tolist() == [[4.5, 0.0]]
+
+
+def test_mlp_drops_inputs_before_the_first_layer():
+    op = MLP(1000, 1, 0.2, 1).train()
+    op.norm = nn.Identity()
+    op.hidden.weight.data.fill_(1.0)
+    op.hidden.bias.data.zero_()
+    op.out.weight.data.fill_(1.0)
+    op.out.bias.data.zero_()
+    torch.manual_seed(0)
+    total = op(torch.ones(1, 1000)).item()
+    # each kept input counts 1 / 0.8; 800 of 1000 are kept on average, with standard deviation 12.6
+    assert total / 1.25 == pytest.approx(800, abs=50)
+    assert round(total / 1.25) == pytest.approx(total / 1.25, abs=1e-3)
+
+
+def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
+    module = SelectiveGate(1, ["e0", "e1", "e2"], gate(["e0", "e1", "e2"], ["e0", "e2"]), width=2)
+    module.gating.weight.data = torch.tensor([[0.0], [math.log(2.0)], [math.log(5.0)]])
+    experts = {
+        "e0": torch.tensor([[8.0, 0.0]]),
+        "e1": torch.tensor([[99.0, 99.0]]),
+        "e2": torch.tensor([[0.0, 8.0]]),
+    }
+    # g = (1, 2, 5) / 8; e1 is not shared, and its share is not given to the others
+    out = module(torch.tensor([[1.0]]), experts)
+    assert out[0].tolist() == pytest.approx([1.0, 5.0])
+    assert module.gating.bias is None
+
+
+def test_selective_gate_that_shares_nothing_is_zero():
+    choice = AnyOf("experts", ("e0", "e1"))
+    module = SelectiveGate(1, ["e0", "e1"], FixedGate(choice, []), width=2)
+    assert module(torch.ones(3, 1), {}).tolist() == [[0.0, 0.0]] * 3
+
+
+def test_tower_is_linear_norm_relu_dropout_linear():
+    experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1)
+    task = Task(experts, tower_width=2, dropout=0.5).eval()
+    linear, norm, _, dropout, last = task.tower
+    assert [type(m) for m in task.tower] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+    assert dropout.p == 0.5
+    norm.eps = 0.0
+    linear.weight.data, linear.bias.data = torch.tensor([[1.0], [-1.0]]), torch.tensor([1.0, 0.0])
+    last.weight.data, last.bias.data = torch.tensor([[2.0, 7.0]]), torch.tensor([0.25])
+    # the only expert has weight 1: hidden (3 + 1, -3) -> (4, 0) -> 8.25
+    assert task(torch.ones(1, 1), {"e0": torch.tensor([[3.0]])}).tolist() == [[8.25]]
+
+
+def test_mixed_op_weighs_candidates_by_a_softmax():
+    mixed = MixedOp(OneOf("op", ("a", "b")), {"a": Constant(4.0), "b": Constant(8.0)})
+    mixed.logits.data = torch.tensor([0.0, math.log(3.0)])
+    # weights 1/4 and 3/4
+    assert mixed(torch.zeros(1, 1)).item() == pytest.approx(7.0)
+
+
+def test_logits_of_a_mixed_op_start_near_zero():
+    torch.manual_seed(0)
+    drawn = torch.cat(
+        [MixedOp(OneOf("op", ("a",) * 1), {"a": Constant(0.0)}).logits.detach() for _ in range(2000)]
+    )
+    assert drawn.std().item() == pytest.approx(1e-3, rel=0.1)
+    assert abs(drawn.mean().item()) < 1e-4
+
+
+def test_gate_is_open_in_warm_up_and_sampled_in_search_and_thresholded_in_evaluation():
+    made = gate("abc").train()
+    made.logits.data = torch.tensor([-1.0, 0.0, 1.0])
+    assert made.bits().tolist() == [1.0, 1.0, 1.0]
+    made.sampling = True
+    torch.manual_seed(0)
+    draws = torch.stack([made.bits().detach() for _ in range(4000)])
+    assert set(draws.unique().tolist()) <= {0.0, 1.0}
+    # sigmoid(-1), sigmoid(0), sigmoid(1)
+    assert draws.mean(0).tolist() == pytest.approx([0.2689, 0.5, 0.7311], abs=0.03)
+    assert made.eval().bits().tolist() == [0.0, 1.0, 1.0]
+
+
+def test_gate_draws_once_a_step_for_the_whole_batch():
+    made = gate([str(k) for k in range(50)]).train()
+    made.sampling = True
+    out = made(torch.ones(8, 50), dim=1)
+    assert (out == out[0]).all()
+
+
+def test_gate_gradient_passes_straight_through_to_the_probability():
+    made = gate("ab").train()
+    made.sampling = True
+    made.logits.data = torch.tensor([0.0, math.log(3.0)])
+    x = torch.tensor([[2.0, 5.0]])
+    made(x, dim=1).sum().backward()
+    # d/db = x * p * (1 - p), whatever was drawn: 2 * 1/4 and 5 * 3/16
+    assert made.logits.grad.tolist() == pytest.approx([0.5, 0.9375])
+
+
+def test_gate_that_never_moved_stays_open():
+    assert gate("abc").favourite() == ("a", "b", "c")
+
+
+def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.logits = nn.Parameter(torch.tensor([[0.0, math.log(3.0)], [0.0, math.log(3.0)]]))
+
+        def forward(self, ids, dense):
+            return self.logits
+
+    model = Fixed()
+    batch = Batch(torch.zeros(2, 1).long(), torch.zeros(2, 0), torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+    # task 0: log 2 twice; task 1: -log(3/4) and -log(1/4)
+    second = -(math.log(0.75) + math.log(0.25)) / 2
+    assert task_losses(model, batch).tolist() == pytest.approx([math.log(2.0), second])
+    before = model.logits.detach().clone()
+    optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)])
+    losses = train_epoch(model, optimiser, [batch], torch.ones(2), lambda *_: None)
+    assert losses == pytest.approx([math.log(2.0), second])
+    # d/dlogit of the mean over rows and tasks: (p - y) / 4
+    assert model.logits.grad.flatten().tolist() == pytest.approx([-0.125, -0.0625, 0.125, 0.1875])
+    # the first step of Adam is the learning rate against the sign of the gradient
+    assert (model.logits.detach() - before).flatten().tolist() == pytest.approx(
+        [1e-3, 1e-3, -1e-3, -1e-3], rel=1e-3
+    )
+
+
+def test_loss_weights_multiply_a_task():
+    model = nn.Linear(1, 2, bias=False)
+    model.forward = lambda ids, dense: dense @ model.weight.T
+    model.weight.data.zero_()
+    batch = Batch(torch.zeros(1, 1).long(), torch.ones(1, 1), torch.tensor([[1.0, 1.0]]))
+    train_epoch(
+        model,
+        Optimiser([Group({"w": model.weight}, 1e-3, 0.0)]),
+        [batch],
+        torch.tensor([1.0, 3.0]),
+        lambda *_: None,
+    )
+    assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])
+
+
+def test_relative_change_is_the_mean_over_tasks():
+    def metrics(**aucs):
+        return {task: TaskMetrics(auc, 0.5, 100, 200) for task, auc in aucs.items()}
+
+    # +10 % and -5 %
+    change = relative_change(metrics(a=0.66, b=0.76), metrics(a=0.60, b=0.80), min_positives=1)
+    assert change == pytest.approx(0.025)
+
+
+def test_row_adam_takes_the_steps_of_adam_on_rows_that_every_batch_reads():
+    torch.manual_seed(0)
+    dense = nn.Parameter(torch.randn(3, 2, dtype=torch.float64))
+    table = nn.Parameter(dense.detach().clone())
+    adam = torch.optim.Adam([dense], lr=0.01, weight_decay=0.1)
+    rows = RowAdam([table], lr=0.01, weight_decay=0.1)
+    for _ in range(5):
+        grad = torch.randn(3, 2, dtype=torch.float64)
+        dense.grad, table.grad = grad, grad.to_sparse(1)
+        adam.step()
+        rows.step()
+    assert torch.allclose(dense, table, atol=1e-14)
+
+
+def test_row_adam_adds_up_the_gradients_of_an_id_that_a_batch_reads_twice():
+    table = nn.Embedding(4, 1, sparse=True)
+    table.weight.data.fill_(1.0)
+    optimiser = RowAdam(table.parameters(), lr=0.1, weight_decay=0.0)
+    table(torch.tensor([2, 2])).sum().backward()
+    optimiser.step()
+    state = optimiser.state[table.weight]
+    # gradient 2 on row 2: moments 0.1 * 2 and 0.001 * 4; the first step has the size of the learning rate
+    assert state["exp_avg"].flatten().tolist() == pytest.approx([0, 0, 0.2, 0])
+    assert state["exp_avg_sq"].flatten().tolist() == pytest.approx([0, 0, 0.004, 0])
+    assert table.weight.flatten().tolist() == pytest.approx([1, 1, 0.9, 1])
+
+
+def test_numpy_agrees_on_the_entropy_that_pd_darts_ranks_by():
+    from automtl_strategies.pd_darts import entropy
+
+    p = np.array([0.7, 0.2, 0.1])
+    assert entropy(torch.log(torch.tensor(p))) == pytest.approx(-(p * np.log(p)).sum())
