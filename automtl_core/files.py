@@ -46,6 +46,7 @@ def publish_folder(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent))
+        draft.chmod(0o777 & ~_umask())
     except OSError as error:
         raise RunExistsError(
             f"{path.parent}: cannot be written to: {error.strerror}", "choose another folder"
@@ -65,6 +66,13 @@ def publish_folder(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _umask() -> int:
+    """Return the mask of file modes, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _sync_folder(path: Path) -> None:

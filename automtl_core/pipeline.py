@@ -66,10 +66,18 @@ class Job:
         return prepare(dataset, name, c.data_dir, c.prepared_dir, progress)
 
     def space(self, prepared: Prepared) -> SearchSpace:
-        """Return the search space for the fields and tasks of the data."""
+        """Return the search space for the fields and tasks of the data.
+
+        Raises:
+            UnknownNameError: no plugin registers one of its ops.
+
+        """
         space_class = self.registry.space(self.config.space.name)
         settings = space_class.settings_class.parse(self.config.space.settings, "space")
-        return space_class(prepared.schema, settings, self.registry.op)
+        space = space_class(prepared.schema, settings, self.registry.op)
+        for name in space.op_names():
+            self.registry.op(name)
+        return space
 
     def problem(self, prepared: Prepared) -> Problem:
         """Return what to search and train, without the test part."""

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from automtl_core.errors import UsageError
 from automtl_core.text import did_you_mean, listing
@@ -29,17 +30,17 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise UsageError(
-                "\n".join(
-                    _sentence(e["type"], e["loc"], e["msg"], e["input"], where, cls) for e in error.errors()
-                ),
+                "\n".join(_sentence(fault, where, cls) for fault in error.errors()),
                 fix=f"correct the settings; {where} takes: {listing(cls.model_fields)}",
             ) from None
 
 
-def _sentence(
-    kind: str, loc: tuple[int | str, ...], message: str, given: object, where: str, model: type[BaseModel]
-) -> str:
-    key = ".".join([where, *map(str, loc)])
-    if kind == "extra_forbidden":
-        return f"{key} is not a setting{did_you_mean(str(loc[-1]), model.model_fields)}"
-    return f"{key}: {message}, given {given!r}"
+def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
+    """Return one validation fault as a sentence."""
+    *path, last = map(str, fault["loc"])
+    key = ".".join([where, *path, last])
+    if fault["type"] != "extra_forbidden":
+        return f"{key}: {fault['msg']}, given {fault['input']!r}"
+    for name in path:
+        model = model.model_fields[name].annotation or model  # type: ignore[assignment]
+    return f"{key} is not a setting{did_you_mean(last, model.model_fields)}"

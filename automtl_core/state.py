@@ -18,6 +18,9 @@ from torch import Tensor
 from automtl_core.errors import ArtifactError
 from automtl_core.files import write_atomic
 
+KEY = "automtl"
+"""The one key of the header's metadata: safetensors writes several in random order."""
+
 State = dict[str, Any]
 """Nested dict with string keys; leaves are tensors and JSON values."""
 
@@ -28,7 +31,7 @@ def save_state(path: Path, state: State) -> None:
     values = json.dumps(_split(state, (), tensors))
     write_atomic(
         path,
-        safetensors.torch.save(tensors, metadata={"values": values, "sha256": _digest(values, tensors)}),
+        safetensors.torch.save(tensors, metadata={KEY: json.dumps([_digest(values, tensors), values])}),
     )
 
 
@@ -47,10 +50,10 @@ def load_state(path: Path) -> State:
         ) from None
     try:
         size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + size])["__metadata__"]
+        digest, values = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY])
         tensors = safetensors.torch.load(content)
-        intact = _digest(header["values"], tensors) == header["sha256"]
-        state: State = _join(json.loads(header["values"]), tensors) if intact else {}
+        intact = _digest(values, tensors) == digest
+        state: State = _join(json.loads(values), tensors) if intact else {}
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"

@@ -27,8 +27,10 @@ class Group:
 class RowAdam(torch.optim.Optimizer):
     """Adam on the rows of a table that the gradient touches; all others, and their moments, stay.
 
-    A step costs as much as the batch has distinct ids, however large the table is. The decay is L2 added
-    to the gradient, as in `torch.optim.Adam` (Kingma and Ba 2015, algorithm 1).
+    A step costs as much as the batch has distinct ids, however large the table is. The decay is L2 added to
+    the gradient, as in `torch.optim.Adam` (Kingma and Ba 2015, algorithm 1); a row that was not touched for
+    k steps is given it k times, so that rare ids are held down as firmly as the L2 norm of the whole table
+    in the loss would (lazy regularisation, Carpenter 2008).
     """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -48,6 +50,7 @@ class RowAdam(torch.optim.Optimizer):
                 "step": torch.zeros(()),
                 "exp_avg": torch.zeros_like(p),
                 "exp_avg_sq": torch.zeros_like(p),
+                "touched": p.new_zeros(len(p), 1),
             }
         state, (beta1, beta2) = self.state[p], group["betas"]
         state["step"] += 1
@@ -56,7 +59,9 @@ class RowAdam(torch.optim.Optimizer):
         grad = p.grad.coalesce()
         rows, g = grad.indices()[0], grad.values()
         weight = p[rows]
-        g = g.add(weight, alpha=group["weight_decay"])
+        skipped = t - state["touched"][rows]
+        state["touched"][rows] = t
+        g = g.addcmul(weight, skipped, value=group["weight_decay"])
         m = state["exp_avg"][rows].lerp_(g, 1 - beta1)
         v = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
         state["exp_avg"][rows] = m

@@ -1,7 +1,9 @@
-"""An architecture for people: its decisions as a tree, and who shares what as a matrix."""
+"""An architecture for people: its decisions as a tree, and who shares what as matrices."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,71 +11,81 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from automtl_cli.render import table, text
-from automtl_core.choices import Architecture
+from automtl_cli.tables import cell, table, text
+from automtl_core.choices import FORMAT, Architecture
+from automtl_core.errors import InputMissingError
+from automtl_core.schema import Schema
 
 CHOSEN, NOT_CHOSEN = "●", "·"
 
+Document = Mapping[str, Any]
+"""What an architecture.json holds."""
 AnyOfs = dict[str, Sequence[str]]
 """Column of a matrix -> the options that were chosen."""
 
 
-def architecture(document: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Render an architecture, given as what its JSON file holds."""
-    origin, decisions = document["origin"], document["decisions"]
+def read(path: Path) -> Document:
+    """Return the architecture of a run, or of a file.
+
+    Raises:
+        InputMissingError: there is none.
+        ArtifactError: the file holds something else.
+
+    """
+    file = path / "architecture.json" if path.is_dir() else path
+    try:
+        content = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputMissingError(
+            f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
+        ) from None
+    return document(Architecture.from_json(content))
+
+
+def document(found: Architecture) -> Document:
+    """Return an architecture as JSON."""
+    origin = asdict(found.origin) if found.origin else None
+    return {"format": FORMAT, "origin": origin, "decisions": dict(found.decisions)}
+
+
+def render(found: Document) -> Iterator[RenderableType]:
+    """Render the tree of all decisions, then a matrix for each group of any-of choices."""
+    origin, decisions = found["origin"], found["decisions"]
+    fields = [field.name for field in Schema.from_json(origin["schema"]).sparse] if origin else []
     yield _tree(f"architecture of {origin['space']}" if origin else "architecture", decisions)
-    for title, columns in _shared(decisions).items():
-        if options := _options(columns, _fields(origin)):
+    for title, columns in _groups(decisions).items():
+        if options := _options(columns, fields):
             yield Text()
             yield _matrix(title, options, columns)
 
 
-def to_document(found: Architecture) -> dict[str, Any]:
-    """Return what the JSON file of an architecture holds."""
-    import json
-
-    document: dict[str, Any] = json.loads(found.to_json())
-    return document
-
-
 def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:
-    tree = Tree(text(title))
-    nodes: dict[str, Tree] = {"": tree}
+    nodes = {"": Tree(text(title))}
     for label in sorted(decisions, key=_natural):
         path = ""
         for part in label.split("/"):
-            parent, path = nodes[path], f"{path}/{part}"
+            above, path = nodes[path], f"{path}/{part}"
             if path not in nodes:
-                nodes[path] = parent.add(text(part))
-        nodes[path].label = text(f"{label.rpartition('/')[2]}: {_answer(decisions[label])}")
-    return tree
+                nodes[path] = above.add(text(part))
+        nodes[path].label = text(f"{label.rpartition('/')[2]}: {cell(decisions[label]) or 'none'}")
+    return nodes[""]
 
 
-def _answer(decision: str | Sequence[str]) -> str:
-    return decision if isinstance(decision, str) else ", ".join(decision) or "none"
-
-
-def _shared(decisions: Mapping[str, Any]) -> dict[str, AnyOfs]:
-    """Group the any-of choices that have equal ends, such as `layer0/.../single`."""
-    matrices: dict[str, AnyOfs] = {}
+def _groups(decisions: Mapping[str, Any]) -> dict[str, AnyOfs]:
+    """Group any-of choices by both ends of their labels: `layer0/expert1/single` by layer0 and single."""
+    groups: dict[str, AnyOfs] = {}
     for label in sorted(decisions, key=_natural):
         if not isinstance(decisions[label], str):
-            first, *middle, last = ["", *label.split("/")] if "/" not in label else label.split("/")
-            title = f"{first} {last}".strip()
-            matrices.setdefault(title, {})["/".join(middle) or last] = decisions[label]
-    return matrices
+            *path, last = label.split("/")
+            title = " ".join([*path[:1], last])
+            groups.setdefault(title, {})["/".join(path[1:]) or last] = decisions[label]
+    return groups
 
 
 def _options(columns: AnyOfs, fields: Sequence[str]) -> Sequence[str]:
-    """Return the options that anyone chose or, if they are fields, all fields."""
+    """Return the options that were chosen anywhere or, if they are fields, all fields."""
     chosen = {option for options in columns.values() for option in options}
-    if not chosen:
-        return []
     return fields if chosen <= set(fields) else sorted(chosen, key=_natural)
-
-
-def _fields(origin: Mapping[str, Any] | None) -> list[str]:
-    return [str(field["name"]) for field in origin["schema"]["sparse"]] if origin else []
 
 
 def _matrix(title: str, options: Sequence[str], columns: AnyOfs) -> Table:
@@ -81,7 +93,7 @@ def _matrix(title: str, options: Sequence[str], columns: AnyOfs) -> Table:
         [option, *(CHOSEN if option in chosen else NOT_CHOSEN for chosen in columns.values())]
         for option in options
     ]
-    return table([title, *columns], rows, centred=True)
+    return table([title, *columns], rows, align="center")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

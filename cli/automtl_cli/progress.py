@@ -77,7 +77,7 @@ def epoch_line(report: EpochReport) -> str:
 
 
 def _decisions(fixed: Mapping[str, Decision]) -> str:
-    named = [f"{label}={d if isinstance(d, str) else '+'.join(d)}" for label, d in fixed.items()]
+    named = [f"{label}={d if isinstance(d, str) else '+'.join(d) or 'none'}" for label, d in fixed.items()]
     return ", ".join(named[:SHOWN]) + (", ..." if len(named) > SHOWN else "")
 
 

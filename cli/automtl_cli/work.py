@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automtl_cli import progress
+from automtl_cli import architecture, progress
 from automtl_core import pipeline
 from automtl_core.config import Layer, assignments, load_config, preset
+from automtl_core.data.describe import describe
 from automtl_core.data.store import Prepared
 from automtl_core.documents import read_yaml
-from automtl_core.errors import AutoMTLError, UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.pipeline import Job
 from automtl_core.plugins import load_registry
 from automtl_core.runs import Run, new_name
@@ -66,6 +67,7 @@ def create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Ru
     name = name if name is not None else new_name(runs_dir, job.config.dataset.name)
     if Path(name).name != name:
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
+    job.space(prepared).choices()  # names an unknown op now, before there is a run
     data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
     return Run.create(runs_dir / name, job.config, {"environment": pipeline.environment(job), "data": data})
 
@@ -79,7 +81,8 @@ def reopen(path: Path, also_given: bool) -> Run:
     """
     if also_given:
         raise UsageError(
-            "--resume goes on with a run as it is, and takes no other settings", "leave them out, or start anew"
+            "--resume goes on with a run as it is, and takes no other settings",
+            "leave them out, or start anew",
         )
     run = Run.open(path)
     if run.read("status").get("state") == "done":
@@ -87,10 +90,16 @@ def reopen(path: Path, also_given: bool) -> Run:
     return run
 
 
+def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
+    """Return what a search would do, and the resolved configuration."""
+    return {"plan": pipeline.plan(job, prepared), "config": job.config.model_dump(mode="json")}
+
+
 def search(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
-    """Search, train and test in a run directory, and show how it goes; return the result."""
+    """Search, train and test in a run directory, and show how that goes; return what was found."""
     with _resumable(run), run.working(), progress.training() as listener:
-        return pipeline.search(job, run, prepared, listener)
+        result = pipeline.search(job, run, prepared, listener)
+    return {"run": str(run.path), "result": result, "architecture": architecture.document(run.architecture())}
 
 
 @contextmanager
@@ -99,6 +108,61 @@ def _resumable(run: Run) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, AutoMTLError) or error.exit_code in (71, 74):
+        if not isinstance(error, AutoMTLError) or isinstance(error, (StorageError, OutOfMemoryError)):
             error.add_note(f"go on with: automtl search --resume {run.path}")
         raise
+
+
+def evaluate(path: Path, data_dir: Path | None) -> dict[str, Any]:
+    """Return the test metrics of a run's network, and how they compare with the recorded ones."""
+    run = Run.open(path)
+    job = job_of(run, data_dir)
+    recorded, prepared = run.read("result"), prepare(job)
+    test = {task: m.to_json() for task, m in pipeline.evaluate_run(job, run, prepared).items()}
+    then, now = run.read("environment"), pipeline.environment(job)
+    return {
+        "run": str(path),
+        "test": test,
+        "reachable": pipeline.reachable(prepared),
+        "repeats": test == recorded["test"],
+        "changed": {key: [then.get(key), value] for key, value in now.items() if value != then.get(key)},
+    }
+
+
+def check_repeated(outcome: Mapping[str, Any]) -> None:
+    """Check that an evaluation repeated what the run recorded.
+
+    Raises:
+        ArtifactError: it did not; names what has changed since.
+
+    """
+    if not outcome["repeats"]:
+        changed = [f"{key} was {then}, is {now}" for key, (then, now) in outcome["changed"].items()]
+        raise ArtifactError(
+            f"{outcome['run']}: the test metrics are not those that the run recorded",
+            "; ".join(changed) or "use the raw files, versions and thread count of the run",
+        )
+
+
+def prepare_by_name(
+    name: str, data_dir: Path | None, file: Path | None, settings: Sequence[str] | None
+) -> Prepared:
+    """Return the prepared form of a dataset."""
+    return prepare(job(layers(None, file, {"dataset": name, "data_dir": data_dir}, settings)))
+
+
+def about(prepared: Prepared) -> dict[str, Any]:
+    """Return where prepared data is, and how much."""
+    schema = prepared.schema
+    return {
+        "path": str(prepared.path),
+        "reused": prepared.reused,
+        "rows": prepared.manifest["rows"],
+        "fields": len(schema.sparse) + len(schema.dense),
+        "tasks": [task.name for task in schema.tasks],
+    }
+
+
+def described(prepared: Prepared) -> dict[str, Any]:
+    """Return what prepared data looks like."""
+    return {"prepared": about(prepared), "data": describe(prepared)}

@@ -11,7 +11,7 @@ REGISTRY = load_registry()
 FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}
 # Small sizes for speed; None keeps the defaults.
 SMALL = {
-    "desan": {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "experts": 3, "ops": ["identity", "mlp-16", "zero"]},
+    "desan": {"embedding_dim": 4, "expert_width": 8, "experts": 3, "ops": ["identity", "mlp-16", "zero"]},
 }
 
 

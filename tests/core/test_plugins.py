@@ -1,6 +1,5 @@
 """Finding plugins, and living with broken ones: each is installed for real, as files on `sys.path`."""
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,26 +36,6 @@ def automtl_register_ops():
 """
 
 Install = Callable[..., str]
-
-fresh = itertools.count()
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Write a module and its metadata where Python finds them; return the name of the module."""
-
-    def install(source: str, name: str, value: str = "{module}", metadata: bytes | None = None) -> str:
-        module = f"automtl_test_plugin_{next(fresh)}"
-        info = tmp_path / module / f"{module}-1.5.dist-info"
-        info.mkdir(parents=True)
-        (tmp_path / module / f"{module}.py").write_text(source)
-        about = f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.5\n".encode()
-        (info / "METADATA").write_bytes(about if metadata is None else metadata)
-        (info / "entry_points.txt").write_text(f"[automtl]\n{name} = {value.format(module=module)}\n")
-        monkeypatch.syspath_prepend(tmp_path / module)
-        return module
-
-    return install
 
 
 def hooked(body: str, hook: str = "automtl_register_ops") -> str:

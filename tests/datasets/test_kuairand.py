@@ -88,16 +88,12 @@ def test_the_paper_uses_the_random_log() -> None:
     assert [file.path for file in kuairand().files().values()] == list(files(VIEW))
 
 
-@pytest.mark.parametrize("blanks", ["drop", "unknown"])
-def test_the_real_sample(
-    real_data: Path, tmp_path: Path, blanks: str, assert_prepared_as: Callable[..., None]
-) -> None:
-    dataset, folder = kuairand(log="standard", blanks=blanks), real_data / "kuairand"
+def test_the_real_sample(real_data: Path, tmp_path: Path, assert_prepared_as: Callable[..., None]) -> None:
+    dataset, folder = kuairand(log="standard"), real_data / "kuairand"
     prepared = prepare(dataset, "kuairand", folder, tmp_path)
     log = pd.concat([pd.read_csv(folder / "data" / path, dtype=str) for path in LOGS["standard"]])
     users = pd.read_csv(folder / "data/user_features_pure.csv", dtype=str)
     videos = pd.read_csv(folder / "data/video_features_basic_pure.csv", dtype=str)
     joined = log.drop_duplicates().merge(users, "left", "user_id").merge(videos, "left", "video_id")
     used = joined[[*dataset.sparse, *dataset.tasks]]
-    frame = used.dropna() if blanks == "drop" else used.fillna("unknown")
-    assert_prepared_as(prepared, frame.astype(dict.fromkeys(dataset.tasks, int)), dataset)
+    assert_prepared_as(prepared, used.dropna().astype(dict.fromkeys(dataset.tasks, int)), dataset)

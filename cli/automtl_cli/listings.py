@@ -1,0 +1,55 @@
+"""What is installed: plugins, and the names that they supply."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import RenderableType
+
+from automtl_cli.tables import table
+from automtl_core.errors import PluginError, UsageError
+from automtl_core.plugins import KINDS, Kind, Registry, load_registry
+from automtl_core.text import did_you_mean, listing
+
+
+def plugins() -> list[dict[str, Any]]:
+    """Return one row for each installed plugin, usable or not."""
+    return [asdict(row) for row in load_registry().rows]
+
+
+def names(kind: str) -> dict[str, str]:
+    """Return the names of a kind, with a line that describes each.
+
+    Raises:
+        UsageError: there is no such kind.
+
+    """
+    for known in KINDS:
+        if kind == known:
+            registry = load_registry()
+            return {name: _description(registry, known, name) for name in registry.names(known)}
+    raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
+
+
+def render_plugins(rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """Render the rows of `automtl plugins`."""
+    cells = [(row["name"], row["distribution"], row["version"], _provided(row)) for row in rows]
+    yield table(["plugin", "from", "version", "provides"], cells)
+
+
+def render_names(described: Mapping[str, str]) -> Iterator[RenderableType]:
+    """Render names and what each of them is."""
+    yield table(["name", "what it is"], described.items())
+
+
+def _provided(row: Mapping[str, Any]) -> str:
+    if row["problem"]:
+        return f"NOT LOADED: {row['problem']}"
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in row["provides"].items())
+
+
+def _description(registry: Registry, kind: Kind, name: str) -> str:
+    try:
+        return registry.describe(kind, name)
+    except PluginError as error:
+        return f"NOT USABLE: {error}"

@@ -1,0 +1,51 @@
+"""Plain tables, whose cells a terminal only shows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from rich.table import Table
+from rich.text import Text
+
+from automtl_core.text import printable
+
+Align = Literal["left", "center", "right"]
+
+
+def text(value: object) -> Text:
+    """Return a value as text without effect on a terminal."""
+    return Text(printable(str(value)))
+
+
+def table(header: Sequence[str], rows: Iterable[Iterable[object]], align: Align = "left") -> Table:
+    """Return a table without lines.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells, in the order of the header.
+        align: Of all columns but the first.
+
+    """
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for place, name in enumerate(header):
+        made.add_column(text(name), justify=align if place else "left")
+    for row in rows:
+        made.add_row(*(text(cell(value)) for value in row))
+    return made
+
+
+def cell(value: object) -> str:
+    """Return a value in few characters: four decimals, thousands apart, a dash for None."""
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:.4f}"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case Mapping():
+            return ", ".join(f"{key} {cell(item)}" for key, item in value.items())
+        case list() | tuple():
+            return ", ".join(map(cell, value))
+    return str(value)

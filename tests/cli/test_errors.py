@@ -1,0 +1,293 @@
+"""Every way for a command to fail has one message, one remedy and one exit code, as documented."""
+
+import json
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pytest
+
+from automtl_core import errors
+from automtl_core.config import load_config
+from automtl_core.runs import Run
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
+SEARCH = ("search", "--config", "small.yaml")
+
+DATASET = """
+from automtl_core import hookimpl
+from automtl_core.dataset import Dataset, RawFile
+
+class Shop(Dataset):
+    version = 1
+    sparse = ("item",)
+    tasks = ("click",)
+
+    def files(self):
+        return {"log": RawFile("log.csv", ("item", "click"))}
+
+    def rows(self, db):
+        %s
+
+@hookimpl
+def automtl_register_datasets():
+    return {"shop": Shop}
+"""
+
+
+def check(ended: Any, code: int, message: str) -> None:
+    assert ended.code == code, ended.err
+    assert ended.out == ""
+    assert re.search(rf"^error: .*{message}", ended.err, re.MULTILINE), ended.err
+    assert re.search(r"^  fix: ", ended.err, re.MULTILINE), ended.err
+    assert ("Traceback" in ended.err) == (code == 1)
+    assert f"\n| {code} |" in PAGE
+
+
+def all_errors(base: type[errors.AutoMTLError]) -> Iterator[type[errors.AutoMTLError]]:
+    for error in base.__subclasses__():
+        yield error
+        yield from all_errors(error)
+
+
+def test_every_exit_code_is_documented() -> None:
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)}
+    assert documented == {0, 1, 130, 143} | {error.exit_code for error in all_errors(errors.AutoMTLError)}
+
+
+USAGE = {
+    "unknown command": (["serach"], "No such command 'serach'"),
+    "unknown flag": (["search", "--sed", "1"], "No such option: --sed"),
+    "missing argument": (["show"], "Missing argument 'RUN'"),
+    "no number": (["search", "--seed", "x"], "Invalid value for '--seed'"),
+    "unknown space": (
+        ["search", "--space", "desam"],
+        r"no search space is called 'desam' \(did you mean 'desan'",
+    ),
+    "unknown strategy": (["search", "--strategy", "x"], "no strategy is called 'x'; known: .*pd-darts"),
+    "unknown dataset": (["search", "--dataset", "x"], "no dataset is called 'x'; known: .*synthetic"),
+    "unknown op": (["search", "--set", "space.ops=[mpl-4]"], "no op is called 'mpl-4'"),
+    "unknown preset": (["search", "--preset", "papr"], r"no preset is called 'papr' \(did you mean 'paper'"),
+    "unknown key": (
+        ["search", "--set", "training.epoch=3"],
+        r"training.epoch is not a setting \(did you mean 'epochs'",
+    ),
+    "wrong value": (["search", "--set", "training.epochs=many"], "training.epochs: .*given 'many'"),
+    "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
+    "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),
+    "name with a slash": ([*SEARCH, "--name", "a/b"], "--name 'a/b' is not a plain name"),
+}
+
+
+@pytest.mark.parametrize(("command", "message"), USAGE.values(), ids=USAGE.keys())
+def test_usage(automtl: Automtl, command: list[str], message: str) -> None:
+    check(automtl(*command), 2, message)
+    assert not Path("runs").exists()
+
+
+def test_all_faults_of_a_configuration_come_at_once(automtl: Automtl) -> None:
+    Path("bad.yaml").write_text("sed: 1\ntraining: {epochs: 0, patienc: 1}\n")
+    ended = automtl("search", "--config", "bad.yaml")
+    check(ended, 2, "")
+    for fault in ("sed is not a setting", "epochs: ", "patienc is not a setting"):
+        assert fault in ended.err
+
+
+def test_a_run_that_is_done_or_changed_is_not_resumed(automtl: Automtl, finished: Path) -> None:
+    check(automtl("search", "--resume", finished / "runs/done"), 2, "the run is done")
+    for options in (
+        ["--seed", "1"],
+        ["--name", "x"],
+        ["--set", "seed=1"],
+        ["--dry-run"],
+        ["--space", "desan"],
+    ):
+        ended = automtl("search", "--resume", finished / "runs/done", *options)
+        check(ended, 2, "--resume goes on with a run as it is")
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_divergence(automtl: Automtl) -> None:
+    check(automtl(*SEARCH, "--set", "training.learning_rate=1e30"), 3, "")
+    assert json.loads(Path("runs/synthetic-1/status.json").read_text())["exit_code"] == 3
+
+
+def test_bad_raw_data(automtl: Automtl, install: Install) -> None:
+    install(DATASET % "return db.table('log')", "shop")
+    Path("data/shop").mkdir(parents=True)
+    Path("data/shop/log.csv").write_text("item,click\na,1\nb,0,9\n")
+    check(automtl("data", "prepare", "shop"), 65, "data/shop/log.csv:3: expected 2 columns, found 3")
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_damaged_artifacts(automtl: Automtl, finished: Path, here: Path) -> None:
+    shutil.copytree(finished, here, dirs_exist_ok=True)
+    damage(here / "runs/done/weights.safetensors")
+    check(automtl("evaluate", "runs/done"), 65, "weights.safetensors: damaged")
+    (here / "runs/done/architecture.json").write_text('{"format": 9}')
+    check(automtl("show", "runs/done"), 65, "the architecture has format 9")
+
+
+def test_missing_input(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (["show"], ["evaluate"], ["search", "--resume"]):
+        check(automtl(*command, "runs/lost"), 66, "runs/lost")
+    check(automtl("search", "--config", "lost.yaml"), 66, "lost.yaml: cannot be read")
+    name = "data/userbehavior/UserBehavior.csv: raw file of dataset userbehavior not found"
+    check(automtl("search", "--dataset", "userbehavior"), 66, name)
+    check(automtl("data", "prepare", "userbehavior", "--data-dir", "own"), 66, "here/own/UserBehavior.csv")
+    monkeypatch.setenv("AUTOMTL_DATA", "/nowhere")
+    check(automtl("data", "prepare", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
+
+
+def test_an_unusable_plugin(automtl: Automtl, install: Install) -> None:
+    hook = "from automtl_core import hookimpl\n@hookimpl\ndef automtl_register_datasets():\n    "
+    install(hook + "return {'shop': 'automtl_no_such_module:Shop'}", "shop")
+    check(
+        automtl("data", "prepare", "shop"),
+        69,
+        "the dataset 'shop' of plugin 'shop' cannot be used: ModuleNot",
+    )
+
+
+def test_too_little_memory(automtl: Automtl, install: Install) -> None:
+    install(DATASET % "raise MemoryError", "shop")
+    Path("log.csv").write_text("item,click\na,1\n")
+    check(automtl("data", "prepare", "shop", "--data-dir", "."), 71, "out of memory")
+
+
+def test_a_run_that_cannot_be_created(automtl: Automtl) -> None:
+    Path("runs/mine").mkdir(parents=True)
+    check(automtl(*SEARCH, "--name", "mine"), 73, "runs/mine: exists already")
+    Path("file").touch()
+    check(automtl(*SEARCH, "--runs-dir", "file"), 73, "file: cannot be written to")
+
+
+def test_a_full_disk(here: Path) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+    script = "from automtl_cli.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "data", "prepare", "synthetic", "--config", "small.yaml"],
+        preexec_fn=small_files,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.count("error: ") == done.stderr.count("  fix: ") == 1
+
+
+def test_nobody_reads_standard_output_any_more(here: Path, finished: Path) -> None:
+    script = "from automtl_cli.app import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "show", finished / "runs/done"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, err = "", process.stderr.read() if process.stderr else ""
+    assert process.returncode == 74
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+def test_a_run_in_use(automtl: Automtl) -> None:
+    run = Run.create(Path("runs/busy"), load_config({"dataset": {"name": "synthetic", "rows": 1000}}), {})
+    with filelock.FileLock(run.path / ".lock"):
+        check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
+
+
+def test_a_bug_shows_its_traceback(automtl: Automtl, install: Install) -> None:
+    install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
+    Path("log.csv").write_text("item,click\na,1\n")
+    ended = automtl("data", "prepare", "shop", "--data-dir", ".")
+    check(ended, 1, "this is a bug, of automtl or of a plugin")
+    assert "RuntimeError: boom \\x1b[31m" in ended.err
+
+
+PAYLOAD = "\x1b[31m\x9b0m\u202e\x07[bold]x[/bold]"
+
+
+def sinks(automtl: Automtl, install: Install) -> Iterator[Any]:
+    """Give a hostile string to everything that prints what it is given."""
+    yield automtl(PAYLOAD)
+    yield automtl("search", f"--{PAYLOAD}")
+    yield automtl("list", PAYLOAD)
+    for option in (
+        "--space",
+        "--strategy",
+        "--dataset",
+        "--preset",
+        "--config",
+        "--set",
+        "--resume",
+        "--seed",
+    ):
+        yield automtl("search", option, PAYLOAD)
+    yield automtl("search", "--set", f"{PAYLOAD}=1")
+    yield automtl("search", "--set", f"training.epochs='{PAYLOAD}'")
+    yield automtl("data", "prepare", "userbehavior", "--data-dir", PAYLOAD)
+    yield automtl(*SEARCH, "--name", PAYLOAD)
+    yield automtl(*SEARCH, "--name", PAYLOAD)
+    yield automtl("evaluate", Path("runs", PAYLOAD))
+    yield automtl("show", PAYLOAD)
+    for value in (PAYLOAD, [PAYLOAD]):
+        Path("a.json").write_text(
+            json.dumps({"format": 1, "origin": None, "decisions": {f"{PAYLOAD}/{PAYLOAD}/x": value}})
+        )
+        yield automtl("show", "a.json")
+        yield automtl("show", "a.json", "--json")
+    install(f"'''x'''\nraise RuntimeError({PAYLOAD!r})", PAYLOAD.replace("[", "").replace("]", ""))
+    install(
+        DATASET.replace("class Shop(Dataset):", f"class Shop(Dataset):\n    {PAYLOAD!r}") % "pass", "shop"
+    )
+    yield automtl("plugins")
+    yield automtl("plugins", "--json")
+    yield automtl("list", "datasets")
+    yield automtl("list", "datasets", "--json")
+
+
+def test_nothing_printed_acts_on_a_terminal(automtl: Automtl, install: Install) -> None:
+    for ended in sinks(automtl, install):
+        printed = ended.out + ended.err
+        assert printed
+        assert [c for c in printed if not c.isprintable() and c != "\n"] == []
+
+
+HOSTILE = {
+    "no JSON": "{",
+    "a list": "[]",
+    "a number": "3",
+    "deep": "[" * 100_000,
+    "other origin": '{"format": 1, "origin": {"space": 1}, "decisions": {}}',
+    "other schema": (
+        '{"format": 1, "origin": {"space": "s", "settings": 1, "schema": 3, "plugins": 4}, "decisions": {}}'
+    ),
+    "other decisions": '{"format": 1, "origin": null, "decisions": [1]}',
+    "decision of another kind": '{"format": 1, "origin": null, "decisions": {"a": 1}}',
+    "huge number": '{"format": 1, "origin": null, "decisions": ' + "9" * 10_000 + "}",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_file_is_shown_that_is_no_architecture(automtl: Automtl, content: str) -> None:
+    Path("a.json").write_text(content)
+    check(automtl("show", "a.json"), 65, "")

@@ -1,0 +1,118 @@
+"""Commands that answer without work: help, version, plugins, list."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import automtl_core
+from automtl_core.plugins import KINDS, load_registry
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+WITHOUT_TORCH = """
+import sys
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+code = run(sys.argv[1:], Stop())
+sys.exit(code or 100 * ("torch" in sys.modules))
+"""
+FAST = [
+    ["--help"],
+    ["--version"],
+    ["search", "--help"],
+    ["plugins"],
+    ["plugins", "--json"],
+    ["list", "nothing"],
+]
+
+OP = """
+from automtl_core import hookimpl
+
+def made(in_dim, out_dim, dropout):
+    '''Described.'''
+
+@hookimpl
+def automtl_register_ops():
+    return {"made": made, "lost": "automtl_no_such_module:Op"}
+"""
+
+
+@pytest.mark.parametrize("command", FAST, ids=" ".join)
+def test_answers_without_importing_torch(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *command], check=False, capture_output=True)
+    assert done.returncode == (2 if "nothing" in command else 0), done.stderr
+
+
+def test_without_a_command_is_help(automtl: Automtl) -> None:
+    assert automtl() == automtl("--help")
+    assert "evaluate" in automtl().out
+
+
+def test_version(automtl: Automtl) -> None:
+    assert automtl("--version").out == f"automtl {automtl_core.__version__}\n"
+
+
+def test_plugins_are_rows_of_what_they_provide(automtl: Automtl, install: Install) -> None:
+    module = install(OP, "mine")
+    (mine,) = [row for row in automtl("plugins", "--json").json() if row["name"] == "mine"]
+    assert mine == {
+        "name": "mine",
+        "distribution": module,
+        "version": "1.5",
+        "module": module,
+        "provides": {"ops": ["made", "lost"]},
+        "problem": None,
+    }
+    (line,) = [line for line in automtl("plugins").out.splitlines() if line.startswith("mine ")]
+    assert line.split() == ["mine", module, "1.5", "ops:", "made,", "lost"]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import automtl_no_such_module", "ModuleNotFoundError"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("raise RuntimeError('red \\x1b[31m\\u202e')", "RuntimeError: red \\x1b[31m\\u202e"),
+        ("", "it implements no hook"),
+    ],
+    ids=["import", "exit", "escape", "empty"],
+)
+def test_a_broken_plugin_is_listed_with_its_reason(
+    automtl: Automtl, install: Install, source: str, reason: str
+) -> None:
+    install(source, "broken")
+    shown = automtl("plugins")
+    assert shown.code == 0
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("broken ")]
+    assert f"NOT LOADED: {reason}" in line
+    assert automtl("list", "ops").code == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
+    described = automtl("list", kind, "--json").json()
+    assert set(described) == set(load_registry().names(kind))  # type: ignore[arg-type]
+    assert all(described.values())
+    assert [line.split()[0] for line in automtl("list", kind).out.splitlines()] == ["name", *described]
+
+
+def test_what_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
+    install(OP, "mine")
+    described = automtl("list", "ops", "--json").json()
+    assert described["made"] == "Described."
+    assert described["lost"].startswith(
+        "NOT USABLE: the op 'lost' of plugin 'mine' cannot be used: ModuleNot"
+    )
+
+
+def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
+    ended = automtl("list", "opps")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        "error: nothing is called 'opps' (did you mean 'ops'?)\n"
+        "  fix: known: datasets, ops, spaces, strategies\n"
+    )

@@ -1,0 +1,64 @@
+"""Stopped by a signal, a search goes on to the same end, byte for byte."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-c", "from automtl_cli.app import main; main()"]
+SEARCH = ["search", "--config", "small.yaml", "--seed", "3"]
+SAME = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors")
+
+
+def start(arguments: list[str]) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def stop_after(process: subprocess.Popen[str], line: str, number: signal.Signals) -> str:
+    """Send a signal once a line of progress is there, and return what is said after it."""
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith(line):
+        assert process.poll() is None
+    process.send_signal(number)
+    return process.communicate(timeout=30)[1]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("small.yaml").write_text((finished / "small.yaml").read_text())
+        process = start([*SEARCH, "--name", "whole"])
+        assert process.wait(timeout=60) == 0
+        process.communicate()
+    return folder / "runs" / "whole"
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "code"),
+    [("warm-up 1:", signal.SIGTERM, 143), ("train 4:", signal.SIGINT, 130)],
+    ids=["terminated in the search", "interrupted in the training"],
+)
+def test_a_stopped_search_goes_on(
+    here: Path, uninterrupted: Path, line: str, number: signal.Signals, code: int
+) -> None:
+    process = start([*SEARCH, "--name", "cut"])
+    said = stop_after(process, line, number)
+    assert process.returncode == code, said
+    assert said.endswith(
+        f"error: stopped by {number.name}\n  fix: go on with: automtl search --resume runs/cut\n"
+    )
+    assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
+    resumed = start(["search", "--resume", "runs/cut"])
+    _, err = resumed.communicate(timeout=60)
+    assert resumed.returncode == 0, err
+    assert line not in err
+    for name in SAME:
+        assert Path("runs/cut", name).read_bytes() == (uninterrupted / name).read_bytes(), name

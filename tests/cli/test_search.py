@@ -1,0 +1,181 @@
+"""The straight line by commands: search, show, evaluate, on a small dataset."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Automtl = Callable[..., Any]
+SEARCH = ("search", "--config", "small.yaml")
+
+
+@pytest.fixture
+def done(finished: Path, here: Path) -> Path:
+    """Return a finished run that the test may change."""
+    shutil.copytree(finished, here, dirs_exist_ok=True)
+    return Path("runs/done")
+
+
+def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
+    found = automtl(*SEARCH, "--json").json()
+    run = Path(found["run"])
+    assert run == Path("runs/synthetic-1")
+    assert json.loads((run / "result.json").read_text()) == found["result"]
+    assert json.loads((run / "architecture.json").read_text()) == found["architecture"]
+    assert json.loads((run / "status.json").read_text()) == {"state": "done"}
+    assert (
+        set(found["result"]["reachable"]) == set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
+    )
+    assert json.loads((run / "data.json").read_text())["rows"] == {
+        "train": 800,
+        "validation": 100,
+        "test": 100,
+    }
+    assert json.loads((run / "environment.json").read_text())["plugins"]["desan"].startswith("automtl ")
+
+
+def test_people_see_progress_tree_metrics_and_what_is_next(automtl: Automtl) -> None:
+    shown = automtl(*SEARCH, "--name", "mine")
+    assert shown.code == 0
+    epochs = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
+    assert epochs[:4] == ["warm-up 1", "search 2", "search 3", "train 4"]
+    assert "preparing data: encode" in shown.err
+    assert "fixed" in shown.err
+    for part in (
+        "architecture of desan",
+        "best reachable",
+        "mean ",
+        "run: runs/mine",
+        "automtl evaluate runs/mine",
+    ):
+        assert part in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
+    assert automtl(*SEARCH, "--seed", "3", "--name", "again").code == 0
+    for name in ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors"):
+        assert Path("runs/again", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
+
+
+def test_runs_are_numbered_in_the_folder_of_the_environment(
+    automtl: Automtl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMTL_RUNS", "elsewhere")
+    Path("elsewhere/synthetic-1").mkdir(parents=True)
+    assert automtl(*SEARCH, "--json").json()["run"] == "elsewhere/synthetic-2"
+
+
+def plan(automtl: Automtl, *options: str) -> Any:
+    return automtl("search", "--dry-run", "--json", *options).json()
+
+
+def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl: Automtl) -> None:
+    shown = automtl(*SEARCH, "--dry-run")
+    assert not Path("runs").exists()
+    facts, _, config = shown.out.partition("\n\n")
+    assert "train 800" in facts
+    document = plan(automtl, "--config", "small.yaml")
+    assert yaml.safe_load(config) == document["config"]
+    assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
+
+
+def test_flags_go_before_file_before_preset_before_defaults(automtl: Automtl) -> None:
+    rows = ("--set", "dataset.rows=1000")
+    Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
+    assert plan(automtl, *rows)["config"]["seed"] == 0
+    paper = plan(automtl, *rows, "--preset", "paper")["config"]["training"]
+    assert paper["batch_size"] == 2048
+    both = plan(automtl, *rows, "--preset", "paper", "--config", "mine.yaml")["config"]
+    assert (both["training"]["epochs"], both["training"]["batch_size"]) == (6, 300)
+    assert both["training"]["embedding_decay"] == paper["embedding_decay"]
+    flags = ("--seed", "7", "--set", "training.epochs=2")
+    all_ = plan(automtl, *rows, "--preset", "paper", "--config", "mine.yaml", *flags)["config"]
+    assert (all_["seed"], all_["training"]["epochs"], all_["training"]["batch_size"]) == (7, 2, 300)
+
+
+def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
+    outcome = automtl("evaluate", done, "--json").json()
+    assert outcome["repeats"]
+    assert outcome["test"] == json.loads((done / "result.json").read_text())["test"]
+    assert "exactly the metrics that the run recorded" in automtl("evaluate", done).out
+
+
+def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl, done: Path) -> None:
+    result = json.loads((done / "result.json").read_text())
+    result["test"]["click"]["auc"] += 1e-9
+    (done / "result.json").write_text(json.dumps(result))
+    environment = json.loads((done / "environment.json").read_text())
+    (done / "environment.json").write_text(json.dumps({**environment, "torch": "1.0"}))
+    ended = automtl("evaluate", done)
+    assert ended.code == 65
+    assert "runs/done: the test metrics are not those that the run recorded" in ended.err
+    assert "torch was 1.0, is " in ended.err
+    assert "click" in ended.out
+
+
+def test_the_architecture_as_tree_and_matrices(automtl: Automtl, done: Path) -> None:
+    found = json.loads((done / "architecture.json").read_text())
+    shown = automtl("show", done)
+    assert shown.out == automtl("show", done / "architecture.json").out
+    decisions = found["decisions"]
+    assert f"block0: {decisions['layer0/expert1/block0']}" in shown.out
+    fields = [field["name"] for field in found["origin"]["schema"]["sparse"]]
+    lines = shown.out.splitlines()
+    start = lines.index(next(line for line in lines if line.startswith("layer0 single")))
+    assert lines[start].split() == ["layer0", "single", "expert0", "expert1"]
+    for line, field in zip(lines[start + 1 :], fields, strict=False):
+        marks = ["●" if field in decisions[f"layer0/expert{k}/single"] else "·" for k in (0, 1)]
+        assert line.split() == [field, *marks]
+    assert automtl("show", done, "--json").json() == found
+
+
+HAND_MADE = {
+    "format": 1,
+    "origin": None,
+    "decisions": {
+        "op": "mlp-4",
+        "gate": [],
+        "a/x/use": ["e10", "e2"],
+        "a/y/use": ["e2"],
+        "a": "both",
+        "a/x": "z",
+    },
+}
+
+
+def test_any_labels_can_be_shown(automtl: Automtl) -> None:
+    Path("mine.json").write_text(json.dumps(HAND_MADE))
+    assert automtl("show", "mine.json").out == (
+        "architecture\n"
+        "├── a: both\n"
+        "│   ├── x: z\n"
+        "│   │   └── use: e10, e2\n"
+        "│   └── y\n"
+        "│       └── use: e2\n"
+        "├── gate: none\n"
+        "└── op: mlp-4\n"
+        "\n"
+        "a use  x  y\n"
+        "e2     ●  ●\n"
+        "e10    ●  ·\n"
+    )
+
+
+def test_data_is_prepared_once_and_described(automtl: Automtl) -> None:
+    rows = ("--set", "dataset.rows=1000")
+    first = automtl("data", "prepare", "synthetic", *rows, "--json").json()
+    again = automtl("data", "prepare", "synthetic", "--config", "small.yaml", "--json").json()
+    assert again == {**first, "reused": True}
+    assert not first["reused"]
+    described = automtl("data", "describe", "synthetic", *rows, "--json").json()
+    assert described["prepared"] == again
+    assert described["data"]["rows"] == again["rows"]
+    shown = automtl("data", "describe", "synthetic", *rows).out
+    assert shown.startswith("prepared\npath      prepared/synthetic-")
+    for heading in ("sparse field", "dense field", "task ", "correlation "):
+        assert f"\n\n{heading}" in shown

@@ -1,0 +1,27 @@
+"""Fixtures that tests of several packages share."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+fresh = itertools.count()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Write a module and its metadata where Python finds them; return the name of the module."""
+
+    def install(source: str, name: str, value: str = "{module}", metadata: bytes | None = None) -> str:
+        module = f"automtl_test_plugin_{next(fresh)}"
+        info = tmp_path / module / f"{module}-1.5.dist-info"
+        info.mkdir(parents=True)
+        (tmp_path / module / f"{module}.py").write_text(source)
+        about = f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.5\n".encode()
+        (info / "METADATA").write_bytes(about if metadata is None else metadata)
+        (info / "entry_points.txt").write_text(f"[automtl]\n{name} = {value.format(module=module)}\n")
+        monkeypatch.syspath_prepend(tmp_path / module)
+        return module
+
+    return install

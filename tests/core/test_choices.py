@@ -1,0 +1,71 @@
+"""Architectures as data: checks, JSON, messages."""
+
+import json
+
+import pytest
+
+from automtl_core.choices import AnyOf, Architecture, OneOf, Origin
+from automtl_core.errors import ArtifactError
+
+CHOICES = {"op": OneOf("op", ("identity", "mlp-16")), "fields": AnyOf("fields", ("user", "item", "tab"))}
+GOOD = {"op": "mlp-16", "fields": ("user", "tab")}
+
+
+def test_fits():
+    Architecture(GOOD).check(CHOICES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"op": "mlp-61"}, "op: expected one of identity, mlp-16, found 'mlp-61' (did you mean 'mlp-16'?)"),
+        ({"op": ("mlp-16",)}, "op: expected one of identity, mlp-16, found ('mlp-16',)"),
+        ({"fields": "user"}, "fields: expected a list of options, found 'user'"),
+        ({"fields": ("usr",)}, "fields: 'usr' is not an option (did you mean 'user'?)"),
+        ({"fields": ("tab", "user")}, "fields: options must stand once each and in the order of the choice"),
+        ({"fields": ("user", "user")}, "fields: options must stand once each"),
+        ({"field": ()}, "field: no such choice (did you mean 'fields'?)"),
+    ],
+)
+def test_what_does_not_fit_is_named(change, message):
+    with pytest.raises(ArtifactError) as error:
+        Architecture(GOOD | change).check(CHOICES)
+    assert message in str(error.value)
+
+
+def test_all_faults_come_at_once():
+    with pytest.raises(ArtifactError) as error:
+        Architecture({"op": "x", "more": "y"}).check(CHOICES)
+    lines = str(error.value).splitlines()
+    assert lines[1:] == [
+        "fields: no decision",
+        "op: expected one of identity, mlp-16, found 'x'",
+        "more: no such choice",
+    ]
+
+
+def test_json_round_trip_keeps_the_origin():
+    origin = Origin("desan", {"layers": 2}, {"sparse": []}, {"desan": "0.1.0"})
+    read = Architecture.from_json(Architecture(GOOD, origin).to_json())
+    assert read == Architecture(GOOD)
+    assert read.origin == origin
+    assert json.loads(read.to_json())["decisions"] == {"op": "mlp-16", "fields": ["user", "tab"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 2, "origin": null, "decisions": {}}',
+        '{"format": 1, "origin": null, "decisions": [1]}',
+        '{"format": 1, "origin": {"x": 1}, "decisions": {}}',
+        '{"format": 1, "origin": null, "decisions": {"a": 5}}',
+        "[" * 100_000,
+    ],
+    ids=["empty", "list", "no keys", "format", "list of decisions", "origin", "number", "deep"],
+)
+def test_damaged_files_are_refused(text):
+    with pytest.raises(ArtifactError):
+        Architecture.from_json(text)

@@ -1,0 +1,52 @@
+"""A reader never sees half of a file or folder."""
+
+import pytest
+
+from automtl_core.errors import RunExistsError, StorageError
+from automtl_core.files import publish_folder, write_atomic
+
+
+def test_write_replaces(tmp_path):
+    write_atomic(tmp_path / "f", b"one")
+    write_atomic(tmp_path / "f", b"two")
+    assert (tmp_path / "f").read_bytes() == b"two"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_write_into_nowhere_is_an_error(tmp_path):
+    with pytest.raises(StorageError, match="none/f: cannot be written"):
+        write_atomic(tmp_path / "none" / "f", b"")
+
+
+def test_folder_appears_whole(tmp_path):
+    with publish_folder(tmp_path / "a" / "b") as draft:
+        (draft / "f").write_text("x")
+        assert not (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "a" / "b" / "f").read_text() == "x"
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_folder_vanishes_when_the_block_fails(tmp_path):
+    def interrupted():
+        with publish_folder(tmp_path / "b") as draft:
+            (draft / "f").write_text("x")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_was_published_meanwhile_stays(tmp_path):
+    with publish_folder(tmp_path / "b") as draft:
+        (draft / "f").write_text("mine")
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "f").write_text("theirs")
+    assert (tmp_path / "b" / "f").read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_folder_below_a_file_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunExistsError, match="cannot be written to"), publish_folder(tmp_path / "file" / "b"):
+        pass
