@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,7 +15,8 @@ from automtl_core.training.optimisers import Group, Optimiser, RowAdam
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
 from automtl_desan.ops import MLP, Identity, Zero
 from automtl_desan.selective_gate import SelectiveGate
-from automtl_desan.space import Task
+from automtl_desan.space import Expert, Task
+from automtl_strategies.pd_darts import entropy
 
 
 def gate(options, open_options=None):
@@ -261,8 +261,20 @@ def test_row_adam_adds_up_the_gradients_of_an_id_that_a_batch_reads_twice():
     assert table.weight.flatten().tolist() == pytest.approx([1, 1, 0.9, 1])
 
 
-def test_numpy_agrees_on_the_entropy_that_pd_darts_ranks_by():
-    from automtl_strategies.pd_darts import entropy
+def test_entropy_of_a_softmax():
+    # p = (1/2, 1/4, 1/4): 1/2 log 2 + 2 * 1/4 log 4
+    assert entropy(torch.log(torch.tensor([2.0, 1.0, 1.0]))) == pytest.approx(1.5 * math.log(2.0))
 
-    p = np.array([0.7, 0.2, 0.1])
-    assert entropy(torch.log(torch.tensor(p))) == pytest.approx(-(p * np.log(p)).sum())
+
+def test_an_expert_is_a_chain_of_blocks_behind_its_reader():
+    class Add(nn.Module):
+        def forward(self, e, dense):
+            return e + dense
+
+    class Double(nn.Module):
+        def forward(self, x):
+            return 2 * x
+
+    expert = Expert(Add(), [Double(), Constant(5.0), Double()])
+    assert expert(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 10.0
+    assert Expert(Add(), [Double(), Double()])(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 12.0

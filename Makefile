@@ -1,0 +1,32 @@
+# `make demo` shows what automtl does; `make test` is what has to pass.
+
+PYTHON := $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test check docs
+
+demo: .venv/demo
+	$(BIN)/automtl search --dataset synthetic
+
+test: .venv/dev
+	$(MAKE) check
+
+check:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet
+
+docs: .venv/dev
+	$(BIN)/python docs/make_cli_reference.py
+
+.venv/demo: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+.venv/dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -e '.[dev]'
+	touch $@ .venv/demo

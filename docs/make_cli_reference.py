@@ -1,0 +1,34 @@
+"""Write docs/cli.md, the reference of the command line, from what `--help` says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from automtl_cli.app import app
+
+PAGE = Path(__file__).parent / "cli.md"
+WIDTH = 100
+HEAD = """# Command line
+
+Made by `make docs` from what `--help` says; [exit codes](exit-codes.md) have a page of their own.
+"""
+
+
+def page() -> str:
+    """Return the text of docs/cli.md."""
+    return HEAD + "".join(_sections(typer.main.get_command(app), "automtl", None))
+
+
+def _sections(command: Any, name: str, parent: Any) -> Iterator[str]:
+    """Yield one section for a command and each below it."""
+    context = command.context_class(command, info_name=name, parent=parent, terminal_width=WIDTH)
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield f"\n## {context.command_path}\n\n```text\n{text}\n```\n"
+    for below, found in getattr(command, "commands", {}).items():
+        yield from _sections(found, below, context)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
