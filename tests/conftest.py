@@ -1,10 +1,14 @@
 """Fixtures that tests of several packages share."""
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Models in tests are so small that a second thread costs more than it brings, here and in subprocesses.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 fresh = itertools.count()
 

@@ -4,12 +4,20 @@ from functools import partial
 
 import pytest
 
-from automtl_core.plugins import Registry, load_registry
-from automtl_core.testing import check_op, check_space, check_strategy, sample_problem, sample_schema
+from automtl_core.plugins import load_registry
+from automtl_core.space import SearchSpace
+from automtl_core.testing import (
+    check_dataset,
+    check_op,
+    check_space,
+    check_strategy,
+    sample_problem,
+    sample_schema,
+)
 
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}
-# Small sizes for speed; None keeps the defaults.
+# Small sizes, for speed.
 SMALL = {
     "desan": {"embedding_dim": 4, "expert_width": 8, "experts": 3, "ops": ["identity", "mlp-16", "zero"]},
 }
@@ -19,9 +27,9 @@ def ops() -> list[str]:
     return [member for name in REGISTRY.names("ops") for member in FAMILY_MEMBERS.get(name, [name])]
 
 
-def space(name: str, dense: int = 1, registry: Registry = REGISTRY):
-    cls = registry.space(name)
-    return cls(sample_schema(dense), cls.settings_class.parse(SMALL.get(name, {}), "space"), registry.op)
+def space(name: str, dense: int = 1) -> SearchSpace:
+    cls = REGISTRY.space(name)
+    return cls(sample_schema(dense), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op)
 
 
 @pytest.mark.parametrize("name", ops())
@@ -39,6 +47,11 @@ def test_space(name, dense):
 def test_strategy(name):
     cls = REGISTRY.strategy(name)
     check_strategy(partial(cls, cls.settings_class()), sample_problem(space("desan")))
+
+
+@pytest.mark.parametrize("name", REGISTRY.names("datasets"))
+def test_dataset(name, raw_dataset, tmp_path_factory):
+    check_dataset(*raw_dataset(name), tmp_path_factory.mktemp("work"))
 
 
 def test_names_are_described():

@@ -170,11 +170,15 @@ def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
 @pytest.mark.parametrize(
     "change",
     [
-        {"batch_size": 32}, {"epochs": 2}, {"learning_rate": 1e-2}, {"weight_decay": 0.1}, {"embedding_decay": 0.1},
+        {"batch_size": 32},
+        {"epochs": 2},
+        {"learning_rate": 1e-2},
+        {"weight_decay": 0.1},
+        {"embedding_decay": 0.1},
         {"loss_weights": {"click": 5.0}},
     ],
     ids=lambda change: next(iter(change)),
-)  # fmt: skip
+)
 def test_every_setting_of_the_recipe_is_used(space, change):
     """But for patience and min_positives, which test_fit.py shows to decide when training stops."""
     problem = sample_problem(space, epochs=4)

@@ -278,3 +278,15 @@ def test_an_expert_is_a_chain_of_blocks_behind_its_reader():
     expert = Expert(Add(), [Double(), Constant(5.0), Double()])
     assert expert(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 10.0
     assert Expert(Add(), [Double(), Double()])(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 12.0
+
+
+def test_row_adam_gives_a_row_the_decay_of_the_steps_that_it_missed():
+    table = nn.Parameter(torch.tensor([[1.0], [2.0]]))
+    optimiser = RowAdam([table], lr=0.0, weight_decay=0.1)
+    for row, grad in ((0, 1.0), (0, 1.0), (1, 1.0)):
+        table.grad = torch.sparse_coo_tensor([[row]], [[grad]], (2, 1), check_invariants=True)
+        optimiser.step()
+    # row 0: twice 1 + 0.1 * 1; row 1, first read in step 3: 1 + 3 * 0.1 * 2
+    assert optimiser.state[table]["exp_avg"].flatten().tolist() == pytest.approx(
+        [0.1 * 1.1 * (1 + 0.9), 0.1 * 1.6]
+    )

@@ -1,0 +1,76 @@
+"""Small raw files in the layout of each registered dataset, drawn at random."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from automtl_core.dataset import Dataset
+from automtl_core.plugins import load_registry
+from automtl_datasets.kuairand import LOG, USERS, VIDEOS
+
+ROWS = 400
+Files = Mapping[str, str]
+
+
+def table(header: str, rows: list[list[object]]) -> str:
+    lines = [",".join(map(str, row)) for row in rows]
+    return "\n".join([header, *lines] if header else lines) + "\n"
+
+
+def userbehavior(draw: np.random.Generator) -> Files:
+    kinds = draw.choice(["pv", "buy", "cart", "fav"], ROWS)
+    rows = [
+        [f"u{draw.integers(9)}", f"i{k % 13}", f"c{k % 3}", kind, 1511544070 + k]
+        for k, kind in enumerate(kinds)
+    ]
+    return {"UserBehavior.csv": table("", rows)}
+
+
+def ijcai15(draw: np.random.Generator) -> Files:
+    log = [
+        [draw.integers(30), draw.integers(20), k % 3, k % 5, k % 4, 829, draw.integers(4)]
+        for k in range(ROWS)
+    ]
+    users = [[user, draw.integers(9), draw.integers(3)] for user in range(25)]
+    return {
+        "data_format1/user_log_format1.csv": table(
+            "user_id,item_id,cat_id,seller_id,brand_id,time_stamp,action_type", log
+        ),
+        "data_format1/user_info_format1.csv": table("user_id,age_range,gender", users),
+    }
+
+
+def kuairand(draw: np.random.Generator) -> Files:
+    log = [[draw.integers(15), draw.integers(10), *draw.integers(0, 2, len(LOG) - 2)] for _ in range(ROWS)]
+    users = [[user, *draw.integers(0, 3, len(USERS) - 1)] for user in range(15)]
+    videos = [[video, *draw.integers(0, 3, len(VIDEOS) - 1)] for video in range(10)]
+    return {
+        "data/log_random_4_22_to_5_08_pure.csv": table(",".join(LOG), log),
+        "data/user_features_pure.csv": table(",".join(USERS), users),
+        "data/video_features_basic_pure.csv": table(",".join(VIDEOS), videos),
+    }
+
+
+RAW_FILES: Mapping[str, Callable[[np.random.Generator], Files]] = {
+    "userbehavior": userbehavior,
+    "ijcai15": ijcai15,
+    "kuairand": kuairand,
+    "synthetic": lambda draw: {},
+}
+SETTINGS = {"userbehavior": {"min_buys": 1}, "ijcai15": {"min_purchases": 1}, "synthetic": {"rows": 400}}
+
+
+@pytest.fixture
+def raw_dataset(tmp_path: Path) -> Callable[[str], tuple[Dataset, Path]]:
+    """Return a registered dataset and the folder of small raw files for it; a new one needs a line above."""
+
+    def make(name: str) -> tuple[Dataset, Path]:
+        for path, text in RAW_FILES[name](np.random.default_rng(0)).items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+        cls = load_registry().dataset(name)
+        return cls(cls.settings_class.parse(SETTINGS.get(name, {}), "dataset")), tmp_path
+
+    return make

@@ -1,0 +1,119 @@
+"""Every command that the README shows is run, in its order, in one folder.
+
+Searches get small settings on top of what is shown. Where samples of real data are at hand, commands on raw
+files run on them, with thresholds that leave rows (and the search on `kuairand` with `--dry-run`); elsewhere
+they must say what is missing. Of `make` it is only checked what it would do, since that is to install from
+the network.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from automtl_core.plugins import load_registry
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
+PLUGIN = ROOT / "tests" / "third_party" / "automtl_gelu"
+REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
+
+QUICK = (
+    " --set training.epochs=2 --set training.batch_size=256 --set strategy.warmup_epochs=1"
+    " --set strategy.search_epochs=1 --set space.experts=2 --set space.embedding_dim=4"
+    " --set dataset.rows=1000"
+)
+SAMPLES = {
+    "userbehavior": " --set dataset.min_buys=1",
+    "ijcai15": " --set dataset.min_purchases=1",
+    "kuairand": " --dry-run",
+}
+
+
+def commands(page: str) -> list[str]:
+    blocks = re.findall(r"^```(?:console|bash)\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.fixture(scope="module")
+def environment(folder: Path) -> Mapping[str, str]:
+    """Let `pip install` work without a network, into a folder that Python looks into first."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_QUIET": "1"}
+    return {
+        **os.environ,
+        **offline,
+        "PIP_TARGET": str(folder / "site"),
+        "PYTHONPATH": str(folder / "site"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "AUTOMTL_DATA": REAL_DATA or str(folder / "no raw files"),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def adapted(command: str) -> tuple[str, int]:
+    """Return what is run in place of a command, and the exit code that it must have."""
+    if command.startswith("make "):
+        return f"make --dry-run {command.removeprefix('make ')}", 0
+    for name, options in SAMPLES.items():
+        if name in command:
+            return command + options, 0 if REAL_DATA else 66
+    return command + QUICK * command.startswith("automtl search"), 0
+
+
+@pytest.mark.parametrize("command", commands(README))
+def test_every_command_works(command: str, folder: Path, environment: Mapping[str, str]) -> None:
+    line, code = adapted(command)
+    where = ROOT if command.startswith(("make ", "pip ")) else folder
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=where, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_commands_are_found() -> None:
+    assert commands("```console\n$ a b\n$ c\n```\ntext\n```bash\nd\n```\n") == ["a b", "c", "d"]
+    assert len(commands(README)) > 10
+
+
+def test_every_target_that_pages_name_is_in_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:`|^|\$ )make ([a-z]+)", page.read_text(), re.MULTILINE)
+    }
+    assert {"demo", "test"} <= named <= targets
+
+
+@pytest.mark.parametrize("file", ["automtl_gelu.py", "pyproject.toml"])
+def test_the_plugin_shown_is_the_plugin_tested(file: str) -> None:
+    assert (PLUGIN / file).read_text() in README
+
+
+def test_the_table_of_datasets_is_complete() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", README, re.MULTILINE)
+    registry = load_registry()
+    assert {name for name, _ in rows} == set(registry.names("datasets"))
+    for name, tasks in rows:
+        assert tasks.split(", ") == list(registry.dataset(name).tasks)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
