@@ -10,6 +10,9 @@ import pytest
 # Models in tests are so small that a second thread costs more than it brings, here and in subprocesses.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Before torch is imported: threads that spin while they wait slow down what runs beside them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 fresh = itertools.count()
 
 
