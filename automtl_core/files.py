@@ -26,10 +26,11 @@ def write_atomic(path: Path, content: bytes) -> None:
         draft.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise StorageError(
             f"{path}: cannot be written: {error.strerror}", "free some space and try again"
         ) from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import logging
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from automtl_core.choices import Origin
 from automtl_core.config import RunConfig
 from automtl_core.data.prepare import Progress, prepare, silent
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, OutOfMemoryError, UsageError
 from automtl_core.plugins import Kind, Registry
 from automtl_core.runs import Run
@@ -23,7 +26,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.state import State
 from automtl_core.strategy import Problem
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.loop import evaluate
+from automtl_core.training.loop import evaluate, loss_weights
 from automtl_core.training.metrics import Metrics, auc
 from automtl_core.training.report import EpochReport, Listener, Resumable
 
@@ -58,12 +61,15 @@ class Job:
             full[key] = {"name": component.name, **values}
         return cls(RunConfig.parse(full, "config"), registry)
 
+    def dataset(self) -> Dataset:
+        """Return the adapter with its settings."""
+        dataset_class = self.registry.dataset(self.config.dataset.name)
+        return dataset_class(dataset_class.settings_class.parse(self.config.dataset.settings, "dataset"))
+
     def prepare(self, progress: Progress = silent) -> Prepared:
         """Return the prepared dataset, from disk if it is there."""
-        name, c = self.config.dataset.name, self.config
-        dataset_class = self.registry.dataset(name)
-        dataset = dataset_class(dataset_class.settings_class.parse(c.dataset.settings, "dataset"))
-        return prepare(dataset, name, c.data_dir, c.prepared_dir, progress)
+        c = self.config
+        return prepare(self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir, progress)
 
     def space(self, prepared: Prepared) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
@@ -80,11 +86,16 @@ class Job:
         return space
 
     def problem(self, prepared: Prepared) -> Problem:
-        """Return what to search and train, without the test part."""
+        """Return what to search and train, without the test part.
+
+        Raises:
+            UsageError: the recipe or the space names what does not exist.
+
+        """
         space = self.space(prepared)
-        data = TrainingData(
-            prepared.part("train"), prepared.part("validation"), [task.name for task in space.schema.tasks]
-        )
+        tasks = [task.name for task in space.schema.tasks]
+        loss_weights(self.config.training, tasks, self.device())
+        data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.device())
 
     def origin(self, space: SearchSpace) -> Origin:
@@ -158,7 +169,7 @@ def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[s
         ArtifactError: the checkpoint is damaged, or of other settings.
 
     """
-    try:
+    with _memory_errors():
         recorder = Recorder(run, listener)
         problem = job.problem(prepared)
         network, spent = _found(job, run, problem, recorder)
@@ -169,10 +180,19 @@ def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[s
         test = _evaluate(network, prepared, problem)
         run.write("result", _result(prepared, network, fit.best_epoch, validation, test))
         return dict(run.read("result"))
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise OutOfMemoryError(
-            f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
-        ) from None
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise OutOfMemoryError(
+                f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
+            ) from None
+        raise
 
 
 def _found(job: Job, run: Run, problem: Problem, recorder: "Recorder") -> tuple[nn.Module, int]:
@@ -206,9 +226,10 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
             f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    network = problem.space.network(architecture).to(problem.device)
-    load_weights(network, run.load("weights"), run.path)
-    return _evaluate(network, prepared, problem)
+    with _memory_errors():
+        network = problem.space.network(architecture).to(problem.device)
+        load_weights(network, run.load("weights"), run.path)
+        return _evaluate(network, prepared, problem)
 
 
 def load_weights(network: nn.Module, state: State, where: Path) -> None:

@@ -35,14 +35,14 @@ def connect(
         StorageError: the disk is full, or failing.
 
     """
-    with duckdb.connect(work_dir / "raw.duckdb") as db:
-        _lock_down(db, [folder.resolve() for folder in (data_dir, work_dir) if folder], work_dir, threads)
-        try:
+    try:
+        with duckdb.connect(work_dir / "raw.duckdb") as db:
+            _lock_down(db, [folder.resolve() for folder in (data_dir, work_dir) if folder], work_dir, threads)
             yield db
-        except duckdb.Error as error:
-            if known := _translated(error):
-                raise known from None
-            raise
+    except duckdb.Error as error:
+        if known := _translated(error):
+            raise known from None
+        raise
 
 
 def require(data_dir: Path | None, files: Mapping[str, RawFile], name: str, source: str) -> None:

@@ -6,7 +6,7 @@ from automtl_core.settings import Settings
 
 
 class Recipe(Settings):
-    """How models are trained. Preset `paper` has the paper's values; docs/results.md says why these differ."""
+    """How models are trained. Preset `paper` has the paper's values, docs/results.md why these differ."""
 
     batch_size: int = Field(2048, ge=2)
     """Rows of a step."""

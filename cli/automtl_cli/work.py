@@ -48,11 +48,9 @@ def job_of(run: Run, data_dir: Path | None = None) -> Job:
 
 def _with_data_dir(job: Job) -> Job:
     """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
-    name, settings = job.config.dataset.name, job.config.dataset.settings
-    dataset_class = job.registry.dataset(name)
-    if not dataset_class(dataset_class.settings_class.parse(settings, "dataset")).files():
+    if not job.dataset().files():
         return job
-    folder = job.config.data_dir or Path(os.environ.get("AUTOMTL_DATA") or "data") / name
+    folder = job.config.data_dir or Path(os.environ.get("AUTOMTL_DATA") or "data") / job.config.dataset.name
     return replace(job, config=job.config.model_copy(update={"data_dir": folder.absolute()}))
 
 
@@ -67,7 +65,7 @@ def create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Ru
     name = name if name is not None else new_name(runs_dir, job.config.dataset.name)
     if Path(name).name != name:
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
-    job.space(prepared).choices()  # names an unknown op now, before there is a run
+    job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
     return Run.create(runs_dir / name, job.config, {"environment": pipeline.environment(job), "data": data})
 
