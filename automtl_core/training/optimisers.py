@@ -27,10 +27,12 @@ class Group:
 class RowAdam(torch.optim.Optimizer):
     """Adam on the rows of a table that the gradient touches; all others, and their moments, stay.
 
-    A step costs as much as the batch has distinct ids, however large the table is. The decay is L2 added to
-    the gradient, as in `torch.optim.Adam` (Kingma and Ba 2015, algorithm 1); a row that was not touched for
-    k steps is given it k times, so that rare ids are held down as firmly as the L2 norm of the whole table
-    in the loss would (lazy regularisation, Carpenter 2008).
+    A step costs as much as the batch has distinct ids, however large the table is. Moments and steps are
+    those of Kingma and Ba (2015, algorithm 1), with zero gradients left out.
+
+    Decay is the shrinkage that L2 in the loss gives under Adam, divided like any gradient by the root of the
+    second moment: strong on ids that are rarely read, weak on frequent ones. A row that was not touched for k
+    steps is given it k times: w <- w * exp(-lr * decay * k / (sqrt(v) + eps)).
     """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
@@ -58,16 +60,15 @@ class RowAdam(torch.optim.Optimizer):
         assert p.grad is not None  # noqa: S101 - for the type checker
         grad = p.grad.coalesce()
         rows, g = grad.indices()[0], grad.values()
-        weight = p[rows]
-        skipped = t - state["touched"][rows]
-        state["touched"][rows] = t
-        g = g.addcmul(weight, skipped, value=group["weight_decay"])
         m = state["exp_avg"][rows].lerp_(g, 1 - beta1)
         v = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        steps = t - state["touched"][rows]
+        spread = (v / (1 - beta2**t)).sqrt_().add_(group["eps"])
+        shrink = (-group["lr"] * group["weight_decay"] * steps / spread).exp_()
+        p[rows] = (p[rows] * shrink).addcdiv_(m, spread, value=-group["lr"] / (1 - beta1**t))
         state["exp_avg"][rows] = m
         state["exp_avg_sq"][rows] = v
-        spread = (v / (1 - beta2**t)).sqrt_().add_(group["eps"])
-        p[rows] = weight.addcdiv_(m, spread, value=-group["lr"] / (1 - beta1**t))
+        state["touched"][rows] = t
 
 
 class Optimiser:

@@ -238,8 +238,8 @@ def test_row_adam_takes_the_steps_of_adam_on_rows_that_every_batch_reads():
     torch.manual_seed(0)
     dense = nn.Parameter(torch.randn(3, 2, dtype=torch.float64))
     table = nn.Parameter(dense.detach().clone())
-    adam = torch.optim.Adam([dense], lr=0.01, weight_decay=0.1)
-    rows = RowAdam([table], lr=0.01, weight_decay=0.1)
+    adam = torch.optim.Adam([dense], lr=0.01)
+    rows = RowAdam([table], lr=0.01, weight_decay=0.0)
     for _ in range(5):
         grad = torch.randn(3, 2, dtype=torch.float64)
         dense.grad, table.grad = grad, grad.to_sparse(1)
@@ -280,13 +280,16 @@ def test_an_expert_is_a_chain_of_blocks_behind_its_reader():
     assert Expert(Add(), [Double(), Double()])(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 12.0
 
 
-def test_row_adam_gives_a_row_the_decay_of_the_steps_that_it_missed():
+def test_row_adam_shrinks_a_row_for_all_the_steps_that_it_missed():
     table = nn.Parameter(torch.tensor([[1.0], [2.0]]))
-    optimiser = RowAdam([table], lr=0.0, weight_decay=0.1)
-    for row, grad in ((0, 1.0), (0, 1.0), (1, 1.0)):
-        table.grad = torch.sparse_coo_tensor([[row]], [[grad]], (2, 1), check_invariants=True)
+    optimiser = RowAdam([table], lr=0.1, weight_decay=0.5)
+    for row in (0, 0, 1):
+        table.grad = torch.sparse_coo_tensor([[row]], [[4.0]], (2, 1), check_invariants=True)
         optimiser.step()
-    # row 0: twice 1 + 0.1 * 1; row 1, first read in step 3: 1 + 3 * 0.1 * 2
-    assert optimiser.state[table]["exp_avg"].flatten().tolist() == pytest.approx(
-        [0.1 * 1.1 * (1 + 0.9), 0.1 * 1.6]
-    )
+    # row 0, twice: sqrt(v) = 4, so it shrinks by exp(-0.1 * 0.5 / 4) and then moves by the learning rate
+    shrink = math.exp(-0.0125)
+    assert table[0].item() == pytest.approx((shrink - 0.1) * shrink - 0.1, rel=1e-5)
+    # row 1, first read in step 3: m = 0.4, v = 0.016, with the corrections of the third step
+    spread = math.sqrt(0.016 / (1 - 0.999**3))
+    move = 0.1 * 0.4 / (1 - 0.9**3) / spread
+    assert table[1].item() == pytest.approx(2 * math.exp(-0.1 * 0.5 * 3 / spread) - move, rel=1e-5)

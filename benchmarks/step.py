@@ -1,0 +1,118 @@
+"""Times one training step, as ratios within one process; run it on an idle machine.
+
+    python benchmarks/step.py
+
+Two questions: what evaluating the MLPs of a mixed op jointly brings, and how a step of the embedding table
+grows with the vocabulary, row by row and over the whole table.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from automtl_core import relax
+from automtl_core.data.batches import Batch
+from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.training.loop import task_losses
+from automtl_core.training.optimisers import Optimiser, RowAdam, weight_groups
+from automtl_core.training.recipe import Recipe
+
+BATCH, FIELDS, TASKS = 2048, 11, 4
+REPEATS = 5
+
+
+def seconds(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """Return the times of each step, taken in turns after one that warms up."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for repeat in range(REPEATS + 1):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def supernet_step() -> Callable[[], object]:
+    """Return one step of DESAN's supernet at its default sizes."""
+    registry = load_registry()
+    desan = registry.space("desan")
+    schema = Schema(
+        tuple(SparseField(f"f{n}", 1000) for n in range(FIELDS)),
+        (),
+        tuple(Task(f"t{t}") for t in range(TASKS)),
+    )
+    supernet = desan(schema, desan.settings_class(), registry.op).supernet()
+    supernet.sample_gates(True)
+    optimiser = Optimiser(weight_groups(supernet, supernet.weights(), Recipe()))
+    batch = Batch(
+        torch.randint(1000, (BATCH, FIELDS)), torch.zeros(BATCH, 0), torch.randint(2, (BATCH, TASKS)).float()
+    )
+    return lambda: optimiser.step(task_losses(supernet, batch).mean())
+
+
+def one_by_one(step: Callable[[], object]) -> Callable[[], object]:
+    """Return the step with every candidate evaluated for itself."""
+
+    class Nothing:
+        pass
+
+    def run() -> None:
+        joint, relax.JointOp = relax.JointOp, Nothing  # type: ignore[misc,assignment]
+        try:
+            step()
+        finally:
+            relax.JointOp = joint  # type: ignore[misc]
+
+    return run
+
+
+def table_step(rows: int, sparse: bool) -> Callable[[], object]:
+    """Return one step of Adam on an embedding table, row by row or as a whole."""
+    table = torch.nn.Embedding(rows, 16, sparse=sparse)
+    if sparse:
+        optimiser: torch.optim.Optimizer = RowAdam(table.parameters(), lr=1e-3, weight_decay=1e-3)
+    else:
+        optimiser = torch.optim.Adam(table.parameters(), lr=1e-3, weight_decay=1e-3, fused=True)
+    ids = torch.randint(rows, (BATCH, FIELDS))
+
+    def run() -> None:
+        optimiser.zero_grad()
+        table(ids).square().sum().backward()
+        optimiser.step()
+
+    return run
+
+
+def show(title: str, times: dict[str, list[float]]) -> None:
+    """Print median, spread and the ratio to the first row."""
+    table = Table("step", "median s", "min s", "max s", "ratio to the first", title=title)
+    first = statistics.median(next(iter(times.values())))
+    for name, values in times.items():
+        median = statistics.median(values)
+        table.add_row(
+            name, *(f"{v:.4f}" for v in (median, min(values), max(values))), f"{median / first:.2f}"
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    """Measure and print."""
+    torch.manual_seed(0)
+    step = supernet_step()
+    show("DESAN supernet, batch 2048", seconds({"one by one": one_by_one(step), "jointly": step}))
+    for rows in (30_000, 1_000_000):
+        steps = {
+            "Adam, whole table": table_step(rows, sparse=False),
+            "RowAdam": table_step(rows, sparse=True),
+        }
+        show(f"embedding table of {rows:,} rows", seconds(steps))
+
+
+if __name__ == "__main__":
+    main()
