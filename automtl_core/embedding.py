@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from automtl_core.schema import SparseField
 
+WHOLE_TABLE = 500_000
+"""Rows up to which a step over the whole table is the faster one (benchmarks/step.py)."""
+
 
 class FieldEmbedding(nn.Module):
     """One stacked table for all fields, read with one gather: ids `[B, N]` -> `[B, N, d]`.
 
-    Each field owns the rows from its offset on. Gradients are sparse, so that an optimiser touches the
-    rows of the batch and no others.
+    Each field owns the rows from its offset on. Gradients of tables above `WHOLE_TABLE` rows are sparse, so
+    that an optimiser touches the rows of the batch and no others, and the vocabulary costs memory alone.
 
     Args:
         fields: The sparse fields, in the order of the columns of the ids.
@@ -25,7 +28,7 @@ class FieldEmbedding(nn.Module):
         super().__init__()
         sizes = [field.size for field in fields]
         offsets = list(itertools.accumulate(sizes, initial=0))[:-1]
-        self.table = nn.Embedding(sum(sizes), dim, sparse=True)
+        self.table = nn.Embedding(sum(sizes), dim, sparse=sum(sizes) > WHOLE_TABLE)
         nn.init.normal_(self.table.weight, std=std)
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
         self.offsets: Tensor

@@ -120,7 +120,7 @@ class Optimiser:
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
-    """Return the groups of a model's weights: embedding tables, batch normalisation, everything else.
+    """Return the groups of a model's weights: large tables, tables, batch normalisation, everything else.
 
     Args:
         model: The module that holds the weights, which tells what they are for.
@@ -128,7 +128,8 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         recipe: Step size and decays.
 
     """
-    tables = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and m.sparse)
+    large = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and m.sparse)
+    tables = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and not m.sparse)
     norms = _owned_by(model, lambda m: isinstance(m, nn.modules.batchnorm._BatchNorm))
     rate = recipe.learning_rate
 
@@ -136,9 +137,10 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         return {name: p for name, p in weights.items() if which(name)}
 
     return [
-        Group(named(lambda name: name in tables), rate, recipe.embedding_decay, rows=True),
+        Group(named(lambda name: name in large), rate, recipe.embedding_decay, rows=True),
+        Group(named(lambda name: name in tables), rate, recipe.embedding_decay),
         Group(named(lambda name: name in norms), rate, 0.0),
-        Group(named(lambda name: name not in tables | norms), rate, recipe.weight_decay),
+        Group(named(lambda name: name not in large | tables | norms), rate, recipe.weight_decay),
     ]
 
 

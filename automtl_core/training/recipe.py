@@ -19,7 +19,7 @@ class Recipe(Settings):
     weight_decay: float = Field(1e-5, ge=0)
     """L2 on weights; never on batch normalisation."""
     embedding_decay: float = Field(1e-3, ge=0)
-    """L2 on the rows of embedding tables that a batch reads."""
+    """L2 on embedding tables."""
     loss_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(50, ge=1)

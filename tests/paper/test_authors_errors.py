@@ -14,7 +14,7 @@ from automtl_core.data.batches import take
 from automtl_core.data.prepare import prepare
 from automtl_core.data.store import Part
 from automtl_core.dataset import Dataset, DatasetSettings
-from automtl_core.embedding import FieldEmbedding
+from automtl_core.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
 from automtl_core.testing import sample_architectures, sample_part, sample_problem, sample_schema
@@ -152,9 +152,10 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
 def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
     supernet = space.supernet()
     recipe = Recipe(weight_decay=0.25, embedding_decay=0.5)
-    tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
-    assert (tables.decay, norms.decay, rest.decay) == (0.5, 0.0, 0.25)
+    large, tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
+    assert (large.decay, tables.decay, norms.decay, rest.decay) == (0.5, 0.5, 0.0, 0.25)
     assert list(tables.parameters) == ["network.embedding.table.weight"]
+    assert not large.parameters
     assert len(norms.parameters) > 0
     norm_ids = {
         id(p)
@@ -253,8 +254,11 @@ def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
     assert Counting.reads == few
 
 
-def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary():
-    """Only rows of the batch change, in the table and in both moments; the gradient holds no others."""
+def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
+    """Above a bound, only rows of the batch change, in the table and in both moments."""
+    assert not FieldEmbedding((SparseField("user", WHOLE_TABLE),), 1, 0.1).table.sparse
+    assert FieldEmbedding((SparseField("user", WHOLE_TABLE + 1),), 1, 0.1).table.sparse
+    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", 1000)
     torch.manual_seed(0)
     embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
     before = embedding.table.weight.detach().clone()
