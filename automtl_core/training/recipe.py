@@ -14,13 +14,13 @@ class Recipe(Settings):
     """Passes over the training part at most, those of the search included where its weights are kept."""
     patience: int = Field(3, ge=1)
     """Epochs without a better validation score before training stops."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0)
     """Step size of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
     """L2 on weights; never on batch normalisation."""
-    embedding_decay: float = Field(1e-3, ge=0)
+    embedding_decay: float = Field(3e-3, ge=0)
     """L2 on embedding tables."""
     loss_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
-    min_positives: int = Field(50, ge=1)
+    min_positives: int = Field(100, ge=1)
     """Tasks with fewer positive (or negative) validation rows do not decide when to stop."""
