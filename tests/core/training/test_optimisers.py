@@ -1,0 +1,71 @@
+"""Optimisers: what moves, what is forgotten, and going on from a state."""
+
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.state import load_state, save_state
+from automtl_core.training.optimisers import Group, Optimiser, weight_groups
+from automtl_core.training.recipe import Recipe
+
+
+class Model(nn.Module):
+    def __init__(self, sparse):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(50, 3, sparse=sparse)
+        self.linear = nn.Linear(3, 1)
+
+    def forward(self, step):
+        return self.linear(self.table(torch.tensor([step % 7, 2, step % 3]))).square().sum()
+
+
+def make(sparse):
+    model = Model(sparse)
+    recipe = Recipe(learning_rate=0.01, embedding_decay=0.01)
+    return model, Optimiser(weight_groups(model, dict(model.named_parameters()), recipe))
+
+
+def run(model, optimiser, steps):
+    for step in steps:
+        optimiser.step(model(step))
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["whole table", "rows"])
+def test_goes_on_from_a_state_to_the_same_bytes(sparse, tmp_path):
+    whole, optimiser = make(sparse)
+    run(whole, optimiser, range(10))
+    half, optimiser = make(sparse)
+    run(half, optimiser, range(5))
+    save_state(tmp_path / "s", {"model": half.state_dict(), "optimiser": optimiser.state_dict()})
+    rest, optimiser = make(sparse)
+    state = load_state(tmp_path / "s")
+    rest.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    run(rest, optimiser, range(5, 10))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, rest.state_dict()[name]), name
+
+
+def test_only_what_is_to_move_moves():
+    model, optimiser = make(sparse=False)
+    before = model.table.weight.detach().clone()
+    optimiser.step(model(1), [model.linear.weight])
+    assert torch.equal(model.table.weight, before)
+    assert set(optimiser.state_dict()) == {"linear.weight"}
+
+
+def test_groups_have_their_own_step_size_and_decay():
+    a, b = nn.Parameter(torch.tensor([1.0])), nn.Parameter(torch.tensor([1.0]))
+    optimiser = Optimiser([Group({"a": a}, 0.1, 0.0), Group({"b": b}, 0.2, 5.0)])
+    optimiser.step((a - b).sum())
+    # gradients 1 and -1 + 5 * 1: the first step has the size of the learning rate
+    assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
+
+
+def test_parameters_without_a_gradient_stay():
+    model, optimiser = make(sparse=True)
+    unused = nn.Parameter(torch.ones(1))
+    optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)])
+    optimiser.step(model(1))
+    assert unused.item() == 1.0
