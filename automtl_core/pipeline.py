@@ -1,10 +1,9 @@
-"""The straight line, one stage a line: raw files -> columns -> search -> network -> training -> test."""
+"""The straight line, one stage a line: prepared data -> search -> network -> training -> test."""
 
 import logging
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,128 +11,21 @@ import numpy as np
 import torch
 from torch import nn
 
-import automtl_core
 from automtl_core import seeds
-from automtl_core.choices import Origin
-from automtl_core.config import RunConfig
-from automtl_core.data.prepare import Progress, prepare, silent
+from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dataset
-from automtl_core.errors import ArtifactError, OutOfMemoryError, UsageError
-from automtl_core.plugins import Kind, Registry
+from automtl_core.errors import ArtifactError, OutOfMemoryError
+from automtl_core.job import Job
+from automtl_core.recorder import Recorder
 from automtl_core.runs import Run
-from automtl_core.space import SearchSpace
 from automtl_core.state import State
 from automtl_core.strategy import Problem
-from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.loop import evaluate, loss_weights
+from automtl_core.training.fit import Fit
+from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc
-from automtl_core.training.report import EpochReport, Listener, Resumable
+from automtl_core.training.report import Listener
 
 log = logging.getLogger("automtl")
-
-
-@dataclass(frozen=True)
-class Job:
-    """A resolved configuration with the plugins that it names."""
-
-    config: RunConfig
-    registry: Registry
-
-    @classmethod
-    def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
-        """Validate every component's settings and write their defaults out.
-
-        Raises:
-            UnknownNameError: a name that no plugin registers.
-            UsageError: settings that do not exist or are wrong.
-
-        """
-        found = {
-            "space": registry.space(config.space.name).settings_class,
-            "strategy": registry.strategy(config.strategy.name).settings_class,
-            "dataset": registry.dataset(config.dataset.name).settings_class,
-        }
-        full = config.model_dump()
-        for key, settings in found.items():
-            component = getattr(config, key)
-            values = settings.parse(component.settings, key).model_dump(mode="json")
-            full[key] = {"name": component.name, **values}
-        return cls(RunConfig.parse(full, "config"), registry)
-
-    def dataset(self) -> Dataset:
-        """Return the adapter with its settings."""
-        dataset_class = self.registry.dataset(self.config.dataset.name)
-        return dataset_class(dataset_class.settings_class.parse(self.config.dataset.settings, "dataset"))
-
-    def prepare(self, progress: Progress = silent) -> Prepared:
-        """Return the prepared dataset, from disk if it is there."""
-        c = self.config
-        return prepare(self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir, progress)
-
-    def space(self, prepared: Prepared) -> SearchSpace:
-        """Return the search space for the fields and tasks of the data.
-
-        Raises:
-            UnknownNameError: no plugin registers one of its ops.
-
-        """
-        space_class = self.registry.space(self.config.space.name)
-        settings = space_class.settings_class.parse(self.config.space.settings, "space")
-        space = space_class(prepared.schema, settings, self.registry.op)
-        for name in space.op_names():
-            self.registry.op(name)
-        return space
-
-    def problem(self, prepared: Prepared) -> Problem:
-        """Return what to search and train, without the test part.
-
-        Raises:
-            UsageError: the recipe or the space names what does not exist.
-
-        """
-        space = self.space(prepared)
-        tasks = [task.name for task in space.schema.tasks]
-        loss_weights(self.config.training, tasks, self.device())
-        data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
-        return Problem(space, data, self.config.training, self.config.seed, self.device())
-
-    def origin(self, space: SearchSpace) -> Origin:
-        """Return where an architecture of the space comes from."""
-        c = self.config.space
-        parts: list[tuple[Kind, str]] = [("spaces", c.name), *(("ops", op) for op in space.op_names())]
-        rows = [self.registry.supplier(kind, name) for kind, name in parts]
-        plugins = {row.name: row.version for row in rows}
-        return Origin(c.name, c.settings, space.schema.to_json(), plugins)
-
-    def device(self) -> torch.device:
-        """Return where to compute.
-
-        Raises:
-            UsageError: a GPU is asked for and there is none.
-
-        """
-        available = torch.cuda.is_available()
-        if self.config.device == "cuda" and not available:
-            raise UsageError(
-                "device: cuda, but torch finds no GPU", "use --set device=cpu, or a CUDA build of torch"
-            )
-        return torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
-
-
-def environment(job: Job) -> dict[str, Any]:
-    """Return the versions on which equal bytes depend."""
-    return {
-        "automtl": automtl_core.__version__,
-        "plugins": {
-            row.name: f"{row.distribution} {row.version}" for row in job.registry.rows if not row.problem
-        },
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "device": str(job.device()),
-        "threads": torch.get_num_threads(),
-    }
 
 
 def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
@@ -152,7 +44,7 @@ def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
         # weights, gradients and two moments of Adam
         "supernet_bytes": 4 * 4 * parameters,
         "epochs_at_most": job.config.training.epochs,
-        "steps_per_epoch": -(-rows["train"] // job.config.training.batch_size),
+        "steps_per_epoch": steps(rows["train"], job.config.training.batch_size),
         "device": str(job.device()),
     }
 
@@ -195,13 +87,11 @@ def _memory_errors() -> Iterator[None]:
         raise
 
 
-def _found(job: Job, run: Run, problem: Problem, recorder: "Recorder") -> tuple[nn.Module, int]:
+def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn.Module, int]:
     """Return the network of the found architecture, and the epochs that its weights have behind them."""
     if recorder.stage == "train":
         return problem.space.network(run.architecture()), recorder.spent
-    strategy_class = job.registry.strategy(job.config.strategy.name)
-    settings = strategy_class.settings_class.parse(job.config.strategy.settings, "strategy")
-    strategy = strategy_class(settings, problem)
+    strategy = job.strategy(problem)
     recorder.follow("search", strategy)
     found = strategy.search(recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
@@ -273,40 +163,3 @@ def reachable(prepared: Prepared) -> dict[str, float | None]:
         for t, task in enumerate(prepared.schema.tasks)
         if oracle is not None and np.isfinite(oracle[:, t]).all()
     }
-
-
-class Recorder:
-    """Listener that saves the followed loop at each epoch, for the run to go on from there, and passes on."""
-
-    def __init__(self, run: Run, listener: Listener) -> None:
-        self.run = run
-        self.listener = listener
-        self.saved: State = run.load("checkpoint") if run.has("checkpoint") else {}
-        self.stage = str(self.saved.get("stage", ""))
-        self.spent = int(self.saved.get("spent", 0))
-        self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
-        self.loop: Resumable | None = None
-        run.write_reports(self.reports)
-
-    def follow(self, stage: str, loop: Resumable, spent: int = 0) -> None:
-        """Save this loop from now on; first give it the state that was saved in this stage."""
-        if self.stage == stage:
-            loop.load_state_dict(self.saved["state"])
-            log.info("goes on in stage %s after %d epochs", stage, len(self.reports))
-        self.stage, self.loop, self.spent = stage, loop, spent
-
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
-        """Pass on."""
-        self.listener.step(phase, epoch, steps, done, rows)
-
-    def epoch(self, report: EpochReport) -> None:
-        """Write the report down, and save the state of the loop."""
-        self.reports.append(report.to_json())
-        self.run.write_reports(self.reports)
-        state = self.loop.state_dict() if self.loop else {}
-        self.run.save(
-            "checkpoint",
-            {"stage": self.stage, "spent": self.spent, "state": state, "reports": self.reports},
-        )
-        log.info("%s epoch %d: %s", report.phase, report.epoch, {t: m.auc for t, m in report.metrics.items()})
-        self.listener.epoch(report)

@@ -14,7 +14,7 @@ from automtl_core.data.describe import describe
 from automtl_core.data.store import Prepared
 from automtl_core.documents import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
-from automtl_core.pipeline import Job
+from automtl_core.job import Job, environment
 from automtl_core.plugins import load_registry
 from automtl_core.runs import Run, new_name
 
@@ -67,7 +67,7 @@ def create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Ru
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
     job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
-    return Run.create(runs_dir / name, job.config, {"environment": pipeline.environment(job), "data": data})
+    return Run.create(runs_dir / name, job.config, {"environment": environment(job), "data": data})
 
 
 def reopen(path: Path, also_given: bool) -> Run:
@@ -117,7 +117,7 @@ def evaluate(path: Path, data_dir: Path | None) -> dict[str, Any]:
     job = job_of(run, data_dir)
     recorded, prepared = run.read("result"), prepare(job)
     test = {task: m.to_json() for task, m in pipeline.evaluate_run(job, run, prepared).items()}
-    then, now = run.read("environment"), pipeline.environment(job)
+    then, now = run.read("environment"), environment(job)
     return {
         "run": str(path),
         "test": test,

@@ -7,7 +7,8 @@ import pytest
 
 from automtl_core.config import load_config
 from automtl_core.errors import ArtifactError, DataError, RunExistsError, RunInUseError, UsageError
-from automtl_core.pipeline import Job, environment, evaluate_run, plan, search
+from automtl_core.job import Job, environment
+from automtl_core.pipeline import evaluate_run, plan, search
 from automtl_core.plugins import load_registry
 from automtl_core.runs import Run, new_name
 from automtl_core.training.report import Silent
