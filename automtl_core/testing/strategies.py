@@ -70,7 +70,8 @@ def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) 
         )
 
     other, _ = _search(make, replace(problem, seed=problem.seed + 1))
-    assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
+    if numbers:  # a strategy that trains nothing may decide the same by chance
+        assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
 
 
 def _search(make: Callable[[Problem], SearchStrategy], problem: Problem) -> tuple[_Watch, SearchResult]:

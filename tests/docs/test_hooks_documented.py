@@ -1,7 +1,9 @@
 """docs/hooks.md documents every hook, and its examples are plugins that work."""
 
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,10 +15,13 @@ from automtl_core.dataset import DatasetSettings
 from automtl_core.plugins import Registry, load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.strategy import Problem
+from automtl_core.testing import check_op, check_space, check_strategy, sample_problem, sample_schema
 from automtl_core.training.report import Silent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
+EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
+TESTS = [block for block in BLOCKS if "def test_" in block]
 HOOKS = [name for name in vars(hookspecs) if name.startswith("automtl_")]
 
 SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("click"), Task("buy")))
@@ -54,6 +59,23 @@ def test_every_example_loads(registry: Registry) -> None:
 @pytest.mark.parametrize("name", ["swish", "low-rank-8"])
 def test_the_ops_map_in_to_out(registry: Registry, name: str) -> None:
     assert registry.op(name)(3, 5, 0.1)(torch.zeros(4, 3)).shape == (4, 5)
+
+
+def test_the_documented_test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "automtl_swish.py").write_text(EXAMPLES[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    (code,) = TESTS
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102
+    names["test_swish"]()
+
+
+def test_the_examples_keep_their_contracts(registry: Registry) -> None:
+    space_class, strategy = registry.space("one-block"), registry.strategy("coin-flip")
+    space = space_class(sample_schema(), space_class.settings_class(), registry.op)
+    check_space(space)
+    check_op(registry.op("low-rank-8"))
+    check_strategy(partial(strategy, strategy.settings_class()), sample_problem(space))
 
 
 def test_the_strategy_searches_the_space(registry: Registry) -> None:
