@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: demo test check docs
 
 demo: .venv/demo
-	$(BIN)/automtl search --dataset synthetic
+	$(BIN)/automtl search --dataset synthetic --preset quick
 
 test: .venv/dev
 	$(MAKE) check
