@@ -45,6 +45,9 @@ class RunConfig(Settings):
     """Dataset."""
     training: Recipe = Recipe()
     """How models are trained."""
+    retrain: Literal["inherit", "scratch"] | None = None
+    """Whether the found network goes on from the weights of the search or starts anew; where None, as the
+    strategy does."""
     seed: int = 0
     """Seed of everything random but the split of the data, which is a setting of the dataset."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -59,6 +59,8 @@ class Dataset(ABC):
     """Names of the numeric fields."""
     tasks: Sequence[str]
     """Names of the binary labels."""
+    after: Mapping[str, str] = {}
+    """Task -> the task whose action a user takes before, such as purchase -> click."""
     oracle: Mapping[str, str] = {}
     """For generated data: task -> column of `rows` that holds the probability the label was drawn with."""
 

@@ -16,7 +16,7 @@ from automtl_core.dataset import Dataset
 from automtl_core.errors import UsageError
 from automtl_core.plugins import Kind, Registry
 from automtl_core.space import SearchSpace
-from automtl_core.strategy import Problem, SearchStrategy
+from automtl_core.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.loop import loss_weights
 
@@ -92,6 +92,10 @@ class Job:
         return strategy_class(
             strategy_class.settings_class.parse(self.config.strategy.settings, "strategy"), problem
         )
+
+    def retrain(self) -> Retrain:
+        """Return how the found network is trained: as configured, or else as the strategy does it."""
+        return self.config.retrain or self.registry.strategy(self.config.strategy.name).retrain
 
     def origin(self, space: SearchSpace) -> Origin:
         """Return where an architecture of the space comes from."""

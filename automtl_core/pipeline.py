@@ -96,10 +96,11 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
     found = strategy.search(recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     run.write_architecture(architecture)
-    log.info("found an architecture after %d epochs", found.epochs)
+    log.info("found an architecture")
+    if found.network is not None and job.retrain() == "inherit":
+        return found.network, found.epochs
     seeds.seed_torch(problem.seed, "network")
-    network = problem.space.network(architecture, inherit=found.supernet)
-    return network, found.epochs if found.supernet is not None else 0
+    return problem.space.network(architecture), 0
 
 
 def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:

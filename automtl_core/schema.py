@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from automtl_core.errors import ArtifactError
+from automtl_core.text import listing
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Task:
     """A binary label to predict."""
 
     name: str
+    after: str | None = None
+    """The task whose action a user takes before this one, as a purchase comes after a click."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,27 @@ class Schema:
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
         if not names or not self.tasks:
             raise ArtifactError("a schema needs at least one field and one task")
+        self.funnel()
+
+    def funnel(self) -> tuple[Task, ...]:
+        """Return the tasks so that each stands behind the one that it comes after.
+
+        Raises:
+            ArtifactError: a task comes after one that does not exist, or after itself.
+
+        """
+        ordered: list[Task] = []
+        while len(ordered) < len(self.tasks):
+            placed = {None, *(task.name for task in ordered)}
+            free = [task for task in self.tasks if task.after in placed and task not in ordered]
+            if not free:
+                stuck = next(task for task in self.tasks if task not in ordered)
+                raise ArtifactError(
+                    f"task {stuck.name!r} comes after {stuck.after!r}, which is no task or comes after it",
+                    f"name one of the tasks: {listing(task.name for task in self.tasks)}",
+                )
+            ordered += free
+        return tuple(ordered)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers."""
@@ -63,7 +87,7 @@ class Schema:
             return cls(
                 sparse=tuple(SparseField(str(f["name"]), int(f["size"])) for f in value["sparse"]),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
-                tasks=tuple(Task(str(t["name"])) for t in value["tasks"]),
+                tasks=tuple(Task(str(t["name"]), t.get("after")) for t in value["tasks"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None

@@ -19,6 +19,7 @@ from automtl_core.ops import OpFactory, narrowed
 from automtl_core.relax import FixedGate, Gate, MixedOp
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
+from automtl_core.training.loop import Penalised
 
 Candidates = Mapping[str, Callable[[], nn.Module]]
 """Name -> a call that builds the op at its full width."""
@@ -177,6 +178,10 @@ class Supernet(nn.Module):
     def forward(self, ids: Tensor, dense: Tensor) -> Tensor:
         out: Tensor = self.network(ids, dense)
         return out
+
+    def penalty(self, logits: Tensor) -> Tensor:
+        """Return what the network adds to the loss, nothing where it adds nothing."""
+        return self.network.penalty(logits) if isinstance(self.network, Penalised) else logits.new_zeros(())
 
     def choices(self) -> dict[str, Choice]:
         """Return every question by its label, decided or not."""

@@ -2,17 +2,21 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
+from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.settings import Settings
-from automtl_core.space import SearchSpace, Supernet
+from automtl_core.space import SearchSpace
 from automtl_core.state import State
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.report import Listener
+
+Retrain = Literal["inherit", "scratch"]
+"""Whether the found network goes on from the weights of the search, or starts anew with all epochs."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,10 @@ class SearchResult:
     """What a search found."""
 
     architecture: Architecture
-    epochs: int
-    """Passes over the training part that the search took."""
-    supernet: Supernet | None = None
-    """Whose weights the derived network takes over; None where it starts anew."""
+    network: nn.Module | None = None
+    """The derived network with the weights that the search gave it; None where it gave none."""
+    epochs: int = 0
+    """Passes over the training part that these weights have behind them."""
 
 
 class SearchStrategy(ABC):
@@ -50,6 +54,8 @@ class SearchStrategy(ABC):
     """
 
     settings_class: ClassVar[type[Settings]] = Settings
+    retrain: ClassVar[Retrain] = "inherit"
+    """How the found network is trained where the user does not say."""
 
     def __init__(self, settings: Settings, problem: Problem) -> None:
         self.settings = settings

@@ -96,7 +96,7 @@ def _encode(
     schema = Schema(
         tuple(_sparse_fields(db, dataset, draft, progress)),
         tuple(DenseField(field) for field in dataset.dense),
-        tuple(Task(task) for task in dataset.tasks),
+        tuple(Task(task, dataset.after.get(task)) for task in dataset.tasks),
     )
     scales = {field: fit_scale(db, field) for field in dataset.dense}
     positives = _write_parts(db, Encoding(schema, scales, dataset.oracle), sizes, draft, progress)

@@ -83,7 +83,7 @@ def _search(make: Callable[[Problem], SearchStrategy], problem: Problem) -> tupl
 def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:
     assert one.architecture == other.architecture, f"{promise}: another architecture"
     assert one.epochs == other.epochs, f"{promise}: other epochs"
-    if one.supernet is not None and other.supernet is not None:
-        left, right = one.supernet.state_dict(), other.supernet.state_dict()
+    if one.network is not None and other.network is not None:
+        left, right = one.network.state_dict(), other.network.state_dict()
         same = left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
         assert same, f"{promise}: other weights"

@@ -1,8 +1,9 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +28,19 @@ class TrainingData:
     tasks: Sequence[str]
 
 
+@runtime_checkable
+class Separate(Protocol):
+    """A network whose tasks share no weight, so that each can be trained as if alone. Optional."""
+
+    def separate_parts(self) -> Mapping[str, str]:
+        """Return for each task the prefix of the names of its weights."""
+
+
 class Fit:
     """Trains until validation stops getting better; afterwards the network holds its best weights.
 
-    Better means a positive mean over tasks of the relative change against the best epoch so far.
+    Better means a positive mean over tasks of the relative change against the best epoch so far. A network
+    that is `Separate` keeps the best epoch of each task, and each task's loss counts in full.
 
     Args:
         network: Trained in place, on `device`.
@@ -58,13 +68,19 @@ class Fit:
         self.device = device
         self.epoch = first_epoch
         self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe))
+        self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
         self.best_weights: dict[str, Tensor] = {}
-        self.best_epoch = first_epoch
+        self.best_epochs = dict.fromkeys(self.parts, first_epoch)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch after which no weight that is kept has changed."""
+        return max(self.best_epochs.values())
 
     def run(self, listener: Listener) -> Metrics:
         """Train, and return the validation metrics of the best epoch."""
-        weights = loss_weights(self.recipe, self.data.tasks, self.device)
+        weights = loss_weights(self.recipe, self.data.tasks, self.device) * len(self.parts)
         while self.epoch < self.recipe.epochs and self.epoch - self.best_epoch < self.recipe.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
@@ -75,12 +91,11 @@ class Fit:
             losses = train_epoch(self.network, self.optimiser, data, weights, on_step)
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
-            if change is None or change > 0:
-                self._keep(metrics)
+            self._keep_better(metrics)
             by_task = dict(zip(self.data.tasks, losses, strict=True))
             listener.epoch(EpochReport("train", self.epoch, by_task, metrics, change))
         if not self.best:  # the search has left no epoch
-            self._keep(self._evaluate())
+            self._keep_better(self._evaluate())
         self.network.load_state_dict(self.best_weights)
         return self.best
 
@@ -89,9 +104,16 @@ class Fit:
             self.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.device
         )
 
-    def _keep(self, metrics: Metrics) -> None:
-        self.best, self.best_epoch = metrics, self.epoch
-        self.best_weights = cpu_copy(self.network.state_dict())
+    def _keep_better(self, metrics: Metrics) -> None:
+        """Keep the weights of each part that has become better."""
+        weights = self.network.state_dict()
+        for prefix, tasks in self.parts.items():
+            now = {task: metrics[task] for task in tasks}
+            best = {task: self.best[task] for task in tasks if task in self.best}
+            if not best or relative_change(now, best, self.recipe.min_positives) > 0:
+                self.best = {**self.best, **now}
+                self.best_epochs[prefix] = self.epoch
+                self.best_weights |= cpu_copy({k: v for k, v in weights.items() if k.startswith(prefix)})
 
     def state_dict(self) -> State:
         """Return weights, moments, and the best epoch so far."""
@@ -99,15 +121,22 @@ class Fit:
             "epoch": self.epoch,
             "weights": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "best_epoch": self.best_epoch,
+            "best_epochs": self.best_epochs,
             "best_weights": self.best_weights,
             "best": {task: m.to_json() for task, m in self.best.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when run next."""
-        self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.epoch, self.best_epochs = state["epoch"], state["best_epochs"]
         self.network.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.best_weights = state["best_weights"]
         self.best = {task: TaskMetrics(**m) for task, m in state["best"].items()}
+
+
+def _parts(network: nn.Module, tasks: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Return the tasks that are trained together, by the prefix of the names of their weights."""
+    if isinstance(network, Separate):
+        return {prefix: [task] for task, prefix in network.separate_parts().items()}
+    return {"": tasks}

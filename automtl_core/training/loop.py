@@ -1,6 +1,7 @@
 """One pass over the data: training and evaluation. Letters: B batch, T tasks, R rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,11 +21,37 @@ OnStep = Callable[[int, int], None]
 """Called with the steps and the rows that are through."""
 
 
-def task_losses(model: nn.Module, batch: Batch) -> Tensor:
-    """Return the binary cross-entropy of each task on logits, mean over the batch, [T]."""
+@runtime_checkable
+class Penalised(Protocol):
+    """A network whose training minimises more than the tasks' losses. Optional."""
+
+    def penalty(self, logits: Tensor) -> Tensor:
+        """Return what is added to the loss of a batch with these logits [B, T]: a scalar."""
+
+
+def task_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the binary cross-entropy of each task on logits, mean over the batch, [B, T] twice -> [T]."""
+    return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none").mean(0)
+
+
+def objective(model: nn.Module, batch: Batch, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a step minimises, and the loss of each task: the weighted mean of these, plus any penalty.
+
+    Raises:
+        DivergedError: it is not finite.
+
+    """
     logits: Tensor = model(batch.ids, batch.dense)
-    loss = F.binary_cross_entropy_with_logits(logits, batch.labels.to(logits.dtype), reduction="none")
-    return loss.mean(0)
+    losses = task_losses(logits, batch.labels)
+    loss = (losses * weights).mean()
+    if isinstance(model, Penalised):
+        loss = loss + model.penalty(logits)
+    if not torch.isfinite(loss):
+        raise DivergedError(
+            f"the loss became {loss.item()}: training diverged; the step was not taken",
+            fix="lower training.learning_rate, or look for extreme values in dense fields",
+        )
+    return loss, losses.detach()
 
 
 def loss_weights(recipe: Recipe, tasks: Sequence[str], device: torch.device) -> Tensor:
@@ -85,22 +112,12 @@ def train_epoch(
     model.train()
     total, rows = torch.zeros_like(weights), 0
     for done, batch in enumerate(data, start=1):
-        losses = task_losses(model, batch)
-        optimiser.step(finite((losses * weights).mean()), moving)
-        total += losses.detach() * len(batch.labels)
+        loss, losses = objective(model, batch, weights)
+        optimiser.step(loss, moving)
+        total += losses * len(batch.labels)
         rows += len(batch.labels)
         on_step(done, rows)
     return [float(loss) for loss in total / max(rows, 1)]
-
-
-def finite(loss: Tensor) -> Tensor:
-    """Return the loss, or raise a `DivergedError` where it is not finite."""
-    if not torch.isfinite(loss):
-        raise DivergedError(
-            f"the loss became {loss.item()}: training diverged; the step was not taken",
-            fix="lower training.learning_rate, or look for extreme values in dense fields",
-        )
-    return loss
 
 
 @torch.no_grad()

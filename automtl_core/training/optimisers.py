@@ -92,6 +92,17 @@ class Optimiser:
         for part in self.parts:
             part.zero_grad()
         loss.backward(inputs=list(self.names if moving is None else moving))  # type: ignore[no-untyped-call]
+        self._move()
+
+    def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:
+        """Move these parameters by gradients that were computed elsewhere."""
+        for part in self.parts:
+            part.zero_grad()
+        for p, gradient in gradients.items():
+            p.grad = gradient
+        self._move()
+
+    def _move(self) -> None:
         for part in self.parts:
             part.step()
 

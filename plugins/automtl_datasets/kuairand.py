@@ -51,7 +51,7 @@ class KuaiRand(Dataset):
 
     settings_class = KuaiRandSettings
     settings: KuaiRandSettings
-    version = 1
+    version = 2
     source = "https://kuairand.com (KuaiRand-Pure.tar.gz, CC BY-SA 4.0)"
     sparse = (
         *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
@@ -60,6 +60,7 @@ class KuaiRand(Dataset):
         *("author_id", "video_type", "music_id", "music_type"),
     )
     tasks = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
+    after: Mapping[str, str] = {"long_view": "is_click"}
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""

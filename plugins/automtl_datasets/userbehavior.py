@@ -44,10 +44,12 @@ class UserBehavior(Dataset):
 
     settings_class = UserBehaviorSettings
     settings: UserBehaviorSettings
-    version = 1
+    version = 2
     source = "https://tianchi.aliyun.com/dataset/649 (UserBehavior.csv; for research, see the terms there)"
     sparse = ("user_id", "item_id", "category")
     tasks = ("click", "buy", "cart", "favourite")
+    # A third of the buys of the published file have no click in its nine days.
+    after: Mapping[str, str] = {"buy": "click", "cart": "click", "favourite": "click"}
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log; published copies end in a cut line."""

@@ -20,7 +20,7 @@ from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.settings import Settings
 from automtl_core.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.loop import evaluate, finite, loss_weights, shuffled, task_losses, train_epoch
+from automtl_core.training.loop import evaluate, loss_weights, objective, shuffled, train_epoch
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.report import EpochReport, Listener
@@ -79,7 +79,8 @@ class PDDARTS(SearchStrategy):
                 supernet.fix(label, decision)
             self.optimiser.keep(supernet.parameters())
             listener.epoch(EpochReport(phase, self.epoch, losses, metrics, entropy=entropy, fixed=fixed))
-        return SearchResult(supernet.architecture(), self.epoch, supernet)
+        architecture = supernet.architecture()
+        return SearchResult(architecture, self.problem.space.network(architecture, supernet), self.epoch)
 
     def _train(self, searching: bool, on_step: Callable[[int, int, int], None]) -> dict[str, float]:
         """Train one epoch, and return the mean loss of each task."""
@@ -111,8 +112,8 @@ class PDDARTS(SearchStrategy):
         """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
         weights = loss_weights(self.problem.recipe, self.problem.data.tasks, self.problem.device)
         for batch, other in zip(data, held_out, strict=False):
-            loss = (task_losses(self.supernet, other) * weights).mean()
-            self.optimiser.step(finite(loss), list(self.supernet.logits().values()))
+            loss, _ = objective(self.supernet, other, weights)
+            self.optimiser.step(loss, list(self.supernet.logits().values()))
             yield batch
 
     def _evaluate(self) -> Metrics:

@@ -73,7 +73,7 @@ def test_built_ins_come_first_then_names(install: Install) -> None:
     for name in ("b-plugin", "a-plugin"):
         install(OP % name, name)
     names = [row.name for row in load_registry().rows]
-    assert names == ["datasets", "desan", "strategies", "a-plugin", "b-plugin"]
+    assert names == ["baselines", "datasets", "desan", "strategies", "a-plugin", "b-plugin"]
 
 
 def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
 from automtl_core.relax import FixedGate, Gate, MixedOp
-from automtl_core.training.loop import task_losses, train_epoch
+from automtl_core.training.loop import objective, train_epoch
 from automtl_core.training.metrics import TaskMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser, RowAdam
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
@@ -197,7 +197,9 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
     batch = Batch(torch.zeros(2, 1).long(), torch.zeros(2, 0), torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
     # task 0: log 2 twice; task 1: -log(3/4) and -log(1/4)
     second = -(math.log(0.75) + math.log(0.25)) / 2
-    assert task_losses(model, batch).tolist() == pytest.approx([math.log(2.0), second])
+    loss, losses = objective(model, batch, torch.ones(2))
+    assert losses.tolist() == pytest.approx([math.log(2.0), second])
+    assert float(loss) == pytest.approx((math.log(2.0) + second) / 2)
     before = model.logits.detach().clone()
     optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)])
     losses = train_epoch(model, optimiser, [batch], torch.ones(2), lambda *_: None)

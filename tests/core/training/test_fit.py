@@ -84,13 +84,13 @@ def test_where_all_tasks_are_rare_all_decide(problem, monkeypatch):
 
 def test_epochs_of_the_search_count(problem):
     fit = make(problem, epochs=3)
-    fit.epoch = fit.best_epoch = 2
+    fit.epoch = fit.best_epochs[""] = 2
     assert [r.epoch for r in run(fit).reports] == [3]
 
 
 def test_without_an_epoch_left_the_network_stays_as_it_is(problem):
     fit = make(problem, epochs=3)
-    fit.epoch = fit.best_epoch = 3
+    fit.epoch = fit.best_epochs[""] = 3
     before = fit.network.tasks[0].tower[0].weight.detach().clone()
     metrics = fit.run(Silent())
     assert set(metrics) == {"click", "like"}

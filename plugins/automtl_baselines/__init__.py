@@ -1,0 +1,1 @@
+"""Hand-designed multi-task models, as search spaces that ask no question."""

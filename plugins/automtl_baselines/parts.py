@@ -1,0 +1,65 @@
+"""What hand-designed models are made of. Letters: B batch, N sparse fields, M dense fields, D input width."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_core.embedding import FieldEmbedding
+from automtl_core.schema import Schema
+from automtl_core.settings import Settings
+
+
+class Sizes(Settings):
+    """Sizes that all hand-designed models have."""
+
+    embedding_dim: int = Field(16, ge=1)
+    """d, numbers per id."""
+    embedding_std: float = Field(0.01, gt=0)
+    """Standard deviation that embeddings start with."""
+    expert_layers: tuple[int, ...] = Field((256, 64), min_length=1)
+    """Widths of the layers of an expert, or of a bottom."""
+    tower_layers: tuple[int, ...] = (64,)
+    """Widths of the hidden layers of a task's tower."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of hidden values that training drops."""
+
+
+class Inputs(nn.Module):
+    """Embeddings and dense values side by side: ids [B, N], dense [B, M] -> [B, D], D = N*d + M."""
+
+    def __init__(self, schema: Schema, dim: int, std: float) -> None:
+        super().__init__()
+        self.embedding = FieldEmbedding(schema.sparse, dim, std)
+        self.width = len(schema.sparse) * dim + len(schema.dense)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:
+        e: Tensor = self.embedding(ids).flatten(1)
+        return torch.cat([e, dense.to(e.dtype)], dim=1)
+
+
+def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
+    """Return Linear -> BatchNorm -> ReLU -> Dropout from each width to the next."""
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(widths):
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    """Return an MLP with one logit at its end, [B, in_dim] -> [B, 1]."""
+    widths = [in_dim, *hidden]
+    return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
+
+
+class GatingNetwork(nn.Module):
+    """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H]."""
+
+    def __init__(self, in_dim: int, experts: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_dim, experts, bias=False)
+
+    def forward(self, x: Tensor, experts: Tensor) -> Tensor:
+        return torch.einsum("bk,bkh->bh", self.linear(x).softmax(1), experts)
