@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+
 from automtl_core.errors import ArtifactError
 from automtl_core.text import did_you_mean, listing
 
@@ -116,6 +118,20 @@ class Architecture:
             raise ArtifactError(
                 f"not an architecture: {error}", fix="use an architecture.json of a run"
             ) from None
+
+
+def draw(choices: Mapping[str, Choice], random: np.random.Generator, share: float = 0.5) -> Architecture:
+    """Return a random architecture: any answer of a `OneOf`, each option of an `AnyOf` with chance `share`.
+
+    With fair coins every architecture is as likely as any other.
+    """
+    return Architecture({label: _drawn(choice, random, share) for label, choice in choices.items()})
+
+
+def _drawn(choice: Choice, random: np.random.Generator, share: float) -> Decision:
+    if isinstance(choice, OneOf):
+        return choice.options[int(random.integers(len(choice.options)))]
+    return tuple(name for name in choice.options if random.random() < share)
 
 
 def _decision(value: str | Sequence[str]) -> Decision:

@@ -17,6 +17,9 @@ from automtl_core.settings import Settings
 from automtl_core.text import did_you_mean, listing
 from automtl_core.training.recipe import Recipe
 
+GIVEN = "given"
+"""The strategy that searches nothing: it takes the decisions that it is given."""
+
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
 

@@ -15,7 +15,7 @@ from automtl_core import seeds
 from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import ArtifactError, OutOfMemoryError
-from automtl_core.job import Job
+from automtl_core.job import Job, environment
 from automtl_core.recorder import Recorder
 from automtl_core.runs import Run
 from automtl_core.state import State
@@ -24,6 +24,7 @@ from automtl_core.training.fit import Fit
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc
 from automtl_core.training.report import Listener
+from automtl_core.training.size import size
 
 log = logging.getLogger("automtl")
 
@@ -49,11 +50,32 @@ def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
     }
 
 
+def start(job: Job, prepared: Prepared, path: Path) -> Run:
+    """Make a new run directory.
+
+    Raises:
+        RunExistsError: there is one at `path`, or none can be made there.
+        UsageError: the configuration names what does not exist.
+
+    """
+    job.problem(prepared)  # names unknown ops and tasks now, before there is a run
+    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
+    return Run.create(path, job.config, {"environment": environment(job), "data": data})
+
+
 def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[str, Any]:
     """Search, train the found network, and test it once; go on from the run's checkpoint if it has one.
 
     Returns:
         What `result.json` holds.
+
+    """
+    fit(job, run, prepared, listener)
+    return test(job, run, prepared)
+
+
+def fit(job: Job, run: Run, prepared: Prepared, listener: Listener) -> None:
+    """Search and train, and write down the network and its validation metrics; the test part is not read.
 
     Raises:
         DivergedError: a loss stopped being finite.
@@ -65,13 +87,30 @@ def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[s
         recorder = Recorder(run, listener)
         problem = job.problem(prepared)
         network, spent = _found(job, run, problem, recorder)
-        fit = Fit(network, problem.data, problem.recipe, problem.seed, problem.device, spent)
-        recorder.follow("train", fit, spent)
-        validation = fit.run(recorder)
+        trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.device, spent)
+        recorder.follow("train", trainer, spent)
+        validation = trainer.run(recorder)
         run.save("weights", network.state_dict())
-        test = _evaluate(network, prepared, problem)
-        run.write("result", _result(prepared, network, fit.best_epoch, validation, test))
-        return dict(run.read("result"))
+        run.write("costs", _costs(recorder, prepared))
+        result = {
+            "best_epoch": trainer.best_epoch,
+            **size(network, problem.data.validation, problem.device),
+            "validation": {task: m.to_json() for task, m in validation.items()},
+        }
+        run.write("result", result)
+
+
+def test(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
+    """Test the network that `fit` wrote, and add its metrics to `result.json`, whose content is returned.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    metrics = {task: m.to_json() for task, m in evaluate_run(job, run, prepared).items()}
+    result = {**run.read("result"), "test": metrics, "reachable": reachable(prepared)}
+    run.write("result", result)
+    return result
 
 
 @contextmanager
@@ -120,7 +159,8 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     with _memory_errors():
         network = problem.space.network(architecture).to(problem.device)
         load_weights(network, run.load("weights"), run.path)
-        return _evaluate(network, prepared, problem)
+        part = prepared.part("test")
+        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.device)
 
 
 def load_weights(network: nn.Module, state: State, where: Path) -> None:
@@ -138,21 +178,12 @@ def load_weights(network: nn.Module, state: State, where: Path) -> None:
         ) from None
 
 
-def _evaluate(network: nn.Module, prepared: Prepared, problem: Problem) -> Metrics:
-    part = prepared.part("test")
-    return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.device)
-
-
-def _result(
-    prepared: Prepared, network: nn.Module, best_epoch: int, validation: Metrics, test: Metrics
-) -> dict[str, Any]:
-    return {
-        "best_epoch": best_epoch,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "validation": {task: m.to_json() for task, m in validation.items()},
-        "test": {task: m.to_json() for task, m in test.items()},
-        "reachable": reachable(prepared),
-    }
+def _costs(recorder: Recorder, prepared: Prepared) -> dict[str, Any]:
+    """Return what differs between equal runs: seconds, and training rows a second of the last stage."""
+    seconds = {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
+    epochs = sum(report["phase"] == "train" for report in recorder.reports)
+    rows = epochs * len(prepared.part("train"))
+    return {"seconds": seconds, "rows_per_second": rows / seconds["train"] if epochs else None}
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """Saving a loop at each epoch, and giving it back what was saved."""
 
 import logging
+import time
 from typing import Any
 
 from automtl_core.runs import Run
@@ -20,7 +21,9 @@ class Recorder:
         self.stage = str(self.saved.get("stage", ""))
         self.spent = int(self.saved.get("spent", 0))
         self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
+        self.seconds: dict[str, float] = dict(self.saved.get("seconds", {}))
         self.loop: Resumable | None = None
+        self._since = time.monotonic()
         run.write_reports(self.reports)
 
     def follow(self, stage: str, loop: Resumable, spent: int = 0) -> None:
@@ -29,6 +32,7 @@ class Recorder:
             loop.load_state_dict(self.saved["state"])
             log.info("goes on in stage %s after %d epochs", stage, len(self.reports))
         self.stage, self.loop, self.spent = stage, loop, spent
+        self._since = time.monotonic()
 
     def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
         """Pass on."""
@@ -38,10 +42,18 @@ class Recorder:
         """Write the report down, and save the state of the loop."""
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
-        state = self.loop.state_dict() if self.loop else {}
+        now = time.monotonic()
+        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+        self._since = now
         self.run.save(
             "checkpoint",
-            {"stage": self.stage, "spent": self.spent, "state": state, "reports": self.reports},
+            {
+                "stage": self.stage,
+                "spent": self.spent,
+                "seconds": self.seconds,
+                "state": self.loop.state_dict() if self.loop else {},
+                "reports": self.reports,
+            },
         )
         log.info("%s epoch %d: %s", report.phase, report.epoch, {t: m.auc for t, m in report.metrics.items()})
         self.listener.epoch(report)

@@ -7,7 +7,8 @@ runs/<name>/
     metrics.jsonl          one line an epoch; equal for equal seeds
     architecture.json      the decisions by name
     weights.safetensors    the network of the best epoch
-    result.json            validation and test metrics
+    result.json            size of the network, validation and test metrics
+    costs.json             seconds of search and training, rows a second
     status.json            running, stopped, failed or done
     log.txt                times, and what went wrong
     checkpoint.safetensors what a stopped run goes on from

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from automtl_core.choices import Architecture, Choice, Decision, OneOf
+from automtl_core.choices import Architecture, draw
 from automtl_core.data.store import Part
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.space import SearchSpace
@@ -44,13 +44,6 @@ def sample_problem(space: SearchSpace, rows: int = 256, seed: int = 0, epochs: i
 def sample_architectures(space: SearchSpace, count: int, seed: int = 0) -> Iterator[Architecture]:
     """Yield architectures: everything open, everything closed, then uniform draws, `count` in all."""
     choices = space.choices()
-    draw = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     for number in range(count):
-        share = {0: 1.0, 1: 0.0}.get(number, 0.5)
-        yield Architecture({label: _decide(choice, draw, share) for label, choice in choices.items()})
-
-
-def _decide(choice: Choice, draw: np.random.Generator, share: float) -> Decision:
-    if isinstance(choice, OneOf):
-        return choice.options[int(draw.integers(len(choice.options)))]
-    return tuple(name for name in choice.options if draw.random() < share)
+        yield draw(choices, random, share={0: 1.0, 1: 0.0}.get(number, 0.5))

@@ -12,6 +12,7 @@ from automtl_core import seeds
 from automtl_core.data.batches import steps
 from automtl_core.data.store import Part
 from automtl_core.state import State, cpu_copy
+from automtl_core.training.average import Average
 from automtl_core.training.loop import evaluate, loss_weights, shuffled, train_epoch
 from automtl_core.training.metrics import Metrics, TaskMetrics, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
@@ -68,6 +69,8 @@ class Fit:
         self.device = device
         self.epoch = first_epoch
         self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe))
+        self.steps = steps(len(data.train), recipe.batch_size)
+        self.average = Average(network, recipe.average_epochs * self.steps)
         self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
         self.best_weights: dict[str, Tensor] = {}
@@ -85,9 +88,7 @@ class Fit:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             data = shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.device)
-            on_step = partial(
-                listener.step, "train", self.epoch, steps(len(self.data.train), self.recipe.batch_size)
-            )
+            on_step = partial(self._on_step, listener)
             losses = train_epoch(self.network, self.optimiser, data, weights, on_step)
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
@@ -99,14 +100,18 @@ class Fit:
         self.network.load_state_dict(self.best_weights)
         return self.best
 
+    def _on_step(self, listener: Listener, done: int, rows: int) -> None:
+        self.average.update()
+        listener.step("train", self.epoch, self.steps, done, rows)
+
     def _evaluate(self) -> Metrics:
         return evaluate(
-            self.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.device
+            self.average.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.device
         )
 
     def _keep_better(self, metrics: Metrics) -> None:
         """Keep the weights of each part that has become better."""
-        weights = self.network.state_dict()
+        weights = self.average.network.state_dict()
         for prefix, tasks in self.parts.items():
             now = {task: metrics[task] for task in tasks}
             best = {task: self.best[task] for task in tasks if task in self.best}
@@ -121,6 +126,7 @@ class Fit:
             "epoch": self.epoch,
             "weights": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "average": self.average.state_dict(),
             "best_epochs": self.best_epochs,
             "best_weights": self.best_weights,
             "best": {task: m.to_json() for task, m in self.best.items()},
@@ -131,6 +137,7 @@ class Fit:
         self.epoch, self.best_epochs = state["epoch"], state["best_epochs"]
         self.network.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.average.load_state_dict(state["average"])
         self.best_weights = state["best_weights"]
         self.best = {task: TaskMetrics(**m) for task, m in state["best"].items()}
 

@@ -20,6 +20,9 @@ class Recipe(Settings):
     """L2 on weights; never on batch normalisation."""
     embedding_decay: float = Field(3e-3, ge=0)
     """L2 on embedding tables."""
+    average_epochs: float = Field(0.6, ge=0)
+    """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
+    and tested. With 0 it is the weights of the last step."""
     loss_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(100, ge=1)

@@ -45,17 +45,18 @@ def search(
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random [0].")] = None,
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the run [DATASET-1, DATASET-2, ...].")
+    retrain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="inherit|scratch",
+            help="Train on with the weights of the search, or anew [as the strategy does].",
+        ),
     ] = None,
-    runs_dir: Annotated[
-        Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", help="Folder of the runs.")
-    ] = Path("runs"),
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")] = False,
+    seed: options.Seed = None,
+    name: options.RunName = None,
+    runs_dir: options.RunsDir = Path("runs"),
+    resume: options.Resume = None,
+    dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Search an architecture, train it, and test it once.
@@ -64,19 +65,90 @@ def search(
     """
     from automtl_cli import render, work
 
-    flags = {"space": space, "strategy": strategy, "dataset": dataset, "data_dir": data_dir, "seed": seed}
+    named = {"space": space, "strategy": strategy, "dataset": dataset}
+    flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain}
     layers = work.layers(preset, config, flags, settings)
     if resume is not None:
-        run = work.reopen(resume, also_given=any(layers) or name is not None or dry_run)
-        job = work.job_of(run)
-        prepared = work.prepare(job)
+        outcome = work.resume(resume, also_given=any(layers) or name is not None or dry_run)
+    elif dry_run:
+        return emit(work.plan(work.job(layers)), render.plan, as_json)
     else:
-        job = work.job(layers)
-        prepared = work.prepare(job)
-        if dry_run:
-            return emit(work.plan(job, prepared), render.plan, as_json)
-        run = work.create(job, prepared, runs_dir, name)
-    emit(work.search(job, run, prepared), render.found, as_json)
+        outcome = work.search(work.job(layers), runs_dir, name)
+    emit(outcome, render.found, as_json)
+
+
+@app.command()
+def train(
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="A space that asks nothing, or a run whose architecture to train anew."
+        ),
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    seed: options.Seed = None,
+    name: options.RunName = None,
+    runs_dir: options.RunsDir = Path("runs"),
+    resume: options.Resume = None,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train one model without a search, and test it once.
+
+    MODEL is a hand-designed model such as mmoe or ple, the folder of a run, or whatever compare takes.
+    """
+    from automtl_cli import render, work
+
+    layers = work.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    if resume is not None:
+        given = any(layers) or model is not None or name is not None or dry_run
+        outcome = work.resume(resume, also_given=given)
+    elif dry_run:
+        return emit(work.plan(work.model(model, layers)), render.plan, as_json)
+    else:
+        outcome = work.search(work.model(model, layers), runs_dir, name)
+    emit(outcome, render.found, as_json)
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL,...",
+            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, runs, files of settings.",
+        ),
+    ],
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each model.")] = 3,
+    seed: options.Seed = None,
+    tune: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Recipes that each model tries on validation data.")
+    ] = 0,
+    reference: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Model that the others are compared with [the first].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the outcome [comparisons/DATASET].")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare models: the same data, recipe and seeds for all, with error bars.
+
+    What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
+    what is new. Writes compare.json, compare.csv and compare.md.
+    """
+    from automtl_cli import comparison, work
+
+    layers = work.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    wanted = comparison.Wanted([name for name in models.split(",") if name], seeds, tune, reference, out)
+    emit(comparison.compare(wanted, layers), comparison.render, as_json)
 
 
 @app.command()

@@ -19,4 +19,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=VALUE", help="Set one value, as YAML; may be repeated."),
 ]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random [0].")]
+RunName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the run [DATASET-1, DATASET-2, ...].")
+]
+RunsDir = Annotated[Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", help="Folder of the runs.")]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -9,6 +9,7 @@ from typing import Any
 
 from automtl_cli import architecture, progress
 from automtl_core import pipeline
+from automtl_core.comparison import models
 from automtl_core.config import Layer, assignments, load_config, preset
 from automtl_core.data.describe import describe
 from automtl_core.data.store import Prepared
@@ -60,18 +61,29 @@ def prepare(job: Job) -> Prepared:
         return job.prepare(show)
 
 
-def create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Run:
-    """Make a new run directory."""
+def model(name: str | None, wanted: Sequence[Layer]) -> Job:
+    """Return the job that trains one model.
+
+    Raises:
+        UsageError: no model is named.
+
+    """
+    if name is None:
+        raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
+    common = job(wanted)
+    return models.model(name, common.config, common.registry)
+
+
+def _create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Run:
     name = name if name is not None else new_name(runs_dir, job.config.dataset.name)
     if Path(name).name != name:
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
-    job.problem(prepared)  # names unknown ops and tasks now, before there is a run
-    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
-    return Run.create(runs_dir / name, job.config, {"environment": environment(job), "data": data})
+    models.check_answered(job, prepared)
+    return pipeline.start(job, prepared, runs_dir / name)
 
 
-def reopen(path: Path, also_given: bool) -> Run:
-    """Return a run to go on with.
+def resume(path: Path, also_given: bool) -> dict[str, Any]:
+    """Go on with a run that was stopped, and return what was found.
 
     Raises:
         UsageError: the run is done, or options would change it.
@@ -85,16 +97,22 @@ def reopen(path: Path, also_given: bool) -> Run:
     run = Run.open(path)
     if run.read("status").get("state") == "done":
         raise UsageError(f"{path}: the run is done", f"see it: automtl show {path}")
-    return run
+    job = job_of(run)
+    return _search(job, run, prepare(job))
 
 
-def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
+def plan(job: Job) -> dict[str, Any]:
     """Return what a search would do, and the resolved configuration."""
-    return {"plan": pipeline.plan(job, prepared), "config": job.config.model_dump(mode="json")}
+    return {"plan": pipeline.plan(job, prepare(job)), "config": job.config.model_dump(mode="json")}
 
 
-def search(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
-    """Search, train and test in a run directory, and show how that goes; return what was found."""
+def search(job: Job, runs_dir: Path, name: str | None) -> dict[str, Any]:
+    """Search, train and test in a new run directory, and return what was found."""
+    prepared = prepare(job)
+    return _search(job, _create(job, prepared, runs_dir, name), prepared)
+
+
+def _search(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
     with _resumable(run), run.working(), progress.training() as listener:
         result = pipeline.search(job, run, prepared, listener)
     return {"run": str(run.path), "result": result, "architecture": architecture.document(run.architecture())}
