@@ -15,11 +15,11 @@ from automtl_core.training.recipe import Recipe
 
 
 def sample_schema(dense: int = 1) -> Schema:
-    """Return three sparse fields, some dense ones, and two tasks."""
+    """Return three sparse fields, some dense ones, and two tasks, the second after the first."""
     return Schema(
         sparse=(SparseField("user", 30), SparseField("item", 20), SparseField("tab", 4)),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
-        tasks=(Task("click"), Task("like")),
+        tasks=(Task("click"), Task("like", after="click")),
     )
 
 

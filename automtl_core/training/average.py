@@ -1,59 +1,79 @@
 """The running average of a network's weights, which predicts better than the weights of any one step.
 
-Polyak and Juditsky 1992; as an exponential average, as is usual for networks, over a span of steps.
+Polyak and Juditsky (1992); here an exponential average, as is usual for networks.
 """
 
+from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from automtl_core.data.batches import Batch
 from automtl_core.state import State
 
 
 class Average:
-    """A copy of a network whose weights are w <- w + (now - w) / span after each step.
+    """A copy of a network whose weights move by (now - mean) / span after each step.
 
-    While fewer steps than the span have passed, all of them count alike. Statistics of batch normalisation
-    are averaged too. Large tables, those with sparse gradients, are not: both networks share them, since
-    averaging would touch every row at each step.
+    While fewer steps than the span have passed, all of them count alike. Buffers are those of the network.
+    Large tables, those with sparse gradients, are shared: averaging would touch every row at each step.
 
     Args:
         network: The network that is trained.
-        span: Steps that the average reaches back over; up to 1 keeps the weights of the last step.
+        span: Steps that the average reaches back over; up to 1 there is no average, and no copy.
 
     """
 
     def __init__(self, network: nn.Module, span: float) -> None:
-        self.span = max(span, 1.0)
+        self.span = span
         self.steps = 0
-        shared = {
-            id(m.weight): m.weight for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse
-        }
-        self.network = deepcopy(network, memo=shared)
-        pairs = zip(self._tensors(self.network), self._tensors(network), strict=True)
-        self.pairs = [(mean, now) for mean, now in pairs if mean is not now]
-
-    @staticmethod
-    def _tensors(network: nn.Module) -> list[Tensor]:
-        return list(network.state_dict(keep_vars=True).values())
+        self.trained = network
+        large = [m.weight for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse]
+        self.network = deepcopy(network, {id(table): table for table in large}) if span > 1 else network
 
     @torch.no_grad()
     def update(self) -> None:
         """Take the weights of a step into the average."""
+        if self.network is self.trained:
+            return
         self.steps += 1
         share = 1 / min(self.steps, self.span)
-        for mean, now in self.pairs:
-            if mean.is_floating_point():
+        for mean, now in zip(self.network.parameters(), self.trained.parameters(), strict=True):
+            if mean is not now:
                 mean.lerp_(now, share)
-            else:
-                mean.copy_(now)
+        for ours, theirs in zip(self.network.buffers(), self.trained.buffers(), strict=True):
+            ours.copy_(theirs)
+
+    @torch.no_grad()
+    def renorm(self, data: Iterable[Batch]) -> None:
+        """Compute the statistics of batch normalisation for the averaged weights, and without dropout.
+
+        Those of the trained network belong to other weights, and to inputs that dropout made more varied.
+        """
+        if self.network is self.trained:
+            return
+        self.network.eval()
+        norms = [m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean over batches
+            norm.train()
+        for batch in data:
+            self.network(batch.ids, batch.dense)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.network.eval()
 
     def state_dict(self) -> State:
-        """Return the average."""
+        """Return the average, nothing where there is none."""
+        if self.network is self.trained:
+            return {}
         return {"steps": self.steps, "weights": self.network.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on with an average."""
-        self.steps = state["steps"]
-        self.network.load_state_dict(state["weights"])
+        if state:
+            self.steps = state["steps"]
+            self.network.load_state_dict(state["weights"])

@@ -1,15 +1,16 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core import seeds
-from automtl_core.data.batches import steps
+from automtl_core.data.batches import Batch, steps
 from automtl_core.data.store import Part
 from automtl_core.state import State, cpu_copy
 from automtl_core.training.average import Average
@@ -18,6 +19,9 @@ from automtl_core.training.metrics import Metrics, TaskMetrics, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.report import EpochReport, Listener
+
+NORM_ROWS = 20_000
+"""Training rows that the statistics of batch normalisation are computed on, for averaged weights."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,9 @@ class Fit:
         while self.epoch < self.recipe.epochs and self.epoch - self.best_epoch < self.recipe.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
-            data = shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.device)
             on_step = partial(self._on_step, listener)
-            losses = train_epoch(self.network, self.optimiser, data, weights, on_step)
+            losses = train_epoch(self.network, self.optimiser, self._batches(), weights, on_step)
+            self.average.renorm(islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size)))
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
             self._keep_better(metrics)
@@ -99,6 +103,9 @@ class Fit:
             self._keep_better(self._evaluate())
         self.network.load_state_dict(self.best_weights)
         return self.best
+
+    def _batches(self) -> Iterator[Batch]:
+        return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.device)
 
     def _on_step(self, listener: Listener, done: int, rows: int) -> None:
         self.average.update()

@@ -18,9 +18,9 @@ class Recipe(Settings):
     """Step size of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
     """L2 on weights; never on batch normalisation."""
-    embedding_decay: float = Field(3e-3, ge=0)
+    embedding_decay: float = Field(1e-2, ge=0)
     """L2 on embedding tables."""
-    average_epochs: float = Field(0.6, ge=0)
+    average_epochs: float = Field(1.0, ge=0)
     """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
     and tested. With 0 it is the weights of the last step."""
     loss_weights: dict[str, float] = Field(default_factory=dict)

@@ -5,11 +5,10 @@ Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate M
 
 from typing import ClassVar
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import GatingNetwork, Inputs, Sizes, mlp, tower
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -31,17 +30,15 @@ class MMoENetwork(nn.Module):
         super().__init__()
         self.inputs = inputs
         widths = [inputs.width, *sizes.expert_layers]
-        self.experts = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(sizes.experts))
+        self.experts = Experts(widths, sizes.experts, sizes.dropout)
         self.gates = nn.ModuleList(GatingNetwork(inputs.width, sizes.experts) for _ in range(tasks))
-        self.towers = nn.ModuleList(
-            tower(widths[-1], sizes.tower_layers, sizes.dropout) for _ in range(tasks)
-        )
+        self.towers = Towers(widths[-1], tasks, sizes)
 
     def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
-        experts = torch.stack([expert(x) for expert in self.experts], dim=1)  # [B, K, H]
-        logits = [top(gate(x, experts)) for gate, top in zip(self.gates, self.towers, strict=True)]
-        return torch.cat(logits, dim=1)
+        experts = self.experts(x)  # [B, K, H]
+        logits: Tensor = self.towers([gate(x, experts) for gate in self.gates])
+        return logits
 
 
 class MMoE(SearchSpace):

@@ -1,4 +1,7 @@
-"""What hand-designed models are made of. Letters: B batch, N sparse fields, M dense fields, D input width."""
+"""What hand-designed models are made of.
+
+Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K experts, H expert width.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -8,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_core.embedding import FieldEmbedding
+from automtl_core.errors import UsageError
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
 
@@ -54,6 +58,26 @@ def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
 
 
+class Experts(nn.ModuleList):
+    """MLPs side by side: x [B, D] -> [B, K, H]."""
+
+    def __init__(self, widths: Sequence[int], count: int, dropout: float) -> None:
+        super().__init__(mlp(widths, dropout) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([expert(x) for expert in self], dim=1)
+
+
+class Towers(nn.ModuleList):
+    """A tower for each task, on what that task sees: T x [B, H] -> logits [B, T]."""
+
+    def __init__(self, in_dim: int, tasks: int, sizes: Sizes) -> None:
+        super().__init__(tower(in_dim, sizes.tower_layers, sizes.dropout) for _ in range(tasks))
+
+    def forward(self, xs: Sequence[Tensor]) -> Tensor:
+        return torch.cat([top(x) for top, x in zip(self, xs, strict=True)], dim=1)
+
+
 class GatingNetwork(nn.Module):
     """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H]."""
 
@@ -63,3 +87,20 @@ class GatingNetwork(nn.Module):
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         return torch.einsum("bk,bkh->bh", self.linear(x).softmax(1), experts)
+
+
+def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
+    """Return the columns of each task that comes after another and of that other, earlier steps first.
+
+    Raises:
+        UsageError: no task comes after another; `model` is the name of the one that needs it.
+
+    """
+    columns = {task.name: t for t, task in enumerate(schema.tasks)}
+    steps = [(columns[task.name], columns[task.after]) for task in schema.funnel() if task.after]
+    if not steps:
+        raise UsageError(
+            f"{model} needs tasks that come after one another, and the tasks of the dataset have no order",
+            fix="state `after` in the dataset, such as after = {'purchase': 'click'}, or use another model",
+        )
+    return steps

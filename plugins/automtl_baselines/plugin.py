@@ -9,5 +9,13 @@ from automtl_core import hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
     """Offer hand-designed models."""
     return {
+        "aitm": "automtl_baselines.aitm:AITM",
+        "cgc": "automtl_baselines.cgc:CGC",
+        "cross-stitch": "automtl_baselines.cross_stitch:CrossStitch",
+        "esmm": "automtl_baselines.esmm:ESMM",
         "mmoe": "automtl_baselines.mmoe:MMoE",
+        "ple": "automtl_baselines.ple:PLE",
+        "shared-bottom": "automtl_baselines.shared_bottom:SharedBottom",
+        "single-task": "automtl_baselines.single_task:SingleTask",
+        "stem": "automtl_baselines.stem:STEM",
     }

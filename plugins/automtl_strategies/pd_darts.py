@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
-from torch import Tensor
 
 from automtl_core import seeds
-from automtl_core.choices import Decision, OneOf
+from automtl_core.choices import Decision
 from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.settings import Settings
 from automtl_core.state import State
@@ -24,6 +22,7 @@ from automtl_core.training.loop import evaluate, loss_weights, objective, shuffl
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.report import EpochReport, Listener
+from automtl_strategies.relaxed import entropies, halves, mean_entropy
 
 
 class PDDARTSSettings(Settings):
@@ -68,7 +67,7 @@ class PDDARTS(SearchStrategy):
             searching = self.epoch > s.warmup_epochs
             phase = "search" if searching else "warm-up"
             losses = self._train(searching, partial(listener.step, phase, self.epoch))
-            metrics, entropy = self._evaluate(), self._mean_entropy()
+            metrics, entropy = self._evaluate(), mean_entropy(supernet)
             if self.epoch == last:
                 fixed = self._undecided()
             elif searching:
@@ -90,9 +89,7 @@ class PDDARTS(SearchStrategy):
         self.supernet.sample_gates(searching)
         moving = list(self.supernet.weights().values())
         if self.settings.level == "bi":
-            ours, held_out = np.array_split(
-                seeds.generator(problem.seed, "halves").permutation(len(train)), 2
-            )
+            ours, held_out = halves(problem)
             count, data = steps(len(ours), recipe.batch_size), self._batches(ours)
             if searching:
                 data = self._in_turns(data, self._batches(held_out))
@@ -120,20 +117,11 @@ class PDDARTS(SearchStrategy):
         data, size = self.problem.data, self.problem.recipe.batch_size
         return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.device)
 
-    def _entropies(self) -> dict[str, float]:
-        """Return the entropy of each undecided choose-one decision."""
-        choices = self.supernet.choices()
-        undecided = self.supernet.logits().items()
-        return {label: entropy(logits) for label, logits in undecided if isinstance(choices[label], OneOf)}
-
-    def _mean_entropy(self) -> float | None:
-        entropies = list(self._entropies().values())
-        return sum(entropies) / len(entropies) if entropies else None
-
     def _most_certain(self, count: int) -> dict[str, Decision]:
         """Return the favourites of the undecided choose-one decisions of lowest entropy."""
-        entropies, favourites = self._entropies(), self.supernet.favourites()
-        return {label: favourites[label] for label in sorted(entropies, key=lambda k: entropies[k])[:count]}
+        uncertainty, favourites = entropies(self.supernet), self.supernet.favourites()
+        most_certain = sorted(uncertainty, key=lambda label: uncertainty[label])[:count]
+        return {label: favourites[label] for label in most_certain}
 
     def _undecided(self) -> dict[str, Decision]:
         """Return the favourites of everything that is left."""
@@ -159,9 +147,3 @@ class PDDARTS(SearchStrategy):
         self.supernet.load_state_dict(state["supernet"])
         self.optimiser.keep(self.supernet.parameters())
         self.optimiser.load_state_dict(state["optimiser"])
-
-
-def entropy(logits: Tensor) -> float:
-    """Return the entropy of softmax(logits), in nats."""
-    log_p = logits.detach().double().log_softmax(0)
-    return -float((log_p.exp() * log_p).sum())

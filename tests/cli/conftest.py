@@ -1,6 +1,10 @@
 """Running commands in this process, and a run that is finished already."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,3 +69,30 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         assert run(["search", "--config", "small.yaml", "--name", "done", "--seed", "3"], Stop()) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[[list[str]], subprocess.Popen[str]]:
+    """Start a command in a process of its own."""
+
+    def start(arguments: list[str]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", "from automtl_cli.app import main; main()", *arguments]
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def stop_after() -> Callable[[subprocess.Popen[str], str, signal.Signals], str]:
+    """Send a signal to a process once a line of progress is there, and return what it says after that."""
+
+    def stop_after(process: subprocess.Popen[str], line: str, number: signal.Signals) -> str:
+        assert process.stderr is not None
+        while not process.stderr.readline().startswith(line):
+            assert process.poll() is None
+        process.send_signal(number)
+        return process.communicate(timeout=30)[1]
+
+    return stop_after

@@ -1,36 +1,22 @@
 """Stopped by a signal, a search goes on to the same end, byte for byte."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from automtl_cli.app import main; main()"]
+Start = Callable[[list[str]], subprocess.Popen[str]]
+StopAfter = Callable[[subprocess.Popen[str], str, signal.Signals], str]
+
 SEARCH = ["search", "--config", "small.yaml", "--seed", "3"]
 SAME = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors")
 
 
-def start(arguments: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*COMMAND, *arguments], env=environment, stdout=pipe, stderr=pipe, text=True)
-
-
-def stop_after(process: subprocess.Popen[str], line: str, number: signal.Signals) -> str:
-    """Send a signal once a line of progress is there, and return what is said after it."""
-    assert process.stderr is not None
-    while not process.stderr.readline().startswith(line):
-        assert process.poll() is None
-    process.send_signal(number)
-    return process.communicate(timeout=30)[1]
-
-
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> Path:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path, start: Start) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -47,7 +33,13 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path) -> P
     ids=["terminated in the search", "interrupted in the training"],
 )
 def test_a_stopped_search_goes_on(
-    here: Path, uninterrupted: Path, line: str, number: signal.Signals, code: int
+    here: Path,
+    uninterrupted: Path,
+    start: Start,
+    stop_after: StopAfter,
+    line: str,
+    number: signal.Signals,
+    code: int,
 ) -> None:
     process = start([*SEARCH, "--name", "cut"])
     said = stop_after(process, line, number)

@@ -11,6 +11,7 @@ from automtl_core.testing import (
     check_op,
     check_space,
     check_strategy,
+    sample_architectures,
     sample_problem,
     sample_schema,
 )
@@ -32,6 +33,17 @@ def space(name: str, dense: int = 1) -> SearchSpace:
     return cls(sample_schema(dense), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op)
 
 
+STRATEGIES = {
+    "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
+    "given": [{"decisions": next(sample_architectures(space("desan"), 1)).decisions}],
+    "random": [
+        {"candidates": 1},
+        {"candidates": 2, "epochs": 2},
+        {"candidates": 4, "epochs": 1, "halving": 2},
+    ],
+}
+
+
 @pytest.mark.parametrize("name", ops())
 def test_op(name):
     check_op(REGISTRY.op(name))
@@ -43,10 +55,13 @@ def test_space(name, dense):
     check_space(space(name, dense), architectures=8)
 
 
-@pytest.mark.parametrize("name", REGISTRY.names("strategies"))
-def test_strategy(name):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [(name, settings) for name in REGISTRY.names("strategies") for settings in STRATEGIES.get(name, [{}])],
+)
+def test_strategy(name, settings):
     cls = REGISTRY.strategy(name)
-    check_strategy(partial(cls, cls.settings_class()), sample_problem(space("desan")))
+    check_strategy(partial(cls, cls.settings_class(**settings)), sample_problem(space("desan")))
 
 
 @pytest.mark.parametrize("name", REGISTRY.names("datasets"))

@@ -84,6 +84,16 @@ def test_both_logs_together(rows_of: Callable[..., Any]) -> None:
     assert len(rows_of(kuairand(log="both"), {**files(VIEW), **standard})) == 3
 
 
+def test_a_long_view_comes_after_the_click_and_all_else_after_nothing(tmp_path: Path) -> None:
+    views = [{**VIEW, "time_ms": str(n)} for n in range(10)]
+    for path, text in files(*views).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    tasks = prepare(kuairand(), "kuairand", tmp_path, tmp_path / "out").schema.tasks
+    assert [task.name for task in tasks] == LABELS
+    assert {task.name: task.after for task in tasks if task.after} == {"long_view": "is_click"}
+
+
 def test_the_paper_uses_the_random_log() -> None:
     assert [file.path for file in kuairand().files().values()] == list(files(VIEW))
 

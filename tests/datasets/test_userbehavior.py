@@ -54,6 +54,17 @@ def test_the_paper_asks_for_ten_buys() -> None:
     assert userbehavior().settings.min_buys == 10
 
 
+def test_all_other_actions_come_after_the_click(tmp_path: Path) -> None:
+    (tmp_path / "UserBehavior.csv").write_text("\n".join([*LOG.splitlines()[:-1]] * 3 + ["cut"]))
+    tasks = prepare(userbehavior(min_buys=0), "userbehavior", tmp_path, tmp_path / "out").schema.tasks
+    assert [(task.name, task.after) for task in tasks] == [
+        ("click", None),
+        ("buy", "click"),
+        ("cart", "click"),
+        ("favourite", "click"),
+    ]
+
+
 @pytest.mark.parametrize("least", [0, 1])
 def test_the_real_sample(
     real_data: Path, tmp_path: Path, least: int, assert_prepared_as: Callable[..., None]

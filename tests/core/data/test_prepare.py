@@ -10,6 +10,7 @@ from automtl_core.data.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, DataError, InputMissingError, RunExistsError, StorageError
+from automtl_core.schema import Task
 
 
 def contents(prepared: Prepared) -> dict[str, bytes]:
@@ -106,6 +107,26 @@ def test_bad_rows_are_refused_and_leave_nothing(
     with pytest.raises(DataError) as error:
         prepare(shop, "shop", shop_dir, tmp_path / "out")
     assert message in str(error.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_order_of_tasks_reaches_the_schema(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = prepare(shop, "shop", shop_dir, tmp_path / "plain")
+    assert plain.schema.tasks == (Task("click"), Task("buy"))
+    monkeypatch.setattr(type(shop), "after", {"buy": "click"}, raising=False)
+    ordered = prepare(shop, "shop", shop_dir, tmp_path / "ordered")
+    assert ordered.schema.tasks == (Task("click"), Task("buy", after="click"))
+    assert Prepared.open(ordered.path).schema == ordered.schema
+
+
+def test_an_order_that_names_no_task_is_refused_and_leaves_nothing(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(shop), "after", {"buy": "view"}, raising=False)
+    with pytest.raises(ArtifactError, match="task 'buy' comes after 'view'"):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
+from automtl_baselines.single_task import SingleTask, SingleTaskSettings
+from automtl_core.choices import Architecture
+from automtl_core.data.store import Part
 from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema, Task
 from automtl_core.state import load_state, save_state
 from automtl_core.testing import sample_problem, sample_schema
-from automtl_core.training.fit import Fit
+from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
@@ -18,9 +22,17 @@ def problem():
     return sample_problem(DESAN(sample_schema(), settings, load_registry().op), epochs=10)
 
 
+@pytest.fixture
+def separate():
+    """Return a problem for networks whose tasks share nothing."""
+    settings = SingleTaskSettings(embedding_dim=4, expert_layers=(8,), tower_layers=(4,), dropout=0.0)
+    return sample_problem(SingleTask(sample_schema(), settings, load_registry().op), epochs=10)
+
+
 def make(problem, **recipe):
     torch.manual_seed(0)
     network = problem.space.network(problem.space.supernet().architecture())
+    recipe = {"average_epochs": 0, **recipe}
     return Fit(network, problem.data, problem.recipe.model_copy(update=recipe), problem.seed, problem.device)
 
 
@@ -32,7 +44,7 @@ class Watch(Silent):
 
     def epoch(self, report):
         self.reports.append(report)
-        self.weights.append(self.fit.network.tasks[0].tower[0].weight.detach().clone())
+        self.weights.append([task.tower[0].weight.detach().clone() for task in self.fit.network.tasks])
 
 
 def script(monkeypatch, aucs, positives=(100, 100)):
@@ -58,8 +70,8 @@ def test_stops_after_patience_and_restores_the_best_weights(problem, monkeypatch
     watch = run(fit)
     assert [r.epoch for r in watch.reports] == [1, 2, 3, 4, 5]
     assert fit.best_epoch == 2
-    assert torch.equal(fit.network.tasks[0].tower[0].weight, watch.weights[1])
-    assert not torch.equal(watch.weights[1], watch.weights[4])
+    assert torch.equal(fit.network.tasks[0].tower[0].weight, watch.weights[1][0])
+    assert not torch.equal(watch.weights[1][0], watch.weights[4][0])
 
 
 def test_patience_decides_when_to_stop(problem, monkeypatch):
@@ -97,25 +109,101 @@ def test_without_an_epoch_left_the_network_stays_as_it_is(problem):
     assert torch.equal(fit.network.tasks[0].tower[0].weight, before)
 
 
-@pytest.mark.parametrize("stop", [1, 2, 3])
-def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop):
-    whole = make(problem, epochs=5, patience=2)
+class Stop(Silent):
+    """Saves the state of each epoch, and ends training after one."""
+
+    def __init__(self, fit, path, epoch):
+        self.fit, self.path, self.last = fit, path, epoch
+
+    def epoch(self, report):
+        save_state(self.path, self.fit.state_dict())
+        if report.epoch == self.last:
+            raise KeyboardInterrupt
+
+
+def assert_resumes(problem, path, stop, **recipe):
+    whole = make(problem, **recipe)
     whole.run(Silent())
-
-    class Stop(Silent):
-        def epoch(self, report):
-            save_state(tmp_path / "state", half.state_dict())
-            if report.epoch == stop:
-                raise KeyboardInterrupt
-
-    half = make(problem, epochs=5, patience=2)
+    half = make(problem, **recipe)
     with pytest.raises(KeyboardInterrupt):
-        half.run(Stop())
-    rest = make(problem, epochs=5, patience=2)
-    rest.load_state_dict(load_state(tmp_path / "state"))
+        half.run(Stop(half, path, stop))
+    rest = make(problem, **recipe)
+    rest.load_state_dict(load_state(path))
     torch.manual_seed(99)
     assert rest.run(Silent()) == whole.best
+    assert rest.best_epochs == whole.best_epochs
     for left, right in zip(
         rest.network.state_dict().values(), whole.network.state_dict().values(), strict=True
     ):
         assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("average", [0.0, 0.6])
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop, average):
+    assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_epochs=average)
+
+
+def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
+    # click is best after the first epoch, like after the third
+    script(monkeypatch, [(0.8, 0.6), (0.7, 0.5), (0.7, 0.7), (0.7, 0.6), (0.7, 0.6)])
+    fit = make(separate, patience=2)
+    watch = run(fit)
+    assert fit.best_epochs == {"tasks.0.": 1, "tasks.1.": 3}
+    assert (fit.best["click"].auc, fit.best["like"].auc) == (0.8, 0.7)
+    for task, epoch in enumerate((1, 3)):
+        assert torch.equal(fit.network.tasks[task].tower[0].weight, watch.weights[epoch - 1][task])
+        assert not torch.equal(watch.weights[0][task], watch.weights[2][task])
+
+
+def test_patience_counts_from_the_last_epoch_at_which_any_separate_task_got_better(separate, monkeypatch):
+    # the mean falls from the second epoch on, while like gets better up to the fourth
+    script(monkeypatch, [(0.9, 0.60), (0.6, 0.61), (0.6, 0.62), (0.6, 0.63), (0.6, 0.6), (0.6, 0.6)])
+    fit = make(separate, patience=2)
+    assert len(run(fit).reports) == 6
+    assert fit.best_epoch == 4
+
+
+def test_a_rare_task_that_is_separate_decides_for_itself(separate, monkeypatch):
+    script(monkeypatch, [(0.6, 0.6), (0.7, 0.5), (0.5, 0.8)], positives=(100, 5))
+    fit = make(separate, epochs=3, min_positives=50)
+    run(fit)
+    assert fit.best_epochs == {"tasks.0.": 2, "tasks.1.": 3}
+
+
+def only(part, task):
+    return Part(part.ids, part.dense, part.labels[:, task : task + 1])
+
+
+@pytest.mark.parametrize("average", [0.0, 0.6])
+@pytest.mark.parametrize("task", [0, 1])
+def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
+    space, data, name = separate.space, separate.data, separate.data.tasks[task]
+    schema = Schema(space.schema.sparse, space.schema.dense, (Task(name),))
+    recipe = separate.recipe.model_copy(update={"epochs": 4, "patience": 4, "average_epochs": average})
+    # float64, since Adam makes steps of the rounding errors in the gradients of biases before a normalisation
+    both = space.network(Architecture({})).double()
+    one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()
+    one.tasks[0].load_state_dict(both.tasks[task].state_dict())
+    alone = TrainingData(only(data.train, task), only(data.validation, task), [name])
+    together = Fit(both, data, recipe, separate.seed, separate.device).run(Silent())[name]
+    apart = Fit(one, alone, recipe, separate.seed, separate.device).run(Silent())[name]
+    assert apart.to_json() == pytest.approx(together.to_json())
+    for left, right in zip(
+        one.tasks[0].state_dict().values(), both.tasks[task].state_dict().values(), strict=True
+    ):
+        assert torch.allclose(left, right, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
+    assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
+
+
+def test_without_an_epoch_left_separate_tasks_stay_as_they_are(separate):
+    fit = make(separate, epochs=3)
+    fit.epoch = 3
+    before = [task.tower[0].weight.detach().clone() for task in fit.network.tasks]
+    assert set(fit.run(Silent())) == {"click", "like"}
+    for task, weight in zip(fit.network.tasks, before, strict=True):
+        assert torch.equal(task.tower[0].weight, weight)

@@ -1,0 +1,105 @@
+"""AITM: what a task has learned is passed on, through attention, to the task that comes after it.
+
+Xi, Chen, Yan, Zhang, Zhu, Zhuang and Chen, "Modeling the Sequential Dependence among Audience Multi-step
+Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021.
+
+The paper's tasks are a chain; here a task comes after the one that `Task.after` names, if any.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class AITMSettings(Sizes):
+    """Sizes of AITM."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of a task's MLP."""
+    calibrator: float = Field(0.6, ge=0)
+    """Weight of the behavioural expectation calibrator in the loss."""
+
+
+class Transfer(nn.Module):
+    """z = sum_u w_u h1(u), u in (p, q), w = softmax of <h2(u), h3(u)> / sqrt(H) (the paper's AIT module).
+
+    p = g(z of the task before), q this task's own; one g for each task that receives.
+    Letters: B batch, H width.
+    """
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.passed_on = mlp([width, width], dropout)  # g
+        self.value, self.key, self.query = (nn.Linear(width, width) for _ in range(3))  # h1, h2, h3
+
+    def forward(self, before: Tensor, q: Tensor) -> Tensor:  # [B, H], [B, H] -> [B, H]
+        u = torch.stack([self.passed_on(before), q], dim=1)  # [B, 2, H]
+        scores = (self.key(u) * self.query(u)).sum(2) / math.sqrt(u.shape[2])  # [B, 2]
+        return torch.einsum("bu,buh->bh", scores.softmax(1), self.value(u))
+
+
+class AITMNetwork(nn.Module):
+    """y_t = tower_t(z_t), z_t = transfer(z of the task before, mlp_t(x)), or mlp_t(x) for a first task.
+
+    Letters: B batch, D input width, H width of a task's MLP, T tasks.
+
+    Args:
+        inputs: Shared by all tasks.
+        tasks: T.
+        steps: The columns of each task that comes after another and of that other, earlier steps first.
+        sizes: Widths, and the weight of the calibrator.
+
+    """
+
+    def __init__(
+        self, inputs: Inputs, tasks: int, steps: Sequence[tuple[int, int]], sizes: AITMSettings
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.steps = steps
+        self.calibrator = sizes.calibrator
+        widths = [inputs.width, *sizes.expert_layers]
+        self.mlps = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(tasks))
+        self.transfers = nn.ModuleList(Transfer(widths[-1], sizes.dropout) for _ in steps)
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        x = self.inputs(ids, dense)  # [B, D]
+        z = [own(x) for own in self.mlps]  # T x [B, H]
+        for (t, before), transfer in zip(self.steps, self.transfers, strict=True):
+            z[t] = transfer(z[before], z[t])
+        logits: Tensor = self.towers(z)
+        return logits
+
+    def penalty(self, logits: Tensor) -> Tensor:
+        """Return by how much tasks seem likelier than those they come after: logits [B, T] -> scalar.
+
+        The paper's behavioural expectation calibrator, divided by T: the paper sums the losses of the tasks,
+        what is minimised here is their mean.
+        """
+        later, earlier = zip(*self.steps, strict=True)
+        p = logits.sigmoid()
+        excess = (p[:, later] - p[:, earlier]).relu().mean(0).sum()
+        return self.calibrator * excess / logits.shape[1]
+
+
+class AITM(SearchSpace):
+    """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
+
+    settings_class: ClassVar[type[Settings]] = AITMSettings
+    settings: AITMSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        steps = funnel_steps(self.schema, "AITM")
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        return AITMNetwork(inputs, len(self.schema.tasks), steps, s)

@@ -1,0 +1,94 @@
+"""CGC, customised gate control: experts of each task beside experts that all tasks share.
+
+Tang, Liu, Zhao and Gong, "Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model for
+Personalized Recommendations", RecSys 2020, section 4.1.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class CGCSettings(Sizes):
+    """Sizes of CGC."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of an expert."""
+    shared_experts: int = Field(2, ge=1)
+    """Experts that all tasks share."""
+    task_experts: int = Field(1, ge=1)
+    """Experts that each task has for itself."""
+
+
+class ExtractionLayer(nn.Module):
+    """g_t = sum_k softmax(W_t x_t)_k * S_t,k, S_t the experts of task t and the shared ones (eq. 1 to 3).
+
+    With `shared_gate` also g_s over all experts, on what the shared part reads, for a next layer.
+    Letters: B batch, D input width, K experts of a task, S shared experts, H expert width, T tasks.
+
+    Args:
+        widths: D, hidden widths and H of an expert.
+        experts: How many there are of each task, and of the shared part as the last.
+        dropout: Of the experts.
+        shared_gate: Whether there is a next layer.
+
+    """
+
+    def __init__(
+        self, widths: Sequence[int], experts: Sequence[int], dropout: float, shared_gate: bool
+    ) -> None:
+        super().__init__()
+        *own, shared = experts
+        self.experts = nn.ModuleList(Experts(widths, count, dropout) for count in experts)
+        self.gates = nn.ModuleList(GatingNetwork(widths[0], count + shared) for count in own)
+        self.shared_gate = GatingNetwork(widths[0], sum(experts)) if shared_gate else None
+
+    def forward(self, xs: Sequence[Tensor]) -> list[Tensor]:  # T + 1 x [B, D] -> T or T + 1 x [B, H]
+        *own, shared = [experts(x) for experts, x in zip(self.experts, xs, strict=True)]  # [B, K or S, H]
+        out = [
+            gate(x, torch.cat([experts, shared], dim=1))
+            for gate, x, experts in zip(self.gates, xs[:-1], own, strict=True)
+        ]
+        if self.shared_gate is not None:
+            out.append(self.shared_gate(xs[-1], torch.cat([*own, shared], dim=1)))
+        return out
+
+
+class CGCNetwork(nn.Module):
+    """y_t = tower_t(g_t), all parts on the same x (Tang et al. 2020, eq. 4).
+
+    Letters: B batch, D input width, H expert width, T tasks.
+    """
+
+    def __init__(self, inputs: Inputs, tasks: int, sizes: CGCSettings) -> None:
+        super().__init__()
+        self.inputs = inputs
+        widths = [inputs.width, *sizes.expert_layers]
+        experts = [sizes.task_experts] * tasks + [sizes.shared_experts]
+        self.layer = ExtractionLayer(widths, experts, sizes.dropout, shared_gate=False)
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        x = self.inputs(ids, dense)  # [B, D]
+        logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)))  # T x [B, H]
+        return logits
+
+
+class CGC(SearchSpace):
+    """Experts of each task beside shared ones, a gate of each task over both (Tang et al., RecSys 2020)."""
+
+    settings_class: ClassVar[type[Settings]] = CGCSettings
+    settings: CGCSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        return CGCNetwork(inputs, len(self.schema.tasks), s)

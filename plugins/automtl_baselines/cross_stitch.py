@@ -1,0 +1,87 @@
+"""Cross-stitch networks: an MLP for each task, and units that mix the tasks' values after each layer.
+
+Misra, Shrivastava, Gupta and Hebert, "Cross-Stitch Networks for Multi-Task Learning", CVPR 2016.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class CrossStitchSettings(Sizes):
+    """Sizes of a cross-stitch network."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of a task's MLP."""
+    own: float = Field(0.9, ge=0, le=1)
+    """What a task takes of its own values at the start; the rest comes from the others, equally."""
+
+
+class CrossStitchUnit(nn.Module):
+    """x~_t = sum_s alpha_ts x_s (Misra et al. 2016, eq. 1): [B, T, H] -> [B, T, H]."""
+
+    def __init__(self, tasks: int, own: float) -> None:
+        super().__init__()
+        alpha = torch.full((tasks, tasks), (1 - own) / max(tasks - 1, 1))
+        self.alpha = nn.Parameter(alpha.fill_diagonal_(own))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("ts,bsh->bth", self.alpha, x)
+
+
+class CrossStitchLayer(nn.Module):
+    """A layer of each task's MLP, and the unit behind them: T x [B, D] -> T x [B, H]."""
+
+    def __init__(self, in_dim: int, out_dim: int, tasks: int, sizes: CrossStitchSettings) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(mlp([in_dim, out_dim], sizes.dropout) for _ in range(tasks))
+        self.unit = CrossStitchUnit(tasks, sizes.own)
+
+    def forward(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
+        hidden = [layer(x) for layer, x in zip(self.layers, xs, strict=True)]
+        out: Tensor = self.unit(torch.stack(hidden, dim=1))
+        return out.unbind(1)
+
+
+class CrossStitchNetwork(nn.Module):
+    """y_t = tower_t(x~_t of the last layer); all tasks start from the same inputs.
+
+    Letters: B batch, D input width, H width of a layer, T tasks.
+    """
+
+    def __init__(self, inputs: Inputs, tasks: int, sizes: CrossStitchSettings) -> None:
+        super().__init__()
+        self.inputs = inputs
+        widths = [inputs.width, *sizes.expert_layers]
+        self.layers = nn.ModuleList(
+            CrossStitchLayer(before, after, tasks, sizes) for before, after in itertools.pairwise(widths)
+        )
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        xs = [self.inputs(ids, dense)] * len(self.towers)  # T x [B, D]
+        for layer in self.layers:
+            xs = layer(xs)  # T x [B, H]
+        logits: Tensor = self.towers(xs)
+        return logits
+
+
+class CrossStitch(SearchSpace):
+    """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
+
+    settings_class: ClassVar[type[Settings]] = CrossStitchSettings
+    settings: CrossStitchSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        return CrossStitchNetwork(inputs, len(self.schema.tasks), s)

@@ -1,0 +1,76 @@
+"""ESMM: a task's probability is that of the task before, times its own given that one, over all rows.
+
+Ma, Zhao, Huang, Wang, Hu, Zhu and Gai, "Entire Space Multi-Task Model: An Effective Approach for Estimating
+Post-Click Conversion Rate", SIGIR 2018.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class ESMMSettings(Sizes):
+    """Sizes of ESMM."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of a task's MLP."""
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Return the logit of sigmoid(a) * sigmoid(b), a and b of any shape.
+
+    1/p = (1 + e^-a)(1 + e^-b), so 1/p - 1 = e^-a + e^-b + e^-(a + b): nothing overflows or cancels.
+    """
+    return -torch.logsumexp(torch.stack([-a, -b, -a - b]), dim=0)
+
+
+class ESMMNetwork(nn.Module):
+    """p_t = p_before(t) * sigmoid(tower_t(mlp_t(x))) (Ma et al. 2018, eq. 1), returned as logits.
+
+    Letters: B batch, D input width, T tasks.
+
+    Args:
+        inputs: Shared by all tasks.
+        tasks: T.
+        steps: The columns of each task that comes after another and of that other, earlier steps first.
+        sizes: Widths.
+
+    """
+
+    def __init__(
+        self, inputs: Inputs, tasks: int, steps: Sequence[tuple[int, int]], sizes: ESMMSettings
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.steps = steps
+        widths = [inputs.width, *sizes.expert_layers]
+        self.mlps = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(tasks))
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        x = self.inputs(ids, dense)  # [B, D]
+        logits = list(self.towers([own(x) for own in self.mlps]).unbind(1))  # T x [B], given the task before
+        for t, before in self.steps:
+            logits[t] = product(logits[before], logits[t])
+        return torch.stack(logits, dim=1)
+
+
+class ESMM(SearchSpace):
+    """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
+
+    settings_class: ClassVar[type[Settings]] = ESMMSettings
+    settings: ESMMSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        steps = funnel_steps(self.schema, "ESMM")
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        return ESMMNetwork(inputs, len(self.schema.tasks), steps, s)

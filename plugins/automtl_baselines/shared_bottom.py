@@ -1,0 +1,49 @@
+"""Shared bottom: one MLP that all tasks share, and a tower for each.
+
+Caruana, "Multitask Learning", Machine Learning 28, 1997.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class SharedBottomSettings(Sizes):
+    """Sizes of the shared bottom, which is as wide as other models' experts together."""
+
+    expert_layers: tuple[int, ...] = Field((768, 256), min_length=1)
+    """Widths of the layers of the bottom."""
+
+
+class SharedBottomNetwork(nn.Module):
+    """y_t = tower_t(bottom(x)) (Caruana 1997, section 2). Letters: B batch, D input width, H bottom width."""
+
+    def __init__(self, inputs: Inputs, tasks: int, sizes: SharedBottomSettings) -> None:
+        super().__init__()
+        self.inputs = inputs
+        widths = [inputs.width, *sizes.expert_layers]
+        self.bottom = mlp(widths, sizes.dropout)
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        h = self.bottom(self.inputs(ids, dense))  # [B, D] -> [B, H]
+        logits: Tensor = self.towers([h] * len(self.towers))
+        return logits
+
+
+class SharedBottom(SearchSpace):
+    """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
+
+    settings_class: ClassVar[type[Settings]] = SharedBottomSettings
+    settings: SharedBottomSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        return SharedBottomNetwork(inputs, len(self.schema.tasks), s)

@@ -1,0 +1,70 @@
+"""Single task: for each task a network of its own, the baseline that multi-task models have to beat.
+
+Where a task does worse in a multi-task model than here, its transfer is negative.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Inputs, Sizes, mlp, tower
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class SingleTaskSettings(Sizes):
+    """Sizes of the network of one task."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of a task's MLP."""
+
+
+class OneTask(nn.Module):
+    """y = tower(mlp(x)), with embeddings of its own."""
+
+    def __init__(self, inputs: Inputs, sizes: SingleTaskSettings) -> None:
+        super().__init__()
+        self.inputs = inputs
+        widths = [inputs.width, *sizes.expert_layers]
+        self.mlp = mlp(widths, sizes.dropout)
+        self.tower = tower(widths[-1], sizes.tower_layers, sizes.dropout)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, 1]
+        logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense)))
+        return logit
+
+
+class SingleTaskNetwork(nn.Module):
+    """y_t = tower_t(mlp_t(x_t)); nothing is shared. Letters: B batch, T tasks."""
+
+    def __init__(self, tasks: Mapping[str, OneTask]) -> None:
+        super().__init__()
+        self.names: Sequence[str] = list(tasks)
+        self.tasks = nn.ModuleList(tasks.values())
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        return torch.cat([task(ids, dense) for task in self.tasks], dim=1)
+
+    def separate_parts(self) -> Mapping[str, str]:
+        """Return for each task the prefix of the names of its weights."""
+        return {name: f"tasks.{t}." for t, name in enumerate(self.names)}
+
+
+class SingleTask(SearchSpace):
+    """For each task a network of its own, embeddings included, trained as if alone."""
+
+    settings_class: ClassVar[type[Settings]] = SingleTaskSettings
+    settings: SingleTaskSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        return SingleTaskNetwork(
+            {
+                task.name: OneTask(Inputs(self.schema, s.embedding_dim, s.embedding_std), s)
+                for task in self.schema.tasks
+            }
+        )

@@ -1,0 +1,72 @@
+"""STEM: embeddings of each task beside shared ones, and gates that read all experts but teach only their own.
+
+Su, Pan, Wang, Xiao, Quan, Chen and Jiang, "STEM: Unleashing the Power of Embeddings for Multi-Task
+Recommendation", AAAI 2024.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+
+
+class STEMSettings(Sizes):
+    """Sizes of STEM."""
+
+    expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
+    """Widths of the layers of an expert."""
+    experts: int = Field(1, ge=1)
+    """Experts on each table of embeddings."""
+
+
+class STEMNetwork(nn.Module):
+    """y_t = tower_t(sum_k softmax(W_t (x_t + x_s))_k * expert_k), the sum over all tasks' and shared experts.
+
+    x_t and the experts of task t read the embeddings of t; x_s and the shared experts read the shared ones.
+    The gates are All Forward Task-specific Backward: task t sends no gradient to the experts of other tasks,
+    and so none to their embeddings. Letters: B batch, D input width, K experts on a table, H expert width,
+    T tasks.
+
+    Args:
+        inputs: With the embeddings of each task, and the shared ones as the last.
+        sizes: Experts and widths.
+
+    """
+
+    def __init__(self, inputs: Sequence[Inputs], sizes: STEMSettings) -> None:
+        super().__init__()
+        self.inputs = nn.ModuleList(inputs)
+        tasks, in_dim = len(inputs) - 1, inputs[0].width
+        widths = [in_dim, *sizes.expert_layers]
+        self.experts = nn.ModuleList(Experts(widths, sizes.experts, sizes.dropout) for _ in inputs)
+        self.gates = nn.ModuleList(GatingNetwork(in_dim, len(inputs) * sizes.experts) for _ in range(tasks))
+        self.towers = Towers(widths[-1], tasks, sizes)
+
+    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+        xs = [inputs(ids, dense) for inputs in self.inputs]  # T + 1 x [B, D]
+        experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
+        mixed, shared = [], len(experts) - 1
+        for t, gate in enumerate(self.gates):
+            seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
+            mixed.append(gate(xs[t] + xs[-1], torch.cat(seen, dim=1)))
+        logits: Tensor = self.towers(mixed)  # T x [B, H]
+        return logits
+
+
+class STEM(SearchSpace):
+    """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
+
+    settings_class: ClassVar[type[Settings]] = STEMSettings
+    settings: STEMSettings
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the network; there is nothing to choose."""
+        s = self.settings
+        tables = len(self.schema.tasks) + 1
+        return STEMNetwork([Inputs(self.schema, s.embedding_dim, s.embedding_std) for _ in range(tables)], s)

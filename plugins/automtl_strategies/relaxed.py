@@ -1,0 +1,35 @@
+"""What differentiable strategies share: how certain a supernet is, and the halves of the training rows."""
+
+import numpy as np
+from torch import Tensor
+
+from automtl_core import seeds
+from automtl_core.choices import OneOf
+from automtl_core.data.batches import Rows
+from automtl_core.space import Supernet
+from automtl_core.strategy import Problem
+
+
+def entropy(logits: Tensor) -> float:
+    """Return the entropy of softmax(logits), in nats."""
+    log_p = logits.detach().double().log_softmax(0)
+    return -float((log_p.exp() * log_p).sum())
+
+
+def entropies(supernet: Supernet) -> dict[str, float]:
+    """Return the entropy of each undecided choose-one decision by label."""
+    choices, undecided = supernet.choices(), supernet.logits().items()
+    return {label: entropy(logits) for label, logits in undecided if isinstance(choices[label], OneOf)}
+
+
+def mean_entropy(supernet: Supernet) -> float | None:
+    """Return the mean of `entropies`, or None where all is decided."""
+    values = list(entropies(supernet).values())
+    return sum(values) / len(values) if values else None
+
+
+def halves(problem: Problem) -> tuple[Rows, Rows]:
+    """Return the training rows that weights learn from, and those held out for logits; the same each time."""
+    order = seeds.generator(problem.seed, "halves").permutation(len(problem.data.train))
+    ours, held_out = np.array_split(order, 2)
+    return ours, held_out

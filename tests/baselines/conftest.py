@@ -1,0 +1,74 @@
+"""Models so small that their numbers can be worked out by hand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.space import SearchSpace
+
+REGISTRY = load_registry()
+
+
+@pytest.fixture
+def space() -> Callable[..., SearchSpace]:
+    """Return a space by its name: one field, tasks like `click` and `buy<click`, widths of 1, no dropout."""
+
+    def make(name: str, tasks: Sequence[str] = ("a", "b"), **sizes: Any) -> SearchSpace:
+        cls = REGISTRY.space(name)
+        pairs = [task.partition("<") for task in tasks]
+        schema = Schema(
+            (SparseField("field", 5),), (), tuple(Task(name, after or None) for name, _, after in pairs)
+        )
+        tiny = {"embedding_dim": 1, "expert_layers": (1,), "tower_layers": (), "dropout": 0.0}
+        return cls(schema, cls.settings_class.parse({**tiny, **sizes}, "space"), REGISTRY.op)
+
+    return make
+
+
+@pytest.fixture
+def network(space: Callable[..., SearchSpace]) -> Callable[..., nn.Module]:
+    """Return a model in float64 for evaluation: these weights or one for all, biases of 0, x = id."""
+
+    def make(name: str, weights: Mapping[str, Any] | float, **change: Any) -> nn.Module:
+        made: nn.Module = space(name, **change).supernet().network.double().eval()
+        for path, module in made.named_modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eps = 0.0
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                module.bias.data.zero_()
+            if isinstance(module, nn.Embedding):
+                module.weight.data.copy_(torch.arange(len(module.weight))[:, None])
+            elif isinstance(module, nn.Linear):
+                weight = weights[path] if isinstance(weights, Mapping) else weights
+                module.weight.data.copy_(torch.tensor(weight))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def logits() -> Callable[..., list[list[float]]]:
+    """Return what a model says of these ids."""
+
+    def call(model: nn.Module, *ids: int) -> list[list[float]]:
+        out: list[list[float]] = model(torch.tensor(ids)[:, None], torch.zeros(len(ids), 0)).tolist()
+        return out
+
+    return call
+
+
+@pytest.fixture
+def moved() -> Callable[[nn.Module, int], set[str]]:
+    """Return the names of all parameters that get a gradient from the logits of one task, by its column."""
+
+    def names(model: nn.Module, task: int) -> set[str]:
+        model.zero_grad()
+        model(torch.tensor([[1], [2], [3]]), torch.zeros(3, 0))[:, task].sum().backward()
+        return {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+
+    return names

@@ -1,0 +1,84 @@
+"""What holds for every hand-designed model."""
+
+import pytest
+import torch
+
+from automtl_baselines.plugin import automtl_register_search_spaces
+from automtl_core.errors import UsageError
+from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.testing import check_space, sample_schema
+from automtl_datasets.kuairand import KuaiRand
+
+REGISTRY = load_registry()
+MODELS = list(automtl_register_search_spaces())
+ORDERED = ["aitm", "esmm"]
+REFERENCE = 700_000
+"""Parameters, embeddings apart, of a DESAN network of the default sizes on KuaiRand."""
+
+
+def test_all_are_registered_by_name():
+    assert sorted(MODELS) == MODELS
+    assert set(MODELS) <= set(REGISTRY.names("spaces"))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_there_is_nothing_to_choose(space, name):
+    assert space(name, tasks=("click", "buy<click")).choices() == {}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_default_sizes_are_comparable(name):
+    cls = REGISTRY.space(name)
+    schema = Schema(
+        tuple(SparseField(field, 10) for field in KuaiRand.sparse),
+        (),
+        tuple(Task(task, KuaiRand.after.get(task)) for task in KuaiRand.tasks),
+    )
+    with torch.device("meta"):
+        network = cls(schema, cls.settings_class(), REGISTRY.op).supernet()
+    size = sum(p.numel() for path, p in network.named_parameters() if "embedding" not in path)
+    assert 0.5 * REFERENCE < size < 1.6 * REFERENCE
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_contracts_hold_for_deeper_networks_and_more_tasks(space, name):
+    sizes = {"embedding_dim": 3, "expert_layers": (6, 4), "tower_layers": (5, 3), "dropout": 0.2}
+    check_space(space(name, tasks=("pay<buy", "click", "buy<click", "share"), **sizes), architectures=1)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ORDERED])
+def test_one_task_is_enough(space, name):
+    check_space(space(name, tasks=["a"]), architectures=1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_on_logits_leaves_nothing_infinite(space, name):
+    model = space(name, tasks=("buy<click", "click"), dropout=0.5).supernet().network.train()
+    model(torch.tensor([[0], [1], [4]]), torch.zeros(3, 0)).square().sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_columns_are_in_the_order_of_the_schema(network, name):
+    model = network(name, 1.0, tasks=("buy<click", "click"))
+    towers = model.towers if hasattr(model, "towers") else [task.tower for task in model.tasks]
+    ids, dense = torch.tensor([[1], [2]]), torch.zeros(2, 0)
+    before = model(ids, dense)
+    towers[0][-1].bias.data += 1.0  # of buy, on which no other task depends
+    after = model(ids, dense)
+    assert torch.equal(before[:, 1], after[:, 1])
+    assert (before[:, 0] != after[:, 0]).all()
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_models_of_a_funnel_refuse_tasks_without_order(space, name):
+    with pytest.raises(UsageError, match=f"{name.upper()} needs tasks that come after one another") as error:
+        space(name, tasks=("a", "b")).choices()
+    assert error.value.exit_code == 2
+    assert "state `after` in the dataset" in error.value.fix
+    assert "use another model" in error.value.fix
+
+
+def test_the_sample_schema_has_an_order():
+    assert [task.after for task in sample_schema().tasks] == [None, "click"]

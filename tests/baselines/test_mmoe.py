@@ -1,0 +1,19 @@
+import math
+
+import pytest
+
+WEIGHTS = {
+    "experts.0.0": 1.0, "experts.1.0": 3.0, "gates.0.linear": [[0.0], [math.log(3.0) / 2]],
+    "gates.1.linear": [[0.0], [0.0]], "towers.0.0": 1.0, "towers.1.0": 10.0,
+}  # fmt: skip
+
+
+def test_each_task_weighs_all_experts_by_a_softmax_of_the_input(network, logits):
+    # x = 2: experts 2 and 6; the first task weighs them 1/4 and 3/4, the second equally
+    assert logits(network("mmoe", WEIGHTS, experts=2), 2)[0] == pytest.approx([5, 40])
+
+
+def test_a_task_moves_all_experts_and_no_gate_of_another(network, moved):
+    names = moved(network("mmoe", WEIGHTS, experts=2), 0)
+    assert {"experts.0.0.weight", "experts.1.0.weight", "gates.0.linear.weight"} <= names
+    assert "gates.1.linear.weight" not in names

@@ -1,0 +1,51 @@
+import math
+
+import pytest
+import torch
+
+LOG3 = math.log(3.0)
+SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
+WEIGHTS = {
+    "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
+    "levels.0.gates.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gates.1.linear": [[LOG3 / 2], [0.0]],
+    "levels.0.shared_gate.linear": [[0.0], [0.0], [0.0]],
+    "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
+    "levels.1.gates.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gates.1.linear": [[LOG3 / 7], [0.0]],
+    "towers.0.0": 2.0, "towers.1.0": 10.0,
+}  # fmt: skip
+
+
+def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logits):
+    # x = 2: experts 2 | 6 | 10; tasks 1/4 * 2 + 3/4 * 10 and 3/4 * 6 + 1/4 * 10, shared (2 + 6 + 10) / 3
+    # level 1 on (8, 7, 6): experts 8 | 14 | 18; gates of 8 and 7: 1/4 * 8 + 3/4 * 18 and 3/4 * 14 + 1/4 * 18
+    assert logits(network("ple", WEIGHTS, **SIZES), 2)[0] == pytest.approx([31, 150])
+
+
+def test_the_shared_gate_reads_the_shared_part(network, logits):
+    weights = {**WEIGHTS, "levels.1.shared_gate.linear": [[0.0], [LOG3 / 6], [0.0]]}
+    level = {name.replace("levels.1.", "levels.2."): w for name, w in WEIGHTS.items() if "levels.1." in name}
+    level |= {"levels.2.gates.0.linear": [[-99.0], [0.0]], "levels.2.gates.1.linear": [[-99.0], [0.0]]}
+    # the shared part of level 1 weighs 8 | 14 | 18 by its input 6: (8 + 3 * 14 + 18) / 5; level 2 reads that
+    model = network("ple", {**weights, **level}, **{**SIZES, "levels": 3})
+    shared = 3 * (8 + 3 * 14 + 18) / 5
+    assert logits(model, 2)[0] == pytest.approx([2 * shared, 10 * shared])
+
+
+def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_earlier_levels(network, moved):
+    names = moved(network("ple", WEIGHTS, **SIZES), 0)
+    assert {"levels.0.shared_gate.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
+    assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gates.1."))]
+
+
+def test_the_last_level_has_no_shared_gate(space):
+    levels = space("ple", levels=3).supernet().network.levels
+    assert [level.shared_gate is None for level in levels] == [False, False, True]
+
+
+def test_one_level_is_cgc(space):
+    ids, dense = torch.tensor([[1], [2], [3]]), torch.zeros(3, 0)
+    cgc, ple = (
+        space(name, **more).supernet().network for name, more in [("cgc", {}), ("ple", {"levels": 1})]
+    )
+    ple.load_state_dict({k.replace("layer.", "levels.0.", 1): v for k, v in cgc.state_dict().items()})
+    assert torch.equal(cgc.eval()(ids, dense), ple.eval()(ids, dense))

@@ -1,0 +1,113 @@
+"""Training a hand-designed model, and comparing models, by commands."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Automtl = Callable[..., Any]
+MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\nstrategy: {name: given}\n"
+COMPARE = ("compare", "--config", "small.yaml", "--models", "tiny.yaml,desan:pd-darts", "--seeds", "2")
+
+
+@pytest.fixture(autouse=True)
+def tiny(here: Path) -> None:
+    (here / "tiny.yaml").write_text(MODEL)
+
+
+def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl: Automtl) -> None:
+    found = automtl("train", "--model", "mmoe", "--config", "small.yaml", "--name", "hand", "--json").json()
+    assert found["architecture"]["decisions"] == {}
+    assert found["architecture"]["origin"]["space"] == "mmoe"
+    assert set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
+    phases = [json.loads(line)["phase"] for line in Path("runs/hand/metrics.jsonl").read_text().splitlines()]
+    assert set(phases) == {"train"}
+    assert automtl("evaluate", "runs/hand").code == 0
+
+
+def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: Path) -> None:
+    done = finished / "runs" / "done"
+    found = automtl("train", "--model", done, "--config", "small.yaml", "--seed", "8", "--json").json()
+    then = json.loads((done / "architecture.json").read_text())
+    assert found["architecture"]["decisions"] == then["decisions"]
+    first = json.loads(Path(found["run"], "metrics.jsonl").read_text().splitlines()[0])
+    assert (first["phase"], first["epoch"]) == ("train", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "train needs a model"),
+        (["train", "--model", "desan"], "choices open"),
+        (["train", "--model", "mmo"], "did you mean 'mmoe'?"),
+        (["train", "--model", "esmm"], "esmm"),
+        (["compare", "--models", ","], "there is no model to compare"),
+        (["compare", "--models", "mmoe,mmoe"], "two models are called 'mmoe'"),
+        (["compare", "--models", "mmoe", "--reference", "mmo"], "did you mean 'mmoe'?"),
+        (["compare", "--models", "mmoe,paper"], "paper sets training"),
+        (["compare", "--models", "desan"], "choices open"),
+        (["search", "--retrain", "anew"], "retrain"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    automtl: Automtl, arguments: list[str], message: str
+) -> None:
+    ended = automtl(*arguments, "--config", "small.yaml")
+    assert ended.code == 2
+    assert message in ended.err.lower() or message in ended.err
+    assert "fix: " in ended.err
+    assert not Path("runs").exists()
+    assert not Path("comparisons").exists()
+
+
+def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
+    shown = automtl(*COMPARE)
+    assert shown.code == 0, shown.err
+    assert "test AUC, mean ± standard deviation over 2 seeds" in shown.out
+    assert "AUC against tiny.yaml" in shown.out
+    assert shown.out.endswith("written to comparisons/synthetic: compare.json, compare.csv, compare.md\n")
+    assert "tiny.yaml, seed 0: " in shown.err
+    folder = Path("comparisons/synthetic")
+    again = automtl(*COMPARE, "--json")
+    assert again.err == "", "nothing is computed again"
+    found = again.json()
+    assert found.pop("out") == str(folder)
+    assert json.loads((folder / "compare.json").read_text()) == found
+    assert (folder / "compare.md").read_text().startswith("# Comparison on synthetic")
+    assert len((folder / "compare.csv").read_text().splitlines()) == 1 + 2 * 2 * 4
+    run = found["models"]["desan:pd-darts"]["cells"][0]["run"]
+    assert automtl("show", folder / "cells" / run).code == 0
+
+
+def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, start: Any, stop_after: Any) -> None:
+    process = start([*COMPARE])
+    said = stop_after(process, "search 2:", signal.SIGTERM)
+    assert process.returncode == 143, said
+    assert "give the same command again" in said
+    done = [path.parent.name for path in Path("comparisons").glob("*/cells/*/status.json")
+            if json.loads(path.read_text())["state"] == "done"]  # fmt: skip
+    assert [name.rpartition("-")[0] for name in done] == ["tiny.yaml-s0"]
+    before = {
+        path: path.stat().st_mtime_ns for path in Path("comparisons").glob(f"*/cells/{done[0]}/weights*")
+    }
+    again = start([*COMPARE, "--json"])
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    worked = [line.split(":")[0] for line in err.splitlines() if "seed" in line]
+    assert "tiny.yaml, seed 0" not in worked
+    assert "warm-up 1" not in err.split("desan:pd-darts, seed 0")[1].split("seed 1")[0]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert set(json.loads(out)["models"]) == {"tiny.yaml", "desan:pd-darts"}
+
+
+def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl: Automtl) -> None:
+    epochs = {}
+    for how in ("inherit", "scratch"):
+        assert automtl("search", "--config", "small.yaml", "--retrain", how, "--name", how).code == 0
+        lines = [json.loads(line) for line in Path("runs", how, "metrics.jsonl").read_text().splitlines()]
+        epochs[how] = [line["epoch"] for line in lines if line["phase"] == "train"]
+    assert epochs["inherit"][0] == 4
+    assert epochs["scratch"][0] == 1
