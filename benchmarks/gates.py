@@ -1,4 +1,4 @@
-"""Closed gates against the truth: does a search close what does not matter, more often than chance does?
+"""Closed gates against the truth: whether a search closes what does not matter more often than chance does.
 
 `synthetic` knows which fields act on a task by themselves and which only in pairs. A gate of DESAN over
 single fields, or over fields in interactions, is rightly closed where the field does not act in that way

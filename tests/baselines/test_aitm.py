@@ -54,11 +54,10 @@ def test_transfers_follow_the_forest_from_its_roots(network, moved):
 
 def test_the_calibrator_counts_by_how_much_a_task_is_likelier_than_the_one_before(space):
     model = space("aitm", tasks=TASKS).supernet().network
-    quarter = math.log(1 / 3)
-    # buy and click of two rows: 3/4 above 1/2 by 1/4, 1/4 below 1/2 by nothing
-    rows = torch.tensor([[-quarter, 0.0], [quarter, 0.0]], dtype=torch.float64)
+    # buy and click of two rows: 3/4 above 1/2 by 1/4, and 1/10 below 1/2
+    rows = torch.tensor([[math.log(3.0), 0.0], [-math.log(9.0), 0.0]], dtype=torch.float64)
     assert model.penalty(rows).item() == pytest.approx(0.6 * (1 / 4 + 0) / 2 / 2)
-    assert model.penalty(rows.flip(1)).item() == pytest.approx(0.6 * (0 + 1 / 4) / 2 / 2)
+    assert model.penalty(rows.flip(1)).item() == pytest.approx(0.6 * (0 + 4 / 10) / 2 / 2)
 
 
 def test_the_weight_of_the_calibrator_is_a_setting(space):

@@ -7,7 +7,9 @@ from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.testing import check_space, sample_schema
+from automtl_core.testing import check_space, sample_problem, sample_schema
+from automtl_core.training.fit import Fit
+from automtl_core.training.report import Silent
 from automtl_datasets.kuairand import KuaiRand
 
 REGISTRY = load_registry()
@@ -57,6 +59,19 @@ def test_a_step_on_logits_leaves_nothing_infinite(space, name):
     model = space(name, tasks=("buy<click", "click"), dropout=0.5).supernet().network.train()
     model(torch.tensor([[0], [1], [4]]), torch.zeros(3, 0)).square().sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_learns_the_labels(name):
+    cls = REGISTRY.space(name)
+    sizes = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,), "embedding_std": 0.3}
+    problem = sample_problem(cls(sample_schema(), cls.settings_class(**sizes), REGISTRY.op), rows=512)
+    torch.manual_seed(0)
+    network = problem.space.supernet().network
+    recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 10})
+    metrics = Fit(network, problem.data, recipe, problem.seed, problem.device).run(Silent())
+    # labels are drawn with chance 0.2 or 0.8, so that an AUC of 0.8 is all there is to learn
+    assert min(task.auc for task in metrics.values()) > 0.7
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,10 +1,12 @@
 """Architectures as data: checks, JSON, messages."""
 
 import json
+from collections import Counter
 
+import numpy as np
 import pytest
 
-from automtl_core.choices import AnyOf, Architecture, OneOf, Origin
+from automtl_core.choices import AnyOf, Architecture, OneOf, Origin, draw
 from automtl_core.errors import ArtifactError
 
 CHOICES = {"op": OneOf("op", ("identity", "mlp-16")), "fields": AnyOf("fields", ("user", "item", "tab"))}
@@ -42,6 +44,21 @@ def test_all_faults_come_at_once():
         "op: expected one of identity, mlp-16, found 'x'",
         "more: no such choice",
     ]
+
+
+def test_every_architecture_is_drawn_as_often_as_any_other():
+    random = np.random.default_rng(0)
+    drawn = Counter(tuple(draw(CHOICES, random).decisions.items()) for _ in range(4000))
+    assert len(drawn) == 2 * 2**3
+    # 250 each on average; the standard deviation of a count is 15.3
+    assert all(abs(count - 250) < 4 * 15.3 for count in drawn.values())
+
+
+@pytest.mark.parametrize(("share", "fields"), [(0.0, ()), (1.0, ("user", "item", "tab"))])
+def test_draws_with_all_or_no_options(share, fields):
+    drawn = draw(CHOICES, np.random.default_rng(0), share)
+    drawn.check(CHOICES)
+    assert drawn.decisions["fields"] == fields
 
 
 def test_json_round_trip_keeps_the_origin():

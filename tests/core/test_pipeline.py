@@ -120,6 +120,52 @@ def test_a_run_stopped_again_and_again(job, whole, tmp_path):
     assert contents(run) == contents(whole)
 
 
+# The baselines of search, with the epochs that they report.
+BASELINES = [
+    ({"name": "darts", "epochs": 2, "order": "second"}, 2),
+    ({"name": "random", "candidates": 2, "epochs": 2}, 4),
+]
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), BASELINES)
+def test_a_baseline_that_is_stopped_goes_on_to_the_same_bytes(tmp_path, strategy, epochs):
+    job = make_job(tmp_path, {"strategy": strategy, "training": {"epochs": 4}})
+    whole = start(job, tmp_path / "whole")
+    go(job, whole)
+    for stop in sorted({1, 3, epochs}):
+        run = start(job, tmp_path / f"stopped-{stop}")
+        with pytest.raises(KeyboardInterrupt):
+            go(job, run, StopAfter(stop))
+        go(job, run)
+        assert contents(run) == contents(whole)
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), [(SMALL["strategy"], 3), *BASELINES])
+def test_retraining_goes_on_from_the_search_or_starts_from_scratch(tmp_path, strategy, epochs):
+    runs = {}
+    for retrain in ("inherit", "scratch"):
+        job = make_job(tmp_path, {"strategy": strategy, "retrain": retrain, "training": {"epochs": 6}})
+        runs[retrain] = start(job, tmp_path / retrain)
+        go(job, runs[retrain])
+    reports = {retrain: run.reports() for retrain, run in runs.items()}
+    for retrain, first in (("inherit", range(2, epochs + 2)), ("scratch", [1])):
+        phases = [r["phase"] for r in reports[retrain]]
+        assert phases.index("train") == epochs
+        assert reports[retrain][epochs]["epoch"] in first
+    assert reports["inherit"][:epochs] == reports["scratch"][:epochs]
+    found, weights = ([contents(run)[name] for run in runs.values()] for name in (EQUAL[0], EQUAL[2]))
+    assert found[0] == found[1]
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "retrain"), [("pd-darts", "inherit"), ("darts", "scratch"), ("random", "inherit")]
+)
+def test_a_strategy_says_how_its_network_is_trained(tmp_path, name, retrain):
+    assert make_job(tmp_path, {"strategy": {"name": name}}).retrain() == retrain
+    assert make_job(tmp_path, {"strategy": {"name": name}, "retrain": "scratch"}).retrain() == "scratch"
+
+
 def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
     job = Job.resolve(whole.config(), REGISTRY)
     metrics = evaluate_run(job, whole, job.prepare())
