@@ -50,7 +50,7 @@ class Dataset(ABC):
 
     settings_class: ClassVar[type[DatasetSettings]] = DatasetSettings
     version: ClassVar[int]
-    """Raised whenever the same files and settings would make other rows."""
+    """Raised whenever the same files and settings would make other rows, fields or tasks."""
     source: ClassVar[str] = ""
     """Where to get the raw files, and under which licence."""
     sparse: Sequence[str]

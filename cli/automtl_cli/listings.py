@@ -17,8 +17,8 @@ def plugins() -> list[dict[str, Any]]:
     return [asdict(row) for row in load_registry().rows]
 
 
-def names(kind: str) -> dict[str, str]:
-    """Return the names of a kind, with a line that describes each.
+def names(kind: str) -> dict[str, dict[str, str]]:
+    """Return the names of a kind, with a line that describes each and the plugin that supplies it.
 
     Raises:
         UsageError: there is no such kind.
@@ -27,7 +27,7 @@ def names(kind: str) -> dict[str, str]:
     for known in KINDS:
         if kind == known:
             registry = load_registry()
-            return {name: _description(registry, known, name) for name in registry.names(known)}
+            return {name: _about(registry, known, name) for name in registry.names(known)}
     raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
 
 
@@ -37,9 +37,10 @@ def render_plugins(rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType
     yield table(["plugin", "from", "version", "provides"], cells)
 
 
-def render_names(described: Mapping[str, str]) -> Iterator[RenderableType]:
-    """Render names and what each of them is."""
-    yield table(["name", "what it is"], described.items())
+def render_names(described: Mapping[str, Mapping[str, str]]) -> Iterator[RenderableType]:
+    """Render names, what each of them is, and who supplies it."""
+    rows = [(name, about["description"], about["plugin"]) for name, about in described.items()]
+    yield table(["name", "what it is", "plugin"], rows)
 
 
 def _provided(row: Mapping[str, Any]) -> str:
@@ -48,8 +49,10 @@ def _provided(row: Mapping[str, Any]) -> str:
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in row["provides"].items())
 
 
-def _description(registry: Registry, kind: Kind, name: str) -> str:
+def _about(registry: Registry, kind: Kind, name: str) -> dict[str, str]:
+    row = registry.supplier(kind, name)
     try:
-        return registry.describe(kind, name)
+        description = registry.describe(kind, name)
     except PluginError as error:
-        return f"NOT USABLE: {error}"
+        description = f"NOT USABLE: {error}"
+    return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}

@@ -39,7 +39,7 @@ class RandomSettings(Settings):
 
 
 class RandomSearch(SearchStrategy):
-    """Trains architectures drawn at random, and takes the best; with successive halving if wanted."""
+    """Trains architectures drawn at random, and takes the best (Li and Talwalkar, UAI 2019)."""
 
     settings_class: ClassVar[type[Settings]] = RandomSettings
     settings: RandomSettings

@@ -96,15 +96,18 @@ def test_a_broken_plugin_is_listed_with_its_reason(
 def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
     described = automtl("list", kind, "--json").json()
     assert set(described) == set(load_registry().names(kind))  # type: ignore[arg-type]
-    assert all(described.values())
+    for about in described.values():
+        assert about["description"]
+        assert about["plugin"].endswith(f"(automtl {automtl_core.__version__})")
     assert [line.split()[0] for line in automtl("list", kind).out.splitlines()] == ["name", *described]
 
 
 def test_what_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
     install(OP, "mine")
     described = automtl("list", "ops", "--json").json()
-    assert described["made"] == "Described."
-    assert described["lost"].startswith(
+    assert described["made"]["description"] == "Described."
+    assert described["made"]["plugin"].startswith("mine (")
+    assert described["lost"]["description"].startswith(
         "NOT USABLE: the op 'lost' of plugin 'mine' cannot be used: ModuleNot"
     )
 

@@ -29,10 +29,14 @@ PLUGIN = ROOT / "tests" / "third_party" / "automtl_gelu"
 REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
 QUICK = (
-    " --set training.epochs=2 --set training.batch_size=256 --set strategy.warmup_epochs=1"
-    " --set strategy.search_epochs=1 --set space.experts=2 --set space.embedding_dim=4"
+    " --set training.epochs=2 --set training.batch_size=256 --set space.experts=2 --set space.embedding_dim=4"
     " --set dataset.rows=1000"
 )
+QUICK_STRATEGIES = {
+    "pd-darts": " --set strategy.warmup_epochs=1 --set strategy.search_epochs=1",
+    "darts": " --set strategy.epochs=1",
+    "random": " --set strategy.candidates=2 --set strategy.epochs=1",
+}
 SAMPLES = {
     "userbehavior": " --set dataset.min_buys=1",
     "ijcai15": " --set dataset.min_purchases=1",
@@ -72,7 +76,10 @@ def adapted(command: str) -> tuple[str, int]:
     for name, options in SAMPLES.items():
         if name in command:
             return command + options, 0 if REAL_DATA else 66
-    return command + QUICK * command.startswith("automtl search"), 0
+    if command.startswith(("automtl search", "automtl train", "automtl compare")):
+        strategy = re.search("--strategy ([a-z-]+)", command)
+        return command + QUICK + QUICK_STRATEGIES[strategy[1] if strategy else "pd-darts"], 0
+    return command, 0
 
 
 @pytest.mark.parametrize("command", commands(README))

@@ -11,6 +11,7 @@ from automtl_core.data.batches import Batch, take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
 from automtl_core.testing import sample_part, sample_problem, sample_schema
+from automtl_core.training.loop import objective
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings, architecture_gradient, loss_on
@@ -165,6 +166,24 @@ def test_the_gradient_leaves_the_supernet_as_it_was(rate):
     assert {name: module.training for name, module in net.named_modules()} == modes
 
 
+@pytest.mark.parametrize("whole_table", [10, 500_000])
+def test_the_step_of_the_finite_difference_has_the_given_length(whole_table, monkeypatch):
+    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", whole_table)
+    train, val, weights, logits = losses_of(supernet())
+    seen = []
+
+    def watched(weights, logits):
+        seen.append(weights)
+        return train(weights, logits)
+
+    architecture_gradient(watched, val, weights, logits, RATE, radius=1.0)
+    assert seen[0] is weights
+    for moved in seen[1:]:
+        steps = torch.cat([(moved[name] - weights[name]).detach().flatten() for name in weights])
+        assert float(steps.norm()) == pytest.approx(1.0, rel=1e-3)
+    assert len(seen) == 3
+
+
 def test_sparse_gradients_of_large_tables_give_the_same(monkeypatch):
     dense = architecture_gradient(*losses_of(supernet()), RATE)
     monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", 10)
@@ -186,42 +205,57 @@ def test_searches_with_large_tables(order, monkeypatch):
 
 
 @pytest.mark.parametrize("order", ["first", "second"])
-def test_logits_learn_from_held_out_rows_and_then_weights_from_the_others(order, monkeypatch):
+def test_logits_move_and_then_weights_in_turns(order, monkeypatch):
     search = strategy(epochs=1, order=order)
-    optimiser, moved, read = search.optimiser, [], []
-    apply, step = optimiser.apply, optimiser.step
+    optimiser, moved = search.optimiser, []
 
-    def watched(kind, move):
+    def watched(move):
         def watched_move(*arguments):
             before = {name: p.detach().clone() for name, p in search.supernet.named_parameters()}
             move(*arguments)
             now = dict(search.supernet.named_parameters())
-            moved.append((kind, {name for name in now if not torch.equal(now[name], before[name])}))
+            moved.append({name for name in now if not torch.equal(now[name], before[name])})
 
         return watched_move
 
-    def watched_take(part, rows, device):
-        read.append(set(rows.tolist()))
-        return take(part, rows, device)
-
-    monkeypatch.setattr(optimiser, "apply", watched("logits", apply))
-    monkeypatch.setattr(optimiser, "step", watched("weights", step))
-    monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
+    monkeypatch.setattr(optimiser, "apply", watched(optimiser.apply))
+    monkeypatch.setattr(optimiser, "step", watched(optimiser.step))
     search.search(Silent())
-    assert [kind for kind, _ in moved] == ["logits", "weights"] * 2
-    for kind, names in moved:
-        assert names
-        assert names <= set(search.logits if kind == "logits" else search.weights)
-    ours, held_out = read[0] | read[2], read[1] | read[3]
+    assert len(moved) == 4
+    for names in moved[::2]:
+        assert set() < names <= set(search.logits)
+    for names in moved[1::2]:
+        assert set() < names <= set(search.weights)
+
+
+@pytest.mark.parametrize(("order", "used"), [("first", [1]), ("second", [0, 1, 0, 0])])
+def test_only_the_loss_ahead_is_that_of_held_out_rows(order, used, monkeypatch):
+    batches, rows, foreseen, taken = [], [], [], []
+
+    def watched_take(part, order, device):
+        rows.append(set(order.tolist()))
+        batches.append(take(part, order, device))
+        return batches[-1]
+
+    def watched(seen, model, batch, weights):
+        seen.append(next(k for k, b in enumerate(batches) if b is batch))
+        return objective(model, batch, weights)
+
+    monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
+    monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
+    monkeypatch.setattr("automtl_core.training.loop.objective", partial(watched, taken))
+    strategy(epochs=1, order=order).search(Silent())
+    # two pairs of batches are read, the weights' first
+    ours, held_out = rows[0] | rows[2], rows[1] | rows[3]
     assert not ours & held_out
     assert ours | held_out == set(range(256))
+    assert foreseen == [*used, *(k + 2 for k in used)]
+    assert taken == [0, 2]
 
 
 def test_the_weights_take_the_step_that_the_logits_foresaw(monkeypatch):
     # Logits that do not move leave the loss as it was foreseen, if masks and bits are the same.
-    from automtl_core.training import loop
-
-    foreseen, taken, objective = [], [], loop.objective
+    foreseen, taken = [], []
 
     def watched(losses, model, batch, weights):
         found = objective(model, batch, weights)
