@@ -127,7 +127,8 @@ class Optimiser:
             for group in part.param_groups:
                 for p in group["params"]:
                     if self.names[p] in state:
-                        part.state[p] = {key: value.clone() for key, value in state[self.names[p]].items()}
+                        saved = state[self.names[p]]
+                        part.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
