@@ -1,6 +1,7 @@
 """A job: a resolved configuration together with the plugins that it names."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +101,22 @@ class Job:
     def origin(self, space: SearchSpace) -> Origin:
         """Return where an architecture of the space comes from."""
         c = self.config.space
-        parts: list[tuple[Kind, str]] = [("spaces", c.name), *(("ops", op) for op in space.op_names())]
+        versions = self._versions([("spaces", c.name), *(("ops", op) for op in space.op_names())])
+        return Origin(c.name, c.settings, space.schema.to_json(), versions)
+
+    def versions(self, space: SearchSpace) -> dict[str, str]:
+        """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
+        parts: list[tuple[Kind, str]] = [
+            ("strategies", self.config.strategy.name),
+            ("datasets", self.config.dataset.name),
+        ]
+        plugins = {**self.origin(space).plugins, **self._versions(parts)}
+        core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
+        return {**core, **{f"plugin {name}": version for name, version in plugins.items()}}
+
+    def _versions(self, parts: Sequence[tuple[Kind, str]]) -> dict[str, str]:
         rows = [self.registry.supplier(kind, name) for kind, name in parts]
-        plugins = {row.name: row.version for row in rows}
-        return Origin(c.name, c.settings, space.schema.to_json(), plugins)
+        return {row.name: row.version for row in rows}
 
     def device(self) -> torch.device:
         """Return where to compute.

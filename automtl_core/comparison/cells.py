@@ -10,14 +10,12 @@ from typing import Any
 from automtl_core import pipeline
 from automtl_core.data.store import Prepared, canonical
 from automtl_core.errors import DivergedError
-from automtl_core.job import Job, environment
+from automtl_core.job import Job
 from automtl_core.runs import Run
 from automtl_core.training.report import Listener
 
 ELSEWHERE = ("data_dir", "prepared_dir")
 """What a cell does not depend on: where files are."""
-EQUAL = ("automtl", "plugins", "torch")
-"""Versions that a cell does depend on."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Bench:
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
         config = job.config.model_dump(mode="json", exclude=set(ELSEWHERE))
-        versions = {key: value for key, value in environment(job).items() if key in EQUAL}
+        versions = job.versions(job.space(self.prepared))
         all_of_it = {"config": config, "data": self.prepared.manifest["fingerprint"], "versions": versions}
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from automtl_core.comparison.models import models
 from automtl_core.comparison.report import comma_separated, markdown, tables
 from automtl_core.comparison.tuning import recipe
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.plugins import load_registry
+from automtl_core.plugins import Registry, load_registry
 from automtl_core.training.report import Silent
 
 
@@ -221,3 +222,17 @@ def test_the_forms_hold_the_same_numbers(tiny, bench):
     assert f"{found['models']['two.yaml']['auc']['click']['mean']:.4f}" in text
     differences = text.split("## AUC against")[1].split("\n## ")[0]
     assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {7}
+
+
+@pytest.mark.parametrize(("plugin", "same"), [("baselines", True), ("strategies", False), ("desan", False)])
+def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
+    made, _ = bench()
+    job = tiny("desan:pd-darts")["desan:pd-darts"]
+    before, supplier = made.cell("search", job), Registry.supplier
+
+    def newer(self, kind, name):
+        row = supplier(self, kind, name)
+        return replace(row, version="9") if row.name == plugin else row
+
+    monkeypatch.setattr(Registry, "supplier", newer)
+    assert (made.cell("search", job).path == before.path) is same
