@@ -1,0 +1,94 @@
+"""The running average of weights."""
+
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.data.batches import Batch
+from automtl_core.training.average import Average
+
+
+class Net(nn.Module):
+    def __init__(self, sparse=False):
+        super().__init__()
+        self.table = nn.Embedding(3, 2, sparse=sparse)
+        self.linear = nn.Linear(2, 2, bias=False)
+        self.norm = nn.BatchNorm1d(2)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, ids, dense):
+        return self.norm(self.drop(self.linear(dense)))
+
+
+def follow(average, values):
+    """Let the weight of a layer take these values, one a step, and return the averages after each."""
+    seen = []
+    for value in values:
+        average.trained.linear.weight.data.fill_(value)
+        average.update()
+        seen.append(float(average.network.linear.weight[0, 0].detach()))
+    return seen
+
+
+def test_steps_count_alike_until_the_span_and_then_fade():
+    # means of 8; 8, 2; 8, 2, 2; then 4 + (10 - 4) / 3 and 6 + (6 - 6) / 3
+    assert follow(Average(Net(), span=3), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx([8, 5, 4, 6, 6])
+
+
+@pytest.mark.parametrize("span", [0.0, 0.6, 1.0])
+def test_without_a_span_there_is_no_copy(span):
+    net = Net()
+    average = Average(net, span)
+    assert average.network is net
+    assert average.state_dict() == {}
+    before = net.norm.running_var.clone()
+    average.renorm([batch(5.0)])
+    assert torch.equal(net.norm.running_var, before)
+
+
+def test_the_network_that_is_trained_stays_as_it_is():
+    net = Net()
+    average = Average(net, span=3)
+    follow(average, [8.0, 2.0])
+    average.renorm([batch(5.0)])
+    assert float(net.linear.weight[0, 0].detach()) == 2.0
+    assert net.norm.running_mean.tolist() == [0.0, 0.0]
+    assert net.training
+
+
+def batch(scale):
+    return Batch(
+        torch.zeros(4, 1).long(), scale * torch.tensor([[1.0, 0], [0, 1], [1, 1], [0, 0]]), torch.zeros(4, 1)
+    )
+
+
+def test_statistics_are_those_of_the_averaged_weights_without_dropout():
+    average = Average(Net(), span=3)
+    follow(average, [8.0, 2.0])  # 5 on average: a row gives 5 times the sum of its values
+    average.renorm([batch(1.0), batch(3.0)])
+    # rows give 5, 5, 10, 0: mean 5, variance 50/3; and three times that: mean 15, variance 150
+    assert average.network.norm.running_mean.tolist() == pytest.approx([10.0, 10.0])
+    assert average.network.norm.running_var.tolist() == pytest.approx([(50 / 3 + 150) / 2] * 2)
+    assert not average.network.norm.training
+    assert average.network.norm.momentum == 0.1
+
+
+def test_large_tables_are_shared():
+    for sparse in (True, False):
+        net = Net(sparse)
+        average = Average(net, span=3)
+        net.table.weight.data.fill_(7.0)
+        average.update()
+        net.table.weight.data.fill_(1.0)
+        average.update()
+        assert (average.network.table.weight is net.table.weight) is sparse
+        assert float(average.network.table.weight[0, 0].detach()) == (1.0 if sparse else 4.0)
+
+
+def test_an_average_goes_on_from_its_state():
+    whole, half = Average(Net(), span=3), Average(Net(), span=3)
+    expected = follow(whole, [8.0, 2.0, 2.0, 10.0, 6.0])
+    follow(half, [8.0, 2.0, 2.0])
+    other = Average(Net(), span=3)
+    other.load_state_dict(half.state_dict())
+    assert follow(other, [10.0, 6.0]) == pytest.approx(expected[3:])
