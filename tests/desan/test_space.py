@@ -17,7 +17,7 @@ def desan(dense=1, **sizes):
     return DESAN(sample_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
 
 
-def test_defaults_are_the_papers():
+def test_defaults_are_the_papers_but_for_dropout():
     s = DESANSettings()
     assert (s.embedding_dim, s.layers, s.experts, s.blocks, s.expert_width, s.tower_width) == (
         16,
@@ -27,7 +27,7 @@ def test_defaults_are_the_papers():
         64,
         64,
     )
-    assert s.dropout == 0.2
+    assert s.dropout == 0.1
     assert s.ops == ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024)))
 
 
