@@ -142,10 +142,17 @@ def _cell(cell: Cell, result: Document) -> dict[str, Any]:
 
 def tables(found: Document) -> Iterator[Table]:
     """Yield what people read of a comparison, cells as text."""
-    models = found["models"]
-    columns = [*found["tasks"], MEAN]
-    marks = {task: "" if about["counts"] else " *" for task, about in found["tasks"].items()}
-    header = ["model", *(f"{task}{marks.get(task, '')}" for task in columns)]
+    yield from _score_tables(found)
+    if found["differences"]:
+        yield _difference_table(found["differences"], found["reference"], found)
+    if found["transfer"] and found["reference"] != ALONE:
+        yield _difference_table(found["transfer"], ALONE, found)
+    yield _cost_table(found["models"])
+    if found["trials"] > 1:
+        yield _recipe_table(found)
+
+
+def _score_tables(found: Document) -> Iterator[Table]:
     rare = [
         f"* {task}: {about['positives']} of {about['rows']} test rows are positive, too few of one kind to "
         "say anything; not in the mean"
@@ -154,31 +161,31 @@ def tables(found: Document) -> Iterator[Table]:
     ]
     failed = [
         f"{name}, seed {cell['seed']}: {cell['error']}"
-        for name, model in models.items()
+        for name, model in found["models"].items()
         for cell in model["cells"]
         if "error" in cell
     ]
-    for metric, title in (("auc", "test AUC"), ("log_loss", "test log loss")):
+    seeds = f"{len(found['seeds'])} seed{'s' if len(found['seeds']) > 1 else ''}"
+    for metric, title, notes in (("auc", "test AUC", [*rare, *failed]), ("log_loss", "test log loss", [])):
         rows = [
-            [name, *(_spread(model[metric].get(c), 4) for c in columns)] for name, model in models.items()
+            [name, *(_spread(model[metric].get(task), 4) for task in (*found["tasks"], MEAN))]
+            for name, model in found["models"].items()
         ]
-        yield Table(
-            f"{title}, mean ± standard deviation over {_seeds(found)}", header, rows, [*rare, *failed]
-        )
-    for key, against in (("differences", found["reference"]), ("transfer", ALONE)):
-        others = found[key]
-        if others and (key == "differences" or against != found["reference"]):
-            rows = [[name, *(_change(by_task.get(c)) for c in columns)] for name, by_task in others.items()]
-            note = "95 % confidence interval of the paired t test; p after Holm's correction over the models"
-            yield Table(f"AUC against {against}", header, rows, [note])
-    yield _cost_table(models)
-    if found["trials"] > 1:
-        rows = [
-            [name, *(f"{v:g}" for v in model["recipe"].values() if v is not None)]
-            for name, model in models.items()
-        ]
-        keys = [key.replace("_", " ") for key in next(iter(models.values()))["recipe"]]
-        yield Table(f"recipe, best of {found['trials']} on validation data", ["model", *keys], rows)
+        yield Table(f"{title}, mean ± standard deviation over {seeds}", _header(found), rows, notes)
+
+
+def _difference_table(differences: Document, against: str, found: Document) -> Table:
+    rows = [
+        [name, *(_change(by_task.get(task)) for task in (*found["tasks"], MEAN))]
+        for name, by_task in differences.items()
+    ]
+    note = "95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
+    return Table(f"AUC against {against}", _header(found), rows, [note])
+
+
+def _header(found: Document) -> list[str]:
+    tasks = [task if about["counts"] else f"{task} *" for task, about in found["tasks"].items()]
+    return ["model", *tasks, MEAN]
 
 
 def _cost_table(models: Mapping[str, Document]) -> Table:
@@ -187,9 +194,14 @@ def _cost_table(models: Mapping[str, Document]) -> Table:
     return Table("costs, mean ± standard deviation", header, rows)
 
 
-def _seeds(found: Document) -> str:
-    count = len(found["seeds"])
-    return f"{count} seed{'s' if count > 1 else ''}"
+def _recipe_table(found: Document) -> Table:
+    recipes = {name: model["recipe"] for name, model in found["models"].items()}
+    header = ["model", *(key.replace("_", " ") for key in next(iter(recipes.values())))]
+    rows = [
+        [name, *("-" if value is None else f"{value:g}" for value in values.values())]
+        for name, values in recipes.items()
+    ]
+    return Table(f"recipe, best of {found['trials']} on validation data", header, rows)
 
 
 def _spread(value: Document | None, digits: int) -> str:

@@ -43,8 +43,8 @@ class DESANSettings(Settings):
     tower_width: int = Field(64, ge=1)
     """Width of the hidden layer of a task's tower."""
     dropout: float = Field(0.1, ge=0, lt=1)
-    """Share of a block's inputs and of a tower's hidden values that training drops. An expert drops at each of
-    its blocks, the first time from embeddings: the paper's 0.2 underfits (docs/results.md)."""
+    """Share of a block's inputs and of a tower's hidden values that training drops. An expert drops at each
+    of its blocks, the first time from embeddings: the paper's 0.2 underfits (docs/results.md)."""
     ops: tuple[str, ...] = Field(
         ("identity", "mlp-16", "mlp-32", "mlp-64", "mlp-128", "mlp-256", "mlp-512", "mlp-1024"), min_length=1
     )

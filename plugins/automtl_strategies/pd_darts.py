@@ -35,8 +35,8 @@ class PDDARTSSettings(Settings):
     fix_per_epoch: int = Field(10, ge=1)
     """Choose-one decisions that are fixed at the end of each search epoch."""
     learning_rate: float = Field(1e-2, gt=0)
-    """Step size of Adam on logits. The paper's 1e-3 moves a logit by 0.1 in a hundred steps, which leaves mixed
-    ops close to uniform on small data; gates are closed as well by either (docs/results.md)."""
+    """Step size of Adam on logits. The paper's 1e-3 moves a logit by 0.1 in a hundred steps, which leaves
+    mixed ops close to uniform on small data; gates are closed as well by either (docs/results.md)."""
     decay: float = Field(1e-6, ge=0)
     """L2 on logits."""
     level: Literal["single", "bi"] = "single"
