@@ -113,7 +113,8 @@ def test_the_plugin_shown_is_the_plugin_tested(file: str) -> None:
 
 
 def test_the_table_of_datasets_is_complete() -> None:
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", README, re.MULTILINE)
+    section = README.split("\n## Datasets\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", section, re.MULTILINE)
     registry = load_registry()
     assert {name for name, _ in rows} == set(registry.names("datasets"))
     for name, tasks in rows:
@@ -124,3 +125,11 @@ def test_the_table_of_datasets_is_complete() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_the_models_that_are_named_can_be_compared() -> None:
+    section = README.split("\n### Strategies\n")[0].split("| `--models` |")[1]
+    hand_designed = re.search(r"a hand-designed model: (.*?) \|", section)
+    assert hand_designed
+    names = set(re.findall(r"`([a-z-]+)`", hand_designed[1]))
+    assert names == set(load_registry().names("spaces")) - {"desan"}
