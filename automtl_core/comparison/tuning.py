@@ -10,7 +10,7 @@ from automtl_core.comparison.cells import Bench
 from automtl_core.config import RunConfig, merge
 from automtl_core.errors import DivergedError
 from automtl_core.job import Job
-from automtl_core.training.metrics import TaskMetrics, relative_change
+from automtl_core.training.metrics import metrics_from_json, relative_change
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}
 """Setting of the recipe -> it is drawn between its value divided, and multiplied, by this."""
@@ -28,7 +28,9 @@ def tuned(name: str, job: Job, trials: int, bench: Bench) -> Job:
     """
     candidates = [job, *(_redrawn(job, number) for number in range(1, trials))]
     results = [(candidate, bench.fitted(bench.cell(name, candidate))) for candidate in candidates]
-    finished = [(candidate, _metrics(r["validation"])) for candidate, r in results if "error" not in r]
+    finished = [
+        (candidate, metrics_from_json(r["validation"])) for candidate, r in results if "error" not in r
+    ]
     if not finished:
         raise DivergedError(f"{name}: training diverges with every recipe", "lower training.learning_rate")
     _, first = finished[0]
@@ -58,7 +60,3 @@ def _redrawn(job: Job, number: int) -> Job:
         changed["space"] = {"dropout": dropout}
     config = merge(job.config.model_dump(mode="json"), changed)
     return Job.resolve(RunConfig.parse(config, "config"), job.registry)
-
-
-def _metrics(found: Mapping[str, Mapping[str, Any]]) -> dict[str, TaskMetrics]:
-    return {task: TaskMetrics(**m) for task, m in found.items()}

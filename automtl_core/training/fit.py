@@ -15,7 +15,7 @@ from automtl_core.data.store import Part
 from automtl_core.state import State, cpu_copy
 from automtl_core.training.average import Average
 from automtl_core.training.loop import evaluate, loss_weights, shuffled, train_epoch
-from automtl_core.training.metrics import Metrics, TaskMetrics, relative_change
+from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.report import EpochReport, Listener
@@ -146,7 +146,7 @@ class Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.best_weights = state["best_weights"]
-        self.best = {task: TaskMetrics(**m) for task, m in state["best"].items()}
+        self.best = metrics_from_json(state["best"])
 
 
 def _parts(network: nn.Module, tasks: Sequence[str]) -> Mapping[str, Sequence[str]]:

@@ -32,6 +32,11 @@ Metrics = Mapping[str, TaskMetrics]
 """Task -> metrics."""
 
 
+def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
+    """Return the metrics whose `to_json` of each task is given."""
+    return {task: TaskMetrics(**value) for task, value in values.items()}
+
+
 def auc(labels: Array, scores: Array) -> float | None:
     """Return the probability that a positive scores above a negative, ties counting half; None for one class.
 

@@ -22,7 +22,7 @@ from automtl_core.settings import Settings
 from automtl_core.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.fit import Fit
-from automtl_core.training.metrics import Metrics, TaskMetrics, relative_change
+from automtl_core.training.metrics import metrics_from_json, relative_change
 from automtl_core.training.report import EpochReport, Listener, Silent
 
 
@@ -95,7 +95,7 @@ class RandomSearch(SearchStrategy):
             del self.fits[number]
 
     def _score(self, number: str) -> float:
-        now, first = _metrics(self.fits[number]["best"]), _metrics(self.first)
+        now, first = metrics_from_json(self.fits[number]["best"]), metrics_from_json(self.first)
         return relative_change(now, first, self.problem.recipe.min_positives)
 
     @property
@@ -144,7 +144,3 @@ class _OneOfMany:
         """Pass on when the search has noted it."""
         epoch = self.search.finished_epoch(self.number, self.fit)
         self.listener.epoch(replace(report, phase=self.phase, epoch=epoch))
-
-
-def _metrics(values: State) -> Metrics:
-    return {task: TaskMetrics(**m) for task, m in values.items()}
