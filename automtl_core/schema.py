@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from automtl_core.errors import ArtifactError
 from automtl_core.text import listing
+
+TaskKind = Literal["binary", "regression"]
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,8 @@ class SparseField:
 
     name: str
     size: int
+    multi: bool = False
+    """Whether an example holds any number of values; their embeddings are averaged."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,18 @@ class DenseField:
 
 @dataclass(frozen=True)
 class Task:
-    """A binary label to predict."""
+    """A label to predict. An example may lack it; such an example does not count for the task."""
 
     name: str
     after: str | None = None
     """The task whose action a user takes before this one, as a purchase comes after a click."""
+    kind: TaskKind = "binary"
+    """Whether the label is 0 or 1, and its probability is predicted, or a real number, itself predicted."""
+    mean: float = 0.0
+    """Mean of a real label in the training part. Prepared labels, and what networks predict, are
+    (label - mean) / deviation."""
+    deviation: float = 1.0
+    """Standard deviation of a real label in the training part."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,12 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
+        for task in self.tasks:
+            if task.kind not in get_args(TaskKind):
+                raise ArtifactError(
+                    f"task {task.name!r} is of kind {task.kind!r}",
+                    f"allowed are {listing(get_args(TaskKind))}",
+                )
         if not names or not self.tasks:
             raise ArtifactError("a schema needs at least one field and one task")
         self.funnel()
@@ -85,9 +102,12 @@ class Schema:
         """Read what `to_json` returned."""
         try:
             return cls(
-                sparse=tuple(SparseField(str(f["name"]), int(f["size"])) for f in value["sparse"]),
+                sparse=tuple(
+                    SparseField(str(f["name"]), int(f["size"]), bool(f.get("multi", False)))
+                    for f in value["sparse"]
+                ),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
-                tasks=tuple(Task(str(t["name"]), t.get("after")) for t in value["tasks"]),
+                tasks=tuple(Task(**t) for t in value["tasks"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None
