@@ -3,8 +3,10 @@
 import itertools
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from automtl_core.ids import Ids, MultiIds
 from automtl_core.schema import SparseField
 
 WHOLE_TABLE = 500_000
@@ -12,7 +14,9 @@ WHOLE_TABLE = 500_000
 
 
 class FieldEmbedding(nn.Module):
-    """One stacked table for all fields, read with one gather: ids `[B, N]` -> `[B, N, d]`.
+    """One stacked table for all fields, read with one gather: ids of B examples -> `[B, N, d]`.
+
+    Of a multi-valued field it is the mean over the values that an example holds, and 0 where it holds none.
 
     Each field owns the rows from its offset on. Gradients of tables above `WHOLE_TABLE` rows are sparse, so
     that an optimiser touches the rows of the batch and no others, and the vocabulary costs memory alone.
@@ -32,7 +36,18 @@ class FieldEmbedding(nn.Module):
         nn.init.normal_(self.table.weight, std=std)
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
         self.offsets: Tensor
+        self.single = [place for place, field in enumerate(fields) if not field.multi]
+        self.multi = [place for place, field in enumerate(fields) if field.multi]
 
-    def forward(self, ids: Tensor) -> Tensor:  # [B, N] -> [B, N, d]
-        rows: Tensor = self.table(ids + self.offsets)
-        return rows
+    def forward(self, ids: Ids) -> Tensor:  # -> [B, N, d]
+        if not isinstance(ids, MultiIds):
+            rows: Tensor = self.table(ids + self.offsets)
+            return rows
+        columns: list[Tensor] = list(self.table(ids.single + self.offsets[self.single]).unbind(1))
+        for place, bag in zip(self.multi, ids.bags, strict=True):
+            values = bag.values + self.offsets[place]
+            pooled = F.embedding_bag(
+                values, self.table.weight, bag.starts, mode="mean", sparse=self.table.sparse
+            )
+            columns.insert(place, pooled)
+        return torch.stack(columns, dim=1)

@@ -19,7 +19,7 @@ from automtl_core.plugins import Kind, Registry
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.loop import loss_weights
+from automtl_core.training.loop import task_losses
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Job:
 
         """
         space = self.space(prepared)
-        tasks = [task.name for task in space.schema.tasks]
-        loss_weights(self.config.training, tasks, self.device())
+        tasks = space.schema.tasks
+        task_losses(self.config.training, tasks, self.device())
         data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.device())
 

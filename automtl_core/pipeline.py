@@ -187,11 +187,11 @@ def _costs(recorder: Recorder, prepared: Prepared) -> dict[str, Any]:
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the probabilities that generated the labels, for tasks where they are known."""
-    oracle = prepared.oracle("test")
-    labels = prepared.part("test").labels
-    return {
-        task.name: auc(labels[:, t], oracle[:, t])
-        for t, task in enumerate(prepared.schema.tasks)
-        if oracle is not None and np.isfinite(oracle[:, t]).all()
-    }
+    """Return the test AUC of the probabilities that generated the labels, for binary tasks that have them."""
+    oracle, labels = prepared.oracle("test"), prepared.part("test").labels
+    found: dict[str, float | None] = {}
+    for t, task in enumerate(prepared.schema.tasks):
+        known = ~np.isnan(labels[:, t])
+        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
+            found[task.name] = auc(labels[known, t], oracle[known, t])
+    return found

@@ -20,7 +20,7 @@ DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4)
 def tuned(name: str, job: Job, trials: int, bench: Bench) -> Job:
     """Return the job with the best of `trials` recipes on validation data; the first is the job's own.
 
-    Best is the highest mean over tasks of the relative change of validation AUC against the first.
+    Best is the highest mean over tasks of the relative change of the validation score against the first.
 
     Raises:
         DivergedError: training diverges with every recipe.

@@ -23,13 +23,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "sparse": _sparse(schema, parts),
         "dense": prepared.manifest["scales"],
         "tasks": {
-            task.name: {
-                name: {
-                    "positives": prepared.manifest["positives"][name][task.name],
-                    "rate": prepared.manifest["rates"][name][task.name],
-                }
-                for name in PARTS
-            }
+            task.name: {name: prepared.manifest["labels"][name][task.name] for name in PARTS}
             for task in schema.tasks
         },
         "correlation": _correlation(parts["train"]),

@@ -1,79 +1,92 @@
-"""The rows of a dataset as one checked table, in an order of its own, each given to a part."""
+"""The rows of a dataset as one checked table of numbers, in an order of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import duckdb
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from automtl_core.data.store import PARTS
+from automtl_core.data.bags import number_bags
+from automtl_core.data.columns import codes, literal, number_values, quoted
 from automtl_core.dataset import Dataset
-from automtl_core.errors import DataError
-from automtl_core.seeds import generator
-from automtl_core.text import did_you_mean, printable
-
-PART = "__part"
-"""Column of `examples` that holds the place of the row's part in `PARTS`."""
+from automtl_core.errors import DataError, UsageError
+from automtl_core.text import did_you_mean, listing, printable
 
 
-def quoted(column: str) -> str:
-    """Return a column's name as SQL takes it."""
-    return '"' + column.replace('"', '""') + '"'
+def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+    """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
-
-def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> list[int]:
-    """Create the table `examples` from the rows of `dataset`, and return the rows of each part.
-
-    Rows are sorted by all their columns before the split is drawn, so that neither the order of the raw
-    files nor the number of threads matters.
+    The order makes what follows independent of the order of the raw files and of the number of threads.
+    Values of sparse fields, bags of values and times become their place among all values in their order,
+    which the table `codes(field)` holds: an INTEGER, null where unknown.
 
     Raises:
-        DataError: columns or labels break the contract of `Dataset.rows`, or too few rows are left.
+        DataError: columns or values break the contract of `Dataset.rows`.
+        UsageError: a setting names a field or task that there is not.
 
     """
     rows = dataset.rows(db)
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
-    _check_columns(relation, dataset, name)
-    columns = _columns(dataset)
-    types = dict.fromkeys(dataset.sparse, "VARCHAR") | dict.fromkeys(_numbers(dataset), "DOUBLE")
-    cast = [f"CAST({quoted(c)} AS {types[c]}) AS {quoted(c)}" if c in types else quoted(c) for c in columns]
-    relation.project(", ".join(cast)).order(", ".join(map(quoted, columns))).create("sorted_rows")
-    table = db.table("sorted_rows")
-    _check_values(table, dataset, name)
-    chosen = dataset.settings
-    parts = split(_count(table), chosen.validation_fraction, chosen.test_fraction, chosen.split_seed)
-    sizes = [int(size) for size in np.bincount(parts, minlength=len(PARTS))]
-    _check_sizes(sizes, dataset, name)
-    db.register("parts", pd.DataFrame({PART: parts}))
-    db.execute("CREATE TABLE examples AS SELECT * FROM sorted_rows POSITIONAL JOIN parts")
-    db.execute("DROP TABLE sorted_rows")
-    return sizes
+    _check_names(relation, dataset, name)
+    numbers = [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *tasks(dataset)]
+    cast = [
+        f"CAST({quoted(c)} AS DOUBLE) AS {quoted(c)}" if c in numbers else quoted(c)
+        for c in _columns(dataset)
+    ]
+    try:
+        relation.project(", ".join(cast)).create("unsorted")
+    except duckdb.ConversionException as error:
+        words = printable(str(error).splitlines()[0])
+        raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
+    _check_values(db, dataset, name)
+    for field in coded(dataset):
+        bags = field in dataset.multi
+        column = f"SELECT {quoted(field)} AS value FROM unsorted"  # noqa: S608 - quoted
+        number_values(db, field, column, None if bags else dataset.settings.hashed.get(field))
+        if bags:
+            number_bags(db, dataset, field)
+    _sort(db, dataset)
 
 
-def split(rows: int, validation_fraction: float, test_fraction: float, seed: int) -> NDArray[np.int8]:
-    """Return the place in `PARTS` of each row [R]: a random split with exact sizes."""
-    validation, test = round(rows * validation_fraction), round(rows * test_fraction)
-    order = generator(seed, "split").permutation(rows)
-    parts = np.zeros(rows, dtype=np.int8)
-    parts[order[:validation]] = PARTS.index("validation")
-    parts[order[validation : validation + test]] = PARTS.index("test")
-    return parts
+def tasks(dataset: Dataset) -> list[str]:
+    """Return the tasks to learn, in the order of the dataset."""
+    return [task for task in dataset.tasks if task in dataset.settings.tasks or not dataset.settings.tasks]
+
+
+def coded(dataset: Dataset) -> list[str]:
+    """Return the columns of `examples` that hold codes."""
+    fields = [field for field in dataset.sparse if field not in dataset.buckets]
+    return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
 def _columns(dataset: Dataset) -> list[str]:
-    return [*dataset.sparse, *dataset.dense, *dataset.tasks, *dataset.oracle.values()]
+    time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
+    part = [dataset.part] if dataset.part else []
+    return [*dataset.sparse, *dataset.dense, *tasks(dataset), *dataset.oracle.values(), *time, *part]
 
 
-def _numbers(dataset: Dataset) -> list[str]:
-    return [*dataset.dense, *dataset.oracle.values()]
+def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    fields = coded(dataset)
+    joins = [
+        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = unsorted.{quoted(field)}"
+        for n, field in enumerate(fields)
+    ]
+    chosen = [f"t{n}.code AS {quoted(field)}" for n, field in enumerate(fields)]
+    others = [quoted(column) for column in _columns(dataset) if column not in fields]
+    # Different values share a bucket: these fields are ordered by the value.
+    hashed = [
+        f"unsorted.{quoted(field)}"
+        for field in fields
+        if field in dataset.settings.hashed and field not in dataset.multi
+    ]
+    order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *(f"unsorted.{c}" for c in others)]
+    db.execute(
+        f"CREATE TABLE examples AS SELECT {', '.join([*chosen, *others])} FROM unsorted {' '.join(joins)} "  # noqa: S608
+        f"ORDER BY {', '.join(order)}"
+    )
+    db.execute("DROP TABLE unsorted")
 
 
-def _count(relation: duckdb.DuckDBPyRelation) -> int:
-    return int(relation.aggregate("count(*)").fetchall()[0][0])
-
-
-def _check_columns(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
+def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
     wanted = _columns(dataset)
     if twice := sorted({column for column in wanted if wanted.count(column) > 1}):
         raise DataError(
@@ -82,34 +95,48 @@ def _check_columns(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: st
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
+    for setting, known in (("tasks", dataset.tasks), ("hashed", dataset.sparse)):
+        for given in getattr(dataset.settings, setting):
+            if given not in known:
+                raise UsageError(
+                    f"dataset.{setting} names {given!r}, which the dataset does not have"
+                    f"{did_you_mean(given, known)}",
+                    f"known: {listing(known)}",
+                )
 
 
-def _check_values(table: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    for task in dataset.tasks:
-        if wrong := _first(table, task, f"coalesce(TRY_CAST({quoted(task)} AS DOUBLE), -1) NOT IN (0, 1)"):
-            raise DataError(
-                f"dataset {name}: label {task} holds {wrong}, allowed are 0 and 1", "repair the raw file"
-            )
-    for column in dataset.sparse:
-        if _first(table, column, f"{quoted(column)} IS NULL"):
-            raise DataError(
-                f"dataset {name}: field {column} has rows without a value", "drop or fill them in `rows`"
-            )
-    for column in _numbers(dataset):
-        if wrong := _first(table, column, f"NOT isfinite({quoted(column)})"):
-            raise DataError(f"dataset {name}: {column} holds {wrong}", "use null for an unknown number")
-
-
-def _first(table: duckdb.DuckDBPyRelation, column: str, condition: str) -> str | None:
-    found = table.filter(condition).project(quoted(column)).limit(1).fetchall()
-    return printable(repr(found[0][0])) if found else None
-
-
-def _check_sizes(sizes: Iterable[int], dataset: Dataset, name: str) -> None:
-    if all(sizes):
+def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+    """Check labels, numbers and parts; blank labels and numbers are fine."""
+    faults = dict(_faults(dataset))
+    if not faults:
         return
-    thresholds = [f"{key} (now {value})" for key, value in dataset.settings if key.startswith("min_")]
-    raise DataError(
-        f"dataset {name}: {sum(sizes) or 'no'} rows are left, too few for {', '.join(PARTS)}",
-        f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete",
-    )
+    tests = ", ".join(f"bool_or({test})" for test in faults.values())
+    found = db.execute(f"SELECT {tests} FROM unsorted").fetchall()[0]  # noqa: S608 - all names are quoted
+    for (column, test), wrong in zip(faults.items(), found, strict=True):
+        if wrong:
+            value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()  # noqa: S608
+            held = printable(repr(value[0][0]))
+            if column in tasks(dataset) and dataset.kinds.get(column, "binary") == "binary":
+                raise DataError(
+                    f"dataset {name}: label {column} holds {held}, allowed are 0 and 1", "repair the raw file"
+                )
+            if column == dataset.part:
+                raise DataError(
+                    f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
+                )
+            if column == dataset.time:
+                raise DataError(f"dataset {name}: {column} is blank in some rows", "drop or fill them")
+            raise DataError(f"dataset {name}: {column} holds {held}", "use null for an unknown number")
+
+
+def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield the columns to check, and what is true of a wrong value."""
+    learned = tasks(dataset)
+    for column in [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *learned]:
+        binary = column in learned and dataset.kinds.get(column, "binary") == "binary"
+        yield column, f"{quoted(column)} NOT IN (0, 1)" if binary else f"NOT isfinite({quoted(column)})"
+    if dataset.part:
+        known = ", ".join(map(literal, ("train", "validation", "test")))
+        yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"
+    if dataset.time and dataset.settings.split == "time":
+        yield dataset.time, f"{quoted(dataset.time)} IS NULL"

@@ -3,26 +3,35 @@
 The result is named by all that it depends on, so it is made once and then found again.
 """
 
+import csv
 import hashlib
+import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from automtl_core.data import raw
-from automtl_core.data.encode import Encoding, fit_scale, make_vocabulary, write_part
-from automtl_core.data.examples import make_examples
-from automtl_core.data.store import FORMAT, PARTS, Prepared, canonical, write_manifest, write_vocabulary
+from automtl_core.data.encode import Encoding, learn
+from automtl_core.data.examples import make_examples, tasks
+from automtl_core.data.simulate import MARKER
+from automtl_core.data.split import TRAIN, Parts, split
+from automtl_core.data.store import FORMAT, PARTS, REJECTED, Prepared, canonical, write_manifest
+from automtl_core.data.write import Tally, write_bags, write_parts, write_vocabularies
 from automtl_core.dataset import Dataset
+from automtl_core.errors import DataError
 from automtl_core.files import publish_folder
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 Progress = Callable[[str, float], None]
 """Called with a stage (`check`, `read`, `sort`, `encode`, `write`) and the share of it that is done."""
+Sources = Mapping[str, Sequence[raw.Source]]
+"""Table -> the raw files that become it."""
 
 
 def silent(stage: str, done: float) -> None:
@@ -30,7 +39,12 @@ def silent(stage: str, done: float) -> None:
 
 
 def prepare(
-    dataset: Dataset, name: str, data_dir: Path | None, prepared_root: Path, progress: Progress = silent
+    dataset: Dataset,
+    name: str,
+    data_dir: Path | None,
+    prepared_root: Path,
+    progress: Progress = silent,
+    memory_limit: str | None = None,
 ) -> Prepared:
     """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` where it exists.
 
@@ -40,6 +54,8 @@ def prepare(
         data_dir: The folder of its raw files; None where it needs none.
         prepared_root: Holds all prepared datasets; nothing is left there when preparation fails.
         progress: Told how far the work is.
+        memory_limit: Most memory of the database that does the work, such as `512MiB`; what does not fit
+            is spilled to `prepared_root`.
 
     Raises:
         InputMissingError: raw files are missing.
@@ -48,97 +64,167 @@ def prepare(
         StorageError: the disk is full, or failing.
 
     """
-    origin = _origin(dataset, name, data_dir, progress)
+    sources = _survey(dataset, name, data_dir, progress)
+    origin = _origin(dataset, name, data_dir, sources)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
     path = prepared_root / f"{name}-{digest[:12]}"
     if path.exists():
         return Prepared.open(path, reused=True)
-    with publish_folder(path) as draft, _workshop(data_dir, prepared_root) as db:
-        _read(db, dataset, data_dir, progress)
+    with publish_folder(path) as draft, _workshop(data_dir, prepared_root, memory_limit) as (db, work_dir):
+        rejected = _read(db, dataset, sources, work_dir, progress)
+        if rejected:
+            write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
-        sizes = make_examples(db, dataset, name)
-        content = _encode(db, dataset, sizes, draft, progress)
-        write_manifest(draft, {**origin, "fingerprint": digest, **content, "truth": dict(dataset.truth())})
+        make_examples(db, dataset, name)
+        parts = split(db, dataset, name)
+        content = _encode(db, dataset, name, parts, draft, progress)
+        left_out = {"rejected": len(rejected)}
+        truth = {"truth": dict(dataset.truth())}
+        write_manifest(draft, {**origin, "fingerprint": digest, **content, **left_out, **truth})
     return Prepared.open(path)
 
 
-def _origin(dataset: Dataset, name: str, data_dir: Path | None, progress: Progress) -> dict[str, Any]:
+def write_rejected(path: Path, rejected: Sequence[raw.Rejected]) -> None:
+    """Write the rows that are left out of raw files as CSV, each with its place and the reason."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "line", "column", "reason", "text"])
+        for name, fault in rejected:
+            writer.writerow([name, fault.line, fault.column, fault.reason, fault.text])
+
+
+def _survey(dataset: Dataset, name: str, data_dir: Path | None, progress: Progress) -> Sources:
+    found = raw.find(data_dir, dataset, name)
+    sources: dict[str, list[raw.Source]] = {}
+    for place, (table, files) in enumerate(found.items()):
+        progress("check", place / len(found))
+        sources[table] = [raw.Source(path, file, raw.survey(path)) for path, file in files]
+    return sources
+
+
+def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources) -> dict[str, Any]:
     """Return all that the prepared data depends on."""
-    files = dataset.files()
-    raw.require(data_dir, files, name, dataset.source)
-    found = {}
-    for place, file in enumerate(files.values()):
-        progress("check", place / len(files))
-        found[file.path] = raw.fingerprint(Path(data_dir or ".") / file.path)
+    files = {
+        source.path.relative_to(data_dir or Path()).as_posix(): {
+            "bytes": source.survey.bytes,
+            "sha256": source.survey.sha256,
+        }
+        for table in sources.values()
+        for source in table
+    }
     settings = dataset.settings.model_dump(mode="json")
-    return {"dataset": name, "version": dataset.version, "settings": settings, "raw": found}
-
-
-@contextmanager
-def _workshop(data_dir: Path | None, prepared_root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with (
-        tempfile.TemporaryDirectory(prefix=".work.", dir=prepared_root) as folder,
-        raw.connect(data_dir, Path(folder)) as db,
-    ):
-        yield db
-
-
-def _read(db: duckdb.DuckDBPyConnection, dataset: Dataset, data_dir: Path | None, progress: Progress) -> None:
-    files = dataset.files()
-    for place, (table, file) in enumerate(files.items()):
-        progress("read", place / len(files))
-        raw.load(db, Path(data_dir or "."), table, file)
-
-
-def _encode(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, sizes: list[int], draft: Path, progress: Progress
-) -> dict[str, Any]:
-    schema = Schema(
-        tuple(_sparse_fields(db, dataset, draft, progress)),
-        tuple(DenseField(field) for field in dataset.dense),
-        tuple(Task(task, dataset.after.get(task)) for task in dataset.tasks),
-    )
-    scales = {field: fit_scale(db, field) for field in dataset.dense}
-    positives = _write_parts(db, Encoding(schema, scales, dataset.oracle), sizes, draft, progress)
     return {
-        "schema": schema.to_json(),
-        "scales": {field: asdict(scale) for field, scale in scales.items()},
-        "rows": dict(zip(PARTS, sizes, strict=True)),
-        "positives": positives,
-        "rates": {p: _rates(positives[p], n) for p, n in zip(PARTS, sizes, strict=True)},
+        "dataset": name,
+        "version": dataset.version,
+        "settings": settings,
+        "raw": files,
+        "simulated": _simulated(data_dir),
     }
 
 
-def _sparse_fields(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, draft: Path, progress: Progress
-) -> list[SparseField]:
-    folder = draft / "vocabulary"
-    folder.mkdir()
-    fields = []
-    for place, field in enumerate(dataset.sparse):
-        progress("encode", place / len(dataset.sparse))
-        values = make_vocabulary(db, field)
-        write_vocabulary(folder, field, values)
-        fields.append(SparseField(field, len(values) + 1))
-    return fields
+def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
+    """Return how raw files were simulated; None where they are real."""
+    marker = (data_dir or Path()) / MARKER
+    if data_dir is None or not marker.exists():
+        return None
+    try:
+        told: Mapping[str, Any] = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{marker}: damaged: {error}", "simulate the files again") from None
+    return told
 
 
-def _write_parts(
-    db: duckdb.DuckDBPyConnection, encoding: Encoding, sizes: list[int], draft: Path, progress: Progress
-) -> dict[str, dict[str, int]]:
-    written, positives = 0, {}
+@contextmanager
+def _workshop(
+    data_dir: Path | None, prepared_root: Path, memory_limit: str | None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    with (
+        tempfile.TemporaryDirectory(prefix=".work.", dir=prepared_root) as folder,
+        raw.connect(data_dir, Path(folder), memory_limit) as db,
+    ):
+        yield db, Path(folder)
+
+
+def _read(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
+) -> list[raw.Rejected]:
+    chosen = dataset.settings
+    rejected: list[raw.Rejected] = []
+    for place, (table, files) in enumerate(sources.items()):
+        progress("read", place / len(sources))
+        most = chosen.max_bad_rows - len(rejected) if chosen.bad_rows == "skip" else None
+        rejected += raw.load(db, table, files, work_dir, most)
+    return rejected
+
+
+def _encode(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, draft: Path, progress: Progress
+) -> dict[str, Any]:
+    progress("encode", 0.0)
+    encoding = learn(db, dataset, parts)
+    write_vocabularies(db, encoding, draft)
+    write_bags(db, encoding, draft)
+    written = 0
 
     def advance(rows: int) -> None:
         nonlocal written
         written += rows
-        progress("write", written / sum(sizes))
+        progress("write", written / len(parts))
 
-    for place, (part, rows) in enumerate(zip(PARTS, sizes, strict=True)):
-        (draft / part).mkdir()
-        counts = write_part(db, encoding, place, rows, draft / part, advance)
-        positives[part] = dict(zip([task.name for task in encoding.schema.tasks], counts, strict=True))
-    return positives
+    tally = write_parts(db, dataset, encoding, parts, draft, advance)
+    schema = _schema(dataset, encoding)
+    _check_labels(dataset, name, tally)
+    sizes = np.bincount(parts, minlength=len(PARTS))
+    return {
+        "schema": schema.to_json(),
+        "scales": {field: asdict(scale) for field, scale in encoding.scales.items()},
+        "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
+        "labels": _labels(schema, tally),
+        "warnings": [
+            f"field {field} is the same in all training rows: it tells nothing" for field in encoding.constant
+        ],
+    }
 
 
-def _rates(positives: Mapping[str, int], rows: int) -> dict[str, float]:
-    return {task: count / rows for task, count in positives.items()}
+def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
+    def task(name: str) -> Task:
+        kind = dataset.kinds.get(name, "binary")
+        after = dataset.after.get(name)
+        scale = encoding.scales.get(name)
+        if after in dataset.tasks and after not in tasks(dataset):
+            after = None  # the task before is not learned
+        return Task(name, after, kind, scale.offset, scale.width) if scale else Task(name, after, kind)
+
+    return Schema(
+        tuple(SparseField(f, encoding.fields[f].size, f in dataset.multi) for f in dataset.sparse),
+        tuple(DenseField(field) for field in dataset.dense),
+        tuple(map(task, tasks(dataset))),
+    )
+
+
+def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Return by part and task the rows with the label, and its mean: of a binary label the positive rate."""
+
+    def told(place: int, t: int, task: Task) -> dict[str, float | int | None]:
+        rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
+        mean = total / rows * task.deviation + task.mean if rows else None
+        return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.kind == "binary" else {})}
+
+    return {
+        part: {task.name: told(place, t, task) for t, task in enumerate(schema.tasks)}
+        for place, part in enumerate(PARTS)
+    }
+
+
+def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
+    """Check that there is something to learn."""
+    rows, total = tally.labelled[TRAIN], tally.total[TRAIN]
+    for t, task in enumerate(tasks(dataset)):
+        fix = f"leave the task out: --set dataset.tasks=[{', '.join(o for o in tasks(dataset) if o != task)}]"
+        if rows[t] == 0:
+            raise DataError(f"dataset {name}: label {task} is missing in all training rows", fix)
+        if dataset.kinds.get(task, "binary") == "binary" and total[t] in (0, rows[t]):
+            raise DataError(
+                f"dataset {name}: label {task} is {int(total[t] > 0)} in all training rows: nothing to learn",
+                fix,
+            )

@@ -1,33 +1,69 @@
-"""Raw files become tables of text, in a DuckDB connection that can reach nothing else.
+"""Raw files become typed tables, in a DuckDB connection that can reach nothing else.
 
-Nothing is guessed about a file: its columns are declared, ids stay text, and each row that does not fit
-is an error with its place.
+Nothing is guessed about a file: its columns are declared. DuckDB reads what is as declared; where it meets
+anything else, `records` reads the file again and tells which rows are at fault, and where.
 """
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.rejects import first_fault
-from automtl_core.dataset import RawFile
+from automtl_core.data import parquet
+from automtl_core.data.columns import literal, quoted, typed
+from automtl_core.data.records import LINE_LIMIT, Fault, layout, records, shown
+from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutOfMemoryError, StorageError
-from automtl_core.text import did_you_mean, printable
+from automtl_core.text import printable
 
 HASH_CHUNK = 1 << 20
 
 
+class Rejected(NamedTuple):
+    """A row of a raw file that is left out."""
+
+    file: str
+    fault: Fault
+
+
+class Survey(NamedTuple):
+    """What one pass over the bytes of a file tells."""
+
+    bytes: int
+    sha256: str
+    lines: int | None
+    """Lines of a plain text without blank lines and quotes, where a line is a row; None of any other file."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw file of a dataset that is there."""
+
+    path: Path
+    file: RawFile
+    survey: Survey
+
+
 @contextmanager
 def connect(
-    data_dir: Path | None, work_dir: Path, threads: int | None = None
+    data_dir: Path | None, work_dir: Path, memory_limit: str | None = None, threads: int | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in `work_dir` that can read and write there and in `data_dir`, and nowhere else.
 
     Tables live on disk, and what a query cannot hold in memory is spilled there too, so that data may be
     larger than memory.
+
+    Args:
+        data_dir: Folder of the raw files.
+        work_dir: Holds the database and what is spilled.
+        memory_limit: Most memory of the database, such as `512MiB`; most of the machine's where None.
+        threads: Threads; those of the machine where None.
 
     Raises:
         DataError: a value cannot be converted.
@@ -37,7 +73,8 @@ def connect(
     """
     try:
         with duckdb.connect(work_dir / "raw.duckdb") as db:
-            _lock_down(db, [folder.resolve() for folder in (data_dir, work_dir) if folder], work_dir, threads)
+            folders = [folder.resolve() for folder in (data_dir, work_dir) if folder]
+            _lock_down(db, folders, work_dir, memory_limit, threads)
             yield db
     except duckdb.Error as error:
         if known := _translated(error):
@@ -45,77 +82,211 @@ def connect(
         raise
 
 
-def require(data_dir: Path | None, files: Mapping[str, RawFile], name: str, source: str) -> None:
-    """Check that all raw files of the dataset `name` are there.
+def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[tuple[Path, RawFile]]]:
+    """Return the raw files of a dataset by the table they become, each with its declaration.
 
     Raises:
         DataError: a file is a link to another place.
         InputMissingError: naming all that are missing.
 
     """
-    fix = f"get them from {source}" if source else "put them there"
+    files = dataset.files()
+    fix = f"get them from {dataset.source}" if dataset.source else "put them there"
     fix += "; or try `--dataset synthetic`, which needs no files"
     if files and data_dir is None:
         needed = ", ".join(file.path for file in files.values())
         raise InputMissingError(f"dataset {name} needs a folder with its raw files: {needed}", fix)
-    paths = [data_dir / file.path for file in files.values()] if data_dir else []
-    if missing := [path for path in paths if not path.is_file()]:
+    folder = data_dir or Path()
+    found = {
+        table: [(path, file) for path in sorted(folder.glob(file.path)) if path.is_file()]
+        for table, file in files.items()
+    }
+    if missing := [folder / files[table].path for table, paths in found.items() if not paths]:
         raise InputMissingError(
             "\n".join(f"{path}: raw file of dataset {name} not found" for path in missing), fix
         )
-    for path in paths:
-        if data_dir and not path.resolve().is_relative_to(data_dir.resolve()):
+    for path, _ in (each for paths in found.values() for each in paths):
+        if not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(
-                f"{path}: links to a file outside of {data_dir}",
+                f"{path}: links to a file outside of {folder}",
                 "copy the file, or name the folder that holds it",
             )
+    return found
 
 
-def fingerprint(path: Path) -> dict[str, int | str]:
-    """Return the size in bytes and the SHA-256 of a file's content."""
-    digest, size = hashlib.sha256(), 0
+def survey(path: Path) -> Survey:
+    """Read all bytes of a file once."""
+    digest, size, lines, last, plain = hashlib.sha256(), 0, 0, b"\n", True
     with path.open("rb") as file:
         while chunk := file.read(HASH_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+            lines += chunk.count(b"\n")
+            plain = (
+                plain
+                and not any(odd in chunk for odd in (b'"', b"\r", b"\0"))
+                and b"\n\n" not in last + chunk
+            )
+            last = chunk[-1:]
+    plain = plain and path.suffix not in (".gz", ".zst", ".parquet")
+    return Survey(size, digest.hexdigest(), lines + (last != b"\n") if plain else None)
 
 
-def load(db: duckdb.DuckDBPyConnection, data_dir: Path, name: str, file: RawFile) -> None:
-    """Create the table `name` from a file; all columns are text, and blank values are NULL.
+def load(
+    db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source], work_dir: Path, most: int | None
+) -> list[Rejected]:
+    """Create a table from the files of one declaration, and return the rows that were left out.
+
+    Integers become BIGINT, numbers DOUBLE, all else text; blank values become NULL, and unused columns are
+    left out.
+
+    Args:
+        db: Made by `connect`.
+        table: Name of the table to create.
+        sources: Files with the same columns.
+        work_dir: For copies without faulty rows.
+        most: Rows to leave out at most; None where a faulty row is an error.
 
     Raises:
-        DataError: the header or a row does not fit; the message starts with `path:line:`.
+        DataError: the header does not fit, or there are (too many) faulty rows; the message starts with
+            `path:line:`.
 
     """
-    path = data_dir / file.path
-    _check_first_line(path, file)
+    rejected: list[Rejected] = []
+    for place, source in enumerate(sources):
+        left = None if most is None else most - len(rejected)
+        part = f"{table} part {place}"
+        if source.path.suffix == ".parquet":
+            faults = parquet.load(db, part, source.path, source.file, left)
+        else:
+            faults = _load_text(db, part, source, work_dir, left)
+        rejected += [Rejected(source.path.name, fault) for fault in faults]
+    parts = [f"FROM {quoted(f'{table} part {place}')}" for place in range(len(sources))]
+    if len(parts) == 1:
+        db.execute(f"ALTER TABLE {quoted(f'{table} part 0')} RENAME TO {quoted(table)}")
+    else:
+        db.execute(f"CREATE TABLE {quoted(table)} AS {' UNION ALL '.join(parts)}")
+    if not db.table(quoted(table)).limit(1).fetchall():
+        raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
+    return rejected
+
+
+def faulty(path: Path, file: RawFile) -> Iterator[Fault]:
+    """Yield the faulty rows of a delimited file."""
+    return (r.fault for r in records(path, file) if r.fault)
+
+
+def first_error(path: Path, faults: Sequence[Fault], more: bool) -> DataError:
+    """Return the error of a file with faulty rows; `more` tells whether there are further ones."""
+    fault = faults[0]
+    others = f"; and {'at least ' * more}{len(faults) - 1} more such rows" if len(faults) > 1 else ""
+    return DataError(
+        f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}{others}",
+        "repair the row, or leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip)",
+    )
+
+
+def _load_text(
+    db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
+) -> list[Fault]:
+    columns = layout(source.path, source.file)
+    if _read(db, table, source, source.path, columns):
+        return []
+    if most is None:
+        faults = list(islice(faulty(source.path, source.file), 1001))
+        if faults:
+            raise first_error(source.path, faults[:1000], more=len(faults) > 1000)
+    clean = work_dir / f"{table}.csv"
+    faults = _copy(source, clean, columns, most or 0)
+    whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)
+    if not _read(db, table, Source(clean, whole, survey(clean)), clean, columns):
+        raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
+    clean.unlink()
+    return faults
+
+
+def _copy(source: Source, clean: Path, columns: Sequence[str], most: int) -> list[Fault]:
+    """Write the rows without a fault to `clean`, and return the faults of the others."""
+    faults: list[Fault] = []
+    with clean.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if source.file.header:
+            writer.writerow(columns)
+        for record in records(source.path, source.file):
+            if record.fault is None:
+                writer.writerow(record.fields)
+                continue
+            faults.append(record.fault)
+            if len(faults) > most:
+                error = first_error(source.path, faults, more=True)
+                raise DataError(str(error), f"repair the rows, or allow more than {most} by --max-bad-rows")
+    return faults
+
+
+def _read(
+    db: duckdb.DuckDBPyConnection, table: str, source: Source, path: Path, columns: Sequence[str]
+) -> bool:
+    """Create a table from a file, and return whether every row was as declared."""
+    declared = source.file.columns
+    used = [name for name in columns if name in declared and declared[name].kind != "unused"]
+    seen = {name: f"c{n}" for n, name in enumerate(columns)}  # a header may hold what SQL does not take
     try:
-        db.read_csv(
+        scan = db.read_csv(
             str(path.resolve()),
-            columns=dict.fromkeys(file.columns, "VARCHAR"),
-            header=file.header,
-            sep=",",
+            columns=dict.fromkeys(seen.values(), "VARCHAR"),
+            header=source.file.header,
+            sep=source.file.separator,
             quotechar='"',
             escapechar='"',
             auto_detect=False,
+            max_line_size=LINE_LIMIT,
             store_rejects=True,
-            rejects_limit=10_000,
-        ).create(name)
-    except duckdb.InvalidInputException:
-        raise _mixed_line_ends(path) from None
-    if fault := first_fault(db, path, file):
-        raise fault
-    if not db.table(name).limit(1).fetchall():
-        raise DataError(f"{path}: holds no rows", "get a complete copy of the file")
+            rejects_limit=2,
+        )
+        chosen = [f"{typed(seen[name], declared[name])} AS {quoted(name)}" for name in used]
+        scan.project(", ".join(chosen or ["1 AS nothing"])).create(table)
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
+        return False
+    cut, rejects = _rejects(db, path, source.file)
+    rows = int(db.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])  # noqa: S608 - quoted
+    lines = source.survey.lines
+    if rejects or (lines is not None and rows + cut + source.file.header != lines):
+        db.execute(f"DROP TABLE {quoted(table)}")
+        return False
+    return True
+
+
+def _rejects(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile) -> tuple[int, int]:
+    """Return how many cut lines and how many other rows DuckDB did not take from a file."""
+    found = db.execute(
+        "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
+        "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",
+        [str(path.resolve())],
+    ).fetchall()
+    cut = sum(file.cut_tail and kind == "MISSING COLUMNS" and _is_last_line(path, at) for at, kind in found)
+    return cut, len(found) - cut
+
+
+def _is_last_line(path: Path, start: int) -> bool:
+    with path.open("rb") as raw:
+        raw.seek(start)
+        rest = raw.read(LINE_LIMIT + 2)
+    return b"\n" not in rest.rstrip(b"\r\n")
 
 
 def _lock_down(
-    db: duckdb.DuckDBPyConnection, allowed: Iterable[Path], work_dir: Path, threads: int | None
+    db: duckdb.DuckDBPyConnection,
+    allowed: Iterable[Path],
+    work_dir: Path,
+    memory_limit: str | None,
+    threads: int | None,
 ) -> None:
-    folders = ", ".join(_literal(f"{folder}/") for folder in allowed)
+    folders = ", ".join(literal(f"{folder}/") for folder in allowed)
     db.execute("SET enable_progress_bar = false")
-    db.execute(f"SET temp_directory = {_literal(str(work_dir.resolve()))}")
+    db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")
+    if memory_limit:
+        db.execute(f"SET memory_limit = {literal(memory_limit)}")
     if threads:
         db.execute(f"SET threads = {threads}")
     db.execute(f"SET allowed_directories = [{folders}]")
@@ -123,49 +294,16 @@ def _lock_down(
     db.execute("SET lock_configuration = true")
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _translated(error: duckdb.Error) -> AutoMTLError | None:
     words = printable(str(error).splitlines()[0])
     if isinstance(error, duckdb.OutOfMemoryException):
-        return OutOfMemoryError(f"preparing data: {words}", "use a machine with more memory, or less data")
+        return OutOfMemoryError(
+            f"preparing data: {words}", "give more memory: --memory-limit, or another machine"
+        )
     if isinstance(error, duckdb.ConversionException):
         return DataError(f"raw data: {words}", "repair the value in the raw file")
     if isinstance(error, duckdb.IOException):
+        if "GZIP" in str(error) or "ZSTD" in str(error):
+            return DataError(f"raw data: {words}", "get a complete copy of the file")
         return StorageError(f"preparing data: {words}", "free some space and try again")
     return None
-
-
-def _check_first_line(path: Path, file: RawFile) -> None:
-    with path.open("rb") as raw:
-        line = raw.readline(HASH_CHUNK)
-    try:
-        found = next(csv.reader([line.decode("utf-8-sig")]), [])
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}:1: not UTF-8: {error.reason}", "convert the file to UTF-8") from None
-    if file.header and found != list(file.columns):
-        raise DataError(
-            f"{path}:1: {_header_fault(found, file.columns)}", f"make the first line {','.join(file.columns)}"
-        )
-
-
-def _header_fault(found: list[str], columns: tuple[str, ...]) -> str:
-    if not found:
-        return "no header: the file is empty"
-    missing = [f"{column!r}" + did_you_mean(column, found) for column in columns if column not in found]
-    extra = [repr(column) for column in found if column not in columns]
-    faults = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has unknown {', '.join(extra)}"] * bool(
-        extra
-    )
-    return "the header " + (" and ".join(faults) or "names the columns in another order")
-
-
-def _mixed_line_ends(path: Path) -> DataError:
-    with path.open("rb") as raw:
-        windows = raw.readline().endswith(b"\r\n")
-        odd = next((n for n, line in enumerate(raw, 2) if line.endswith(b"\r\n") != windows), 1)
-    return DataError(
-        f"{path}:{odd}: ends in another line break than line 1", "give all lines the same line break"
-    )

@@ -2,10 +2,14 @@
 
     <dataset>-<fingerprint>/
         manifest.json
-        vocabulary/<field>.txt           one JSON string a line; line k has id k, id 0 is the unseen value
-        train/ids.npy                    [R, N] int32
+        rejected.csv                     rows of raw files that were left out, if any
+        vocabulary/<field>.txt           one JSON string a line; line k has id k, id 0 is the unseen value;
+                                         none for hashed fields and bucketed numbers
+        bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: bag b holds the ids
+        bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
+        train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
         train/dense.npy                  [R, M] float32
-        train/labels.npy                 [R, T] float32
+        train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/oracle.npy                 [R, T] float64, for generated data only
         validation/... test/...
 
@@ -19,7 +23,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -27,10 +31,18 @@ from numpy.typing import DTypeLike, NDArray
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import Schema
 
-FORMAT = 1
+FORMAT = 2
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"
+REJECTED = "rejected.csv"
+
+
+class Bags(NamedTuple):
+    """The ids that the bags of a multi-valued field hold: bag b has values[starts[b]:starts[b + 1]]."""
+
+    starts: NDArray[np.int64]
+    values: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class Part:
     ids: NDArray[np.int32]
     dense: NDArray[np.float32]
     labels: NDArray[np.float32]
+    bags: Mapping[int, Bags] = field(default_factory=dict)
+    """Column of `ids` that numbers bags -> their content."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,8 +75,13 @@ class Prepared:
 
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
-        ids, dense, labels = (np.load(self.path / name / f"{array}.npy", mmap_mode="r") for array in ARRAYS)
-        return Part(ids, dense, labels)
+        ids, dense, labels = (_mapped(self.path / name / f"{array}.npy") for array in ARRAYS)
+        bags = {
+            place: Bags(*(_mapped(self.path / "bags" / f"{one.name}.{array}.npy") for array in Bags._fields))
+            for place, one in enumerate(self.schema.sparse)
+            if one.multi
+        }
+        return Part(ids, dense, labels, bags)
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
         """Return the probabilities [R, T] that the labels of a part were drawn with; None for real data.
@@ -70,10 +89,15 @@ class Prepared:
         NaN for a task whose probabilities are not known.
         """
         path = self.path / name / "oracle.npy"
-        return np.load(path, mmap_mode="r") if path.exists() else None
+        return _mapped(path) if path.exists() else None
 
     def vocabulary(self, name: str) -> list[str]:
-        """Return the values of a sparse field; the value at place k has id k + 1."""
+        """Return the values of a sparse field; the value at place k has id k + 1.
+
+        Nothing for a field whose ids are hashed or buckets of a number.
+        """
+        if not (self.path / "vocabulary" / f"{name}.txt").exists():
+            return []
         with (self.path / "vocabulary" / f"{name}.txt").open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines][1:]
 
@@ -114,15 +138,14 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def write_vocabulary(folder: Path, name: str, values: list[str]) -> None:
-    """Write the values of a sparse field, in the order of their ids."""
-    lines = "".join(json.dumps(value) + "\n" for value in [None, *values])
-    (folder / f"{name}.txt").write_text(lines, encoding="utf-8", newline="\n")
-
-
 def canonical(value: Mapping[str, Any]) -> bytes:
     """Return JSON that is equal for equal values, for hashing."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array
 
 
 def _sha256(path: Path) -> str | None:

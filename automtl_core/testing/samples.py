@@ -14,29 +14,38 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
-def sample_schema(dense: int = 1) -> Schema:
-    """Return three sparse fields, some dense ones, and two tasks, the second after the first."""
+def sample_schema(dense: int = 1, regression: bool = False) -> Schema:
+    """Return three sparse fields, some dense ones, and two binary tasks, the second after the first.
+
+    With `regression` a real-valued task stands between them.
+    """
+    price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
     return Schema(
         sparse=(SparseField("user", 30), SparseField("item", 20), SparseField("tab", 4)),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
-        tasks=(Task("click"), Task("like", after="click")),
+        tasks=(Task("click"), *price, Task("like", after="click")),
     )
 
 
-def sample_part(schema: Schema, rows: int, seed: int) -> Part:
-    """Return random rows whose labels depend on the last sparse field."""
+def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.0) -> Part:
+    """Return random rows whose labels depend on the last sparse field; this share of labels is missing."""
     draw = np.random.default_rng(seed)
     ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
-    chance = 0.2 + 0.6 * (ids[:, -1:] % 2)
-    labels = (draw.random((rows, len(schema.tasks))) < chance).astype(np.float32)
+    odd = ids[:, -1:] % 2
+    labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
+    real = [task.kind == "regression" for task in schema.tasks]
+    labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
+    labels[draw.random(labels.shape) < missing] = np.nan
     return Part(ids, dense, labels)
 
 
-def sample_problem(space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7) -> Problem:
+def sample_problem(
+    space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7, missing: float = 0.0
+) -> Problem:
     """Return a problem on the CPU with sample rows for the schema of the space."""
-    train, validation = (sample_part(space.schema, rows, seed=k) for k in (1, 2))
-    data = TrainingData(train, validation, [task.name for task in space.schema.tasks])
+    train, validation = (sample_part(space.schema, rows, k, missing) for k in (1, 2))
+    data = TrainingData(train, validation, space.schema.tasks)
     recipe = Recipe(batch_size=64, epochs=epochs, min_positives=1)
     return Problem(space, data, recipe, seed, torch.device("cpu"))
 

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, steps
 from automtl_core.data.store import Part
+from automtl_core.schema import Task
 from automtl_core.state import State, cpu_copy
 from automtl_core.training.average import Average
-from automtl_core.training.loop import evaluate, loss_weights, shuffled, train_epoch
+from automtl_core.training.loop import evaluate, shuffled, task_losses, train_epoch
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
@@ -30,7 +31,8 @@ class TrainingData:
 
     train: Part
     validation: Part
-    tasks: Sequence[str]
+    tasks: Sequence[Task]
+    """In the order of the columns of labels."""
 
 
 @runtime_checkable
@@ -87,17 +89,18 @@ class Fit:
 
     def run(self, listener: Listener) -> Metrics:
         """Train, and return the validation metrics of the best epoch."""
-        weights = loss_weights(self.recipe, self.data.tasks, self.device) * len(self.parts)
+        losses = task_losses(self.recipe, self.data.tasks, self.device)
+        losses = losses._replace(weights=losses.weights * len(self.parts))
         while self.epoch < self.recipe.epochs and self.epoch - self.best_epoch < self.recipe.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             on_step = partial(self._on_step, listener)
-            losses = train_epoch(self.network, self.optimiser, self._batches(), weights, on_step)
+            means = train_epoch(self.network, self.optimiser, self._batches(), losses, on_step)
             self.average.renorm(islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size)))
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
             self._keep_better(metrics)
-            by_task = dict(zip(self.data.tasks, losses, strict=True))
+            by_task = {task.name: mean for task, mean in zip(self.data.tasks, means, strict=True)}
             listener.epoch(EpochReport("train", self.epoch, by_task, metrics, change))
         if not self.best:  # the search has left no epoch
             self._keep_better(self._evaluate())
@@ -149,8 +152,8 @@ class Fit:
         self.best = metrics_from_json(state["best"])
 
 
-def _parts(network: nn.Module, tasks: Sequence[str]) -> Mapping[str, Sequence[str]]:
+def _parts(network: nn.Module, tasks: Sequence[Task]) -> Mapping[str, Sequence[str]]:
     """Return the tasks that are trained together, by the prefix of the names of their weights."""
     if isinstance(network, Separate):
         return {prefix: [task] for task, prefix in network.separate_parts().items()}
-    return {"": tasks}
+    return {"": [task.name for task in tasks]}

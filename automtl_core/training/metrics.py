@@ -1,40 +1,125 @@
-"""Metrics of binary tasks, vectorised. Letters: R rows, T tasks."""
+"""Metrics of tasks, vectorised, over the rows that have the label. Letters: R rows, T tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.schema import Task, TaskKind
+
 Array = NDArray[Any]
+
+NO_LABEL = "no row has a label"
+
+
+class Metric(NamedTuple):
+    """What one number says of how well a task is predicted."""
+
+    key: str
+    """Its name in JSON."""
+    title: str
+    """Its name for people."""
+    form: str
+    """How it is printed. Metrics in the units of a label may be large or small."""
+    sign: int
+    """1 where more is better, -1 where less is."""
+
+
+METRICS: Mapping[TaskKind, Sequence[Metric]] = {
+    "binary": (Metric("auc", "AUC", ".4f", 1), Metric("log_loss", "log loss", ".4f", -1)),
+    "regression": (
+        Metric("rmse", "RMSE", ".5g", -1),
+        Metric("mae", "MAE", ".5g", -1),
+        Metric("r2", "R2", ".4f", 1),
+    ),
+}
+"""The first of each kind of task is its score: it decides which of two models is better."""
 
 
 @dataclass(frozen=True)
-class TaskMetrics:
-    """How well one task is predicted on R rows."""
+class BinaryMetrics:
+    """How well the probability of a label is predicted; None where it is undefined."""
+
+    measure: ClassVar[Metric] = METRICS["binary"][0]
 
     auc: float | None
-    """Area under the ROC curve, or None where it is undefined."""
-    log_loss: float
+    """Area under the ROC curve."""
+    log_loss: float | None
     """Mean binary cross-entropy, in nats."""
     positives: int
     rows: int
+    """Rows that have the label."""
     reason: str | None = None
-    """Why the AUC is undefined."""
+    """Why a metric is undefined."""
+
+    @property
+    def score(self) -> float | None:
+        """The value of `measure`, by which models are chosen."""
+        return self.auc
+
+    @property
+    def loss(self) -> float | None:
+        """What decides where no task has a score; less is better."""
+        return self.log_loss
+
+    def tells(self, least: int) -> bool:
+        """Return whether there are at least so many rows of either class."""
+        return min(self.positives, self.rows - self.positives) >= least
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class RegressionMetrics:
+    """How well a real label is predicted, in its own units; None where it is undefined."""
+
+    measure: ClassVar[Metric] = METRICS["regression"][0]
+
+    rmse: float | None
+    """Root of the mean squared error."""
+    mae: float | None
+    """Mean absolute error."""
+    r2: float | None
+    """Share of the variance of the labels that is predicted: 1 - squared errors / squared deviations."""
+    rows: int
+    """Rows that have the label."""
+    reason: str | None = None
+    """Why a metric is undefined."""
+
+    @property
+    def score(self) -> float | None:
+        """The value of `measure`, by which models are chosen."""
+        return self.rmse
+
+    @property
+    def loss(self) -> float | None:
+        """What decides where no task has a score; less is better."""
+        return self.rmse
+
+    def tells(self, least: int) -> bool:
+        """Return whether there are at least so many rows."""
+        return self.rows >= least
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers."""
+        return asdict(self)
+
+
+TaskMetrics = BinaryMetrics | RegressionMetrics
 Metrics = Mapping[str, TaskMetrics]
 """Task -> metrics."""
 
 
 def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """Return the metrics whose `to_json` of each task is given."""
-    return {task: TaskMetrics(**value) for task, value in values.items()}
+    return {
+        task: RegressionMetrics(**value) if "rmse" in value else BinaryMetrics(**value)
+        for task, value in values.items()
+    }
 
 
 def auc(labels: Array, scores: Array) -> float | None:
@@ -60,29 +145,67 @@ def log_loss(labels: Array, logits: Array) -> float:
     return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
 
 
-def task_metrics(labels: Array, logits: Array) -> TaskMetrics:
-    """Return the metrics of one task, labels and logits [R]."""
-    positives = int(np.count_nonzero(labels))
+def binary_metrics(labels: Array, logits: Array) -> BinaryMetrics:
+    """Return the metrics of a binary task, labels and logits [R]."""
+    positives, rows = int(np.count_nonzero(labels)), len(labels)
+    if not rows:
+        return BinaryMetrics(None, None, 0, 0, NO_LABEL)
     area = auc(labels, logits)
-    reason = (
-        None if area is not None else f"all {len(labels)} rows are {'positive' if positives else 'negative'}"
-    )
-    return TaskMetrics(area, log_loss(labels, logits), positives, len(labels), reason)
+    reason = None if area is not None else f"all {rows} rows are {'positive' if positives else 'negative'}"
+    return BinaryMetrics(area, log_loss(labels, logits), positives, rows, reason)
 
 
-def metrics_of(tasks: Sequence[str], labels: Array, logits: Array) -> dict[str, TaskMetrics]:
-    """Return the metrics of every task, labels and logits [R, T]."""
-    return {task: task_metrics(labels[:, t], logits[:, t]) for t, task in enumerate(tasks)}
+def regression_metrics(labels: Array, predictions: Array, deviation: float) -> RegressionMetrics:
+    """Return the metrics of a regression task.
+
+    Args:
+        labels: [R], standardised.
+        predictions: [R], of these.
+        deviation: One standardised unit in units of the label.
+
+    """
+    rows = len(labels)
+    if not rows:
+        return RegressionMetrics(None, None, None, 0, NO_LABEL)
+    errors = predictions - labels
+    squared = float(np.mean(errors**2))
+    rmse, mae = deviation * squared**0.5, deviation * float(np.mean(np.abs(errors)))
+    if np.ptp(labels) == 0:
+        return RegressionMetrics(rmse, mae, None, rows, f"all {rows} labels are equal")
+    return RegressionMetrics(rmse, mae, 1 - squared / float(np.var(labels)), rows)
+
+
+def task_metrics(task: Task, labels: Array, predictions: Array) -> TaskMetrics:
+    """Return the metrics of one task over the rows whose label is not missing, both [R]."""
+    known = ~np.isnan(labels)
+    labels, predictions = labels[known].astype(np.float64), predictions[known]
+    if task.kind == "regression":
+        return regression_metrics(labels, predictions, task.deviation)
+    return binary_metrics(labels, predictions)
+
+
+def metrics_of(tasks: Sequence[Task], labels: Array, predictions: Array) -> dict[str, TaskMetrics]:
+    """Return the metrics of every task, labels and predictions [R, T]."""
+    return {task.name: task_metrics(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)}
 
 
 def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
     """Return the mean over tasks of (AUC - best AUC) / best AUC (AutoMTL, section 4.1).
 
-    Tasks with an undefined AUC, or fewer than `min_positives` rows of either class, do not count, unless
-    that leaves none: then every defined task counts. Without a defined task the mean log loss decides.
+    In place of the AUC a regression task has its RMSE, of which the relative fall counts.
+
+    Tasks with an undefined score, or fewer than `min_positives` rows of either class (of any, for a
+    regression), do not count, unless that leaves none: then every defined task counts. Without a defined
+    task the mean log loss decides; without any label there is no change.
     """
-    defined = [task for task in now if now[task].auc is not None and best[task].auc is not None]
-    telling = [t for t in defined if min(now[t].positives, now[t].rows - now[t].positives) >= min_positives]
-    if not defined:
-        return float(np.mean([(best[t].log_loss - now[t].log_loss) / best[t].log_loss for t in now]))
-    return float(np.mean([(now[t].auc or 0.0) / (best[t].auc or 1.0) - 1.0 for t in telling or defined]))
+    scores = {task: c for task in now if (c := _relative(now[task].score, best[task].score)) is not None}
+    if scores:
+        telling = [task for task in scores if now[task].tells(min_positives)]
+        return float(np.mean([now[task].measure.sign * scores[task] for task in telling or scores]))
+    losses = [c for task in now if (c := _relative(now[task].loss, best[task].loss)) is not None]
+    return -float(np.mean(losses)) if losses else 0.0
+
+
+def _relative(now: float | None, best: float | None) -> float | None:
+    """Return (now - best) / best, the plain difference where best is 0; None where one is undefined."""
+    return None if now is None or best is None else (now - best) / (best or 1.0)

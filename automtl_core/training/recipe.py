@@ -26,4 +26,5 @@ class Recipe(Settings):
     loss_weights: dict[str, float] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(100, ge=1)
-    """Tasks with fewer positive (or negative) validation rows do not decide when to stop."""
+    """Tasks with fewer positive (or negative) validation rows do not decide when to stop; nor do regressions
+    with fewer rows."""

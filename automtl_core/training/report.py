@@ -17,8 +17,8 @@ class EpochReport:
     """Such as `warm-up`, `search` or `train`."""
     epoch: int
     """Passes over the training part so far, those of earlier phases included."""
-    losses: Mapping[str, float]
-    """Mean training loss by task."""
+    losses: Mapping[str, float | None]
+    """Mean training loss by task over the rows that have its label; None where none was read."""
     metrics: Metrics
     """On the validation part."""
     change: float | None = None

@@ -63,10 +63,13 @@ def preparing() -> Iterator[Callable[[str, float], None]]:
 
 
 def epoch_line(report: EpochReport) -> str:
-    """Return an epoch in one line: AUC and loss of each task, and what a search tells besides."""
-    areas = [f"{task} {'-' if m.auc is None else f'{m.auc:.4f}'}" for task, m in report.metrics.items()]
-    losses = [f"{task} {loss:.4f}" for task, loss in report.losses.items()]
-    parts = [f"{report.phase} {report.epoch}: AUC {' '.join(areas)}", f"loss {' '.join(losses)}"]
+    """Return an epoch in one line: score and loss of each task, and what a search tells besides."""
+    scores: dict[str, str] = {}  # by what they measure
+    for task, m in report.metrics.items():
+        title, score = m.measure.title, "-" if m.score is None else f"{m.score:{m.measure.form}}"
+        scores[title] = f"{scores.get(title, title)} {task} {score}"
+    losses = [f"{task} {'-' if loss is None else f'{loss:.4f}'}" for task, loss in report.losses.items()]
+    parts = [f"{report.phase} {report.epoch}: {' | '.join(scores.values())}", f"loss {' '.join(losses)}"]
     if report.change is not None:
         parts.append(f"change {report.change:+.2%}")
     if report.entropy is not None:

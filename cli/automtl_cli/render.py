@@ -1,6 +1,6 @@
 """What the commands on data and runs show, made from the same documents that `--json` prints."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -10,8 +10,16 @@ from rich.text import Text
 
 from automtl_cli import architecture
 from automtl_cli.tables import table, text
+from automtl_core.training.metrics import METRICS
 
 Document = Mapping[str, Any]
+
+TEST = {"test AUC": "auc", "best reachable": "reachable", "log loss": "log_loss", "test RMSE": "rmse",
+        "MAE": "mae", "R2": "r2", "positives": "positives", "rows": "rows"}  # fmt: skip
+"""Column of the table of test metrics -> what it shows, where a task has it."""
+AVERAGED = ("auc", "reachable", "log_loss")
+"""What has a mean over tasks; one of errors in the units of different labels would say nothing."""
+BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
 
 
 def plan(document: Document) -> Iterator[RenderableType]:
@@ -61,30 +69,29 @@ def described(document: Document) -> Iterator[RenderableType]:
 
 
 def _metrics(test: Document, reachable: Mapping[str, float | None]) -> Iterator[RenderableType]:
-    """Render test metrics by task and in the mean, and why an AUC is undefined."""
+    """Render test metrics by task and in the mean, and why one is undefined."""
+    best = {task: {"reachable": value} for task, value in reachable.items()}
+    facts = {task: {**m, **best.get(task, {})} for task, m in test.items()}
+    columns = {name: key for name, key in TEST.items() if any(key in found for found in facts.values())}
     rows = {
-        task: _shown(m, {"best reachable": reachable.get(task)} if reachable else {})
-        for task, m in test.items()
+        task: {name: _number(found.get(key, ""), key) for name, key in columns.items()}
+        for task, found in facts.items()
     }
-    means = {column: _mean(row[column] for row in rows.values()) for column in next(iter(rows.values()))}
-    yield _table("task", {**rows, "mean": {**means, "positives": "", "rows": ""}})
+    if "auc" in columns.values():
+        rows["mean"] = {name: _mean(facts, key) if key in AVERAGED else "" for name, key in columns.items()}
+    yield _table("task", rows)
     for task, m in test.items():
-        if m["reason"]:
-            yield text(f"the AUC of {task} is undefined: {m['reason']}")
+        if undefined := [x.title for key, x in BY_KEY.items() if m.get(key, 0) is None]:
+            yield text(f"{task} has no {', no '.join(undefined)}: {m['reason']}")
 
 
-def _shown(m: Document, best: Document) -> dict[str, Any]:
-    return {
-        "test AUC": m["auc"],
-        **best,
-        "log loss": m["log_loss"],
-        "positives": m["positives"],
-        "rows": m["rows"],
-    }
+def _number(value: object, key: str) -> object:
+    """Return a metric as it is printed, and anything else as it is."""
+    return f"{value:{BY_KEY[key].form}}" if key in BY_KEY and isinstance(value, float) else value
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _mean(facts: Mapping[str, Document], key: str) -> float | None:
+    known = [found[key] for found in facts.values() if found.get(key) is not None]
     return sum(known) / len(known) if known else None
 
 

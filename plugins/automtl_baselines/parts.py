@@ -93,11 +93,20 @@ def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
     """Return the columns of each task that comes after another and of that other, earlier steps first.
 
     Raises:
-        UsageError: no task comes after another; `model` is the name of the one that needs it.
+        UsageError: no task comes after another, or one of those that do is a regression; `model` is the name
+            of the one that needs probabilities in order.
 
     """
     columns = {task.name: t for t, task in enumerate(schema.tasks)}
     steps = [(columns[task.name], columns[task.after]) for task in schema.funnel() if task.after]
+    for t in itertools.chain(*steps):
+        if schema.tasks[t].kind == "regression":
+            raise UsageError(
+                f"{model} needs tasks with probabilities to come after one another, and "
+                f"{schema.tasks[t].name!r} is a regression",
+                fix="take it out of the order (`after` in the dataset), leave it out by dataset.tasks, or use "
+                "another model",
+            )
     if not steps:
         raise UsageError(
             f"{model} needs tasks that come after one another, and the tasks of the dataset have no order",

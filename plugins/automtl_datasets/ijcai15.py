@@ -9,11 +9,8 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import INTEGER, TEXT, Column, Dataset, DatasetSettings, RawFile
 
-PURCHASE, FAVOURITE = "2", "3"
-
-# COLUMNS(*) IS NOT NULL asks it of every column.
 ROWS = """
     WITH grouped AS (
         SELECT
@@ -22,23 +19,22 @@ ROWS = """
             cat_id,
             seller_id,
             brand_id,
-            max(CAST(action_type = '2' AS INTEGER)) AS purchase,
-            max(CAST(action_type = '3' AS INTEGER)) AS favourite
+            max(CAST(action_type = 2 AS TINYINT)) AS purchase,
+            max(CAST(action_type = 3 AS TINYINT)) AS favourite,
+            min(time_stamp) AS time_stamp
         FROM log
-        WHERE COLUMNS(*) IS NOT NULL
-        GROUP BY ALL
-    ), counted AS (
-        SELECT
-            *,
-            sum(purchase) OVER (PARTITION BY user_id) AS user_purchases,
-            sum(purchase) OVER (PARTITION BY item_id) AS item_purchases
-        FROM grouped
+        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL AND seller_id IS NOT NULL
+            AND brand_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
+        GROUP BY user_id, item_id, cat_id, seller_id, brand_id
     )
     SELECT
-        counted.*,
+        grouped.*,
         coalesce(nullif(age_range, '0'), 'unknown') AS age_range,
         coalesce(nullif(gender, '2'), 'unknown') AS gender
-    FROM counted LEFT JOIN users USING (user_id)
+    FROM grouped
+    SEMI JOIN (SELECT user_id FROM grouped GROUP BY user_id HAVING sum(purchase) >= $least) USING (user_id)
+    SEMI JOIN (SELECT item_id FROM grouped GROUP BY item_id HAVING sum(purchase) >= $least) USING (item_id)
+    LEFT JOIN users USING (user_id)
 """
 
 
@@ -58,17 +54,26 @@ class IJCAI15(Dataset):
 
     settings_class = IJCAI15Settings
     settings: IJCAI15Settings
-    version = 1
-    source = "https://tianchi.aliyun.com/dataset/42 (data_format1.zip; for research, see the terms there)"
+    version = 2
+    source = "https://tianchi.aliyun.com/dataset/42 (data_format1.zip)"
+    licence = "for research, see the terms there"
+    preparation = (
+        "Rows with a blank are dropped; actions are grouped by user, item, category, seller and brand, and the "
+        "table of users is joined; users and items with fewer than 10 purchases are dropped."
+    )
     sparse = ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender")
     tasks = ("purchase", "favourite")
+    user = "user_id"
+    time = "time_stamp"  # month and day of the first action, as 511 to 1112
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log and the table of users."""
-        log = ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "time_stamp", "action_type")
+        ids = dict.fromkeys(("user_id", "item_id", "cat_id", "seller_id", "brand_id"), INTEGER)
+        log = {**ids, "time_stamp": INTEGER, "action_type": Column("integer", ("0", "1", "2", "3"))}
+        users = {"user_id": INTEGER, "age_range": TEXT, "gender": TEXT}
         return {
-            "log": RawFile("data_format1/user_log_format1.csv", log),
-            "users": RawFile("data_format1/user_info_format1.csv", ("user_id", "age_range", "gender")),
+            "log": RawFile("data_format1/user_log_format1.csv", log, rows=54_925_330),
+            "users": RawFile("data_format1/user_info_format1.csv", users, rows=424_170),
         }
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -76,5 +81,4 @@ class IJCAI15(Dataset):
 
         Both are counted on all groups, before either is dropped.
         """
-        least = self.settings.min_purchases
-        return db.sql(ROWS).filter(f"user_purchases >= {least} AND item_purchases >= {least}")
+        return db.sql(ROWS, params={"least": self.settings.min_purchases})

@@ -4,12 +4,12 @@ Full size: 1,186,059 rows of videos shown at random, 1,436,609 of recommended on
 videos. 2.4 % of the log rows are exact duplicates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import duckdb
 
-from automtl_core.dataset import Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Column, Dataset, DatasetSettings, RawFile
 
 ONEHOT = tuple(f"onehot_feat{i}" for i in range(18))
 LOG = (
@@ -26,10 +26,13 @@ VIDEOS = (
     *("video_id", "author_id", "video_type", "upload_dt", "upload_type", "visible_status", "video_duration"),
     *("server_width", "server_height", "music_id", "music_type", "tag"),
 )
-LOGS = {
-    "random": ("log_random_4_22_to_5_08_pure.csv",),
-    "standard": ("log_standard_4_08_to_4_21_pure.csv", "log_standard_4_22_to_5_08_pure.csv"),
+LOG_ROWS = {
+    "log_random_4_22_to_5_08_pure.csv": 1_186_059,
+    "log_standard_4_08_to_4_21_pure.csv": None,
+    "log_standard_4_22_to_5_08_pure.csv": None,
 }
+RANDOM, *STANDARD = LOG_ROWS
+LOGS = {"random": (RANDOM,), "standard": tuple(STANDARD)}
 LOGS["both"] = LOGS["random"] + LOGS["standard"]
 
 
@@ -51,8 +54,13 @@ class KuaiRand(Dataset):
 
     settings_class = KuaiRandSettings
     settings: KuaiRandSettings
-    version = 2
-    source = "https://kuairand.com (KuaiRand-Pure.tar.gz, CC BY-SA 4.0)"
+    version = 3
+    source = "https://kuairand.com (KuaiRand-Pure.tar.gz)"
+    licence = "CC BY-SA 4.0"
+    preparation = (
+        "The log of videos shown at random, joined with the tables of users and videos; rows with a blank in a "
+        "field are dropped, and exact duplicates."
+    )
     sparse = (
         *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
         *("is_live_streamer", "is_video_author", "follow_user_num_range", "fans_user_num_range"),
@@ -61,15 +69,26 @@ class KuaiRand(Dataset):
     )
     tasks = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
     after: Mapping[str, str] = {"long_view": "is_click"}
+    user = "user_id"
+    time = "time_ms"
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""
-        logs = {f"log{i}": RawFile(f"data/{file}", LOG) for i, file in enumerate(LOGS[self.settings.log])}
+        logs = {
+            f"log{i}": RawFile(f"data/{file}", self._columns(LOG), rows=LOG_ROWS[file])
+            for i, file in enumerate(LOGS[self.settings.log])
+        }
         return {
             **logs,
-            "users": RawFile("data/user_features_pure.csv", USERS),
-            "videos": RawFile("data/video_features_basic_pure.csv", VIDEOS),
+            "users": RawFile("data/user_features_pure.csv", self._columns(USERS), rows=27_285),
+            "videos": RawFile("data/video_features_basic_pure.csv", self._columns(VIDEOS), rows=7_583),
         }
+
+    def _columns(self, names: Sequence[str]) -> dict[str, Column]:
+        """Return which columns are labels, and which are not looked at."""
+        used = {"time_ms": INTEGER, **dict.fromkeys(self.sparse, TEXT), **dict.fromkeys(self.tasks, BIT)}
+        # All columns of the log are needed to tell what is an exact duplicate.
+        return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Drop duplicates from the logs, join users and videos, and treat blanks."""
@@ -81,4 +100,4 @@ class KuaiRand(Dataset):
         if self.settings.blanks == "drop":
             return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in self.sparse))
         filled = [f"coalesce({field}, 'unknown') AS {field}" for field in self.sparse]
-        return joined.project(", ".join([*filled, *self.tasks]))
+        return joined.project(", ".join([*filled, *self.tasks, self.time]))

@@ -20,11 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from automtl_core.data.simulate import Floats, Ints, draw, effects, intercept, sigmoid, zipf
 from automtl_core.dataset import Dataset, DatasetSettings
 from automtl_core.seeds import generator
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 VALUES = {
     "user_id": 2000,
@@ -82,12 +80,15 @@ class Synthetic(Dataset):
         dense = {
             field: self._random("values", field).standard_normal(self.settings.rows) for field in self.dense
         }
-        effects = {field: self._effects(field)[ids[field]] for field in VALUES} | dense
+        acting = {
+            field: effects(self._random("effects", field), _frequencies(field))[ids[field]]
+            for field in VALUES
+        } | dense
         columns: dict[str, Any] = {field: _names(field)[ids[field]] for field in VALUES} | dense
         for group, rates in TASKS.items():
-            logit = self._logit(group, ids, effects)
+            logit = self._logit(group, ids, acting)
             for task, rate in rates.items():
-                probability = _sigmoid(logit + _intercept(logit, rate))
+                probability = sigmoid(logit + intercept(logit, rate))
                 columns[task] = (self._random("label", task).random(len(logit)) < probability).astype(np.int8)
                 columns[self.oracle[task]] = probability
         return pd.DataFrame(columns)
@@ -109,20 +110,14 @@ class Synthetic(Dataset):
 
     def _ids(self, field: str) -> Ints:
         """Draw a value's number for each row [R]."""
-        return self._random("values", field).choice(VALUES[field], self.settings.rows, p=_frequencies(field))
+        return draw(self._random("values", field), _frequencies(field), self.settings.rows)
 
-    def _effects(self, field: str) -> Floats:
-        """Draw the effect of each value, with mean 0 and deviation 1 over rows."""
-        effects = self._random("effects", field).standard_normal(VALUES[field])
-        effects -= _frequencies(field) @ effects
-        return np.asarray(effects / np.sqrt(_frequencies(field) @ effects**2))
-
-    def _logit(self, group: str, ids: Mapping[str, Ints], effects: Mapping[str, Floats]) -> Floats:
+    def _logit(self, group: str, ids: Mapping[str, Ints], acting: Mapping[str, Floats]) -> Floats:
         """Return the logit [R] of a group's tasks, without intercept."""
         left, right = (_sign(ids[field]) for field in PAIRS[group])
         logit = PAIR_EFFECT * left * right
         for field, size in EFFECTS[group].items():
-            logit += size * effects[field]
+            logit += size * acting[field]
         return logit
 
 
@@ -131,22 +126,8 @@ def _names(field: str) -> NDArray[np.object_]:
 
 
 def _frequencies(field: str) -> Floats:
-    weights = np.arange(1, VALUES[field] + 1) ** -ZIPF.get(field, 0.0)
-    return np.asarray(weights / weights.sum())
+    return zipf(VALUES[field], ZIPF.get(field, 0.0))
 
 
 def _sign(ids: Ints) -> Floats:
     return np.asarray(1 - 2 * (ids % 2), dtype=np.float64)
-
-
-def _sigmoid(logit: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
-
-
-def _intercept(logit: Floats, rate: float) -> float:
-    """Return what to add to the logits for a mean probability of `rate`, by bisection."""
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _sigmoid(logit + middle).mean() < rate else (low, middle)
-    return low

@@ -25,7 +25,14 @@ from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.settings import Settings
 from automtl_core.state import State
 from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
-from automtl_core.training.loop import evaluate, loss_weights, objective, shuffled, train_epoch
+from automtl_core.training.loop import (
+    TaskLosses,
+    evaluate,
+    objective,
+    shuffled,
+    task_losses,
+    train_epoch,
+)
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.report import EpochReport, Listener
 from automtl_strategies.relaxed import halves, mean_entropy
@@ -88,29 +95,29 @@ class DARTS(SearchStrategy):
         architecture = supernet.architecture()
         return SearchResult(architecture, self.problem.space.network(architecture, supernet), self.epoch)
 
-    def _train(self, on_step: Callable[[int, int, int], None]) -> dict[str, float]:
+    def _train(self, on_step: Callable[[int, int, int], None]) -> dict[str, float | None]:
         """Train one epoch, and return the mean loss of each task."""
         tasks, recipe = self.problem.data.tasks, self.problem.recipe
-        weights = loss_weights(recipe, tasks, self.problem.device)
+        losses = task_losses(recipe, tasks, self.problem.device)
         ours, held_out = halves(self.problem)
-        data = self._in_turns(self._batches(ours), self._batches(held_out), weights)
+        data = self._in_turns(self._batches(ours), self._batches(held_out), losses)
         on_step = partial(on_step, steps(len(ours), recipe.batch_size))
-        losses = train_epoch(
-            self.supernet, self.optimiser, data, weights, on_step, list(self.weights.values())
-        )
-        return dict(zip(tasks, losses, strict=True))
+        means = train_epoch(self.supernet, self.optimiser, data, losses, on_step, list(self.weights.values()))
+        return {task.name: mean for task, mean in zip(tasks, means, strict=True)}
 
     def _batches(self, rows: Rows) -> Iterator[Batch]:
         problem = self.problem
         return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.device, rows)
 
-    def _in_turns(self, ours: Iterator[Batch], held_out: Iterator[Batch], weights: Tensor) -> Iterator[Batch]:
+    def _in_turns(
+        self, ours: Iterator[Batch], held_out: Iterator[Batch], losses: TaskLosses
+    ) -> Iterator[Batch]:
         """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
         rate = self.problem.recipe.learning_rate if self.settings.order == "second" else 0.0
         for step, (batch, other) in enumerate(zip(ours, held_out, strict=False)):
             draw = partial(seeds.seed_torch, self.problem.seed, "darts", self.epoch, step)
-            train = loss_on(self.supernet, batch, weights, partial(draw, "train"))
-            val = loss_on(self.supernet, other, weights, partial(draw, "held-out"))
+            train = loss_on(self.supernet, batch, losses, partial(draw, "train"))
+            val = loss_on(self.supernet, other, losses, partial(draw, "held-out"))
             gradient = architecture_gradient(train, val, self.weights, self.logits, rate)
             self.optimiser.apply({self.logits[name]: g for name, g in gradient.items()})
             draw("train")  # the weights take the very step that the logits foresaw
@@ -160,13 +167,13 @@ def architecture_gradient(
     return {name: gradient[name] - rate * (plus[name] - minus[name]) / (2 * eps) for name in logits}
 
 
-def loss_on(model: nn.Module, batch: Batch, task_weights: Tensor, draw: Callable[[], None]) -> Loss:
+def loss_on(model: nn.Module, batch: Batch, losses: TaskLosses, draw: Callable[[], None]) -> Loss:
     """Return the loss of a model on a batch as a function: calling it leaves the model as it was.
 
     Args:
         model: In training mode.
         batch: B examples.
-        task_weights: Weight of each task's loss, [T].
+        losses: Of the tasks.
         draw: Seeds torch before each call, so that all calls see the same dropout masks and gate bits.
 
     """
@@ -176,7 +183,7 @@ def loss_on(model: nn.Module, batch: Batch, task_weights: Tensor, draw: Callable
         draw()
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         values = {f"model.{name}": tensor for name, tensor in {**buffers, **weights, **logits}.items()}
-        result: Tensor = functional_call(whole, values, (batch, task_weights))
+        result: Tensor = functional_call(whole, values, (batch, losses))
         return result
 
     return loss
@@ -189,8 +196,8 @@ class _Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch, weights: Tensor) -> Tensor:
-        return objective(self.model, batch, weights)[0]
+    def forward(self, batch: Batch, losses: TaskLosses) -> Tensor:
+        return objective(self.model, batch, losses)[0]
 
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:

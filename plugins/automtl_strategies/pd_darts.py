@@ -18,7 +18,7 @@ from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.settings import Settings
 from automtl_core.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.loop import evaluate, loss_weights, objective, shuffled, train_epoch
+from automtl_core.training.loop import evaluate, objective, shuffled, task_losses, train_epoch
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.report import EpochReport, Listener
@@ -82,7 +82,7 @@ class PDDARTS(SearchStrategy):
         architecture = supernet.architecture()
         return SearchResult(architecture, self.problem.space.network(architecture, supernet), self.epoch)
 
-    def _train(self, searching: bool, on_step: Callable[[int, int, int], None]) -> dict[str, float]:
+    def _train(self, searching: bool, on_step: Callable[[int, int, int], None]) -> dict[str, float | None]:
         """Train one epoch, and return the mean loss of each task."""
         problem, recipe = self.problem, self.problem.recipe
         tasks, train = problem.data.tasks, problem.data.train
@@ -98,9 +98,9 @@ class PDDARTS(SearchStrategy):
             count, data = steps(len(train), recipe.batch_size), self._batches()
             if searching:
                 moving += self.supernet.logits().values()
-        weights = loss_weights(recipe, tasks, problem.device)
-        losses = train_epoch(self.supernet, self.optimiser, data, weights, partial(on_step, count), moving)
-        return dict(zip(tasks, losses, strict=True))
+        losses = task_losses(recipe, tasks, problem.device)
+        means = train_epoch(self.supernet, self.optimiser, data, losses, partial(on_step, count), moving)
+        return {task.name: mean for task, mean in zip(tasks, means, strict=True)}
 
     def _batches(self, rows: Rows | None = None) -> Iterator[Batch]:
         problem = self.problem
@@ -108,9 +108,9 @@ class PDDARTS(SearchStrategy):
 
     def _in_turns(self, data: Iterator[Batch], held_out: Iterator[Batch]) -> Iterator[Batch]:
         """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
-        weights = loss_weights(self.problem.recipe, self.problem.data.tasks, self.problem.device)
+        losses = task_losses(self.problem.recipe, self.problem.data.tasks, self.problem.device)
         for batch, other in zip(data, held_out, strict=False):
-            loss, _ = objective(self.supernet, other, weights)
+            loss, _ = objective(self.supernet, other, losses)
             self.optimiser.step(loss, list(self.supernet.logits().values()))
             yield batch
 

@@ -61,15 +61,21 @@ def test_a_step_on_logits_leaves_nothing_infinite(space, name):
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_training_learns_the_labels(name):
-    cls = REGISTRY.space(name)
-    sizes = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,), "embedding_std": 0.3}
-    problem = sample_problem(cls(sample_schema(), cls.settings_class(**sizes), REGISTRY.op), rows=512)
+SIZES = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,), "embedding_std": 0.3}
+
+
+def train(problem):
     torch.manual_seed(0)
     network = problem.space.supernet().network
     recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 10})
-    metrics = Fit(network, problem.data, recipe, problem.seed, problem.device).run(Silent())
+    return Fit(network, problem.data, recipe, problem.seed, problem.device).run(Silent())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_learns_the_labels(name):
+    cls = REGISTRY.space(name)
+    problem = sample_problem(cls(sample_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=512)
+    metrics = train(problem)
     # labels are drawn with chance 0.2 or 0.8, so that an AUC of 0.8 is all there is to learn
     assert min(task.auc for task in metrics.values()) > 0.7
 
@@ -93,6 +99,44 @@ def test_models_of_a_funnel_refuse_tasks_without_order(space, name):
     assert error.value.exit_code == 2
     assert "state `after` in the dataset" in error.value.fix
     assert "use another model" in error.value.fix
+
+
+REAL = Task("price", kind="regression")
+
+
+@pytest.mark.parametrize("name", ORDERED)
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        (Task("click"), Task("price", after="click", kind="regression")),
+        (REAL, Task("buy", after="price")),
+        (Task("click"), Task("price", after="click", kind="regression"), Task("buy", after="price")),
+    ],
+)
+def test_models_of_a_funnel_refuse_regressions_in_it(space, name, tasks):
+    cls = REGISTRY.space(name)
+    schema = Schema((SparseField("field", 5),), (), tasks)
+    with pytest.raises(UsageError, match=f"{name.upper()} .* 'price' is a regression") as error:
+        cls(schema, cls.settings_class(), REGISTRY.op).choices()
+    assert "dataset.tasks" in error.value.fix
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_models_of_a_funnel_take_regressions_beside_it(name):
+    cls = REGISTRY.space(name)
+    schema = Schema((SparseField("field", 5),), (), (REAL, Task("click"), Task("buy", after="click")))
+    assert cls(schema, cls.settings_class(), REGISTRY.op).choices() == {}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
+    cls = REGISTRY.space(name)
+    schema = sample_schema(regression=True)
+    problem = sample_problem(cls(schema, cls.settings_class(**SIZES), REGISTRY.op), rows=1000, missing=0.4)
+    metrics = train(problem)
+    assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
+    assert min(metrics[task].auc for task in ("click", "like")) > 0.7
+    assert all(500 < task.rows < 700 for task in metrics.values())
 
 
 def test_the_sample_schema_has_an_order():

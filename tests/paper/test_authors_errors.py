@@ -19,7 +19,7 @@ from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
 from automtl_core.testing import sample_architectures, sample_part, sample_problem, sample_schema
 from automtl_core.training.fit import Fit
-from automtl_core.training.loop import predict, shuffled, train_epoch
+from automtl_core.training.loop import TaskLosses, predict, shuffled, train_epoch
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.report import Silent
@@ -210,7 +210,7 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
     network = space.supernet()
     optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe))
     data = shuffled(problem.data.train, problem.recipe, 0, 1, CPU)
-    train_epoch(network, optimiser, data, torch.ones(2), lambda *_: None)
+    train_epoch(network, optimiser, data, TaskLosses(torch.ones(2)), lambda *_: None)
     assert sorted(np.concatenate(read).tolist()) == list(range(200))
 
 

@@ -9,8 +9,8 @@ from torch import nn
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
 from automtl_core.relax import FixedGate, Gate, MixedOp
-from automtl_core.training.loop import objective, train_epoch
-from automtl_core.training.metrics import TaskMetrics, relative_change
+from automtl_core.training.loop import TaskLosses, objective, train_epoch
+from automtl_core.training.metrics import BinaryMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser, RowAdam
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
 from automtl_desan.ops import MLP, Identity, Zero
@@ -197,12 +197,12 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
     batch = Batch(torch.zeros(2, 1).long(), torch.zeros(2, 0), torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
     # task 0: log 2 twice; task 1: -log(3/4) and -log(1/4)
     second = -(math.log(0.75) + math.log(0.25)) / 2
-    loss, losses = objective(model, batch, torch.ones(2))
+    loss, losses = objective(model, batch, TaskLosses(torch.ones(2)))
     assert losses.tolist() == pytest.approx([math.log(2.0), second])
     assert loss.item() == pytest.approx((math.log(2.0) + second) / 2)
     before = model.logits.detach().clone()
     optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)])
-    losses = train_epoch(model, optimiser, [batch], torch.ones(2), lambda *_: None)
+    losses = train_epoch(model, optimiser, [batch], TaskLosses(torch.ones(2)), lambda *_: None)
     assert losses == pytest.approx([math.log(2.0), second])
     # d/dlogit of the mean over rows and tasks: (p - y) / 4
     assert model.logits.grad.flatten().tolist() == pytest.approx([-0.125, -0.0625, 0.125, 0.1875])
@@ -221,7 +221,7 @@ def test_loss_weights_multiply_a_task():
         model,
         Optimiser([Group({"w": model.weight}, 1e-3, 0.0)]),
         [batch],
-        torch.tensor([1.0, 3.0]),
+        TaskLosses(torch.tensor([1.0, 3.0])),
         lambda *_: None,
     )
     assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])
@@ -229,7 +229,7 @@ def test_loss_weights_multiply_a_task():
 
 def test_relative_change_is_the_mean_over_tasks():
     def metrics(**aucs):
-        return {task: TaskMetrics(auc, 0.5, 100, 200) for task, auc in aucs.items()}
+        return {task: BinaryMetrics(auc, 0.5, 100, 200) for task, auc in aucs.items()}
 
     # +10 % and -5 %
     change = relative_change(metrics(a=0.66, b=0.76), metrics(a=0.60, b=0.80), min_positives=1)

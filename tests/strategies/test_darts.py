@@ -11,7 +11,7 @@ from automtl_core.data.batches import Batch, take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
 from automtl_core.testing import sample_part, sample_problem, sample_schema
-from automtl_core.training.loop import objective
+from automtl_core.training.loop import TaskLosses, objective
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings, architecture_gradient, loss_on
@@ -120,8 +120,8 @@ def losses_of(supernet, draw=seeds.seed_torch):
     parts = [
         Batch(*map(torch.from_numpy, (part.ids.astype("int64"), part.dense, part.labels))) for part in rows
     ]
-    task_weights = torch.ones(2)
-    train, val = (loss_on(supernet, batch, task_weights, partial(draw, k)) for k, batch in enumerate(parts))
+    losses = TaskLosses(torch.ones(2))
+    train, val = (loss_on(supernet, batch, losses, partial(draw, k)) for k, batch in enumerate(parts))
     weights = supernet.weights()
     logits = {name: p for name, p in supernet.named_parameters() if name not in weights}
     return train, val, weights, logits
@@ -237,9 +237,9 @@ def test_only_the_loss_ahead_is_that_of_held_out_rows(order, used, monkeypatch):
         batches.append(take(part, order, device))
         return batches[-1]
 
-    def watched(seen, model, batch, weights):
+    def watched(seen, model, batch, losses):
         seen.append(next(k for k, b in enumerate(batches) if b is batch))
-        return objective(model, batch, weights)
+        return objective(model, batch, losses)
 
     monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
@@ -257,9 +257,9 @@ def test_the_weights_take_the_step_that_the_logits_foresaw(monkeypatch):
     # Logits that do not move leave the loss as it was foreseen, if masks and bits are the same.
     foreseen, taken = [], []
 
-    def watched(losses, model, batch, weights):
-        found = objective(model, batch, weights)
-        losses.append(float(found[0].detach()))
+    def watched(seen, model, batch, losses):
+        found = objective(model, batch, losses)
+        seen.append(float(found[0].detach()))
         return found
 
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))

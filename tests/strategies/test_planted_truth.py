@@ -89,7 +89,7 @@ def planted(seed=0):
     schema = Schema((SparseField("user", 2),), tuple(map(DenseField, FIELDS)), (Task("click"),))
     problem = sample_problem(Planted(schema, Settings(), REGISTRY.op), seed=seed)
     recipe = Recipe(learning_rate=0.02, batch_size=100)
-    return replace(problem, recipe=recipe, data=TrainingData(part(4000, 1), part(2000, 2), ["click"]))
+    return replace(problem, recipe=recipe, data=TrainingData(part(4000, 1), part(2000, 2), schema.tasks))
 
 
 def search(problem, name, **settings):

@@ -9,7 +9,7 @@ import torch
 
 from automtl_core.plugins import load_registry
 from automtl_core.testing import sample_problem, sample_schema
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
@@ -55,7 +55,7 @@ def script(monkeypatch, aucs):
     values = iter(aucs)
 
     def evaluate(*_):
-        return dict.fromkeys(("click", "like"), TaskMetrics(next(values), 0.5, 100, 400))
+        return dict.fromkeys(("click", "like"), BinaryMetrics(next(values), 0.5, 100, 400))
 
     monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
 

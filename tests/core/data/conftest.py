@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from automtl_core.dataset import Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import BIT, NUMBER, TEXT, Dataset, DatasetSettings, RawFile
 
 
 class ShopSettings(DatasetSettings):
@@ -26,7 +26,8 @@ class Shop(Dataset):
     tasks = ("click", "buy")
 
     def files(self) -> Mapping[str, RawFile]:
-        return {"shop": RawFile("shop.csv", ("user", "city", "price", "click", "buy"))}
+        columns = {"user": TEXT, "city": TEXT, "price": NUMBER, "click": BIT, "buy": BIT}
+        return {"shop": RawFile("shop.csv", columns)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         return db.table("shop")

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import torch
 
-from automtl_core.data.batches import batches, steps, take
-from automtl_core.data.store import Part
+from automtl_core.data import batches as module
+from automtl_core.data.batches import batches, shuffled_rows, steps, take
+from automtl_core.data.store import Bags, Part
+from automtl_core.ids import MultiIds
 
 CPU = torch.device("cpu")
 PART = Part(
@@ -14,13 +17,15 @@ PART = Part(
 
 def test_all_rows_come_once_in_stored_order() -> None:
     parts = list(batches(PART, 3, CPU))
-    assert [len(batch.ids) for batch in parts] == [3, 3, 1]
+    assert [len(batch.labels) for batch in parts] == [3, 3, 1]
     assert torch.cat([batch.dense for batch in parts]).flatten().tolist() == list(range(7))
 
 
-def test_rows_come_in_the_given_order() -> None:
-    parts = list(batches(PART, 2, CPU, np.array([6, 0, 3])))
+@pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])
+def test_rows_come_in_the_given_order_whatever_the_runs(runs: list[list[int]]) -> None:
+    parts = list(batches(PART, 2, CPU, [np.array(run, dtype=np.int64) for run in runs]))
     assert [batch.dense.flatten().tolist() for batch in parts] == [[6, 0], [3]]
+    assert isinstance(parts[0].ids, torch.Tensor)
     assert parts[0].ids.tolist() == [[12, 13], [0, 1]]
 
 
@@ -30,9 +35,57 @@ def test_steps_counts_the_batches() -> None:
 
 def test_a_batch_has_the_types_of_the_model() -> None:
     batch = take(PART, np.array([1]), CPU)
+    assert isinstance(batch.ids, torch.Tensor)
     assert (batch.ids.dtype, batch.dense.dtype, batch.labels.dtype) == (
         torch.int64,
         torch.float32,
         torch.float32,
     )
     assert (batch.ids.shape, batch.dense.shape, batch.labels.shape) == ((1, 2), (1, 1), (1, 3))
+
+
+def test_bags_come_with_their_values() -> None:
+    # Bag 0 is empty, 1 holds 5 and 6, 2 holds 7, 3 nothing.
+    bags = Bags(np.array([0, 0, 2, 3, 3]), np.array([5, 6, 7], dtype=np.int32))
+    ids = np.array([[1, 1], [2, 0], [3, 2], [4, 3], [5, 1]], dtype=np.int32)
+    part = Part(ids, np.zeros((5, 0), np.float32), np.zeros((5, 1), np.float32), {1: bags})
+    found = take(part, np.array([4, 1, 2, 0, 3]), CPU).ids
+    assert isinstance(found, MultiIds)
+    assert found.single.tolist() == [[5], [2], [3], [1], [4]]
+    (bag,) = found.bags
+    assert bag.values.tolist() == [5, 6, 7, 5, 6]
+    assert bag.starts.tolist() == [0, 2, 2, 3, 5]
+    assert bag.values.dtype == bag.starts.dtype == torch.int64
+
+
+def test_a_batch_may_hold_empty_bags_alone() -> None:
+    part = Part(
+        np.zeros((3, 1), np.int32),
+        np.zeros((3, 0), np.float32),
+        np.zeros((3, 1), np.float32),
+        {0: Bags(np.array([0, 0]), np.empty(0, np.int32))},
+    )
+    found = take(part, np.arange(3), CPU).ids
+    assert isinstance(found, MultiIds)
+    assert (found.bags[0].values.tolist(), found.bags[0].starts.tolist()) == ([], [0, 0, 0])
+
+
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 100])
+def test_shuffling_by_windows_gives_every_row_once(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr(module, "WINDOW", 32)
+    windows = list(shuffled_rows(rows, np.random.default_rng(0)))
+    assert sorted(np.concatenate(windows)) == list(range(rows))
+    assert max(map(len, windows)) <= 32
+    again = list(shuffled_rows(rows, np.random.default_rng(0)))
+    assert all(np.array_equal(a, b) for a, b in zip(windows, again, strict=True))
+
+
+def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 4)
+    monkeypatch.setattr(module, "WINDOW", 32)
+    first = next(shuffled_rows(4000, np.random.default_rng(0)))
+    blocks, counts = np.unique(first // 4, return_counts=True)
+    assert counts.tolist() == [4] * 8
+    assert blocks.max() - blocks.min() > 500
+    assert not np.array_equal(first, np.sort(first))

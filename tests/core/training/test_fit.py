@@ -1,5 +1,6 @@
 """Early stopping, the best weights, and going on from a state."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,15 +12,24 @@ from automtl_core.schema import Schema, Task
 from automtl_core.state import load_state, save_state
 from automtl_core.testing import sample_problem, sample_schema
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.metrics import TaskMetrics
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 
 
+SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
+
+
 @pytest.fixture
 def problem():
-    settings = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
-    return sample_problem(DESAN(sample_schema(), settings, load_registry().op), epochs=10)
+    return sample_problem(DESAN(sample_schema(), SETTINGS, load_registry().op), epochs=10)
+
+
+@pytest.fixture
+def mixed():
+    """Return a problem with a regression between two binary tasks, and a third of all labels missing."""
+    space = DESAN(sample_schema(regression=True), SETTINGS, load_registry().op)
+    return sample_problem(space, rows=1000, epochs=10, missing=1 / 3)
 
 
 @pytest.fixture
@@ -53,7 +63,22 @@ def script(monkeypatch, aucs, positives=(100, 100)):
 
     def evaluate(*_):
         pair = zip(("click", "like"), next(values), positives, strict=True)
-        return {task: TaskMetrics(auc, 0.5, count, 400) for task, auc, count in pair}
+        return {task: BinaryMetrics(auc, 0.5, count, 400) for task, auc, count in pair}
+
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
+
+
+def script_rmse(monkeypatch, values, rows=400):
+    """Let validation return these pairs of an AUC of click and an RMSE of price, epoch by epoch."""
+    values = iter(values)
+
+    def evaluate(*_):
+        area, rmse = next(values)
+        return {
+            "click": BinaryMetrics(area, 0.5, 100, 400),
+            "price": RegressionMetrics(rmse, 1.0, 0.5, rows),
+            "like": BinaryMetrics(None, 0.5, 0, 400),
+        }
 
     monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
 
@@ -92,6 +117,30 @@ def test_rare_tasks_do_not_decide_when_to_stop(problem, monkeypatch):
 def test_where_all_tasks_are_rare_all_decide(problem, monkeypatch):
     script(monkeypatch, [(0.6, 0.6), (0.5, 0.5)], positives=(5, 5))
     assert len(run(make(problem, patience=1, min_positives=50)).reports) == 2
+
+
+def test_a_lower_rmse_is_a_better_epoch(mixed, monkeypatch):
+    script_rmse(monkeypatch, [(0.6, 3.0), (0.6, 2.0), (0.6, 2.5), (0.6, 2.1), (0.6, 1.0)])
+    fit = make(mixed, patience=2)
+    assert len(run(fit).reports) == 4
+    assert (fit.best_epoch, fit.best["price"].rmse) == (2, 2.0)
+
+
+def test_auc_and_rmse_are_weighed_against_each_other(mixed, monkeypatch):
+    # AUC + 10 % and RMSE + 5 %, then against that RMSE - 10 % and AUC - 20 %
+    script_rmse(monkeypatch, [(0.60, 2.0), (0.66, 2.1), (0.528, 1.89)])
+    fit = make(mixed, epochs=3)
+    changes = [report.change for report in run(fit).reports]
+    assert changes == [None, pytest.approx(0.025), pytest.approx(-0.05)]
+    assert fit.best_epoch == 2
+
+
+def test_a_regression_with_few_rows_does_not_decide_when_to_stop(mixed, monkeypatch):
+    values = [(0.60, 1.0), (0.61, 9.0), (0.62, 9.0)]
+    script_rmse(monkeypatch, values, rows=20)
+    assert len(run(make(mixed, patience=1, min_positives=50, epochs=3)).reports) == 3
+    script_rmse(monkeypatch, values, rows=20)
+    assert len(run(make(mixed, patience=1, min_positives=20, epochs=3)).reports) == 2
 
 
 def test_epochs_of_the_search_count(problem):
@@ -144,6 +193,29 @@ def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop, average
     assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_epochs=average)
 
 
+@pytest.mark.parametrize("stop", [1, 3])
+def test_real_and_missing_labels_go_on_from_a_state_to_the_same_bytes(mixed, tmp_path, stop):
+    assert_resumes(mixed, tmp_path / "state", stop, epochs=4, patience=4)
+
+
+def test_a_regression_is_learned_beside_tasks_of_which_labels_are_missing(mixed):
+    watch = Watch(make(mixed, learning_rate=0.01, embedding_decay=0.0))
+    metrics = watch.fit.run(watch)
+    known = (~np.isnan(mixed.data.validation.labels)).sum(0)
+    assert [m.rows for m in metrics.values()] == known.tolist()
+    assert all(500 < count < 800 for count in known)
+    # of a variance of 1, 0.64 can be predicted; chances of 0.2 and 0.8 allow an AUC of 0.8
+    assert metrics["price"].r2 > 0.4
+    deviation = mixed.data.tasks[1].deviation
+    labels = mixed.data.validation.labels[:, 1]
+    assert metrics["price"].rmse == pytest.approx(
+        deviation * np.nanstd(labels) * (1 - metrics["price"].r2) ** 0.5, rel=1e-6
+    )
+    assert min(metrics[task].auc for task in ("click", "like")) > 0.7
+    first, last = watch.reports[0].losses, watch.reports[-1].losses
+    assert all(last[task] < first[task] for task in ("click", "price", "like"))
+
+
 def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
     # click is best after the first epoch, like after the third
     script(monkeypatch, [(0.8, 0.6), (0.7, 0.5), (0.7, 0.7), (0.7, 0.6), (0.7, 0.6)])
@@ -178,14 +250,14 @@ def only(part, task):
 @pytest.mark.parametrize("average", [0.0, 0.6])
 @pytest.mark.parametrize("task", [0, 1])
 def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
-    space, data, name = separate.space, separate.data, separate.data.tasks[task]
+    space, data, name = separate.space, separate.data, separate.data.tasks[task].name
     schema = Schema(space.schema.sparse, space.schema.dense, (Task(name),))
     recipe = separate.recipe.model_copy(update={"epochs": 4, "patience": 4, "average_epochs": average})
     # float64, since Adam makes steps of the rounding errors in the gradients of biases before a normalisation
     both = space.network(Architecture({})).double()
     one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()
     one.tasks[0].load_state_dict(both.tasks[task].state_dict())
-    alone = TrainingData(only(data.train, task), only(data.validation, task), [name])
+    alone = TrainingData(only(data.train, task), only(data.validation, task), schema.tasks)
     together = Fit(both, data, recipe, separate.seed, separate.device).run(Silent())[name]
     apart = Fit(one, alone, recipe, separate.seed, separate.device).run(Silent())[name]
     assert apart.to_json() == pytest.approx(together.to_json())

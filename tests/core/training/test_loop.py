@@ -1,16 +1,26 @@
-"""What a step minimises."""
+"""What a step minimises, and what an epoch reports. Letters: B batch, T tasks."""
 
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.errors import DivergedError
+from automtl_core.schema import Task
 from automtl_core.space import Supernet
-from automtl_core.training.loop import Penalised, objective, task_losses
+from automtl_core.training.loop import Penalised, TaskLosses, objective, task_losses, train_epoch
+from automtl_core.training.optimisers import Group, Optimiser
+from automtl_core.training.recipe import Recipe
 
 BATCH = Batch(torch.zeros(2, 1).long(), torch.ones(2, 1), torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
-ONES = torch.ones(2)
+ONES = TaskLosses(torch.ones(2))
+NAN = float("nan")
+CPU = torch.device("cpu")
+TASKS = [Task("click"), Task("price", kind="regression"), Task("like")]
+MIXED = task_losses(Recipe(), TASKS, CPU)
 
 
 class Plain(nn.Module):
@@ -36,12 +46,12 @@ def test_a_penalty_is_added_once_and_to_no_task():
     loss, losses = objective(Squares(), BATCH, ONES)
     assert loss.item() == pytest.approx(plain.item() + 2.5)
     assert torch.equal(losses, plain_losses)
-    assert torch.equal(losses, task_losses(Plain()(BATCH.ids, BATCH.dense), BATCH.labels))
+    assert torch.equal(losses, ONES.of(Plain()(BATCH.ids, BATCH.dense), BATCH.labels))
 
 
 def test_loss_weights_leave_the_penalty_as_it_is():
-    plain, _ = objective(Plain(), BATCH, torch.tensor([3.0, 0.0]))
-    loss, _ = objective(Squares(), BATCH, torch.tensor([3.0, 0.0]))
+    plain, _ = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])))
+    loss, _ = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])))
     assert loss.item() == pytest.approx(plain.item() + 2.5)
 
 
@@ -72,3 +82,129 @@ def test_a_supernet_of_a_network_without_penalty_has_none():
     supernet = Supernet(Plain(), {})
     assert supernet.penalty(torch.ones(2, 2)).item() == 0
     assert objective(supernet, BATCH, ONES)[0].item() == objective(Plain(), BATCH, ONES)[0].item()
+
+
+def random_batch(rows, seed, dtype=torch.float64):
+    """Return logits and labels of `TASKS` [B, T], of which a third is missing."""
+    random = torch.Generator().manual_seed(seed)
+    logits = (3 * torch.randn(rows, 3, generator=random, dtype=dtype)).requires_grad_()
+    labels = torch.randn(rows, 3, generator=random)
+    labels[:, 0::2] = (labels[:, 0::2] > 0).float()
+    labels[torch.rand(rows, 3, generator=random) < 1 / 3] = NAN
+    return logits, labels
+
+
+def gradient(losses, logits):
+    return torch.autograd.grad(losses.sum(), logits)[0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_complete_binary_labels_have_the_mean_cross_entropy_and_its_gradient(dtype):
+    logits, labels = random_batch(50, 0, dtype)
+    labels = (labels > 0).float()
+    usual = F.binary_cross_entropy_with_logits(logits, labels.to(dtype), reduction="none").mean(0)
+    found = TaskLosses(torch.ones(3)).of(logits, labels)
+    assert torch.equal(found, usual)
+    assert torch.equal(gradient(found, logits), gradient(usual, logits))
+
+
+@given(st.integers(1, 40), st.integers(0, 1000))
+def test_the_loss_of_a_task_is_that_of_the_rows_that_have_its_label(rows, seed):
+    logits, labels = random_batch(rows, seed)
+    losses = MIXED.of(logits, labels)
+    found = gradient(losses, logits)
+    for t, task in enumerate(TASKS):
+        known = ~labels[:, t].isnan()
+        if not known.any():
+            assert losses[t] == 0
+            assert not found[:, t].any()
+            continue
+        ours, truth = logits[known, t], labels[known, t].double()
+        one = F.mse_loss if task.kind == "regression" else F.binary_cross_entropy_with_logits
+        expected = one(ours, truth)
+        assert losses[t].item() == pytest.approx(expected.item(), rel=1e-12)
+        assert torch.allclose(found[:, t], gradient(expected, logits)[:, t], rtol=1e-12, atol=0)
+
+
+def test_the_gradient_of_a_regression_in_closed_form():
+    # 2 (prediction - label) / 2 rows that have it
+    logits = torch.tensor([[0.0, 3.0, 0.0], [0.0, -1.0, 0.0], [0.0, 9.0, 0.0]], requires_grad=True)
+    labels = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.5, 0.0], [0.0, NAN, 0.0]])
+    losses = MIXED.of(logits, labels)
+    assert losses[1].item() == pytest.approx((4 + 2.25) / 2)
+    assert gradient(losses[1], logits)[:, 1].tolist() == [2.0, -1.5, 0.0]
+
+
+def test_labels_far_from_0_and_1_leave_the_gradients_of_other_tasks_alone():
+    logits = torch.tensor([[0.0, 0.0, 1e4], [0.0, -1e30, -1e4]], requires_grad=True)
+    labels = torch.tensor([[1.0, 1e6, 1.0], [0.0, -1e6, 0.0]])
+    found = gradient(MIXED.of(logits, labels)[[0, 2]], logits)
+    assert found.flatten().tolist() == [-0.25, 0, 0, 0.25, 0, 0]
+
+
+class Towers(nn.Module):
+    """A bias for each of three tasks."""
+
+    def __init__(self):
+        super().__init__()
+        self.towers = nn.ParameterList(torch.full((1,), float(t)) for t in range(3))
+
+    def forward(self, ids, dense):
+        return torch.cat(list(self.towers)).expand(len(ids), 3)
+
+
+def batch_of(labels):
+    labels = torch.tensor(labels)
+    return Batch(torch.zeros(len(labels), 1).long(), torch.zeros(len(labels), 0), labels)
+
+
+@pytest.mark.parametrize("missing", range(3))
+def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
+    model, labels = Towers(), torch.tensor([[1.0, 5.0, 0.0], [1.0, 6.0, 0.0]])
+    labels[:, missing] = NAN
+    loss, losses = objective(model, batch_of(labels.tolist()), MIXED)
+    loss.backward()
+    assert losses[missing] == 0
+    moved = [bool(tower.grad.any()) for tower in model.towers]
+    assert moved == [t != missing for t in range(3)]
+    assert all(tower.grad.isfinite().all() for tower in model.towers)
+
+
+def test_a_batch_without_any_label_has_no_loss_and_no_gradient():
+    model = Towers()
+    loss, losses = objective(model, batch_of([[NAN] * 3] * 2), MIXED)
+    loss.backward()
+    assert (loss.item(), losses.tolist()) == (0, [0, 0, 0])
+    assert not any(tower.grad.any() for tower in model.towers)
+
+
+def test_a_prediction_that_is_not_finite_is_found_where_the_label_is_missing():
+    for value in (NAN, float("inf")):
+        model = Towers()
+        model.towers[0].data.fill_(value)
+        with pytest.raises(DivergedError):
+            objective(model, batch_of([[NAN, 0.0, 0.0]]), MIXED)
+
+
+def epoch_losses(*batches):
+    model = Towers()
+    optimiser = Optimiser([Group(dict(model.named_parameters()), 0.0, 0.0)])
+    return train_epoch(model, optimiser, list(batches), MIXED, lambda *_: None)
+
+
+def test_an_epoch_reports_means_over_the_rows_that_have_the_label():
+    # the price is always said to be 1: errors 1, 3 and 2
+    first = batch_of([[NAN, 2.0, 1.0], [NAN, 4.0, NAN], [NAN, NAN, NAN]])
+    second = batch_of([[NAN, -1.0, 1.0], [NAN, NAN, 0.0]])
+    click, cost, like = epoch_losses(first, second)
+    assert click is None, "no row has the label"
+    assert cost == pytest.approx((1 + 9 + 4) / 3)
+    yes, no = (F.softplus(torch.tensor(x)).item() for x in (-2.0, 2.0))
+    assert like == pytest.approx((yes + yes + no) / 3)
+
+
+def test_losses_are_weighted_by_name():
+    found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU)
+    assert found.weights.tolist() == [1, 3, 1]
+    assert found.real.tolist() == [False, True, False]
+    assert task_losses(Recipe(), [Task("a")], CPU).real is None

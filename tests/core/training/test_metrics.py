@@ -1,11 +1,33 @@
-"""AUC and log loss against hand-worked numbers and against the definition."""
+"""Metrics against hand-worked numbers, against the definition, and against scipy."""
+
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from automtl_core.training.metrics import TaskMetrics, auc, log_loss, metrics_of, relative_change
+from automtl_core.schema import Task
+from automtl_core.training.metrics import (
+    METRICS,
+    BinaryMetrics,
+    RegressionMetrics,
+    auc,
+    log_loss,
+    metrics_from_json,
+    metrics_of,
+    relative_change,
+)
+
+NAN = np.nan
+CLICK, LIKE = Task("click"), Task("like")
+PRICE = Task("price", kind="regression", mean=100.0, deviation=20.0)
+
+
+def measured(task, labels, predictions):
+    """Return the metrics of one task."""
+    return metrics_of([task], np.array(labels)[:, None], np.array(predictions)[:, None])[task.name]
 
 
 def test_auc_by_hand():
@@ -31,9 +53,9 @@ def test_auc_is_the_chance_that_a_positive_scores_higher(rows):
 
 
 def test_one_class_is_undefined_with_a_reason():
-    metrics = metrics_of(["a", "b"], np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
-    assert (metrics["a"].auc, metrics["a"].reason) == (None, "all 2 rows are positive")
-    assert (metrics["b"].auc, metrics["b"].reason) == (None, "all 2 rows are negative")
+    metrics = metrics_of([CLICK, LIKE], np.array([[1.0, 0.0], [1.0, 0.0]]), np.zeros((2, 2)))
+    assert (metrics["click"].auc, metrics["click"].reason) == (None, "all 2 rows are positive")
+    assert (metrics["like"].auc, metrics["like"].reason) == (None, "all 2 rows are negative")
 
 
 def test_log_loss_by_hand_and_without_overflow():
@@ -44,14 +66,114 @@ def test_log_loss_by_hand_and_without_overflow():
     assert log_loss(np.array([0.0]), np.array([1000.0])) == 1000.0
 
 
+def test_rows_without_the_label_do_not_count():
+    # the rows of `test_auc_by_hand`, with others between them
+    labels, logits = [1, NAN, 1, 0, NAN, 0], [3.0, -9.0, 1.0, 2.0, 9.0, 0.0]
+    assert measured(CLICK, labels, logits) == measured(CLICK, [1, 1, 0, 0], [3.0, 1.0, 2.0, 0.0])
+    assert measured(CLICK, labels, logits).auc == 0.75
+    assert (measured(CLICK, labels, logits).positives, measured(CLICK, labels, logits).rows) == (2, 4)
+    whole, part = measured(PRICE, [1.0, -1.0, 0.5], [0.0, 0.0, 0.5]), [1.0, NAN, -1.0, 0.5]
+    assert measured(PRICE, part, [0.0, 7.0, 0.0, 0.5]) == whole
+    assert whole.rows == 3
+
+
+def test_each_task_has_the_rows_of_its_own():
+    labels = np.array([[1.0, 0.5], [0.0, NAN], [NAN, -0.5]])
+    found = metrics_of([CLICK, PRICE], labels, np.zeros((3, 2)))
+    assert (found["click"].rows, found["price"].rows) == (2, 2)
+    assert (found["click"].auc, found["price"].rmse) == (0.5, 10.0)
+
+
+def test_regression_by_hand_in_the_units_of_the_label():
+    # labels 120, 80, 100 against 110, 110, 100: errors 10, 30, 0
+    found = measured(PRICE, [1.0, -1.0, 0.0], [0.5, 0.5, 0.0])
+    assert found.rmse == pytest.approx((1000 / 3) ** 0.5)
+    assert found.mae == pytest.approx(40 / 3)
+    assert found.r2 == pytest.approx(1 - 1000 / 800)
+
+
+def test_the_best_line_has_the_squared_correlation_as_its_r2():
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal(200)
+    labels = 0.7 * x + draw.standard_normal(200)
+    fitted = stats.linregress(x, labels)
+    found = measured(PRICE, labels, fitted.intercept + fitted.slope * x)
+    assert found.r2 == pytest.approx(fitted.rvalue**2)
+    assert found.rmse == pytest.approx(20 * labels.std() * (1 - fitted.rvalue**2) ** 0.5)
+
+
+@pytest.mark.parametrize("task", [CLICK, PRICE])
+def test_without_any_label_all_is_undefined_with_a_reason(task):
+    found = measured(task, [NAN, NAN], [0.0, 1.0])
+    values = [getattr(found, metric.key) for metric in METRICS[task.kind]]
+    assert values == [None] * len(values)
+    assert (found.rows, found.reason) == (0, "no row has a label")
+
+
+def test_the_r2_of_equal_labels_is_undefined_with_a_reason():
+    found = measured(PRICE, [0.5, 0.5, NAN], [0.5, 1.5, 0.0])
+    assert (found.rmse, found.mae) == (pytest.approx(200**0.5), 10.0)
+    assert (found.r2, found.reason) == (None, "all 2 labels are equal")
+
+
+def test_metrics_survive_json():
+    labels = np.array([[1.0, 0.5, NAN], [0.0, NAN, NAN]])
+    tasks = [CLICK, PRICE, LIKE]
+    found = metrics_of(tasks, labels, np.ones((2, 3)))
+    text = json.dumps({task: m.to_json() for task, m in found.items()}, allow_nan=False)
+    assert metrics_from_json(json.loads(text)) == found
+
+
+def test_metrics_of_earlier_runs_can_be_read():
+    written = {"auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None}
+    assert metrics_from_json({"a": written}) == {"a": BinaryMetrics(0.6, 0.5, 60, 120)}
+    assert BinaryMetrics(0.6, 0.5, 60, 120).to_json() == written
+
+
 def test_undefined_tasks_do_not_count_and_log_loss_decides_where_all_are_undefined():
     good, worse, undefined = (
-        TaskMetrics(0.6, 0.5, 60, 120),
-        TaskMetrics(0.5, 0.5, 60, 120),
-        TaskMetrics(None, 0.4, 0, 120),
+        BinaryMetrics(0.6, 0.5, 60, 120),
+        BinaryMetrics(0.5, 0.5, 60, 120),
+        BinaryMetrics(None, 0.4, 0, 120),
     )
     assert relative_change({"a": good, "b": undefined}, {"a": worse, "b": undefined}, 50) == pytest.approx(
         0.2
     )
-    better = TaskMetrics(None, 0.3, 0, 120)
+    better = BinaryMetrics(None, 0.3, 0, 120)
     assert relative_change({"b": better}, {"b": undefined}, 50) == pytest.approx(0.25)
+
+
+def price(rmse, rows=200):
+    return RegressionMetrics(rmse, 1.0, 0.5, rows)
+
+
+def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
+    assert relative_change({"p": price(6.0)}, {"p": price(8.0)}, 100) == pytest.approx(0.25)
+    assert relative_change({"p": price(8.0)}, {"p": price(6.0)}, 100) == pytest.approx(-1 / 3)
+    # AUC + 10 %, RMSE - 20 %
+    now, best = (
+        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse)} for area, rmse in ((0.66, 4.0), (0.6, 5.0))
+    )
+    assert relative_change(now, best, 100) == pytest.approx(0.15)
+
+
+def test_a_regression_with_few_rows_does_not_count():
+    now, best = (
+        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse, 99)}
+        for area, rmse in ((0.66, 9.0), (0.6, 5.0))
+    )
+    assert relative_change(now, best, 100) == pytest.approx(0.1)
+    assert relative_change(now, best, 99) == pytest.approx((0.1 - 0.8) / 2)
+    assert relative_change({"p": now["p"]}, {"p": best["p"]}, 100) == pytest.approx(-0.8), "it is all there is"
+
+
+def test_what_cannot_be_measured_never_changes():
+    nothing = {"c": BinaryMetrics(None, None, 0, 0, "why"), "p": RegressionMetrics(None, None, None, 0, "why")}
+    assert relative_change(nothing, nothing, 1) == 0
+
+
+def test_a_score_of_zero_divides_nothing():
+    assert relative_change({"p": price(0.0)}, {"p": price(0.0)}, 1) == 0
+    assert relative_change({"p": price(0.5)}, {"p": price(0.0)}, 1) == -0.5
+    blind, seeing = ({"c": BinaryMetrics(area, 0.5, 9, 20)} for area in (0.0, 0.5))
+    assert relative_change(seeing, blind, 1) == 0.5

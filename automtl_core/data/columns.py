@@ -1,0 +1,63 @@
+"""Columns in SQL: names, values as declared, and the codes that stand for values."""
+
+import duckdb
+
+from automtl_core.dataset import Column
+
+
+def quoted(column: str) -> str:
+    """Return a column's name as SQL takes it."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL takes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed(value: str, column: Column) -> str:
+    """Return SQL for the value of a text expression, which raises where the text is not as declared.
+
+    An integer has to look as DuckDB prints it: a cast alone would take 9.5 for 10.
+    """
+    checked = value
+    match column.kind:
+        case "integer":
+            number = f"TRY_CAST({value} AS BIGINT)"
+            checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
+        case "number":
+            number = f"TRY_CAST({value} AS DOUBLE)"
+            checked = f"CASE WHEN isfinite({number}) THEN {number} {_else(value)}"
+    if column.among:
+        allowed = ", ".join(map(literal, column.among))
+        checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"
+    return checked
+
+
+def _else(value: str) -> str:
+    return f"WHEN {value} IS NULL THEN NULL ELSE error('not as declared') END"
+
+
+def codes(field: str) -> str:
+    """Return the name of the table of a field's values and their codes, as SQL takes it."""
+    return quoted(f"codes of {field}")
+
+
+def number_values(db: duckdb.DuckDBPyConnection, field: str, values: str, buckets: int | None) -> None:
+    """Create the table `codes(field)` (value, code) of the different values that a query gives.
+
+    Codes are INTEGER, from 0 on in the order of the values; or with buckets a hash of the text of the value,
+    which stays the same whatever the data.
+    """
+    code = "row_number() OVER (ORDER BY value) - 1"
+    if buckets:
+        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
+    db.execute(
+        f"CREATE TABLE {codes(field)} AS SELECT value, CAST({code} AS INTEGER) AS code FROM "  # noqa: S608 - quoted
+        f"(SELECT DISTINCT value FROM ({values}) WHERE value IS NOT NULL)"
+    )
+
+
+def count(db: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Return the number of rows of a table."""
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])  # noqa: S608 - quoted

@@ -1,0 +1,75 @@
+"""Searches where one task is a regression and labels are missing."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from automtl_core.plugins import load_registry
+from automtl_core.testing import check_strategy, sample_problem, sample_schema
+from automtl_core.training.report import Silent
+from automtl_desan.space import DESAN, DESANSettings
+
+REGISTRY = load_registry()
+SIZES = DESANSettings(
+    embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
+    ops=("identity", "mlp-16", "zero"),
+)  # fmt: skip
+SEARCHES = [
+    ("darts", {"epochs": 2, "order": "first"}),
+    ("darts", {"epochs": 2, "order": "second"}),
+    ("pd-darts", {"warmup_epochs": 1, "search_epochs": 2}),
+    ("pd-darts", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
+    ("random", {"candidates": 2, "epochs": 2}),
+    ("random", {"candidates": 4, "epochs": 1, "halving": 2}),
+]
+
+
+def problem(missing):
+    return sample_problem(DESAN(sample_schema(regression=True), SIZES, REGISTRY.op), missing=missing)
+
+
+def make(name, settings):
+    cls = REGISTRY.strategy(name)
+    return partial(cls, cls.settings_class(**settings))
+
+
+@pytest.mark.parametrize(("name", "settings"), SEARCHES)
+def test_contracts_hold(name, settings):
+    check_strategy(make(name, settings), problem(missing=0.3))
+
+
+class Reports(Silent):
+    def __init__(self):
+        self.reports = []
+
+    def epoch(self, report):
+        self.reports.append(report)
+
+
+@pytest.mark.parametrize(("name", "settings"), SEARCHES)
+def test_a_task_of_which_every_label_is_missing_is_reported_as_unknown(name, settings):
+    given = problem(missing=0.0)
+    for part in (given.data.train, given.data.validation):
+        part.labels[:, 2] = float("nan")
+    reports = Reports()
+    found = make(name, settings)(given).search(reports)
+    for report in reports.reports:
+        assert report.losses["like"] is None
+        assert (report.metrics["like"].score, report.metrics["like"].reason) == (None, "no row has a label")
+        assert report.metrics["price"].r2 is not None
+        assert report.losses["price"] > 0
+    assert all(torch.isfinite(weight).all() for weight in found.network.state_dict().values())
+
+
+def test_random_search_takes_the_lowest_rmse():
+    given = problem(missing=0.0)
+    for part in (given.data.train, given.data.validation):
+        part.labels[:, 0::2] = float("nan")
+    search = make("random", {"candidates": 4, "epochs": 2})(given)
+    reports = Reports()
+    found = search.search(reports)
+    rmse = [report.metrics["price"].rmse for report in reports.reports]
+    best = rmse.index(min(rmse))
+    assert found.architecture == search.architectures[best // 2]
+    assert found.epochs == best % 2 + 1
