@@ -115,7 +115,7 @@ class Dataset(ABC):
     """Task -> its kind; `binary` where not named."""
     after: Mapping[str, str] = {}
     """Task -> the task whose action a user takes before, such as purchase -> click."""
-    user: ClassVar[str | None] = None
+    user: str | None = None
     """The sparse field that names users; None where there is none, and so no split by user."""
     time: str | None = None
     """Column of `rows` to order examples by; None where there is none, and so no split by time."""

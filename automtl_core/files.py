@@ -4,10 +4,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from automtl_core.errors import RunExistsError, StorageError
+
+SCRATCH = ".automtl."
+LOCK = ".lock"
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -34,6 +39,35 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give an empty hidden folder in `parent`, which is made if need be; it is removed afterwards.
+
+    What killed processes have left there is removed first: their locks went with them.
+
+    Raises:
+        RunExistsError: the folder above cannot be written to.
+
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(parent)
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+        folder.rmdir()  # it takes the name that is free, and must not be there before its lock
+    except OSError as error:
+        raise RunExistsError(
+            f"{parent}: cannot be written to: {error.strerror}", "choose another folder"
+        ) from error
+    lock = folder.with_name(folder.name + LOCK)
+    with FileLock(lock, timeout=0, fallback_to_soft=False):
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+@contextmanager
 def publish_folder(path: Path) -> Iterator[Path]:
     """Give an empty draft folder, which becomes `path` when the block ends well and vanishes otherwise.
 
@@ -44,36 +78,29 @@ def publish_folder(path: Path) -> Iterator[Path]:
         StorageError: writing failed.
 
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent))
-        draft.chmod(0o777 & ~_umask())
-    except OSError as error:
-        raise RunExistsError(
-            f"{path.parent}: cannot be written to: {error.strerror}", "choose another folder"
-        ) from error
-    try:
-        yield draft
-        for file in draft.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
-        if not path.exists():
-            draft.replace(path)
-            _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written: {error.strerror}", "free some space and try again"
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with scratch_folder(path.parent) as folder:
+        draft = folder / path.name
+        try:
+            draft.mkdir()
+            yield draft
+            for file in draft.rglob("*"):
+                if file.is_file():
+                    with file.open("rb") as opened:
+                        os.fsync(opened.fileno())
+            if not path.exists():
+                draft.replace(path)
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise StorageError(
+                f"{path}: cannot be written: {error.strerror}", "free some space and try again"
+            ) from error
 
 
-def _umask() -> int:
-    """Return the mask of file modes, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _remove_stale(parent: Path) -> None:
+    for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
+        with suppress(Timeout), FileLock(lock, timeout=0, fallback_to_soft=False):
+            shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 def _sync_folder(path: Path) -> None:

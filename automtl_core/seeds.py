@@ -7,7 +7,6 @@ that is resumed there draws what the uninterrupted run drew.
 import hashlib
 
 import numpy as np
-import torch
 
 
 def derive(seed: int, *purpose: str | int) -> int:
@@ -23,4 +22,6 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
 
 def seed_torch(seed: int, *purpose: str | int) -> None:
     """Seed torch's generators, which initialise weights and draw dropout masks and gates."""
+    import torch  # here, so that commands which only draw data do not wait for it
+
     torch.manual_seed(derive(seed, *purpose))

@@ -1,6 +1,7 @@
 """Settings: the typed, immutable form of what a user may choose."""
 
-from typing import Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,10 +38,16 @@ class Settings(BaseModel):
 
 def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
     """Return one validation fault as a sentence."""
-    *path, last = map(str, fault["loc"])
-    key = ".".join([where, *path, last])
+    path = list(map(str, fault["loc"]))
+    key = ".".join([where, *path])
     if fault["type"] != "extra_forbidden":
         return f"{key}: {fault['msg']}, given {fault['input']!r}"
+    return f"{key} is not a setting{did_you_mean(path[-1], _known(model, path[:-1]))}"
+
+
+def _known(model: Any, path: Sequence[str]) -> Iterable[str]:
+    """Return the keys at a path inside of a model, which may lead through mappings and lists."""
     for name in path:
-        model = model.model_fields[name].annotation or model  # type: ignore[assignment]
-    return f"{key} is not a setting{did_you_mean(last, model.model_fields)}"
+        fields = getattr(model, "model_fields", {})
+        model = fields[name].annotation if name in fields else get_args(model)[-1]
+    return getattr(model, "model_fields", ())

@@ -67,7 +67,7 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
 def _expected(column: Column) -> str:
     if column.among:
         return " or ".join(column.among)
-    return {"integer": "an integer", "number": "a finite number"}.get(column.kind, "text")
+    return {"integer": "an integer", "number": "a number"}.get(column.kind, "text")
 
 
 def _scan(path: Path) -> str:
@@ -87,7 +87,9 @@ def _expressions(
         raise DataError(f"{path}: lacks {', '.join(missing)}", f"the columns are: {listing(types)}")
     used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
     pairs = {name: _value_and_test(quoted(name), types[name], column) for name, column in used.items()}
-    return {n: value for n, (value, _) in pairs.items()}, {n: test for n, (_, test) in pairs.items()}
+    return {n: value for n, (value, _) in pairs.items()}, {
+        n: f"coalesce({test}, false)" for n, (_, test) in pairs.items()
+    }
 
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:

@@ -6,7 +6,6 @@ The result is named by all that it depends on, so it is made once and then found
 import csv
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,7 +24,7 @@ from automtl_core.data.store import FORMAT, PARTS, REJECTED, Prepared, canonical
 from automtl_core.data.write import Tally, write_bags, write_parts, write_vocabularies
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError
-from automtl_core.files import publish_folder
+from automtl_core.files import publish_folder, scratch_folder
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 Progress = Callable[[str, float], None]
@@ -139,10 +138,10 @@ def _workshop(
     data_dir: Path | None, prepared_root: Path, memory_limit: str | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     with (
-        tempfile.TemporaryDirectory(prefix=".work.", dir=prepared_root) as folder,
-        raw.connect(data_dir, Path(folder), memory_limit) as db,
+        scratch_folder(prepared_root) as folder,
+        raw.connect(data_dir, folder, memory_limit) as db,
     ):
-        yield db, Path(folder)
+        yield db, folder
 
 
 def _read(

@@ -17,7 +17,8 @@ import duckdb
 
 from automtl_core.data import parquet
 from automtl_core.data.columns import literal, quoted, typed
-from automtl_core.data.records import LINE_LIMIT, Fault, layout, records, shown
+from automtl_core.data.delimited import LINE_LIMIT
+from automtl_core.data.records import Fault, ambiguous, layout, records, shown
 from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutOfMemoryError, StorageError
 from automtl_core.text import printable
@@ -190,7 +191,8 @@ def _load_text(
     db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
 ) -> list[Fault]:
     columns = layout(source.path, source.file)
-    if _read(db, table, source, source.path, columns):
+    plain = source.survey.lines is not None or not ambiguous(source.path, source.file)
+    if plain and _read(db, table, source, source.path, columns):
         return []
     if most is None:
         faults = list(islice(faulty(source.path, source.file), 1001))

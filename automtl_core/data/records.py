@@ -1,37 +1,28 @@
-"""Delimited text, record by record: what a raw file holds, and which of its rows do not fit.
+"""The records of a delimited file, and the faults of those that do not fit its declaration.
 
-This is the arbiter. DuckDB reads clean files, and faster, but it tells little about the others, and takes some
-of them in a way of its own; `ambiguous` knows which.
-
-Lines end in a line feed, or in a carriage return and a line feed; blank lines are no records; text is UTF-8. A
-value that starts with a quote ends with one, and may hold doubled quotes, separators and line breaks; any other
-quote is part of its value.
+This is the arbiter of what a file holds. DuckDB reads clean files, and faster, but it tells little about
+others, and takes some of them in a way of its own; `ambiguous` knows which.
 """
 
-import gzip
-import importlib
 import math
 import re
-import zlib
-from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from enum import Enum, auto
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
+from automtl_core.data.delimited import BLOCK, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset import Column, RawFile
-from automtl_core.errors import DataError, InputMissingError
+from automtl_core.errors import DataError
 from automtl_core.text import did_you_mean, printable
 
-LINE_LIMIT = 2_000_000
-"""Longest record that is read, in bytes; DuckDB's limit too."""
 SHOWN = 80
-"""Characters of a faulty row or value that a message shows."""
+"""Characters of a row or a value that a message shows."""
 
-_CHUNK = 1 << 18
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 _FORMATS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
     b"\x1f\x8b": "gzip data",
@@ -39,8 +30,12 @@ _FORMATS = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"PAR1": "a Parquet file",
 }
-_QUOTED = re.compile(r'"((?:[^"]|"")*+)("?)')
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INT64 = range(-(2**63), 2**63)
+# What these match is right for sure, and quickly found out.
+_SHORT_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_SHORT_NUMBER = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]*)?")
 
 
 class Fault(NamedTuple):
@@ -51,47 +46,26 @@ class Fault(NamedTuple):
     column: str | None
     """The column whose value is at fault; None where it is the row as a whole."""
     reason: str
-    """Names the column and the value, if there are; safe to print."""
+    """Names the column and the value that are at fault, if so; safe to print."""
     text: str
-    r"""The record as it stands in the file, cut after `LINE_LIMIT`; bytes that are no UTF-8 are `\xff` and alike."""
+    r"""The record as it stands in the file, cut if too long; bytes that are not UTF-8 are `\xff` and alike."""
 
 
 class Record(NamedTuple):
-    """A row of a file."""
+    """A row of a file, the header apart."""
 
     line: int
     """The line of the file where it starts, from 1."""
     fields: list[str]
-    """Its values, one a column of `layout` unless there is a fault; a blank is an empty text."""
+    """Its values, one for each column of `layout` unless there is a fault; a blank is an empty text."""
     fault: Fault | None
-    """Why it does not fit, if it does not."""
+    """Why it does not fit, if so."""
 
 
 def shown(text: str) -> str:
     """Return a row or a value of a raw file as a message shows it."""
     line = printable(text.split("\n")[0])
-    return f'"{line[:SHOWN]}..."' if len(line) > SHOWN or "\n" in text else f'"{line}"'
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read; what ends in .gz or .zst is decompressed.
-
-    Raises:
-        DataError: compressed data is cut off or damaged, found out while reading; or .zst cannot be read.
-        InputMissingError: the file cannot be read.
-
-    """
-    open_it, damage = _opener(path)
-    try:
-        with open_it(path, "rb") as stream:
-            yield stream
-    except EOFError:
-        raise DataError(f"{path}: cut off: its compressed data does not end", "get a complete copy") from None
-    except damage as error:
-        raise DataError(f"{path}: damaged {path.suffix} file: {error}", "get a sound copy") from None
-    except OSError as error:
-        raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check its permissions") from None
+    return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
 
 def layout(path: Path, file: RawFile) -> tuple[str, ...]:
@@ -99,76 +73,205 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
 
     Raises:
         DataError: the file is empty, is no text in UTF-8 with the declared separator, or has another header;
-            the message starts with `path:1:`.
+            the message starts with `path:1:`. Also as `opened`.
 
     """
     with opened(path) as stream:
-        if reason := _unreadable(stream.read(_CHUNK)):
-            raise DataError(f"{path}:1: {reason}", "write it as text in UTF-8, with line feeds")
+        if reason := _unreadable(stream.read(BLOCK)):
+            raise DataError(f"{path}:1: {reason}", "write it as text in UTF-8, its lines ended by line feeds")
     with opened(path) as stream:
-        first = next(_rows(_Lines(stream), file.separator), None)
+        first = next(rows(Lines(stream), file.separator), None)
     if first is None:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
     if other := _other_separator(first, file):
         raise DataError(
-            f"{path}:1: {_SEPARATORS[other]} separate the values, declared is {file.separator!r}",
+            f"{path}:1: {_SEPARATORS[other]} separate its values, declared is {file.separator!r}",
             f"declare the separator {other!r}, or write the file with {file.separator!r}",
         )
     if not file.header:
         return tuple(file.columns)
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", f"make the first line {file.separator.join(file.columns)}")
-    return tuple(first.fields)
+    return tuple(first[2])
 
 
 def records(path: Path, file: RawFile) -> Iterator[Record]:
-    """Yield each record of a file, behind its header, with its fault if it does not fit.
+    """Yield each record of a file, and the fault of each that does not fit.
 
-    A quote that is not closed, or closed amid a value, costs one row: reading goes on in the next line. This
-    takes time in proportion to the file, and memory for `LINE_LIMIT`.
+    After a quote that does not end, or ends amid a value, the next record starts in the next line.
 
     Raises:
-        DataError: see `layout` and `opened`.
+        DataError: as `layout` and `opened`.
 
     """
     columns = layout(path, file)
     judge = _judge(columns, file)
     with opened(path) as stream:
-        lines = _Lines(stream)
-        rows = _rows(lines, file.separator)
+        lines = Lines(stream)
+        found = rows(lines, file.separator)
         if file.header:
-            next(rows)
-        found = (Record(row.line, row.fields, judge(row)) for row in rows)
-        yield from _without_cut_tail(found, lines, len(columns)) if file.cut_tail else found
+            next(found)
+        judged = (Record(row[0], row[2], judge(row)) for row in found)
+        yield from _without_cut_tail(judged, lines, len(columns)) if file.cut_tail else judged
 
 
 def ambiguous(path: Path, file: RawFile) -> bool:
-    """Return whether DuckDB could take a file for a table that is not quite what `records` finds there.
+    """Return whether DuckDB may take a file for another table than `records` does, and be silent about it.
 
-    It reads over NUL, over blank values behind the last column, and over spaces and further text around
-    quoted values, and finds a value in the blank lines of a single column. A file without these is read alike,
-    or DuckDB reports faults. The answer may be true of files that would be read alike.
+    To it NUL is text, blank values behind the last column are none, spaces and more quotes may stand around
+    a quoted value, and a blank line of a single column is a value. The answer is true, too, of some files
+    that it reads well. DuckDB has to be told the line end, which is that of the first line.
 
     Raises:
-        DataError: see `layout` and `opened`.
+        DataError: as `layout` and `opened`.
 
     """
-    columns = len(layout(path, file))
-    separator = file.separator.encode()
-    ends = re.compile(re.escape(separator) + rb'(?:"")?\r?\n')
-    lines = separators = 0
-    quotes = blank_ends = False
+    gaps, separator = len(layout(path, file)) - 1, file.separator.encode()
+    signs = [
+        b"\0",
+        b"\n\n",
+        b"\n\r\n",
+        b' "',
+        b'" ',
+        separator + b"\n",
+        separator + b"\r\n",
+        separator + b'""',
+    ]
     with opened(path) as stream:
-        for block in _whole_lines(stream):
-            if b"\0" in block or b"\n\n" in block or b"\n\r\n" in block or block[:1] == b"\n":
+        for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
+            if not gaps or b'"' in block:
+                framed = b"\n%b\n" % block
+                odd = any(sign in framed for sign in signs)
+            else:
+                missing = (block.count(b"\n") + 1) * gaps - block.count(separator)
+                if file.cut_tail and following is None:
+                    missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
+                odd = missing != 0 or b"\0" in block
+            if odd:
                 return True
-            if b'"' in block:
-                quotes = True
-                if b' "' in block or b'" ' in block:
-                    return True
-            blank_ends = blank_ends or ends.search(block) is not None
-            lines += block.count(b"\n")
-            separators += block.count(separator)
-        if file.cut_tail:
-            pass
-    return blank_ends if quotes else separators != lines * (columns - 1)
+    return False
+
+
+def _unreadable(head: bytes) -> str | None:
+    """Return what a file is, by its first bytes, if not text in UTF-8 whose lines end in line feeds."""
+    for start, name in _FORMATS.items():
+        if head.startswith(start):
+            return f"holds {name}, not text in UTF-8"
+    if head.count(0) * 3 > len(head):
+        return "holds UTF-16 or UTF-32, not text in UTF-8"
+    if b"\n" not in head and b"\r" in head[:-1]:
+        return "its lines end in carriage returns alone"
+    return None
+
+
+def _other_separator(first: Row, file: RawFile) -> str | None:
+    """Return what separates the values of the first line in place of the declared separator, if so."""
+    _, text, values, _ = first
+    columns = set(file.columns)
+    if len(columns) == 1 or len(values) > 1:
+        return None
+    for other in _SEPARATORS:
+        found = split(text, other).values
+        if len(found) == len(columns) or (file.header and len(columns.intersection(found)) > 1):
+            return other
+    return None
+
+
+def _header_fault(first: Row, file: RawFile) -> str | None:
+    line, text, found, problem = first
+    declared = list(file.columns)
+    if line > 1:
+        return "blank, where the header should be"
+    if problem:
+        return f"the header: {problem.reason}: {shown(text)}"
+    missing = [name for name in declared if name not in found]
+    unknown = [name for name in found if name not in declared]
+    if padded := [name for name in unknown if name.strip() in declared]:
+        return f"the header has blanks around {_printed(padded[0])}"
+    if twice := [name for name in found if found.count(name) > 1]:
+        return f"the header names {_printed(twice[0])} twice"
+    if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
+        return f"no header: names none of the columns: {shown(text)}"
+    faults = []
+    if missing:
+        faults.append(f"lacks {', '.join(_printed(name) + did_you_mean(name, found) for name in missing)}")
+    if unknown and not file.others:
+        faults.append(f"has unknown {', '.join(map(_printed, unknown))}")
+    if not faults and found != declared and not file.others:
+        faults.append("names the columns in another order")
+    return f"the header {' and '.join(faults)}" if faults else None
+
+
+def _printed(name: str) -> str:
+    return printable(repr(name))
+
+
+def _plainly(name: str) -> str:
+    return printable(name).replace("\n", "\\n")
+
+
+def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> Iterator[Record]:
+    """Leave out the last record if it is at fault and there is less of it than of others."""
+    for record, following in pairwise(chain[Any](found, [None])):
+        short = len(record.fields) < columns or (len(record.fields) == columns and not lines.terminated)
+        if following or not record.fault or not short:
+            yield record
+
+
+def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
+    """Return what finds the fault of a row, if there is one."""
+    tests = [
+        (place, name, file.columns[name], _surely(file.columns[name]))
+        for place, name in enumerate(columns)
+        if name in file.columns
+        and (file.columns[name].kind in ("integer", "number") or file.columns[name].among)
+    ]
+
+    def judge(row: Row) -> Fault | None:
+        line, text, values, problem = row
+        if problem:
+            at = problem.place
+            if at is None or at >= len(columns):
+                return Fault(line, None, problem.reason, text)
+            return Fault(line, columns[at], f"{_plainly(columns[at])}: {problem.reason}", text)
+        if len(values) != len(columns):
+            return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
+        for place, name, column, surely in tests:
+            value = values[place]
+            if value and not surely(value) and (expected := _expected(value, column)):
+                reason = f"{_plainly(name)}: expected {expected}, found {shown(value)}"
+                return Fault(line, name, reason, text)
+        return None
+
+    return judge
+
+
+def _surely(column: Column) -> Callable[[str], object]:
+    """Return a quick test that only values pass that are as declared, and nearly all of those."""
+    if column.among:
+        return frozenset(column.among).__contains__
+    return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
+
+
+def _expected(value: str, column: Column) -> str | None:
+    """Return what was expected in place of a value; None if it is as declared."""
+    if column.among:
+        return None if value in column.among else _either(column.among)
+    if column.kind == "integer":
+        if _INTEGER.fullmatch(value):
+            # Python refuses to read integers of thousands of digits.
+            return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
+        padded = _PADDED_INTEGER.fullmatch(value)
+        return "an integer without plus or leading zeros" if padded else "an integer"
+    try:
+        number = float(value)
+    except ValueError:
+        return "a number"
+    if not value.isascii():
+        return "a number in digits from 0 to 9"
+    return None if math.isfinite(number) else "a finite number"
+
+
+def _either(values: Sequence[str]) -> str:
+    *others, last = map(_plainly, values)
+    return f"{', '.join(others)} or {last}" if others else last

@@ -52,9 +52,14 @@ def simulate_into(dataset: Dataset, name: str, folder: Path, rows: int, seed: in
 
 
 def zipf(values: int, exponent: float = 0.0) -> Floats:
-    """Return frequencies [V] that fall with the rank of a value to the power of `exponent`; their sum is 1."""
+    """Return frequencies [V] as the ranks of the values to the power of -`exponent`; their sum is 1."""
     weights = np.arange(1, values + 1) ** -exponent
     return np.asarray(weights / weights.sum())
+
+
+def of_groups(group: Ints, frequencies: Floats, groups: int) -> Floats:
+    """Return frequencies of groups, given the group [V] and the frequency [V] of each value."""
+    return np.bincount(group, frequencies, groups).astype(np.float64)
 
 
 def draw(random: np.random.Generator, frequencies: Floats, rows: int) -> Ints:
@@ -96,7 +101,7 @@ class Label(NamedTuple):
     effects: Mapping[str, float]
     """Field -> standard deviation of its effect on the logit."""
     pairs: Mapping[tuple[str, str], float] = {}
-    """Two fields -> standard deviation of the product of an effect of either, which each alone does not tell."""
+    """Two fields -> standard deviation of the product of an effect of each, of which neither alone tells."""
 
 
 class Labels:
@@ -168,7 +173,7 @@ class Labels:
 
 def scattered(numbers: Ints, below: int) -> Ints:
     """Map the numbers from 0 to `below` onto themselves so that neighbours part; each has its own image."""
-    # The factor is a prime larger than `below`, so that no two images meet.
+    # The factor is a prime, so that no two images meet where `below` is smaller.
     return (numbers + 1) * 2_654_435_761 % below
 
 

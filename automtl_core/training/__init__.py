@@ -1,1 +1,1 @@
-"""Training and evaluation of any module `(ids [B, N], dense [B, M]) -> logits [B, T]`."""
+"""Training and evaluation of any module `(ids, dense [B, M]) -> [B, T]`."""

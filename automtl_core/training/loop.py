@@ -1,6 +1,7 @@
 """One pass over the data: training and evaluation. Letters: B batch, T tasks, R rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch, Rows, batches
+from automtl_core.data.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.data.store import Part
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.schema import Task
@@ -88,7 +89,7 @@ def objective(model: nn.Module, batch: Batch, losses: TaskLosses) -> tuple[Tenso
     if not torch.isfinite(loss):
         raise DivergedError(
             f"the loss became {loss.item()}: training diverged; the step was not taken",
-            fix="lower training.learning_rate, or look for extreme values in dense fields",
+            fix="lower training.learning_rate, or look for extreme values in dense fields and real labels",
         )
     return loss, by_task.detach()
 
@@ -100,11 +101,10 @@ def shuffled(
 
     A last batch of one row is left out: batch normalisation cannot train on it.
     """
-    shuffle = seeds.generator(seed, "shuffle", epoch)
-    order = shuffle.permutation(len(part) if rows is None else rows)
-    if len(order) % recipe.batch_size == 1:
-        order = order[:-1]
-    return batches(part, recipe.batch_size, device, order)
+    count, size = len(part if rows is None else rows), recipe.batch_size
+    places = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch))
+    found = batches(part, size, device, places if rows is None else (rows[run] for run in places))
+    return islice(found, count // size) if count % size == 1 else found
 
 
 def train_epoch(

@@ -10,11 +10,11 @@ import typer
 
 import automtl_core
 from automtl_cli import options
+from automtl_cli.data_app import data
 from automtl_cli.errors import Stop, report
 from automtl_cli.output import emit, lenient_streams
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-data = typer.Typer(rich_markup_mode=None, help="Prepare a dataset, or describe it.")
 app.add_typer(data, name="data")
 
 
@@ -189,36 +189,6 @@ def list_names(
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.render_names, as_json)
-
-
-@data.command()
-def prepare(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Read the raw files of a dataset, and store what searches need."""
-    from automtl_cli import render, work
-
-    prepared = work.prepare_by_name(name, data_dir, config, settings)
-    emit(work.about(prepared), render.prepared, as_json)
-
-
-@data.command()
-def describe(
-    name: options.Dataset,
-    data_dir: options.DataDir = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show rows, vocabularies, rates of labels and more; prepares the dataset if need be."""
-    from automtl_cli import render, work
-
-    prepared = work.prepare_by_name(name, data_dir, config, settings)
-    emit(work.described(prepared), render.described, as_json)
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:

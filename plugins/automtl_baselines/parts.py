@@ -104,8 +104,8 @@ def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
             raise UsageError(
                 f"{model} needs tasks with probabilities to come after one another, and "
                 f"{schema.tasks[t].name!r} is a regression",
-                fix="take it out of the order (`after` in the dataset), leave it out by dataset.tasks, or use "
-                "another model",
+                fix="take it out of the order (`after` in the dataset), leave it out by dataset.tasks, or "
+                "use another model",
             )
     if not steps:
         raise UsageError(

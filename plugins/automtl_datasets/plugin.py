@@ -10,5 +10,6 @@ def automtl_register_datasets() -> dict[str, str]:
         "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
         "kuairand": "automtl_datasets.kuairand:KuaiRand",
         "synthetic": "automtl_datasets.synthetic:Synthetic",
+        "table": "automtl_datasets.table:Table",
         "userbehavior": "automtl_datasets.userbehavior:UserBehavior",
     }

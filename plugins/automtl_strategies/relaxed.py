@@ -29,7 +29,10 @@ def mean_entropy(supernet: Supernet) -> float | None:
 
 
 def halves(problem: Problem) -> tuple[Rows, Rows]:
-    """Return the training rows that weights learn from, and those held out for logits; the same each time."""
+    """Return the training rows that weights learn from, and those held out for logits; the same each time.
+
+    Both are in stored order, so that neighbouring rows are read together.
+    """
     order = seeds.generator(problem.seed, "halves").permutation(len(problem.data.train))
     ours, held_out = np.array_split(order, 2)
-    return ours, held_out
+    return np.sort(ours), np.sort(held_out)

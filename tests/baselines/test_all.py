@@ -113,7 +113,7 @@ REAL = Task("price", kind="regression")
         (Task("click"), Task("price", after="click", kind="regression"), Task("buy", after="price")),
     ],
 )
-def test_models_of_a_funnel_refuse_regressions_in_it(space, name, tasks):
+def test_models_of_a_funnel_refuse_regressions_in_it(name, tasks):
     cls = REGISTRY.space(name)
     schema = Schema((SparseField("field", 5),), (), tasks)
     with pytest.raises(UsageError, match=f"{name.upper()} .* 'price' is a regression") as error:

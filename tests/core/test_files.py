@@ -1,9 +1,12 @@
 """A reader never sees half of a file or folder."""
 
+import subprocess
+import sys
+
 import pytest
 
 from automtl_core.errors import RunExistsError, StorageError
-from automtl_core.files import publish_folder, write_atomic
+from automtl_core.files import publish_folder, scratch_folder, write_atomic
 
 
 def test_write_replaces(tmp_path):
@@ -50,3 +53,27 @@ def test_folder_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunExistsError, match="cannot be written to"), publish_folder(tmp_path / "file" / "b"):
         pass
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from automtl_core.files import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "large").write_text("x")
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert len(list(tmp_path.glob(".*/large"))) == 1
+    with scratch_folder(tmp_path) as folder:
+        assert sorted(tmp_path.iterdir()) == [folder, folder.with_name(folder.name + ".lock")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_process_at_work_stays(tmp_path):
+    with scratch_folder(tmp_path) as first, scratch_folder(tmp_path) as second:
+        assert first != second
+        assert first.is_dir()

@@ -2,15 +2,19 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from automtl_core.config import load_config
+from automtl_core.data.store import Part
 from automtl_core.errors import ArtifactError, DataError, RunExistsError, RunInUseError, UsageError
 from automtl_core.job import Job, environment
-from automtl_core.pipeline import evaluate_run, plan, search
+from automtl_core.pipeline import evaluate_run, plan, reachable, search
 from automtl_core.plugins import load_registry
 from automtl_core.runs import Run, new_name
+from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.training.report import Silent
 
 REGISTRY = load_registry()
@@ -164,6 +168,22 @@ def test_retraining_goes_on_from_the_search_or_starts_from_scratch(tmp_path, str
 def test_a_strategy_says_how_its_network_is_trained(tmp_path, name, retrain):
     assert make_job(tmp_path, {"strategy": {"name": name}}).retrain() == retrain
     assert make_job(tmp_path, {"strategy": {"name": name}, "retrain": "scratch"}).retrain() == "scratch"
+
+
+def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
+    nan = float("nan")
+    labels = np.array([[1, 0, 0.3, 1], [0, 1, 0.2, 0], [nan, 0, 0.1, 1], [0, nan, 0.4, 0]], np.float32)
+    oracle = np.array(
+        [[0.8, 0.9, 0.1, nan], [0.3, 0.5, 0.1, 0.2], [0.9, 0.1, 0.1, 0.3], [0.1, nan, 0.1, 0.2]]
+    )
+    tasks = (Task("click"), Task("like"), Task("price", kind="regression"), Task("share"))
+    prepared = SimpleNamespace(
+        schema=Schema((SparseField("user", 2),), (), tasks),
+        part=lambda name: Part(np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels),
+        oracle=lambda name: oracle,
+    )
+    # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
+    assert reachable(prepared) == {"click": 1.0, "like": 0.5}
 
 
 def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):

@@ -89,10 +89,14 @@ def test_the_strategy_searches_the_space(registry: Registry) -> None:
 def test_the_dataset_makes_its_rows(registry: Registry) -> None:
     shop = registry.dataset("shop")(DatasetSettings())
     with duckdb.connect() as db:
-        columns = ", ".join(f"{name} VARCHAR" for name in shop.files()["log"].columns)
-        db.sql(f"CREATE TABLE log ({columns})")
-        db.sql("INSERT INTO log VALUES ('ann', 'pen', '1.5', '1', '0')")
+        db.sql(
+            "CREATE TABLE log (customer BIGINT, item BIGINT, tags TEXT, price DOUBLE, seconds BIGINT,"
+            " click BIGINT, buy BIGINT)"
+        )
+        db.sql("INSERT INTO log VALUES (7, 1, 'a b', 1.5, 10, 1, 0), (7, 1, 'a b', 1.5, 10, 1, 0)")
+        assert list(shop.files()["log"].columns) == db.table("log").columns
         rows = shop.rows(db)
-        assert rows.columns == [*shop.sparse, *shop.dense, *shop.tasks]
         assert isinstance(rows, duckdb.DuckDBPyRelation)
-        assert rows.fetchall() == [("ann", "pen", 1.5, 1, 0)]
+        assert {*shop.sparse, *shop.dense, *shop.tasks, shop.time} <= set(rows.columns)
+        assert rows.fetchall() == [(7, 1, "a b", 1.5, 10, 1, 0)]
+        assert sorted(shop.values(db, "tags").fetchall()) == [("a b", "a"), ("a b", "b")]

@@ -13,6 +13,7 @@ from automtl_core.data.simulate import (
     Labels,
     blocks,
     draw,
+    of_groups,
     origins,
     pick,
     scattered,
@@ -73,24 +74,26 @@ def _log(rows: int, seed: int, user_ids: Ints, age: Ints, ages: Floats) -> Itera
     random = generator(seed, "simulate", "ijcai15", "log")
     items = int(np.clip(rows // ROWS_PER_ITEM, 10, LARGEST["item"]))
     frequencies = {"user": zipf(len(user_ids), EXPONENTS["user"]), "item": zipf(items, EXPONENTS["item"])}
-    of_item, published = {"item": np.arange(items)}, {"item": scattered(np.arange(items), LARGEST["item"]) + 1}
+    of_item = {"item": np.arange(items)}
+    published = {"item": 1 + scattered(np.arange(items), LARGEST["item"])}
     for field, power in POWERS.items():
         values = min(2 + int(items**power), LARGEST[field])
         of_item[field] = draw(random, zipf(values, EXPONENTS[field]), items)
-        frequencies[field] = np.bincount(of_item[field], weights=frequencies["item"], minlength=values)
-        published[field] = scattered(np.arange(values), LARGEST[field]) + 1
+        frequencies[field] = of_groups(of_item[field], frequencies["item"], values)
+        published[field] = 1 + scattered(np.arange(values), LARGEST[field])
     labels = Labels(seed, "ijcai15", frequencies | {"age": ages}, LABELS)
     order = random.permutation(len(user_ids))
     counts = random.multinomial(rows, frequencies["user"][order])
-    copied = DUPLICATES * rows / max(1, rows - np.count_nonzero(counts))
+    copied = DUPLICATES * rows / max(1, rows - int(np.count_nonzero(counts)))
     for owner in blocks(counts):
         user, item = order[owner], draw(random, frequencies["item"], len(owner))
         ids = {"user": user, "age": age[user]} | {field: numbers[item] for field, numbers in of_item.items()}
         bounds = np.cumsum([labels.probability(task, ids) for task in LABELS], axis=0)
-        columns = {f"{field}_id": published[field][ids[field]] for field in of_item}
+        frame = pd.DataFrame({f"{field}_id": published[field][ids[field]] for field in of_item})
+        frame.insert(0, "user_id", user_ids[user])
         blank = random.random(len(owner)) < BLANK_BRANDS
-        columns["brand_id"] = pd.arrays.IntegerArray(columns["brand_id"], blank)
-        columns["time_stamp"] = pick(random, DAYS, len(owner))
-        columns["action_type"] = ACTIONS[(random.random(len(owner)) >= bounds).sum(axis=0)]
+        frame["brand_id"] = frame["brand_id"].astype("Int64").mask(blank)
+        frame["time_stamp"] = pick(random, DAYS, len(owner))
+        frame["action_type"] = ACTIONS[(random.random(len(owner)) >= bounds).sum(axis=0)]
         fresh = (np.diff(owner, prepend=-1) > 0) | (random.random(len(owner)) >= copied)
-        yield pd.DataFrame({"user_id": user_ids[user]} | columns).iloc[origins(fresh)]
+        yield frame.iloc[origins(fresh)]

@@ -18,6 +18,7 @@ from automtl_core.data.simulate import (
     Labels,
     blocks,
     draw,
+    of_groups,
     origins,
     scattered,
     write_csv,
@@ -31,7 +32,9 @@ USER_EXPONENT, ITEM_EXPONENT, CATEGORY_EXPONENT = 0.5, 0.8, 0.9
 AGAIN = 0.24
 """Share of rows in which a user comes back to an item."""
 LABELS = {
-    "buy": Label(0.03, {"user": 1.0, "item": 0.5, "category": 0.7, "again": 0.7}, {("user", "category"): 0.3}),
+    "buy": Label(
+        0.03, {"user": 1.0, "item": 0.5, "category": 0.7, "again": 0.7}, {("user", "category"): 0.3}
+    ),
     "cart": Label(0.055, {"user": 0.7, "item": 0.4, "category": 0.5}),
     "fav": Label(0.028, {"user": 1.0, "item": 0.4, "category": 0.5}),
 }
@@ -40,7 +43,7 @@ BEHAVIOURS = np.array([*LABELS, "pv"], dtype=object)
 START, SECONDS = 1_511_539_200, 9 * 86_400
 """The published nine days: from 2017-11-25 in China."""
 STRAY, STRAY_SECONDS, IN_1970 = 0.04, 60 * 86_400, 44_000
-"""Share of the users whose first row lies before these days, how long at most, and one that lies far before."""
+"""Share of the users whose first row lies before these days, by how much at most, and a time long before."""
 TWO_CATEGORIES = 1000
 """One item of so many is in two categories."""
 
@@ -72,7 +75,7 @@ def _frames(rows: int, seed: int) -> Iterator[pd.DataFrame]:
     frequencies = {
         "user": user_frequencies,
         "item": item_frequencies,
-        "category": np.bincount(category_of, weights=item_frequencies, minlength=categories),
+        "category": of_groups(category_of, item_frequencies, categories),
         "again": np.array([1 - AGAIN, AGAIN]),
     }
     labels = Labels(seed, "userbehavior", frequencies, LABELS)

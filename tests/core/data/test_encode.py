@@ -81,9 +81,7 @@ def test_a_constant_or_empty_dense_field_becomes_zero(
 ) -> None:
     prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
     assert prepared.manifest["scales"]["price"] == {"kind": "standard", "offset": mean, "width": 1.0}
-    assert prepared.manifest["warnings"] == [
-        "field price is the same in all training rows: it tells nothing"
-    ]
+    assert prepared.manifest["warnings"] == ["field price is the same in all training rows: it tells nothing"]
     assert not prepared.part("train").dense.any()
 
 

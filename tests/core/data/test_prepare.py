@@ -2,11 +2,13 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from automtl_core.data import prepare as module
 from automtl_core.data import raw
 from automtl_core.data.prepare import prepare
+from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, DataError, InputMissingError, RunExistsError, StorageError
@@ -34,9 +36,11 @@ def test_a_second_preparation_reuses_the_first(shop: Dataset, shop_dir: Path, tm
 
 def test_the_manifest_tells_where_the_data_comes_from(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
     manifest = prepare(shop, "shop", shop_dir, tmp_path / "out").manifest
-    settings = {"validation_fraction": 0.1, "test_fraction": 0.1, "split_seed": 0, "min_buys": 0}
-    assert (manifest["dataset"], manifest["version"], manifest["settings"]) == ("shop", 1, settings)
-    assert manifest["raw"] == {"shop.csv": raw.fingerprint(shop_dir / "shop.csv")}
+    assert (manifest["dataset"], manifest["version"]) == ("shop", 1)
+    assert manifest["settings"] == shop.settings.model_dump(mode="json")
+    survey = raw.survey(shop_dir / "shop.csv")
+    assert manifest["raw"] == {"shop.csv": {"bytes": survey.bytes, "sha256": survey.sha256}}
+    assert (manifest["simulated"], manifest["rejected"], manifest["warnings"]) == (None, 0, [])
     assert manifest["rows"] == {"train": 80, "validation": 10, "test": 10}
     assert manifest["truth"] == {}
 
@@ -94,9 +98,8 @@ def test_an_interrupted_preparation_leaves_nothing(
     ("row", "message"),
     [
         ("9,9,9", 'shop.csv:102: expected 5 columns, found 3: "9,9,9"'),
-        ("u,c,1,2,0", "dataset shop: label click holds '2', allowed are 0 and 1"),
-        ("u,c,cheap,1,0", "raw data: Conversion Error: Could not convert string 'cheap' to DOUBLE"),
-        (",c,1,1,0", "dataset shop: field user has rows without a value"),
+        ("u,c,1,2,0", 'shop.csv:102: click: expected 0 or 1, found "2"'),
+        ("u,c,cheap,1,0", 'shop.csv:102: price: expected a number, found "cheap"'),
     ],
 )
 def test_bad_rows_are_refused_and_leave_nothing(
@@ -155,7 +158,38 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("automtl_core.data.encode.write_header", full)
+    monkeypatch.setattr("automtl_core.data.write.write_header", full)
     with pytest.raises(StorageError, match="No space left"):
         prepare(shop, "shop", shop_dir, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_faulty_rows_are_left_out_and_written_down(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    with (shop_dir / "shop.csv").open("a") as file:
+        file.write('9,9,9\nu0,"c,0",0.5,7,0\nu0,"c,0",0.5,1,0\n')
+    skipping = type(shop)(shop.settings_class(bad_rows="skip"))
+    prepared = prepare(skipping, "shop", shop_dir, tmp_path / "out")
+    assert sum(prepared.manifest["rows"].values()) == 101
+    assert prepared.manifest["rejected"] == 2
+    rejected = pd.read_csv(prepared.path / "rejected.csv")
+    assert rejected[["file", "line", "text"]].values.tolist() == [
+        ["shop.csv", 102, "9,9,9"],
+        ["shop.csv", 103, 'u0,"c,0",0.5,7,0'],
+    ]
+    assert rejected["column"].tolist() == [pytest.approx(float("nan"), nan_ok=True), "click"]
+
+
+def test_what_is_simulated_says_so(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    real = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    (shop_dir / MARKER).write_text('{"dataset": "shop", "rows": 100, "seed": 0}')
+    simulated = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert simulated.path != real.path
+    assert simulated.manifest["simulated"] == {"dataset": "shop", "rows": 100, "seed": 0}
+
+
+@pytest.mark.parametrize("limit", ["64MiB", "1GB"])
+def test_the_memory_limit_changes_nothing(shop: Dataset, shop_dir: Path, tmp_path: Path, limit: str) -> None:
+    first = prepare(shop, "shop", shop_dir, tmp_path / "first")
+    assert contents(first) == contents(
+        prepare(shop, "shop", shop_dir, tmp_path / "second", memory_limit=limit)
+    )

@@ -1,17 +1,20 @@
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from automtl_core.data import raw
-from automtl_core.dataset import RawFile
+from automtl_core.data.raw import Source
+from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Dataset, DatasetSettings, RawFile
 from automtl_core.errors import DataError, InputMissingError
 
-COLUMNS = ("user", "tags", "click")
+COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
 LOG = RawFile("log.csv", COLUMNS)
 BARE = RawFile("log.csv", COLUMNS, header=False)
 CUT = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
+Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
@@ -22,82 +25,118 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return data, work
 
 
-def read(folders: tuple[Path, Path], content: bytes, file: RawFile = LOG) -> list[tuple[str | None, ...]]:
+def read(
+    folders: tuple[Path, Path], content: bytes, file: RawFile = LOG, most: int | None = None
+) -> tuple[Rows, list[raw.Rejected]]:
+    """Return the table that a file becomes, and what was left out."""
     data, work = folders
-    (data / file.path).write_bytes(content)
+    path = data / file.path
+    path.write_bytes(content)
     with raw.connect(data, work) as db:
-        raw.load(db, data, "log", file)
-        return db.table("log").fetchall()
+        rejected = raw.load(db, "log", [Source(path, file, raw.survey(path))], work, most)
+        return db.table("log").fetchall(), rejected
 
 
-def test_reads_all_columns_as_text_and_blanks_as_null(folders: tuple[Path, Path]) -> None:
-    content = b'user,tags,click\n007,"a,b",9.50\n 8 ,,1\n9,"",0\n'
-    assert read(folders, content) == [("007", "a,b", "9.50"), (" 8 ", None, "1"), ("9", None, "0")]
+def test_values_have_their_types_and_blanks_are_null(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.csv", {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED})
+    content = b'a,b,c,d\n7,"x,y",9.50,?\n-8,,1e3,?\n,"",,?\n'
+    assert read(folders, content, file)[0] == [(7, "x,y", 9.5), (-8, None, 1000.0), (None, None, None)]
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"1,a,0\n2,b,1\n", b"1,a,0\n2,b,1", b"1,a,0\r\n2,b,1\r\n", b"\xef\xbb\xbf1,a,0\n\n2,b,1\n"],
-    ids=["plain", "no last line break", "windows", "byte order mark and blank line"],
-)
+    [b"1,a,0\n2,b,1\n", b"1,a,0\n2,b,1", b"1,a,0\r\n2,b,1\r\n", b"\xef\xbb\xbf1,a,0\n\n2,b,1\n",
+     b"1,a,0\n2,b,1\r\n", b"1,a,0\r\n2,b,1\n"],
+    ids=["plain", "no last break", "windows", "byte order mark, blank line", "mixed", "mixed, windows first"],
+)  # fmt: skip
 def test_reads_what_editors_leave_behind(folders: tuple[Path, Path], content: bytes) -> None:
-    assert read(folders, content, BARE) == [("1", "a", "0"), ("2", "b", "1")]
+    assert read(folders, content, BARE) == ([(1, "a", 0), (2, "b", 1)], [])
 
 
 def test_quoted_line_breaks_and_doubled_quotes(folders: tuple[Path, Path]) -> None:
-    assert read(folders, b'1,"a\n""b""",0\n', BARE) == [("1", 'a\n"b"', "0")]
+    assert read(folders, b'1,"a\n""b""",0\n', BARE)[0] == [(1, 'a\n"b"', 0)]
 
 
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
 def test_a_cut_last_line_is_left_out_where_declared(folders: tuple[Path, Path], tail: bytes) -> None:
-    assert read(folders, b"1,a,0\n2,b,1\n" + tail, CUT) == [("1", "a", "0"), ("2", "b", "1")]
+    assert read(folders, b"1,a,0\n2,b,1\n" + tail, CUT) == ([(1, "a", 0), (2, "b", 1)], [])
 
 
-@pytest.mark.parametrize(
-    ("content", "file", "message"),
-    [
-        (b"user,tags,click\n1,a,0\n9,9\n", LOG, '3: expected 3 columns, found 2: "9,9"'),
-        (b"user,tags,click\n1,a,0,7,8\n1\n", LOG, '2: expected 3 columns, found 5: "1,a,0,7,8"'),
-        (b'1,"x\ny",0\n5\n', BARE, '3: expected 3 columns, found 1: "5"'),
-        (b"1,a,0\n3,c", BARE, '2: expected 3 columns, found 2: "3,c"'),
-        (b"1,a\n3,c", CUT, '1: expected 3 columns, found 2: "1,a"'),
-        (b"1,a,0\n2,b,0,1", CUT, '2: expected 3 columns, found 4: "2,b,0,1"'),
-        (b"1,a,0\n2,\xff,1\n", BARE, '2: not UTF-8: "2,?,1"'),
-        (b'1,a,0\n2,"b,1\n3,c,1\n', BARE, "2: a quoted value does not end: \"2,\"b,1\""),
-        (b"1,a,0\n\x1b[31m,2\n", BARE, '2: expected 3 columns, found 2: "\\x1b[31m,2"'),
-        (b"1,a,0\n" + b"x" * 200 + b"\n", BARE, f'2: expected 3 columns, found 1: "{"x" * 80}..."'),
-        (b"1,a,0\n2,b,1\r\n", BARE, "2: ends in another line break than line 1"),
-        (b"user,tag,clik\n", LOG, "1: the header lacks 'tags' (did you mean 'tag'?), 'click' (did you mean"
-         " 'clik'?) and has unknown 'tag', 'clik'"),
-        (b"tags,user,click\n", LOG, "1: the header names the columns in another order"),
-        (b"user,tags,click,more\n", LOG, "1: the header has unknown 'more'"),
-        (b"", LOG, "1: no header: the file is empty"),
-        ("user,tags".encode("utf-16"), LOG, "1: not UTF-8: invalid start byte"),
-    ],
-)  # fmt: skip
-def test_a_faulty_file_is_refused_with_its_line(
-    folders: tuple[Path, Path], content: bytes, file: RawFile, message: str
-) -> None:
+@pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
+def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders: tuple[Path, Path], tail: bytes) -> None:
+    rows, rejected = read(folders, b"1,a,0\n2\n2,b,1\n" + tail, CUT, most=1)
+    assert rows == [(1, "a", 0), (2, "b", 1)]
+    assert [fault.line for _, fault in rejected] == [2]
+
+
+def test_columns_may_be_in_another_order_among_others(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.csv", COLUMNS, others=True)
+    assert read(folders, b"x,click,tags,user\n?,1,a,5\n", file)[0] == [(1, "a", 5)]
+
+
+def test_the_separator_is_declared(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.tsv", COLUMNS, separator="\t")
+    assert read(folders, b"user\ttags\tclick\n5\ta,b\t1\n", file)[0] == [(5, "a,b", 1)]
+
+
+BAD = b"user,tags,click\n1,a,0\n9.5,b,1\n3,c\n4,d,2\n5,e,1\n"
+
+
+def test_the_first_faulty_row_is_the_error(folders: tuple[Path, Path]) -> None:
     with pytest.raises(DataError) as error:
-        read(folders, content, file)
-    assert str(error.value) == f"{folders[0] / 'log.csv'}:{message}"
-    assert error.value.fix
+        read(folders, BAD)
+    assert str(error.value).startswith(f"{folders[0] / 'log.csv'}:3: user: expected an integer, found")
+    assert str(error.value).endswith("; and 2 more such rows")
+    assert "--bad-rows skip" in (error.value.fix or "")
 
 
-@pytest.mark.parametrize(("content", "file"), [(b"user,tags,click\n", LOG), (b"", BARE), (b"1,a", CUT)])
-def test_a_file_without_rows_is_refused(folders: tuple[Path, Path], content: bytes, file: RawFile) -> None:
-    with pytest.raises(DataError, match=r"log\.csv: holds no rows"):
-        read(folders, content, file)
+def test_faulty_rows_are_left_out_and_told(folders: tuple[Path, Path]) -> None:
+    rows, rejected = read(folders, BAD, most=3)
+    assert rows == [(1, "a", 0), (5, "e", 1)]
+    told = [(name, fault.line, fault.column, fault.text) for name, fault in rejected]
+    assert told == [
+        ("log.csv", 3, "user", "9.5,b,1"),
+        ("log.csv", 4, None, "3,c"),
+        ("log.csv", 5, "click", "4,d,2"),
+    ]
 
 
-def test_a_faulty_file_is_named_among_others(folders: tuple[Path, Path]) -> None:
+def test_more_faulty_rows_than_allowed_are_an_error(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:3: .*; and at least 2 more such rows") as error:
+        read(folders, BAD, most=2)
+    assert error.value.fix == "repair the rows, or allow more than 2 by --max-bad-rows"
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_several_files_become_one_table(folders: tuple[Path, Path], name: str) -> None:
     data, work = folders
-    (data / "log.csv").write_text("1,a,0\n2")
-    (data / "more.csv").write_text("1,a,0\n")
+    stem, suffix = name.split(".")
+    for n in (1, 2):
+        values = f"SELECT {n} AS \"user\", 'a' AS tags, {n % 2} AS click"
+        duckdb.sql(values).write_csv(str(data / f"{stem}{n}.csv"))
+        if suffix == "parquet":
+            duckdb.sql(values).write_parquet(str(data / f"{stem}{n}.parquet"))
+    file = RawFile(f"{stem}*.{suffix}", COLUMNS)
+    found = raw.find(data, dataset({"log": file}), "shop")["log"]
     with raw.connect(data, work) as db:
-        raw.load(db, data, "log", CUT)
-        raw.load(db, data, "more", RawFile("more.csv", COLUMNS, header=False))
-        assert db.table("more").fetchall() == [("1", "a", "0")]
+        raw.load(db, "log", [Source(path, one, raw.survey(path)) for path, one in found], work, None)
+        assert db.table("log").fetchall() == [(1, "a", 1), (2, "a", 0)]
+
+
+def test_faulty_rows_of_all_files_count_together(folders: tuple[Path, Path]) -> None:
+    data, work = folders
+    for n in (1, 2):
+        (data / f"log{n}.csv").write_text("1,a,0\n2,b,7\n")
+    file = RawFile("log*.csv", COLUMNS, header=False)
+    sources = [Source(path, file, raw.survey(path)) for path in sorted(data.iterdir())]
+    with raw.connect(data, work) as db, pytest.raises(DataError, match=r"log2\.csv:2"):
+        raw.load(db, "log", sources, work, 1)
+
+
+@pytest.mark.parametrize("content", [b"user,tags,click\n", b"user,tags,click"])
+def test_a_file_without_rows_is_refused(folders: tuple[Path, Path], content: bytes) -> None:
+    with pytest.raises(DataError, match=r"log\.csv: holds no rows"):
+        read(folders, content)
 
 
 def test_the_line_is_right_far_into_a_large_file(folders: tuple[Path, Path]) -> None:
@@ -105,6 +144,11 @@ def test_the_line_is_right_far_into_a_large_file(folders: tuple[Path, Path]) -> 
     lines[270_000] = b"12345\n"
     with pytest.raises(DataError, match=r"log\.csv:270001: expected 3 columns, found 1"):
         read(folders, b"".join(lines), BARE)
+
+
+def test_a_row_that_the_database_reads_over_is_noticed(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:2: .*NUL"):
+        read(folders, b"1,a,0\n2,b\0c,1\n", BARE)
 
 
 @pytest.mark.parametrize(
@@ -137,11 +181,26 @@ def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
         db.execute("SELECT CAST('x1' AS INTEGER)")
 
 
+def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
+    class Shop(Dataset):
+        version = 1
+
+        def files(self) -> dict[str, RawFile]:
+            return files
+
+        def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+            return db.table("log")
+
+    made = Shop(DatasetSettings())
+    made.__class__.source = source
+    return made
+
+
 def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "there.csv").touch()
-    files = {name: RawFile(f"{name}.csv", ("a",)) for name in ("there", "log", "users")}
+    files = {name: RawFile(f"{name}.csv", {"a": TEXT}) for name in ("there", "log", "users")}
     with pytest.raises(InputMissingError) as error:
-        raw.require(tmp_path, files, "shop", "https://example.org (CC0)")
+        raw.find(tmp_path, dataset(files, "https://example.org (CC0)"), "shop")
     assert str(error.value).splitlines() == [
         f"{tmp_path}/log.csv: raw file of dataset shop not found",
         f"{tmp_path}/users.csv: raw file of dataset shop not found",
@@ -152,7 +211,7 @@ def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(
         InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"
     ):
-        raw.require(None, files, "shop", "")
+        raw.find(None, dataset(files), "shop")
 
 
 def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
@@ -161,12 +220,29 @@ def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.csv").touch()
     (data / "log.csv").symlink_to(tmp_path / "log.csv")
     with pytest.raises(DataError, match="links to a file outside"):
-        raw.require(data, {"log": LOG}, "shop", "")
+        raw.find(data, dataset({"log": LOG}), "shop")
 
 
-def test_the_fingerprint_is_that_of_the_content(tmp_path: Path) -> None:
-    (tmp_path / "log.csv").write_bytes(b"1,2\n")
-    assert raw.fingerprint(tmp_path / "log.csv") == {
-        "bytes": 4,
-        "sha256": hashlib.sha256(b"1,2\n").hexdigest(),
-    }
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"1,2\n", 1),
+        (b"1,2\n3,4", 2),
+        (b"", 0),
+        (b"1,2\n\n3,4\n", None),
+        (b'"1",2\n', None),
+        (b"1,2\r\n", None),
+        (b"1,2\0\n", None),
+    ],
+)
+def test_a_survey_tells_of_the_content(tmp_path: Path, content: bytes, lines: int | None) -> None:
+    (tmp_path / "log.csv").write_bytes(content)
+    found = raw.survey(tmp_path / "log.csv")
+    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines)
+
+
+def test_blank_lines_are_seen_where_chunks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.csv").write_bytes(b"1,2\n\n3,4\n")
+    for size in range(1, 11):
+        monkeypatch.setattr(raw, "HASH_CHUNK", size)
+        assert raw.survey(tmp_path / "log.csv").lines is None

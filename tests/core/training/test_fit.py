@@ -16,7 +16,6 @@ from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 
-
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
 
 

@@ -152,7 +152,8 @@ def test_a_regression_gets_better_by_the_relative_fall_of_its_rmse():
     assert relative_change({"p": price(8.0)}, {"p": price(6.0)}, 100) == pytest.approx(-1 / 3)
     # AUC + 10 %, RMSE - 20 %
     now, best = (
-        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse)} for area, rmse in ((0.66, 4.0), (0.6, 5.0))
+        {"c": BinaryMetrics(area, 0.5, 100, 200), "p": price(rmse)}
+        for area, rmse in ((0.66, 4.0), (0.6, 5.0))
     )
     assert relative_change(now, best, 100) == pytest.approx(0.15)
 
@@ -164,11 +165,16 @@ def test_a_regression_with_few_rows_does_not_count():
     )
     assert relative_change(now, best, 100) == pytest.approx(0.1)
     assert relative_change(now, best, 99) == pytest.approx((0.1 - 0.8) / 2)
-    assert relative_change({"p": now["p"]}, {"p": best["p"]}, 100) == pytest.approx(-0.8), "it is all there is"
+    assert relative_change({"p": now["p"]}, {"p": best["p"]}, 100) == pytest.approx(-0.8), (
+        "it is all there is"
+    )
 
 
 def test_what_cannot_be_measured_never_changes():
-    nothing = {"c": BinaryMetrics(None, None, 0, 0, "why"), "p": RegressionMetrics(None, None, None, 0, "why")}
+    nothing = {
+        "c": BinaryMetrics(None, None, 0, 0, "why"),
+        "p": RegressionMetrics(None, None, None, 0, "why"),
+    }
     assert relative_change(nothing, nothing, 1) == 0
 
 

@@ -1,0 +1,165 @@
+"""One's own table: delimited text or Parquet files, and settings in place of code.
+
+`automtl data init FILE` writes these settings from the first rows of a file.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+import duckdb
+
+from automtl_core.data.columns import literal, quoted
+from automtl_core.dataset import INTEGER, NUMBER, TEXT, UNUSED, Column, Dataset, RawFile
+from automtl_core.errors import DataError, UsageError
+from automtl_core.text import printable
+from automtl_datasets.table_settings import Number, TableSettings
+
+BIT = Column("number", ("0", "1", "0.0", "1.0"))
+"""A label as data frames write it: with blanks among them, their integers become floats."""
+PART, TIME = "part of the table", "time of the row"
+"""Columns that are added. One's own may be called `part`, and the time may be a field too."""
+
+
+class Table(Dataset):
+    """One's own CSV, TSV or Parquet files, plain, .gz or .zst; see `automtl data init`."""
+
+    settings_class = TableSettings
+    settings: TableSettings
+    version = 1
+    preparation = (
+        "Rows are taken as they are. A blank label is missing, a blank number is 0 after scaling, and a blank "
+        "in a categorical field is as an unseen value."
+    )
+
+    def __init__(self, settings: TableSettings) -> None:
+        super().__init__(settings)
+        if faults := list(settings.faults()):
+            raise UsageError("\n".join(f"dataset.{fault}" for fault in faults), "correct the settings")
+        self.buckets = {name: number.buckets for name, number in settings.dense.items() if number.buckets}
+        self.sparse = (*settings.sparse, *settings.multi, *self.buckets)
+        self.multi = tuple(settings.multi)
+        self.dense = tuple(name for name in settings.dense if name not in self.buckets)
+        self.scaling = {name: settings.dense[name].scaling for name in self.dense}
+        self.tasks = tuple(settings.labels)
+        self.kinds = {name: label.kind for name, label in settings.labels.items()}
+        self.after = {name: label.after for name, label in settings.labels.items() if label.after}
+        self.user = settings.user
+        self.time = TIME if settings.time else None
+        self.part = PART if "train" in settings.files else None
+
+    def files(self) -> Mapping[str, RawFile]:
+        """Return each file or pattern as a table of its own; none where there are no settings.
+
+        Raises:
+            UsageError: there is no field, or nothing to predict.
+
+        """
+        chosen = self.settings
+        if chosen.files and not chosen.labels:
+            raise UsageError(
+                "dataset.labels names no column", "name the columns to predict, such as `labels: [click]`"
+            )
+        if chosen.files and not self.sparse and not self.dense:
+            raise UsageError(
+                "dataset.sparse, dense and multi name no column", "name the columns to predict from"
+            )
+        return {
+            table: RawFile(
+                pattern,
+                self._columns(),
+                header=not chosen.columns,
+                others=not chosen.columns,
+                separator=chosen.separator or _separator(pattern),
+            )
+            for table, _, pattern in self._tables()
+        }
+
+    def _tables(self) -> Iterator[tuple[str, str, str]]:
+        """Yield a table's name, the part that it is for, and its files."""
+        for part, patterns in self.settings.files.items():
+            for n, pattern in enumerate(patterns):
+                yield f"{part} {n}", part, pattern
+
+    def _columns(self) -> dict[str, Column]:
+        """Return the columns that are used; all of them, where they have no other names."""
+        chosen = self.settings
+        used = {chosen.time: TEXT} if chosen.time else {}
+        used |= {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
+        used |= dict.fromkeys(chosen.multi, TEXT) | dict.fromkeys(chosen.dense, NUMBER)
+        for name, label in chosen.labels.items():
+            used[name] = NUMBER if label.kind == "regression" else TEXT if label.positive else BIT
+        return {name: used.get(name, UNUSED) for name in chosen.columns or used}
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Put the files together, and say what labels and blanks mean."""
+        if not self.settings.files:
+            raise UsageError(
+                "dataset table is your own files, and needs settings that say what they hold",
+                "write them by `automtl data init FILE`, then give them by --config",
+            )
+        chosen = [
+            *map(quoted, (*self.settings.sparse, *self.settings.multi)),
+            *(f"{_number(name, n)} AS {quoted(name)}" for name, n in self.settings.dense.items()),
+            *(f"{self._label(name)} AS {quoted(name)}" for name in self.tasks),
+        ]
+        if time := self.settings.time:
+            by_time = self.settings.split == "time"
+            chosen.append(f"{self._time(db, time) if by_time else quoted(time)} AS {quoted(TIME)}")
+        if self.part:
+            chosen.append(quoted(PART))
+        rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")  # noqa: S608 - all names are quoted
+        return rows.distinct() if self.settings.duplicates == "drop" else rows
+
+    def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        """Take the texts of a multi-valued field apart; blanks around a value are no part of it."""
+        bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"  # noqa: S608 - quoted
+        values = f"trim(unnest(string_split(bag, {literal(self.settings.multi[field])})))"
+        return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")  # noqa: S608
+
+    def _all(self) -> str:
+        return " UNION ALL BY NAME ".join(
+            f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"  # noqa: S608 - quoted
+            for table, part, _ in self._tables()
+        )
+
+    def _label(self, name: str) -> str:
+        """Return SQL for a label, null where it is missing."""
+        given = self.settings.labels[name].given
+        value = self._raw_label(name)
+        return f"CASE WHEN {self._raw_label(given)} = 1 THEN {value} END" if given else value
+
+    def _raw_label(self, name: str) -> str:
+        positive = ", ".join(map(literal, self.settings.labels[name].positive))
+        return f"CAST({quoted(name)} IN ({positive}) AS INTEGER)" if positive else quoted(name)
+
+    def _time(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
+        """Return SQL for the time of a row, by the first way to read all of them."""
+        text = f"CAST({quoted(name)} AS VARCHAR)"
+        whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
+        ways = [
+            f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles are short of digits
+            f"CASE WHEN isfinite({number}) THEN {number} END",
+            f"TRY_CAST({text} AS TIMESTAMP)",
+        ]
+        misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
+        found = db.execute(
+            f"SELECT {', '.join(misread)} FROM ({self._all()}) WHERE {quoted(name)} IS NOT NULL"  # noqa: S608
+        ).fetchall()[0]
+        for way, wrong in zip(ways, found[::2], strict=True):
+            if not wrong:
+                return way
+        _, odd = min(zip(found[::2], found[1::2], strict=True))
+        raise DataError(
+            f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows something else",
+            "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
+        )
+
+
+def _number(name: str, number: Number) -> str:
+    return quoted(name) if number.missing is None else f"coalesce({quoted(name)}, {number.missing!r})"
+
+
+def _separator(pattern: str) -> str:
+    path = PurePath(pattern)
+    plain = path.stem if path.suffix in (".gz", ".zst") else path.name
+    return "\t" if plain.endswith((".tsv", ".tab")) else ","

@@ -1,0 +1,163 @@
+"""The settings of `table`: what the columns of one's own files mean. They are written by hand."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from automtl_core.dataset import DatasetSettings, Scaling
+from automtl_core.schema import TaskKind
+from automtl_core.settings import Settings
+from automtl_core.text import did_you_mean
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str):
+        raise PydanticCustomError(
+            "quotes", "write texts in quotes: YAML takes a bare yes, no, 1 or 2024-01-31 for something else"
+        )
+    return value
+
+
+def _by_name(default: object) -> BeforeValidator:
+    """Return what makes a mapping of one name, or of a list of names."""
+
+    def mapping(value: object) -> object:
+        names = [value] if isinstance(value, str) else value
+        if isinstance(names, Mapping):
+            return {_text(name): default if one is None else one for name, one in names.items()}
+        if not isinstance(names, list | tuple):
+            return value
+        for name, times in Counter(map(_text, names)).items():
+            if times > 1:
+                raise PydanticCustomError("twice", "name {name} once", {"name": repr(name)})
+        return dict.fromkeys(names, default)
+
+    return BeforeValidator(mapping)
+
+
+def _by_part(value: object) -> object:
+    """Return files by their part; `all` where they are to be split."""
+    parts = value if isinstance(value, Mapping) else {"all": value}
+    return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+ROLES = ("sparse", "dense", "multi", "labels")
+Part = Literal["all", "train", "validation", "test"]
+Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
+Separator = Annotated[Text, Field(min_length=1)]
+
+
+class Number(Settings):
+    """How a column of numbers becomes a field."""
+
+    scaling: Scaling = "standard"
+    """To mean 0 and deviation 1; or `minmax`, to [0, 1]; `log`, as sign(x) log(1 + |x|); `none`."""
+    missing: float | None = Field(None, allow_inf_nan=False)
+    """The number to put for a blank. Where None, a blank is 0 after scaling: for `standard`, the mean."""
+    buckets: int | None = Field(None, ge=2)
+    """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
+
+
+class Label(Settings):
+    """What a column of labels means. A blank is a missing label: the row does not count for the task."""
+
+    kind: TaskKind = "binary"
+    """Of 0 and 1, or `regression`: of numbers."""
+    positive: tuple[Text, ...] = ()
+    """The texts that mean 1, such as ["yes"], while all others mean 0. Where none are named, 1 is 1."""
+    after: str | None = None
+    """The label whose action a user takes before this one, as a click before a purchase."""
+    given: str | None = None
+    """The label that has to be 1 for this one to count; elsewhere it is missing."""
+
+
+class TableSettings(DatasetSettings):
+    """Settings of `table`. A column has one role; those that are not named are not read."""
+
+    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part)] = Field(default_factory=dict)
+    """Names or patterns in the folder of the raw files: one, a list, or by the part that they are for, as in
+    {train: a.csv, test: b.csv}. A part that is not named is drawn from `train`."""
+    columns: tuple[Text, ...] = ()
+    """All columns in their order, of files without a header."""
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    """What separates values; where None, a tab in files that end in .tsv or .tab, and a comma in others."""
+    sparse: Annotated[dict[str, Literal["text", "integer"]], _by_name("text")] = Field(default_factory=dict)
+    """Categorical fields. Anything else in a column of the kind `integer` is a fault."""
+    dense: Annotated[dict[str, Number], _by_name({})] = Field(default_factory=dict)
+    """Numeric fields."""
+    multi: Annotated[dict[str, Separator], _by_name("|")] = Field(default_factory=dict)
+    """Categorical fields of any number of values, and what separates these; `|` where it is not said."""
+    labels: Annotated[dict[str, Label], _by_name({})] = Field(default_factory=dict)
+    """What to predict."""
+    user: str | None = None
+    """The categorical field that names users, for a split by user."""
+    time: str | None = None
+    """The column to order rows by, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
+    duplicates: Literal["keep", "drop"] = "keep"
+    """Whether of rows that are alike in all columns that are named here one is left. They may be events of
+    their own, so they are kept; but a random split gives some of them to training and to the test."""
+
+    def faults(self) -> Iterator[str]:
+        """Yield what does not fit together: sentences that begin with a key and say what to do."""
+        yield from self._file_faults()
+        yield from self._column_faults()
+        yield from self._label_faults()
+        for name, number in self.dense.items():
+            if number.buckets and number.scaling != "standard":
+                yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
+        if self.user is not None and self.user not in self.sparse:
+            yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
+        for way, column in (("user", self.user), ("time", self.time)):
+            if self.split == way and column is None:
+                yield f"split: {way} needs a column; name it by dataset.{way}"
+
+    def _file_faults(self) -> Iterator[str]:
+        if "all" in self.files and len(self.files) > 1:
+            yield "files: `all` are split, and go with no other part; name them `train`"
+        if self.files and not {"all", "train"} & self.files.keys():
+            yield "files: the part `train` is missing; name its files"
+        for pattern in (each for patterns in self.files.values() for each in patterns):
+            path = PurePath(pattern)
+            if path.is_absolute() or not path.name or any("**" in p and p != "**" for p in path.parts):
+                yield f"files: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
+
+    def _column_faults(self) -> Iterator[str]:
+        roles = [(role, name) for role in ROLES for name in getattr(self, role)]
+        roles += [("time", self.time)] if self.time else []  # which may be a field besides
+        seen: dict[str, tuple[str, str]] = {}
+        for role, name in roles:
+            other, same = seen.setdefault(name.lower(), (role, name))
+            if name != same:
+                yield f"{role} names {name!r}, and {other} {same!r}, alike but for the case; rename a column"
+            elif role not in (other, "time"):
+                yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
+            if self.columns and name not in self.columns:
+                yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
+        for name, times in Counter(self.columns).items():
+            if times > 1:
+                yield f"columns names {name!r} twice; give each column a name of its own"
+
+    def _label_faults(self) -> Iterator[str]:
+        for name, label in self.labels.items():
+            key = f"labels.{name}"
+            if label.positive and label.kind == "regression":
+                yield f"{key}.positive is for binary labels; take it out"
+            for relation, other in (("after", label.after), ("given", label.given)):
+                if other is not None and (other not in self.labels or other == name):
+                    hint = did_you_mean(other, self.labels)
+                    yield f"{key}.{relation} names {other!r}, which is no other label{hint}; name another one"
+            if label.given in self.labels and self.labels[label.given].kind == "regression":
+                yield f"{key}.given names {label.given!r}, which is a regression; name a binary label"
+            if self._comes_after_itself(name):
+                yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
+
+    def _comes_after_itself(self, name: str) -> bool:
+        steps, at = 0, self.labels[name].after
+        while at in self.labels and at != name and steps < len(self.labels):
+            steps, at = steps + 1, self.labels[at].after
+        return steps > 0 and at == name
