@@ -51,6 +51,8 @@ class RawFile:
     separator: str = ","
     cut_tail: bool = False
     """Whether published copies end in a cut line, which is then left out."""
+    alone: bool = False
+    """Whether only one file may match the pattern, as where copies of a dataset differ in their folders."""
     rows: int | None = None
     """Rows of the complete file, as far as known."""
 

@@ -12,9 +12,8 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from automtl_core.errors import DataError, InputMissingError
 
@@ -28,14 +27,8 @@ _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
-class End(Enum):
-    """How the last value of a row ends."""
-
-    WHOLE = auto()
-    OPEN = auto()
-    """It lacks the closing quote."""
-    BROKEN = auto()
-    """Text that is no separator follows its closing quote."""
+End = Literal["whole", "open", "broken"]
+"""How the last value of a row ends: well; without the closing quote; or with more text behind it."""
 
 
 class Values(NamedTuple):
@@ -130,12 +123,12 @@ class Lines:
                 self._ahead.append(line)
                 self._size += _size(line) + 1
             end = split('"' + self._ahead[self._open].removesuffix("\r"), separator).end
-            if end is End.OPEN:
+            if end == "open":
                 self._open += 1
             else:
                 self._end = end
         fits = size + self._size <= LINE_LIMIT
-        return self._open + 1 if fits and self._end is End.WHOLE else None
+        return self._open + 1 if fits and self._end == "whole" else None
 
     def _pop(self) -> str:
         line = self._ahead.popleft()
@@ -170,7 +163,7 @@ def rows(lines: Lines, separator: str) -> Iterator[Row]:
             yield number, text, text.split(separator), None
             continue
         start, found, size = number, split(text, separator), _size(text)
-        if found.end is End.OPEN and (more := lines.until_closed(size, separator)):
+        if found.end == "open" and (more := lines.until_closed(size, separator)):
             number += more
             text = "\n".join([line, *(next(stream)[0] for _ in range(more))]).removesuffix("\r")
             found, size = split(text, separator), _size(text)
@@ -196,13 +189,13 @@ def split(text: str, separator: str) -> Values:
             continue
         values.append(quoted[1].replace('""', '"'))
         if not quoted[2]:
-            return Values(values, End.OPEN, bare_return)
+            return Values(values, "open", bare_return)
         if quoted.end() < len(text) and not text.startswith(separator, quoted.end()):
-            return Values(values, End.BROKEN, bare_return)
+            return Values(values, "broken", bare_return)
         at += len(piece) + len(separator)
         while at < quoted.end():  # the value holds separators
             at += len(next(pieces)) + len(separator)
-    return Values(values, End.WHOLE, bare_return)
+    return Values(values, "whole", bare_return)
 
 
 def _opener(path: Path) -> tuple[Callable[[Path, str], Any], tuple[type[Exception], ...]]:
@@ -237,9 +230,9 @@ def _problem(text: str, found: Values, size: int) -> Problem | None:
     last = len(found.values) - 1
     if size > LINE_LIMIT:
         return Problem(None, f"longer than {LINE_LIMIT} bytes")
-    if found.end is End.OPEN:
+    if found.end == "open":
         return Problem(last, "a quoted value does not end")
-    if found.end is End.BROKEN:
+    if found.end == "broken":
         return Problem(last, "text follows a closing quote")
     if found.bare_return is not None:
         return Problem(found.bare_return, "holds a carriage return without quotes around it")

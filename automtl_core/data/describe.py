@@ -5,7 +5,7 @@ row of the training part.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from automtl_core.data.duplicates import duplicates
 from automtl_core.data.encode import Moments
 from automtl_core.data.leaks import alone, rules
 from automtl_core.data.rows import chunks, held, unscaled
-from automtl_core.data.store import PARTS, Bags, Part, Prepared
+from automtl_core.data.store import PARTS, Part, Prepared
 from automtl_core.schema import SparseField
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
@@ -34,12 +35,9 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     pairs = _pairs(parts["train"])
     return {
         "rows": {name: len(part) for name, part in parts.items()},
-        "sparse": {
-            field.name: _of_bags(field, parts, place) if field.multi else _of_ids(field, parts, place)
-            for place, field in enumerate(schema.sparse)
-        },
+        "sparse": {field.name: _sparse(field, parts, place) for place, field in enumerate(schema.sparse)},
         "dense": {
-            field.name: _numbers(parts["train"], place, prepared.manifest["scales"][field.name])
+            field.name: _dense(parts["train"], place, prepared.manifest["scales"][field.name])
             for place, field in enumerate(schema.dense)
         },
         "tasks": {
@@ -47,22 +45,76 @@ def describe(prepared: Prepared) -> dict[str, Any]:
             for task in schema.tasks
         },
         "correlation": _correlation(pairs),
-        "rules": rules(schema, pairs["one"], pairs["product"], pairs["rows"]),
+        "rules": rules(schema, pairs.one, pairs.product, pairs.rows),
         "alone": alone(prepared),
         "duplicates": duplicates(prepared),
     }
 
 
-def _of_ids(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[str, float | None]:
-    counts = {name: _counts(part, place, field.size) for name, part in parts.items()}
-    return _field(field, counts["train"], counts, None)
+def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[str, float | None]:
+    bags = parts["train"].bags.get(place)
+    size = field.size if bags is None else len(bags.starts) - 1
+    counts = {name: _counts(part, place, size) for name, part in parts.items()}
+    of_values, lengths = counts["train"], np.minimum(np.arange(size), 1)
+    if bags is not None:
+        of_values, lengths = np.zeros(field.size, dtype=np.int64), np.diff(bags.starts)
+        for owners, values in held(bags):
+            np.add.at(of_values, values, counts["train"][owners])
+    rows = counts["train"].sum()
+    unknown = {name: float(seen[lengths == 0].sum() / seen.sum()) for name, seen in counts.items()}
+    return {
+        "vocabulary": field.size - 1,
+        "top": float(of_values[1:].max(initial=0) / rows),
+        "values_a_row": None if bags is None else float(lengths @ counts["train"] / rows),
+        **{f"unknown_{name}": share for name, share in unknown.items()},
+    }
 
 
-def _of_bags(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[str, float | None]:
-    bags = parts["train"].bags[place]
-    lengths = np.diff(bags.starts)
-    counts = {name: _counts(part, place, len(lengths)) for name, part in parts.items()}
-    in_rows = np.zeros(field.size, dtype=np.int64)
-    for owners, values in held(bags):
-        np.add.at(in_rows, values, counts["train"][owners])
-    empty = {name: np.array([of_part[lengths == 0].sum(), of_part.sum()]) for name, of_part in counts.items()}
+def _counts(part: Part, place: int, size: int) -> Ints:
+    """Return how many rows hold each id, or bag, of a field."""
+    counts = np.zeros(size, dtype=np.int64)
+    for chunk in chunks(part):
+        counts += np.bincount(chunk.ids[:, place], minlength=size)
+    return counts
+
+
+def _dense(train: Part, place: int, scale: Mapping[str, Any]) -> dict[str, float]:
+    seen = Moments()
+    for chunk in chunks(train):
+        seen.add(unscaled(chunk.dense[:, place], scale))
+    return {"mean": seen.mean, "deviation": seen.deviation, "low": seen.low, "high": seen.high}
+
+
+class _Pairs(NamedTuple):
+    """Sums over the rows that have two labels, [T, T]; the row of the matrix is that of the first label."""
+
+    rows: Floats
+    one: Floats
+    """Of the first label."""
+    square: Floats
+    """Of its square."""
+    product: Floats
+
+
+def _pairs(part: Part) -> _Pairs:
+    tasks = part.labels.shape[1]
+    sums = _Pairs(*(np.zeros((tasks, tasks)) for _ in _Pairs._fields))
+    for chunk in chunks(part):
+        labels = np.asarray(chunk.labels, dtype=np.float64)
+        known = (~np.isnan(labels)).astype(np.float64)
+        labels = np.nan_to_num(labels)
+        products = (known.T @ known, labels.T @ known, (labels**2).T @ known, labels.T @ labels)
+        for total, product in zip(sums, products, strict=True):
+            total += product
+    return sums
+
+
+def _correlation(pairs: _Pairs) -> list[list[float | None]]:
+    rows = np.maximum(pairs.rows, 1)
+    spread = pairs.square - pairs.one**2 / rows
+    scale = np.sqrt(spread * spread.T)
+    shared = pairs.product - pairs.one * pairs.one.T / rows
+    return [
+        [round(float(value / size), 6) if size > 0 else None for value, size in zip(*both, strict=True)]
+        for both in zip(shared, scale, strict=True)
+    ]

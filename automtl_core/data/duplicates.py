@@ -1,7 +1,7 @@
 """Rows that occur more than once: in the training part, and in training and another part.
 
-Rows are compared by 64-bit hashes; among 20 million rows two different ones share a hash once in 100,000 data sets.
-Letters: R rows.
+Rows are compared by 64-bit hashes: that two different ones of 20 million have the same hash happens in one of
+100,000 datasets. Letters: R rows.
 """
 
 import numpy as np

@@ -27,9 +27,10 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     rows = dataset.rows(db)
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
     _check_names(relation, dataset, name)
-    numbers = [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *tasks(dataset)]
+    types = dict.fromkeys([*dataset.dense, *dataset.buckets, *dataset.oracle.values()], "DOUBLE")
+    types |= {task: "FLOAT" if _binary(dataset, task) else "DOUBLE" for task in tasks(dataset)}
     cast = [
-        f"CAST({quoted(c)} AS DOUBLE) AS {quoted(c)}" if c in numbers else quoted(c)
+        f"CAST({quoted(c)} AS {types[c]}) AS {quoted(c)}" if c in types else quoted(c)
         for c in _columns(dataset)
     ]
     try:
@@ -58,6 +59,10 @@ def coded(dataset: Dataset) -> list[str]:
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
+def _binary(dataset: Dataset, column: str) -> bool:
+    return column in tasks(dataset) and dataset.kinds.get(column, "binary") == "binary"
+
+
 def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
@@ -71,16 +76,21 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
         for n, field in enumerate(fields)
     ]
     chosen = [f"t{n}.code AS {quoted(field)}" for n, field in enumerate(fields)]
-    others = [quoted(column) for column in _columns(dataset) if column not in fields]
+    others = {
+        column: f"CAST({quoted(column)} AS TINYINT)" if _binary(dataset, column) else quoted(column)
+        for column in _columns(dataset)
+        if column not in fields
+    }
+    chosen += [f"{value} AS {quoted(column)}" for column, value in others.items()]
     # Different values share a bucket: these fields are ordered by the value.
     hashed = [
         f"unsorted.{quoted(field)}"
         for field in fields
         if field in dataset.settings.hashed and field not in dataset.multi
     ]
-    order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *(f"unsorted.{c}" for c in others)]
+    order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
     db.execute(
-        f"CREATE TABLE examples AS SELECT {', '.join([*chosen, *others])} FROM unsorted {' '.join(joins)} "  # noqa: S608
+        f"CREATE TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "  # noqa: S608
         f"ORDER BY {', '.join(order)}"
     )
     db.execute("DROP TABLE unsorted")
@@ -116,7 +126,7 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if wrong:
             value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()  # noqa: S608
             held = printable(repr(value[0][0]))
-            if column in tasks(dataset) and dataset.kinds.get(column, "binary") == "binary":
+            if _binary(dataset, column):
                 raise DataError(
                     f"dataset {name}: label {column} holds {held}, allowed are 0 and 1", "repair the raw file"
                 )
@@ -131,10 +141,9 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
 def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Yield the columns to check, and what is true of a wrong value."""
-    learned = tasks(dataset)
-    for column in [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *learned]:
-        binary = column in learned and dataset.kinds.get(column, "binary") == "binary"
-        yield column, f"{quoted(column)} NOT IN (0, 1)" if binary else f"NOT isfinite({quoted(column)})"
+    for column in [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *tasks(dataset)]:
+        wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
+        yield column, wrong.format(quoted(column))
     if dataset.part:
         known = ", ".join(map(literal, ("train", "validation", "test")))
         yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"

@@ -87,7 +87,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
     """Return the raw files of a dataset by the table they become, each with its declaration.
 
     Raises:
-        DataError: a file is a link to another place.
+        DataError: a file is a link to another place, or there are several where one is needed.
         InputMissingError: naming all that are missing.
 
     """
@@ -106,6 +106,12 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
         raise InputMissingError(
             "\n".join(f"{path}: raw file of dataset {name} not found" for path in missing), fix
         )
+    for paths in found.values():
+        if len(paths) > 1 and paths[0][1].alone:
+            raise DataError(
+                f"{paths[0][0]} and {paths[1][0]}: dataset {name} needs one such file",
+                "name the folder that holds the right one",
+            )
     for path, _ in (each for paths in found.values() for each in paths):
         if not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(

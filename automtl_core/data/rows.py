@@ -44,7 +44,7 @@ def unscaled(values: NDArray[np.float32], scale: Mapping[str, Any]) -> NDArray[n
 
     """
     numbers = np.asarray(values, dtype=np.float64) * scale["width"] + scale["offset"]
-    return np.sign(numbers) * np.expm1(np.abs(numbers)) if scale["kind"] == "log" else numbers
+    return np.asarray(np.sign(numbers) * np.expm1(np.abs(numbers))) if scale["kind"] == "log" else numbers
 
 
 def sample(prepared: Prepared, count: int) -> list[dict[str, Value]]:

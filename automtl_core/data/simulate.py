@@ -22,6 +22,8 @@ MARKER = "automtl-simulated.json"
 """The file that says that the others beside it are simulated."""
 CHUNK = 200_000
 """Rows that are in memory at a time."""
+TYPICAL = 50_000
+"""Rows that are drawn to learn how likely a label is."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -135,7 +137,7 @@ class Labels:
         }
         # Fields are taken as independent for this, so that rates are met nearly, not exactly.
         typical = {
-            field: draw(generator(seed, "simulate", name, "typical", field), frequencies[field], CHUNK)
+            field: draw(generator(seed, "simulate", name, "typical", field), frequencies[field], TYPICAL)
             for field in frequencies
         }
         self._intercepts = {
@@ -173,7 +175,7 @@ class Labels:
 
 def scattered(numbers: Ints, below: int) -> Ints:
     """Map the numbers from 0 to `below` onto themselves so that neighbours part; each has its own image."""
-    # The factor is a prime, so that no two images meet where `below` is smaller.
+    # The factor is a prime above every `below`, so that no two images meet.
     return (numbers + 1) * 2_654_435_761 % below
 
 

@@ -1,4 +1,7 @@
-"""The commands of `automtl data`. What takes long to import is imported inside of the commands that need it."""
+"""The commands of `automtl data`; as in `app`, they import what takes long themselves."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -36,3 +39,22 @@ def describe(
 
     prepared = work.prepare_by_name(name, data_dir, config, settings)
     emit(work.described(prepared), render.described, as_json)
+
+
+@data.command()
+def init(
+    files: Annotated[
+        str, typer.Argument(metavar="FILE", help="A CSV, TSV or Parquet file, or a pattern of such in quotes.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="NAME.yaml", help="File to write [named as FILE].")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Look at a table of one's own, and write settings for a search on it.
+
+    What each column is for is a guess, from the first 100,000 rows: it is there to be corrected.
+    """
+    from automtl_cli import init
+
+    emit(init.init(files, out), init.render, as_json)

@@ -1,7 +1,9 @@
-"""Ali-CCP: clicks on a shop's recommendations and the purchases after them, with a test set of its own.
+r"""Ali-CCP: clicks on a shop's recommendations and the purchases after them, with a test set of its own.
 
-Full size: 42.3 million rows for training and 43.0 million for the test, of some 500 features each. Most of
-these are common to about fifty rows, and stand in a file of their own, which is parsed before it is joined.
+Full size: 42.3 million rows for training and 43.0 million for the test. A row has some 500 features, of which
+most are common to about fifty rows; these stand in a file of their own, and are parsed before they are joined.
+
+Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
 
 from collections.abc import Mapping
@@ -11,20 +13,15 @@ from typing import Literal
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Dataset, DatasetSettings, RawFile, Scaling
+from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Column, Dataset, DatasetSettings, RawFile, Scaling
 from automtl_core.errors import DataError
+from automtl_core.text import printable
 from automtl_datasets.simulated.aliccp import simulate
 
-MULTI = ("210", "853", "109_14", "110_14", "127_14", "150_14")
 PARTS = ("train", "test")
-SKELETON_ROWS = {"train": 42_300_135, "test": 43_016_840}
-COMMON_ROWS = {"train": 730_600, "test": 884_212}
-FEATURE = r"[^\x01-\x03]+\x02[0-9]+\x03[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
-"""Field, id and value; features are joined by \\x01, in any order."""
+MULTI = ("210", "853", "109_14", "110_14", "127_14", "150_14")
+FEATURE = r"\x01[^\x01-\x03]+\x02[0-9]+\x03[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?"
 
-FAULTY = r"""
-    SELECT {key} FROM {table} WHERE NOT regexp_full_match(features, '{feature}(?:\x01{feature})*') LIMIT 1
-"""
 COMMON = """
     SELECT '{part}' AS part, common_feature_index, {columns}
     FROM common_{part}
@@ -33,32 +30,34 @@ COMMON = """
 SKELETON = """
     SELECT '{part}' AS part, common_feature_index, click, purchase, {columns}
     FROM skeleton_{part}
-    WHERE (click = 0 AND purchase = 1) IS NOT TRUE
+    WHERE (click = 0 AND purchase = 1) IS NOT TRUE AND rowid IN (
+        SELECT min(rowid)
+        FROM skeleton_{part}
+        GROUP BY sample_id, click, purchase, common_feature_index, md5_number(features)
+    )
 """
 JOINED = """
     CREATE TABLE samples AS
     SELECT part, click, purchase, {columns}
-    FROM skeleton LEFT JOIN common USING (part, common_feature_index)
+    FROM ({skeleton}) AS skeleton LEFT JOIN ({common}) AS common USING (part, common_feature_index)
 """
 VALUES = """
     WITH bags AS (
         SELECT DISTINCT "{field}" AS bag, split_part(bag, '|', 1) AS common, split_part(bag, '|', 2) AS own
         FROM samples
     )
-    SELECT bag, value FROM bags JOIN ({values_of_common}) USING (common)
+    SELECT bag, value FROM bags JOIN ({of_common}) USING (common)
     UNION ALL
     SELECT bag, CAST(unnest(string_split(own, ' ')) AS BIGINT) AS value FROM bags WHERE own <> ''
 """
-VALUES_OF_COMMON = """
-    SELECT '{part}' || rowid AS common, CAST(unnest({ids}) AS BIGINT) AS value FROM common_{part}
-"""
+COMMON_VALUES = "SELECT '{part}' || rowid AS common, CAST(unnest({ids}) AS BIGINT) AS value FROM common_{part}"
 
 
 class AliCCPSettings(DatasetSettings):
     """Settings of `aliccp`."""
 
     validation_fraction: float = Field(0.2, gt=0, lt=0.5)
-    """Share of the training rows for validation; the test rows are those of the publisher."""
+    """Share of the training rows for validation; the test rows are the publisher's."""
     min_count: int = Field(10, ge=1)
     """Values of a sparse field that fewer training rows hold are treated as unseen."""
     multi_valued: Literal["bags", "last"] = "bags"
@@ -66,10 +65,10 @@ class AliCCPSettings(DatasetSettings):
 
 
 class AliCCP(Dataset):
-    """One row for each recommendation shown to a user; the features of the row and the common ones together.
+    """One row for each recommendation shown to a user, with its own features and those it has in common.
 
-    Features are optional: a field that a row lacks is unknown. Of a field that occurs many times the dense
-    value is the largest; the last one with `multi_valued: last`, where the common features come last.
+    Features are optional: a field that a row lacks is unknown. Of a field that occurs many times, the dense
+    value is the largest one; with `multi_valued: last` it is the last one, the common features being last.
     """
 
     settings_class = AliCCPSettings
@@ -78,10 +77,10 @@ class AliCCP(Dataset):
     source = "https://tianchi.aliyun.com/dataset/408 (sample_train.tar.gz, sample_test.tar.gz)"
     licence = "for research, see the terms there"
     preparation = (
-        "Features are chosen by field from both files of a part; rows with a purchase and no click are dropped; "
-        "values in fewer than 10 training rows become unknown. The test part is the publisher's, and a fifth of "
-        "the training rows is for validation. The paper keeps the last value of the fields 210, 853 and *_14: "
-        "multi_valued=last."
+        "Features of both files are chosen by field; rows with a purchase and no click are dropped; values in "
+        "fewer than 10 training rows become unknown. The test part is the publisher's, a fifth of the training "
+        "rows is for validation. Of 210, 853 and the fields *_14, which have many values, the paper keeps the "
+        "last: multi_valued=last."
     )
     sparse = (
         *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
@@ -102,22 +101,85 @@ class AliCCP(Dataset):
         """Return skeleton and common features of both parts, in whatever folders they are."""
         features = {"common_feature_index": TEXT, "feature_num": UNUSED, "features": TEXT}
         skeleton = {"sample_id": INTEGER, "click": BIT, "purchase": BIT, **features}
-        files = {}
-        for part in PARTS:
-            path = f"**/sample_skeleton_{part}.csv"
-            files[f"skeleton_{part}"] = RawFile(path, skeleton, header=False, rows=SKELETON_ROWS[part], alone=True)
-            path = f"**/common_features_{part}.csv"
-            files[f"common_{part}"] = RawFile(path, features, header=False, rows=COMMON_ROWS[part], alone=True)
-        return files
+
+        def file(path: str, columns: Mapping[str, Column], rows: int) -> RawFile:
+            return RawFile(f"**/{path}", columns, header=False, alone=True, rows=rows)
+
+        return {
+            "skeleton_train": file("sample_skeleton_train.csv", skeleton, 42_300_135),
+            "common_train": file("common_features_train.csv", features, 730_600),
+            "skeleton_test": file("sample_skeleton_test.csv", skeleton, 43_016_840),
+            "common_test": file("common_features_test.csv", features, 884_212),
+        }
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Parse the features of both kinds of files, and join them.
 
-        A bag is named COMMON|OWN: the row that holds its common values, and its own values, if any.
+        A bag is named COMMON|OWN: the row of the common values, and the own values; most have only either.
         """
-        for part in PARTS:
-            _check(db, f"sample_skeleton_{part}.csv", f"skeleton_{part}", "sample_id")
-            _check(db, f"common_features_{part}.csv", f"common_{part}", "common_feature_index")
-        self._parse(db, "common", COMMON, "CASE WHEN len({ids}) > 0 THEN '{part}' || rowid END")
-        self._parse(db, "skeleton", SKELETON, "array_to_string(list_sort({ids}), ' ')")
-        ...
+        for table, file in self.files().items():
+            _check_features(db, table, file)
+        common = self._parsed(COMMON, "CASE WHEN len({ids}) > 0 THEN part || rowid END")
+        skeleton = self._parsed(SKELETON, "array_to_string(list_sort({ids}), ' ')")
+        db.execute(JOINED.format(columns=self._joined(), skeleton=skeleton, common=common))
+        return db.table("samples")
+
+    def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        """Return the values of the bags that `rows` names."""
+        of_common = [COMMON_VALUES.format(part=part, ids=_ids(field)) for part in PARTS]
+        return db.sql(VALUES.format(field=field, of_common=" UNION ALL ".join(of_common)))
+
+    def simulate(self, folder: Path, rows: int, seed: int) -> None:
+        """Write `sample_train/` with `rows` rows, and `sample_test/`."""
+        simulate(folder, rows, seed)
+
+    def _parsed(self, query: str, bag: str) -> str:
+        """Return SQL for the fields of each row that a query chooses; `bag` names a multi-valued one's values."""
+        number = "list_max({})" if self.multi else "{}[-1]"
+        columns = [
+            *((bag if f in self.multi else "CAST({ids}[-1] AS BIGINT)").format(ids=_ids(f)) for f in self.sparse),
+            *(number.format(_numbers(f)) for f in self.dense),
+        ]
+        named = ", ".join(
+            f'{column} AS "{field}"' for field, column in zip([*self.sparse, *self.dense], columns, strict=True)
+        )
+        return " UNION ALL ".join(query.format(part=part, columns=named) for part in PARTS)
+
+    def _joined(self) -> str:
+        """Return SQL for the fields of a row, be they its own or common."""
+        number = "greatest" if self.multi else "coalesce"
+        named = []
+        for field in (*self.sparse, *self.dense):
+            common, own = f'common."{field}"', f'skeleton."{field}"'
+            if field in self.multi:
+                column = f"nullif(concat({common}, '|', {own}), '|')"
+            else:
+                column = f"{number if field in self.dense else 'coalesce'}({common}, {own})"
+            named.append(f'{column} AS "{field}"')
+        return ", ".join(named)
+
+
+def _ids(field: str) -> str:
+    """Return SQL for the list of the ids that the features of a row hold for a field."""
+    return rf"regexp_extract_all(chr(1) || features, '\x01{field}\x02([^\x03]+)', 1)"
+
+
+def _numbers(field: str) -> str:
+    """Return SQL for the list of the numbers behind the ids of a dense field."""
+    name = field.removeprefix("D")
+    return (
+        rf"CAST(regexp_extract_all(chr(1) || features, '\x01{name}\x02[^\x03]+\x03([^\x01]+)', 1) AS DOUBLE[])"
+    )
+
+
+def _check_features(db: duckdb.DuckDBPyConnection, table: str, file: RawFile) -> None:
+    key = next(iter(file.columns))
+    fault = db.execute(
+        f"SELECT {key} FROM {table} WHERE NOT regexp_full_match(chr(1) || features, '({FEATURE})+') LIMIT 1"  # noqa: S608
+    ).fetchall()
+    if fault:
+        raise DataError(
+            rf"{Path(file.path).name}: the row with {key} {printable(str(fault[0][0]))} holds a feature that is "
+            r"not FIELD \x02 ID \x03 NUMBER",
+            "get a complete copy of the file",
+        )

@@ -5,11 +5,13 @@ grouping removes.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import duckdb
 from pydantic import Field
 
 from automtl_core.dataset import INTEGER, TEXT, Column, Dataset, DatasetSettings, RawFile
+from automtl_datasets.simulated.ijcai15 import simulate
 
 ROWS = """
     WITH grouped AS (
@@ -82,3 +84,7 @@ class IJCAI15(Dataset):
         Both are counted on all groups, before either is dropped.
         """
         return db.sql(ROWS, params={"least": self.settings.min_purchases})
+
+    def simulate(self, folder: Path, rows: int, seed: int) -> None:
+        """Write the log and the table of users."""
+        simulate(folder, rows, seed)

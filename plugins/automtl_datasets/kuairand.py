@@ -5,11 +5,13 @@ videos. 2.4 % of the log rows are exact duplicates.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 import duckdb
 
 from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Column, Dataset, DatasetSettings, RawFile
+from automtl_datasets.simulated.kuairand import simulate
 
 ONEHOT = tuple(f"onehot_feat{i}" for i in range(18))
 LOG = (
@@ -101,3 +103,7 @@ class KuaiRand(Dataset):
             return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in self.sparse))
         filled = [f"coalesce({field}, 'unknown') AS {field}" for field in self.sparse]
         return joined.project(", ".join([*filled, *self.tasks, self.time]))
+
+    def simulate(self, folder: Path, rows: int, seed: int) -> None:
+        """Write all three logs and the tables of users and videos; the random log has `rows` rows."""
+        simulate(folder, rows, seed)

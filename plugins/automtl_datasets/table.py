@@ -27,8 +27,8 @@ class Table(Dataset):
     settings: TableSettings
     version = 1
     preparation = (
-        "Rows are taken as they are. A blank label is missing, a blank number is 0 after scaling, and a blank "
-        "in a categorical field is as an unseen value."
+        "Rows are taken as they are. A blank label is missing, a blank number is 0 once it is scaled, and a "
+        "blank in a categorical field is as an unseen value."
     )
 
     def __init__(self, settings: TableSettings) -> None:

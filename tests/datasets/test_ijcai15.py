@@ -16,16 +16,16 @@ LOG_HEADER = "user_id,item_id,cat_id,seller_id,brand_id,time_stamp,action_type\n
 FILES = {
     LOG: LOG_HEADER
     + """\
-1,10,c,s,b,829,0
-1,10,c,s,b,829,0
-1,10,c,s,b,830,2
-1,11,c,s,,830,2
-1,12,c,s,b,1111,3
-2,10,c,s,b,1111,2
-2,10,c,s,b2,1111,3
-2,12,c,s,b,1111,2
-3,12,c,s,b,1111,1
-4,12,c,s,b,1111,0
+1,10,5,6,7,829,0
+1,10,5,6,7,829,0
+1,10,5,6,7,830,2
+1,11,5,6,,830,2
+1,12,5,6,7,1111,3
+2,10,5,6,7,1111,2
+2,10,5,6,8,1111,3
+2,12,5,6,7,1111,2
+3,12,5,6,7,1111,1
+4,12,5,6,7,1111,0
 """,
     USERS: "user_id,age_range,gender\n1,3,0\n2,0,\n3,,2\n",
 }
@@ -37,22 +37,33 @@ def ijcai15(**settings: Any) -> IJCAI15:
 
 def test_actions_are_grouped_and_users_joined(rows_of: Callable[..., Any]) -> None:
     assert rows_of(ijcai15(min_purchases=0), FILES) == [
-        ("1", "10", "c", "s", "b", "3", "0", 1, 0),
-        ("1", "12", "c", "s", "b", "3", "0", 0, 1),
-        ("2", "10", "c", "s", "b", "unknown", "unknown", 1, 0),
-        ("2", "10", "c", "s", "b2", "unknown", "unknown", 0, 1),
-        ("2", "12", "c", "s", "b", "unknown", "unknown", 1, 0),
-        ("3", "12", "c", "s", "b", "unknown", "unknown", 0, 0),
-        ("4", "12", "c", "s", "b", "unknown", "unknown", 0, 0),
+        (1, 10, 5, 6, 7, "3", "0", 1, 0),
+        (1, 12, 5, 6, 7, "3", "0", 0, 1),
+        (2, 10, 5, 6, 7, "unknown", "unknown", 1, 0),
+        (2, 10, 5, 6, 8, "unknown", "unknown", 0, 1),
+        (2, 12, 5, 6, 7, "unknown", "unknown", 1, 0),
+        (3, 12, 5, 6, 7, "unknown", "unknown", 0, 0),
+        (4, 12, 5, 6, 7, "unknown", "unknown", 0, 0),
     ]
 
 
 def test_purchases_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]) -> None:
     # User 1 has one purchase, as the other lacks a brand; item 10 has two, one of them of user 1.
     assert rows_of(ijcai15(min_purchases=2), FILES) == [
-        ("2", "10", "c", "s", "b", "unknown", "unknown", 1, 0),
-        ("2", "10", "c", "s", "b2", "unknown", "unknown", 0, 1),
+        (2, 10, 5, 6, 7, "unknown", "unknown", 1, 0),
+        (2, 10, 5, 6, 8, "unknown", "unknown", 0, 1),
     ]
+
+
+def test_the_days_are_ordered_as_numbers(tmp_path: Path) -> None:
+    # Month and day without a leading zero: as text, 829 would be the last day.
+    days = [511, 829, 830, 901, 1001, 1031, 1101, 1110, 1111, 1112]
+    log = [f"{n},{n},5,6,7,{day},{2 + n % 2}" for n, day in enumerate(days)]
+    (tmp_path / "data_format1").mkdir()
+    (tmp_path / LOG).write_text(LOG_HEADER + "\n".join(log))
+    (tmp_path / USERS).write_text("user_id,age_range,gender\n1,3,0\n")
+    prepared = prepare(ijcai15(split="time", min_purchases=0), "ijcai15", tmp_path, tmp_path / "out")
+    assert prepared.vocabulary("user_id") == list("01234567")
 
 
 def test_the_threshold_is_named_when_no_row_is_left(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_hashed_values_do_not_depend_on_the_data(tmp_path: Path, given: Callable
         ({"price": [1.0, float("inf")] * 10}, "price holds inf"),
         (
             {"click": ["0", "yes"] * 10},
-            "Conversion Error: Could not convert string 'yes' to DOUBLE",
+            "Conversion Error: Could not convert string 'yes' to FLOAT",
         ),
     ],
 )
