@@ -28,7 +28,7 @@ def duplicates(prepared: Prepared) -> dict[str, dict[str, float]]:
         train = np.sort(_hashes(prepared.part("train"), labels))
         found["train"][what] = _repeated(train)
         for name in PARTS[1:]:
-            other = _hashes(prepared.part(name), labels)
+            other = np.sort(_hashes(prepared.part(name), labels))  # looked up faster in this order
             places = np.searchsorted(train, other)
             found[name][what] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
     return found

@@ -105,7 +105,8 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
                 f"{fine}{_among(f'CAST({whole} AS VARCHAR)', column)}",
             )
         if column.kind == "number":
-            return f"CAST({known} AS DOUBLE)", f"({known} IS NULL OR isfinite({known}))"
+            fine = f"({known} IS NULL OR isfinite({known}))"
+            return f"CAST({known} AS DOUBLE)", fine + _among(f"CAST({known} AS VARCHAR)", column)
         return f"CAST({known} AS VARCHAR)", "true"
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
     if column.kind == "integer":
@@ -114,7 +115,7 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         return value, fine + _among(text, column)
     if column.kind == "number":
         value = f"TRY_CAST({name} AS DOUBLE)"
-        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))"
+        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))" + _among(text, column)
     return text, "true" + _among(text, column)
 
 

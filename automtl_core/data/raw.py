@@ -6,6 +6,7 @@ anything else, `records` reads the file again and tells which rows are at fault,
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,7 +113,11 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
                 f"{paths[0][0]} and {paths[1][0]}: dataset {name} needs one such file",
                 "name the folder that holds the right one",
             )
-    for path, _ in (each for paths in found.values() for each in paths):
+    for path, times in Counter(path for paths in found.values() for path, _ in paths).items():
+        if times > 1:
+            raise DataError(
+                f"{path}: {times} names or patterns of dataset {name} stand for it", "name each file once"
+            )
         if not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(
                 f"{path}: links to a file outside of {folder}",
@@ -236,7 +241,7 @@ def _read(
 ) -> bool:
     """Create a table from a file, and return whether every row was as declared."""
     declared = source.file.columns
-    used = [name for name in columns if name in declared and declared[name].kind != "unused"]
+    used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
     seen = {name: f"c{n}" for n, name in enumerate(columns)}  # a header may hold what SQL does not take
     try:
         scan = db.read_csv(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.store import Bags, Part, Prepared
+from automtl_core.data.store import Bags, Part, Prepared, file_name
 from automtl_core.schema import SparseField, Task
 
 CHUNK = 1 << 20
@@ -79,7 +79,7 @@ def _values(prepared: Prepared, field: SparseField, part: Part, place: int, coun
 
 def _names(prepared: Prepared, field: SparseField, ids: set[int]) -> dict[int, str | None]:
     """Return the values of ids, without reading a whole vocabulary into memory."""
-    path = prepared.path / "vocabulary" / f"{field.name}.txt"
+    path = prepared.path / "vocabulary" / f"{file_name(field.name)}.txt"
     if not path.exists():
         return {one: f"#{one}" if one else None for one in ids}
     with path.open(encoding="utf-8") as lines:

@@ -76,8 +76,9 @@ class Prepared:
     def part(self, name: str) -> Part:
         """Return the memory-mapped rows of `train`, `validation` or `test`."""
         ids, dense, labels = (_mapped(self.path / name / f"{array}.npy") for array in ARRAYS)
+        folder = self.path / "bags"
         bags = {
-            place: Bags(*(_mapped(self.path / "bags" / f"{one.name}.{array}.npy") for array in Bags._fields))
+            place: Bags(*(_mapped(folder / f"{file_name(one.name)}.{array}.npy") for array in Bags._fields))
             for place, one in enumerate(self.schema.sparse)
             if one.multi
         }
@@ -96,9 +97,10 @@ class Prepared:
 
         Nothing for a field whose ids are hashed or buckets of a number.
         """
-        if not (self.path / "vocabulary" / f"{name}.txt").exists():
+        path = self.path / "vocabulary" / f"{file_name(name)}.txt"
+        if not path.exists():
             return []
-        with (self.path / "vocabulary" / f"{name}.txt").open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines][1:]
 
     @classmethod
@@ -136,6 +138,11 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
     """Begin a `.npy` file; rows follow as plain bytes, so that a full disk is an error and no signal."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
+
+
+def file_name(field: str) -> str:
+    """Return the name of a field as files have it, where a slash would part folders."""
+    return field.replace("%", "%25").replace("/", "%2F")
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from automtl_core.data.columns import codes
 from automtl_core.data.encode import Bagged, Encoding, chunks
 from automtl_core.data.examples import tasks
 from automtl_core.data.split import Parts
-from automtl_core.data.store import PARTS, write_header
+from automtl_core.data.store import PARTS, file_name, write_header
 from automtl_core.dataset import Dataset
 
 LINES = 100_000
@@ -92,7 +92,7 @@ def write_vocabularies(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft:
     folder.mkdir()
     for name, kept in encoding.vocabularies.items():
         table = value_codes(name) if isinstance(encoding.fields[name], Bagged) else codes(name)
-        with (folder / f"{name}.txt").open("w", encoding="utf-8", newline="\n") as file:
+        with (folder / f"{file_name(name)}.txt").open("w", encoding="utf-8", newline="\n") as file:
             file.write("null\n")
             db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")  # noqa: S608 - quoted
             start = 0
@@ -112,9 +112,9 @@ def write_bags(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -
 
 
 def _write_bags(db: duckdb.DuckDBPyConnection, name: str, field: Bagged, folder: Path) -> None:
-    with (folder / f"{name}.starts.npy").open("wb") as file:
+    with (folder / f"{file_name(name)}.starts.npy").open("wb") as file:
         _write_array(file, [field.starts], np.int64, len(field.starts))
-    with (folder / f"{name}.values.npy").open("wb") as file:
+    with (folder / f"{file_name(name)}.values.npy").open("wb") as file:
         ids = (field.values(values + 1) for _, values in held(db, name))
         _write_array(file, (known[known > 0] for known in ids), np.int32, int(field.starts[-1]))
 

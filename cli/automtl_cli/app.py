@@ -63,11 +63,11 @@ def search(
 
     Flags and --set go before the file, the file before the preset, the preset before the defaults.
     """
-    from automtl_cli import render, work
+    from automtl_cli import configuration, render, work
 
     named = {"space": space, "strategy": strategy, "dataset": dataset}
     flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain}
-    layers = work.layers(preset, config, flags, settings)
+    layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         outcome = work.resume(resume, also_given=any(layers) or name is not None or dry_run)
     elif dry_run:
@@ -100,9 +100,9 @@ def train(
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, or whatever compare takes.
     """
-    from automtl_cli import render, work
+    from automtl_cli import configuration, render, work
 
-    layers = work.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    layers = configuration.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
     if resume is not None:
         given = any(layers) or model is not None or name is not None or dry_run
         outcome = work.resume(resume, also_given=given)
@@ -144,9 +144,9 @@ def compare(
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
     what is new. Writes compare.json, compare.csv and compare.md.
     """
-    from automtl_cli import comparison, work
+    from automtl_cli import comparison, configuration
 
-    layers = work.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    layers = configuration.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
     wanted = comparison.Wanted([name for name in models.split(",") if name], seeds, tune, reference, out)
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 

@@ -1,27 +1,29 @@
 """Raw files by hand, the folder of real samples, and prepared data against the same rows made without it."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from automtl_core.data import raw
-from automtl_core.data.store import PARTS, Bags, Prepared
+from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset import Dataset
 
 Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def rows_of(tmp_path: Path) -> Callable[[Dataset, Mapping[str, str]], Rows]:
-    """Return the sorted rows, fields then tasks, that a dataset makes of raw files, given as path -> text."""
+def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]:
+    """Return a database with the tables of raw files, given as path -> text."""
 
-    def rows(dataset: Dataset, files: Mapping[str, str]) -> Rows:
+    @contextmanager
+    def load(dataset: Dataset, files: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
         data, work = tmp_path / "data", tmp_path / "work"
         work.mkdir()
         for path, text in files.items():
@@ -31,9 +33,21 @@ def rows_of(tmp_path: Path) -> Callable[[Dataset, Mapping[str, str]], Rows]:
             for table, found in raw.find(data, dataset, "by hand").items():
                 sources = [raw.Source(path, file, raw.survey(path)) for path, file in found]
                 raw.load(db, table, sources, work, None)
+            yield db
+
+    return load
+
+
+@pytest.fixture
+def rows_of(loaded: Callable[..., Any]) -> Callable[[Dataset, Mapping[str, str]], Rows]:
+    """Return the sorted rows, fields then tasks, that a dataset makes of raw files."""
+
+    def rows(dataset: Dataset, files: Mapping[str, str]) -> Rows:
+        with loaded(dataset, files) as db:
             relation = dataset.rows(db)
             assert not isinstance(relation, pd.DataFrame)
-            return sorted(relation.project(", ".join([*dataset.sparse, *dataset.tasks])).fetchall())
+            columns = [f'"{column}"' for column in (*dataset.sparse, *dataset.tasks)]
+            return sorted(relation.project(", ".join(columns)).fetchall())
 
     return rows
 
@@ -52,29 +66,29 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
 
     The frame holds sparse fields as text, None where unknown, or sets of text where multi-valued; dense
     fields as numbers, NaN where unknown; tasks as 0 and 1; and the part where the publisher has split the
-    data. With the setting `min_count` 1, so that the training rows hold all values of the vocabulary.
+    data. With the setting `min_count` 1, so that the vocabulary holds all values of the training rows.
     """
 
     def check(prepared: Prepared, frame: pd.DataFrame, dataset: Dataset) -> None:
-        made = {part: _decoded(prepared, part, dataset) for part in PARTS}
-        scaled = {field: frame[field].fillna(scale["offset"]) for field, scale in _scales(prepared, dataset)}
-        rows = pd.DataFrame({**frame, **scaled})[[*dataset.sparse, *dataset.dense, *dataset.tasks]].round(3)
+        train, validation, test = (_decoded(prepared, part, dataset) for part in PARTS)
+        rows = _comparable(frame, prepared, dataset)
         given = frame[dataset.part] == "test" if dataset.part else pd.Series(False, frame.index)
-        train, others = Counter(_tuples(made["train"])), Counter(_tuples(rows[~given]))
-        assert train <= others
-        # What is not for training is for validation or the test, with values that training lacks as unknown.
-        left = pd.DataFrame(list((others - train).elements()), columns=rows.columns)
-        if not given.any():
-            made["validation"] = pd.concat([made["validation"], made["test"]])
+        known = {field: _values(train[field]) for field in dataset.sparse}
+        # What is not for training is for validation or the test, and values that training lacks are unknown.
+        taken = _numbered(rows[~given]).isin(_numbered(train))
+        assert taken.sum() == len(train)
+        left = _seen(rows[~given][~taken], known)
+        if given.any():
+            assert _same(test, _seen(rows[given], known))
+            assert _same(validation, left)
         else:
-            assert Counter(_tuples(made["test"])) == Counter(_tuples(_seen(rows[given], made["train"], dataset)))
-        assert Counter(_tuples(made["validation"])) == Counter(_tuples(_seen(left, made["train"], dataset)))
+            assert _same(pd.concat([validation, test]), left)
         for field in prepared.schema.sparse:
-            assert field.size == len(_values(made["train"][field.name])) + 1
+            assert field.size == len(known[field.name]) + 1
         for task in dataset.tasks:
             labels = [prepared.manifest["labels"][part][task] for part in PARTS]
             assert sum(label["positives"] for label in labels) == frame[task].sum()
-            assert labels[0]["mean"] == pytest.approx(made["train"][task].mean())
+            assert labels[0]["mean"] == pytest.approx(train[task].mean())
 
     return check
 
@@ -85,40 +99,58 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
     for place, field in enumerate(dataset.sparse):
         values = np.array([None, *prepared.vocabulary(field)], dtype=object)
         if place in part.bags:
-            columns[field] = [_bag(part.bags[place], number, values) for number in part.ids[:, place]]
+            starts, held = part.bags[place]
+            bags = [frozenset(values[held[starts[bag] : starts[bag + 1]]]) for bag in part.ids[:, place]]
+            columns[field] = pd.Series(bags, dtype=object)
         else:
-            columns[field] = values[part.ids[:, place]]
-    for place, (field, scale) in enumerate(_scales(prepared, dataset)):
-        columns[field] = np.round(part.dense[:, place].astype(float) * scale["width"] + scale["offset"], 3)
-    labels = part.labels.astype(int)
-    return pd.DataFrame(columns | {task: labels[:, place] for place, task in enumerate(dataset.tasks)})
+            columns[field] = pd.Series(values[part.ids[:, place]], dtype=object)
+    for place, field in enumerate(dataset.dense):
+        scale = prepared.manifest["scales"][field]
+        columns[field] = pd.Series(part.dense[:, place].astype(float) * scale["width"] + scale["offset"])
+    for place, task in enumerate(dataset.tasks):
+        columns[task] = pd.Series(part.labels[:, place].astype(int))
+    return pd.DataFrame(columns)
 
 
-def _bag(bags: Bags, number: int, values: np.ndarray) -> frozenset[str]:
-    return frozenset(values[bags.values[bags.starts[number] : bags.starts[number + 1]]])
+def _comparable(frame: pd.DataFrame, prepared: Prepared, dataset: Dataset) -> pd.DataFrame:
+    """Return the columns of `_decoded`, and unknown numbers as they are decoded."""
+    columns = {field: frame[field].astype(object) for field in dataset.sparse}
+    for field in dataset.dense:
+        columns[field] = frame[field].fillna(prepared.manifest["scales"][field]["offset"])
+    return pd.DataFrame(columns | {task: frame[task].astype(int) for task in dataset.tasks})
 
 
-def _scales(prepared: Prepared, dataset: Dataset) -> list[tuple[str, dict[str, float]]]:
-    return [(field, prepared.manifest["scales"][field]) for field in dataset.dense]
+def _seen(rows: pd.DataFrame, known: Mapping[str, set[str]]) -> pd.DataFrame:
+    """Return rows in which values that are not known are None, or not in their bag."""
+
+    def seen(value: Any, values: set[str]) -> Any:
+        return value & values if isinstance(value, frozenset) else value if value in values else None
+
+    columns = {
+        field: pd.Series([seen(value, values) for value in rows[field]], rows.index, dtype=object)
+        for field, values in known.items()
+    }
+    return rows.assign(**columns)
 
 
-def _seen(rows: pd.DataFrame, train: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Return rows in which values that no training row holds are unknown."""
-    seen = rows.copy()
-    for field in dataset.sparse:
-        known = _values(train[field])
-        if field in dataset.multi:
-            seen[field] = [bag & known for bag in rows[field]]
-        else:
-            seen[field] = [value if value in known else None for value in rows[field]]
-    return seen
-
-
-def _values(column: pd.Series) -> set[str]:
+def _values(column: "pd.Series[Any]") -> set[str]:
     """Return the different values that rows hold, in bags or one each."""
-    bags = (value if isinstance(value, frozenset) else {value} for value in column)
+    bags = (value if isinstance(value, frozenset) else {value} for value in column.unique())
     return set().union(*bags) - {None}
 
 
-def _tuples(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return list(zip(*(frame[column].tolist() for column in frame), strict=True))
+def _numbered(rows: pd.DataFrame) -> pd.MultiIndex:
+    """Return for each row a hash of what it holds, and how many such rows stand before it."""
+    plain = rows.copy()
+    for column in rows:
+        if rows[column].dtype == float:
+            plain[column] = rows[column].round(3) + 0.0  # no negative zero
+        elif isinstance(rows[column].iloc[0], frozenset):
+            plain[column] = [" ".join(sorted(bag)) for bag in rows[column]]
+    hashes = pd.util.hash_pandas_object(plain, index=False)
+    return pd.MultiIndex.from_arrays([hashes, hashes.groupby(hashes.to_numpy()).cumcount()])
+
+
+def _same(one: pd.DataFrame, two: pd.DataFrame) -> bool:
+    """Return whether two frames hold the same rows, in any order."""
+    return len(one) == len(two) and bool(_numbered(one).isin(_numbered(two)).all())

@@ -1,0 +1,72 @@
+"""From options to a configuration, and to the dataset that it names."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automtl_core.config import Layer, RunConfig, assignments, load_config, preset
+from automtl_core.dataset import Dataset
+from automtl_core.documents import read_yaml
+from automtl_core.plugins import load_registry
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A dataset with its settings, and where its files are."""
+
+    name: str
+    dataset: Dataset
+    folder: Path | None
+    """Of the raw files, absolute; None where it needs none."""
+    prepared_dir: Path
+
+
+def layers(
+    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
+) -> list[Layer]:
+    """Return what options say as layers of a configuration, the strongest last."""
+    given = {key: value for key, value in flags.items() if value is not None}
+    found = {key: {"name": v} if key in ("space", "strategy", "dataset") else v for key, v in given.items()}
+    return [
+        preset(preset_name) if preset_name is not None else {},
+        read_yaml(file) if file is not None else {},
+        found,
+        assignments(settings or ()),
+    ]
+
+
+def chosen(
+    name: str,
+    data_dir: Path | None,
+    file: Path | None,
+    settings: Sequence[str] | None,
+    bad_rows: str | None = None,
+    max_bad_rows: int | None = None,
+) -> Chosen:
+    """Return the dataset that options name.
+
+    Raises:
+        UnknownNameError: no plugin registers it.
+        UsageError: settings that do not exist or are wrong.
+
+    """
+    rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}
+    flags = {"dataset": {key: value for key, value in rows.items() if value is not None}}
+    config = load_config(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
+    dataset_class = load_registry().dataset(config.dataset.name)
+    dataset = dataset_class(dataset_class.settings_class.parse(config.dataset.settings, "dataset"))
+    return Chosen(config.dataset.name, dataset, raw_folder(dataset, config), config.prepared_dir)
+
+
+def raw_folder(dataset: Dataset, config: RunConfig) -> Path | None:
+    """Return where the raw files of a dataset are looked for; None where it needs none."""
+    if not dataset.files():
+        return None
+    return (config.data_dir or default_folder(config.dataset.name)).absolute()
+
+
+def default_folder(name: str) -> Path:
+    """Return where the raw files of a dataset are looked for if nothing is said."""
+    return Path(os.environ.get("AUTOMTL_DATA") or "data") / name
