@@ -55,10 +55,10 @@ class Job:
         dataset_class = self.registry.dataset(self.config.dataset.name)
         return dataset_class(dataset_class.settings_class.parse(self.config.dataset.settings, "dataset"))
 
-    def prepare(self, progress: Progress = silent) -> Prepared:
-        """Return the prepared dataset, from disk if it is there."""
+    def prepare(self, progress: Progress = silent, memory_limit: str | None = None) -> Prepared:
+        """Return the prepared dataset, from disk if it is there; see `data.prepare`."""
         c = self.config
-        return prepare(self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir, progress)
+        return prepare(self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir, progress, memory_limit)
 
     def space(self, prepared: Prepared) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.

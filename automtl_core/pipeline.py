@@ -59,7 +59,7 @@ def start(job: Job, prepared: Prepared, path: Path) -> Run:
 
     """
     job.problem(prepared)  # names unknown ops and tasks now, before there is a run
-    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows")}
+    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows", "simulated")}
     return Run.create(path, job.config, {"environment": environment(job), "data": data})
 
 
@@ -96,6 +96,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener) -> None:
             "best_epoch": trainer.best_epoch,
             **size(network, problem.data.validation, problem.device),
             "validation": {task: m.to_json() for task, m in validation.items()},
+            "simulated": prepared.manifest["simulated"],
         }
         run.write("result", result)
 

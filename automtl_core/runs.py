@@ -3,11 +3,11 @@
 runs/<name>/
     config.yaml            the resolved configuration
     environment.json       versions of automtl, its plugins, Python and torch; device and threads
-    data.json              fingerprint, schema and row counts of the prepared data
+    data.json              fingerprint, schema and row counts of the prepared data, whether simulated
     metrics.jsonl          one line an epoch; equal for equal seeds
     architecture.json      the decisions by name
     weights.safetensors    the network of the best epoch
-    result.json            size of the network, validation and test metrics
+    result.json            size of the network, validation and test metrics, whether on simulated data
     costs.json             seconds of search and training, rows a second
     status.json            running, stopped, failed or done
     log.txt                times, and what went wrong

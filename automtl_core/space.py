@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.errors import PluginError
+from automtl_core.ids import Ids
 from automtl_core.ops import OpFactory, narrowed
 from automtl_core.relax import FixedGate, Gate, MixedOp
 from automtl_core.schema import Schema
@@ -65,7 +66,7 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
-        """Return a module `(ids [B, N] long, dense [B, M]) -> logits [B, T]`.
+        """Return a module `(ids of B examples, dense [B, M]) -> logits [B, T]`.
 
         Everything that the module reads must come from `choose`, the schema and the settings. Parts that
         no kept option leads to should not be built, nor asked about.
@@ -167,7 +168,7 @@ class Fixing:
 class Supernet(nn.Module):
     """The continuous model, with all that a search strategy needs and nothing of the space.
 
-    Called as `(ids [B, N], dense [B, M]) -> logits [B, T]`.
+    Called as `(ids of B examples, dense [B, M]) -> logits [B, T]`.
     """
 
     def __init__(self, network: nn.Module, questions: Mapping[str, MixedOp | Gate]) -> None:
@@ -175,7 +176,7 @@ class Supernet(nn.Module):
         self.network = network
         self.questions = questions
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:
         out: Tensor = self.network(ids, dense)
         return out
 

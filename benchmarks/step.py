@@ -18,7 +18,7 @@ from automtl_core import relax
 from automtl_core.data.batches import Batch
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.training.loop import objective
+from automtl_core.training.loop import TaskLosses, objective
 from automtl_core.training.optimisers import Optimiser, RowAdam, weight_groups
 from automtl_core.training.recipe import Recipe
 
@@ -53,8 +53,8 @@ def supernet_step() -> Callable[[], object]:
     batch = Batch(
         torch.randint(1000, (BATCH, FIELDS)), torch.zeros(BATCH, 0), torch.randint(2, (BATCH, TASKS)).float()
     )
-    weights = torch.ones(TASKS)
-    return lambda: optimiser.step(objective(supernet, batch, weights)[0])
+    losses = TaskLosses(torch.ones(TASKS))
+    return lambda: optimiser.step(objective(supernet, batch, losses)[0])
 
 
 def one_by_one(step: Callable[[], object]) -> Callable[[], object]:

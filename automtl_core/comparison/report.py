@@ -11,6 +11,7 @@ import numpy as np
 from automtl_core.comparison.cells import Cell
 from automtl_core.comparison.statistics import Difference, holm, paired, summary
 from automtl_core.comparison.tuning import recipe
+from automtl_core.data.simulate import warning
 from automtl_core.data.store import Prepared
 from automtl_core.job import Job
 from automtl_core.schema import TaskKind
@@ -63,6 +64,7 @@ def document(
         "dataset": first.dataset.name,
         "fingerprint": prepared.manifest["fingerprint"],
         "rows": prepared.manifest["rows"],
+        "simulated": prepared.manifest["simulated"],
         "tasks": tasks,
         "seeds": sorted({cell.seed for cell, _ in results}),
         "trials": trials,
@@ -279,6 +281,8 @@ def markdown(found: Document) -> str:
     """Return the tables as the text of `compare.md`."""
     rows = ", ".join(f"{part} {count:,}" for part, count in found["rows"].items())
     parts = [f"# Comparison on {found['dataset']}\n\nRows: {rows}. Data {found['fingerprint'][:12]}.\n"]
+    if found["simulated"]:
+        parts.append(f"**Note: {_plain(warning(found['simulated']))}.**\n")
     for table in tables(found):
         lines = [table.header, ["---"] * len(table.header), *table.rows]
         body = "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from automtl_core.data.duplicates import duplicates
 from automtl_core.data.encode import Moments
 from automtl_core.data.leaks import alone, rules
+from automtl_core.data.prepare import Progress, silent
 from automtl_core.data.rows import chunks, held, unscaled
 from automtl_core.data.store import PARTS, Part, Prepared
 from automtl_core.schema import SparseField
@@ -21,7 +22,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def describe(prepared: Prepared) -> dict[str, Any]:
+def describe(prepared: Prepared, progress: Progress = silent) -> dict[str, Any]:
     """Return rows of each part, and what fields and tasks hold, as JSON.
 
     For a sparse field: its vocabulary's size, the share of training rows that hold its most frequent value,
@@ -32,8 +33,9 @@ def describe(prepared: Prepared) -> dict[str, Any]:
     Then what may be wrong: see `duplicates`, `leaks.alone` and `leaks.rules`.
     """
     schema, parts = prepared.schema, {name: prepared.part(name) for name in PARTS}
+    progress("fields and labels", 0.0)
     pairs = _pairs(parts["train"])
-    return {
+    found = {
         "rows": {name: len(part) for name, part in parts.items()},
         "sparse": {field.name: _sparse(field, parts, place) for place, field in enumerate(schema.sparse)},
         "dense": {
@@ -46,9 +48,11 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         },
         "correlation": _correlation(pairs),
         "rules": rules(schema, pairs.one, pairs.product, pairs.rows),
-        "alone": alone(prepared),
-        "duplicates": duplicates(prepared),
     }
+    progress("leaks", 0.3)
+    found["alone"] = alone(prepared)
+    progress("duplicates", 0.7)
+    return {**found, "duplicates": duplicates(prepared)}
 
 
 def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ Wrong guesses are expected, so each comes with its reason, and all are written d
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from automtl_core.data.peek import Facts, Table
@@ -51,6 +51,7 @@ SKEW = 20
 """Numbers of which the largest is so many times the mean are scaled by the logarithm."""
 LONG_TAIL = 1000, 0.3
 """Values, and the share of them in one row alone, from which on a field has a long tail."""
+UNDECIDED = "a label, or a categorical field"
 BATCHES = 100
 """Steps that an epoch should have."""
 BATCH_SIZES = 128, 2048
@@ -71,8 +72,13 @@ class Guess:
 
 
 def guess(table: Table) -> list[Guess]:
-    """Return what each column may be for, in the order of the table."""
+    """Return what each column may be for, in the order of the table.
+
+    Where nothing looks like a label, columns of 0 and 1 are not used: one of them should be.
+    """
     found = [_guess(facts, table) for facts in table.columns]
+    if not any(each.role == "labels" for each in found):
+        found = [replace(each, role="unused", reason=UNDECIDED) if each.candidate else each for each in found]
     times = [each.facts for each in found if each.role == "time"]
     best = max(times, key=lambda facts: facts.values, default=None)
     seen: dict[str, str] = {}
@@ -125,16 +131,17 @@ def _guess(facts: Facts, table: Table) -> Guess:
         return Guess(facts, "labels", setting)
     if _is_time(facts, table):
         return Guess(facts, "time")
+    candidate = _positive(facts) is not None
     if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW):
-        return Guess(facts, "sparse", "integer", candidate=_positive(facts) is not None)
-    if facts.kind == "number" and is_id(facts.name):
-        return Guess(facts, "sparse", "text")
+        return Guess(facts, "sparse", "integer", candidate=candidate)
+    if facts.kind == "number" and (is_id(facts.name) or candidate):
+        return Guess(facts, "sparse", "text", candidate=candidate)
     if facts.kind in ("integer", "number"):
         skewed = float(facts.low) >= 0 and float(facts.high) > SKEW * facts.mean
         return Guess(facts, "dense", {"scaling": "log"} if skewed else {})
     if separator := _separator(facts):
         return Guess(facts, "multi", separator)
-    return Guess(facts, "sparse", "text", candidate=_positive(facts) is not None)
+    return Guess(facts, "sparse", "text", candidate=candidate)
 
 
 def _useless(facts: Facts, table: Table) -> str:

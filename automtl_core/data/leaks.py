@@ -4,7 +4,7 @@ What is expected of a code is the mean of the task in the training rows with tha
 validation rows. Letters: R rows, T tasks, C codes of a clue.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
 """AUC, or R2, from which on a clue is likelier to be a leak than a finding."""
+LEAST = 10
+"""Validation rows of either label, or of any for a regression, without which there is no score."""
 SHOWN = 3
 """Best clues of a task that are told; all suspicious ones are."""
 EXPECTED = 5
@@ -53,13 +55,8 @@ def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
                 if clue.name != task.name:
                     scores = _scores(clue, task, _of_task(seen, t), _of_task(judged, t))
                     fine = clue.kind == "label" and declared(schema, task.name, clue.name)
-                    found[task.name].append(_told(clue, task, scores, fine))
+                    found[task.name] += _told(clue, task, scores, fine)
     return {task: _best(told) for task, told in found.items()}
-
-
-def measure(task: Task) -> str:
-    """Return what the scores of a task are."""
-    return "R2" if task.kind == "regression" else "AUC"
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> list[dict[str, Any]]:
@@ -133,7 +130,7 @@ def _scores(clue: Clue, task: Task, seen: Tally, judged: Tally) -> dict[str, flo
     bags = clue.bags
     expected = _expected(seen) if bags is None else _expected_of_bags(bags, clue.values, seen)
     scores = {"value": _score(task.kind, expected, judged)}
-    if clue.blank is not None:
+    if clue.blank is not None and 0 < seen.rows[clue.blank].sum() < seen.rows.sum():
         filled = Tally(_two(seen.rows, clue.blank), _two(seen.total, clue.blank), seen.squares)
         scores["presence"] = _score(task.kind, _expected(filled), filled)
     return scores
@@ -164,30 +161,31 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
 
 
 def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
-    """Return AUC or R2 of what is expected of each code; None where it is not defined."""
+    """Return AUC or R2 of what is expected of each code; None where there are too few rows to say."""
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
     if kind == "regression":
         spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
         left = judged.squares - 2 * expected @ total + expected**2 @ rows
-        return float(1 - left / spread) if spread > 0 else None
+        return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
+    if min(total.sum(), rows.sum() - total.sum()) < LEAST:
+        return None
     _, places = np.unique(expected, return_inverse=True)
     positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)
-    pairs = positives.sum() * negatives.sum()
     below = np.cumsum(negatives) - negatives / 2
-    return float(positives @ below / pairs) if pairs else None
+    return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
-def _told(clue: Clue, task: Task, scores: dict[str, float | None], fine: bool) -> dict[str, Any]:
-    by, score = max(scores.items(), key=lambda pair: _rank(pair[1]))
-    suspicious = score is not None and score >= SUSPICIOUS[task.kind] and not fine
-    return {"name": clue.name, "kind": clue.kind, "by": by, "score": score, "suspicious": suspicious}
-
-
-def _rank(score: float | None) -> float:
-    return -np.inf if score is None else score
+def _told(clue: Clue, task: Task, scores: Mapping[str, float | None], fine: bool) -> Iterator[dict[str, Any]]:
+    """Yield what is told of a clue, if there is a score."""
+    known = {by: score for by, score in scores.items() if score is not None}
+    if known:
+        by = max(known, key=lambda by: known[by])
+        suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
+        about = {"name": clue.name, "kind": clue.kind, "by": by, "suspicious": suspicious}
+        yield {**about, "measure": "R2" if task.kind == "regression" else "AUC", "score": known[by]}
 
 
 def _best(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    ordered = sorted(told, key=lambda one: -_rank(one["score"]))
+    ordered = sorted(told, key=lambda one: -one["score"])
     return [one for place, one in enumerate(ordered) if place < SHOWN or one["suspicious"]]

@@ -4,6 +4,7 @@ They are read as text; faulty rows are passed over.
 """
 
 import glob
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -164,11 +165,11 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if it is no text
     separator = _separator(path)
     first, size = _first(path, separator)
-    header = _is_header(first[0])
+    header = _is_header(first[0], first[1:])
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
         names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator))
-    most = min(ROWS, BYTES // size + 1)
+    most = min(ROWS, int(BYTES / size) + 1)
     db.read_csv(
         str(path.resolve()),
         columns={f"c{n}": "VARCHAR" for n in range(len(names))},
@@ -184,11 +185,11 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
 
 
 def _separator(path: Path) -> str:
-    """Return what takes nearly all of the first rows apart to as many values as the first one, the most."""
+    """Return what takes most of the first rows apart to as many values as the very first, and to the most."""
     widths = {}
     for separator in SEPARATORS:
         found = [len(values) for values in _first(path, separator)[0]]
-        widths[separator] = found[0] if found.count(found[0]) > 0.9 * len(found) else 1
+        widths[separator] = found[0] if 2 * found.count(found[0]) > len(found) else 1
     best = max(widths, key=lambda separator: widths[separator])
     if widths[best] == 1:
         raise DataError(
@@ -198,24 +199,31 @@ def _separator(path: Path) -> str:
     return best
 
 
-def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], int]:
+def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
     """Return the values of the first rows, and the mean size of a row."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream), separator), FIRST))
-    return [values for _, _, values, _ in found], max(
-        sum(len(text) for _, text, *_ in found) // len(found), 1
-    )
+    size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
+    return [values for _, _, values, _ in found], size
 
 
-def _is_header(values: Sequence[str]) -> bool:
-    def is_number(value: str) -> bool:
-        try:
-            float(value)
-        except ValueError:
-            return False
-        return True
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Return whether a first row names the columns: above columns of numbers stand texts more often than numbers."""
+    if len(set(first)) < len(first):
+        return False
+    above = []
+    for n, value in enumerate(first):
+        below = [row[n] for row in others if n < len(row) and row[n]]
+        if value and below and sum(map(_is_number, below)) > len(below) / 2:
+            above.append(_is_number(value))
+    return 2 * sum(above) < len(above) if above else not any(map(_is_number, first))
 
-    return len(set(values)) == len(values) and not any(map(is_number, values))
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:

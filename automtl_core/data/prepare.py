@@ -6,7 +6,7 @@ The result is named by all that it depends on, so it is made once and then found
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -83,7 +83,7 @@ def prepare(
     return Prepared.open(path)
 
 
-def write_rejected(path: Path, rejected: Sequence[raw.Rejected]) -> None:
+def write_rejected(path: Path, rejected: Iterable[raw.Rejected]) -> None:
     """Write the rows that are left out of raw files as CSV, each with its place and the reason."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -127,9 +127,11 @@ def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
     if data_dir is None or not marker.exists():
         return None
     try:
-        told: Mapping[str, Any] = json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{marker}: damaged: {error}", "simulate the files again") from None
+        told = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise DataError(f"{marker}: damaged", "simulate the files again")
     return told
 
 

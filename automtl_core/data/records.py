@@ -138,14 +138,15 @@ def ambiguous(path: Path, file: RawFile) -> bool:
     ]
     with opened(path) as stream:
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
+            framed = b"\n%b\n" % block
+            odd = b"\0" in block or block.count(b"\r") != framed.count(b"\r\n")
             if not gaps or b'"' in block:
-                framed = b"\n%b\n" % block
-                odd = any(sign in framed for sign in signs)
+                odd = odd or any(sign in framed for sign in signs)
             else:
-                missing = (block.count(b"\n") + 1) * gaps - block.count(separator)
+                missing = (framed.count(b"\n") - 1) * gaps - block.count(separator)
                 if file.cut_tail and following is None:
                     missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
-                odd = missing != 0 or b"\0" in block
+                odd = odd or missing != 0
             if odd:
                 return True
     return False

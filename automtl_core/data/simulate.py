@@ -53,6 +53,17 @@ def simulate_into(dataset: Dataset, name: str, folder: Path, rows: int, seed: in
             folder.rmdir()  # It is empty; a folder can only be published where there is none.
 
 
+def warning(marker: Mapping[str, Any]) -> str:
+    """Return what to say, in a line, wherever there are results on simulated files.
+
+    Args:
+        marker: What `MARKER` holds.
+
+    """
+    rows, seed = (marker.get(key, "unknown") for key in ("rows", "seed"))
+    return f"the data is simulated (rows: {rows}, seed: {seed}): results say nothing about the real data"
+
+
 def zipf(values: int, exponent: float = 0.0) -> Floats:
     """Return frequencies [V] as the ranks of the values to the power of -`exponent`; their sum is 1."""
     weights = np.arange(1, values + 1) ** -exponent

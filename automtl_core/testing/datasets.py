@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from automtl_core.data.prepare import prepare
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import PARTS, Part, Prepared
 from automtl_core.dataset import Dataset
+from automtl_core.schema import SparseField
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:
@@ -24,34 +26,104 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
     """
     first, second = (prepare(dataset, "checked", data_dir, work_dir / name) for name in ("first", "second"))
     assert _bytes(first.path) == _bytes(second.path), "preparing twice must give the same bytes"
-    schema = first.schema
-    assert [f.name for f in schema.sparse] == list(dataset.sparse), "the sparse fields must be those declared"
-    assert [f.name for f in schema.dense] == list(dataset.dense), "the dense fields must be those declared"
-    assert [t.name for t in schema.tasks] == list(dataset.tasks), "the tasks must be those declared"
+    _check_schema(first, dataset)
     for name in PARTS:
         part = first.part(name)
         assert len(part) > 0, f"the {name} part has no rows"
-        assert np.isin(part.labels, (0, 1)).all(), f"labels of the {name} part must be 0 or 1"
         assert np.isfinite(part.dense).all(), f"dense values of the {name} part must be finite"
-    _check_vocabularies(first)
+        _check_labels(first, name)
+        for place, field in enumerate(first.schema.sparse):
+            _check_ids(part, name, place, field)
+    for place, field in enumerate(first.schema.sparse):
+        _check_vocabulary(first, dataset, place, field)
     json.dumps(dict(dataset.truth()))
     return first
 
 
-def _check_vocabularies(prepared: Prepared) -> None:
-    train = prepared.part("train").ids
-    for n, field in enumerate(prepared.schema.sparse):
-        values = prepared.vocabulary(field.name)
-        assert len(values) + 1 == field.size, f"{field.name}: the size counts the values and the unseen one"
-        assert values == sorted(set(values)), f"{field.name}: values must be sorted, once each"
-        seen = np.unique(train[:, n])
-        assert np.array_equal(seen, np.arange(1, field.size)), (
-            f"{field.name}: the vocabulary must be that of train"
+def _check_schema(prepared: Prepared, dataset: Dataset) -> None:
+    schema, learned = prepared.schema, dataset.settings.tasks or dataset.tasks
+    assert [f.name for f in schema.sparse] == list(dataset.sparse), "the sparse fields must be those declared"
+    assert {f.name for f in schema.sparse if f.multi} == set(dataset.multi), (
+        "the multi-valued fields must be those declared, and sparse fields"
+    )
+    assert [f.name for f in schema.dense] == list(dataset.dense), "the dense fields must be those declared"
+    assert [t.name for t in schema.tasks] == [t for t in dataset.tasks if t in learned], (
+        "the tasks must be those declared"
+    )
+    for task in schema.tasks:
+        assert task.kind == dataset.kinds.get(task.name, "binary"), (
+            f"{task.name}: the kind must be as declared"
         )
-        for name in PARTS:
-            ids = prepared.part(name).ids[:, n]
-            assert ids.min() >= 0, f"{field.name}: ids must not be negative"
-            assert ids.max() < field.size, f"{field.name}: ids must be below the size"
+
+
+def _check_labels(prepared: Prepared, name: str) -> None:
+    """Check labels, of which some may be missing."""
+    labels = prepared.part(name).labels
+    for task, column in zip(prepared.schema.tasks, labels.T, strict=True):
+        known = column[~np.isnan(column)]
+        told = prepared.manifest["labels"][name][task.name]
+        assert told["rows"] == len(known), f"{task.name}: the manifest must count the {name} labels"
+        if task.kind == "binary":
+            assert np.isin(known, (0, 1)).all(), f"{task.name}: {name} labels must be 0, 1 or missing"
+            assert told["positives"] == known.sum(), f"{task.name}: the manifest must count the positives"
+        else:
+            assert np.isfinite(known).all(), f"{task.name}: {name} labels must be finite or missing"
+
+
+def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
+    ids, size = part.ids[:, place], field.size
+    if field.multi:
+        starts, values = part.bags[place]
+        assert starts[0] == starts[1] == 0, f"{field.name}: bag 0 must be empty"
+        assert starts[-1] == len(values), f"{field.name}: the last bag must end with the values"
+        owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        ordered = np.lexsort((values, owners))
+        assert np.array_equal(ordered, np.arange(len(values))), f"{field.name}: bags must hold ids in order"
+        assert not ((np.diff(owners) == 0) & (np.diff(values) == 0)).any(), (
+            f"{field.name}: an id is twice in a bag"
+        )
+        assert ((values > 0) & (values < size)).all(), (
+            f"{field.name}: bags must hold known ids below the size"
+        )
+        size = len(starts) - 1
+    assert ids.min() >= 0, f"{field.name}: {name} ids must not be negative"
+    assert ids.max() < size, f"{field.name}: {name} ids must be below the size"
+
+
+def _check_vocabulary(prepared: Prepared, dataset: Dataset, place: int, field: SparseField) -> None:
+    chosen, values = dataset.settings, prepared.vocabulary(field.name)
+    buckets = chosen.hashed.get(field.name) or dataset.buckets.get(field.name)
+    if buckets:
+        assert not values, f"{field.name}: a field of buckets has no vocabulary"
+        assert field.size <= buckets + 1, (
+            f"{field.name}: ids must be those of the buckets, and the unseen one"
+        )
+        return
+    assert len(values) + 1 == field.size, f"{field.name}: the size counts the values and the unseen one"
+    assert len(values) <= (chosen.max_vocabulary or len(values)), f"{field.name}: the vocabulary is too large"
+    assert len(set(values)) == len(values), f"{field.name}: a value must not be twice in the vocabulary"
+    assert values in (sorted(values), _as_numbers(values)), f"{field.name}: values must be in order"
+    seen = _counts(prepared.part("train"), place, field)
+    assert (seen[1:] >= chosen.min_count).all(), f"{field.name}: the vocabulary must be that of train"
+
+
+def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:
+    """Return the number of rows that hold each id."""
+    ids = part.ids[:, place]
+    if not field.multi:
+        return np.bincount(ids, minlength=field.size)
+    starts, values = part.bags[place]
+    rows_of_bag = np.bincount(ids, minlength=len(starts) - 1)
+    weights = np.repeat(rows_of_bag, np.diff(starts))
+    return np.bincount(values, weights, minlength=field.size).astype(np.int64)
+
+
+def _as_numbers(values: list[str]) -> list[str] | None:
+    """Return values in the order of the integers they are; None if they are none."""
+    try:
+        return sorted(values, key=int)
+    except ValueError:
+        return None
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from automtl_core.choices import Architecture, draw
-from automtl_core.data.store import Part
+from automtl_core.data.store import Bags, Part
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem
@@ -14,14 +14,15 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
-def sample_schema(dense: int = 1, regression: bool = False) -> Schema:
+def sample_schema(dense: int = 1, regression: bool = False, multi: bool = False) -> Schema:
     """Return three sparse fields, some dense ones, and two binary tasks, the second after the first.
 
-    With `regression` a real-valued task stands between them.
+    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others.
     """
+    tags = (SparseField("tags", 12, multi=True),) if multi else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
     return Schema(
-        sparse=(SparseField("user", 30), SparseField("item", 20), SparseField("tab", 4)),
+        sparse=(SparseField("user", 30), SparseField("item", 20), *tags, SparseField("tab", 4)),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
         tasks=(Task("click"), *price, Task("like", after="click")),
     )
@@ -31,13 +32,22 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.0) -> P
     """Return random rows whose labels depend on the last sparse field; this share of labels is missing."""
     draw = np.random.default_rng(seed)
     ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
+    bags = {place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.multi}
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
     odd = ids[:, -1:] % 2
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
     real = [task.kind == "regression" for task in schema.tasks]
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
     labels[draw.random(labels.shape) < missing] = np.nan
-    return Part(ids, dense, labels)
+    return Part(ids, dense, labels, bags)
+
+
+def _bags(size: int, draw: np.random.Generator) -> Bags:
+    """Return as many bags as there are ids, of none to three values each, the first one empty."""
+    lengths = draw.integers(0, 4, size)
+    lengths[0] = 0
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return Bags(starts, draw.integers(1, size, starts[-1]).astype(np.int32))
 
 
 def sample_problem(

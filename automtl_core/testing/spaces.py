@@ -1,9 +1,12 @@
 """The contract of search spaces."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
+from automtl_core.data.batches import take
+from automtl_core.ids import Ids
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part
@@ -20,8 +23,8 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
         AssertionError: says which promise is broken.
 
     """
-    part = sample_part(space.schema, 16, seed=0)
-    ids, dense = torch.from_numpy(part.ids).long(), torch.from_numpy(part.dense).double()
+    batch = take(sample_part(space.schema, 16, seed=0), np.arange(16), torch.device("cpu"))
+    ids, dense = batch.ids, batch.dense.double()
     choices = space.choices()
     assert choices == space.supernet().choices(), "choices() must not depend on the device or on chance"
     assert all(len(choice.options) > 0 for choice in choices.values()), "a choice needs an option"
@@ -33,11 +36,11 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
         _check_derived(space, architecture, ids, dense)
 
 
-def _check_gradients(space: SearchSpace, ids: Tensor, dense: Tensor) -> None:
+def _check_gradients(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
     supernet = space.supernet().double().train()
     supernet.sample_gates(True)
     logits = supernet(ids, dense)
-    expected = (len(ids), len(space.schema.tasks))
+    expected = (len(dense), len(space.schema.tasks))
     assert logits.shape == expected, f"[B, N], [B, M] -> [B, T]: expected {expected}, got {logits.shape}"
     logits.square().sum().backward()
     for label, logit in supernet.logits().items():
@@ -47,7 +50,7 @@ def _check_gradients(space: SearchSpace, ids: Tensor, dense: Tensor) -> None:
     assert torch.equal(supernet(ids, dense), supernet(ids, dense)), "evaluation must be deterministic"
 
 
-def _check_derived(space: SearchSpace, architecture: Architecture, ids: Tensor, dense: Tensor) -> None:
+def _check_derived(space: SearchSpace, architecture: Architecture, ids: Ids, dense: Tensor) -> None:
     supernet = space.supernet().double()
     supernet.train()(ids, dense)  # gives batch normalisation statistics that are not its first ones
     for label, decision in architecture.decisions.items():

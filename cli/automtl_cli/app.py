@@ -10,12 +10,12 @@ import typer
 
 import automtl_core
 from automtl_cli import options
-from automtl_cli.data_app import data
+from automtl_cli.data_app import data_app
 from automtl_cli.errors import Stop, report
 from automtl_cli.output import emit, lenient_streams
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-app.add_typer(data, name="data")
+app.add_typer(data_app, name="data")
 
 
 def _print_version(wanted: bool) -> None:
@@ -102,7 +102,8 @@ def train(
     """
     from automtl_cli import configuration, render, work
 
-    layers = configuration.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
+    layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or model is not None or name is not None or dry_run
         outcome = work.resume(resume, also_given=given)
@@ -146,7 +147,8 @@ def compare(
     """
     from automtl_cli import comparison, configuration
 
-    layers = configuration.layers(None, config, {"dataset": dataset, "data_dir": data_dir, "seed": seed}, settings)
+    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
+    layers = configuration.layers(None, config, flags, settings)
     wanted = comparison.Wanted([name for name in models.split(",") if name], seeds, tune, reference, out)
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 

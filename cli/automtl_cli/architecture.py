@@ -13,7 +13,9 @@ from rich.tree import Tree
 
 from automtl_cli.tables import cell, table, text
 from automtl_core.choices import FORMAT, Architecture
-from automtl_core.errors import InputMissingError
+from automtl_core.data.simulate import warning
+from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.runs import Run
 from automtl_core.schema import Schema
 
 CHOSEN, NOT_CHOSEN = "●", "·"
@@ -39,7 +41,7 @@ def read(path: Path) -> Document:
         raise InputMissingError(
             f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
         ) from None
-    return document(Architecture.from_json(content))
+    return {**document(Architecture.from_json(content)), **_simulated(path)}
 
 
 def document(found: Architecture) -> Document:
@@ -57,6 +59,18 @@ def render(found: Document) -> Iterator[RenderableType]:
         if options := _options(columns, fields):
             yield Text()
             yield _matrix(title, options, columns)
+    if "simulated" in found:
+        yield text(f"\nnote: {warning(found['simulated'])}")
+
+
+def _simulated(path: Path) -> dict[str, Any]:
+    """Return how the data of a run was simulated, if it was."""
+    try:
+        data = Run.open(path).read("data")
+    except (InputMissingError, ArtifactError):
+        return {}  # no run, but a file
+    marker = data.get("simulated") if isinstance(data, dict) else None
+    return {"simulated": marker} if isinstance(marker, dict) else {}
 
 
 def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:

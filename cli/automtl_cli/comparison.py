@@ -17,6 +17,7 @@ from automtl_core.comparison.compare import compare as compare_models
 from automtl_core.comparison.models import models
 from automtl_core.comparison.report import comma_separated, markdown, tables
 from automtl_core.config import Layer
+from automtl_core.data.simulate import warning
 from automtl_core.errors import UsageError
 from automtl_core.files import write_atomic
 from automtl_core.text import did_you_mean, listing
@@ -58,6 +59,8 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
 
 def render(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Render the tables of a comparison, and where they were written."""
+    if found["simulated"]:
+        yield text(f"note: {warning(found['simulated'])}\n")
     for part in tables(found):
         yield text(part.title)
         yield table(part.header, part.rows, align="right")

@@ -56,13 +56,7 @@ def init(files: str, out: Path | None) -> dict[str, Any]:
     guesses = guess(seen)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(content)
-    except FileExistsError:
-        raise _exists(path) from None
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise RunExistsError(f"{path}: cannot be written: {error.strerror}", "choose another --out") from None
+    _create(path, content)
     return {
         "path": str(path),
         "rows": seen.rows,
@@ -141,6 +135,22 @@ def about(guess: Guess, seen: Table) -> str:
     return f"{said}; {blank:.1%} blank" if blank else said
 
 
+def _create(path: Path, content: str) -> None:
+    """Write a file that must not be there, all of it or nothing."""
+    try:
+        file = path.open("x", encoding="utf-8")
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise RunExistsError(f"{path}: cannot be written: {error.strerror}", "choose another --out") from None
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        path.unlink()
+        raise
+
+
 def _section(role: Role, seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
     if not guesses and role != "labels":
         return
@@ -158,9 +168,9 @@ def _section(role: Role, seen: Table, guesses: Sequence[Guess]) -> Iterator[str]
 
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
-    if found := [each.facts.name for each in guesses if each.candidate]:
-        yield "  # Among the fields below these hold 0 and 1 too, and may be labels:"
-        yield f"  #   {', '.join(map(_plain, found))}"
+    if found := [_plain(each.facts.name) for each in guesses if each.candidate]:
+        used = " are below, and" if any(each.role == "labels" for each in guesses) else ""
+        yield f"  # These{used} hold 0 and 1 too, and may be labels: {', '.join(found)}"
 
 
 def _split(seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:

@@ -27,5 +27,16 @@ RunsDir = Annotated[Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", 
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 ]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Most memory of the preparation, as 512MiB [$AUTOMTL_MEMORY_LIMIT]."),
+]
+BadRows = Annotated[
+    str | None,
+    typer.Option(metavar="fail|skip", help="Whether faulty rows are an error, or are left out [fail]."),
+]
+MaxBadRows = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="Faulty rows that are left out at most [100].")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

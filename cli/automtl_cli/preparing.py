@@ -2,19 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from automtl_cli.bars import bar
 from automtl_cli.output import say
 from automtl_core.data.prepare import Progress
+from automtl_core.data.simulate import warning
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.errors import UsageError
 from automtl_core.text import printable
 
 MEMORY = "AUTOMTL_MEMORY_LIMIT"
-_SIZE = re.compile(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
+_SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
 def memory_limit(given: str | None = None) -> str | None:
@@ -53,12 +53,8 @@ def warn(prepared: Prepared) -> None:
     """Say what one should know of prepared data, whenever it is used."""
     manifest = prepared.manifest
     if marker := manifest["simulated"]:
-        say(f"warning: {simulated(marker)}")
+        say(f"warning: {warning(marker)}")
     if rows := manifest["rejected"]:
         say(f"warning: {rows} faulty rows of the raw files are left out, see {prepared.path / REJECTED}")
-    for warning in manifest["warnings"]:
-        say(f"warning: {warning}")
-
-
-def simulated(marker: Mapping[str, Any]) -> str:
-    """Return a line that says that data is simulated."""
+    for line in manifest["warnings"]:
+        say(f"warning: {line}")

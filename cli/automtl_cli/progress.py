@@ -1,13 +1,12 @@
-"""Progress on standard error: bars on a terminal, plain lines elsewhere."""
+"""Progress of training on standard error: a bar on a terminal, and a line an epoch."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TextColumn
 
+from automtl_cli.bars import bar
 from automtl_core.choices import Decision
 from automtl_core.text import printable
 from automtl_core.training.report import EpochReport
@@ -41,25 +40,8 @@ class Training:
 @contextmanager
 def training() -> Iterator[Training]:
     """Give a listener that shows how a search goes."""
-    with _bar(TextColumn("{task.fields[rate]:,.0f} rows/s")) as progress:
+    with bar(TextColumn("{task.fields[rate]:,.0f} rows/s")) as progress:
         yield Training(progress)
-
-
-@contextmanager
-def preparing() -> Iterator[Callable[[str, float], None]]:
-    """Give a function that shows how far the preparation of a dataset is."""
-    with _bar() as progress:
-        task = progress.add_task("", total=1.0)
-        current = ""
-
-        def show(stage: str, done: float) -> None:
-            nonlocal current
-            if progress.disable and stage != current:
-                progress.console.print(f"preparing data: {stage}")
-            current = stage
-            progress.update(task, description=f"preparing data: {stage}", completed=done)
-
-        yield show
 
 
 def epoch_line(report: EpochReport) -> str:
@@ -82,16 +64,3 @@ def epoch_line(report: EpochReport) -> str:
 def _decisions(fixed: Mapping[str, Decision]) -> str:
     named = [f"{label}={d if isinstance(d, str) else '+'.join(d) or 'none'}" for label, d in fixed.items()]
     return ", ".join(named[:SHOWN]) + (", ..." if len(named) > SHOWN else "")
-
-
-def _bar(*columns: TextColumn) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %", markup=False),
-        *columns,
-        TimeRemainingColumn(),
-        console=Console(stderr=True, markup=False, highlight=False, emoji=False),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )

@@ -1,15 +1,15 @@
-"""What the commands on data and runs show, made from the same documents that `--json` prints."""
+"""What the commands on runs show, made from the same documents that `--json` prints."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from automtl_cli import architecture
-from automtl_cli.tables import table, text
+from automtl_cli.tables import by_name, listed, text
+from automtl_core.data.simulate import warning
 from automtl_core.training.metrics import METRICS
 
 Document = Mapping[str, Any]
@@ -24,7 +24,7 @@ BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metri
 
 def plan(document: Document) -> Iterator[RenderableType]:
     """Render what a search would do."""
-    yield _facts("plan", document["plan"])
+    yield listed("plan", document["plan"])
     yield Text()
     yield text(yaml.safe_dump(document["config"], sort_keys=False).rstrip())
 
@@ -34,6 +34,8 @@ def found(document: Document) -> Iterator[RenderableType]:
     yield from architecture.render(document["architecture"])
     yield Text()
     yield from _metrics(document["result"]["test"], document["result"]["reachable"])
+    if marker := document["result"]["simulated"]:
+        yield text(f"note: {warning(marker)}")
     run = document["run"]
     yield Text()
     yield text(f"run: {run}\nnext: automtl show {run}\n      automtl evaluate {run}")
@@ -44,28 +46,6 @@ def evaluated(document: Document) -> Iterator[RenderableType]:
     yield from _metrics(document["test"], document["reachable"])
     if document["repeats"]:
         yield text("exactly the metrics that the run recorded")
-
-
-def prepared(document: Document) -> Iterator[RenderableType]:
-    """Render where prepared data is, and how much."""
-    yield _facts("prepared", document)
-
-
-def described(document: Document) -> Iterator[RenderableType]:
-    """Render what prepared data looks like."""
-    yield from prepared(document["prepared"])
-    data = document["data"]
-    rates = {
-        task: {f"{part} {what}": value for part, facts in parts.items() for what, value in facts.items()}
-        for task, parts in data["tasks"].items()
-    }
-    rows = {
-        task: dict(zip(rates, row, strict=True)) for task, row in zip(rates, data["correlation"], strict=True)
-    }
-    yield from _by_name("sparse field", data["sparse"])
-    yield from _by_name("dense field", data["dense"])
-    yield from _by_name("task", rates)
-    yield from _by_name("correlation", rows)
 
 
 def _metrics(test: Document, reachable: Mapping[str, float | None]) -> Iterator[RenderableType]:
@@ -79,7 +59,7 @@ def _metrics(test: Document, reachable: Mapping[str, float | None]) -> Iterator[
     }
     if "auc" in columns.values():
         rows["mean"] = {name: _mean(facts, key) if key in AVERAGED else "" for name, key in columns.items()}
-    yield _table("task", rows)
+    yield by_name("task", rows)
     for task, m in test.items():
         if undefined := [x.title for key, x in BY_KEY.items() if m.get(key, 0) is None]:
             yield text(f"{task} has no {', no '.join(undefined)}: {m['reason']}")
@@ -93,19 +73,3 @@ def _number(value: object, key: str) -> object:
 def _mean(facts: Mapping[str, Document], key: str) -> float | None:
     known = [found[key] for found in facts.values() if found.get(key) is not None]
     return sum(known) / len(known) if known else None
-
-
-def _by_name(what: str, facts: Mapping[str, Document]) -> Iterator[RenderableType]:
-    if facts:
-        yield Text()
-        yield _table(what, facts)
-
-
-def _table(what: str, facts: Mapping[str, Document]) -> Table:
-    """Return a table of a row a name, of which all have the same facts."""
-    columns = [column.replace("_", " ") for column in next(iter(facts.values()))]
-    return table([what, *columns], ([name, *row.values()] for name, row in facts.items()), align="right")
-
-
-def _facts(title: str, document: Document) -> Table:
-    return table([title, ""], ((key.replace("_", " "), value) for key, value in document.items()))

@@ -33,6 +33,17 @@ def table(header: Sequence[str], rows: Iterable[Iterable[object]], align: Align 
     return made
 
 
+def by_name(what: str, facts: Mapping[str, Mapping[str, object]]) -> Table:
+    """Return a table of a row a name, of which all have the same facts."""
+    columns = [column.replace("_", " ") for column in next(iter(facts.values()), {})]
+    return table([what, *columns], ([name, *row.values()] for name, row in facts.items()), align="right")
+
+
+def listed(title: str, document: Mapping[str, object]) -> Table:
+    """Return a table of a row a fact."""
+    return table([title, ""], ((key.replace("_", " "), value) for key, value in document.items()))
+
+
 def cell(value: object) -> str:
     """Return a value in few characters: four decimals, thousands apart, a dash for None."""
     match value:

@@ -1,37 +1,21 @@
 """What commands do: from options to a job, and from a job to a run."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automtl_cli import architecture, progress
+from automtl_cli import architecture, preparing, progress
+from automtl_cli.configuration import raw_folder
 from automtl_core import pipeline
 from automtl_core.comparison import models
-from automtl_core.config import Layer, assignments, load_config, preset
-from automtl_core.data.describe import describe
+from automtl_core.config import Layer, load_config
 from automtl_core.data.store import Prepared
-from automtl_core.documents import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.job import Job, environment
 from automtl_core.plugins import load_registry
 from automtl_core.runs import Run, new_name
-
-
-def layers(
-    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
-) -> list[Layer]:
-    """Return what options say as layers of a configuration, the strongest last."""
-    given = {key: value for key, value in flags.items() if value is not None}
-    found = {key: {"name": v} if key in ("space", "strategy", "dataset") else v for key, v in given.items()}
-    return [
-        preset(preset_name) if preset_name is not None else {},
-        read_yaml(file) if file is not None else {},
-        found,
-        assignments(settings or ()),
-    ]
 
 
 def job(wanted: Sequence[Layer]) -> Job:
@@ -49,16 +33,16 @@ def job_of(run: Run, data_dir: Path | None = None) -> Job:
 
 def _with_data_dir(job: Job) -> Job:
     """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
-    if not job.dataset().files():
-        return job
-    folder = job.config.data_dir or Path(os.environ.get("AUTOMTL_DATA") or "data") / job.config.dataset.name
-    return replace(job, config=job.config.model_copy(update={"data_dir": folder.absolute()}))
+    folder = raw_folder(job.dataset(), job.config)
+    return replace(job, config=job.config.model_copy(update={"data_dir": folder})) if folder else job
 
 
 def prepare(job: Job) -> Prepared:
-    """Prepare the job's data, and show how far that is."""
-    with progress.preparing() as show:
-        return job.prepare(show)
+    """Prepare the job's data, show how far that is, and say what one should know of it."""
+    with preparing.stages("preparing data") as show:
+        prepared = job.prepare(show, preparing.memory_limit())
+    preparing.warn(prepared)
+    return prepared
 
 
 def model(name: str | None, wanted: Sequence[Layer]) -> Job:
@@ -158,27 +142,3 @@ def check_repeated(outcome: Mapping[str, Any]) -> None:
             f"{outcome['run']}: the test metrics are not those that the run recorded",
             "; ".join(changed) or "use the raw files, versions and thread count of the run",
         )
-
-
-def prepare_by_name(
-    name: str, data_dir: Path | None, file: Path | None, settings: Sequence[str] | None
-) -> Prepared:
-    """Return the prepared form of a dataset."""
-    return prepare(job(layers(None, file, {"dataset": name, "data_dir": data_dir}, settings)))
-
-
-def about(prepared: Prepared) -> dict[str, Any]:
-    """Return where prepared data is, and how much."""
-    schema = prepared.schema
-    return {
-        "path": str(prepared.path),
-        "reused": prepared.reused,
-        "rows": prepared.manifest["rows"],
-        "fields": len(schema.sparse) + len(schema.dense),
-        "tasks": [task.name for task in schema.tasks],
-    }
-
-
-def described(prepared: Prepared) -> dict[str, Any]:
-    """Return what prepared data looks like."""
-    return {"prepared": about(prepared), "data": describe(prepared)}

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -71,7 +72,7 @@ class AITMNetwork(nn.Module):
         self.transfers = nn.ModuleList(Transfer(widths[-1], sizes.dropout) for _ in steps)
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         z = [own(x) for own in self.mlps]  # T x [B, H]
         for (t, before), transfer in zip(self.steps, self.transfers, strict=True):

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -75,7 +76,7 @@ class CGCNetwork(nn.Module):
         self.layer = ExtractionLayer(widths, experts, sizes.dropout, shared_gate=False)
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)))  # T x [B, H]
         return logits

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -66,7 +67,7 @@ class CrossStitchNetwork(nn.Module):
         )
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [self.inputs(ids, dense)] * len(self.towers)  # T x [B, D]
         for layer in self.layers:
             xs = layer(xs)  # T x [B, H]

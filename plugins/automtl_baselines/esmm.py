@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -54,7 +55,7 @@ class ESMMNetwork(nn.Module):
         self.mlps = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(tasks))
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         logits = list(self.towers([own(x) for own in self.mlps]).unbind(1))  # T x [B], given the task before
         for t, before in self.steps:

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -34,7 +35,7 @@ class MMoENetwork(nn.Module):
         self.gates = nn.ModuleList(GatingNetwork(inputs.width, sizes.experts) for _ in range(tasks))
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         experts = self.experts(x)  # [B, K, H]
         logits: Tensor = self.towers([gate(x, experts) for gate in self.gates])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from automtl_core.embedding import FieldEmbedding
 from automtl_core.errors import UsageError
+from automtl_core.ids import Ids
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
 
@@ -32,14 +33,14 @@ class Sizes(Settings):
 
 
 class Inputs(nn.Module):
-    """Embeddings and dense values side by side: ids [B, N], dense [B, M] -> [B, D], D = N*d + M."""
+    """Embeddings and dense values side by side: ids of B examples, dense [B, M] -> [B, D], D = N*d + M."""
 
     def __init__(self, schema: Schema, dim: int, std: float) -> None:
         super().__init__()
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
         self.width = len(schema.sparse) * dim + len(schema.dense)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:
         e: Tensor = self.embedding(ids).flatten(1)
         return torch.cat([e, dense.to(e.dtype)], dim=1)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Inputs, Sizes, Towers
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -50,7 +51,7 @@ class PLENetwork(nn.Module):
         )
         self.towers = Towers(width, tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [self.inputs(ids, dense)] * (len(self.towers) + 1)  # T + 1 x [B, D]
         for level in self.levels:
             xs = level(xs)  # T + 1 x [B, H]; T after the last level

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -30,7 +31,7 @@ class SharedBottomNetwork(nn.Module):
         self.bottom = mlp(widths, sizes.dropout)
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         h = self.bottom(self.inputs(ids, dense))  # [B, D] -> [B, H]
         logits: Tensor = self.towers([h] * len(self.towers))
         return logits

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Sizes, mlp, tower
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -32,7 +33,7 @@ class OneTask(nn.Module):
         self.mlp = mlp(widths, sizes.dropout)
         self.tower = tower(widths[-1], sizes.tower_layers, sizes.dropout)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, 1]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, 1]
         logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense)))
         return logit
 
@@ -45,7 +46,7 @@ class SingleTaskNetwork(nn.Module):
         self.names: Sequence[str] = list(tasks)
         self.tasks = nn.ModuleList(tasks.values())
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         return torch.cat([task(ids, dense) for task in self.tasks], dim=1)
 
     def separate_parts(self) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -48,7 +49,7 @@ class STEMNetwork(nn.Module):
         self.gates = nn.ModuleList(GatingNetwork(in_dim, len(inputs) * sizes.experts) for _ in range(tasks))
         self.towers = Towers(widths[-1], tasks, sizes)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [inputs(ids, dense) for inputs in self.inputs]  # T + 1 x [B, D]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1

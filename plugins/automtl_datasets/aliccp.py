@@ -1,7 +1,8 @@
 r"""Ali-CCP: clicks on a shop's recommendations and the purchases after them, with a test set of its own.
 
-Full size: 42.3 million rows for training and 43.0 million for the test. A row has some 500 features, of which
-most are common to about fifty rows; these stand in a file of their own, and are parsed before they are joined.
+Full size: 42.3 million rows for training and 43.0 million for the test. A row has some 500 features.
+Most of them are common to about fifty rows, and stand in files of their own; these are parsed before they
+are joined, and rows name the values of a multi-valued field that they have in common, see `AliCCP.rows`.
 
 Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
@@ -13,7 +14,17 @@ from typing import Literal
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Column, Dataset, DatasetSettings, RawFile, Scaling
+from automtl_core.dataset import (
+    BIT,
+    INTEGER,
+    TEXT,
+    UNUSED,
+    Column,
+    Dataset,
+    DatasetSettings,
+    RawFile,
+    Scaling,
+)
 from automtl_core.errors import DataError
 from automtl_core.text import printable
 from automtl_datasets.simulated.aliccp import simulate
@@ -50,7 +61,9 @@ VALUES = """
     UNION ALL
     SELECT bag, CAST(unnest(string_split(own, ' ')) AS BIGINT) AS value FROM bags WHERE own <> ''
 """
-COMMON_VALUES = "SELECT '{part}' || rowid AS common, CAST(unnest({ids}) AS BIGINT) AS value FROM common_{part}"
+COMMON_VALUES = (
+    "SELECT '{part}' || rowid AS common, CAST(unnest({ids}) AS BIGINT) AS value FROM common_{part}"
+)
 
 
 class AliCCPSettings(DatasetSettings):
@@ -77,10 +90,10 @@ class AliCCP(Dataset):
     source = "https://tianchi.aliyun.com/dataset/408 (sample_train.tar.gz, sample_test.tar.gz)"
     licence = "for research, see the terms there"
     preparation = (
-        "Features of both files are chosen by field; rows with a purchase and no click are dropped; values in "
-        "fewer than 10 training rows become unknown. The test part is the publisher's, a fifth of the training "
-        "rows is for validation. Of 210, 853 and the fields *_14, which have many values, the paper keeps the "
-        "last: multi_valued=last."
+        "The features of a row and the common ones are joined and chosen by field; rows with a purchase and "
+        "no click are dropped; values in fewer than 10 training rows become unknown. The test part is the "
+        "publisher's, and a fifth of the training rows is for validation. Of the fields with many values, "
+        "210, 853 and *_14, the paper keeps the last one: multi_valued=last."
     )
     sparse = (
         *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
@@ -134,29 +147,30 @@ class AliCCP(Dataset):
         simulate(folder, rows, seed)
 
     def _parsed(self, query: str, bag: str) -> str:
-        """Return SQL for the fields of each row that a query chooses; `bag` names a multi-valued one's values."""
-        number = "list_max({})" if self.multi else "{}[-1]"
-        columns = [
-            *((bag if f in self.multi else "CAST({ids}[-1] AS BIGINT)").format(ids=_ids(f)) for f in self.sparse),
-            *(number.format(_numbers(f)) for f in self.dense),
-        ]
-        named = ", ".join(
-            f'{column} AS "{field}"' for field, column in zip([*self.sparse, *self.dense], columns, strict=True)
-        )
-        return " UNION ALL ".join(query.format(part=part, columns=named) for part in PARTS)
+        """Return SQL for the fields of each row that a query chooses, null where it lacks one.
+
+        Args:
+            query: Chooses rows of a part.
+            bag: SQL for what stands for the values of a multi-valued field, from the list of its ids.
+
+        """
+        value, number = "CAST({ids}[-1] AS BIGINT)", "list_max({})" if self.multi else "{}[-1]"
+        columns = {f: (bag if f in self.multi else value).format(ids=_ids(f)) for f in self.sparse}
+        columns |= {f: number.format(_numbers(f)) for f in self.dense}
+        return " UNION ALL ".join(query.format(part=part, columns=_named(columns)) for part in PARTS)
 
     def _joined(self) -> str:
-        """Return SQL for the fields of a row, be they its own or common."""
-        number = "greatest" if self.multi else "coalesce"
-        named = []
-        for field in (*self.sparse, *self.dense):
-            common, own = f'common."{field}"', f'skeleton."{field}"'
-            if field in self.multi:
-                column = f"nullif(concat({common}, '|', {own}), '|')"
-            else:
-                column = f"{number if field in self.dense else 'coalesce'}({common}, {own})"
-            named.append(f'{column} AS "{field}"')
-        return ", ".join(named)
+        """Return SQL for the fields of a row, be they common or its own."""
+        value, number = "coalesce({}, {})", "greatest({}, {})" if self.multi else "coalesce({}, {})"
+        bag = "nullif(concat({}, '|', {}), '|')"
+        columns = {f: bag if f in self.multi else value for f in self.sparse} | dict.fromkeys(
+            self.dense, number
+        )
+        return _named({f: sql.format(f'common."{f}"', f'skeleton."{f}"') for f, sql in columns.items()})
+
+
+def _named(columns: Mapping[str, str]) -> str:
+    return ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
 
 
 def _ids(field: str) -> str:
@@ -166,20 +180,21 @@ def _ids(field: str) -> str:
 
 def _numbers(field: str) -> str:
     """Return SQL for the list of the numbers behind the ids of a dense field."""
-    name = field.removeprefix("D")
-    return (
-        rf"CAST(regexp_extract_all(chr(1) || features, '\x01{name}\x02[^\x03]+\x03([^\x01]+)', 1) AS DOUBLE[])"
-    )
+    feature = rf"\x01{field.removeprefix('D')}\x02[^\x03]+\x03([^\x01]+)"
+    return f"CAST(regexp_extract_all(chr(1) || features, '{feature}', 1) AS DOUBLE[])"
 
 
 def _check_features(db: duckdb.DuckDBPyConnection, table: str, file: RawFile) -> None:
+    """Check that features are as they should be, so that none is overlooked.
+
+    Raises:
+        DataError: names the file and the key of a faulty row.
+
+    """
     key = next(iter(file.columns))
-    fault = db.execute(
+    faulty = (
         f"SELECT {key} FROM {table} WHERE NOT regexp_full_match(chr(1) || features, '({FEATURE})+') LIMIT 1"  # noqa: S608
-    ).fetchall()
-    if fault:
-        raise DataError(
-            rf"{Path(file.path).name}: the row with {key} {printable(str(fault[0][0]))} holds a feature that is "
-            r"not FIELD \x02 ID \x03 NUMBER",
-            "get a complete copy of the file",
-        )
+    )
+    for (found,) in db.execute(faulty).fetchall():
+        row = f"{Path(file.path).name}: a feature of {key} {printable(str(found))}"
+        raise DataError(rf"{row} is not FIELD \x02 ID \x03 NUMBER", "get a complete copy of the file")

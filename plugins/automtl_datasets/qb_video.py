@@ -42,11 +42,13 @@ class QBVideo(Dataset):
     settings_class = QBVideoSettings
     settings: QBVideoSettings
     version = 1
-    source = "https://static.qblv.qq.com/qblv/h5/algo-frontend/tenrec_dataset.html (QB-video.csv of Tenrec.zip)"
+    source = (
+        "https://static.qblv.qq.com/qblv/h5/algo-frontend/tenrec_dataset.html (QB-video.csv of Tenrec.zip)"
+    )
     licence = "CC BY-NC 4.0"
     preparation = (
-        "Rows with a blank or without a category (\\N) are dropped, and exact duplicates; users and items with "
-        "fewer than 10 clicks are dropped."
+        "Rows with a blank or without a category (\\N) are dropped, and exact duplicates; users and items "
+        "with fewer than 10 clicks are dropped."
     )
     sparse = ("user_id", "item_id", "video_category", "watching_times", "gender", "age")
     # None comes after the click: the published file has rows with a like or a follow and no click.

@@ -19,6 +19,7 @@ def factorisation_machine(z: Tensor) -> Tensor:
 class FeatureSelection(nn.Module):
     """concat(single * e flattened [N*d], FM(interaction * e) [d], dense [M]), of width (N+1)*d + M.
 
+    A single field has no interaction, and then there is no machine: the width is d + M.
     With decided gates only the chosen columns exist: `columns` says which of the full width they are.
 
     Args:
@@ -38,13 +39,13 @@ class FeatureSelection(nn.Module):
         self.interaction = interaction
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
-        fm_at = sparse * dim
+        fm_at, fm_width = sparse * dim, dim if sparse > 1 else 0
         self.columns: Sequence[int] = [
             *(field * dim + k for field in single.kept for k in range(dim)),
             *(fm_at + k for k in range(dim) if self.interacts),
-            *range(fm_at + dim, fm_at + dim + dense),
+            *range(fm_at + fm_width, fm_at + fm_width + dense),
         ]
-        self.width = fm_at + dim + dense
+        self.width = fm_at + fm_width + dense
 
     def forward(self, e: Tensor, dense: Tensor) -> Tensor:  # [B, N, d], [B, M] -> [B, len(columns)]
         parts = [self.single(_fields(e, self.single.kept), dim=1).flatten(1)]

@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_core.embedding import FieldEmbedding
+from automtl_core.ids import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_desan.feature_selection import FeatureSelection
@@ -94,7 +95,7 @@ class DESANNetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.tasks = nn.ModuleList(tasks)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         e = self.embedding(ids)
         x = torch.cat([e.flatten(1), dense.to(e.dtype)], dim=1)
         inputs: tuple[Any, ...] = (e, dense.to(e.dtype))

@@ -21,10 +21,7 @@ def table(header: str, rows: list[list[object]]) -> str:
 
 def userbehavior(draw: np.random.Generator) -> Files:
     kinds = draw.choice(["pv", "buy", "cart", "fav"], ROWS)
-    rows = [
-        [f"u{draw.integers(9)}", f"i{k % 13}", f"c{k % 3}", kind, 1511544070 + k]
-        for k, kind in enumerate(kinds)
-    ]
+    rows = [[draw.integers(9), k % 13, k % 3, kind, 1511544070 + k] for k, kind in enumerate(kinds)]
     return {"UserBehavior.csv": table("", rows)}
 
 
@@ -53,13 +50,76 @@ def kuairand(draw: np.random.Generator) -> Files:
     }
 
 
+def qb_video(draw: np.random.Generator) -> Files:
+    header = "user_id,item_id,click,follow,like,share,video_category,watching_times,gender,age"
+    log = [
+        [
+            k % 20,
+            draw.integers(30),
+            *draw.integers(0, 2, 4),
+            draw.choice(["7", "8", r"\N"]),
+            k % 4,
+            k % 3,
+            k % 8,
+        ]
+        for k in range(ROWS)
+    ]
+    return {"QB-video.csv": table(header, log)}
+
+
+def aliccp(draw: np.random.Generator) -> Files:
+    def features(*fields: str) -> str:
+        numbers = [
+            f"{field}\x02{draw.integers(9)}\x03{draw.random():.3f}" for field in draw.permutation(fields)
+        ]
+        return f"{len(fields)}," + "\x01".join(numbers)
+
+    files = {}
+    for part in ("train", "test"):
+        common = [[f"c{k}", features("101", "121", *["109_14"] * int(draw.integers(5)))] for k in range(20)]
+        rows = [
+            [k, click := draw.integers(2), click * draw.integers(2), f"c{draw.integers(25)}",
+             features("205", "508", *["210"] * int(draw.integers(4)))]
+            for k in range(ROWS)
+        ]  # fmt: skip
+        files[f"{part}/common_features_{part}.csv"] = table("", common)
+        files[f"{part}/sample_skeleton_{part}.csv"] = table("", rows)
+    return files
+
+
+def own_table(draw: np.random.Generator) -> Files:
+    rows = [
+        [k % 9, k % 40, k % 7, draw.random(), "|".join("abc"[: k % 4]), k % 2, "" if k % 5 else draw.random()]
+        for k in range(ROWS)
+    ]
+    return {"own.csv": table("user,item,shop,price,tags,click,rating", rows)}
+
+
 RAW_FILES: Mapping[str, Callable[[np.random.Generator], Files]] = {
     "userbehavior": userbehavior,
     "ijcai15": ijcai15,
     "kuairand": kuairand,
+    "qb-video": qb_video,
+    "aliccp": aliccp,
+    "table": own_table,
     "synthetic": lambda draw: {},
 }
-SETTINGS = {"userbehavior": {"min_buys": 1}, "ijcai15": {"min_purchases": 1}, "synthetic": {"rows": 400}}
+SETTINGS = {
+    "userbehavior": {"min_buys": 1},
+    "ijcai15": {"min_purchases": 1},
+    "qb-video": {"min_clicks": 1},
+    "synthetic": {"rows": 400},
+    "table": {
+        "files": "own.csv",
+        "sparse": ["user", "item", "shop"],
+        "multi": ["tags"],
+        "dense": {"price": {"buckets": 5}},
+        "labels": {"click": {}, "rating": {"kind": "regression"}},
+        "hashed": {"item": 8},
+        "min_count": 40,
+        "max_vocabulary": 6,
+    },
+}
 
 
 @pytest.fixture

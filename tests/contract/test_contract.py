@@ -28,9 +28,11 @@ def ops() -> list[str]:
     return [member for name in REGISTRY.names("ops") for member in FAMILY_MEMBERS.get(name, [name])]
 
 
-def space(name: str, dense: int = 1) -> SearchSpace:
+def space(name: str, dense: int = 1, multi: bool = False) -> SearchSpace:
     cls = REGISTRY.space(name)
-    return cls(sample_schema(dense), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op)
+    return cls(
+        sample_schema(dense, multi=multi), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op
+    )
 
 
 STRATEGIES = {
@@ -49,10 +51,10 @@ def test_op(name):
     check_op(REGISTRY.op(name))
 
 
-@pytest.mark.parametrize("dense", [0, 2])
+@pytest.mark.parametrize(("dense", "multi"), [(0, False), (2, True)])
 @pytest.mark.parametrize("name", REGISTRY.names("spaces"))
-def test_space(name, dense):
-    check_space(space(name, dense), architectures=8)
+def test_space(name, dense, multi):
+    check_space(space(name, dense, multi), architectures=8)
 
 
 @pytest.mark.parametrize(

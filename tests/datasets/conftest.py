@@ -144,7 +144,7 @@ def _numbered(rows: pd.DataFrame) -> pd.MultiIndex:
     plain = rows.copy()
     for column in rows:
         if rows[column].dtype == float:
-            plain[column] = rows[column].round(3) + 0.0  # no negative zero
+            plain[column] = rows[column].round(5) + 0.0  # no negative zero
         elif isinstance(rows[column].iloc[0], frozenset):
             plain[column] = [" ".join(sorted(bag)) for bag in rows[column]]
     hashes = pd.util.hash_pandas_object(plain, index=False)

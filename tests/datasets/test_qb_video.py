@@ -53,7 +53,7 @@ def test_clicks_are_counted_before_anything_is_dropped(rows_of: Callable[..., An
 
 @pytest.mark.parametrize("column", range(10))
 def test_a_blank_drops_the_row(rows_of: Callable[..., Any], column: int) -> None:
-    row = "1,10,1,0,0,0,7,1,2,5".split(",")
+    row = ["1", "10", "1", "0", "0", "0", "7", "1", "2", "5"]
     row[column] = ""
     log = HEADER + ",".join(row) + "\n2,10,1,0,0,0,7,1,2,5\n"
     assert [row[0] for row in rows_of(qb_video(min_clicks=0), {"QB-video.csv": log})] == [2]

@@ -1,6 +1,5 @@
 """One's own tables: what each setting makes of raw rows, and which settings are refused."""
 
-import gzip
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +11,16 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare import prepare
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import Prepared
 from automtl_core.errors import DataError, UsageError
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
 
-RowsOf = Callable[..., Any]
-ZST = [importlib.util.find_spec(name) for name in ("compression", "backports")]
+Rows = list[tuple[Any, ...]]
+NEEDS_ZSTD = pytest.mark.skipif(
+    not any(importlib.util.find_spec(name) for name in ("compression", "backports")),
+    reason="no package to read .zst",
+)
 CLICKS = {"files": "clicks.csv", "sparse": ["user"], "labels": ["click"]}
 HEADED = "user,click\n"
 
@@ -33,10 +35,22 @@ def rows(count: int) -> str:
 
 
 @pytest.fixture
+def rows_of(loaded: Callable[..., Any]) -> Callable[..., Rows]:
+    """Return the rows, fields then labels, that a table makes of files, given as name -> text."""
+
+    def rows_of(dataset: Table, files: dict[str, str]) -> Rows:
+        with loaded(dataset, files) as db:
+            columns = ", ".join([*dataset.sparse, *dataset.tasks])
+            return sorted(dataset.rows(db).project(columns).fetchall(), key=str)
+
+    return rows_of
+
+
+@pytest.fixture
 def prepared(tmp_path: Path) -> Callable[..., Prepared]:
     """Prepare a table of files, given as name -> text."""
 
-    def prepared(files: dict[str, str], **settings: Any) -> Prepared:
+    def prepared(files: dict[str, str], /, **settings: Any) -> Prepared:
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         return prepare(table(**settings), "table", tmp_path, tmp_path / "out")
@@ -53,24 +67,26 @@ def users(prepared: Prepared, part: str) -> list[str]:
 # Columns and labels
 
 
-def test_columns_stand_in_any_order_and_those_without_a_role_are_not_read(rows_of: RowsOf) -> None:
+def test_columns_stand_in_any_order_and_those_without_a_role_are_not_read(
+    rows_of: Callable[..., Rows],
+) -> None:
     text = "click,note,price,item,user\n1,x,2.5,7,u1\n0,,,,\n"
     found = table(sparse={"user": "text", "item": "integer"}, dense=["price"])
-    assert rows_of(found, {"clicks.csv": text}) == [("u1", 7, 1.0), (None, None, 0.0)]
+    assert rows_of(found, {"clicks.csv": text}) == [("u1", 7, 1), (None, None, 0)]
 
 
-def test_a_blank_label_is_missing_and_data_frames_write_floats(rows_of: RowsOf) -> None:
+def test_a_blank_label_is_missing_and_data_frames_write_floats(rows_of: Callable[..., Rows]) -> None:
     text = HEADED + "a,1.0\nb,0.0\nc,\nd,1\ne,0\n"
     assert rows_of(table(), {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
 
 
-def test_texts_that_mean_one(rows_of: RowsOf) -> None:
+def test_texts_that_mean_one(rows_of: Callable[..., Rows]) -> None:
     found = table(labels={"click": {"positive": ["yes", "Y"]}})
     text = HEADED + "a,yes\nb,no\nc,\nd,Y\ne,y\n"
     assert rows_of(found, {"clicks.csv": text}) == [("a", 1), ("b", 0), ("c", None), ("d", 1), ("e", 0)]
 
 
-def test_a_label_counts_only_where_the_given_one_is_one(rows_of: RowsOf) -> None:
+def test_a_label_counts_only_where_the_given_one_is_one(rows_of: Callable[..., Rows]) -> None:
     labels = {
         "click": {"positive": ["yes"]},
         "buy": {"given": "click", "after": "click"},
@@ -90,11 +106,12 @@ def test_a_label_counts_only_where_the_given_one_is_one(rows_of: RowsOf) -> None
     assert found.kinds == {"click": "binary", "buy": "binary", "rating": "regression"}
 
 
-def test_duplicates_are_kept_unless_they_are_to_be_dropped(rows_of: RowsOf, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("way", "left"), [("keep", [0, 1, 1]), ("drop", [0, 1])])
+def test_rows_that_are_alike_in_the_columns_that_are_named(
+    rows_of: Callable[..., Rows], way: str, left: list[int]
+) -> None:
     text = "user,note,click\na,x,1\na,y,1\na,x,0\n"
-    assert rows_of(table(), {"clicks.csv": text}) == [("a", 0), ("a", 1), ("a", 1)]
-    (tmp_path / "work").rename(tmp_path / "before")
-    assert rows_of(table(duplicates="drop"), {"clicks.csv": text}) == [("a", 0), ("a", 1)]
+    assert rows_of(table(duplicates=way), {"clicks.csv": text}) == [("a", click) for click in left]
 
 
 def test_the_way_of_a_regression_label(prepared: Callable[..., Prepared]) -> None:
@@ -146,27 +163,25 @@ def test_values_of_a_multi_valued_field(prepared: Callable[..., Prepared]) -> No
     assert by_user == {"u0": ["a", "b"], "u1": ["b"], "u2": [], "u3": ["a", "c"], "u4": ["b"]}
 
 
-def test_a_separator_is_taken_as_it_is(rows_of: RowsOf, tmp_path: Path) -> None:
-    found = table(multi={"tags": "'; "})
-    rows_of(found, {"clicks.csv": "user,tags,click\na,\"x'; y;'z\",1\n"})
-    with duckdb.connect(str(tmp_path / "work" / "raw.duckdb")) as db:
-        assert sorted(found.values(db, "tags").fetchall()) == [("x'; y;'z", "x"), ("x'; y;'z", "y;'z")]
+def test_a_separator_is_taken_as_it_is(prepared: Callable[..., Prepared]) -> None:
+    text = "user,tags,click\n" + "".join(f"a,\"x'; y;'z\",{n % 2}\n" for n in range(50))
+    assert prepared({"clicks.csv": text}, multi={"tags": "'; "}).vocabulary("tags") == ["x", "y;'z"]
 
 
 # Files
 
 
-def test_files_without_header_and_with_another_separator(rows_of: RowsOf) -> None:
+def test_files_without_header_and_with_another_separator(rows_of: Callable[..., Rows]) -> None:
     found = table(columns=["click", "note", "user"], separator=";")
     assert rows_of(found, {"clicks.csv": "1;x;a\n0;;b\n"}) == [("a", 1), ("b", 0)]
 
 
-def test_tabs_are_known_by_the_name(rows_of: RowsOf) -> None:
+def test_tabs_are_known_by_the_name(rows_of: Callable[..., Rows]) -> None:
     assert rows_of(table(files="a.tsv"), {"a.tsv": "user\tclick\na,b\t1\n"}) == [("a,b", 1)]
     assert table(files="a.tab.gz").files()["all 0"].separator == "\t"
 
 
-def test_patterns_and_lists_of_files_whose_headers_differ_in_order(rows_of: RowsOf) -> None:
+def test_patterns_and_lists_of_files_whose_headers_differ_in_order(rows_of: Callable[..., Rows]) -> None:
     files = {
         "c-1.csv": "user,item,click\na,1,1\n",
         "c-2.csv": "item,user,click\n2,b,0\n",
@@ -176,29 +191,26 @@ def test_patterns_and_lists_of_files_whose_headers_differ_in_order(rows_of: Rows
     assert rows_of(found, files) == [("a", "1", 1), ("b", "2", 0), ("c", "3", 1)]
 
 
-def test_compressed_files(tmp_path: Path) -> None:
-    (tmp_path / "clicks.csv").write_text(rows(100))
-    (tmp_path / "clicks.csv.gz").write_bytes(gzip.compress(rows(100).encode()))
-    names = ["clicks.csv", "clicks.csv.gz"]
-    if any(ZST):
-        with duckdb.connect() as db:
-            file = tmp_path / "clicks.csv.zst"
-            db.execute(f"COPY (FROM '{tmp_path}/clicks.csv') TO '{file}' (HEADER, COMPRESSION zstd)")
-        names.append(file.name)
+@pytest.mark.parametrize("ending", ["gz", pytest.param("zst", marks=NEEDS_ZSTD)])
+def test_compressed_files(tmp_path: Path, ending: str) -> None:
+    names = ["clicks.csv", f"clicks.csv.{ending}"]
+    (tmp_path / names[0]).write_text(rows(100))
+    with duckdb.connect() as db:
+        db.read_csv(str(tmp_path / names[0])).write_csv(
+            str(tmp_path / names[1]), compression={"gz": "gzip", "zst": "zstd"}[ending]
+        )
     parts = [prepare(table(files=name), "table", tmp_path, tmp_path / "out").part("train") for name in names]
-    for part in parts[1:]:
-        assert np.array_equal(part.ids, parts[0].ids)
-        assert np.array_equal(part.labels, parts[0].labels)
+    assert np.array_equal(parts[0].ids, parts[1].ids)
+    assert np.array_equal(parts[0].labels, parts[1].labels)
 
 
-def test_parquet_files(tmp_path: Path, rows_of: RowsOf) -> None:
+def test_parquet_files(tmp_path: Path, rows_of: Callable[..., Rows]) -> None:
     (tmp_path / "data").mkdir()
     with duckdb.connect() as db:
-        db.execute(
-            f"COPY (SELECT * FROM (VALUES (1.0::DOUBLE, true, 1.5::DECIMAL(4, 2), 'x'), "
-            f"(NULL, false, NULL, 'y'), ('nan'::DOUBLE, NULL, 3, 'z')) t(item, click, price, user)) "
-            f"TO '{tmp_path}/data/clicks.parquet'"
-        )
+        db.sql(
+            "FROM (VALUES (1.0::DOUBLE, true, 1.5::DECIMAL(4, 2), 'x'), (NULL, false, NULL, 'y'), "
+            "('nan'::DOUBLE, NULL, 3, 'z')) t(item, click, price, user)"
+        ).write_parquet(str(tmp_path / "data" / "clicks.parquet"))
     found = table(files="*.parquet", sparse={"user": "text", "item": "integer"}, dense=["price"])
     assert rows_of(found, {}) == [("x", 1, 1), ("y", None, 0), ("z", None, None)]
 

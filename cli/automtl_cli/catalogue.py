@@ -1,0 +1,183 @@
+"""The datasets that there are: which ones, and what each of them is and needs."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from rich.console import RenderableType
+from rich.text import Text
+
+from automtl_cli import listings
+from automtl_cli.configuration import Chosen
+from automtl_cli.tables import table, text
+from automtl_core.dataset import Column, Dataset, RawFile
+from automtl_core.errors import PluginError
+from automtl_core.plugins import Registry, load_registry
+
+Document = Mapping[str, Any]
+
+BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
+TYPES = {int: "integer", float: "number", str: "text", dict: "mapping", tuple: "list", type(None): "null"}
+
+
+def datasets() -> dict[str, dict[str, Any]]:
+    """Return the datasets by name: what `automtl list` tells, the tasks, and whether it can be simulated."""
+    registry = load_registry()
+    return {
+        name: {**about, **_in_short(registry, name)} for name, about in listings.names("datasets").items()
+    }
+
+
+def render_datasets(described: Mapping[str, Document]) -> Iterator[RenderableType]:
+    """Render the names of datasets, and what each of them is."""
+    rows = [
+        (name, about["description"], about["tasks"] or None, about["simulated"], about["plugin"])
+        for name, about in described.items()
+    ]
+    yield table(["name", "what it is", "tasks", "can be simulated", "plugin"], rows)
+
+
+def dataset(chosen: Chosen) -> dict[str, Any]:
+    """Return what there is to know of a dataset before it is prepared."""
+    found = chosen.dataset
+    return {
+        "name": chosen.name,
+        "description": inspect.cleandoc(type(found).__doc__ or ""),
+        "source": found.source,
+        "licence": found.licence,
+        "preparation": found.preparation,
+        "folder": str(chosen.folder) if chosen.folder else None,
+        "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
+        "fields": [{"name": name, "kind": _field(found, name)} for name in (*found.sparse, *found.dense)],
+        "tasks": [
+            {"name": name, "kind": found.kinds.get(name, "binary"), "after": found.after.get(name)}
+            for name in found.tasks
+        ],
+        "splits": _splits(found),
+        "given_parts": found.part is not None,
+        "simulated": can_be_simulated(type(found)),
+        "settings": {
+            name: {
+                "value": value,
+                "allowed": _allowed(field),
+                "description": " ".join((field.description or "").split()),
+            }
+            for name, field, value in _settings(found)
+        },
+    }
+
+
+def render_dataset(found: Document) -> Iterator[RenderableType]:
+    """Render what there is to know of a dataset."""
+    yield text(f"{found['name']}\n\n{found['description']}")
+    yield Text()
+    yield table(["about", ""], _about(found))
+    for file in found["files"].values():
+        yield Text()
+        yield text(_title(file))
+        yield table(["column", "values"], file["columns"].items())
+    if found["fields"]:
+        yield Text()
+        kinds = {field["kind"]: "" for field in found["fields"]}
+        names = {kind: [f["name"] for f in found["fields"] if f["kind"] == kind] for kind in kinds}
+        yield table(["fields", ""], ((kind, ", ".join(of_kind)) for kind, of_kind in names.items()))
+    if found["tasks"]:
+        yield Text()
+        rows = [(task["name"], task["kind"], task["after"]) for task in found["tasks"]]
+        yield table(["task", "kind", "comes after"], rows)
+    yield Text()
+    settings = [(name, *_setting(**about)) for name, about in found["settings"].items()]
+    yield table(["setting", "value", "allowed", "what it is"], settings)
+
+
+def can_be_simulated(dataset_class: type[Dataset]) -> bool:
+    """Return whether the dataset can write generated raw files."""
+    return dataset_class.simulate is not Dataset.simulate
+
+
+def _in_short(registry: Registry, name: str) -> dict[str, Any]:
+    try:
+        found = registry.dataset(name)
+    except PluginError:  # which the description says
+        return {"tasks": [], "simulated": False}
+    return {"tasks": list(getattr(found, "tasks", ())), "simulated": can_be_simulated(found)}
+
+
+def _file(file: RawFile, folder: Path | None) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "found": sum(path.is_file() for path in folder.glob(file.path)) if folder else 0,
+        "rows": file.rows,
+        "header": file.header,
+        "separator": file.separator,
+        "columns": {name: _values(column) for name, column in file.columns.items()},
+    }
+
+
+def _values(column: Column) -> str:
+    if column.kind == "unused":
+        return "not read"
+    return " or ".join(column.among) or column.kind
+
+
+def _field(found: Dataset, name: str) -> str:
+    if name in found.dense:
+        return "numeric"
+    if name in found.multi:
+        return "multi-valued"
+    return "numeric, in buckets" if name in found.buckets else "categorical"
+
+
+def _splits(found: Dataset) -> list[str]:
+    """Return how the dataset can be split."""
+    named = {"user": found.user, "time": found.time}
+    return ["random", *(split for split, column in named.items() if column)]
+
+
+def _settings(found: Dataset) -> Iterator[tuple[str, FieldInfo, Any]]:
+    """Yield the settings, the dataset's own before those that all datasets have."""
+    values = found.settings.model_dump(mode="json")
+    own = type(found).settings_class.model_fields
+    common = [name for name in own if name in Dataset.settings_class.model_fields]
+    for name in [*(name for name in own if name not in common), *common]:
+        yield name, own[name], values[name]
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Return what values a setting takes, in a few words."""
+    bounds = [f"{word} {limit}" for key, word in BOUNDS.items()
+              for data in field.metadata if (limit := getattr(data, key, None)) is not None]  # fmt: skip
+    return ", ".join([_type(field.annotation), *bounds])
+
+
+def _type(annotation: Any) -> str:
+    options = get_args(annotation)
+    if options and all(isinstance(option, str) for option in options):
+        return " or ".join(options)
+    if type(None) in options:
+        return " or ".join(map(_type, options))
+    plain = get_origin(annotation) or annotation
+    return TYPES.get(plain) or str(getattr(plain, "__name__", plain))
+
+
+def _setting(value: object, allowed: str, description: str) -> tuple[object, str, str]:
+    return None if value in ({}, []) else value, allowed, description
+
+
+def _about(found: Document) -> Iterator[tuple[str, object]]:
+    told = {"where to get it": "source", "licence": "licence", "preparation": "preparation"}
+    yield from ((what, found[key]) for what, key in told.items() if found[key])
+    if found["folder"]:
+        yield "raw files in", found["folder"]
+    if found["simulated"]:
+        yield "no raw files?", f"automtl data simulate {found['name']}"
+    yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
+
+
+def _title(file: Document) -> str:
+    rows = f", {file['rows']:,} rows" if file["rows"] else ""
+    header = "" if file["header"] else ", no header"
+    there = {0: "not there", 1: "there"}.get(file["found"], f"{file['found']} files there")
+    return f"{file['path']} ({there}){rows}{header}"
