@@ -55,5 +55,7 @@ class Recorder:
                 "reports": self.reports,
             },
         )
-        log.info("%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()})
+        log.info(
+            "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
+        )
         self.listener.epoch(report)

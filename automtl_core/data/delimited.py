@@ -78,12 +78,13 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
     A byte order mark is left out, and so is most of a line behind `LINE_LIMIT`.
     """
-    rest = stream.read(len(_BOM)).removeprefix(_BOM)
-    while chunk := stream.read(BLOCK):
+    rest, chunk = b"", stream.read(BLOCK).removeprefix(_BOM)
+    while chunk:
         block, feed, rest = (rest + chunk).rpartition(b"\n")
         if feed:
             yield block, True
         rest = rest[: LINE_LIMIT + 1]
+        chunk = stream.read(BLOCK)
     if rest:
         yield rest, False
 

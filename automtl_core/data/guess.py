@@ -14,20 +14,7 @@ from automtl_core.data.peek import Facts, Table
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
 
 LABELS = (
-    *(
-        "click",
-        "lik",
-        "dislik",
-        "buy",
-        "bought",
-        "purchas",
-        "order",
-        "cart",
-        "fav",
-        "follow",
-        "share",
-        "sharing",
-    ),
+    *("click", "lik", "dislik", "buy", "bought", "purchas", "order", "cart", "fav", "follow", "shar"),
     *("comment", "forward", "hate", "conver", "install", "subscri", "churn", "respon", "label", "target"),
     *("outcome", "success"),
 )
@@ -38,11 +25,14 @@ STATISTICS = ("avg", "average", "mean", "median", "count", "num", "number", "sum
 """Words in the names of columns that are no labels all the same."""
 USERS = ("user", "uid", "member", "customer", "visitor", "client")
 TIMES = ("time", "timestamp", "ts", "date", "datetime", "day", "at")
-"""Last words in the names of columns of times."""
+"""Words in the names of columns of times."""
+IDS = ("ids", "uid", "uuid", "key", "code", "zip")
 NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
 FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
 FEW = 20
 """Integers with so many values are categories, unless their name says otherwise."""
+GAPS = 10
+"""Integers between the least and the largest for each one that is there, from which on they may be ids."""
 MANY = 0.9
 """Share of different values from which on a text tells one row from another, and nothing else."""
 PARTED = 0.1
@@ -119,9 +109,7 @@ def words(name: str) -> list[str]:
 def is_id(name: str) -> bool:
     """Return whether a column is named as one of ids."""
     last = (words(name) or [""])[-1]
-    return last in ("ids", "uid", "key", "code", "zip", "uuid") or (
-        last.endswith("id") and last not in NO_IDS
-    )
+    return last in IDS or (last.endswith("id") and last not in NO_IDS)
 
 
 def _guess(facts: Facts, table: Table) -> Guess:
@@ -132,7 +120,7 @@ def _guess(facts: Facts, table: Table) -> Guess:
     if _is_time(facts, table):
         return Guess(facts, "time")
     candidate = _positive(facts) is not None
-    if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW):
+    if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, table)):
         return Guess(facts, "sparse", "integer", candidate=candidate)
     if facts.kind == "number" and (is_id(facts.name) or candidate):
         return Guess(facts, "sparse", "text", candidate=candidate)
@@ -154,6 +142,8 @@ def _useless(facts: Facts, table: Table) -> str:
         return "blank in all rows"
     if facts.rows == table.seen and facts.values == 1:
         return "the same in all rows"
+    if _separator(facts):
+        return ""
     if facts.rows == table.seen == facts.values and facts.kind in ("integer", "text"):
         counts = facts.kind == "integer" and int(facts.high) - int(facts.low) + 1 == facts.values
         if counts or facts.kind == "text" or is_id(facts.name):
@@ -197,8 +187,13 @@ def _is_time(facts: Facts, table: Table) -> bool:
     since = any(946_684_800 * unit <= low and high < 2_208_988_800 * unit for unit in (1, 1e3, 1e6, 1e9))
     calendar = low >= 19_000_101 and high <= 21_001_231
     named = words(facts.name)
-    said = bool(named) and named[-1] in TIMES and (since or calendar or len(named) == 1)
+    said = bool(set(named).intersection(TIMES)) and (since or calendar or len(named) == 1)
     return said or (since and not table.header)
+
+
+def _has_gaps(facts: Facts, table: Table) -> bool:
+    """Return whether a column without a name looks like ids by what is not in it."""
+    return not table.header and int(facts.high) - int(facts.low) > GAPS * facts.values
 
 
 def _separator(facts: Facts) -> str | None:

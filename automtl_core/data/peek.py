@@ -208,7 +208,7 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
 
 
 def _is_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Return whether a first row names the columns: above columns of numbers stand texts more often than numbers."""
+    """Return whether the first row names the columns: above columns of numbers it mostly holds texts."""
     if len(set(first)) < len(first):
         return False
     above = []

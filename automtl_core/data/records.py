@@ -126,28 +126,22 @@ def ambiguous(path: Path, file: RawFile) -> bool:
 
     """
     gaps, separator = len(layout(path, file)) - 1, file.separator.encode()
-    signs = [
-        b"\0",
-        b"\n\n",
-        b"\n\r\n",
-        b' "',
-        b'" ',
-        separator + b"\n",
-        separator + b"\r\n",
-        separator + b'""',
-    ]
+    blank_ends = [separator + end for end in (b"\n", b"\r\n", b'""')]
     with opened(path) as stream:
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
-            framed = b"\n%b\n" % block
-            odd = b"\0" in block or block.count(b"\r") != framed.count(b"\r\n")
-            if not gaps or b'"' in block:
-                odd = odd or any(sign in framed for sign in signs)
-            else:
-                missing = (framed.count(b"\n") - 1) * gaps - block.count(separator)
-                if file.cut_tail and following is None:
-                    missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
-                odd = odd or missing != 0
-            if odd:
+            lines = b"\n%b\n" % block
+            if b"\0" in block or b"\n\n" in lines or b"\n\r\n" in lines:
+                return True
+            if block.count(b"\r") != lines.count(b"\r\n"):
+                return True
+            if b'"' in block:
+                if any(sign in lines for sign in (b' "', b'" ', *blank_ends)):
+                    return True
+                continue
+            missing = (lines.count(b"\n") - 1) * gaps - block.count(separator)
+            if file.cut_tail and following is None:
+                missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
+            if missing:
                 return True
     return False
 

@@ -220,5 +220,8 @@ def _plain(value: str) -> str:
 
 
 def _yaml(value: object) -> str:
-    """Return a value as YAML in one line."""
-    return yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
+    """Return a value as YAML in one line that is safe to print."""
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
+    if text.isprintable():
+        return text
+    return yaml.safe_dump([value], default_flow_style=True, default_style='"', width=1 << 30)[1:-2]

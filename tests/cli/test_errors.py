@@ -26,7 +26,7 @@ SEARCH = ("search", "--config", "small.yaml")
 
 DATASET = """
 from automtl_core import hookimpl
-from automtl_core.dataset import Dataset, RawFile
+from automtl_core.dataset import BIT, TEXT, Dataset, RawFile
 
 class Shop(Dataset):
     version = 1
@@ -34,7 +34,7 @@ class Shop(Dataset):
     tasks = ("click",)
 
     def files(self):
-        return {"log": RawFile("log.csv", ("item", "click"))}
+        return {"log": RawFile("log.csv", {"item": TEXT, "click": BIT})}
 
     def rows(self, db):
         %s

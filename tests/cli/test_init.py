@@ -135,7 +135,8 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers
     Path("offers.yaml").write_text(re.sub(r"labels: \[\].*", named, text))
     weights = ("--set", "training.loss_weights={taken: 2}")
     found = automtl("search", "--config", "offers.yaml", *SMALL, *weights, "--json").json()
-    told = json.loads(Path(found["run"], "data.json").read_text())["labels"]
+    prepared = automtl("data", "prepare", "table", "--config", "offers.yaml", "--json").json()["path"]
+    told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
     rows = {task: sum(parts[task]["rows"] for parts in told.values()) for task in ("seen", "taken")}
     assert rows == {"seen": ROWS, "taken": int(offers.taken[offers.seen == 1].notna().sum())}
     assert found["result"]["test"]["taken"]["rows"] < found["result"]["test"]["seen"]["rows"]
@@ -201,6 +202,17 @@ def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> N
     Path("log.yaml").write_text(text)
     made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
     assert sum(made["rows"].values()) == 400
+
+
+def test_sizes_fit_the_table(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n if n % 3 else 0},{n % 2}" for n in range(30_000)]
+    Path("long.csv").write_text("\n".join(["item_id,click", *lines]))
+    automtl("data", "init", "long.csv")
+    assert settings("long.yaml")["min_count"] == 2
+    assert (
+        "min_count: 2  # 100% of the values of item_id are in one row only" in Path("long.yaml").read_text()
+    )
+    assert yaml.safe_load(Path("long.yaml").read_text())["training"] == {"batch_size": 256}
 
 
 HOSTILE = ["a: #b", "'q\"", "yes", "1", "two\nlines", "\x1b[31m\u202e", "", "- x", "{y}", "*z", "é", "a/b"]

@@ -164,18 +164,3 @@ def test_any_labels_can_be_shown(automtl: Automtl) -> None:
         "e2     ●  ●\n"
         "e10    ●  ·\n"
     )
-
-
-def test_data_is_prepared_once_and_described(automtl: Automtl) -> None:
-    rows = ("--set", "dataset.rows=1000")
-    first = automtl("data", "prepare", "synthetic", *rows, "--json").json()
-    again = automtl("data", "prepare", "synthetic", "--config", "small.yaml", "--json").json()
-    assert again == {**first, "reused": True}
-    assert not first["reused"]
-    described = automtl("data", "describe", "synthetic", *rows, "--json").json()
-    assert described["prepared"] == again
-    assert described["data"]["rows"] == again["rows"]
-    shown = automtl("data", "describe", "synthetic", *rows).out
-    assert shown.startswith("prepared\npath      prepared/synthetic-")
-    for heading in ("sparse field", "dense field", "task ", "correlation "):
-        assert f"\n\n{heading}" in shown

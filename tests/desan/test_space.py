@@ -6,7 +6,8 @@ import torch
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
-from automtl_core.testing import sample_schema
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.testing import sample_architectures, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()
@@ -96,6 +97,17 @@ def test_single_task_and_shared_bottom_are_points_of_the_space():
 def test_no_dense_fields():
     space = desan(dense=0)
     assert space.supernet()(torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0)).shape == (2, 2)
+
+
+def test_a_single_field_has_no_interaction():
+    schema = Schema((SparseField("user", 5),), (DenseField("age"),), (Task("click"), Task("like")))
+    sizes = {"embedding_dim": 4, "expert_width": 8, "experts": 2, "ops": ["identity", "mlp-16"]}
+    space = DESAN(schema, DESANSettings.parse(sizes, "space"), REGISTRY.op)
+    supernet = space.supernet()
+    inputs = torch.tensor([[1], [4]]), torch.ones(2, 1)
+    assert supernet(*inputs).shape == (2, 2)
+    for architecture in sample_architectures(space, 6):
+        assert space.network(architecture, supernet)(*inputs).shape == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,11 @@ def prepared(tasks):
     part = Part(np.zeros((100, 1), np.int32), np.zeros((100, 0), np.float32), labels)
     return SimpleNamespace(
         schema=Schema((SparseField("user", 9),), (), tuple(tasks)),
-        manifest={"fingerprint": "0" * 64, "rows": {"train": 800, "validation": 100, "test": 100}},
+        manifest={
+            "fingerprint": "0" * 64,
+            "rows": {"train": 800, "validation": 100, "test": 100},
+            "simulated": None,
+        },
         part=lambda name: {"test": part}[name],
     )
 

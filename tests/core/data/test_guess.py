@@ -56,6 +56,11 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "bits with gaps in a data frame": (bits("vip", ("0.0", "1.0")), "sparse", "text"),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
     "tags": (facts("tags", "text", parts={"|": Parts(300, 2000, 30)}), "multi", "|"),
+    "tags that differ in all rows": (
+        facts("tags", "text", SEEN, parts={"|": Parts(SEEN, 5000, 30)}),
+        "multi",
+        "|",
+    ),
     "prose": (facts("title", "text", parts={",": Parts(300, 1500, 1200)}), "sparse", "text"),
     "separator in few rows": (facts("city", "text", parts={",": Parts(20, 1020, 90)}), "sparse", "text"),
     "click": (bits("click"), "labels", {}),
@@ -69,7 +74,7 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "target": (facts("target", "number"), "labels", {"kind": "regression"}),
     "mean rating": (facts("avg_rating", "number"), "dense", {}),
     "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9), "time", None),
-    "milliseconds": (facts("event_time", low="1600000000000", high="1700000000000", mean=1e12), "time", None),
+    "milliseconds": (facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12), "time", None),
     "calendar": (facts("order_date", low="20230101", high="20231231", mean=2e7), "time", None),
     "steps": (facts("time"), "time", None),
     "dates": (facts("when", "time"), "time", None),
@@ -135,6 +140,12 @@ def test_names_that_differ_in_case_alone() -> None:
 def test_seconds_without_a_name() -> None:
     column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9)
     assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "time"]
+
+
+def test_ids_without_a_name() -> None:
+    column = facts("c1", low="1", high="1003693")
+    assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "sparse"]
+    assert guessed(facts("c1"), header=False)[0].role == "dense"
 
 
 def test_who_the_users_are() -> None:

@@ -71,7 +71,7 @@ def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders: tuple[Path, P
 
 def test_columns_may_be_in_another_order_among_others(folders: tuple[Path, Path]) -> None:
     file = RawFile("log.csv", COLUMNS, others=True)
-    assert read(folders, b"x,click,tags,user\n?,1,a,5\n", file)[0] == [(1, "a", 5)]
+    assert read(folders, b"x,click,tags,user\n?,1,a,5\n", file)[0] == [(5, "a", 1)]
 
 
 def test_the_separator_is_declared(folders: tuple[Path, Path]) -> None:
