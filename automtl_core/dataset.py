@@ -30,6 +30,8 @@ class Column:
     """Values that are no integers, or no finite numbers, are faults; unused columns are not looked at."""
     among: tuple[str, ...] = ()
     """All values that are allowed; any, if none are named."""
+    matching: str = ""
+    """Regular expression, in the syntax that RE2 and Python share, of a whole value; any, if empty."""
 
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")

@@ -28,6 +28,9 @@ def typed(value: str, column: Column) -> str:
         case "number":
             number = f"TRY_CAST({value} AS DOUBLE)"
             checked = f"CASE WHEN isfinite({number}) THEN {number} {_else(value)}"
+    if column.matching:
+        fits = f"regexp_full_match({value}, {literal(column.matching)})"
+        checked = f"CASE WHEN {fits} THEN {checked} {_else(value)}"
     if column.among:
         allowed = ", ".join(map(literal, column.among))
         checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"

@@ -63,14 +63,16 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """
     open_file, damage = _opener(path)
     try:
-        with open_file(path, "rb") as stream:
+        stream = open_file(path, "rb")
+    except OSError as error:
+        raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the file") from None
+    try:
+        with stream:
             yield stream
     except EOFError:
         raise DataError(f"{path}: cut off: its compressed data does not end", "get a complete copy") from None
     except damage as error:
         raise DataError(f"{path}: no {path.suffix} file, or damaged: {error}", "get a sound copy") from None
-    except OSError as error:
-        raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the file") from None
 
 
 def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:

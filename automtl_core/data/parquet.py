@@ -102,24 +102,27 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
             fine = f"({known} IS NULL OR ({known} = trunc({known}) AND abs({known}) < 9e18))"
             return (
                 f"CASE WHEN {fine} THEN {whole} END",
-                f"{fine}{_among(f'CAST({whole} AS VARCHAR)', column)}",
+                f"{fine}{_allowed(f'CAST({whole} AS VARCHAR)', column)}",
             )
         if column.kind == "number":
             fine = f"({known} IS NULL OR isfinite({known}))"
-            return f"CAST({known} AS DOUBLE)", fine + _among(f"CAST({known} AS VARCHAR)", column)
+            return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
         return f"CAST({known} AS VARCHAR)", "true"
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
     if column.kind == "integer":
         value = f"TRY_CAST({text} AS BIGINT)"
         fine = f"({name} IS NULL OR CAST({value} AS VARCHAR) = {text})"
-        return value, fine + _among(text, column)
+        return value, fine + _allowed(text, column)
     if column.kind == "number":
         value = f"TRY_CAST({name} AS DOUBLE)"
-        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))" + _among(text, column)
-    return text, "true" + _among(text, column)
+        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))" + _allowed(text, column)
+    return text, "true" + _allowed(text, column)
 
 
-def _among(text: str, column: Column) -> str:
-    if not column.among:
-        return ""
-    return f" AND ({text} IS NULL OR {text} IN ({', '.join(map(literal, column.among))}))"
+def _allowed(text: str, column: Column) -> str:
+    tests = ["true"]
+    if column.among:
+        tests.append(f"{text} IN ({', '.join(map(literal, column.among))})")
+    if column.matching:
+        tests.append(f"regexp_full_match({text}, {literal(column.matching)})")
+    return f" AND ({text} IS NULL OR ({' AND '.join(tests)}))"

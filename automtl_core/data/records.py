@@ -20,16 +20,18 @@ SHOWN = 80
 """Characters of a row or a value that a message shows."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
+_CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
 _FORMATS = {
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\0\0\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-    b"\x1f\x8b": "gzip data",
-    b"\x28\xb5\x2f\xfd": "Zstandard data",
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"PAR1": "a Parquet file",
+    b"\xff\xfe\0\0": ("UTF-32", _CONVERT.format("UTF-32")),
+    b"\0\0\xfe\xff": ("UTF-32", _CONVERT.format("UTF-32")),
+    b"\xff\xfe": ("UTF-16", _CONVERT.format("UTF-16")),
+    b"\xfe\xff": ("UTF-16", _CONVERT.format("UTF-16")),
+    b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
+    b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
+    b"PAR1": ("Parquet", "let its name end in .parquet"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
 }
+"""How files start that are no delimited text, what they hold, and what to do about it."""
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64 = range(-(2**63), 2**63)
@@ -76,8 +78,7 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
 
     """
     with opened(path) as stream:
-        if reason := _unreadable(stream.read(BLOCK)):
-            raise DataError(f"{path}:1: {reason}", "write it as text in UTF-8, its lines ended by line feeds")
+        _check_format(path, stream.read(BLOCK))
     with opened(path) as stream:
         first = next(rows(Lines(stream), file.separator), None)
     if first is None:
@@ -146,16 +147,18 @@ def ambiguous(path: Path, file: RawFile) -> bool:
     return False
 
 
-def _unreadable(head: bytes) -> str | None:
-    """Return what a file is, by its first bytes, if not text in UTF-8 whose lines end in line feeds."""
-    for start, name in _FORMATS.items():
+def _check_format(path: Path, head: bytes) -> None:
+    """Check by its first bytes that a file is text in UTF-8, and that there are line feeds."""
+    for start, (name, fix) in _FORMATS.items():
         if head.startswith(start):
-            return f"holds {name}, not text in UTF-8"
+            raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
     if head.count(0) * 3 > len(head):
-        return "holds UTF-16 or UTF-32, not text in UTF-8"
+        raise DataError(
+            f"{path}:1: holds NUL bytes, as UTF-16 or a damaged copy does, not text in UTF-8",
+            "convert it to UTF-8, or get a sound copy",
+        )
     if b"\n" not in head and b"\r" in head[:-1]:
-        return "its lines end in carriage returns alone"
-    return None
+        raise DataError(f"{path}:1: its lines end in carriage returns alone", "end them with line feeds")
 
 
 def _other_separator(first: Row, file: RawFile) -> str | None:

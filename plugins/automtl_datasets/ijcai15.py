@@ -60,8 +60,8 @@ class IJCAI15(Dataset):
     source = "https://tianchi.aliyun.com/dataset/42 (data_format1.zip)"
     licence = "for research, see the terms there"
     preparation = (
-        "Rows with a blank are dropped; actions are grouped by user, item, category, seller and brand, and the "
-        "table of users is joined; users and items with fewer than 10 purchases are dropped."
+        "Rows with a blank are dropped; actions are grouped by user, item, category, seller and brand, and "
+        "the table of users is joined; users and items with fewer than 10 purchases are dropped."
     )
     sparse = ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender")
     tasks = ("purchase", "favourite")

@@ -60,8 +60,8 @@ class KuaiRand(Dataset):
     source = "https://kuairand.com (KuaiRand-Pure.tar.gz)"
     licence = "CC BY-SA 4.0"
     preparation = (
-        "The log of videos shown at random, joined with the tables of users and videos; rows with a blank in a "
-        "field are dropped, and exact duplicates."
+        "The log of videos shown at random, joined with the tables of users and videos; rows with a blank in "
+        "a field are dropped, and exact duplicates."
     )
     sparse = (
         *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),

@@ -63,7 +63,7 @@ class QBVideo(Dataset):
             "video_category": TEXT,
             **dict.fromkeys(("watching_times", "gender", "age"), INTEGER),
         }
-        return {"log": RawFile("QB-video.csv", columns)}
+        return {"log": RawFile("QB-video.csv", columns, rows=2_442_299)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Keep users and items with enough clicks; both are counted before either is dropped."""

@@ -27,6 +27,10 @@ FAST = [
     ["plugins"],
     ["plugins", "--json"],
     ["list", "nothing"],
+    ["data", "--help"],
+    ["data", "list"],
+    ["data", "list", "--json"],
+    ["data", "show", "kuairand"],
 ]
 
 OP = """

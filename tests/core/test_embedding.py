@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ FIELDS = (SparseField("tags", 5, multi=True), SparseField("user", 7), SparseFiel
 
 def bag(*values: list[int]) -> Bag:
     starts = [sum(map(len, values[:n])) for n in range(len(values))]
-    return Bag(torch.tensor(sum(values, []), dtype=torch.long), torch.tensor(starts))
+    return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
 
 
 def test_fields_own_their_rows_of_one_table() -> None:

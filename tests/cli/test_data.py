@@ -1,0 +1,331 @@
+"""The commands on datasets: list, show, prepare, describe, validate, sample, simulate."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from automtl_core.plugins import load_registry
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+SMALL = ("--set", "dataset.rows=1000")
+SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 3000, "qb-video": 3000, "aliccp": 1500}
+"""Dataset -> rows to simulate, for each label to be there."""
+
+SHOP = """
+from automtl_core import hookimpl
+from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, RawFile
+
+class Shop(Dataset):
+    version = 1
+    sparse = ("user", "coupon")
+    tasks = ("click",)
+
+    def files(self):
+        return {"log": RawFile("log.csv", {"user": INTEGER, "coupon": TEXT, "click": BIT})}
+
+    def rows(self, db):
+        return db.table("log")
+
+@hookimpl
+def automtl_register_datasets():
+    return {"shop": Shop}
+"""
+BAD = ["x,a,1", "7,a", "8,a,3"]
+
+
+@pytest.fixture
+def shop(install: Install, here: Path) -> Path:
+    """Register the dataset `shop`, whose file has 600 rows and three faulty ones; `coupon` is the label."""
+    install(SHOP, "shop")
+    rows = [f"{n % 40},c{n * n % 3 % 2},{n * n % 3 % 2}" for n in range(600)]
+    path = here / "data/shop/log.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(["user,coupon,click", *rows[:100], *BAD, *rows[100:], ""]))
+    return path
+
+
+def warnings(ended: Any) -> list[str]:
+    return [line for line in ended.err.splitlines() if line.startswith("warning: ")]
+
+
+def test_datasets_are_listed_with_tasks_and_what_can_be_simulated(automtl: Automtl) -> None:
+    found = automtl("data", "list", "--json").json()
+    assert set(found) == set(load_registry().names("datasets"))
+    for name, about in automtl("list", "datasets", "--json").json().items():
+        assert about.items() <= found[name].items()
+    assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
+    assert [name for name, about in found.items() if about["simulated"]] == sorted(SIMULATED)
+    assert [line.split()[0] for line in automtl("data", "list").out.splitlines()] == ["name", *found]
+
+
+def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
+    install(SHOP.replace('{"shop": Shop}', '{"shop": "automtl_no_such_module:Shop"}'), "shop")
+    found = automtl("data", "list", "--json").json()["shop"]
+    assert found["description"].startswith("NOT USABLE: ")
+    assert (found["tasks"], found["simulated"]) == ([], False)
+
+
+@pytest.mark.parametrize("name", load_registry().names("datasets"))
+def test_every_dataset_can_be_shown(automtl: Automtl, name: str) -> None:
+    found = automtl("data", "show", name, "--json").json()
+    adapter = load_registry().dataset(name)
+    assert found["description"].startswith(load_registry().describe("datasets", name))
+    assert found["preparation"] == adapter.preparation
+    assert set(found["settings"]) == set(adapter.settings_class.model_fields)
+    assert all(setting["description"] for setting in found["settings"].values())
+    shown = automtl("data", "show", name)
+    assert shown.code == 0, shown.err
+    for file in found["files"].values():
+        assert file["found"] == 0
+        assert f"\n{file['path']} (not there)" in shown.out
+
+
+def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) -> None:
+    found = automtl("data", "show", "shop", "--set", "dataset.min_count=3", "--json").json()
+    assert found["folder"] == str(shop.parent)
+    assert found["files"] == {
+        "log": {
+            "path": "log.csv", "found": 1, "rows": None, "header": True, "separator": ",",
+            "columns": {"user": "integer", "coupon": "text", "click": "0 or 1"},
+        }
+    }  # fmt: skip
+    assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
+    assert found["settings"]["min_count"] == {
+        "value": 3,
+        "allowed": "integer, from 1",
+        "description": "Values of a sparse field that fewer training rows hold are treated as unseen.",
+    }
+    assert automtl("data", "show", "shop", "--set", "dataset.min_cout=3").code == 2
+
+
+def test_preparing_once_is_enough(automtl: Automtl) -> None:
+    first = automtl("data", "prepare", "synthetic", *SMALL, "--json").json()
+    again = automtl("data", "prepare", "synthetic", "--config", "small.yaml", "--json").json()
+    assert again == {**first, "reused": True}
+    assert first == {
+        "path": first["path"], "reused": False, "rows": {"train": 800, "validation": 100, "test": 100},
+        "fields": 13, "tasks": ["click", "like", "skip", "hide"], "rejected": 0, "warnings": [],
+        "simulated": None,
+    }  # fmt: skip
+    assert automtl("data", "prepare", "synthetic", *SMALL).out.startswith("prepared\npath       prepared/")
+
+
+def test_faulty_rows_are_an_error_or_left_out(automtl: Automtl, shop: Path) -> None:
+    ended = automtl("data", "prepare", "shop")
+    assert ended.code == 65
+    assert "data/shop/log.csv:102: user: expected an integer" in ended.err
+    assert "--bad-rows skip" in ended.err
+    few = automtl("data", "prepare", "shop", "--bad-rows", "skip", "--max-bad-rows", "2")
+    assert few.code == 65
+    skip = ("--bad-rows", "skip", "--max-bad-rows", "3")
+    found = automtl("data", "prepare", "shop", *skip, "--json")
+    assert found.json()["rejected"] == 3
+    assert sum(found.json()["rows"].values()) == 600
+    (warning,) = warnings(found)
+    assert warning.startswith("warning: 3 faulty rows of the raw files are left out, see prepared/shop-")
+    assert Path(warning.split()[-1]).read_text().count("\n") == 4
+    settings = ("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3")
+    for command in (("data", "prepare", "shop"), ("data", "describe", "shop"), ("data", "sample", "shop")):
+        for options in (skip, settings):
+            again = automtl(*command, *options, "--json")
+            about = again.json()
+            assert about.get("prepared", about)["reused"], command
+            assert warnings(again) == [warning]
+
+
+@pytest.mark.parametrize("limit", ["much", "512", "0GB", "-1GB", "80%", "1GB; DROP"])
+def test_a_memory_limit_is_an_amount(automtl: Automtl, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    ended = automtl("data", "prepare", "synthetic", *SMALL, "--memory-limit", limit)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"--memory-limit: {limit!r} is no amount of memory" in ended.err
+    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", limit)
+    for command in (("data", "prepare", "synthetic", *SMALL), ("search", "--config", "small.yaml")):
+        ended = automtl(*command)
+        assert ended.code == 2
+        assert f"AUTOMTL_MEMORY_LIMIT: {limit!r}" in ended.err
+    assert not Path("prepared").exists()
+
+
+def test_a_memory_limit_is_kept(automtl: Automtl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    small = ("data", "prepare", "synthetic", "--set", "dataset.rows=30000")
+    ended = automtl(*small, "--memory-limit", "100KB")
+    assert ended.code == 71, ended.err
+    assert "fix: give more memory: --memory-limit" in ended.err
+    monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "100KB")
+    assert automtl(*small).code == 71
+    assert automtl("search", "--set", "dataset.rows=30000").code == 71
+    assert automtl(*small, "--memory-limit", "512mib").code == 0
+
+
+def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: Path) -> None:
+    skip = ("--bad-rows", "skip")
+    found = automtl("data", "describe", "shop", *skip, "--json").json()
+    assert found["prepared"]["rejected"] == 3
+    assert [clue["name"] for clue in found["data"]["alone"]["click"] if clue["suspicious"]] == ["coupon"]
+    shown = automtl("data", "describe", "shop", *skip)
+    for heading in ("sparse field", "task and part", "correlation", "share of rows", "best alone for"):
+        assert f"\n\n{heading}" in shown.out
+    assert "\nwarning: coupon predicts click alone: is it known only afterwards?\n" in shown.out
+
+
+def test_describing_generated_data_finds_no_leak(automtl: Automtl) -> None:
+    found = automtl("data", "describe", "synthetic", *SMALL, "--json").json()["data"]
+    assert not any(clue["suspicious"] for clues in found["alone"].values() for clue in clues)
+    assert set(found["dense"]) == {"dense_signal", "dense_noise"}
+
+
+def test_sampled_rows_are_raw_values(automtl: Automtl, shop: Path) -> None:
+    raw = pd.read_csv(shop, dtype=str).dropna()
+    rows = automtl("data", "sample", "shop", "--rows", "40", "--bad-rows", "skip", "--json").json()["rows"]
+    assert len(rows) == 40
+    for row in rows:
+        assert row["coupon"] == f"c{row['click']}"
+        assert row["user"] in set(raw["user"])
+    down = automtl("data", "sample", "shop", "--bad-rows", "skip", "--rows", "2").out.splitlines()
+    assert [line.split()[0] for line in down] == ["column", "user", "coupon", "click"]
+    across = automtl("data", "sample", "shop", "--bad-rows", "skip", "--rows", "7").out.splitlines()
+    assert across[0].split() == ["user", "coupon", "click"]
+    assert len(across) == 8
+    assert automtl("data", "sample", "shop", "--rows", "0").code == 2
+
+
+def test_validating_tells_every_faulty_row(automtl: Automtl, shop: Path) -> None:
+    ended = automtl("data", "validate", "shop")
+    assert ended.code == 65
+    assert "error: 3 of 603 rows are not as declared, allowed are 0" in ended.err
+    assert "--bad-rows skip --max-bad-rows 3" in ended.err
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["file", "records", "accepted", "rejected"]
+    assert lines[1].split() == ["log.csv", "603", "600", "3"]
+    assert lines[3:] == [
+        'log.csv:102: user: expected an integer, found "x": "x,a,1"',
+        'log.csv:103: expected 3 columns, found 2: "7,a"',
+        'log.csv:104: click: expected 0 or 1, found "3": "8,a,3"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ((), 65),
+        (("--max-bad-rows", "5"), 65),
+        (("--bad-rows", "skip"), 0),
+        (("--bad-rows", "skip", "--max-bad-rows", "3"), 0),
+        (("--bad-rows", "skip", "--max-bad-rows", "2"), 65),
+        (("--bad-rows", "pass"), 2),
+    ],
+)
+def test_settings_say_how_many_faulty_rows_may_be(
+    automtl: Automtl, shop: Path, options: tuple[str, ...], code: int
+) -> None:
+    assert automtl("data", "validate", "shop", *options).code == code
+
+
+def test_all_faulty_rows_are_written_down(automtl: Automtl, shop: Path) -> None:
+    with shop.open("a") as file:
+        file.write("".join(f"bad{n}\n" for n in range(1500)))
+    ended = automtl("data", "validate", "shop")
+    assert ended.out.splitlines()[-1] == "and 1,483 more, which --out FILE writes down"
+    found = json.loads(automtl("data", "validate", "shop", "--out", "bad.csv", "--json").out)
+    assert (found["records"], found["accepted"], found["rejected"]) == (2103, 600, 1503)
+    assert len(found["faults"]) == 1000
+    with Path("bad.csv").open(newline="") as written:
+        rows = list(csv.DictReader(written))
+    assert [row["line"] for row in rows[:3]] == ["102", "103", "104"]
+    assert rows[-1]["text"] == "bad1499"
+    assert len(rows) == 1503
+    before = Path("bad.csv").read_bytes()
+    again = automtl("data", "validate", "shop", "--out", "bad.csv")
+    assert (again.code, again.out) == (73, "")
+    assert Path("bad.csv").read_bytes() == before
+    assert sorted(path.name for path in Path().iterdir()) == ["bad.csv", "data", "small.yaml"]
+
+
+def test_files_that_are_missing_or_of_another_form(automtl: Automtl, shop: Path) -> None:
+    shop.write_text("user;coupon;click\n1;a;0\n")
+    ended = automtl("data", "validate", "shop", "--bad-rows", "skip")
+    assert ended.code == 65
+    assert "data/shop/log.csv:1: semicolons" in ended.err
+    shop.unlink()
+    ended = automtl("data", "validate", "shop")
+    assert (ended.code, ended.out) == (66, "")
+    assert automtl("data", "validate", "synthetic").code == 2
+
+
+@pytest.mark.parametrize(("name", "rows"), SIMULATED.items())
+def test_simulated_data_is_prepared_and_searched_by_one_command_each(
+    automtl: Automtl, name: str, rows: int
+) -> None:
+    made = automtl("data", "simulate", name, "--rows", str(rows), "--json").json()
+    assert made["folder"] == f"data/{name}"
+    marker = {"dataset": name, "rows": rows, "seed": 0}
+    prepared = automtl("data", "prepare", name, "--json")
+    assert prepared.json()["simulated"] == marker
+    assert f"warning: the data is simulated (rows: {rows}, seed: 0)" in prepared.err
+    search = automtl("search", "--dataset", name, "--config", "small.yaml", "--json")
+    found = search.json()
+    assert warnings(search) == warnings(prepared)
+    assert found["result"]["simulated"] == marker
+    run = Path(found["run"])
+    assert json.loads((run / "result.json").read_text())["simulated"] == marker
+    assert json.loads((run / "data.json").read_text())["simulated"] == marker
+    assert automtl("show", run, "--json").json()["simulated"] == marker
+    assert "note: the data is simulated" in automtl("show", run).out
+    assert automtl("data", "validate", name).code == 0
+
+
+def test_simulated_data_is_marked_in_all_that_is_made_from_it(automtl: Automtl) -> None:
+    simulate = ("data", "simulate", "kuairand", "--rows", "2000", "--seed", "4")
+    assert automtl(*simulate).out.endswith(
+        "written to data/kuairand\n"
+        "next: automtl data prepare kuairand\n"
+        "      automtl search --dataset kuairand\n"
+    )  # fmt: skip
+    words = "the data is simulated (rows: 2000, seed: 4): results say nothing about the real data"
+    for command in ("prepare", "describe"):
+        shown = automtl("data", command, "kuairand")
+        assert f"warning: {words}" in shown.err
+        assert "simulated  dataset kuairand, rows 2,000, seed 4" in shown.out
+    Path("tiny.yaml").write_text("space: {name: shared-bottom}\nstrategy: {name: given}\n")
+    compare = ("compare", "--dataset", "kuairand", "--config", "small.yaml", "--models", "tiny.yaml")
+    shown = automtl(*compare, "--seeds", "1")
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith(f"note: {words}\n")
+    folder = Path("comparisons/kuairand")
+    assert f"**Note: {words}.**" in (folder / "compare.md").read_text()
+    assert json.loads((folder / "compare.json").read_text())["simulated"]["rows"] == 2000
+
+
+def test_simulating_takes_a_new_folder(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOMTL_DATA", "all data")
+    simulate = ("data", "simulate", "qb-video", "--rows", "200", "--json")
+    assert automtl(*simulate).json()["folder"] == "all data/qb-video"
+    assert automtl(*simulate).code == 73
+    elsewhere = automtl(*simulate, "--out", "made up").json()
+    assert elsewhere["next"][0] == "automtl data prepare qb-video --data-dir 'made up'"
+    assert elsewhere["files"] == {
+        path.name: path.stat().st_size for path in sorted(Path("made up").iterdir())
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("synthetic",), "dataset synthetic cannot be simulated"),
+        (("table",), "dataset table cannot be simulated"),
+        (("kuairnd",), "did you mean 'kuairand'"),
+        (("kuairand", "--rows", "0"), "Invalid value for '--rows'"),
+    ],
+)
+def test_what_cannot_be_simulated(automtl: Automtl, arguments: tuple[str, ...], message: str) -> None:
+    ended = automtl("data", "simulate", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert not Path("data").exists()

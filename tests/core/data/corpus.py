@@ -1,0 +1,227 @@
+"""Sixty odd or malformed files of one table, and what preparation is to make of each."""
+
+import gzip
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from automtl_core.dataset import INTEGER, NUMBER, TEXT, Column, RawFile
+
+LABEL = Column("number", ("0", "1", "0.0", "1.0"))
+COLUMNS = {
+    "user_id": INTEGER,
+    "item_id": INTEGER,
+    "price": NUMBER,
+    "tag": TEXT,
+    "click": LABEL,
+    "buy": LABEL,
+}
+SETTINGS: Mapping[str, Any] = {
+    "sparse": {"user_id": "integer", "item_id": "integer", "tag": "text"},
+    "dense": ["price"],
+    "labels": ["click", "buy"],
+}
+"""The same columns in the settings of the dataset `table`."""
+HEADER = ",".join(COLUMNS)
+ROWS = [f"{n % 7 + 1},{n % 5 + 10},{n / 4},{('red', 'blue', '')[n % 3]},{n % 2},{n % 4 // 3}" for n in range(40)]
+"""The rows of each file, where nothing else is said."""
+LINE = 22
+"""Where an odd row stands among them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and what preparation makes of it."""
+
+    name: str
+    content: bytes
+    message: str = ""
+    """Pattern of the error, or of the warning where the exit code is 0. A path stands before a colon."""
+    fix: str = ""
+    """Pattern of the way out."""
+    exit_code: int = 65
+    accepted: int | None = None
+    """Rows that are left with `--bad-rows skip`; None if the file is refused even so."""
+    rejected: int = 0
+    """Rows that are left out with `--bad-rows skip`."""
+    file_name: str = "log.csv"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """In place of those in `SETTINGS`."""
+
+    @property
+    def file(self) -> RawFile:
+        return RawFile(self.file_name, COLUMNS, others=True)
+
+    def pattern(self, path: Path) -> str:
+        """Return the pattern of the message about the file at `path`."""
+        return (re.escape(str(path)) if self.message.startswith(":") else "") + self.message
+
+
+def table(rows: Sequence[str] = ROWS, header: str = HEADER, end: str = "\n") -> bytes:
+    return "".join(line + end for line in (header, *rows)).encode()
+
+
+def with_rows(*odd: str | bytes) -> bytes:
+    """Return a file of the 40 rows and odd ones from line 22 on."""
+    lines = table().splitlines()
+    lines[LINE - 1 : LINE - 1] = [row.encode() if isinstance(row, str) else row for row in odd]
+    return b"\n".join([*lines, b""])
+
+
+def with_column(name: str, value: Callable[[int], str]) -> bytes:
+    """Return a file of the 40 rows with other values in a column."""
+    rows = [dict(zip(COLUMNS, row.split(","), strict=True)) for row in ROWS]
+    return table([",".join({**row, name: value(n)}.values()) for n, row in enumerate(rows)])
+
+
+def fine(name: str, content: bytes, warning: str = "") -> Case:
+    return Case(name, content, warning, exit_code=0, accepted=40)
+
+
+def bad_row(name: str, row: str | bytes, message: str) -> Case:
+    return Case(name, with_rows(row), f":{LINE}: {message}", "--bad-rows skip", accepted=40, rejected=1)
+
+
+def bad_rows(name: str, content: bytes, message: str, accepted: int = 40, rejected: int = 1) -> Case:
+    return Case(name, content, message, "--bad-rows skip", accepted=accepted, rejected=rejected)
+
+
+def refused(name: str, content: bytes, message: str, fix: str, file_name: str = "log.csv") -> Case:
+    return Case(name, content, message, fix, file_name=file_name)
+
+
+def unlearnable(name: str, content: bytes, message: str) -> Case:
+    return Case(name, content, message, "leave the task out", accepted=40)
+
+
+TEXT_OF_ROWS = table().decode()
+PACKED = gzip.compress(table(), mtime=0)
+OPEN = '3,12,1.5,"red,1,0'
+LONG = [f"3,12,1.5,{'x' * 100_000},1,0"] * 25
+"""Rows that together are longer than one may be."""
+COPY = "get a (complete|sound) copy"
+FIRST_LINE = f"make the first line {HEADER}"
+
+ROW_LENGTHS = [
+    bad_row("short row", "3,12,1.5", 'expected 6 columns, found 3: "3,12,1.5"'),
+    bad_row("single value", "3", 'expected 6 columns, found 1: "3"'),
+    bad_row("long row", "3,12,1.5,red,1,0,7", "expected 6 columns, found 7"),
+    bad_row("row shifted to the right", "3,,12,1.5,red,1,0", "expected 6 columns, found 7"),
+    bad_row("row shifted to the left", "3,1.5,red,1,0,", 'item_id: expected an integer, found "1.5"'),
+    bad_row("separator at the end of a row", "3,12,1.5,red,1,0,", "expected 6 columns, found 7"),
+    bad_row("decimal comma", "3,12,1,5,red,1,0", "expected 6 columns, found 7"),
+    bad_row("header once more", HEADER, 'user_id: expected an integer, found "user_id"'),
+    bad_row("line of a report", "(40 rows)", "expected 6 columns, found 1"),
+    bad_rows("cut last line", table() + b"3,12,1.", ':42: expected 6 columns, found 3: "3,12,1."'),
+]
+BYTES = [
+    bad_row("Latin-1", "3,12,1.5,café,1,0".encode("latin-1"), r'tag: not UTF-8: "3,12,1.5,caf\\xe9,1,0"'),
+    bad_row("half a character", b"3,12,1.5,caf\xc3,1,0", r"tag: not UTF-8: .*caf\\xc3"),
+    bad_row("surrogate", b"3,12,1.5,\xed\xa0\x80,1,0", "tag: not UTF-8"),
+    bad_row("NUL in a text", "3,12,1.5,r\0d,1,0", r'tag: holds a NUL byte: "3,12,1.5,r\\x00d,1,0"'),
+    bad_rows("zeroed end", table() + bytes(512), ":42: user_id: holds a NUL byte"),
+    refused("UTF-16", TEXT_OF_ROWS.encode("utf-16"), ":1: holds UTF-16", "iconv -f UTF-16"),
+    refused("UTF-16 without a mark", TEXT_OF_ROWS.encode("utf-16-be"), ":1: holds NUL bytes", "convert it to UTF-8"),
+    refused("UTF-32", TEXT_OF_ROWS.encode("utf-32"), ":1: holds UTF-32", "iconv -f UTF-32"),
+    fine("byte order mark", b"\xef\xbb\xbf" + table()),
+]
+QUOTES = [
+    bad_row("open quote", OPEN, 'tag: a quoted value does not end: "3,12,1.5,"red,1,0"'),
+    bad_rows("open quote in the last row", table([*ROWS, OPEN]), ":42: tag: a quoted value does not end"),
+    bad_rows(
+        "open quote before a quoted row",
+        with_rows(OPEN, '3,12,1.5,"red",1,0'),
+        ":22: tag: a quoted value does not end",
+        accepted=41,
+    ),
+    bad_rows("open quotes", with_rows(*[OPEN] * 3), ":22: tag: a quoted value does not end", rejected=3),
+    bad_rows(
+        "open quote before millions of bytes",
+        with_rows(OPEN, *LONG),
+        ":22: tag: a quoted value does not end",
+        accepted=65,
+    ),
+    bad_row("giant value", f'3,12,1.5,"{"x" * 2_000_000}",1,0', 'longer than 2000000 bytes: "3,12,1.5,"x{70}'),
+    bad_row("text behind a quote", '3,12,1.5,"re"d,1,0', "tag: text follows a closing quote"),
+    bad_row("backslash for a quote", r'3,12,1.5,"\"red\"",1,0', "tag: text follows a closing quote"),
+    bad_row("row in quotes", '"3,12,1.5,red,1,0"', "expected 6 columns, found 1"),
+]
+LINES = [
+    fine("Windows", table(end="\r\n")),
+    fine("mixed line ends", table(ROWS[:20]) + table(ROWS[20:], end="\r\n").split(b"\n", 1)[1]),
+    fine("blank lines", with_rows("", "") + b"\n\r\n\n"),
+    refused("old Macintosh", table(end="\r"), ":1: its lines end in carriage returns", "line feeds"),
+    bad_row("carriage return in a row", "3,12,1.5,r\red,1,0", r'tag: holds a carriage return .*"3,12,1.5,r\\red'),
+]
+HEADERS = [
+    refused("empty", b"", ":1: the file is empty", COPY),
+    refused("blank lines alone", b"\n\r\n\n", ":1: the file is empty", COPY),
+    refused("header alone", table([]), ": holds no rows", COPY),
+    refused("no header", table(ROWS[1:], ROWS[0]), f':1: no header: .*: "{ROWS[0]}"', FIRST_LINE),
+    refused(
+        "missing column",
+        table([row[:-2] for row in ROWS], HEADER.removesuffix(",buy")),
+        ":1: the header lacks 'buy'",
+        FIRST_LINE,
+    ),
+    refused(
+        "misspelt column",
+        table(header=HEADER.replace("click", "clik")),
+        r":1: the header lacks 'click' \(did you mean 'clik'\?\)",
+        FIRST_LINE,
+    ),
+    refused(
+        "column twice",
+        table([f"{row},1" for row in ROWS], f"{HEADER},buy"),
+        ":1: the header names 'buy' twice",
+        FIRST_LINE,
+    ),
+    refused(
+        "blanks around names",
+        table(header=HEADER.replace(",", ", ")),
+        ":1: the header has blanks around ' item_id'",
+        FIRST_LINE,
+    ),
+    refused("blank line before the header", b"\n" + table(), ":1: blank, where the header should be", FIRST_LINE),
+    fine("columns in another order", table([",".join(row.split(",")[::-1]) for row in ROWS], HEADER[::-1])),
+]
+SEPARATORS = [
+    refused("semicolons", table().replace(b",", b";"), ":1: semicolons separate its values", "separator ';'"),
+    refused("tabs", table().replace(b",", b"\t"), ":1: tabs separate its values", r"separator '\\t'"),
+]
+VALUES = [
+    bad_row("fraction as an id", "9.5,12,1.5,red,1,0", 'user_id: expected an integer, found "9.5"'),
+    bad_row(
+        "id over 64 bits",
+        "3,9223372036854775808,1.5,red,1,0",
+        'item_id: expected an integer of 64 bits, found "9223372036854775808"',
+    ),
+    bad_row("text as an id", "u3,12,1.5,red,1,0", 'user_id: expected an integer, found "u3"'),
+    bad_row("not a number", "3,12,nan,red,1,0", 'price: expected a finite number, found "nan"'),
+    bad_row("number out of range", "3,12,1e999,red,1,0", 'price: expected a finite number, found "1e999"'),
+    bad_row("currency", "3,12,$1.50,red,1,0", r'price: expected a number, found "\$1.50"'),
+    bad_row("label 2", "3,12,1.5,red,2,0", 'click: expected 0, 1, 0.0 or 1.0, found "2"'),
+]
+COMPRESSED = [
+    refused("cut gzip", PACKED[:-20], ": cut off", COPY, "log.csv.gz"),
+    refused("text named .gz", table(), r": no \.gz file", COPY, "log.csv.gz"),
+    refused("gzip named .csv", PACKED, ":1: holds gzip data", r"name end in \.gz"),
+]
+TABLES = [
+    unlearnable("label of one class", with_column("buy", lambda _: "0"), "label buy is 0 in all training rows"),
+    unlearnable("label that is missing", with_column("buy", lambda _: ""), "label buy is missing in all"),
+    fine("constant column", with_column("item_id", lambda _: "10"), "item_id is the same in all training rows"),
+    fine("blank column", with_column("price", lambda _: ""), "price is the same in all training rows"),
+    Case(
+        "label among the fields",
+        table(),
+        "'click'",
+        "",
+        exit_code=2,
+        accepted=40,
+        settings={"dense": ["price", "click"]},
+    ),
+]
+CASES = [*ROW_LENGTHS, *BYTES, *QUOTES, *LINES, *HEADERS, *SEPARATORS, *VALUES, *COMPRESSED, *TABLES]
