@@ -91,7 +91,10 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
     if not file.header:
         return tuple(file.columns)
     if reason := _header_fault(first, file):
-        raise DataError(f"{path}:1: {reason}", f"make the first line {file.separator.join(file.columns)}")
+        ways = "name" if file.others else "be"
+        raise DataError(
+            f"{path}:1: {reason}", f"let the first line {ways} {file.separator.join(file.columns)}"
+        )
     return tuple(first[2])
 
 
@@ -152,7 +155,8 @@ def _check_format(path: Path, head: bytes) -> None:
     for start, (name, fix) in _FORMATS.items():
         if head.startswith(start):
             raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
-    if head.count(0) * 3 > len(head):
+    first = head.split(b"\n", 1)[0]
+    if first.count(0) * 3 > len(first):
         raise DataError(
             f"{path}:1: holds NUL bytes, as UTF-16 or a damaged copy does, not text in UTF-8",
             "convert it to UTF-8, or get a sound copy",
@@ -185,10 +189,10 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     unknown = [name for name in found if name not in declared]
     if padded := [name for name in unknown if name.strip() in declared]:
         return f"the header has blanks around {_printed(padded[0])}"
-    if twice := [name for name in found if found.count(name) > 1]:
-        return f"the header names {_printed(twice[0])} twice"
     if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
         return f"no header: names none of the columns: {shown(text)}"
+    if twice := [name for name in found if found.count(name) > 1]:
+        return f"the header names {_printed(twice[0])} twice"
     faults = []
     if missing:
         faults.append(f"lacks {', '.join(_printed(name) + did_you_mean(name, found) for name in missing)}")
@@ -242,16 +246,23 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
 
 
 def _quick(column: Column) -> Callable[[str], object]:
-    """Return a quick test that only values as declared pass, and nearly all of these."""
-    if column.among:
+    """Return a quick test that only values as declared pass, and blanks, and nearly all of these."""
+    if column.among and not column.matching:
         return frozenset(("", *column.among)).__contains__
+    if column.matching:
+        text_alone = column.kind == "text" and not column.among
+        return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
     return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
 
 
 def _expected(value: str, column: Column) -> str | None:
     """Return what was expected in place of a value that is not blank; None if it is as declared."""
-    if column.among:
-        return None if value in column.among else _either(column.among)
+    if column.among and value not in column.among:
+        return _either(column.among)
+    if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
+        return f"text that matches {shown(column.matching)}"
+    if column.among or column.kind == "text":
+        return None
     if column.kind == "integer":
         if _INTEGER.fullmatch(value):
             # Python refuses to read integers of thousands of digits.

@@ -31,8 +31,9 @@ def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
     """Yield the values of all bags in chunks: the number of the bag of each, [V], and the value, [V]."""
     for start in range(0, len(bags.values), CHUNK):
         values = np.asarray(bags.values[start : start + CHUNK])
-        places = np.arange(start, start + len(values))
-        yield np.searchsorted(bags.starts, places, side="right") - 1, values
+        first, last = np.searchsorted(bags.starts, [start, start + len(values) - 1], side="right") - 1
+        bounds = np.clip(bags.starts[first : last + 2], start, start + len(values))
+        yield np.repeat(np.arange(first, last + 1), bounds[1:] - bounds[:-1]), values
 
 
 def unscaled(values: NDArray[np.float32], scale: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -119,7 +119,7 @@ def _file(file: RawFile, folder: Path | None) -> dict[str, Any]:
 def _values(column: Column) -> str:
     if column.kind == "unused":
         return "not read"
-    return " or ".join(column.among) or column.kind
+    return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
 
 
 def _field(found: Dataset, name: str) -> str:

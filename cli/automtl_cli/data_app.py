@@ -27,7 +27,7 @@ def show(
     settings: options.Settings = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a dataset before it is prepared: where to get it, its files, preparation, fields and settings."""
+    """Show where to get a dataset, its files, preparation, fields, tasks and settings."""
     from automtl_cli import catalogue, configuration
 
     chosen = configuration.chosen(name, data_dir, config, settings)
@@ -64,10 +64,10 @@ def describe(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a dataset holds, and what may be wrong with it; prepares the dataset if need be.
+    """Show what a dataset holds, and what may be wrong with it.
 
     Rows, fields, labels and their correlations; then duplicates, labels that settle another one, and what
-    predicts a task alone, as a field does that is known only afterwards.
+    predicts a task alone, as a field does that is known only afterwards. Prepares the dataset if need be.
     """
     from automtl_cli import configuration, data, data_render
 
@@ -88,9 +88,10 @@ def sample(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the first training rows as a model sees them; prepares the dataset if need be.
+    """Show the first training rows as a model sees them.
 
-    Ids are shown as their values; what is unseen, rare or blank, and a missing label, as a dash.
+    Ids are shown as their values; what is rare or blank, and a missing label, as a dash. Rows are in the
+    order of their fields. Prepares the dataset if need be.
     """
     from automtl_cli import configuration, data, data_render
 
@@ -112,9 +113,9 @@ def validate(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check every row of the raw files; the exit code is 65 if more are faulty than are allowed.
+    """Check every row of the raw files of a dataset.
 
-    None are allowed, or those of --max-bad-rows with --bad-rows skip.
+    The exit code is 65 if any is faulty, or more than --max-bad-rows with --bad-rows skip.
     """
     from automtl_cli import configuration, data, data_render
 
@@ -137,9 +138,10 @@ def simulate(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write generated raw files in the layout of a dataset, with labels that can be learned.
+    """Write generated raw files in the layout of a dataset.
 
-    Whatever is made from them says that it is simulated.
+    Labels depend on the fields, so there is something to learn. What is made of the files is marked as
+    simulated.
     """
     from automtl_cli import data, data_render
 

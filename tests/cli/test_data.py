@@ -329,3 +329,16 @@ def test_what_cannot_be_simulated(automtl: Automtl, arguments: tuple[str, ...], 
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
     assert not Path("data").exists()
+
+
+def test_nothing_that_files_hold_acts_on_a_terminal(automtl: Automtl, shop: Path) -> None:
+    payload = "\x1b[31m\x9b0m\u202e\x07[bold]x[/bold]"
+    rows = [f"{n % 40},{payload},{n % 2}" for n in range(300)]
+    shop.write_text("\n".join(["user,coupon,click", *rows, payload, f"{payload},a,1", ""]))
+    skip = ("--bad-rows", "skip")
+    commands = (("validate",), ("validate", "--json"), ("validate", *skip), ("prepare",), ("sample", *skip))
+    for command in (*commands, ("sample", *skip, "--json"), ("describe", *skip), ("show",)):
+        ended = automtl("data", command[0], "shop", *command[1:])
+        printed = ended.out + ended.err
+        assert printed
+        assert [c for c in printed if not c.isprintable() and c != "\n"] == [], command

@@ -25,7 +25,9 @@ SETTINGS: Mapping[str, Any] = {
 }
 """The same columns in the settings of the dataset `table`."""
 HEADER = ",".join(COLUMNS)
-ROWS = [f"{n % 7 + 1},{n % 5 + 10},{n / 4},{('red', 'blue', '')[n % 3]},{n % 2},{n % 4 // 3}" for n in range(40)]
+ROWS = [
+    f"{n % 7 + 1},{n % 5 + 10},{n / 4},{('red', 'blue', '')[n % 3]},{n % 2},{n % 4 // 3}" for n in range(40)
+]
 """The rows of each file, where nothing else is said."""
 LINE = 22
 """Where an odd row stands among them."""
@@ -76,6 +78,10 @@ def with_column(name: str, value: Callable[[int], str]) -> bytes:
     return table([",".join({**row, name: value(n)}.values()) for n, row in enumerate(rows)])
 
 
+def backwards(row: str) -> str:
+    return ",".join(reversed(row.split(",")))
+
+
 def fine(name: str, content: bytes, warning: str = "") -> Case:
     return Case(name, content, warning, exit_code=0, accepted=40)
 
@@ -102,7 +108,7 @@ OPEN = '3,12,1.5,"red,1,0'
 LONG = [f"3,12,1.5,{'x' * 100_000},1,0"] * 25
 """Rows that together are longer than one may be."""
 COPY = "get a (complete|sound) copy"
-FIRST_LINE = f"make the first line {HEADER}"
+FIRST_LINE = f"let the first line name {HEADER}"
 
 ROW_LENGTHS = [
     bad_row("short row", "3,12,1.5", 'expected 6 columns, found 3: "3,12,1.5"'),
@@ -123,7 +129,12 @@ BYTES = [
     bad_row("NUL in a text", "3,12,1.5,r\0d,1,0", r'tag: holds a NUL byte: "3,12,1.5,r\\x00d,1,0"'),
     bad_rows("zeroed end", table() + bytes(512), ":42: user_id: holds a NUL byte"),
     refused("UTF-16", TEXT_OF_ROWS.encode("utf-16"), ":1: holds UTF-16", "iconv -f UTF-16"),
-    refused("UTF-16 without a mark", TEXT_OF_ROWS.encode("utf-16-be"), ":1: holds NUL bytes", "convert it to UTF-8"),
+    refused(
+        "UTF-16 without a mark",
+        TEXT_OF_ROWS.encode("utf-16-be"),
+        ":1: holds NUL bytes",
+        "convert it to UTF-8",
+    ),
     refused("UTF-32", TEXT_OF_ROWS.encode("utf-32"), ":1: holds UTF-32", "iconv -f UTF-32"),
     fine("byte order mark", b"\xef\xbb\xbf" + table()),
 ]
@@ -143,7 +154,9 @@ QUOTES = [
         ":22: tag: a quoted value does not end",
         accepted=65,
     ),
-    bad_row("giant value", f'3,12,1.5,"{"x" * 2_000_000}",1,0', 'longer than 2000000 bytes: "3,12,1.5,"x{70}'),
+    bad_row(
+        "giant value", f'3,12,1.5,"{"x" * 2_000_000}",1,0', 'longer than 2000000 bytes: "3,12,1.5,"x{70}'
+    ),
     bad_row("text behind a quote", '3,12,1.5,"re"d,1,0', "tag: text follows a closing quote"),
     bad_row("backslash for a quote", r'3,12,1.5,"\"red\"",1,0', "tag: text follows a closing quote"),
     bad_row("row in quotes", '"3,12,1.5,red,1,0"', "expected 6 columns, found 1"),
@@ -153,7 +166,9 @@ LINES = [
     fine("mixed line ends", table(ROWS[:20]) + table(ROWS[20:], end="\r\n").split(b"\n", 1)[1]),
     fine("blank lines", with_rows("", "") + b"\n\r\n\n"),
     refused("old Macintosh", table(end="\r"), ":1: its lines end in carriage returns", "line feeds"),
-    bad_row("carriage return in a row", "3,12,1.5,r\red,1,0", r'tag: holds a carriage return .*"3,12,1.5,r\\red'),
+    bad_row(
+        "carriage return in a row", "3,12,1.5,r\red,1,0", r'tag: holds a carriage return .*"3,12,1.5,r\\red'
+    ),
 ]
 HEADERS = [
     refused("empty", b"", ":1: the file is empty", COPY),
@@ -184,8 +199,10 @@ HEADERS = [
         ":1: the header has blanks around ' item_id'",
         FIRST_LINE,
     ),
-    refused("blank line before the header", b"\n" + table(), ":1: blank, where the header should be", FIRST_LINE),
-    fine("columns in another order", table([",".join(row.split(",")[::-1]) for row in ROWS], HEADER[::-1])),
+    refused(
+        "blank line before the header", b"\n" + table(), ":1: blank, where the header should be", FIRST_LINE
+    ),
+    fine("columns in another order", table([backwards(row) for row in ROWS], backwards(HEADER))),
 ]
 SEPARATORS = [
     refused("semicolons", table().replace(b",", b";"), ":1: semicolons separate its values", "separator ';'"),
@@ -210,9 +227,13 @@ COMPRESSED = [
     refused("gzip named .csv", PACKED, ":1: holds gzip data", r"name end in \.gz"),
 ]
 TABLES = [
-    unlearnable("label of one class", with_column("buy", lambda _: "0"), "label buy is 0 in all training rows"),
+    unlearnable(
+        "label of one class", with_column("buy", lambda _: "0"), "label buy is 0 in all training rows"
+    ),
     unlearnable("label that is missing", with_column("buy", lambda _: ""), "label buy is missing in all"),
-    fine("constant column", with_column("item_id", lambda _: "10"), "item_id is the same in all training rows"),
+    fine(
+        "constant column", with_column("item_id", lambda _: "10"), "item_id is the same in all training rows"
+    ),
     fine("blank column", with_column("price", lambda _: ""), "price is the same in all training rows"),
     Case(
         "label among the fields",

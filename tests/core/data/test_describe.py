@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,20 @@ def test_a_constant_label_has_no_correlation(given: Given, tmp_path: Path) -> No
         {"user": random.integers(0, 9, 500), "city": city, "price": 1.0, "click": click, "buy": buy}
     )
     assert describe(prepare(dataset, "given", None, tmp_path))["correlation"] == [[1.0, None], [None, 1.0]]
+
+
+def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is a hash a training row: the arrays of this part have 96 bytes a row."""
+    rows, fields = 125_000, [f"f{n}" for n in range(20)]
+    random = np.random.default_rng(0)
+    columns = {name: random.integers(0, 20, rows) for name in fields}
+    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
+    dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
+    dataset.sparse, dataset.dense = tuple(fields), ("x", "y")
+    prepared = prepare(dataset, "given", None, tmp_path)
+    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 5000)
+    tracemalloc.start()
+    describe(prepared)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * 100_000 < peak < 40 * 100_000
