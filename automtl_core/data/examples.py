@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.bags import number_bags
-from automtl_core.data.columns import codes, literal, number_values, quoted
+from automtl_core.data.columns import codes, create, literal, number_values, quoted
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
 from automtl_core.text import did_you_mean, listing, printable
@@ -34,7 +34,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         for c in _columns(dataset)
     ]
     try:
-        relation.project(", ".join(cast)).create("unsorted")
+        create(db, "unsorted", relation.project(", ".join(cast)))
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
         raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
@@ -90,7 +90,7 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     ]
     order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
     db.execute(
-        f"CREATE TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "  # noqa: S608
+        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "  # noqa: S608
         f"ORDER BY {', '.join(order)}"
     )
     db.execute("DROP TABLE unsorted")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.columns import literal, quoted
+from automtl_core.data.columns import create, literal, quoted
 from automtl_core.data.records import Fault
 from automtl_core.dataset import Column, RawFile
 from automtl_core.errors import DataError
@@ -39,9 +39,8 @@ def load(
         )
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"
-    db.execute(
-        f"CREATE TABLE {quoted(table)} AS SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"  # noqa: S608
-    )
+    chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"  # noqa: S608 - quoted
+    create(db, table, db.sql(chosen_rows))
     return faults
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import duckdb
 
 from automtl_core.data import parquet
-from automtl_core.data.columns import literal, quoted, typed
+from automtl_core.data.columns import create, literal, quoted, typed
 from automtl_core.data.delimited import LINE_LIMIT
 from automtl_core.data.records import Fault, ambiguous, layout, records, shown
 from automtl_core.dataset import Dataset, RawFile
@@ -177,7 +177,7 @@ def load(
     if len(parts) == 1:
         db.execute(f"ALTER TABLE {quoted(f'{table} part 0')} RENAME TO {quoted(table)}")
     else:
-        db.execute(f"CREATE TABLE {quoted(table)} AS {' UNION ALL '.join(parts)}")
+        db.execute(f"CREATE TEMP TABLE {quoted(table)} AS {' UNION ALL '.join(parts)}")
     if not db.table(quoted(table)).limit(1).fetchall():
         raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
     return rejected
@@ -257,7 +257,7 @@ def _read(
             rejects_limit=2,
         )
         chosen = [f"{typed(seen[name], declared[name])} AS {quoted(name)}" for name in used]
-        scan.project(", ".join(chosen or ["1 AS nothing"])).create(table)
+        create(db, table, scan.project(", ".join(chosen or ["1 AS nothing"])))
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False

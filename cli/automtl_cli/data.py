@@ -107,7 +107,7 @@ def check_valid(found: Mapping[str, Any]) -> None:
     rejected, allowed = found["rejected"], found["allowed"]
     if rejected > allowed:
         raise DataError(
-            f"{rejected:,} of {found['records']:,} rows are not as declared, allowed are {allowed:,}",
+            f"rows that are not as declared: {rejected:,} of {found['records']:,}; allowed are {allowed:,}",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
 

@@ -55,6 +55,8 @@ def warn(prepared: Prepared) -> None:
     if marker := manifest["simulated"]:
         say(f"warning: {warning(marker)}")
     if rows := manifest["rejected"]:
-        say(f"warning: {rows} faulty rows of the raw files are left out, see {prepared.path / REJECTED}")
+        say(
+            f"warning: rows of the raw files that are left out as faulty: {rows}, see {prepared.path / REJECTED}"
+        )
     for line in manifest["warnings"]:
         say(f"warning: {line}")

@@ -47,7 +47,7 @@ SKELETON = """
     )
 """
 JOINED = """
-    CREATE TABLE samples AS
+    CREATE TEMP TABLE samples AS
     SELECT part, click, purchase, {columns}
     FROM ({skeleton}) AS skeleton LEFT JOIN ({common}) AS common USING (part, common_feature_index)
 """

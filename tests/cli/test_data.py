@@ -129,7 +129,9 @@ def test_faulty_rows_are_an_error_or_left_out(automtl: Automtl, shop: Path) -> N
     assert found.json()["rejected"] == 3
     assert sum(found.json()["rows"].values()) == 600
     (warning,) = warnings(found)
-    assert warning.startswith("warning: 3 faulty rows of the raw files are left out, see prepared/shop-")
+    assert warning.startswith(
+        "warning: rows of the raw files that are left out as faulty: 3, see prepared/shop-"
+    )
     assert Path(warning.split()[-1]).read_text().count("\n") == 4
     settings = ("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3")
     for command in (("data", "prepare", "shop"), ("data", "describe", "shop"), ("data", "sample", "shop")):
@@ -199,7 +201,7 @@ def test_sampled_rows_are_raw_values(automtl: Automtl, shop: Path) -> None:
 def test_validating_tells_every_faulty_row(automtl: Automtl, shop: Path) -> None:
     ended = automtl("data", "validate", "shop")
     assert ended.code == 65
-    assert "error: 3 of 603 rows are not as declared, allowed are 0" in ended.err
+    assert "error: rows that are not as declared: 3 of 603; allowed are 0" in ended.err
     assert "--bad-rows skip --max-bad-rows 3" in ended.err
     lines = ended.out.splitlines()
     assert lines[0].split() == ["file", "records", "accepted", "rejected"]
