@@ -35,7 +35,7 @@ def load(
     if len(faults) > (most or 0):
         raise DataError(
             f"{path}: row {faults[0].line}: {faults[0].reason}",
-            "repair the row, or leave such rows out: --bad-rows skip, with --max-bad-rows if there are many",
+            "repair such rows, or leave them out: --bad-rows skip, and --max-bad-rows N where there are many",
         )
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"

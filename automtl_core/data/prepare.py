@@ -97,14 +97,14 @@ def _survey(dataset: Dataset, name: str, data_dir: Path | None, progress: Progre
     sources: dict[str, list[raw.Source]] = {}
     for place, (table, files) in enumerate(found.items()):
         progress("check", place / len(found))
-        sources[table] = [raw.Source(path, file, raw.survey(path)) for path, file in files]
+        sources[table] = [raw.source_of(path, file, data_dir or Path()) for path, file in files]
     return sources
 
 
 def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources) -> dict[str, Any]:
     """Return all that the prepared data depends on."""
     files = {
-        source.path.relative_to(data_dir or Path()).as_posix(): {
+        source.name: {
             "bytes": source.survey.bytes,
             "sha256": source.survey.sha256,
         }

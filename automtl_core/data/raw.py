@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +24,11 @@ from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutO
 from automtl_core.text import printable
 
 HASH_CHUNK = 1 << 20
+SKIP = (
+    "repair the row, or leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
+    "`automtl data validate` lists all of them"
+)
+MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 
 
 class Rejected(NamedTuple):
@@ -48,6 +52,8 @@ class Source:
     """A raw file of a dataset that is there."""
 
     path: Path
+    name: str
+    """Its path in the folder of the dataset."""
     file: RawFile
     survey: Survey
 
@@ -144,6 +150,11 @@ def survey(path: Path) -> Survey:
     return Survey(size, digest.hexdigest(), lines + (last != b"\n") if plain else None)
 
 
+def source_of(path: Path, file: RawFile, folder: Path) -> Source:
+    """Return a raw file of the dataset whose files are in `folder`."""
+    return Source(path, path.relative_to(folder).as_posix(), file, survey(path))
+
+
 def load(
     db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source], work_dir: Path, most: int | None
 ) -> list[Rejected]:
@@ -172,7 +183,7 @@ def load(
             faults = parquet.load(db, part, source.path, source.file, left)
         else:
             faults = _load_text(db, part, source, work_dir, left)
-        rejected += [Rejected(source.path.name, fault) for fault in faults]
+        rejected += [Rejected(source.name, fault) for fault in faults]
     parts = [f"FROM {quoted(f'{table} part {place}')}" for place in range(len(sources))]
     if len(parts) == 1:
         db.execute(f"ALTER TABLE {quoted(f'{table} part 0')} RENAME TO {quoted(table)}")
@@ -188,14 +199,8 @@ def faulty(path: Path, file: RawFile) -> Iterator[Fault]:
     return (r.fault for r in records(path, file) if r.fault)
 
 
-def first_error(path: Path, faults: Sequence[Fault], more: bool) -> DataError:
-    """Return the error of a file with faulty rows; `more` tells whether there are further ones."""
-    fault = faults[0]
-    others = f"; and {'at least ' * more}{len(faults) - 1} more such rows" if len(faults) > 1 else ""
-    return DataError(
-        f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}{others}",
-        "repair the row, or leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip)",
-    )
+def _error(path: Path, fault: Fault, fix: str) -> DataError:
+    return DataError(f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}", fix)
 
 
 def _load_text(
@@ -203,16 +208,15 @@ def _load_text(
 ) -> list[Fault]:
     columns = layout(source.path, source.file)
     plain = source.survey.lines is not None or not ambiguous(source.path, source.file)
-    if plain and _read(db, table, source, source.path, columns):
+    if plain and _read(db, table, source, columns):
         return []
     if most is None:
-        faults = list(islice(faulty(source.path, source.file), 1001))
-        if faults:
-            raise first_error(source.path, faults[:1000], more=len(faults) > 1000)
+        for fault in faulty(source.path, source.file):
+            raise _error(source.path, fault, SKIP)
     clean = work_dir / f"{table}.csv"
     faults = _copy(source, clean, columns, most or 0)
     whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)
-    if not _read(db, table, Source(clean, whole, survey(clean)), clean, columns):
+    if not _read(db, table, source_of(clean, whole, work_dir), columns):
         raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
     return faults
@@ -231,21 +235,18 @@ def _copy(source: Source, clean: Path, columns: Sequence[str], most: int) -> lis
                 continue
             faults.append(record.fault)
             if len(faults) > most:
-                error = first_error(source.path, faults, more=True)
-                raise DataError(str(error), f"repair the rows, or allow more than {most} by --max-bad-rows")
+                raise _error(source.path, faults[0], f"repair such rows, or allow more than {most}: {MORE}")
     return faults
 
 
-def _read(
-    db: duckdb.DuckDBPyConnection, table: str, source: Source, path: Path, columns: Sequence[str]
-) -> bool:
+def _read(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Sequence[str]) -> bool:
     """Create a table from a file, and return whether every row was as declared."""
     declared = source.file.columns
     used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
     seen = {name: f"c{n}" for n, name in enumerate(columns)}  # a header may hold what SQL does not take
     try:
         scan = db.read_csv(
-            str(path.resolve()),
+            str(source.path.resolve()),
             columns=dict.fromkeys(seen.values(), "VARCHAR"),
             header=source.file.header,
             sep=source.file.separator,
@@ -261,7 +262,7 @@ def _read(
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    cut, rejects = _rejects(db, path, source.file)
+    cut, rejects = _rejects(db, source.path, source.file)
     rows = int(db.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])  # noqa: S608 - quoted
     lines = source.survey.lines
     if rejects or (lines is not None and rows + cut + source.file.header != lines):
@@ -311,7 +312,8 @@ def _translated(error: duckdb.Error) -> AutoMTLError | None:
     words = printable(str(error).splitlines()[0])
     if isinstance(error, duckdb.OutOfMemoryException):
         return OutOfMemoryError(
-            f"preparing data: {words}", "give more memory: --memory-limit, or another machine"
+            f"preparing data: {words}",
+            "allow more memory by --memory-limit or $AUTOMTL_MEMORY_LIMIT, or use another machine",
         )
     if isinstance(error, duckdb.ConversionException):
         return DataError(f"raw data: {words}", "repair the value in the raw file")

@@ -55,8 +55,7 @@ def warn(prepared: Prepared) -> None:
     if marker := manifest["simulated"]:
         say(f"warning: {warning(marker)}")
     if rows := manifest["rejected"]:
-        say(
-            f"warning: rows of the raw files that are left out as faulty: {rows}, see {prepared.path / REJECTED}"
-        )
+        where = prepared.path / REJECTED
+        say(f"warning: rows of the raw files that are left out as faulty: {rows}, see {where}")
     for line in manifest["warnings"]:
         say(f"warning: {line}")

@@ -31,7 +31,7 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
             (data / path).write_text(text)
         with raw.connect(data, work) as db:
             for table, found in raw.find(data, dataset, "by hand").items():
-                sources = [raw.Source(path, file, raw.survey(path)) for path, file in found]
+                sources = [raw.source_of(path, file, data) for path, file in found]
                 raw.load(db, table, sources, work, None)
             yield db
 

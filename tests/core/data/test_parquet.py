@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from automtl_core.data import parquet, raw
-from automtl_core.data.raw import Source
 from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
 
@@ -34,9 +33,7 @@ def load(
     with raw.connect(data, work) as db:
         db.from_df(frame).write_parquet(str(data / "t.parquet"))
         path = data / "t.parquet"
-        rejected = raw.load(
-            db, "t", [Source(path, RawFile("t.parquet", columns), raw.survey(path))], work, most
-        )
+        rejected = raw.load(db, "t", [raw.source_of(path, RawFile("t.parquet", columns), data)], work, most)
         return db.table("t").fetchall(), rejected
 
 
