@@ -27,6 +27,8 @@ from automtl_core.data.store import Part
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]
 MEMORY_LIMIT = "512MiB"
+APPLY_ROWS = 5_000_000
+"""Rows of UserBehavior that pandas is also made to group one by one, at most."""
 ALICCP = (
     *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
     *("508", "509", "702", "853", "301", "109_14", "110_14", "127_14", "150_14"),
@@ -65,39 +67,56 @@ def watch(command: Sequence[str], cwd: Path) -> Spent:
     return Spent(time.perf_counter() - start, resident, anonymous)
 
 
-def plain_userbehavior(folder: Path, out: Path, least: int) -> None:
-    """Prepare UserBehavior as the paper does, with pandas."""
+def plain_userbehavior(folder: Path, out: Path, least: int, how: str) -> None:
+    """Prepare UserBehavior as the paper does, with pandas.
+
+    `vectorised` groups label columns by their maximum; `apply` collects the actions of a group in a set and
+    looks into it, group by group, which takes longer.
+    """
     tasks = {"click": "pv", "buy": "buy", "cart": "cart", "favourite": "fav"}
     fields = ["user_id", "item_id", "category"]
     log = pd.read_csv(folder / "UserBehavior.csv", names=[*fields, "behaviour", "timestamp"]).dropna()
-    for task, behaviour in tasks.items():
-        log[task] = (log["behaviour"] == behaviour).astype(int)
-    rows = log.groupby(fields, as_index=False)[list(tasks)].max()
+    if how == "vectorised":
+        for task, behaviour in tasks.items():
+            log[task] = (log["behaviour"] == behaviour).astype(int)
+        rows = log.groupby(fields, as_index=False)[list(tasks)].max()
+    else:
+        rows = log.groupby(fields)["behaviour"].apply(set).reset_index()
+        for task, behaviour in tasks.items():
+            rows[task] = [int(behaviour in actions) for actions in rows["behaviour"]]
     users = rows.groupby("user_id")["buy"].transform("sum")
     items = rows.groupby("item_id")["buy"].transform("sum")
     plain_split(rows[(users >= least) & (items >= least)].copy(), fields, out)
 
 
 def plain_aliccp(folder: Path, out: Path) -> None:
-    """Prepare the training part of Ali-CCP as the paper does, the last value of a field, with Python."""
+    """Prepare Ali-CCP as the paper does, the last value of a field, with Python and pandas."""
+    train, test = (plain_aliccp_part(folder, part) for part in ("train", "test"))
+    for field in ALICCP:
+        counts = train[field].value_counts()
+        known = counts.index[counts >= 10]
+        for frame in (train, test):
+            frame[field] = frame[field].where(frame[field].isin(known), "unknown")
+    test.to_csv(out / "own_test.csv", index=False)
+    plain_split(train, list(ALICCP), out)
+
+
+def plain_aliccp_part(folder: Path, part: str) -> pd.DataFrame:
+    """Join the features of the training or test rows of Ali-CCP."""
     common = {}
-    with (folder / "sample_train" / "common_features_train.csv").open() as lines:
+    with (folder / f"sample_{part}" / f"common_features_{part}.csv").open() as lines:
         for line in lines:
             key, _, features = line.rstrip("\n").split(",", 2)
             common[key] = plain_features(features)
     rows = []
-    with (folder / "sample_train" / "sample_skeleton_train.csv").open() as lines:
+    with (folder / f"sample_{part}" / f"sample_skeleton_{part}.csv").open() as lines:
         for line in lines:
             _, click, purchase, key, _, features = line.rstrip("\n").split(",", 5)
             if click == "0" and purchase == "1":
                 continue
             held = {**common[key], **plain_features(features)}
             rows.append([*(held.get(field) for field in ALICCP), int(click), int(purchase)])
-    frame = pd.DataFrame(rows, columns=[*ALICCP, "click", "purchase"])
-    for field in ALICCP:
-        counts = frame[field].value_counts()
-        frame[field] = frame[field].where(frame[field].map(counts) >= 10, "unknown")
-    plain_split(frame, list(ALICCP), out)
+    return pd.DataFrame(rows, columns=[*ALICCP, "click", "purchase"])
 
 
 def plain_features(text: str) -> dict[str, str]:
@@ -143,38 +162,33 @@ def simulate(name: str, rows: int, work: Path) -> Path:
 
 def preparation(millions: Sequence[int], work: Path) -> Table:
     """Return seconds and memory of preparing, with pandas and with automtl."""
-    table = Table(
-        "layout", "rows", "threshold", "pandas s", "automtl s", "ratio", "pandas MiB", "automtl MiB",
-        f"s at {MEMORY_LIMIT}", "MiB", title="preparing",
-    )  # fmt: skip
+    table = Table(title=f"preparing; the last two columns with --memory-limit {MEMORY_LIMIT}")
+    for column in ("layout", "rows", "threshold", "pandas", "pandas s", "automtl s", "ratio"):
+        table.add_column(column)
+    for column in ("pandas MiB", "automtl MiB", "s", "MiB"):
+        table.add_column(column)
+
+    def add(name: str, rows: int, least: str, how: str, theirs: Spent, ours: Spent, limited: Spent) -> None:
+        times = [f"{theirs.seconds:.1f}", f"{ours.seconds:.1f}", f"{theirs.seconds / ours.seconds:.1f}"]
+        memory = [f"{theirs.resident:,.0f}", f"{ours.resident:,.0f}"]
+        apart = [f"{limited.seconds:.1f}", f"{limited.resident:,.0f}"]
+        table.add_row(name, f"{rows:,}", least, how, *times, *memory, *apart)
+
     for rows in (million * 1_000_000 for million in millions):
         folder = simulate("userbehavior", rows, work)
-        for least in (10, 0):
+        for least in ("10", "0"):
             threshold = ["--set", f"dataset.min_buys={least}"]
-            theirs = plain("userbehavior", folder, work, str(least))
             ours = prepare("userbehavior", folder, work, *threshold)
             limited = prepare("userbehavior", folder, work, *threshold, "--memory-limit", MEMORY_LIMIT)
-            table.add_row(*_cells("userbehavior", rows, str(least), theirs, ours, limited))
+            for how in ("vectorised", "apply") if rows <= APPLY_ROWS else ("vectorised",):
+                theirs = plain("userbehavior", folder, work, least, how)
+                add("userbehavior", rows, least, how, theirs, ours, limited)
     folder = simulate("aliccp", 200_000, work)
     theirs = plain("aliccp", folder, work)
     ours = prepare("aliccp", folder, work)
     limited = prepare("aliccp", folder, work, "--memory-limit", MEMORY_LIMIT)
-    table.add_row(*_cells("aliccp", 200_000, "", theirs, ours, limited))
+    add("aliccp", 200_000, "", "a row at a time", theirs, ours, limited)
     return table
-
-
-def _cells(name: str, rows: int, threshold: str, theirs: Spent, ours: Spent, limited: Spent) -> list[str]:
-    times = [f"{theirs.seconds:.1f}", f"{ours.seconds:.1f}", f"{theirs.seconds / ours.seconds:.1f}"]
-    memory = [f"{theirs.resident:,.0f}", f"{ours.resident:,.0f}"]
-    return [
-        name,
-        f"{rows:,}",
-        threshold,
-        *times,
-        *memory,
-        f"{limited.seconds:.1f}",
-        f"{limited.resident:,.0f}",
-    ]
 
 
 def reading(work: Path) -> Table:
@@ -232,10 +246,10 @@ def main() -> None:
     parser.add_argument("--plain", nargs="+", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.plain:
-        name, folder, out, *least = chosen.plain
+        name, folder, out, *how = chosen.plain
         if name == "aliccp":
             return plain_aliccp(Path(folder), Path(out))
-        return plain_userbehavior(Path(folder), Path(out), int(least[0]))
+        return plain_userbehavior(Path(folder), Path(out), int(how[0]), how[1])
     console, millions = Console(width=160), [int(n) for n in chosen.rows.split(",")]
     with tempfile.TemporaryDirectory() as scratch:
         work = chosen.work or Path(scratch)

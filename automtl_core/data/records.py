@@ -130,24 +130,31 @@ def ambiguous(path: Path, file: RawFile) -> bool:
 
     """
     gaps, separator = len(layout(path, file)) - 1, file.separator.encode()
-    blank_ends = [separator + end for end in (b"\n", b"\r\n", b'""')]
+    signs = [b' "', b'" ', *(separator + end for end in (b"\n", b"\r\n", b'""'))]
     with opened(path) as stream:
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
-            lines = b"\n%b\n" % block
-            if b"\0" in block or b"\n\n" in lines or b"\n\r\n" in lines:
-                return True
-            if block.count(b"\r") != lines.count(b"\r\n"):
+            if _has_odd_lines(block):
                 return True
             if b'"' in block:
-                if any(sign in lines for sign in (b' "', b'" ', *blank_ends)):
+                if any(sign in block + b"\n" for sign in signs):
                     return True
                 continue
-            missing = (lines.count(b"\n") - 1) * gaps - block.count(separator)
+            missing = (block.count(b"\n") + 1) * gaps - block.count(separator)
             if file.cut_tail and following is None:
                 missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
             if missing:
                 return True
     return False
+
+
+def _has_odd_lines(block: bytes) -> bool:
+    """Return whether lines are blank, or hold NUL or a carriage return that does not end them."""
+    if b"\0" in block or b"\n\n" in block or block[:1] in (b"", b"\n") or block[-1:] == b"\n":
+        return True
+    if b"\r" not in block:
+        return False
+    lines = b"\n%b\n" % block
+    return b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")
 
 
 def _check_format(path: Path, head: bytes) -> None:

@@ -159,7 +159,7 @@ def test_a_memory_limit_is_kept(automtl: Automtl, monkeypatch: pytest.MonkeyPatc
     small = ("data", "prepare", "synthetic", "--set", "dataset.rows=30000")
     ended = automtl(*small, "--memory-limit", "100KB")
     assert ended.code == 71, ended.err
-    assert "fix: give more memory: --memory-limit" in ended.err
+    assert "fix: allow more memory by --memory-limit" in ended.err
     monkeypatch.setenv("AUTOMTL_MEMORY_LIMIT", "100KB")
     assert automtl(*small).code == 71
     assert automtl("search", "--set", "dataset.rows=30000").code == 71
