@@ -98,7 +98,8 @@ def test_lines_are_counted_as_editors_do(tmp_path: Path) -> None:
     ],
 )
 def test_an_odd_row_costs_itself_alone(read: Read, odd: bytes, reason: str) -> None:
-    for content in (b"1,a,0\n" + odd + b"\n3,c,1\n", b"1,a,0\r\n" + odd + b"\r\n3,c,1\r\n"):
+    lines = (b"1,a,0", odd, b"3,c,1", b"")
+    for content in (b"\n".join(lines), b"\r\n".join(lines), b"1,a,0\r\n" + odd + b"\n3,c,1\r\n"):
         assert read(content) == ([["1", "a", "0"], ["3", "c", "1"]], [f"2: {reason}"])
 
 
@@ -127,9 +128,9 @@ def test_reading_goes_on_behind_the_line_of_a_stray_quote(
     assert [row[0] for row in read(content)[0]] == rows
 
 
-def test_long_rows(read: Read) -> None:
+def test_the_longest_rows(read: Read) -> None:
     longest = b"1," + b"x" * (LINE_LIMIT - 4) + b",0"
-    over = longest.replace(b"x", b"xx", 1)
+    over = longest.replace(b"xx", "é".encode() + b"x", 1)
     lines = b'3,"' + (b"x" * 99_999 + b"\n") * 20
     most = lines[: LINE_LIMIT - 3] + b'",0'
     assert len(longest) == len(most) == LINE_LIMIT
@@ -138,9 +139,14 @@ def test_long_rows(read: Read) -> None:
     assert faults[:2] == [f"2: longer than {LINE_LIMIT} bytes", "23: tag: a quoted value does not end"]
 
 
-def test_a_line_of_many_megabytes_is_one_fault(read: Read) -> None:
-    rows, faults = read(b"x" * (5 * LINE_LIMIT) + b"\n1,a,0\n")
-    assert (rows, faults) == ([["1", "a", "0"]], [f"1: longer than {LINE_LIMIT} bytes"])
+def test_a_line_of_many_megabytes_is_one_fault_and_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"x" * (5 * LINE_LIMIT) + b"\n1,a,0\n")
+    first, second = records(path, BARE)
+    assert first.fault is not None
+    assert first.fault.reason == f"longer than {LINE_LIMIT} bytes"
+    assert len(first.fault.text) < 1.5 * LINE_LIMIT
+    assert second == (2, ["1", "a", "0"], None)
 
 
 @pytest.mark.parametrize("line", [b'1,"a,0\n', b'",x","y\n', b'1,"""a,0\n', b'""",\n'])
@@ -299,17 +305,20 @@ def test_a_cut_last_line_is_left_out_where_declared(read: Read, tail: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "faults"),
+    ("content", "rows", "faults"),
     [
-        (b"1,a,0\n3,c,1", []),
-        (b"1,a\n3,c", ["1: expected 3 columns, found 2"]),
-        (b"1,a,0\n3,c,7\n", ['2: click: expected 0 or 1, found "7"']),
-        (b"1,a,0\n3,c,1,2", ["2: expected 3 columns, found 4"]),
-        (b"1,a,0\n3,c\n4,d", ["2: expected 3 columns, found 2"]),
+        (b"1,a,0\n3,c,1", 2, []),
+        (b"1,a\n3,c", 0, ["1: expected 3 columns, found 2"]),
+        (b"1,a,0\n3,c,7\n", 1, ['2: click: expected 0 or 1, found "7"']),
+        (b"1,a,0\n3,c,1,2", 1, ["2: expected 3 columns, found 4"]),
+        (b"1,a,0\n3,c\n4,d", 1, ["2: expected 3 columns, found 2"]),
     ],
 )
-def test_other_faults_are_told_there_too(read: Read, content: bytes, faults: list[str]) -> None:
-    assert read(content, RawFile("log.csv", COLUMNS, header=False, cut_tail=True))[1] == faults
+def test_whatever_else_is_there_is_not_left_out(
+    read: Read, content: bytes, rows: int, faults: list[str]
+) -> None:
+    found = read(content, RawFile("log.csv", COLUMNS, header=False, cut_tail=True))
+    assert (len(found[0]), found[1]) == (rows, faults)
 
 
 # Compressed files.
