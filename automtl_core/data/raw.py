@@ -16,7 +16,7 @@ from typing import NamedTuple
 import duckdb
 
 from automtl_core.data import parquet
-from automtl_core.data.columns import create, literal, quoted, typed
+from automtl_core.data.columns import count, create, literal, quoted, typed
 from automtl_core.data.delimited import LINE_LIMIT
 from automtl_core.data.records import Fault, ambiguous, layout, records, shown
 from automtl_core.dataset import Dataset, RawFile
@@ -45,6 +45,8 @@ class Survey(NamedTuple):
     sha256: str
     lines: int | None
     """Lines of a plain text without blank lines and quotes, where a line is a row; None of any other file."""
+    separators: int
+    """Separators in the whole text."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,15 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
     return found
 
 
-def survey(path: Path) -> Survey:
+def survey(path: Path, separator: str) -> Survey:
     """Read all bytes of a file once."""
-    digest, size, lines, last, plain = hashlib.sha256(), 0, 0, b"\n", True
+    digest, size, lines, separators, last, plain = hashlib.sha256(), 0, 0, 0, b"\n", True
     with path.open("rb") as file:
         while chunk := file.read(HASH_CHUNK):
             digest.update(chunk)
             size += len(chunk)
             lines += chunk.count(b"\n")
+            separators += chunk.count(separator.encode())
             plain = (
                 plain
                 and not any(odd in chunk for odd in (b'"', b"\r", b"\0"))
@@ -147,12 +150,12 @@ def survey(path: Path) -> Survey:
             )
             last = chunk[-1:]
     plain = plain and path.suffix not in (".gz", ".zst", ".parquet")
-    return Survey(size, digest.hexdigest(), lines + (last != b"\n") if plain else None)
+    return Survey(size, digest.hexdigest(), lines + (last != b"\n") if plain else None, separators)
 
 
 def source_of(path: Path, file: RawFile, folder: Path) -> Source:
     """Return a raw file of the dataset whose files are in `folder`."""
-    return Source(path, path.relative_to(folder).as_posix(), file, survey(path))
+    return Source(path, path.relative_to(folder).as_posix(), file, survey(path, file.separator))
 
 
 def load(
@@ -262,31 +265,37 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Se
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    cut, rejects = _rejects(db, source.path, source.file)
-    rows = int(db.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])  # noqa: S608 - quoted
-    lines = source.survey.lines
-    if rejects or (lines is not None and rows + cut + source.file.header != lines):
+    if not _all_taken(db, table, source, len(columns)):
         db.execute(f"DROP TABLE {quoted(table)}")
         return False
     return True
 
 
-def _rejects(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile) -> tuple[int, int]:
-    """Return how many cut lines and how many other rows DuckDB did not take from a file."""
-    found = db.execute(
+def _all_taken(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: int) -> bool:
+    """Return whether DuckDB took every row of a file, but for a cut last line, and every value."""
+    rejects = db.execute(
         "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
         "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",
-        [str(path.resolve())],
+        [str(source.path.resolve())],
     ).fetchall()
-    cut = sum(file.cut_tail and kind == "MISSING COLUMNS" and _is_last_line(path, at) for at, kind in found)
-    return cut, len(found) - cut
+    tails = [_last_line(source.path, start) for start, kind in rejects if kind == "MISSING COLUMNS"]
+    if rejects and (not source.file.cut_tail or len(rejects) > 1 or tails in ([], [None])):
+        return False
+    if source.survey.lines is None:
+        return True
+    rows = count(db, quoted(table)) + source.file.header
+    separators = rows * (columns - 1) + sum(
+        (tail or b"").count(source.file.separator.encode()) for tail in tails
+    )
+    return (rows + len(rejects), separators) == (source.survey.lines, source.survey.separators)
 
 
-def _is_last_line(path: Path, start: int) -> bool:
+def _last_line(path: Path, start: int) -> bytes | None:
+    """Return the line that starts at this byte, if it is the last one."""
     with path.open("rb") as raw:
         raw.seek(start)
-        rest = raw.read(LINE_LIMIT + 2)
-    return b"\n" not in rest.rstrip(b"\r\n")
+        line = raw.read(LINE_LIMIT + 2).rstrip(b"\r\n")
+    return None if b"\n" in line else line
 
 
 def _lock_down(

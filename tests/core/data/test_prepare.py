@@ -38,7 +38,7 @@ def test_the_manifest_tells_where_the_data_comes_from(shop: Dataset, shop_dir: P
     manifest = prepare(shop, "shop", shop_dir, tmp_path / "out").manifest
     assert (manifest["dataset"], manifest["version"]) == ("shop", 1)
     assert manifest["settings"] == shop.settings.model_dump(mode="json")
-    survey = raw.survey(shop_dir / "shop.csv")
+    survey = raw.survey(shop_dir / "shop.csv", ",")
     assert manifest["raw"] == {"shop.csv": {"bytes": survey.bytes, "sha256": survey.sha256}}
     assert (manifest["simulated"], manifest["rejected"], manifest["warnings"]) == (None, 0, [])
     assert manifest["rows"] == {"train": 80, "validation": 10, "test": 10}

@@ -145,6 +145,12 @@ def test_the_line_is_right_far_into_a_large_file(folders: tuple[Path, Path]) -> 
         read(folders, b"".join(lines), BARE)
 
 
+@pytest.mark.parametrize("tail", [b"", b"3", b"3,c"])
+def test_a_blank_value_too_many_is_noticed(folders: tuple[Path, Path], tail: bytes) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:2: expected 3 columns, found 4"):
+        read(folders, b"1,a,0\n2,b,1,\n" + tail, CUT)
+
+
 def test_a_row_that_the_database_reads_over_is_noticed(folders: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match=r"log\.csv:2: .*NUL"):
         read(folders, b"1,a,0\n2,b\0c,1\n", BARE)
@@ -236,12 +242,12 @@ def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
 )
 def test_a_survey_tells_of_the_content(tmp_path: Path, content: bytes, lines: int | None) -> None:
     (tmp_path / "log.csv").write_bytes(content)
-    found = raw.survey(tmp_path / "log.csv")
-    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines)
+    found = raw.survey(tmp_path / "log.csv", ",")
+    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines, content.count(b","))
 
 
 def test_blank_lines_are_seen_where_chunks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "log.csv").write_bytes(b"1,2\n\n3,4\n")
     for size in range(1, 11):
         monkeypatch.setattr(raw, "HASH_CHUNK", size)
-        assert raw.survey(tmp_path / "log.csv").lines is None
+        assert raw.survey(tmp_path / "log.csv", ",").lines is None
