@@ -122,7 +122,9 @@ def _check_sizes(parts: Parts, dataset: Dataset, name: str) -> None:
         for key, value in dataset.settings
         if key.startswith("min_") and key != "min_count"
     ]
+    fix = f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete"
+    if dataset.settings.split != "random":
+        fix += f", or split otherwise: the split by {dataset.settings.split} needs at least three of them"
     raise DataError(
-        f"dataset {name}: {sizes.sum() or 'no'} rows are left, too few for {', '.join(PARTS)}",
-        f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete",
+        f"dataset {name}: {sizes.sum() or 'no'} rows are left, too few for {', '.join(PARTS)}", fix
     )

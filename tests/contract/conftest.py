@@ -27,7 +27,7 @@ def userbehavior(draw: np.random.Generator) -> Files:
 
 def ijcai15(draw: np.random.Generator) -> Files:
     log = [
-        [draw.integers(30), draw.integers(20), k % 3, k % 5, k % 4, 829, draw.integers(4)]
+        [draw.integers(30), draw.integers(20), k % 3, k % 5, k % 4, 829 + k // 100, draw.integers(4)]
         for k in range(ROWS)
     ]
     users = [[user, draw.integers(9), draw.integers(3)] for user in range(25)]
@@ -40,7 +40,10 @@ def ijcai15(draw: np.random.Generator) -> Files:
 
 
 def kuairand(draw: np.random.Generator) -> Files:
+    at = LOG.index("time_ms")
     log = [[draw.integers(15), draw.integers(10), *draw.integers(0, 2, len(LOG) - 2)] for _ in range(ROWS)]
+    for k, row in enumerate(log):
+        row[at] = 1650000000000 + k
     users = [[user, *draw.integers(0, 3, len(USERS) - 1)] for user in range(15)]
     videos = [[video, *draw.integers(0, 3, len(VIDEOS) - 1)] for video in range(10)]
     return {

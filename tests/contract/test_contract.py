@@ -71,6 +71,16 @@ def test_dataset(name, raw_dataset, tmp_path_factory):
     check_dataset(*raw_dataset(name), tmp_path_factory.mktemp("work"))
 
 
+@pytest.mark.parametrize("split", ["time", "user"])
+@pytest.mark.parametrize("name", REGISTRY.names("datasets"))
+def test_dataset_with_another_split(name, split, raw_dataset, tmp_path_factory):
+    dataset, data_dir = raw_dataset(name)
+    if getattr(dataset, split) is None:
+        pytest.skip(f"{name} has no {split}")
+    again = type(dataset)(dataset.settings.model_copy(update={"split": split}))
+    check_dataset(again, data_dir, tmp_path_factory.mktemp("work"))
+
+
 def test_names_are_described():
     for kind in ("ops", "spaces", "strategies", "datasets"):
         for name in REGISTRY.names(kind):
