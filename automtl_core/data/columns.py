@@ -27,7 +27,9 @@ def typed(value: str, column: Column) -> str:
             checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
         case "number":
             number = f"TRY_CAST({value} AS DOUBLE)"
-            checked = f"CASE WHEN isfinite({number}) THEN {number} {_else(value)}"
+            # A cast takes '+-5'.
+            fits = f"isfinite({number}) AND NOT starts_with({value}, '+-')"
+            checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
     if column.matching:
         fits = f"regexp_full_match({value}, {literal(column.matching)})"
         checked = f"CASE WHEN {fits} THEN {checked} {_else(value)}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.columns import create, literal, quoted
-from automtl_core.data.records import Fault
+from automtl_core.data.records import Fault, expected, shown
 from automtl_core.dataset import Column, RawFile
 from automtl_core.errors import DataError
 from automtl_core.text import did_you_mean, listing
@@ -58,15 +58,8 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
         f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
     ).fetchall()
     for row, name, value in rows:
-        yield Fault(
-            row + 1, name, f"{name}: expected {_expected(file.columns[name])}, found {value!r}", value
-        )
-
-
-def _expected(column: Column) -> str:
-    if column.among:
-        return " or ".join(column.among)
-    return {"integer": "an integer", "number": "a number"}.get(column.kind, "text")
+        wanted = expected(value, file.columns[name]) or "another type"
+        yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
 
 
 def _scan(path: Path) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+from duckdb import CSVLineTerminator
 
 from automtl_core.data import parquet
 from automtl_core.data.columns import count, create, literal, quoted, typed
-from automtl_core.data.delimited import LINE_LIMIT
+from automtl_core.data.delimited import LINE_LIMIT, ends_in_return
 from automtl_core.data.records import Fault, ambiguous, layout, records, shown
 from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutOfMemoryError, StorageError
@@ -219,7 +220,7 @@ def _load_text(
     clean = work_dir / f"{table}.csv"
     faults = _copy(source, clean, columns, most or 0)
     whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)
-    if not _read(db, table, source_of(clean, whole, work_dir), columns):
+    if not _read(db, table, source_of(clean, whole, work_dir), columns, copy=True):
         raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
     return faults
@@ -229,7 +230,7 @@ def _copy(source: Source, clean: Path, columns: Sequence[str], most: int) -> lis
     """Write the rows without a fault to `clean`, and return the faults of the others."""
     faults: list[Fault] = []
     with clean.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if source.file.header:
             writer.writerow(columns)
         for record in records(source.path, source.file):
@@ -242,8 +243,13 @@ def _copy(source: Source, clean: Path, columns: Sequence[str], most: int) -> lis
     return faults
 
 
-def _read(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Sequence[str]) -> bool:
-    """Create a table from a file, and return whether every row was as declared."""
+def _read(
+    db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Sequence[str], copy: bool = False
+) -> bool:
+    """Create a table from a file, or from its copy, and return whether every row was as declared."""
+    end = CSVLineTerminator.LINE_FEED
+    if not copy and ends_in_return(source.path):
+        end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED
     declared = source.file.columns
     used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
     seen = {name: f"c{n}" for n, name in enumerate(columns)}  # a header may hold what SQL does not take
@@ -256,7 +262,8 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Se
             quotechar='"',
             escapechar='"',
             auto_detect=False,
-            max_line_size=LINE_LIMIT,
+            max_line_size=3 * LINE_LIMIT if copy else LINE_LIMIT,  # quotes make rows longer
+            lineterminator=end,
             store_rejects=True,
             rejects_limit=2,
         )

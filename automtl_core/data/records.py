@@ -157,6 +157,29 @@ def _has_odd_lines(block: bytes) -> bool:
     return b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")
 
 
+def expected(value: str, column: Column) -> str | None:
+    """Return what was expected in place of a value that is not blank; None if it is as declared."""
+    if column.among and value not in column.among:
+        return _either(column.among)
+    if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
+        return f"text that matches {shown(column.matching)}"
+    if column.among or column.kind == "text":
+        return None
+    if column.kind == "integer":
+        if _INTEGER.fullmatch(value):
+            # Python refuses to read integers of thousands of digits.
+            return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
+        padded = _PADDED_INTEGER.fullmatch(value)
+        return "an integer without plus or leading zeros" if padded else "an integer"
+    try:
+        number = float(value)
+    except ValueError:
+        return "a number"
+    if not value.isascii():
+        return "a number in digits from 0 to 9"
+    return None if math.isfinite(number) else "a finite number"
+
+
 def _check_format(path: Path, head: bytes) -> None:
     """Check by its first bytes that a file is text in UTF-8, and that there are line feeds."""
     for start, (name, fix) in _FORMATS.items():
@@ -244,8 +267,8 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         if len(values) != len(columns):
             return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
         for place, name, column, fits in tests:
-            if not fits(values[place]) and (expected := _expected(values[place], column)):
-                reason = f"{_plainly(name)}: expected {expected}, found {shown(values[place])}"
+            if not fits(values[place]) and (wanted := expected(values[place], column)):
+                reason = f"{_plainly(name)}: expected {wanted}, found {shown(values[place])}"
                 return Fault(line, name, reason, text)
         return None
 
@@ -260,29 +283,6 @@ def _quick(column: Column) -> Callable[[str], object]:
         text_alone = column.kind == "text" and not column.among
         return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
     return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
-
-
-def _expected(value: str, column: Column) -> str | None:
-    """Return what was expected in place of a value that is not blank; None if it is as declared."""
-    if column.among and value not in column.among:
-        return _either(column.among)
-    if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
-        return f"text that matches {shown(column.matching)}"
-    if column.among or column.kind == "text":
-        return None
-    if column.kind == "integer":
-        if _INTEGER.fullmatch(value):
-            # Python refuses to read integers of thousands of digits.
-            return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
-        padded = _PADDED_INTEGER.fullmatch(value)
-        return "an integer without plus or leading zeros" if padded else "an integer"
-    try:
-        number = float(value)
-    except ValueError:
-        return "a number"
-    if not value.isascii():
-        return "a number in digits from 0 to 9"
-    return None if math.isfinite(number) else "a finite number"
 
 
 def _either(values: Sequence[str]) -> str:

@@ -169,7 +169,7 @@ def test_a_long_line(made_of: Callable[..., list[Row]]) -> None:
 )
 def test_a_faulty_feature_is_named(made_of: Callable[..., list[Row]], features: str) -> None:
     cut = f"17,0,0,a,2,205\x021\x031.0\x01{features}\n"
-    with pytest.raises(DataError, match=r"sample_skeleton_train\.csv:2: features: expected text that matches"):
+    with pytest.raises(DataError, match=r"skeleton_train\.csv:2: features: expected text that matches"):
         made_of(files(line("1,0,0,a", ""), cut))
 
 

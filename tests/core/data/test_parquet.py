@@ -56,13 +56,13 @@ FAULTY = pd.concat(
 @pytest.mark.parametrize(
     ("column", "kind", "values", "message"),
     [
-        ("age", INTEGER, [1.0, 2.5, 3.0], "row 2: age: expected an integer, found '2.5'"),
-        ("price", NUMBER, [1.0, 2.5, np.inf], "row 3: price: expected a number, found 'inf'"),
-        ("user", INTEGER, ["1", "2", "3.0"], "row 3: user: expected an integer, found '3.0'"),
-        ("click", BIT, [0, 2, 1], "row 2: click: expected 0 or 1, found '2'"),
-        ("click", BIT, [0.0, 2.0, 1.0], "row 2: click: expected 0 or 1, found '2.0'"),
-        ("tag", Column(among=("a", "b")), ["a", "b", "c"], "row 3: tag: expected a or b, found 'c'"),
-        ("price", NUMBER, ["1", "2", "cheap"], "row 3: price: expected a number, found 'cheap'"),
+        ("age", INTEGER, [1.0, 2.5, 3.0], 'row 2: age: expected an integer, found "2.5"'),
+        ("price", NUMBER, [1.0, 2.5, np.inf], 'row 3: price: expected a finite number, found "inf"'),
+        ("user", INTEGER, ["1", "2", "3.0"], 'row 3: user: expected an integer, found "3.0"'),
+        ("click", BIT, [0, 2, 1], 'row 2: click: expected 0 or 1, found "2"'),
+        ("click", BIT, [0.0, 2.0, 1.0], 'row 2: click: expected 0 or 1, found "2.0"'),
+        ("tag", Column(among=("a", "b")), ["a", "b", "c"], 'row 3: tag: expected a or b, found "c"'),
+        ("price", NUMBER, ["1", "2", "cheap"], 'row 3: price: expected a number, found "cheap"'),
     ],
 )
 def test_a_faulty_row_is_named(

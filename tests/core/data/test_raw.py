@@ -56,6 +56,26 @@ def test_quoted_line_breaks_and_doubled_quotes(folders: tuple[Path, Path]) -> No
     assert read(folders, b'1,"a\n""b""",0\n', BARE)[0] == [(1, 'a\n"b"', 0)]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("value", ["a\rb", "a\r\nb", "a\nb"])
+def test_quoted_carriage_returns(folders: tuple[Path, Path], value: str, end: bytes) -> None:
+    rows = [b'1,"%b",0' % value.encode(), b"2,b,1"]
+    assert read(folders, end.join(rows) + end, BARE)[0] == [(1, value, 0), (2, "b", 1)]
+    rows.insert(1, b"x,y,z")
+    assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
+
+
+def test_a_row_may_outgrow_the_limit_in_the_copy(folders: tuple[Path, Path]) -> None:
+    value = 'a"' * 900_000
+    content = f"1,{value},0\nx,y,z\n".encode()
+    assert read(folders, content, BARE, most=1)[0] == [(1, value, 0)]
+
+
+def test_two_signs_make_no_number(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match="a: expected a number"):
+        read(folders, b"a\n+-5\n", RawFile("log.csv", {"a": NUMBER}))
+
+
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
 def test_a_cut_last_line_is_left_out_where_declared(folders: tuple[Path, Path], tail: bytes) -> None:
     assert read(folders, b"1,a,0\n2,b,1\n" + tail, CUT) == ([(1, "a", 0), (2, "b", 1)], [])
