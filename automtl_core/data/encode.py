@@ -18,7 +18,7 @@ from automtl_core.data.examples import tasks
 from automtl_core.data.split import TRAIN, Parts
 from automtl_core.dataset import Dataset, DatasetSettings, Scaling
 
-VECTORS = 32
+VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
 QUANTILE_ROWS = 1_000_000
 """Training rows that the buckets of a number are computed from, at most."""

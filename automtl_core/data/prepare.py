@@ -77,10 +77,9 @@ def prepare(
         make_examples(db, dataset, name)
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, draft, progress)
-        left_out = {"rejected": len(rejected)}
-        truth = {"truth": dict(dataset.truth())}
-        write_manifest(draft, {**origin, "fingerprint": digest, **content, **left_out, **truth})
-    return Prepared.open(path)
+        told = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
+        manifest = write_manifest(draft, {**origin, **content, **told})
+    return Prepared(path, manifest)
 
 
 def write_rejected(path: Path, rejected: Iterable[raw.Rejected]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import numpy as np
 from duckdb import CSVLineTerminator
 
 from automtl_core.data import parquet
@@ -24,7 +25,8 @@ from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutOfMemoryError, StorageError
 from automtl_core.text import printable
 
-HASH_CHUNK = 1 << 20
+HASH_CHUNK = 1 << 18
+NEWLINE = ord("\n")
 SKIP = (
     "repair the row, or leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
     "`automtl data validate` lists all of them"
@@ -137,21 +139,21 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
 
 def survey(path: Path, separator: str) -> Survey:
     """Read all bytes of a file once."""
-    digest, size, lines, separators, last, plain = hashlib.sha256(), 0, 0, 0, b"\n", True
+    digest, size, counts, blank, last = hashlib.sha256(), 0, np.zeros(256, dtype=np.int64), False, NEWLINE
+    signs = [NEWLINE, ord(separator), *b'"\r\0']
     with path.open("rb") as file:
         while chunk := file.read(HASH_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-            lines += chunk.count(b"\n")
-            separators += chunk.count(separator.encode())
-            plain = (
-                plain
-                and not any(odd in chunk for odd in (b'"', b"\r", b"\0"))
-                and b"\n\n" not in last + chunk
-            )
-            last = chunk[-1:]
-    plain = plain and path.suffix not in (".gz", ".zst", ".parquet")
-    return Survey(size, digest.hexdigest(), lines + (last != b"\n") if plain else None, separators)
+            found = np.frombuffer(chunk, dtype=np.uint8)
+            for sign in signs:
+                counts[sign] += np.count_nonzero(found == sign)
+            ends = found == NEWLINE
+            blank |= bool((ends[0] and last == NEWLINE) or (ends[1:] & ends[:-1]).any())
+            last = chunk[-1]
+    plain = path.suffix not in (".gz", ".zst", ".parquet") and not blank and not counts[[*b'"\r\0']].any()
+    lines = int(counts[NEWLINE]) + (last != NEWLINE)
+    return Survey(size, digest.hexdigest(), lines if plain else None, int(counts[ord(separator)]))
 
 
 def source_of(path: Path, file: RawFile, folder: Path) -> Source:

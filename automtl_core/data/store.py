@@ -126,12 +126,13 @@ class Prepared:
         return cls(path, manifest, reused)
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest of the files in `folder`, as the last of them."""
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the manifest of the files in `folder`, as the last of them; return what `Prepared` has of it."""
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     content = {"format": FORMAT, **manifest, "files": {name: _sha256(folder / name) for name in names}}
-    content["sha256"] = hashlib.sha256(canonical(content)).hexdigest()
-    (folder / MANIFEST).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    signed = {**content, "sha256": hashlib.sha256(canonical(content)).hexdigest()}
+    (folder / MANIFEST).write_text(json.dumps(signed, indent=2) + "\n", encoding="utf-8")
+    return content
 
 
 def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> None:
