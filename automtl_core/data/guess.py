@@ -31,6 +31,8 @@ NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "a
 FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
 FEW = 20
 """Integers with so many values are categories, unless their name says otherwise."""
+OFTEN = 50
+"""Rows a value on average from which on numbers among other texts are categories too."""
 GAPS = 10
 """Integers between the least and the largest for each one that is there, from which on they may be ids."""
 MANY = 0.9
@@ -150,7 +152,8 @@ def _useless(facts: Facts, table: Table) -> str:
             return "another value in each row"
     if facts.kind == "text" and facts.values > MANY * facts.rows and not is_id(facts.name):
         return "another value in nearly each row"
-    if facts.kind == "text" and facts.values > FEW and facts.numbers > facts.rows / 2:
+    few = max(FEW, facts.rows / OFTEN)
+    if facts.kind == "text" and facts.values > few and facts.numbers > facts.rows / 2:
         others = facts.rows - facts.numbers
         return f"numbers, but for {others:,} rows: leave these blank, and it can be used as a number"
     return ""

@@ -52,6 +52,11 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "skewed integers": (facts("visits", high="100000"), "dense", {"scaling": "log"}),
     "numbers": (facts("price", "number"), "dense", {}),
     "text": (facts("city", "text"), "sparse", "text"),
+    "categories in numbers, and a sign for none": (
+        facts("category", "text", values=30, rows=2000, numbers=1900),
+        "sparse",
+        "text",
+    ),
     "bits": (bits("vip"), "sparse", "integer"),
     "bits with gaps in a data frame": (bits("vip", ("0.0", "1.0")), "sparse", "text"),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
