@@ -178,4 +178,3 @@ def _numbers(field: str) -> str:
     """Return SQL for the list of the numbers behind the ids of a dense field."""
     feature = rf"\x01{field.removeprefix('D')}\x02[^\x03]+\x03([^\x01]+)"
     return f"CAST(regexp_extract_all(chr(1) || features, '{feature}', 1) AS DOUBLE[])"
-
