@@ -107,7 +107,12 @@ def settings(seen: Table, guesses: Sequence[Guess], commands: Sequence[str]) -> 
         lines += ["", "  # Not used:"]
         lines += [f"  #   {_plain(each.facts.name)}: {about(each, seen)}" for each in unused]
     size = batch_size(seen.rows)
-    return "\n".join([*lines, "", "training:", f"  batch_size: {size}  # for {seen.rows:,} rows", ""])
+    training = [
+        "training:",
+        f"  batch_size: {size}  # for {seen.rows:,} rows",
+        "  # loss_weights: {NAME: 2}  # how much the loss of a label counts; 1 where it is not named",
+    ]
+    return "\n".join([*lines, "", *training, ""])
 
 
 def about(guess: Guess, seen: Table) -> str:
