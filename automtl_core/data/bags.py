@@ -29,12 +29,12 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
         )
     db.register("held", held.project("bag, value"))
     db.execute(
-        f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "  # noqa: S608 - quoted
+        f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "
         f"JOIN {codes(field)} AS b ON b.value = held.bag WHERE held.value IS NOT NULL"
     )
     number_values(db, _values(field), "SELECT value FROM named", dataset.settings.hashed.get(field))
     db.execute(
-        f"CREATE TEMP TABLE {quoted(_pairs(field))} AS SELECT DISTINCT bag, v.code AS code FROM named "  # noqa: S608
+        f"CREATE TEMP TABLE {quoted(_pairs(field))} AS SELECT DISTINCT bag, v.code AS code FROM named "
         f"JOIN {codes(_values(field))} AS v USING (value) ORDER BY bag, code"
     )
     db.execute("DROP TABLE named")
@@ -48,7 +48,7 @@ def value_codes(field: str) -> str:
 
 def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[Ints, Ints]]:
     """Yield bags and the values they hold, both as codes, ordered by both, chunk by chunk."""
-    db.execute(f"SELECT bag, code FROM {quoted(_pairs(field))}")  # noqa: S608 - quoted
+    db.execute(f"SELECT bag, code FROM {quoted(_pairs(field))}")
     while len(frame := db.fetch_df_chunk(VECTORS)):
         yield frame["bag"].to_numpy(), frame["code"].to_numpy()
 

@@ -67,11 +67,11 @@ def number_values(db: duckdb.DuckDBPyConnection, field: str, values: str, bucket
     if buckets:
         code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
     db.execute(
-        f"CREATE TEMP TABLE {codes(field)} AS SELECT value, CAST({code} AS INTEGER) AS code FROM "  # noqa: S608 - quoted
+        f"CREATE TEMP TABLE {codes(field)} AS SELECT value, CAST({code} AS INTEGER) AS code FROM "
         f"(SELECT DISTINCT value FROM ({values}) WHERE value IS NOT NULL)"
     )
 
 
 def count(db: duckdb.DuckDBPyConnection, table: str) -> int:
     """Return the number of rows of a table."""
-    return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])  # noqa: S608 - quoted
+    return int(db.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

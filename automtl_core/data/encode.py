@@ -192,7 +192,7 @@ def chunks(
     """
     chosen = [f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in fields]
     chosen += [f"CAST({quoted(c)} AS DOUBLE)" for c in numbers]
-    db.execute(f"SELECT {', '.join([*chosen, '0'])} FROM examples")  # noqa: S608 - all names are quoted
+    db.execute(f"SELECT {', '.join([*chosen, '0'])} FROM examples")
     start = 0
     while len(frame := db.fetch_df_chunk(VECTORS)):
         columns = [frame.iloc[:, n].to_numpy() for n in range(len(chosen))]

@@ -41,7 +41,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     _check_values(db, dataset, name)
     for field in coded(dataset):
         bags = field in dataset.multi
-        column = f"SELECT {quoted(field)} AS value FROM unsorted"  # noqa: S608 - quoted
+        column = f"SELECT {quoted(field)} AS value FROM unsorted"
         number_values(db, field, column, None if bags else dataset.settings.hashed.get(field))
         if bags:
             number_bags(db, dataset, field)
@@ -90,7 +90,7 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     ]
     order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
     db.execute(
-        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "  # noqa: S608
+        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "
         f"ORDER BY {', '.join(order)}"
     )
     db.execute("DROP TABLE unsorted")
@@ -121,10 +121,10 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     if not faults:
         return
     tests = ", ".join(f"bool_or({test})" for test in faults.values())
-    found = db.execute(f"SELECT {tests} FROM unsorted").fetchall()[0]  # noqa: S608 - all names are quoted
+    found = db.execute(f"SELECT {tests} FROM unsorted").fetchall()[0]
     for (column, test), wrong in zip(faults.items(), found, strict=True):
         if wrong:
-            value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()  # noqa: S608
+            value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()
             held = printable(repr(value[0][0]))
             if _binary(dataset, column):
                 raise DataError(

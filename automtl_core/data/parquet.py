@@ -39,7 +39,7 @@ def load(
         )
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"
-    chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"  # noqa: S608 - quoted
+    chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"
     create(db, table, db.sql(chosen_rows))
     return faults
 
@@ -54,7 +54,7 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
         f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
     )
     rows = db.execute(
-        f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "  # noqa: S608
+        f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
         f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
     ).fetchall()
     for row, name, value in rows:
@@ -71,7 +71,7 @@ def _expressions(
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return for each used column its value in SQL, and the test that a value is as declared."""
     try:
-        described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()  # noqa: S608 - quoted
+        described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
     types = {name: kind for name, kind, *_ in described if name != _ROW}

@@ -229,7 +229,7 @@ def _is_number(value: str) -> bool:
 def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     scan = f"read_parquet({literal(str(path.resolve()))})"
     try:
-        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()  # noqa: S608 - quoted
+        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
     types = {name: kind for name, kind, *_ in described}
@@ -239,7 +239,7 @@ def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
         for n, (name, kind) in enumerate(types.items())
     ]
     most = min(ROWS, BYTES // (8 * len(types)) + 1)
-    db.execute(f"CREATE TABLE head AS SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}")  # noqa: S608
+    db.execute(f"CREATE TABLE head AS SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}")
     return _Head(list(types), nested=nested)
 
 
@@ -256,9 +256,7 @@ def _as_text(name: str, kind: str) -> str:
 
 def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
     names = ", ".join(literal(str(path.resolve())) for path in paths)
-    return int(
-        db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0]  # noqa: S608
-    )
+    return int(db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0])
 
 
 def _estimated_rows(
@@ -276,7 +274,7 @@ def _estimated_rows(
 
 def _facts(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "
         f"TRY_CAST({column} AS BIGINT) AS whole, TRY_CAST({column} AS DOUBLE) AS any_number, "
         "CASE WHEN isfinite(any_number) THEN any_number END AS number "
         f"FROM head WHERE {column} IS NOT NULL GROUP BY {column}"
@@ -313,11 +311,11 @@ def _parts(db: duckdb.DuckDBPyConnection) -> dict[str, Parts]:
     found = {}
     for separator, look in PARTS.items():
         sql = literal(separator)
-        rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]  # noqa: S608
+        rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
         if not rows_with:
             continue
         parts, values, sound = db.execute(
-            f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "  # noqa: S608
+            f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "
             f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
         ).fetchall()[0]
         if sound:

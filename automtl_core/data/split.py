@@ -109,7 +109,7 @@ def _given(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Parts:
 
 
 def _column(db: duckdb.DuckDBPyConnection, expression: str, dtype: type[Number]) -> NDArray[Number]:
-    db.execute(f"SELECT {expression} AS value FROM examples")  # noqa: S608 - all names are quoted
+    db.execute(f"SELECT {expression} AS value FROM examples")
     return np.asarray(db.fetchnumpy()["value"]).astype(dtype, copy=False)
 
 

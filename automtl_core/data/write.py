@@ -94,7 +94,7 @@ def write_vocabularies(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft:
         table = value_codes(name) if isinstance(encoding.fields[name], Bagged) else codes(name)
         with (folder / f"{file_name(name)}.txt").open("w", encoding="utf-8", newline="\n") as file:
             file.write("null\n")
-            db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")  # noqa: S608 - quoted
+            db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
             start = 0
             while rows := db.fetchmany(LINES):
                 inside = kept[np.searchsorted(kept, start) : np.searchsorted(kept, start + len(rows))]

@@ -107,18 +107,18 @@ class Table(Dataset):
             chosen.append(f"{self._time(db, time) if by_time else quoted(time)} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
-        rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")  # noqa: S608 - all names are quoted
+        rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Take the texts of a multi-valued field apart; blanks around a value are no part of it."""
-        bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"  # noqa: S608 - quoted
+        bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
         values = f"trim(unnest(string_split(bag, {literal(self.settings.multi[field])})))"
-        return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")  # noqa: S608
+        return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def _all(self) -> str:
         return " UNION ALL BY NAME ".join(
-            f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"  # noqa: S608 - quoted
+            f"SELECT *, {literal(part)} AS {quoted(PART)} FROM {quoted(table)}"
             for table, part, _ in self._tables()
         )
 
@@ -143,7 +143,7 @@ class Table(Dataset):
         ]
         misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
         found = db.execute(
-            f"SELECT {', '.join(misread)} FROM ({self._all()}) WHERE {quoted(name)} IS NOT NULL"  # noqa: S608
+            f"SELECT {', '.join(misread)} FROM ({self._all()}) WHERE {quoted(name)} IS NOT NULL"
         ).fetchall()[0]
         for way, wrong in zip(ways, found[::2], strict=True):
             if not wrong:
