@@ -190,11 +190,11 @@ def load(
         else:
             faults = _load_text(db, part, source, work_dir, left)
         rejected += [Rejected(source.name, fault) for fault in faults]
-    parts = [f"FROM {quoted(f'{table} part {place}')}" for place in range(len(sources))]
-    if len(parts) == 1:
-        db.execute(f"ALTER TABLE {quoted(f'{table} part 0')} RENAME TO {quoted(table)}")
-    else:
-        db.execute(f"CREATE TEMP TABLE {quoted(table)} AS {' UNION ALL '.join(parts)}")
+    first, *others = (quoted(f"{table} part {place}") for place in range(len(sources)))
+    for other in others:
+        db.execute(f"INSERT INTO {first} FROM {other}")
+        db.execute(f"DROP TABLE {other}")
+    db.execute(f"ALTER TABLE {first} RENAME TO {quoted(table)}")
     if not db.table(quoted(table)).limit(1).fetchall():
         raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
     return rejected
