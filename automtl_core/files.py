@@ -16,7 +16,16 @@ LOCK = ".lock"
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a whole file next to `path`, flush it to the disk and move it into place.
+    """Write a whole file, as `publish_file` does."""
+    with publish_file(path) as draft:
+        draft.write_bytes(content)
+
+
+@contextmanager
+def publish_file(path: Path) -> Iterator[Path]:
+    """Give the path of a draft, which becomes `path` when the block ends well and vanishes otherwise.
+
+    The draft is flushed to the disk before it is moved into place.
 
     Raises:
         StorageError: writing failed; what stood at `path` before is untouched.
@@ -24,16 +33,11 @@ def write_atomic(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written: {error.strerror}", "free some space and try again"
-        ) from error
+        with _storage_errors(path):
+            yield draft
+            _sync_file(draft)
+            draft.replace(path)
+            _sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 
@@ -78,22 +82,26 @@ def publish_folder(path: Path) -> Iterator[Path]:
         StorageError: writing failed.
 
     """
-    with scratch_folder(path.parent) as folder:
+    with scratch_folder(path.parent) as folder, _storage_errors(path):
         draft = folder / path.name
-        try:
-            draft.mkdir()
-            yield draft
-            for file in draft.rglob("*"):
-                if file.is_file():
-                    with file.open("rb") as opened:
-                        os.fsync(opened.fileno())
-            if not path.exists():
-                draft.replace(path)
-                _sync_folder(path.parent)
-        except OSError as error:
-            raise StorageError(
-                f"{path}: cannot be written: {error.strerror}", "free some space and try again"
-            ) from error
+        draft.mkdir()
+        yield draft
+        for file in draft.rglob("*"):
+            if file.is_file():
+                _sync_file(file)
+        if not path.exists():
+            draft.replace(path)
+            _sync_folder(path.parent)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written: {error.strerror}", "free some space and try again"
+        ) from error
 
 
 def _remove_stale(parent: Path) -> None:
@@ -101,6 +109,11 @@ def _remove_stale(parent: Path) -> None:
         with suppress(Timeout), FileLock(lock, timeout=0, fallback_to_soft=False):
             shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)
             lock.unlink(missing_ok=True)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.columns import codes, count, number_values, quoted
+from automtl_core.data.sql import codes, count, number_values, quoted
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError
 

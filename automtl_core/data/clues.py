@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.encode import edges
 from automtl_core.data.store import Bags, Part
 from automtl_core.schema import Schema
 
@@ -72,13 +73,11 @@ def _number(name: str, kind: Literal["field", "label"], column: Column, train: P
     """
     step = max(1, len(train) // BUCKET_ROWS)
     some = column(Part(train.ids[::step], train.dense[::step], train.labels[::step]))
-    known = some[~np.isnan(some)]
-    shares = np.arange(1, BUCKETS) / BUCKETS
-    edges = np.unique(np.quantile(known, shares, method="inverted_cdf")) if len(known) else np.empty(0)
+    bounds = edges(some, BUCKETS)
 
     def codes(part: Part) -> Codes:
         values = column(part)
-        reached = np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")
+        reached = np.searchsorted(bounds, values, side="left") + np.searchsorted(bounds, values, side="right")
         return np.where(np.isnan(values), 0, reached + 1)
 
-    return Clue(name, kind, 2 * len(edges) + 2, codes)
+    return Clue(name, kind, 2 * len(bounds) + 2, codes)

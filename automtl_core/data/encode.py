@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.bags import held, value_count
-from automtl_core.data.columns import codes, count, quoted
-from automtl_core.data.examples import tasks
+from automtl_core.data.examples import code_fields, tasks
 from automtl_core.data.split import TRAIN, Parts
+from automtl_core.data.sql import codes, count, quoted
 from automtl_core.dataset import Dataset, DatasetSettings, Scaling
 
 VECTORS = 64
@@ -142,7 +142,7 @@ class Encoding:
 
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Encoding:
     """Learn vocabularies and scales from the training rows of `examples`."""
-    fields = [name for name in dataset.sparse if name not in dataset.buckets]
+    fields = code_fields(dataset)
     counts = {name: np.zeros(_codes(db, dataset, name) + 1, dtype=np.int64) for name in fields}
     real = [task for task in tasks(dataset) if dataset.kinds.get(task) == "regression"]
     moments = {name: Moments() for name in (*dataset.dense, *real)}
@@ -158,7 +158,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
         for name, sample in samples.items():
             sample.append(chunk[name][train][::step])
     buckets = {
-        name: Buckets(_edges(np.concatenate(found), dataset.buckets[name])) for name, found in samples.items()
+        name: Buckets(edges(np.concatenate(found), dataset.buckets[name])) for name, found in samples.items()
     }
     vocabularies: dict[str, Ids] = {}
     found: dict[str, Lookup | Buckets | Bagged] = {}
@@ -200,8 +200,8 @@ def chunks(
         start += len(frame)
 
 
-def _edges(values: Floats, buckets: int) -> Floats:
-    """Return what separates buckets of equal frequency; fewer where values repeat."""
+def edges(values: Floats, buckets: int) -> Floats:
+    """Return what separates buckets of equal frequency, NaN left out; fewer where values repeat."""
     known = values[~np.isnan(values)]
     if not len(known):
         return np.empty(0)

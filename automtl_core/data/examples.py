@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.bags import number_bags
-from automtl_core.data.columns import codes, create, literal, number_values, quoted
+from automtl_core.data.sql import codes, create, literal, number_values, quoted
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
 from automtl_core.text import did_you_mean, listing, printable
@@ -53,9 +53,14 @@ def tasks(dataset: Dataset) -> list[str]:
     return [task for task in dataset.tasks if task in dataset.settings.tasks or not dataset.settings.tasks]
 
 
+def code_fields(dataset: Dataset) -> list[str]:
+    """Return the sparse fields whose values have codes: all but the numbers in buckets."""
+    return [field for field in dataset.sparse if field not in dataset.buckets]
+
+
 def coded(dataset: Dataset) -> list[str]:
     """Return the columns of `examples` that hold codes."""
-    fields = [field for field in dataset.sparse if field not in dataset.buckets]
+    fields = code_fields(dataset)
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.columns import create, literal, quoted
 from automtl_core.data.records import Fault, expected, shown
+from automtl_core.data.sql import create, literal, quoted
 from automtl_core.dataset import Column, RawFile
 from automtl_core.errors import DataError
 from automtl_core.text import did_you_mean, listing

@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 import duckdb
 
 from automtl_core.data import raw
-from automtl_core.data.columns import count, literal, quoted
 from automtl_core.data.delimited import LINE_LIMIT, Lines, opened, rows
 from automtl_core.data.records import layout
+from automtl_core.data.sql import count, literal, quoted
 from automtl_core.dataset import TEXT, RawFile
 from automtl_core.errors import DataError, InputMissingError, UsageError
 

@@ -122,8 +122,7 @@ def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources
 
 def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
     """Return how raw files were simulated; None where they are real."""
-    marker = (data_dir or Path()) / MARKER
-    if data_dir is None or not marker.exists():
+    if data_dir is None or not (marker := data_dir / MARKER).exists():
         return None
     try:
         told = json.loads(marker.read_text(encoding="utf-8"))

@@ -18,9 +18,9 @@ import numpy as np
 from duckdb import CSVLineTerminator
 
 from automtl_core.data import parquet
-from automtl_core.data.columns import count, create, literal, quoted, typed
 from automtl_core.data.delimited import LINE_LIMIT, ends_in_return
 from automtl_core.data.records import Fault, ambiguous, layout, records, shown
+from automtl_core.data.sql import count, create, literal, quoted, typed
 from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import AutoMTLError, DataError, InputMissingError, OutOfMemoryError, StorageError
 from automtl_core.text import printable
@@ -200,11 +200,6 @@ def load(
     return rejected
 
 
-def faulty(path: Path, file: RawFile) -> Iterator[Fault]:
-    """Yield the faulty rows of a delimited file."""
-    return (r.fault for r in records(path, file) if r.fault)
-
-
 def _error(path: Path, fault: Fault, fix: str) -> DataError:
     return DataError(f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}", fix)
 
@@ -217,8 +212,9 @@ def _load_text(
     if plain and _read(db, table, source, columns):
         return []
     if most is None:
-        for fault in faulty(source.path, source.file):
-            raise _error(source.path, fault, SKIP)
+        for record in records(source.path, source.file):
+            if record.fault:
+                raise _error(source.path, record.fault, SKIP)
     clean = work_dir / f"{table}.csv"
     faults = _copy(source, clean, columns, most or 0)
     whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.columns import codes, count, quoted
+from automtl_core.data.sql import codes, count, quoted
 from automtl_core.data.store import PARTS
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError, UsageError

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_core.data import parquet, raw
-from automtl_core.data.columns import literal
 from automtl_core.data.prepare import Progress, silent
 from automtl_core.data.records import records
+from automtl_core.data.sql import literal
 from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.bags import held, value_codes
-from automtl_core.data.columns import codes
 from automtl_core.data.encode import Bagged, Encoding, chunks
-from automtl_core.data.examples import tasks
+from automtl_core.data.examples import code_fields, tasks
 from automtl_core.data.split import Parts
+from automtl_core.data.sql import codes
 from automtl_core.data.store import PARTS, file_name, write_header
 from automtl_core.dataset import Dataset
 
@@ -61,7 +61,7 @@ def write_parts(
     sizes = np.bincount(parts, minlength=len(PARTS))
     learned = tasks(dataset)
     tally = Tally(np.zeros((len(PARTS), len(learned)), np.int64), np.zeros((len(PARTS), len(learned))))
-    fields = [name for name in dataset.sparse if name not in dataset.buckets]
+    fields = code_fields(dataset)
     numbers = [*dataset.dense, *dataset.buckets, *learned, *dataset.oracle.values()]
     with ExitStack() as stack:
         files = {}

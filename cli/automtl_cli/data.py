@@ -1,9 +1,7 @@
 """What the commands that work on one dataset do; `data_render` shows it."""
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from automtl_core.data.simulate import simulate_into
 from automtl_core.data.store import Prepared
 from automtl_core.data.validate import Validation
 from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.files import publish_file
 from automtl_core.plugins import load_registry
 from automtl_core.text import listing
 
@@ -82,8 +81,10 @@ def validated(chosen: Chosen, out: Path | None) -> dict[str, Any]:
     if out is None:
         for _ in found():
             pass
+    elif out.exists():
+        raise RunExistsError(f"{out}: exists already", "choose another file")
     else:
-        with _new_file(out) as draft:
+        with publish_file(out) as draft:
             write_rejected(draft, found())
     files = [{**asdict(file), "records": file.records} for file in validation.files]
     return {
@@ -141,16 +142,3 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, An
 def _listed(rejected: Rejected) -> dict[str, Any]:
     fault = rejected.fault._asdict()
     return {"file": rejected.file, **fault, "text": rejected.fault.text[:TEXT]}
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[Path]:
-    """Give the path of a draft, which becomes `path` when the block ends well and vanishes otherwise."""
-    if path.exists():
-        raise RunExistsError(f"{path}: exists already", "choose another file")
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

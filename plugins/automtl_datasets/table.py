@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import duckdb
 
-from automtl_core.data.columns import literal, quoted
+from automtl_core.data.sql import literal, quoted
 from automtl_core.dataset import INTEGER, NUMBER, TEXT, UNUSED, Column, Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 from automtl_core.text import printable

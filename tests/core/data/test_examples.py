@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from automtl_core.data import raw
-from automtl_core.data.columns import codes
 from automtl_core.data.examples import make_examples
+from automtl_core.data.sql import codes
 from automtl_core.errors import DataError, UsageError
 
 GOOD = {

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from automtl_core.data import delimited
-from automtl_core.data.columns import typed
 from automtl_core.data.delimited import LINE_LIMIT, opened
 from automtl_core.data.records import ambiguous, layout, records
+from automtl_core.data.sql import typed
 from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError, InputMissingError
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from automtl_core.data import raw
-from automtl_core.data.columns import quoted
 from automtl_core.data.examples import make_examples
 from automtl_core.data.split import TEST, TRAIN, VALIDATION, parts_by_group, random_parts, split
+from automtl_core.data.sql import quoted
 from automtl_core.errors import DataError, UsageError
 
 ROWS = 200

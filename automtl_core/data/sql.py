@@ -1,4 +1,4 @@
-"""Columns in SQL: names, values as declared, and the codes that stand for values."""
+"""SQL that several steps need: names, values as declared, tables, and the codes that stand for values."""
 
 import duckdb
 
