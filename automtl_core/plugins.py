@@ -21,7 +21,7 @@ import pluggy
 
 from automtl_core import hookspecs
 from automtl_core.errors import PluginError, UnknownNameError
-from automtl_core.text import did_you_mean, listing, printable
+from automtl_core.wording import did_you_mean, listing, printable
 
 if TYPE_CHECKING:
     from torch import nn

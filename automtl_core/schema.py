@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from automtl_core.errors import ArtifactError
-from automtl_core.text import listing
+from automtl_core.wording import listing
 
 TaskKind = Literal["binary", "regression"]
 

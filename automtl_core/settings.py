@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from automtl_core.errors import UsageError
-from automtl_core.text import did_you_mean, listing
+from automtl_core.wording import did_you_mean, listing
 
 
 class Settings(BaseModel):

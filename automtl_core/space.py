@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.errors import PluginError
-from automtl_core.ids import Ids
+from automtl_core.modules.relaxed import FixedGate, Gate, MixedOp
+from automtl_core.network import Ids, Penalised
 from automtl_core.ops import OpFactory, narrowed
-from automtl_core.relax import FixedGate, Gate, MixedOp
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
-from automtl_core.training.loop import Penalised
 
 Candidates = Mapping[str, Callable[[], nn.Module]]
 """Name -> a call that builds the op at its full width."""

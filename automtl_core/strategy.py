@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from automtl_core.choices import Architecture
+from automtl_core.disk.state import State
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.state import State
 from automtl_core.training.fit import TrainingData
+from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.report import Listener
 
 Retrain = Literal["inherit", "scratch"]
 """Whether the found network goes on from the weights of the search, or starts anew with all epochs."""

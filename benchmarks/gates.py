@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.choices import Architecture
-from automtl_core.config import assignments, load_config
 from automtl_core.data.store import Prepared
-from automtl_core.job import Job
 from automtl_core.plugins import load_registry
-from automtl_core.training.report import Silent
+from automtl_core.runs.config import assignments, load_config
+from automtl_core.runs.job import Job
+from automtl_core.training.listener import Silent
 
 
 class Closed(NamedTuple):

@@ -14,11 +14,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from automtl_core import relax
 from automtl_core.data.batches import Batch
+from automtl_core.modules import relaxed as relax
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.training.loop import TaskLosses, objective
+from automtl_core.training.loop import objective
+from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, RowAdam, weight_groups
 from automtl_core.training.recipe import Recipe
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core import pipeline
 from automtl_core.data.store import Prepared, canonical
 from automtl_core.errors import DivergedError
-from automtl_core.job import Job
-from automtl_core.runs import Run
-from automtl_core.training.report import Listener
+from automtl_core.runs import pipeline
+from automtl_core.runs.job import Job
+from automtl_core.runs.run import Run
+from automtl_core.training.listener import Listener
 
 ELSEWHERE = ("data_dir", "prepared_dir")
 """What a cell does not depend on: where files are."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automtl_core.comparison.cells import Bench, Cell
-from automtl_core.comparison.models import check_answered
-from automtl_core.comparison.report import document
+from automtl_core.comparison.document import document
 from automtl_core.comparison.tuning import tuned
-from automtl_core.job import Job
+from automtl_core.runs.job import Job
+from automtl_core.runs.models import check_answered
 
 
 def compare(

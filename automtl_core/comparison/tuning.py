@@ -7,9 +7,9 @@ import numpy as np
 
 from automtl_core import seeds
 from automtl_core.comparison.cells import Bench
-from automtl_core.config import RunConfig, merge
 from automtl_core.errors import DivergedError
-from automtl_core.job import Job
+from automtl_core.runs.config import RunConfig, merge
+from automtl_core.runs.job import Job
 from automtl_core.training.metrics import metrics_from_json, relative_change
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automtl_core.data.store import Bags, Part
-from automtl_core.ids import Bag, Ids, MultiIds
+from automtl_core.network import Bag, Ids, MultiIds
 
 Rows = NDArray[np.int64]
 """Places of rows in a part."""

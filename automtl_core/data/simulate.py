@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.dataset import Dataset
+from automtl_core.disk.files import publish_folder
 from automtl_core.errors import RunExistsError, UsageError
-from automtl_core.files import publish_folder
 from automtl_core.seeds import generator
 
 MARKER = "automtl-simulated.json"

@@ -1,6 +1,6 @@
 """Contract tests for plugin authors: one call checks all that automtl relies on.
 
-    from automtl_core.testing import check_op
+    from automtl_core.testing.ops import check_op
 
     def test_my_op():
         check_op(my_op)

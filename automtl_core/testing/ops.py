@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import JointOp, Narrowable, OpFactory, narrowed
-from automtl_core.relax import mixture
 
 TOLERANCE = 1e-12
 """Largest difference, in float64, between two ways to compute the same function."""

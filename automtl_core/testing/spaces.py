@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import take
-from automtl_core.ids import Ids
+from automtl_core.network import Ids
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from automtl_core.state import State, load_state, save_state
+from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.report import EpochReport, Silent
+from automtl_core.training.listener import EpochReport, Silent
 
 
 class _Stopped(Exception):  # noqa: N818 - no error

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from automtl_core.data.batches import Batch
-from automtl_core.state import State
+from automtl_core.disk.state import State
 
 
 class Average:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +11,16 @@ from torch import Tensor, nn
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, steps
 from automtl_core.data.store import Part
+from automtl_core.disk.state import State, cpu_copy
+from automtl_core.network import Separate
 from automtl_core.schema import Task
-from automtl_core.state import State, cpu_copy
 from automtl_core.training.average import Average
-from automtl_core.training.loop import evaluate, shuffled, task_losses, train_epoch
+from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.loop import evaluate, shuffled, train_epoch
+from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.report import EpochReport, Listener
 
 NORM_ROWS = 20_000
 """Training rows that the statistics of batch normalisation are computed on, for averaged weights."""
@@ -33,14 +34,6 @@ class TrainingData:
     validation: Part
     tasks: Sequence[Task]
     """In the order of the columns of labels."""
-
-
-@runtime_checkable
-class Separate(Protocol):
-    """A network whose tasks share no weight, so that each can be trained as if alone. Optional."""
-
-    def separate_parts(self) -> Mapping[str, str]:
-        """Return for each task the prefix of the names of its weights."""
 
 
 class Fit:

@@ -2,76 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.data.store import Part
-from automtl_core.errors import DivergedError, UsageError
+from automtl_core.errors import DivergedError
+from automtl_core.network import Penalised
 from automtl_core.schema import Task
-from automtl_core.text import did_you_mean, listing
+from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 
 OnStep = Callable[[int, int], None]
 """Called with the steps and the rows that are through."""
-
-
-@runtime_checkable
-class Penalised(Protocol):
-    """A network whose training minimises more than the tasks' losses. Optional."""
-
-    def penalty(self, logits: Tensor) -> Tensor:
-        """Return what is added to the loss of a batch with these logits [B, T]: a scalar."""
-
-
-class TaskLosses(NamedTuple):
-    """The loss of each task, and what it counts. See `task_losses`."""
-
-    weights: Tensor
-    """Of each task's loss in the mean over tasks, [T]."""
-    real: Tensor | None = None
-    """Which tasks are regressions, [T] bool; None where none is."""
-
-    def of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of each task over the rows that have its label, [B, T] twice -> [T].
-
-        Binary cross-entropy on logits, or for a regression the squared error against the standardised label.
-        A task of which no row has the label has the loss 0, and no gradient.
-        """
-        known = ~labels.isnan()
-        labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss: NaN times 0 is NaN
-        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        if self.real is not None:
-            losses = torch.where(self.real, (logits - labels).square(), losses)
-        return (losses * known).sum(0) / known.sum(0).clamp(min=1)
-
-
-def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:
-    """Return the losses of these tasks, weighted as the recipe says.
-
-    Raises:
-        UsageError: the recipe weighs a task that the dataset does not have.
-
-    """
-    names = [task.name for task in tasks]
-    for name in recipe.loss_weights:
-        if name not in names:
-            raise UsageError(
-                f"training.loss_weights names {name!r}, which is no task{did_you_mean(name, names)}",
-                fix=f"the tasks are: {listing(names)}",
-            )
-    real = [task.kind == "regression" for task in tasks]
-    return TaskLosses(
-        torch.tensor([recipe.loss_weights.get(name, 1.0) for name in names], device=device),
-        torch.tensor(real, device=device) if any(real) else None,
-    )
 
 
 def objective(model: nn.Module, batch: Batch, losses: TaskLosses) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from automtl_core.state import State
+from automtl_core.disk.state import State
 from automtl_core.training.recipe import Recipe
 
 Parameters = Mapping[str, nn.Parameter]

@@ -10,7 +10,7 @@ import typer
 
 import automtl_core
 from automtl_cli import options
-from automtl_cli.data_app import data_app
+from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, report
 from automtl_cli.output import emit, lenient_streams
 
@@ -63,17 +63,18 @@ def search(
 
     Flags and --set go before the file, the file before the preset, the preset before the defaults.
     """
-    from automtl_cli import configuration, render, work
+    from automtl_cli import configuration
+    from automtl_cli.runs import actions, render
 
     named = {"space": space, "strategy": strategy, "dataset": dataset}
     flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain}
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
-        outcome = work.resume(resume, also_given=any(layers) or name is not None or dry_run)
+        outcome = actions.resume(resume, also_given=any(layers) or name is not None or dry_run)
     elif dry_run:
-        return emit(work.plan(work.job(layers)), render.plan, as_json)
+        return emit(actions.plan(actions.job(layers)), render.plan, as_json)
     else:
-        outcome = work.search(work.job(layers), runs_dir, name)
+        outcome = actions.search(actions.job(layers), runs_dir, name)
     emit(outcome, render.found, as_json)
 
 
@@ -100,17 +101,18 @@ def train(
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, or whatever compare takes.
     """
-    from automtl_cli import configuration, render, work
+    from automtl_cli import configuration
+    from automtl_cli.runs import actions, render
 
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or model is not None or name is not None or dry_run
-        outcome = work.resume(resume, also_given=given)
+        outcome = actions.resume(resume, also_given=given)
     elif dry_run:
-        return emit(work.plan(work.model(model, layers)), render.plan, as_json)
+        return emit(actions.plan(actions.model(model, layers)), render.plan, as_json)
     else:
-        outcome = work.search(work.model(model, layers), runs_dir, name)
+        outcome = actions.search(actions.model(model, layers), runs_dir, name)
     emit(outcome, render.found, as_json)
 
 
@@ -145,7 +147,8 @@ def compare(
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
     what is new. Writes compare.json, compare.csv and compare.md.
     """
-    from automtl_cli import comparison, configuration
+    from automtl_cli import configuration
+    from automtl_cli.runs import comparison
 
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
@@ -159,17 +162,17 @@ def evaluate(run: options.Run, data_dir: options.DataDir = None, as_json: option
 
     The metrics must be exactly those that the run recorded; otherwise the exit code is 65.
     """
-    from automtl_cli import render, work
+    from automtl_cli.runs import actions, render
 
-    outcome = work.evaluate(run, data_dir)
+    outcome = actions.evaluate(run, data_dir)
     emit(outcome, render.evaluated, as_json)
-    work.check_repeated(outcome)
+    actions.check_repeated(outcome)
 
 
 @app.command()
 def show(run: options.Run, as_json: options.AsJson = False) -> None:
     """Show the architecture of a run, or of an architecture.json, and who shares what."""
-    from automtl_cli import architecture
+    from automtl_cli.runs import architecture
 
     emit(architecture.read(run), architecture.render, as_json)
 

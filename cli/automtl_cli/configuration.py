@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.config import Layer, RunConfig, assignments, load_config, preset
 from automtl_core.dataset import Dataset
-from automtl_core.documents import read_yaml
+from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.plugins import load_registry
+from automtl_core.runs.config import Layer, RunConfig, assignments, load_config, preset
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from automtl_cli.tables import table
 from automtl_core.errors import PluginError, UsageError
 from automtl_core.plugins import KINDS, Kind, Registry, load_registry
-from automtl_core.text import did_you_mean, listing
+from automtl_core.wording import did_you_mean, listing
 
 
 def plugins() -> list[dict[str, Any]]:

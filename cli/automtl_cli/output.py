@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
 
-from automtl_core.text import printable
+from automtl_core.wording import printable
 
 Document = TypeVar("Document")
 

@@ -10,9 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.embedding import FieldEmbedding
 from automtl_core.errors import UsageError
-from automtl_core.ids import Ids
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.network import Ids
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Inputs, Sizes, Towers
-from automtl_core.ids import Ids
+from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 

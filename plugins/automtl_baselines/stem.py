@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
-from automtl_core.ids import Ids
+from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 

@@ -8,10 +8,10 @@ from pathlib import PurePath
 
 import duckdb
 
-from automtl_core.data.sql import literal, quoted
+from automtl_core.data.raw.sql import literal, quoted
 from automtl_core.dataset import INTEGER, NUMBER, TEXT, UNUSED, Column, Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
-from automtl_core.text import printable
+from automtl_core.wording import printable
 from automtl_datasets.table_settings import Number, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from automtl_core.dataset import DatasetSettings, Scaling
 from automtl_core.schema import TaskKind
 from automtl_core.settings import Settings
-from automtl_core.text import did_you_mean
+from automtl_core.wording import did_you_mean
 
 
 def _text(value: object) -> object:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from automtl_core.relax import FixedGate, Gate
+from automtl_core.modules.relaxed import FixedGate, Gate
 
 
 class SelectiveGate(nn.Module):

@@ -18,8 +18,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.embedding import FieldEmbedding
-from automtl_core.ids import Ids
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_desan.feature_selection import FeatureSelection

@@ -8,10 +8,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from automtl_core.choices import Architecture, Decision
+from automtl_core.disk.state import State
 from automtl_core.settings import Settings
-from automtl_core.state import State
 from automtl_core.strategy import Retrain, SearchResult, SearchStrategy
-from automtl_core.training.report import Listener
+from automtl_core.training.listener import Listener
 
 
 class GivenSettings(Settings):

@@ -15,13 +15,14 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.batches import Batch, Rows, steps
+from automtl_core.disk.state import State
 from automtl_core.settings import Settings
-from automtl_core.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.loop import evaluate, objective, shuffled, task_losses, train_epoch
+from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.loop import evaluate, objective, shuffled, train_epoch
+from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
-from automtl_core.training.report import EpochReport, Listener
 from automtl_strategies.relaxed import entropies, halves, mean_entropy
 
 

@@ -18,12 +18,12 @@ from pydantic import Field
 
 from automtl_core import seeds
 from automtl_core.choices import draw
+from automtl_core.disk.state import State
 from automtl_core.settings import Settings
-from automtl_core.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.fit import Fit
+from automtl_core.training.listener import EpochReport, Listener, Silent
 from automtl_core.training.metrics import metrics_from_json, relative_change
-from automtl_core.training.report import EpochReport, Listener, Silent
 
 
 class RandomSettings(Settings):

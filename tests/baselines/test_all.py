@@ -7,9 +7,10 @@ from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.testing import check_space, sample_problem, sample_schema
+from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import Fit
-from automtl_core.training.report import Silent
+from automtl_core.training.listener import Silent
 from automtl_datasets.kuairand import KuaiRand
 
 REGISTRY = load_registry()

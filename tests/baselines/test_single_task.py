@@ -1,6 +1,6 @@
 import pytest
 
-from automtl_core.training.fit import Separate
+from automtl_core.network import Separate
 
 WEIGHTS = {"tasks.0.mlp.0": 3.0, "tasks.0.tower.0": 1.0, "tasks.1.mlp.0": 5.0, "tasks.1.tower.0": 10.0}
 

@@ -14,8 +14,8 @@ import filelock
 import pytest
 
 from automtl_core import errors
-from automtl_core.config import load_config
-from automtl_core.runs import Run
+from automtl_core.runs.config import load_config
+from automtl_core.runs.run import Run
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]

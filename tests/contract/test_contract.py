@@ -6,15 +6,11 @@ import pytest
 
 from automtl_core.plugins import load_registry
 from automtl_core.space import SearchSpace
-from automtl_core.testing import (
-    check_dataset,
-    check_op,
-    check_space,
-    check_strategy,
-    sample_architectures,
-    sample_problem,
-    sample_schema,
-)
+from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.ops import check_op
+from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_core.testing.spaces import check_space
+from automtl_core.testing.strategies import check_strategy
 
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}

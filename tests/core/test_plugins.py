@@ -296,7 +296,7 @@ def test_a_reference_is_imported_when_it_is_used(install: Install, tmp_path: Pat
 
 LATE = {
     "no such module": ("ops", "automtl_no_such_module:Op", "ModuleNotFoundError"),
-    "no such name": ("ops", "automtl_core.text:no_such_name", "AttributeError"),
+    "no such name": ("ops", "automtl_core.wording:no_such_name", "AttributeError"),
     "exits": ("ops", "{module}:exits", "SystemExit: 4"),
     "no factory": ("ops", "automtl_core:__version__", "expected a factory, found '"),
     "another class": ("datasets", "builtins:dict", "expected a subclass of automtl_core.dataset:Dataset"),

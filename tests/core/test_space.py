@@ -10,7 +10,7 @@ from automtl_core.ops import ZeroFilled
 from automtl_core.plugins import load_registry
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing import sample_schema
+from automtl_core.testing.samples import sample_schema
 
 OPS = {
     "plain": lambda i, o, d: nn.Linear(i, o),

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data import raw
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import find, source_of
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset import Dataset
 
@@ -29,10 +30,10 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
         for path, text in files.items():
             (data / path).parent.mkdir(parents=True, exist_ok=True)
             (data / path).write_text(text)
-        with raw.connect(data, work) as db:
-            for table, found in raw.find(data, dataset, "by hand").items():
-                sources = [raw.source_of(path, file, data) for path, file in found]
-                raw.load(db, table, sources, work, None)
+        with connect(data, work) as db:
+            for table, found in find(data, dataset, "by hand").items():
+                sources = [source_of(path, file, data) for path, file in found]
+                load(db, table, sources, work, None)
             yield db
 
     return load

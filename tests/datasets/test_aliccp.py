@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.errors import DataError, InputMissingError
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.errors import DataError
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 

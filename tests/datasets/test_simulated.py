@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.simulate import CHUNK, MARKER, simulate_into
 from automtl_core.dataset import Dataset
 from automtl_core.training.metrics import auc

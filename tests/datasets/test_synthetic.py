@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.training.metrics import auc
 from automtl_datasets.synthetic import PAIRS, TASKS, VALUES, Synthetic, SyntheticSettings

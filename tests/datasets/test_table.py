@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.errors import DataError, UsageError
 from automtl_datasets.table import Table

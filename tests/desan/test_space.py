@@ -7,7 +7,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import DenseField, Schema, SparseField, Task
-from automtl_core.testing import sample_architectures, sample_schema
+from automtl_core.testing.samples import sample_architectures, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()

@@ -15,8 +15,11 @@ from automtl_core.dataset import DatasetSettings
 from automtl_core.plugins import Registry, load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.strategy import Problem
-from automtl_core.testing import check_op, check_space, check_strategy, sample_problem, sample_schema
-from automtl_core.training.report import Silent
+from automtl_core.testing.ops import check_op
+from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.spaces import check_space
+from automtl_core.testing.strategies import check_strategy
+from automtl_core.training.listener import Silent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)

@@ -11,18 +11,19 @@ import torch
 from automtl_core import seeds
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.batches import take
-from automtl_core.data.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Part
 from automtl_core.dataset import Dataset, DatasetSettings
-from automtl_core.embedding import WHOLE_TABLE, FieldEmbedding
+from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
-from automtl_core.testing import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
 from automtl_core.training.fit import Fit
-from automtl_core.training.loop import TaskLosses, predict, shuffled, train_epoch
+from automtl_core.training.listener import Silent
+from automtl_core.training.loop import predict, shuffled, train_epoch
+from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 
@@ -258,7 +259,7 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
     """Above a bound, only rows of the batch change, in the table and in both moments."""
     assert not FieldEmbedding((SparseField("user", WHOLE_TABLE),), 1, 0.1).table.sparse
     assert FieldEmbedding((SparseField("user", WHOLE_TABLE + 1),), 1, 0.1).table.sparse
-    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", 1000)
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 1000)
     torch.manual_seed(0)
     embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
     before = embedding.table.weight.detach().clone()

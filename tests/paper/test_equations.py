@@ -8,8 +8,9 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
-from automtl_core.relax import FixedGate, Gate, MixedOp
-from automtl_core.training.loop import TaskLosses, objective, train_epoch
+from automtl_core.modules.relaxed import FixedGate, Gate, MixedOp
+from automtl_core.training.loop import objective, train_epoch
+from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import BinaryMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser, RowAdam
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine

@@ -10,9 +10,10 @@ from automtl_core import seeds
 from automtl_core.data.batches import Batch, take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
-from automtl_core.testing import sample_part, sample_problem, sample_schema
-from automtl_core.training.loop import TaskLosses, objective
-from automtl_core.training.report import Silent
+from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.listener import Silent
+from automtl_core.training.loop import objective
+from automtl_core.training.losses import TaskLosses
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings, architecture_gradient, loss_on
 
@@ -168,7 +169,7 @@ def test_the_gradient_leaves_the_supernet_as_it_was(rate):
 
 @pytest.mark.parametrize("whole_table", [10, 500_000])
 def test_the_step_of_the_finite_difference_has_the_given_length(whole_table, monkeypatch):
-    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", whole_table)
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", whole_table)
     train, val, weights, logits = losses_of(supernet())
     seen = []
 
@@ -186,7 +187,7 @@ def test_the_step_of_the_finite_difference_has_the_given_length(whole_table, mon
 
 def test_sparse_gradients_of_large_tables_give_the_same(monkeypatch):
     dense = architecture_gradient(*losses_of(supernet()), RATE)
-    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", 10)
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
     net = supernet()
     assert net.network.embedding.table.sparse
     sparse = architecture_gradient(*losses_of(net), RATE)
@@ -195,7 +196,7 @@ def test_sparse_gradients_of_large_tables_give_the_same(monkeypatch):
 
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_searches_with_large_tables(order, monkeypatch):
-    monkeypatch.setattr("automtl_core.embedding.WHOLE_TABLE", 10)
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
     search = strategy(epochs=1, order=order)
     table = search.supernet.network.embedding.table.weight
     before = table.detach().clone()

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from automtl_core.plugins import load_registry
-from automtl_core.testing import check_strategy, sample_problem, sample_schema
-from automtl_core.training.report import Silent
+from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.strategies import check_strategy
+from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()

@@ -7,8 +7,8 @@ from automtl_core.choices import OneOf
 from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
-from automtl_core.testing import sample_problem, sample_schema
-from automtl_core.training.report import Silent
+from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 

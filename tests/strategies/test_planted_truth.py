@@ -8,17 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.config import load_config
 from automtl_core.data.store import Part
-from automtl_core.job import Job
 from automtl_core.plugins import load_registry
+from automtl_core.runs.config import load_config
+from automtl_core.runs.job import Job
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing import check_space, sample_problem
+from automtl_core.testing.samples import sample_problem
+from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import TrainingData
+from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
-from automtl_core.training.report import Silent
 
 REGISTRY = load_registry()
 BLOCKS = 3

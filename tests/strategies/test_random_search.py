@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from automtl_core.plugins import load_registry
-from automtl_core.testing import sample_problem, sample_schema
+from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics
-from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 

@@ -1,11 +1,11 @@
 import pytest
 
 from automtl_core.comparison.cells import Bench
-from automtl_core.comparison.models import models
-from automtl_core.config import load_config
-from automtl_core.job import Job
 from automtl_core.plugins import load_registry
-from automtl_core.training.report import Silent
+from automtl_core.runs.config import load_config
+from automtl_core.runs.job import Job
+from automtl_core.runs.models import models
+from automtl_core.training.listener import Silent
 
 REGISTRY = load_registry()
 SMALL = {

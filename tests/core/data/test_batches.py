@@ -5,7 +5,7 @@ import torch
 from automtl_core.data import batches as module
 from automtl_core.data.batches import batches, shuffled_rows, steps, take
 from automtl_core.data.store import Bags, Part
-from automtl_core.ids import MultiIds
+from automtl_core.network import MultiIds
 
 CPU = torch.device("cpu")
 PART = Part(

@@ -7,13 +7,13 @@ import torch
 from automtl_baselines.single_task import SingleTask, SingleTaskSettings
 from automtl_core.choices import Architecture
 from automtl_core.data.store import Part
+from automtl_core.disk.state import load_state, save_state
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, Task
-from automtl_core.state import load_state, save_state
-from automtl_core.testing import sample_problem, sample_schema
+from automtl_core.testing.samples import sample_problem, sample_schema
 from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
-from automtl_core.training.report import Silent
 from automtl_desan.space import DESAN, DESANSettings
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))

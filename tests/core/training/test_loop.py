@@ -9,9 +9,11 @@ from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.errors import DivergedError
+from automtl_core.network import Penalised
 from automtl_core.schema import Task
 from automtl_core.space import Supernet
-from automtl_core.training.loop import Penalised, TaskLosses, objective, task_losses, train_epoch
+from automtl_core.training.loop import objective, train_epoch
+from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
 

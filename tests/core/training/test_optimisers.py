@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.state import load_state, save_state
+from automtl_core.disk.state import load_state, save_state
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 

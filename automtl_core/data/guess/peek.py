@@ -1,0 +1,323 @@
+"""A look at a table that nothing is known of: what its first rows hold, column by column.
+
+They are read as text; faulty rows are passed over.
+"""
+
+import glob
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, NamedTuple
+
+import duckdb
+
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.delimited import LINE_LIMIT, Lines, opened, rows
+from automtl_core.data.raw.records import layout
+from automtl_core.data.raw.sql import count, literal, quoted
+from automtl_core.dataset import TEXT, RawFile
+from automtl_core.errors import DataError, InputMissingError, UsageError
+
+ROWS = 100_000
+"""Rows that are looked at, at most."""
+BYTES = 64 << 20
+"""Size of these rows, at most."""
+FIRST = 100
+"""Rows that tell separator and header."""
+FEW = 5
+"""Values of which all are told."""
+SEPARATORS = (",", "\t", ";", "|")
+PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
+"""What may separate the values that one value holds, and what these then look like."""
+
+Kind = Literal["integer", "number", "time", "text", "nested"]
+"""What all values of a column can be read as; nested ones are lists and alike, which are not looked at."""
+
+
+class Parts(NamedTuple):
+    """What the texts of a column hold, if a separator takes them apart."""
+
+    rows: int
+    """Rows in which it stands."""
+    parts: int
+    """Parts in all rows."""
+    values: int
+    """Different parts."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the first rows hold in a column."""
+
+    name: str
+    kind: Kind = "text"
+    rows: int = 0
+    """Rows with a value; the others are blank."""
+    values: int = 0
+    """Different values."""
+    single: int = 0
+    """Those that one row alone holds."""
+    numbers: int = 0
+    """Rows whose value is a number."""
+    example: str = ""
+    """The most frequent value."""
+    few: Sequence[str] = ()
+    """All values, if there are few."""
+    low: str = ""
+    """The smallest value; of a column of numbers, the smallest number."""
+    high: str = ""
+    mean: float = 0.0
+    """Of the numbers."""
+    parts: Mapping[str, Parts] = field(default_factory=dict)
+    """Separator -> what it takes texts apart to."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is seen of a table."""
+
+    folder: Path
+    """Absolute; where its files are."""
+    pattern: str
+    """Which of the files there."""
+    parquet: bool
+    separator: str
+    header: bool
+    """Whether the first line names the columns; where not, they are called c1, c2 and so on."""
+    seen: int
+    """Rows that were looked at."""
+    rows: int
+    """Rows of all files; estimated from the size of the files where not all were looked at."""
+    columns: Sequence[Facts]
+
+
+class _Head(NamedTuple):
+    """The first rows, which are in the table `head`, in columns c0, c1 and so on."""
+
+    names: Sequence[str]
+    separator: str = ","
+    header: bool = True
+    whole: bool = False
+    """Whether these are all rows of the file."""
+    nested: Collection[str] = ()
+
+
+def peek(name: str) -> Table:
+    """Look at the first `ROWS` or `BYTES` of a table, whichever is less.
+
+    Args:
+        name: A file, or a pattern of files with the same columns, of which the first one is looked at.
+
+    Raises:
+        DataError: the file cannot be read, or holds no rows, or a single column.
+        InputMissingError: there is no such file.
+        UsageError: it is a folder, or no pattern.
+
+    """
+    folder, pattern, paths = _found(name)
+    parquet = paths[0].suffix == ".parquet"
+    with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
+        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0])
+        seen = count(db, "head")
+        if not seen:
+            raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
+        if parquet:
+            total = _parquet_rows(db, paths)
+        elif head.whole and len(paths) == 1:
+            total = seen
+        else:
+            total = _estimated_rows(db, paths, Path(work), head.separator, seen)
+        facts = [
+            Facts(column, "nested") if column in head.nested else _facts(db, column, f"c{n}")
+            for n, column in enumerate(head.names)
+        ]
+    return Table(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
+
+
+def _found(name: str) -> tuple[Path, str, Sequence[Path]]:
+    """Return the folder, the pattern in it, and the files."""
+    path = Path(name)
+    if path.is_dir():
+        raise UsageError(f"{name}: a folder", f"name a file, or a pattern in quotes, such as '{name}/*.csv'")
+    if path.is_file():
+        folder, pattern, paths = path.parent, glob.escape(path.name), [path]
+    else:
+        depth = next((n for n, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts) - 1)
+        folder, pattern = Path(*path.parts[:depth]), str(Path(*path.parts[depth:]))
+        try:
+            paths = sorted(found for found in folder.glob(pattern) if found.is_file())
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
+    if not paths:
+        raise InputMissingError(f"{name}: no such file", "check the path")
+    for each in paths:
+        if not each.resolve().is_relative_to(folder.resolve()):
+            raise DataError(
+                f"{each}: links to a file outside of its folder", "name the file that it links to"
+            )
+    return folder, pattern, paths
+
+
+def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
+    layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if it is no text
+    separator = _separator(path)
+    first, size = _first(path, separator)
+    header = _is_header(first[0], first[1:])
+    names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
+    if header:
+        names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator))
+    most = min(ROWS, int(BYTES / size) + 1)
+    db.read_csv(
+        str(path.resolve()),
+        columns={f"c{n}": "VARCHAR" for n in range(len(names))},
+        header=header,
+        sep=separator,
+        quotechar='"',
+        escapechar='"',
+        auto_detect=False,
+        max_line_size=LINE_LIMIT,
+        ignore_errors=True,
+    ).limit(most).create("head")
+    return _Head(names, separator, header, whole=count(db, "head") < most)
+
+
+def _separator(path: Path) -> str:
+    """Return what takes most of the first rows apart to as many values as the very first, and to the most."""
+    widths = {}
+    for separator in SEPARATORS:
+        found = [len(values) for values in _first(path, separator)[0]]
+        widths[separator] = found[0] if 2 * found.count(found[0]) > len(found) else 1
+    best = max(widths, key=lambda separator: widths[separator])
+    if widths[best] == 1:
+        raise DataError(
+            f"{path}:1: its rows have no columns that a comma, a tab, a semicolon or a bar separates",
+            "write the file with one of these",
+        )
+    return best
+
+
+def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
+    """Return the values of the first rows, and the mean size of a row."""
+    with opened(path) as stream:
+        found = list(islice(rows(Lines(stream), separator), FIRST))
+    size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
+    return [values for _, _, values, _ in found], size
+
+
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
+    """Return whether the first row names the columns: above columns of numbers it mostly holds texts."""
+    if len(set(first)) < len(first):
+        return False
+    above = []
+    for n, value in enumerate(first):
+        below = [row[n] for row in others if n < len(row) and row[n]]
+        if value and below and sum(map(_is_number, below)) > len(below) / 2:
+            above.append(_is_number(value))
+    return 2 * sum(above) < len(above) if above else not any(map(_is_number, first))
+
+
+def _is_number(value: str) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
+    scan = f"read_parquet({literal(str(path.resolve()))})"
+    try:
+        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
+    types = {name: kind for name, kind, *_ in described}
+    nested = {n for n, kind in types.items() if kind.endswith((")", "]", "BLOB")) and "DECIMAL" not in kind}
+    chosen = [
+        f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
+        for n, (name, kind) in enumerate(types.items())
+    ]
+    most = min(ROWS, BYTES // (8 * len(types)) + 1)
+    db.execute(f"CREATE TABLE head AS SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}")
+    return _Head(list(types), nested=nested)
+
+
+def _as_text(name: str, kind: str) -> str:
+    """Return SQL for the text of a value as a table of text would hold it."""
+    if kind == "BOOLEAN":
+        return f"CAST(CAST({name} AS INTEGER) AS VARCHAR)"
+    if kind in ("FLOAT", "DOUBLE"):
+        whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"  # integers with gaps are floats in a data frame
+        is_whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
+        return f"CASE WHEN {is_whole} THEN {whole} WHEN NOT isnan({name}) THEN CAST({name} AS VARCHAR) END"
+    return f"CAST({name} AS VARCHAR)"
+
+
+def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
+    names = ", ".join(literal(str(path.resolve())) for path in paths)
+    return int(db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0])
+
+
+def _estimated_rows(
+    db: duckdb.DuckDBPyConnection, paths: Sequence[Path], work_dir: Path, separator: str, seen: int
+) -> int:
+    """Return how many rows the files hold, if all are as long, and compress as well, as the first ones."""
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(paths[0].suffix, "uncompressed")
+    copy = work_dir / "head"
+    db.execute(
+        f"COPY head TO {literal(str(copy.resolve()))} "
+        f"(FORMAT csv, HEADER false, DELIMITER {literal(separator)}, COMPRESSION {compression})"
+    )
+    return round(seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)
+
+
+def _facts(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "
+        f"TRY_CAST({column} AS BIGINT) AS whole, TRY_CAST({column} AS DOUBLE) AS any_number, "
+        "CASE WHEN isfinite(any_number) THEN any_number END AS number "
+        f"FROM head WHERE {column} IS NOT NULL GROUP BY {column}"
+    )
+    found = db.execute(
+        "SELECT sum(n), count(*), count(*) FILTER (n = 1), sum(n) FILTER (number IS NOT NULL), "
+        "first(value ORDER BY n DESC, value), min(value, ?), "
+        "first(value ORDER BY number, value), last(value ORDER BY number, value), sum(n * number) / sum(n), "
+        "bool_and(CAST(whole AS VARCHAR) IS NOT DISTINCT FROM value), "
+        "bool_and(TRY_CAST(value AS TIMESTAMP) IS NOT NULL) FROM counted",
+        [FEW],
+    ).fetchall()[0]
+    total, values, single, numbers, example, few, low, high, mean, integers, times = found
+    if not values:
+        return Facts(name)
+    kind: Kind = "integer" if integers else "number" if numbers == total else "time" if times else "text"
+    return Facts(
+        name=name,
+        kind=kind,
+        rows=int(total),
+        values=values,
+        single=single,
+        numbers=int(numbers or 0),
+        example=example,
+        few=tuple(sorted(few)) if values <= FEW else (),
+        low=low,
+        high=high,
+        mean=mean or 0.0,
+        parts=_parts(db) if kind == "text" else {},
+    )
+
+
+def _parts(db: duckdb.DuckDBPyConnection) -> dict[str, Parts]:
+    found = {}
+    for separator, look in PARTS.items():
+        sql = literal(separator)
+        rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
+        if not rows_with:
+            continue
+        parts, values, sound = db.execute(
+            f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "
+            f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
+        ).fetchall()[0]
+        if sound:
+            found[separator] = Parts(int(rows_with), int(parts), values)
+    return found

@@ -1,0 +1,1 @@
+"""What prepared data looks like, and what may be wrong with it."""

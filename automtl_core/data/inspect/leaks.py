@@ -1,0 +1,191 @@
+"""What predicts a task alone: a field, or another label. What is known only afterwards shows up here.
+
+What is expected of a code is the mean of the task in the training rows with that code, and it is judged on
+validation rows. Letters: R rows, T tasks, C codes of a clue.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.inspect.predictors import Clue, Codes, clues
+from automtl_core.data.rows import chunks, held
+from automtl_core.data.store import Bags, Part, Prepared
+from automtl_core.schema import Schema, Task, TaskKind
+
+Floats = NDArray[np.float64]
+
+SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
+"""AUC, or R2, from which on a clue is likelier to be a leak than a finding."""
+LEAST = 10
+"""Validation rows of either label, or of any for a regression, without which there is no score."""
+SHOWN = 3
+"""Best clues of a task that are told; all suspicious ones are."""
+EXPECTED = 5
+"""Exceptions to a rule between labels that chance would make, for the rule to be told if it has none."""
+CELLS = 1 << 22
+"""Codes times tasks that are counted in one pass over the rows, unless one clue has more."""
+
+
+class Tally(NamedTuple):
+    """What rows hold, by code, [C], or by task and code, [T, C]."""
+
+    rows: Floats
+    total: Floats
+    """Sum of the labels."""
+    squares: Floats
+    """Sum of the squares of the labels, of all codes together."""
+
+
+def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
+    """Return by task what predicts it best, and all that is suspicious, the best first.
+
+    The score is AUC or R2 on validation rows. Of a sparse field it is, if that is higher, the score of
+    whether a training row has any value: where a field is filled in afterwards, its values may all be
+    different. Labels that come before or after a task as declared are never suspicious.
+    """
+    schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
+    found: dict[str, list[dict[str, Any]]] = {task.name: [] for task in schema.tasks}
+    for group in _groups(clues(schema, train), len(schema.tasks)):
+        tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
+        for clue, seen, judged in tallies:
+            for t, task in enumerate(schema.tasks):
+                if clue.name != task.name:
+                    scores = _scores(clue, task, _of_task(seen, t), _of_task(judged, t))
+                    fine = clue.kind == "label" and declared(schema, task.name, clue.name)
+                    found[task.name] += _told(clue, task, scores, fine)
+    return {task: _best(told) for task, told in found.items()}
+
+
+def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> list[dict[str, Any]]:
+    """Return which binary labels settle another one: in all rows where `if` is 1, `then` is `is`.
+
+    Args:
+        schema: Names the labels.
+        ones: Rows where the first label is 1 and the second is not missing, [T, T].
+        both: Rows where both labels are 1, [T, T].
+        rows: Rows that have both labels, [T, T].
+
+    """
+    found = []
+    binary = [t for t, task in enumerate(schema.tasks) if task.kind == "binary"]
+    for i, j in ((i, j) for i in binary for j in binary if i != j and rows[i, j]):
+        rate = ones[j, i] / rows[i, j]
+        for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
+            if exceptions == 0 and ones[i, j] * chance >= EXPECTED:
+                one, other = schema.tasks[i].name, schema.tasks[j].name
+                rule = {"if": one, "then": other, "is": value, "rows": int(ones[i, j])}
+                found.append({**rule, "declared": value == 1 and declared(schema, one, other)})
+    return found
+
+
+def declared(schema: Schema, one: str, other: str) -> bool:
+    """Return whether one of two tasks comes after the other, as the schema says."""
+    before = {task.name: task.after for task in schema.tasks}
+
+    def comes_after(later: str | None, earlier: str) -> bool:
+        while later is not None and later != earlier:
+            later = before[later]
+        return later == earlier
+
+    return comes_after(one, other) or comes_after(other, one)
+
+
+def _groups(found: Iterable[Clue], tasks: int) -> Iterator[list[Clue]]:
+    """Yield clues that can be counted in one pass."""
+    group: list[Clue] = []
+    for clue in found:
+        if group and (sum(one.size for one in group) + clue.size) * tasks > CELLS:
+            yield group
+            group = []
+        group.append(clue)
+    yield group
+
+
+def _tallies(part: Part, group: Sequence[Clue]) -> list[Tally]:
+    """Return for each clue what the rows hold, [T, C]."""
+    tasks = part.labels.shape[1]
+    squares = np.zeros(tasks)
+    found = [Tally(np.zeros((tasks, one.size)), np.zeros((tasks, one.size)), squares) for one in group]
+    for chunk in chunks(part):
+        labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
+        known = [~np.isnan(column) for column in labels]
+        squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
+        for clue, tally in zip(group, found, strict=True):
+            codes = clue.codes(chunk)
+            for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
+                at, values = (codes, column) if mine.all() else (codes[mine], column[mine])
+                tally.rows[t] += np.bincount(at, minlength=clue.size)
+                tally.total[t] += np.bincount(at, weights=values, minlength=clue.size)
+    return found
+
+
+def _of_task(tally: Tally, task: int) -> Tally:
+    return Tally(tally.rows[task], tally.total[task], tally.squares[task])
+
+
+def _scores(clue: Clue, task: Task, seen: Tally, judged: Tally) -> dict[str, float | None]:
+    bags = clue.bags
+    expected = _expected(seen) if bags is None else _expected_of_bags(bags, clue.values, seen)
+    scores = {"value": _score(task.kind, expected, judged)}
+    if clue.blank is not None and 0 < seen.rows[clue.blank].sum() < seen.rows.sum():
+        filled = Tally(_two(seen.rows, clue.blank), _two(seen.total, clue.blank), seen.squares)
+        scores["presence"] = _score(task.kind, _expected(filled), filled)
+    return scores
+
+
+def _two(sums: Floats, blank: Codes) -> Floats:
+    """Return the sums of the codes that are blank, and of the others."""
+    return np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()])
+
+
+def _expected(seen: Tally) -> Floats:
+    """Return the mean label of each code, as if each had one more row with the mean of all."""
+    mean = seen.total.sum() / max(seen.rows.sum(), 1)
+    return np.asarray((seen.total + mean) / (seen.rows + 1))
+
+
+def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
+    """Return for each bag the mean of what its values tell; of an empty one, what it tells itself."""
+    of_values = Tally(np.zeros(values), np.zeros(values), seen.squares)
+    for owners, ids in held(bags):
+        np.add.at(of_values.rows, ids, seen.rows[owners])
+        np.add.at(of_values.total, ids, seen.total[owners])
+    told, total = _expected(of_values), np.zeros(len(seen.rows))
+    for owners, ids in held(bags):
+        np.add.at(total, owners, told[ids])
+    lengths = np.diff(bags.starts)
+    return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
+
+
+def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
+    """Return AUC or R2 of what is expected of each code; None where there are too few rows to say."""
+    there = judged.rows > 0
+    expected, rows, total = expected[there], judged.rows[there], judged.total[there]
+    if kind == "regression":
+        spread = judged.squares - total.sum() ** 2 / max(rows.sum(), 1)
+        left = judged.squares - 2 * expected @ total + expected**2 @ rows
+        return float(1 - left / spread) if rows.sum() >= LEAST and spread > 0 else None
+    if min(total.sum(), rows.sum() - total.sum()) < LEAST:
+        return None
+    _, places = np.unique(expected, return_inverse=True)
+    positives, negatives = np.bincount(places, total), np.bincount(places, rows - total)
+    below = np.cumsum(negatives) - negatives / 2
+    return float(positives @ below / (positives.sum() * negatives.sum()))
+
+
+def _told(clue: Clue, task: Task, scores: Mapping[str, float | None], fine: bool) -> Iterator[dict[str, Any]]:
+    """Yield what is told of a clue, if there is a score."""
+    known = {by: score for by, score in scores.items() if score is not None}
+    if known:
+        by = max(known, key=lambda by: known[by])
+        suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
+        about = {"name": clue.name, "kind": clue.kind, "by": by, "suspicious": suspicious}
+        yield {**about, "measure": "R2" if task.kind == "regression" else "AUC", "score": known[by]}
+
+
+def _best(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    ordered = sorted(told, key=lambda one: -one["score"])
+    return [one for place, one in enumerate(ordered) if place < SHOWN or one["suspicious"]]

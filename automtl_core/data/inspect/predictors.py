@@ -1,0 +1,83 @@
+"""Clues: fields and labels as codes of a few values, so that all of them can be looked at alike.
+
+Letters: R rows, C codes of a clue.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.prepare.encode import edges
+from automtl_core.data.store import Bags, Part
+from automtl_core.schema import Schema
+
+Codes = NDArray[Any]
+Column = Callable[[Part], Codes]
+"""Returns a number for each row, [R]."""
+
+BUCKETS, BUCKET_ROWS = 64, 100_000
+"""Buckets of equal frequency of a number, and the rows they are made from at most."""
+
+
+class Clue(NamedTuple):
+    """A field or a label that may tell a task."""
+
+    name: str
+    kind: Literal["field", "label"]
+    size: int
+    codes: Column
+    """Returns the code of each row, [R]; of a multi-valued field the number of its bag."""
+    blank: Codes | None = None
+    """Codes of training rows without a value, where that is known."""
+    bags: Bags | None = None
+    """Of a multi-valued field."""
+    values: int = 0
+    """Ids of a multi-valued field."""
+
+
+def clues(schema: Schema, train: Part) -> Iterator[Clue]:
+    """Yield all sparse fields, dense fields and labels."""
+    for place, field in enumerate(schema.sparse):
+        codes = _column("ids", place)
+        if field.multi:
+            bags = train.bags[place]
+            empty = np.flatnonzero(bags.starts[1:] == bags.starts[:-1])
+            yield Clue(field.name, "field", len(bags.starts) - 1, codes, empty, bags, field.size)
+        else:
+            yield Clue(field.name, "field", field.size, codes, np.zeros(1, dtype=np.int64))
+    for place, dense in enumerate(schema.dense):
+        yield _number(dense.name, "field", _column("dense", place), train)
+    for place, task in enumerate(schema.tasks):
+        labels = _column("labels", place)
+        if task.kind == "regression":
+            yield _number(task.name, "label", labels, train)
+        else:
+            yield Clue(task.name, "label", 3, _bits(labels))
+
+
+def _column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
+    return lambda part: np.asarray(getattr(part, array)[:, place])
+
+
+def _bits(labels: Column) -> Column:
+    """Return what makes 0 of a missing label, 1 of 0, and 2 of 1."""
+    return lambda part: np.nan_to_num(labels(part) + 1).astype(np.int64)
+
+
+def _number(name: str, kind: Literal["field", "label"], column: Column, train: Part) -> Clue:
+    """Return a clue of a number, in buckets between edges, 0 where it is missing.
+
+    Numbers that equal an edge have a bucket of their own, since many rows share such a number.
+    """
+    step = max(1, len(train) // BUCKET_ROWS)
+    some = column(Part(train.ids[::step], train.dense[::step], train.labels[::step]))
+    bounds = edges(some, BUCKETS)
+
+    def codes(part: Part) -> Codes:
+        values = column(part)
+        reached = np.searchsorted(bounds, values, side="left") + np.searchsorted(bounds, values, side="right")
+        return np.where(np.isnan(values), 0, reached + 1)
+
+    return Clue(name, kind, 2 * len(bounds) + 2, codes)

@@ -1,0 +1,1 @@
+"""Typed tables become examples, vocabularies and arrays on disk."""

@@ -1,0 +1,66 @@
+"""Multi-valued fields: which values each bag holds. A bag stands for the values of all rows that name it."""
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.raw.sql import codes, count, number_values, quoted
+from automtl_core.dataset import Dataset
+from automtl_core.errors import DataError
+
+Ints = NDArray[np.int32]
+VECTORS = 64
+"""Size of a chunk in DuckDB's vectors of 2048 rows."""
+
+
+def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> None:
+    """Create the table of the values of the bags of a field, by their codes, each value of a bag once.
+
+    Raises:
+        DataError: `Dataset.values` lacks a column.
+
+    """
+    held = dataset.values(db, field)
+    if missing := [name for name in ("bag", "value") if name not in held.columns]:
+        raise DataError(
+            f"the values of {field} lack {missing[0]!r}", "give `values` columns `bag` and `value`"
+        )
+    db.register("held", held.project("bag, value"))
+    db.execute(
+        f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "
+        f"JOIN {codes(field)} AS b ON b.value = held.bag WHERE held.value IS NOT NULL"
+    )
+    number_values(db, _values(field), "SELECT value FROM named", dataset.settings.hashed.get(field))
+    db.execute(
+        f"CREATE TEMP TABLE {quoted(_pairs(field))} AS SELECT DISTINCT bag, v.code AS code FROM named "
+        f"JOIN {codes(_values(field))} AS v USING (value) ORDER BY bag, code"
+    )
+    db.execute("DROP TABLE named")
+    db.unregister("held")
+
+
+def value_codes(field: str) -> str:
+    """Return the table of the values of a multi-valued field and their codes, as SQL takes it."""
+    return codes(_values(field))
+
+
+def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[Ints, Ints]]:
+    """Yield bags and the values they hold, both as codes, ordered by both, chunk by chunk."""
+    db.execute(f"SELECT bag, code FROM {quoted(_pairs(field))}")
+    while len(frame := db.fetch_df_chunk(VECTORS)):
+        yield frame["bag"].to_numpy(), frame["code"].to_numpy()
+
+
+def value_count(db: duckdb.DuckDBPyConnection, field: str) -> int:
+    """Return the number of different values that bags hold."""
+    return count(db, codes(_values(field)))
+
+
+def _values(field: str) -> str:
+    return f"values of {field}"
+
+
+def _pairs(field: str) -> str:
+    return f"pairs of {field}"

@@ -1,0 +1,156 @@
+"""The rows of a dataset as one checked table of numbers, in an order of its own."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pandas as pd
+
+from automtl_core.data.prepare.bags import number_bags
+from automtl_core.data.raw.sql import codes, create, literal, number_values, quoted
+from automtl_core.dataset import Dataset
+from automtl_core.errors import DataError, UsageError
+from automtl_core.wording import did_you_mean, listing, printable
+
+
+def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+    """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
+
+    The order makes what follows independent of the order of the raw files and of the number of threads.
+    Values of sparse fields, bags of values and times become their place among all values in their order,
+    which the table `codes(field)` holds: an INTEGER, null where unknown.
+
+    Raises:
+        DataError: columns or values break the contract of `Dataset.rows`.
+        UsageError: a setting names a field or task that there is not.
+
+    """
+    rows = dataset.rows(db)
+    relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
+    _check_names(relation, dataset, name)
+    types = dict.fromkeys([*dataset.dense, *dataset.buckets, *dataset.oracle.values()], "DOUBLE")
+    types |= {task: "FLOAT" if _binary(dataset, task) else "DOUBLE" for task in tasks(dataset)}
+    cast = [
+        f"CAST({quoted(c)} AS {types[c]}) AS {quoted(c)}" if c in types else quoted(c)
+        for c in _columns(dataset)
+    ]
+    try:
+        create(db, "unsorted", relation.project(", ".join(cast)))
+    except duckdb.ConversionException as error:
+        words = printable(str(error).splitlines()[0])
+        raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
+    _check_values(db, dataset, name)
+    for field in coded(dataset):
+        bags = field in dataset.multi
+        column = f"SELECT {quoted(field)} AS value FROM unsorted"
+        number_values(db, field, column, None if bags else dataset.settings.hashed.get(field))
+        if bags:
+            number_bags(db, dataset, field)
+    _sort(db, dataset)
+
+
+def tasks(dataset: Dataset) -> list[str]:
+    """Return the tasks to learn, in the order of the dataset."""
+    return [task for task in dataset.tasks if task in dataset.settings.tasks or not dataset.settings.tasks]
+
+
+def code_fields(dataset: Dataset) -> list[str]:
+    """Return the sparse fields whose values have codes: all but the numbers in buckets."""
+    return [field for field in dataset.sparse if field not in dataset.buckets]
+
+
+def coded(dataset: Dataset) -> list[str]:
+    """Return the columns of `examples` that hold codes."""
+    fields = code_fields(dataset)
+    return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
+
+
+def _binary(dataset: Dataset, column: str) -> bool:
+    return column in tasks(dataset) and dataset.kinds.get(column, "binary") == "binary"
+
+
+def _columns(dataset: Dataset) -> list[str]:
+    time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
+    part = [dataset.part] if dataset.part else []
+    return [*dataset.sparse, *dataset.dense, *tasks(dataset), *dataset.oracle.values(), *time, *part]
+
+
+def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    fields = coded(dataset)
+    joins = [
+        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = unsorted.{quoted(field)}"
+        for n, field in enumerate(fields)
+    ]
+    chosen = [f"t{n}.code AS {quoted(field)}" for n, field in enumerate(fields)]
+    others = {
+        column: f"CAST({quoted(column)} AS TINYINT)" if _binary(dataset, column) else quoted(column)
+        for column in _columns(dataset)
+        if column not in fields
+    }
+    chosen += [f"{value} AS {quoted(column)}" for column, value in others.items()]
+    # Different values share a bucket: these fields are ordered by the value.
+    hashed = [
+        f"unsorted.{quoted(field)}"
+        for field in fields
+        if field in dataset.settings.hashed and field not in dataset.multi
+    ]
+    order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
+    db.execute(
+        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "
+        f"ORDER BY {', '.join(order)}"
+    )
+    db.execute("DROP TABLE unsorted")
+
+
+def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
+    wanted = _columns(dataset)
+    if twice := sorted({column for column in wanted if wanted.count(column) > 1}):
+        raise DataError(
+            f"dataset {name}: {twice[0]!r} is named twice", "give each field and task a name of its own"
+        )
+    missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
+    if missing:
+        raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
+    for setting, known in (("tasks", dataset.tasks), ("hashed", dataset.sparse)):
+        for given in getattr(dataset.settings, setting):
+            if given not in known:
+                raise UsageError(
+                    f"dataset.{setting} names {given!r}, which the dataset does not have"
+                    f"{did_you_mean(given, known)}",
+                    f"known: {listing(known)}",
+                )
+
+
+def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+    """Check labels, numbers and parts; blank labels and numbers are fine."""
+    faults = dict(_faults(dataset))
+    if not faults:
+        return
+    tests = ", ".join(f"bool_or({test})" for test in faults.values())
+    found = db.execute(f"SELECT {tests} FROM unsorted").fetchall()[0]
+    for (column, test), wrong in zip(faults.items(), found, strict=True):
+        if wrong:
+            value = db.execute(f"SELECT {quoted(column)} FROM unsorted WHERE {test} LIMIT 1").fetchall()
+            held = printable(repr(value[0][0]))
+            if _binary(dataset, column):
+                raise DataError(
+                    f"dataset {name}: label {column} holds {held}, allowed are 0 and 1", "repair the raw file"
+                )
+            if column == dataset.part:
+                raise DataError(
+                    f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
+                )
+            if column == dataset.time:
+                raise DataError(f"dataset {name}: {column} is blank in some rows", "drop or fill them")
+            raise DataError(f"dataset {name}: {column} holds {held}", "use null for an unknown number")
+
+
+def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Yield the columns to check, and what is true of a wrong value."""
+    for column in [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *tasks(dataset)]:
+        wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
+        yield column, wrong.format(quoted(column))
+    if dataset.part:
+        known = ", ".join(map(literal, ("train", "validation", "test")))
+        yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"
+    if dataset.time and dataset.settings.split == "time":
+        yield dataset.time, f"{quoted(dataset.time)} IS NULL"

@@ -1,0 +1,226 @@
+"""Preparing a dataset: raw files -> examples -> vocabularies and scales -> arrays on disk.
+
+The result is named by all that it depends on, so it is made once and then found again.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from automtl_core.data.prepare.encode import Encoding, learn
+from automtl_core.data.prepare.examples import make_examples, tasks
+from automtl_core.data.prepare.split import TRAIN, Parts, split
+from automtl_core.data.prepare.write import Tally, write_bags, write_parts, write_vocabularies
+from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import Source, find, source_of
+from automtl_core.data.raw.load import Rejected, load
+from automtl_core.data.simulate import MARKER
+from automtl_core.data.store import FORMAT, PARTS, REJECTED, Prepared, canonical, write_manifest
+from automtl_core.dataset import Dataset
+from automtl_core.disk.files import publish_folder, scratch_folder
+from automtl_core.errors import DataError
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+
+Sources = Mapping[str, Sequence[Source]]
+"""Table -> the raw files that become it."""
+
+
+def prepare(
+    dataset: Dataset,
+    name: str,
+    data_dir: Path | None,
+    prepared_root: Path,
+    progress: Progress = silent,
+    memory_limit: str | None = None,
+) -> Prepared:
+    """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` where it exists.
+
+    Args:
+        dataset: The adapter, with its settings.
+        name: The name it is registered under.
+        data_dir: The folder of its raw files; None where it needs none.
+        prepared_root: Holds all prepared datasets; nothing is left there when preparation fails.
+        progress: Told how far the work is.
+        memory_limit: Most memory of the database that does the work, such as `512MiB`; what does not fit
+            is spilled to `prepared_root`.
+
+    Raises:
+        InputMissingError: raw files are missing.
+        DataError: raw files or the rows made from them are not as declared.
+        ArtifactError: the folder exists and is damaged.
+        StorageError: the disk is full, or failing.
+
+    """
+    sources = _survey(dataset, name, data_dir, progress)
+    origin = _origin(dataset, name, data_dir, sources)
+    digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
+    path = prepared_root / f"{name}-{digest[:12]}"
+    if path.exists():
+        return Prepared.open(path, reused=True)
+    with publish_folder(path) as draft, _workshop(data_dir, prepared_root, memory_limit) as (db, work_dir):
+        rejected = _read(db, dataset, sources, work_dir, progress)
+        if rejected:
+            write_rejected(draft / REJECTED, rejected)
+        progress("sort", 0.0)
+        make_examples(db, dataset, name)
+        parts = split(db, dataset, name)
+        content = _encode(db, dataset, name, parts, draft, progress)
+        told = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
+        manifest = write_manifest(draft, {**origin, **content, **told})
+    return Prepared(path, manifest)
+
+
+def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
+    """Write the rows that are left out of raw files as CSV, each with its place and the reason."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "line", "column", "reason", "text"])
+        for name, fault in rejected:
+            writer.writerow([name, fault.line, fault.column, fault.reason, fault.text])
+
+
+def _survey(dataset: Dataset, name: str, data_dir: Path | None, progress: Progress) -> Sources:
+    found = find(data_dir, dataset, name)
+    sources: dict[str, list[Source]] = {}
+    for place, (table, files) in enumerate(found.items()):
+        progress("check", place / len(found))
+        sources[table] = [source_of(path, file, data_dir or Path()) for path, file in files]
+    return sources
+
+
+def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources) -> dict[str, Any]:
+    """Return all that the prepared data depends on."""
+    files = {
+        source.name: {
+            "bytes": source.survey.bytes,
+            "sha256": source.survey.sha256,
+        }
+        for table in sources.values()
+        for source in table
+    }
+    settings = dataset.settings.model_dump(mode="json")
+    return {
+        "dataset": name,
+        "version": dataset.version,
+        "settings": settings,
+        "raw": files,
+        "simulated": _simulated(data_dir),
+    }
+
+
+def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
+    """Return how raw files were simulated; None where they are real."""
+    if data_dir is None or not (marker := data_dir / MARKER).exists():
+        return None
+    try:
+        told = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise DataError(f"{marker}: damaged", "simulate the files again")
+    return told
+
+
+@contextmanager
+def _workshop(
+    data_dir: Path | None, prepared_root: Path, memory_limit: str | None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    with (
+        scratch_folder(prepared_root) as folder,
+        connect(data_dir, folder, memory_limit) as db,
+    ):
+        yield db, folder
+
+
+def _read(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
+) -> list[Rejected]:
+    chosen = dataset.settings
+    rejected: list[Rejected] = []
+    for place, (table, files) in enumerate(sources.items()):
+        progress("read", place / len(sources))
+        most = chosen.max_bad_rows - len(rejected) if chosen.bad_rows == "skip" else None
+        rejected += load(db, table, files, work_dir, most)
+    return rejected
+
+
+def _encode(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, draft: Path, progress: Progress
+) -> dict[str, Any]:
+    progress("encode", 0.0)
+    encoding = learn(db, dataset, parts)
+    write_vocabularies(db, encoding, draft)
+    write_bags(db, encoding, draft)
+    written = 0
+
+    def advance(rows: int) -> None:
+        nonlocal written
+        written += rows
+        progress("write", written / len(parts))
+
+    tally = write_parts(db, dataset, encoding, parts, draft, advance)
+    schema = _schema(dataset, encoding)
+    _check_labels(dataset, name, tally)
+    sizes = np.bincount(parts, minlength=len(PARTS))
+    return {
+        "schema": schema.to_json(),
+        "scales": {field: asdict(scale) for field, scale in encoding.scales.items()},
+        "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
+        "labels": _labels(schema, tally),
+        "warnings": [
+            f"field {field} is the same in all training rows: it tells nothing" for field in encoding.constant
+        ],
+    }
+
+
+def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
+    def task(name: str) -> Task:
+        kind = dataset.kinds.get(name, "binary")
+        after = dataset.after.get(name)
+        scale = encoding.scales.get(name)
+        if after in dataset.tasks and after not in tasks(dataset):
+            after = None  # the task before is not learned
+        return Task(name, after, kind, scale.offset, scale.width) if scale else Task(name, after, kind)
+
+    return Schema(
+        tuple(SparseField(f, encoding.fields[f].size, f in dataset.multi) for f in dataset.sparse),
+        tuple(DenseField(field) for field in dataset.dense),
+        tuple(map(task, tasks(dataset))),
+    )
+
+
+def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
+    """Return by part and task the rows with the label, and its mean: of a binary label the positive rate."""
+
+    def told(place: int, t: int, task: Task) -> dict[str, float | int | None]:
+        rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
+        mean = total / rows * task.deviation + task.mean if rows else None
+        return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.kind == "binary" else {})}
+
+    return {
+        part: {task.name: told(place, t, task) for t, task in enumerate(schema.tasks)}
+        for place, part in enumerate(PARTS)
+    }
+
+
+def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
+    """Check that there is something to learn."""
+    rows, total = tally.labelled[TRAIN], tally.total[TRAIN]
+    for t, task in enumerate(tasks(dataset)):
+        fix = f"leave the task out: --set dataset.tasks=[{', '.join(o for o in tasks(dataset) if o != task)}]"
+        if rows[t] == 0:
+            raise DataError(f"dataset {name}: label {task} is missing in all training rows", fix)
+        if dataset.kinds.get(task, "binary") == "binary" and total[t] in (0, rows[t]):
+            raise DataError(
+                f"dataset {name}: label {task} is {int(total[t] > 0)} in all training rows: nothing to learn",
+                fix,
+            )

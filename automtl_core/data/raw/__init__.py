@@ -1,0 +1,1 @@
+"""Raw files as their publishers lay them out become typed tables."""

@@ -1,0 +1,120 @@
+"""Parquet files become tables with the same types as those from text."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import duckdb
+
+from automtl_core.data.raw.records import Fault, expected, shown
+from automtl_core.data.raw.sql import create, literal, quoted
+from automtl_core.dataset import Column, RawFile
+from automtl_core.errors import DataError
+from automtl_core.wording import did_you_mean, listing
+
+_ROW = "file_row_number"
+
+
+def load(
+    db: duckdb.DuckDBPyConnection, table: str, path: Path, file: RawFile, most: int | None
+) -> list[Fault]:
+    """Create a table from a file, and return the rows that were left out.
+
+    Args:
+        db: May read the file.
+        table: Name of the table to create.
+        path: The file.
+        file: Its declaration.
+        most: Rows to leave out at most; None where a faulty row is an error.
+
+    Raises:
+        DataError: a column is missing, or there are (too many) faulty rows, which are named by their number.
+
+    """
+    chosen, fine = _expressions(db, path, file)
+    faults = list(faulty(db, path, file, (most or 0) + 1))
+    if len(faults) > (most or 0):
+        raise DataError(
+            f"{path}: row {faults[0].line}: {faults[0].reason}",
+            "repair such rows, or leave them out: --bad-rows skip, and --max-bad-rows N where there are many",
+        )
+    columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
+    every = " AND ".join(fine.values()) if faults else "true"
+    chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"
+    create(db, table, db.sql(chosen_rows))
+    return faults
+
+
+def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) -> Iterator[Fault]:
+    """Yield the faulty rows of a file, the first column at fault of each, `most` rows at most."""
+    _, fine = _expressions(db, path, file)
+    kinds = "".join(f" WHEN NOT ({test}) THEN {literal(name)}" for name, test in fine.items())
+    if not kinds:
+        return
+    values = "".join(
+        f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
+    )
+    rows = db.execute(
+        f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
+        f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
+    ).fetchall()
+    for row, name, value in rows:
+        wanted = expected(value, file.columns[name]) or "another type"
+        yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
+
+
+def _scan(path: Path) -> str:
+    return f"read_parquet({literal(str(path.resolve()))}, file_row_number = true)"
+
+
+def _expressions(
+    db: duckdb.DuckDBPyConnection, path: Path, file: RawFile
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return for each used column its value in SQL, and the test that a value is as declared."""
+    try:
+        described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
+    types = {name: kind for name, kind, *_ in described if name != _ROW}
+    if missing := [f"{name!r}{did_you_mean(name, types)}" for name in file.columns if name not in types]:
+        raise DataError(f"{path}: lacks {', '.join(missing)}", f"the columns are: {listing(types)}")
+    used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
+    pairs = {name: _value_and_test(quoted(name), types[name], column) for name, column in used.items()}
+    return {n: value for n, (value, _) in pairs.items()}, {
+        n: f"coalesce({test}, false)" for n, (_, test) in pairs.items()
+    }
+
+
+def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
+    """Return SQL for a value, and for whether it is as declared."""
+    if kind in ("FLOAT", "DOUBLE"):  # not-a-number stands for a missing value there
+        known = f"nullif({name}, 'nan'::{kind})"
+        whole = f"CAST({known} AS BIGINT)"
+        if column.kind == "integer":
+            # Integers with gaps are floats in a data frame.
+            fine = f"({known} IS NULL OR ({known} = trunc({known}) AND abs({known}) < 9e18))"
+            return (
+                f"CASE WHEN {fine} THEN {whole} END",
+                f"{fine}{_allowed(f'CAST({whole} AS VARCHAR)', column)}",
+            )
+        if column.kind == "number":
+            fine = f"({known} IS NULL OR isfinite({known}))"
+            return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
+        return f"CAST({known} AS VARCHAR)", "true"
+    text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
+    if column.kind == "integer":
+        value = f"TRY_CAST({text} AS BIGINT)"
+        fine = f"({name} IS NULL OR CAST({value} AS VARCHAR) = {text})"
+        return value, fine + _allowed(text, column)
+    if column.kind == "number":
+        value = f"TRY_CAST({name} AS DOUBLE)"
+        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))" + _allowed(text, column)
+    return text, "true" + _allowed(text, column)
+
+
+def _allowed(text: str, column: Column) -> str:
+    tests = ["true"]
+    if column.among:
+        tests.append(f"{text} IN ({', '.join(map(literal, column.among))})")
+    if column.matching:
+        tests.append(f"regexp_full_match({text}, {literal(column.matching)})")
+    return f" AND ({text} IS NULL OR ({' AND '.join(tests)}))"

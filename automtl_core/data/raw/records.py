@@ -1,0 +1,290 @@
+"""The records of a delimited file, and the faults of those that do not fit its declaration.
+
+This is the arbiter of what a file holds. DuckDB reads clean files, and faster, but it tells little about
+others, and takes some of them in a way of its own; `ambiguous` knows which.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from automtl_core.data.raw.delimited import BLOCK, Lines, Row, blocks, opened, rows, split
+from automtl_core.dataset import TEXT, UNUSED, Column, RawFile
+from automtl_core.errors import DataError
+from automtl_core.wording import did_you_mean, printable
+
+SHOWN = 80
+"""Characters of a row or a value that a message shows."""
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
+_CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
+_FORMATS = {
+    b"\xff\xfe\0\0": ("UTF-32", _CONVERT.format("UTF-32")),
+    b"\0\0\xfe\xff": ("UTF-32", _CONVERT.format("UTF-32")),
+    b"\xff\xfe": ("UTF-16", _CONVERT.format("UTF-16")),
+    b"\xfe\xff": ("UTF-16", _CONVERT.format("UTF-16")),
+    b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
+    b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
+    b"PAR1": ("Parquet", "let its name end in .parquet"),
+    b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
+}
+"""How files start that are no delimited text, what they hold, and what to do about it."""
+_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INT64 = range(-(2**63), 2**63)
+_SHORT_INTEGER = re.compile("-?[1-9][0-9]{0,17}|0?")
+_SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,300}(?:\.[0-9]*)?)?")
+
+
+class Fault(NamedTuple):
+    """Why a record does not fit."""
+
+    line: int
+    """The line of the file where the record starts, from 1."""
+    column: str | None
+    """The column whose value is at fault; None where it is the row as a whole."""
+    reason: str
+    """Names the column and the value that are at fault, if so; safe to print."""
+    text: str
+    r"""The record as it stands in the file, cut if too long; bytes that are no UTF-8 are `\xff` and alike."""
+
+
+class Record(NamedTuple):
+    """A row of a file, the header apart."""
+
+    line: int
+    """The line of the file where it starts, from 1."""
+    fields: list[str]
+    """Its values, one for each column of `layout` unless there is a fault; a blank is an empty text."""
+    fault: Fault | None
+    """Why it does not fit, if so."""
+
+
+def shown(text: str) -> str:
+    """Return a row or a value of a raw file as a message shows it."""
+    line = printable(text.split("\n")[0])
+    return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
+
+
+def layout(path: Path, file: RawFile) -> tuple[str, ...]:
+    """Return all columns of a file in their order, from its header if it has one.
+
+    Raises:
+        DataError: the file is empty, is no text in UTF-8 with the declared separator, or has another header;
+            the message starts with `path:1:`. Also as `opened`.
+
+    """
+    with opened(path) as stream:
+        _check_format(path, stream.read(BLOCK))
+    with opened(path) as stream:
+        first = next(rows(Lines(stream), file.separator), None)
+    if first is None:
+        raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
+    if other := _other_separator(first, file):
+        raise DataError(
+            f"{path}:1: {_SEPARATORS[other]} separate its values, declared is {file.separator!r}",
+            f"declare the separator {other!r}, or write the file with {file.separator!r}",
+        )
+    if not file.header:
+        return tuple(file.columns)
+    if reason := _header_fault(first, file):
+        ways = "name" if file.others else "be"
+        raise DataError(
+            f"{path}:1: {reason}", f"let the first line {ways} {file.separator.join(file.columns)}"
+        )
+    return tuple(first[2])
+
+
+def records(path: Path, file: RawFile) -> Iterator[Record]:
+    """Yield each record of a file, and the fault of each that does not fit.
+
+    After a quote that does not end, or ends amid a value, the next record starts in the next line.
+
+    Raises:
+        DataError: as `layout` and `opened`.
+
+    """
+    columns = layout(path, file)
+    judge = _judge(columns, file)
+    with opened(path) as stream:
+        lines = Lines(stream)
+        found = rows(lines, file.separator)
+        if file.header:
+            next(found)
+        judged = (Record(row[0], row[2], judge(row)) for row in found)
+        yield from _without_cut_tail(judged, lines, len(columns)) if file.cut_tail else judged
+
+
+def ambiguous(path: Path, file: RawFile) -> bool:
+    """Return whether DuckDB may take a file for another table than `records` does, and be silent about it.
+
+    To it NUL is text, blank values behind the last column are none, spaces and more quotes may stand around
+    a quoted value, and a blank line of a single column is a value. The answer is true, too, of some files
+    that it reads well. DuckDB has to be told the line end, which is that of the first line.
+
+    Raises:
+        DataError: as `layout` and `opened`.
+
+    """
+    gaps, separator = len(layout(path, file)) - 1, file.separator.encode()
+    signs = [b' "', b'" ', *(separator + end for end in (b"\n", b"\r\n", b'""'))]
+    with opened(path) as stream:
+        for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
+            if _has_odd_lines(block):
+                return True
+            if b'"' in block:
+                if any(sign in block + b"\n" for sign in signs):
+                    return True
+                continue
+            missing = (block.count(b"\n") + 1) * gaps - block.count(separator)
+            if file.cut_tail and following is None:
+                missing -= max(gaps - block.rpartition(b"\n")[2].count(separator), 0)
+            if missing:
+                return True
+    return False
+
+
+def _has_odd_lines(block: bytes) -> bool:
+    """Return whether lines are blank, or hold NUL or a carriage return that does not end them."""
+    if b"\0" in block or b"\n\n" in block or block[:1] in (b"", b"\n") or block[-1:] == b"\n":
+        return True
+    if b"\r" not in block:
+        return False
+    lines = b"\n%b\n" % block
+    return b"\n\r\n" in lines or lines.count(b"\r") != lines.count(b"\r\n")
+
+
+def expected(value: str, column: Column) -> str | None:
+    """Return what was expected in place of a value that is not blank; None if it is as declared."""
+    if column.among and value not in column.among:
+        return _either(column.among)
+    if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
+        return f"text that matches {shown(column.matching)}"
+    if column.among or column.kind == "text":
+        return None
+    if column.kind == "integer":
+        if _INTEGER.fullmatch(value):
+            # Python refuses to read integers of thousands of digits.
+            return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
+        padded = _PADDED_INTEGER.fullmatch(value)
+        return "an integer without plus or leading zeros" if padded else "an integer"
+    try:
+        number = float(value)
+    except ValueError:
+        return "a number"
+    if not value.isascii():
+        return "a number in digits from 0 to 9"
+    return None if math.isfinite(number) else "a finite number"
+
+
+def _check_format(path: Path, head: bytes) -> None:
+    """Check by its first bytes that a file is text in UTF-8, and that there are line feeds."""
+    for start, (name, fix) in _FORMATS.items():
+        if head.startswith(start):
+            raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
+    first = head.split(b"\n", 1)[0]
+    if first.count(0) * 3 > len(first):
+        raise DataError(
+            f"{path}:1: holds NUL bytes, as UTF-16 or a damaged copy does, not text in UTF-8",
+            "convert it to UTF-8, or get a sound copy",
+        )
+    if b"\n" not in head and b"\r" in head[:-1]:
+        raise DataError(f"{path}:1: its lines end in carriage returns alone", "end them with line feeds")
+
+
+def _other_separator(first: Row, file: RawFile) -> str | None:
+    """Return what separates the values of the first line in place of the declared separator, if so."""
+    _, text, values, _ = first
+    columns = set(file.columns)
+    if len(columns) == 1 or len(values) > 1:
+        return None
+    for other in _SEPARATORS:
+        found = split(text, other).values
+        if len(found) == len(columns) or (file.header and len(columns.intersection(found)) > 1):
+            return other
+    return None
+
+
+def _header_fault(first: Row, file: RawFile) -> str | None:
+    line, text, found, problem = first
+    declared = list(file.columns)
+    if line > 1:
+        return "blank, where the header should be"
+    if problem:
+        return f"the header: {problem.reason}: {shown(text)}"
+    missing = [name for name in declared if name not in found]
+    unknown = [name for name in found if name not in declared]
+    if padded := [name for name in unknown if name.strip() in declared]:
+        return f"the header has blanks around {_printed(padded[0])}"
+    if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
+        return f"no header: names none of the columns: {shown(text)}"
+    if twice := [name for name in found if found.count(name) > 1]:
+        return f"the header names {_printed(twice[0])} twice"
+    faults = []
+    if missing:
+        faults.append(f"lacks {', '.join(_printed(name) + did_you_mean(name, found) for name in missing)}")
+    if unknown and not file.others:
+        faults.append(f"has unknown {', '.join(map(_printed, unknown))}")
+    if not faults and found != declared and not file.others:
+        faults.append("names the columns in another order")
+    return f"the header {' and '.join(faults)}" if faults else None
+
+
+def _printed(name: str) -> str:
+    return printable(repr(name))
+
+
+def _plainly(name: str) -> str:
+    return printable(name).replace("\n", "\\n")
+
+
+def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> Iterator[Record]:
+    """Leave out the last record if it is at fault and there is less of it than of others."""
+    for record, following in pairwise(chain[Any](found, [None])):
+        short = len(record.fields) < columns or (len(record.fields) == columns and not lines.terminated)
+        if following or not record.fault or not short:
+            yield record
+
+
+def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
+    """Return what finds the fault of a row, if there is one."""
+    tests = [
+        (place, name, file.columns[name], _quick(file.columns[name]))
+        for place, name in enumerate(columns)
+        if name in file.columns and file.columns[name] not in (TEXT, UNUSED)
+    ]
+
+    def judge(row: Row) -> Fault | None:
+        line, text, values, problem = row
+        if problem:
+            at = problem.place
+            if at is None or at >= len(columns):
+                return Fault(line, None, problem.reason, text)
+            return Fault(line, columns[at], f"{_plainly(columns[at])}: {problem.reason}", text)
+        if len(values) != len(columns):
+            return Fault(line, None, f"expected {len(columns)} columns, found {len(values)}", text)
+        for place, name, column, fits in tests:
+            if not fits(values[place]) and (wanted := expected(values[place], column)):
+                reason = f"{_plainly(name)}: expected {wanted}, found {shown(values[place])}"
+                return Fault(line, name, reason, text)
+        return None
+
+    return judge
+
+
+def _quick(column: Column) -> Callable[[str], object]:
+    """Return a quick test that only values as declared pass, and blanks, and nearly all of these."""
+    if column.among and not column.matching:
+        return frozenset(("", *column.among)).__contains__
+    if column.matching:
+        text_alone = column.kind == "text" and not column.among
+        return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
+    return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
+
+
+def _either(values: Sequence[str]) -> str:
+    *others, last = map(_plainly, values)
+    return f"{', '.join(others)} or {last}" if others else last

@@ -1,0 +1,88 @@
+"""Checking raw files: each row that is not as declared, wherever it stands, and how many are."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw import parquet
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import find
+from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.records import records
+from automtl_core.data.raw.sql import literal
+from automtl_core.dataset import Dataset, RawFile
+from automtl_core.errors import DataError, UsageError
+
+ALL = 1 << 62
+"""More rows than a file has."""
+
+
+@dataclass
+class Checked:
+    """What was found in a raw file."""
+
+    file: str
+    """Relative to the folder of the dataset."""
+    accepted: int = 0
+    rejected: int = 0
+    problem: str | None = None
+    """Why the file cannot be read, or not to its end; the counts are of what was read."""
+
+    @property
+    def records(self) -> int:
+        """Rows of the file, without its header and a cut last line."""
+        return self.accepted + self.rejected
+
+
+class Validation:
+    """The check of the raw files of a dataset; `files` is complete once all of `rejected` was yielded.
+
+    Args:
+        dataset: The adapter, with its settings.
+        name: The name it is registered under.
+        data_dir: The folder of its raw files.
+
+    Raises:
+        InputMissingError: raw files are missing.
+        UsageError: the dataset has none.
+
+    """
+
+    def __init__(self, dataset: Dataset, name: str, data_dir: Path | None) -> None:
+        self._folder = data_dir
+        self._found = [each for files in find(data_dir, dataset, name).values() for each in files]
+        if not self._found:
+            raise UsageError(f"dataset {name} has no raw files", "there is nothing to check")
+        self.files: list[Checked] = []
+
+    def rejected(self, progress: Progress = silent) -> Iterator[Rejected]:
+        """Yield the faulty rows of all files; a file that cannot be read has a `problem`."""
+        for place, (path, file) in enumerate(self._found):
+            checked = Checked(path.relative_to(self._folder or Path()).as_posix())
+            self.files.append(checked)
+            progress(checked.file, place / len(self._found))
+            find = self._in_parquet if path.suffix == ".parquet" else self._in_text
+            try:
+                yield from find(path, file, checked)
+                if not checked.records:
+                    checked.problem = f"{path}: holds no rows"
+            except DataError as error:
+                checked.problem = str(error)
+
+    def _in_text(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
+        for record in records(path, file):
+            if record.fault is None:
+                checked.accepted += 1
+            else:
+                checked.rejected += 1
+                yield Rejected(checked.file, record.fault)
+
+    def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
+        with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:
+            faults = list(parquet.faulty(db, path, file, ALL))
+            scan = f"read_parquet({literal(str(path.resolve()))})"
+            rows = int(db.execute(f"SELECT count(*) FROM {scan}").fetchall()[0][0])
+        checked.accepted, checked.rejected = rows - len(faults), len(faults)
+        yield from (Rejected(checked.file, fault) for fault in faults)

@@ -1,0 +1,95 @@
+"""State: what a stopped loop needs to go on, as tensors and JSON, and its form on disk.
+
+A state is a nested dict whose leaves are tensors and JSON values. On disk it is one safetensors file:
+the tensors by their path, the rest as JSON in the header, so that opening anyone's file runs no code.
+The header also holds a digest over everything: bit flips in weights load silently otherwise.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import ArtifactError
+
+KEY = "automtl"
+"""The one key of the header's metadata: safetensors writes several in random order."""
+
+State = dict[str, Any]
+"""Nested dict with string keys; leaves are tensors and JSON values."""
+
+
+def save_state(path: Path, state: State) -> None:
+    """Write a state to `path`, replacing what stands there in one step."""
+    tensors: dict[str, Tensor] = {}
+    values = json.dumps(_split(state, (), tensors))
+    write_atomic(
+        path,
+        safetensors.torch.save(tensors, metadata={KEY: json.dumps([_digest(values, tensors), values])}),
+    )
+
+
+def load_state(path: Path) -> State:
+    """Read what `save_state` wrote.
+
+    Raises:
+        ArtifactError: the file is missing, damaged or not of this kind.
+
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(
+            f"{path}: cannot be read: {error.strerror}", "use a complete run directory"
+        ) from None
+    try:
+        size = int.from_bytes(content[:8], "little")
+        digest, values = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY])
+        tensors = safetensors.torch.load(content)
+        intact = _digest(values, tensors) == digest
+        state: State = _join(json.loads(values), tensors) if intact else {}
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ArtifactError(
+            f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"
+        ) from None
+    if not intact:
+        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", "restore it from a copy")
+    return state
+
+
+def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return detached copies on the CPU, which later steps of training do not change."""
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def _digest(values: str, tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(values.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        return {key: _split(item, (*path, key), tensors) for key, item in value.items()}
+    if isinstance(value, torch.Tensor):
+        name = "/".join(path)
+        tensors[name] = value.detach().cpu().contiguous()
+        return {"$tensor": name}
+    return value
+
+
+def _join(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if "$tensor" in value:
+            return tensors[value["$tensor"]]
+        return {key: _join(item, tensors) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""Modules that networks and supernets are made of."""

@@ -1,0 +1,198 @@
+"""The straight line, one stage a line: prepared data -> search -> network -> training -> test."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from automtl_core import seeds
+from automtl_core.data.batches import steps
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.disk.state import State
+from automtl_core.errors import ArtifactError, OutOfMemoryError
+from automtl_core.runs.job import Job, environment
+from automtl_core.runs.recorder import Recorder
+from automtl_core.runs.run import Run
+from automtl_core.strategy import Problem
+from automtl_core.training.fit import Fit
+from automtl_core.training.listener import Listener
+from automtl_core.training.loop import evaluate
+from automtl_core.training.metrics import Metrics, auc
+from automtl_core.training.size import size
+
+log = logging.getLogger("automtl")
+
+
+def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
+    """Return what a search would do: rows, choices, parameters, steps."""
+    space = job.space(prepared)
+    with torch.device("meta"):
+        supernet = space.supernet()
+    rows = {name: len(prepared.part(name)) for name in PARTS}
+    parameters = sum(p.numel() for p in supernet.parameters())
+    return {
+        "rows": rows,
+        "fields": len(prepared.schema.sparse) + len(prepared.schema.dense),
+        "tasks": [task.name for task in prepared.schema.tasks],
+        "choices": len(supernet.choices()),
+        "supernet_parameters": parameters,
+        # weights, gradients and two moments of Adam
+        "supernet_bytes": 4 * 4 * parameters,
+        "epochs_at_most": job.config.training.epochs,
+        "steps_per_epoch": steps(rows["train"], job.config.training.batch_size),
+        "device": str(job.device()),
+    }
+
+
+def start(job: Job, prepared: Prepared, path: Path) -> Run:
+    """Make a new run directory.
+
+    Raises:
+        RunExistsError: there is one at `path`, or none can be made there.
+        UsageError: the configuration names what does not exist.
+
+    """
+    job.problem(prepared)  # names unknown ops and tasks now, before there is a run
+    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows", "simulated")}
+    return Run.create(path, job.config, {"environment": environment(job), "data": data})
+
+
+def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[str, Any]:
+    """Search, train the found network, and test it once; go on from the run's checkpoint if it has one.
+
+    Returns:
+        What `result.json` holds.
+
+    """
+    fit(job, run, prepared, listener)
+    return test(job, run, prepared)
+
+
+def fit(job: Job, run: Run, prepared: Prepared, listener: Listener) -> None:
+    """Search and train, and write down the network and its validation metrics; the test part is not read.
+
+    Raises:
+        DivergedError: a loss stopped being finite.
+        OutOfMemoryError: the machine has too little memory for the settings.
+        ArtifactError: the checkpoint is damaged, or of other settings.
+
+    """
+    with _memory_errors():
+        recorder = Recorder(run, listener)
+        problem = job.problem(prepared)
+        network, spent = _found(job, run, problem, recorder)
+        trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.device, spent)
+        recorder.follow("train", trainer, spent)
+        validation = trainer.run(recorder)
+        run.save("weights", network.state_dict())
+        run.write("costs", _costs(recorder, prepared))
+        result = {
+            "best_epoch": trainer.best_epoch,
+            **size(network, problem.data.validation, problem.device),
+            "validation": {task: m.to_json() for task, m in validation.items()},
+            "simulated": prepared.manifest["simulated"],
+        }
+        run.write("result", result)
+
+
+def test(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
+    """Test the network that `fit` wrote, and add its metrics to `result.json`, whose content is returned.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    metrics = {task: m.to_json() for task, m in evaluate_run(job, run, prepared).items()}
+    result = {**run.read("result"), "test": metrics, "reachable": reachable(prepared)}
+    run.write("result", result)
+    return result
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise OutOfMemoryError(
+                f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
+            ) from None
+        raise
+
+
+def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn.Module, int]:
+    """Return the network of the found architecture, and the epochs that its weights have behind them."""
+    if recorder.stage == "train":
+        return problem.space.network(run.architecture()), recorder.spent
+    strategy = job.strategy(problem)
+    recorder.follow("search", strategy)
+    found = strategy.search(recorder)
+    architecture = replace(found.architecture, origin=job.origin(problem.space))
+    run.write_architecture(architecture)
+    log.info("found an architecture")
+    if found.network is not None and job.retrain() == "inherit":
+        return found.network, found.epochs
+    seeds.seed_torch(problem.seed, "network")
+    return problem.space.network(architecture), 0
+
+
+def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
+    """Return the test metrics of a finished run's network, from its files alone.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    problem = job.problem(prepared)
+    architecture = run.architecture()
+    if architecture.origin and architecture.origin.schema != prepared.schema.to_json():
+        raise ArtifactError(
+            f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
+            fix="use the raw files and dataset settings of the run",
+        )
+    with _memory_errors():
+        network = problem.space.network(architecture).to(problem.device)
+        load_weights(network, run.load("weights"), run.path)
+        part = prepared.part("test")
+        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.device)
+
+
+def load_weights(network: nn.Module, state: State, where: Path) -> None:
+    """Give a network the weights of a run.
+
+    Raises:
+        ArtifactError: they belong to another network.
+
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"{where}: the weights do not fit the architecture: {error}", "use the files of one run"
+        ) from None
+
+
+def _costs(recorder: Recorder, prepared: Prepared) -> dict[str, Any]:
+    """Return what differs between equal runs: seconds, and training rows a second of the last stage."""
+    seconds = {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
+    epochs = sum(report["phase"] == "train" for report in recorder.reports)
+    rows = epochs * len(prepared.part("train"))
+    return {"seconds": seconds, "rows_per_second": rows / seconds["train"] if epochs else None}
+
+
+def reachable(prepared: Prepared) -> dict[str, float | None]:
+    """Return the test AUC of the probabilities that generated the labels, for binary tasks that have them."""
+    oracle, labels = prepared.oracle("test"), prepared.part("test").labels
+    found: dict[str, float | None] = {}
+    for t, task in enumerate(prepared.schema.tasks):
+        known = ~np.isnan(labels[:, t])
+        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
+            found[task.name] = auc(labels[known, t], oracle[known, t])
+    return found

@@ -1,0 +1,56 @@
+"""The losses of tasks, and what each counts. Letters: B batch, T tasks."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from automtl_core.errors import UsageError
+from automtl_core.schema import Task
+from automtl_core.training.recipe import Recipe
+from automtl_core.wording import did_you_mean, listing
+
+
+class TaskLosses(NamedTuple):
+    """The loss of each task, and what it counts. See `task_losses`."""
+
+    weights: Tensor
+    """Of each task's loss in the mean over tasks, [T]."""
+    real: Tensor | None = None
+    """Which tasks are regressions, [T] bool; None where none is."""
+
+    def of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the mean loss of each task over the rows that have its label, [B, T] twice -> [T].
+
+        Binary cross-entropy on logits, or for a regression the squared error against the standardised label.
+        A task of which no row has the label has the loss 0, and no gradient.
+        """
+        known = ~labels.isnan()
+        labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss: NaN times 0 is NaN
+        losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        if self.real is not None:
+            losses = torch.where(self.real, (logits - labels).square(), losses)
+        return (losses * known).sum(0) / known.sum(0).clamp(min=1)
+
+
+def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:
+    """Return the losses of these tasks, weighted as the recipe says.
+
+    Raises:
+        UsageError: the recipe weighs a task that the dataset does not have.
+
+    """
+    names = [task.name for task in tasks]
+    for name in recipe.loss_weights:
+        if name not in names:
+            raise UsageError(
+                f"training.loss_weights names {name!r}, which is no task{did_you_mean(name, names)}",
+                fix=f"the tasks are: {listing(names)}",
+            )
+    real = [task.kind == "regression" for task in tasks]
+    return TaskLosses(
+        torch.tensor([recipe.loss_weights.get(name, 1.0) for name in names], device=device),
+        torch.tensor(real, device=device) if any(real) else None,
+    )

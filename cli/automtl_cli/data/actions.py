@@ -1,0 +1,144 @@
+"""What the commands that work on one dataset do; `data_render` shows it."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from automtl_cli.configuration import Chosen, default_folder
+from automtl_cli.data import preparing
+from automtl_cli.data.catalogue import can_be_simulated, datasets
+from automtl_core.data.inspect.describe import describe
+from automtl_core.data.prepare.prepare import prepare, write_rejected
+from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.validate import Validation
+from automtl_core.data.rows import sample
+from automtl_core.data.simulate import simulate_into
+from automtl_core.data.store import Prepared
+from automtl_core.disk.files import publish_file
+from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.plugins import load_registry
+from automtl_core.wording import listing
+
+LISTED = 1000
+"""Faulty rows that are listed; a file may be written of all."""
+TEXT = 1000
+"""Characters of a faulty row that are listed."""
+
+
+def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
+    """Prepare a dataset, show how far that is, and say what one should know of it."""
+    limit = preparing.memory_limit(memory_limit)
+    with preparing.stages("preparing data") as show:
+        made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, show, limit)
+    preparing.warn(made)
+    return made
+
+
+def about(made: Prepared) -> dict[str, Any]:
+    """Return where prepared data is, how much, and what one should know of it."""
+    manifest, schema = made.manifest, made.schema
+    return {
+        "path": str(made.path),
+        "reused": made.reused,
+        "rows": manifest["rows"],
+        "fields": len(schema.sparse) + len(schema.dense),
+        "tasks": [task.name for task in schema.tasks],
+        **{key: manifest[key] for key in ("rejected", "warnings", "simulated")},
+    }
+
+
+def described(made: Prepared) -> dict[str, Any]:
+    """Return what prepared data looks like."""
+    with preparing.stages("describing data") as show:
+        return {"prepared": about(made), "data": describe(made, show)}
+
+
+def sampled(made: Prepared, rows: int) -> dict[str, Any]:
+    """Return the first training rows as raw values."""
+    return {"prepared": about(made), "rows": sample(made, rows)}
+
+
+def validated(chosen: Chosen, out: Path | None) -> dict[str, Any]:
+    """Check all raw files, and return what was found; all faulty rows are written to `out`, if given.
+
+    Raises:
+        RunExistsError: `out` exists.
+
+    """
+    settings = chosen.dataset.settings
+    validation = Validation(chosen.dataset, chosen.name, chosen.folder)
+    faults: list[dict[str, Any]] = []
+
+    def found() -> Iterator[Rejected]:
+        with preparing.stages("checking data") as show:
+            for rejected in validation.rejected(show):
+                if len(faults) < LISTED:
+                    faults.append(_listed(rejected))
+                yield rejected
+
+    if out is None:
+        for _ in found():
+            pass
+    elif out.exists():
+        raise RunExistsError(f"{out}: exists already", "choose another file")
+    else:
+        with publish_file(out) as draft:
+            write_rejected(draft, found())
+    files = [{**asdict(file), "records": file.records} for file in validation.files]
+    return {
+        "files": files,
+        **{key: sum(file[key] for file in files) for key in ("records", "accepted", "rejected")},
+        "allowed": settings.max_bad_rows if settings.bad_rows == "skip" else 0,
+        "faults": faults,
+        "out": None if out is None else str(out),
+    }
+
+
+def check_valid(found: Mapping[str, Any]) -> None:
+    """Check that a validation found no more than is allowed.
+
+    Raises:
+        DataError: it did.
+
+    """
+    if problems := [file["problem"] for file in found["files"] if file["problem"]]:
+        raise DataError("\n".join(problems), "get sound copies of the files")
+    rejected, allowed = found["rejected"], found["allowed"]
+    if rejected > allowed:
+        raise DataError(
+            f"rows that are not as declared: {rejected:,} of {found['records']:,}; allowed are {allowed:,}",
+            f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
+        )
+
+
+def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, Any]:
+    """Write generated raw files of a dataset, and return where they are.
+
+    Raises:
+        UsageError: the dataset cannot be simulated.
+
+    """
+    dataset_class = load_registry().dataset(name)
+    if not can_be_simulated(dataset_class):
+        known = listing(other for other, facts in datasets().items() if facts["simulated"])
+        raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")
+    folder = out if out is not None else default_folder(name)
+    dataset = dataset_class(dataset_class.settings_class.parse({}, "dataset"))
+    simulate_into(dataset, name, folder, rows, seed)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    options = f" --data-dir {shlex.quote(str(folder))}" if out is not None else ""
+    return {
+        "dataset": name,
+        "rows": rows,
+        "seed": seed,
+        "folder": str(folder),
+        "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
+        "next": [f"automtl data prepare {name}{options}", f"automtl search --dataset {name}{options}"],
+    }
+
+
+def _listed(rejected: Rejected) -> dict[str, Any]:
+    fault = rejected.fault._asdict()
+    return {"file": rejected.file, **fault, "text": rejected.fault.text[:TEXT]}

@@ -1,0 +1,178 @@
+"""The commands of `automtl data`; as in `app`, they import what takes long themselves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automtl_cli import options
+from automtl_cli.output import emit
+
+data_app = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and simulate datasets.")
+
+
+@data_app.command("list")
+def list_datasets(as_json: options.AsJson = False) -> None:
+    """List the datasets, their tasks, and which of them can be simulated."""
+    from automtl_cli.data import catalogue
+
+    emit(catalogue.datasets(), catalogue.render_datasets, as_json)
+
+
+@data_app.command()
+def show(
+    name: options.Dataset,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show where to get a dataset, its files, preparation, fields, tasks and settings."""
+    from automtl_cli import configuration
+    from automtl_cli.data import catalogue
+
+    chosen = configuration.chosen(name, data_dir, config, settings)
+    emit(catalogue.dataset(chosen), catalogue.render_dataset, as_json)
+
+
+@data_app.command()
+def prepare(
+    name: options.Dataset,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    memory_limit: options.MemoryLimit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Read the raw files of a dataset, and store what searches need."""
+    from automtl_cli import configuration
+    from automtl_cli.data import actions as data
+    from automtl_cli.data import render as data_render
+
+    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
+    made = data.prepared(chosen, memory_limit)
+    emit(data.about(made), data_render.prepared, as_json)
+
+
+@data_app.command()
+def describe(
+    name: options.Dataset,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    memory_limit: options.MemoryLimit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a dataset holds, and what may be wrong with it.
+
+    Rows, fields, labels and their correlations; then duplicates, labels that settle another one, and what
+    predicts a task alone, as a field does that is known only afterwards. Prepares the dataset if need be.
+    """
+    from automtl_cli import configuration
+    from automtl_cli.data import actions as data
+    from automtl_cli.data import render as data_render
+
+    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
+    made = data.prepared(chosen, memory_limit)
+    emit(data.described(made), data_render.described, as_json)
+
+
+@data_app.command()
+def sample(
+    name: options.Dataset,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows to show.")] = 5,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    memory_limit: options.MemoryLimit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the first training rows as a model sees them.
+
+    Ids are shown as their values; what is rare or blank, and a missing label, as a dash. Rows are in the
+    order of their fields. Prepares the dataset if need be.
+    """
+    from automtl_cli import configuration
+    from automtl_cli.data import actions as data
+    from automtl_cli.data import render as data_render
+
+    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
+    made = data.prepared(chosen, memory_limit)
+    emit(data.sampled(made, rows), data_render.sampled, as_json)
+
+
+@data_app.command()
+def validate(
+    name: options.Dataset,
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="File to write all faulty rows to.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Check every row of the raw files of a dataset.
+
+    The exit code is 65 if any is faulty, or more than --max-bad-rows with --bad-rows skip.
+    """
+    from automtl_cli import configuration
+    from automtl_cli.data import actions as data
+    from automtl_cli.data import render as data_render
+
+    chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
+    found = data.validated(chosen, out)
+    emit(found, data_render.validated, as_json)
+    data.check_valid(found)
+
+
+@data_app.command()
+def simulate(
+    name: options.Dataset,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows to write.")] = 100_000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder to write, empty or new [$AUTOMTL_DATA/NAME, or data/NAME]."
+        ),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write generated raw files in the layout of a dataset.
+
+    Labels depend on the fields, so there is something to learn. What is made of the files is marked as
+    simulated.
+    """
+    from automtl_cli.data import actions as data
+    from automtl_cli.data import render as data_render
+
+    emit(data.simulated(name, rows, seed, out), data_render.simulated, as_json)
+
+
+@data_app.command()
+def init(
+    files: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A CSV, TSV or Parquet file, or a pattern of such in quotes."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="NAME.yaml", help="File to write [named as FILE].")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Look at a table of one's own, and write settings for a search on it.
+
+    What each column is for is a guess, from the first 100,000 rows: it is there to be corrected.
+    """
+    from automtl_cli.data import init
+
+    emit(init.init(files, out), init.render, as_json)

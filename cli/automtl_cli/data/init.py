@@ -1,0 +1,232 @@
+"""The command that looks at a table of one's own, and writes settings to search on it."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import RenderableType
+from rich.text import Text
+
+from automtl_cli.tables import table, text
+from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
+from automtl_core.data.guess.peek import Table, peek
+from automtl_core.errors import RunExistsError
+from automtl_core.wording import printable
+
+SHOWN = 30
+"""Characters of a value that are shown."""
+HELP: Mapping[Role, str] = {
+    "labels": """\
+What to predict: check these first. A blank is a missing label, and the row does not count for it. In braces
+there may be, with commas between them:
+  kind: regression    a number to predict, in place of 0 or 1
+  positive: ["yes"]   the texts that mean 1, all others meaning 0
+  after: click        the label whose action comes before this one
+  given: click        the label that has to be 1 for this one to count""",
+    "sparse": "Categorical fields: text, or integer, where anything else is a fault.",
+    "dense": """\
+Numeric fields. In braces there may be:
+  scaling: log        or minmax, none; standard where not said
+  missing: 0          the number to put for a blank
+  buckets: 10         as many categories of equal frequency, in place of a number""",
+    "multi": "Categorical fields of any number of values, and what separates these.",
+}
+"""Role -> what to know to correct it."""
+
+
+def init(files: str, out: Path | None) -> dict[str, Any]:
+    """Look at a table, write settings for it, and return what was seen and written.
+
+    Args:
+        files: A file, or a pattern of files.
+        out: The file to write; named after the table, in the working directory, where None.
+
+    Raises:
+        RunExistsError: that file exists, or its folder cannot be written to.
+
+    """
+    path = out if out is not None else Path(f"{_stem(files)}.yaml")
+    if path.exists():
+        raise _exists(path)
+    seen = peek(files)
+    guesses = guess(seen)
+    commands = _commands(path)
+    content = settings(seen, guesses, commands)
+    _create(path, content)
+    return {
+        "path": str(path),
+        "rows": seen.rows,
+        "seen": seen.seen,
+        "columns": [
+            {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
+            for each in guesses
+        ],
+        "next": commands,
+    }
+
+
+def render(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Render what each column was taken for, and where to go from there."""
+    columns = [(each["name"], each["role"], each["about"]) for each in document["columns"]]
+    yield table(["column", "use", "what it holds"], columns)
+    yield Text()
+    first = "" if any(role == "labels" for _, role, _ in columns) else ": name the labels there first"
+    yield text(f"written: {document['path']}{first}")
+    yield text("next: " + "\n      ".join(document["next"]))
+
+
+def settings(seen: Table, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
+    """Return the text of the settings, with what was seen as comments."""
+    lines = [
+        f"# What {_plain(seen.pattern)} holds, as guessed by `automtl data init` from {_amount(seen)}.",
+        "# Correct what is wrong, then:",
+        *(f"#   {_plain(command)}" for command in commands),
+        f"data_dir: {_yaml(str(seen.folder))}",
+        "dataset:",
+        "  name: table",
+        f"  files: {_yaml(seen.pattern)}",
+    ]
+    if not seen.parquet and seen.separator != ",":
+        lines.append(f"  separator: {_yaml(seen.separator)}")
+    if not seen.header:
+        names = [each.facts.name for each in guesses]
+        lines += [
+            "  # There is no header: give the columns names, here and below.",
+            f"  columns: {_yaml(names)}",
+        ]
+    for role in HELP:
+        lines += _section(role, seen, [each for each in guesses if each.role == role])
+        if role == "labels":
+            lines += _candidates(guesses)
+    lines += ["", *(f"  {line}" for line in _split(seen, guesses))]
+    if unused := [each for each in guesses if each.role == "unused"]:
+        lines += ["", "  # Not used:"]
+        lines += [f"  #   {_plain(each.facts.name)}: {about(each, seen)}" for each in unused]
+    size = batch_size(seen.rows)
+    training = [
+        "training:",
+        f"  batch_size: {size}  # for {seen.rows:,} rows",
+        "  # loss_weights: {NAME: 2}  # how much the loss of a label counts; 1 where it is not named",
+    ]
+    return "\n".join([*lines, "", *training, ""])
+
+
+def about(guess: Guess, seen: Table) -> str:
+    """Return in a line what a column holds."""
+    facts = guess.facts
+    spread = f"{_value(facts.low)} to {_value(facts.high)}"
+    some = f": {', '.join(map(_value, facts.few))}" if facts.few else f", most often {_value(facts.example)}"
+    match guess.role:
+        case "unused":
+            return f"{guess.reason}, such as {_value(facts.example)}" if facts.example else guess.reason
+        case "labels" if not guess.setting:
+            said = f"{facts.mean:.1%} are 1"
+        case "labels" if "positive" in guess.setting:
+            said = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
+        case "multi":
+            found = facts.parts[guess.setting]
+            said = f"{found.values:,} values, {found.parts / seen.seen:.1f} a row{some}"
+        case "sparse":
+            said = f"{facts.values:,} values{some}"
+        case "time":
+            said = spread
+        case _:
+            said = f"{spread}, mean {facts.mean:.4g}"
+    blank = 1 - facts.rows / seen.seen
+    return f"{said}; {blank:.1%} blank" if blank else said
+
+
+def _create(path: Path, content: str) -> None:
+    """Write a file that must not be there, all of it or nothing."""
+    try:
+        file = path.open("x", encoding="utf-8")
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise RunExistsError(f"{path}: cannot be written: {error.strerror}", "choose another --out") from None
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _section(role: Role, seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
+    if not guesses and role != "labels":
+        return
+    yield ""
+    yield from (f"  # {line}" for line in HELP[role].splitlines())
+    if role == "sparse":
+        ids = sum(each.facts.values for each in guesses)
+        yield f"  # In these rows they have {ids:,} values, each with an embedding of its own."
+    if not guesses:
+        yield f"  {role}: []  # no column looks like one: name some, such as [click]"
+        return
+    yield f"  {role}:"
+    for each in guesses:
+        yield f"    {_yaml(each.facts.name)}: {_yaml(each.setting)}  # {about(each, seen)}"
+
+
+def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
+    if found := [_plain(each.facts.name) for each in guesses if each.candidate]:
+        used = " are below, and" if any(each.role == "labels" for each in guesses) else ""
+        yield f"  # These{used} hold 0 and 1 too, and may be labels: {', '.join(found)}"
+
+
+def _split(seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
+    """Yield what decides about parts and vocabularies."""
+    if (name := user(guesses)) is not None:
+        yield f"user: {_yaml(name)}"
+        yield "# split: user  # all rows of a user go to one part"
+    for each in guesses:
+        if each.role == "time":
+            yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
+            yield "# split: time  # the latest rows are for the test, those before them for validation"
+    if tail := long_tailed(guesses):
+        share = f"{tail.facts.single / tail.facts.values:.0%}"
+        yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
+    else:
+        yield "# min_count: 2  # values in fewer training rows are as unseen"
+
+
+def _amount(seen: Table) -> str:
+    if seen.seen == seen.rows:
+        return f"its {seen.rows:,} rows"
+    return f"the first {seen.seen:,} of {'' if seen.parquet else 'about '}{seen.rows:,} rows"
+
+
+def _commands(path: Path) -> list[str]:
+    config = f"--config {shlex.quote(str(path))}"
+    return [f"automtl data describe table {config}", f"automtl search {config}"]
+
+
+def _stem(files: str) -> str:
+    """Return a name for the settings of files such as `clicks-*.csv.gz`: `clicks`."""
+    return re.sub(r"[^\w-]+", "-", Path(files).name.split(".")[0]).strip("-") or "table"
+
+
+def _exists(path: Path) -> RunExistsError:
+    return RunExistsError(f"{path}: exists already", "give another name: --out NAME.yaml")
+
+
+def _value(value: str) -> str:
+    shown = _plain(value)
+    return f"{shown[:SHOWN]}..." if len(shown) > SHOWN else shown
+
+
+def _plain(value: str) -> str:
+    """Return a text that stays in its line."""
+    return printable(value).replace("\n", "\\n")
+
+
+def _yaml(value: object) -> str:
+    """Return a value as YAML in one line that is safe to print."""
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
+    if text.isprintable():
+        return text
+    return yaml.safe_dump([value], default_flow_style=True, default_style='"', width=1 << 30)[1:-2]

@@ -1,0 +1,61 @@
+"""What commands that prepare data have in common: progress, a limit of memory, warnings."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from automtl_cli.bars import bar
+from automtl_cli.output import say
+from automtl_core.data.progress import Progress
+from automtl_core.data.simulate import warning
+from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.errors import UsageError
+from automtl_core.wording import printable
+
+MEMORY = "AUTOMTL_MEMORY_LIMIT"
+_SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+
+
+def memory_limit(given: str | None = None) -> str | None:
+    """Return what the database that prepares data may use: as given, or as the environment says.
+
+    Raises:
+        UsageError: that is no amount of memory.
+
+    """
+    limit = given if given is not None else os.environ.get(MEMORY) or None
+    if limit is not None and not _SIZE.fullmatch(limit):
+        source = "--memory-limit" if given is not None else MEMORY
+        raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
+    return limit
+
+
+@contextmanager
+def stages(doing: str) -> Iterator[Progress]:
+    """Give a function that shows what a command is at, and how far: lines, or a bar on a terminal."""
+    with bar() as progress:
+        task = progress.add_task("", total=1.0)
+        current = ""
+
+        def show(stage: str, done: float) -> None:
+            nonlocal current
+            line = printable(f"{doing}: {stage}")
+            if progress.disable and stage != current:
+                progress.console.print(line, soft_wrap=True)
+            current = stage
+            progress.update(task, description=line, completed=done)
+
+        yield show
+
+
+def warn(prepared: Prepared) -> None:
+    """Say what one should know of prepared data, whenever it is used."""
+    manifest = prepared.manifest
+    if marker := manifest["simulated"]:
+        say(f"warning: {warning(marker)}")
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        say(f"warning: rows of the raw files that are left out as faulty: {rows}, see {where}")
+    for line in manifest["warnings"]:
+        say(f"warning: {line}")

@@ -1,0 +1,117 @@
+"""What the commands that work on one dataset show, made from the same documents that `--json` prints."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from automtl_cli.tables import by_name, listed, table, text
+from automtl_core.data.raw.records import shown
+
+Document = Mapping[str, Any]
+
+PRINTED = 20
+"""Faulty rows that are printed."""
+
+
+def prepared(document: Document) -> Iterator[RenderableType]:
+    """Render where prepared data is, how much, and what one should know of it."""
+    yield listed("prepared", {**document, "warnings": "\n".join(document["warnings"]) or None})
+
+
+def described(document: Document) -> Iterator[RenderableType]:
+    """Render what prepared data looks like, and what may be wrong with it."""
+    yield from prepared(document["prepared"])
+    data = document["data"]
+    tasks = list(data["tasks"])
+    tables = {
+        "sparse field": _without_blanks(data["sparse"]),
+        "dense field": data["dense"],
+        "task and part": _labels(data["tasks"]),
+        "share of rows also in train": data["duplicates"],
+    }
+    for what, facts in tables.items():
+        if facts:
+            yield Text()
+            yield by_name(what, facts)
+    yield Text()
+    rows = ([task, *row] for task, row in zip(tasks, data["correlation"], strict=True))
+    yield table(["correlation", *tasks], rows, align="right")
+    yield Text()
+    yield _alone(data["alone"])
+    if findings := [*_rules(data["rules"]), *_suspicions(data["alone"])]:
+        yield Text()
+        yield from map(text, findings)
+
+
+def sampled(document: Document) -> Iterator[RenderableType]:
+    """Render rows as a table, the longer side of which goes down."""
+    rows = document["rows"]
+    columns = list(rows[0]) if rows else []
+    if len(columns) > len(rows):
+        cells = ([column, *(row[column] for row in rows)] for column in columns)
+        yield table(["column", *(f"row {n + 1}" for n in range(len(rows)))], cells)
+    else:
+        yield table(columns, (row.values() for row in rows))
+
+
+def validated(document: Document) -> Iterator[RenderableType]:
+    """Render what raw files hold, and the first faulty rows."""
+    counts = {file["file"]: {key: file[key] for key in ("records", "accepted", "rejected")}
+              for file in document["files"]}  # fmt: skip
+    yield by_name("file", counts)
+    faults = document["faults"][:PRINTED]
+    if faults:
+        yield Text()
+    for fault in faults:
+        yield text(f"{fault['file']}:{fault['line']}: {fault['reason']}: {shown(fault['text'])}")
+    if more := document["rejected"] - len(faults):
+        yield text(f"and {more:,} more" + ("" if document["out"] else ", which --out FILE writes down"))
+    if document["out"]:
+        yield text(f"written to {document['out']}")
+
+
+def simulated(document: Document) -> Iterator[RenderableType]:
+    """Render where generated files are, and where to go from there."""
+    yield table(["file", "bytes"], document["files"].items(), align="right")
+    yield Text()
+    yield text(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))
+
+
+def _labels(tasks: Mapping[str, Mapping[str, Document]]) -> dict[str, Document]:
+    return {
+        f"{task}, {part}": {key: facts.get(key) for key in ("rows", "mean", "positives")}
+        for task, parts in tasks.items()
+        for part, facts in parts.items()
+    }
+
+
+def _without_blanks(facts: Mapping[str, Document]) -> Mapping[str, Document]:
+    """Return the facts without those that no name has."""
+    known = {key for row in facts.values() for key, value in row.items() if value is not None}
+    return {name: {key: value for key, value in row.items() if key in known} for name, row in facts.items()}
+
+
+def _alone(alone: Mapping[str, Any]) -> Table:
+    rows = [
+        (task, clue["name"], clue["kind"], clue["measure"], clue["score"])
+        for task, clues in alone.items()
+        for clue in clues
+    ]
+    return table(["best alone for", "by", "kind", "measure", "score"], rows)
+
+
+def _rules(rules: list[Document]) -> Iterator[str]:
+    for rule in rules:
+        declared = ", as declared" if rule["declared"] else ""
+        yield f"{rule['then']} is {rule['is']} in all {rule['rows']:,} rows with {rule['if']}{declared}"
+
+
+def _suspicions(alone: Mapping[str, Any]) -> Iterator[str]:
+    for task, clues in alone.items():
+        for clue in clues:
+            if clue["suspicious"]:
+                how = f"whether there is a {clue['name']}" if clue["by"] == "presence" else clue["name"]
+                yield f"warning: {how} predicts {task} alone: is it known only afterwards?"

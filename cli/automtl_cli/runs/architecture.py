@@ -1,0 +1,115 @@
+"""An architecture for people: its decisions as a tree, and who shares what as matrices."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from automtl_cli.tables import cell, table, text
+from automtl_core.choices import FORMAT, Architecture
+from automtl_core.data.simulate import warning
+from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.runs.run import Run
+from automtl_core.schema import Schema
+
+CHOSEN, NOT_CHOSEN = "●", "·"
+
+Document = Mapping[str, Any]
+"""What an architecture.json holds."""
+AnyOfs = dict[str, Sequence[str]]
+"""Column of a matrix -> the options that were chosen."""
+
+
+def read(path: Path) -> Document:
+    """Return the architecture of a run, or of a file.
+
+    Raises:
+        InputMissingError: there is none.
+        ArtifactError: the file holds something else.
+
+    """
+    file = path / "architecture.json" if path.is_dir() else path
+    try:
+        content = file.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputMissingError(
+            f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
+        ) from None
+    return {**document(Architecture.from_json(content)), **_simulated(path)}
+
+
+def document(found: Architecture) -> Document:
+    """Return an architecture as JSON."""
+    origin = asdict(found.origin) if found.origin else None
+    return {"format": FORMAT, "origin": origin, "decisions": dict(found.decisions)}
+
+
+def render(found: Document) -> Iterator[RenderableType]:
+    """Render the tree of all decisions, then a matrix for each group of any-of choices."""
+    origin, decisions = found["origin"], found["decisions"]
+    fields = [field.name for field in Schema.from_json(origin["schema"]).sparse] if origin else []
+    yield _tree(f"architecture of {origin['space']}" if origin else "architecture", decisions)
+    for title, columns in _groups(decisions).items():
+        if options := _options(columns, fields):
+            yield Text()
+            yield _matrix(title, options, columns)
+    if "simulated" in found:
+        yield text(f"\nnote: {warning(found['simulated'])}")
+
+
+def _simulated(path: Path) -> dict[str, Any]:
+    """Return how the data of a run was simulated, if it was."""
+    try:
+        data = Run.open(path).read("data")
+    except (InputMissingError, ArtifactError):
+        return {}  # no run, but a file
+    marker = data.get("simulated") if isinstance(data, dict) else None
+    return {"simulated": marker} if isinstance(marker, dict) else {}
+
+
+def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:
+    nodes = {"": Tree(text(title))}
+    for label in sorted(decisions, key=_natural):
+        path = ""
+        for part in label.split("/"):
+            above, path = nodes[path], f"{path}/{part}"
+            if path not in nodes:
+                nodes[path] = above.add(text(part))
+        nodes[path].label = text(f"{label.rpartition('/')[2]}: {cell(decisions[label]) or 'none'}")
+    return nodes[""]
+
+
+def _groups(decisions: Mapping[str, Any]) -> dict[str, AnyOfs]:
+    """Group any-of choices by both ends of their labels: `layer0/expert1/single` by layer0 and single."""
+    groups: dict[str, AnyOfs] = {}
+    for label in sorted(decisions, key=_natural):
+        if not isinstance(decisions[label], str):
+            *path, last = label.split("/")
+            title = " ".join([*path[:1], last])
+            groups.setdefault(title, {})["/".join(path[1:]) or last] = decisions[label]
+    return groups
+
+
+def _options(columns: AnyOfs, fields: Sequence[str]) -> Sequence[str]:
+    """Return the options that were chosen anywhere or, if they are fields, all fields."""
+    chosen = {option for options in columns.values() for option in options}
+    return fields if chosen <= set(fields) else sorted(chosen, key=_natural)
+
+
+def _matrix(title: str, options: Sequence[str], columns: AnyOfs) -> Table:
+    rows = [
+        [option, *(CHOSEN if option in chosen else NOT_CHOSEN for chosen in columns.values())]
+        for option in options
+    ]
+    return table([title, *columns], rows, align="center")
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `expert2` before `expert10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

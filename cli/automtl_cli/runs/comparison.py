@@ -1,0 +1,84 @@
+"""The command that compares models: what it does, and what it shows."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from automtl_cli.output import say
+from automtl_cli.runs import actions, progress
+from automtl_cli.tables import table, text
+from automtl_core.comparison.cells import Bench, Cell
+from automtl_core.comparison.compare import compare as compare_models
+from automtl_core.comparison.document import comma_separated, markdown, tables
+from automtl_core.data.simulate import warning
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import UsageError
+from automtl_core.runs.config import Layer
+from automtl_core.runs.models import models
+from automtl_core.wording import did_you_mean, listing
+
+FORMATS = {"json": lambda found: json.dumps(found, indent=2) + "\n", "csv": comma_separated, "md": markdown}
+
+
+class Wanted(NamedTuple):
+    """What options say of a comparison."""
+
+    models: Sequence[str]
+    seeds: int
+    trials: int
+    reference: str | None
+    out: Path | None
+
+
+def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
+    """Compare models, show how that goes, and write down and return what was found."""
+    common = actions.job(layers)
+    jobs = models(wanted.models, common.config, common.registry)
+    if not jobs:
+        raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
+    reference = wanted.reference if wanted.reference is not None else next(iter(jobs))
+    if reference not in jobs:
+        hint = did_you_mean(reference, jobs)
+        raise UsageError(f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}")
+    out = wanted.out if wanted.out is not None else Path("comparisons") / common.config.dataset.name
+    prepared = actions.prepare(common)
+    seeds = range(common.config.seed, common.config.seed + wanted.seeds)
+    with _resumable(out), progress.training() as listener:
+        bench = Bench(out, prepared, listener, _announce)
+        found = compare_models(jobs, seeds, wanted.trials, reference, bench)
+    out.mkdir(parents=True, exist_ok=True)
+    for ending, form in FORMATS.items():
+        write_atomic(out / f"compare.{ending}", form(found).encode())
+    return {**found, "out": str(out)}
+
+
+def render(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Render the tables of a comparison, and where they were written."""
+    if found["simulated"]:
+        yield text(f"note: {warning(found['simulated'])}\n")
+    for part in tables(found):
+        yield text(part.title)
+        yield table(part.header, part.rows, align="right")
+        yield from (text(note) for note in part.notes)
+        yield Text()
+    names = ", ".join(f"compare.{ending}" for ending in FORMATS)
+    yield text(f"written to {found['out']}: {names}")
+
+
+def _announce(cell: Cell) -> None:
+    say(f"{cell.model}, seed {cell.seed}: {cell.path.name}")
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Add to what stops a comparison that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note(f"give the same command again: it goes on with what is in {out}")
+        raise

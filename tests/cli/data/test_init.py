@@ -1,0 +1,265 @@
+"""From a table that no adapter knows to a search on it: the settings that `automtl data init` writes."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_datasets.table import Table
+from automtl_datasets.table_settings import TableSettings
+
+Automtl = Callable[..., Any]
+SMALL = (
+    *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
+    *("--set", "strategy={warmup_epochs: 1, search_epochs: 2}", "--set", "training.epochs=4"),
+)
+ROWS = 1500
+
+
+@pytest.fixture
+def draw() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def chance(draw: np.random.Generator, *effects: Any) -> Any:
+    return (draw.random(len(effects[0])) < 1 / (1 + np.exp(-sum(effects)))).astype(int)
+
+
+@pytest.fixture
+def films(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+    """Write data/films.csv: a rating and a like, of films with genres."""
+    user, film = draw.integers(0, 60, ROWS), draw.zipf(1.5, ROWS) % 200
+    taste = draw.normal(size=60)[user] + draw.normal(size=200)[film]
+    genres = np.array(["|".join(sorted(draw.choice(list("abcdef"), 2, replace=False))) for _ in range(200)])
+    frame = pd.DataFrame(
+        {
+            "row": np.arange(ROWS),
+            "user_id": user + 1000,
+            "film_id": film,
+            "genres": genres[film],
+            "age": np.where(draw.random(ROWS) < 0.1, np.nan, draw.integers(15, 80, ROWS)),
+            "country": draw.choice(["it", "no", "on"], ROWS),
+            "rating": np.clip(np.round(3 + taste), 1, 5).astype(int),
+            "liked": chance(draw, taste),
+        }
+    )
+    (here / "data").mkdir()
+    frame.to_csv("data/films.csv", index=False)
+    return frame
+
+
+@pytest.fixture
+def offers(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+    """Write offers.tsv.gz, without telling names of labels; the second one is blank where nobody looked."""
+    user, offer = draw.integers(0, 80, ROWS), draw.integers(0, 30, ROWS)
+    taste = draw.normal(size=80)[user] + draw.normal(size=30)[offer]
+    frame = pd.DataFrame(
+        {
+            "customer": np.char.add("c", user.astype(str)),
+            "offer": np.char.add("o", offer.astype(str)),
+            "price": np.round(draw.lognormal(2, 2, ROWS), 2),
+            "new": draw.integers(0, 2, ROWS),
+            "seen": chance(draw, taste),
+            "taken": np.where(draw.random(ROWS) < 0.2, np.nan, chance(draw, taste)),
+        }
+    )
+    frame.to_csv("offers.tsv.gz", index=False, sep="\t")
+    return frame
+
+
+@pytest.fixture
+def visits(here: Path, draw: np.random.Generator) -> pd.DataFrame:
+    """Write visits.parquet: rows in no order, and their time."""
+    page = draw.integers(0, 40, ROWS)
+    taste = draw.normal(size=40)[page]
+    frame = pd.DataFrame(
+        {
+            "page": page,
+            "referrer": draw.choice(["a", "b", "c"], ROWS),
+            "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(draw.permutation(ROWS), "min"),
+            "is_click": chance(draw, taste) == 1,
+            "purchase": chance(draw, taste - 1),
+        }
+    )
+    with duckdb.connect() as db:
+        db.from_df(frame).write_parquet("visits.parquet")
+    return frame
+
+
+def settings(path: str) -> Any:
+    """Return the settings of the dataset that a file of settings holds."""
+    return yaml.safe_load(Path(path).read_text())["dataset"]
+
+
+def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
+    automtl: Automtl, films: pd.DataFrame
+) -> None:
+    made = automtl("data", "init", "data/films.csv", "--json").json()
+    assert made["path"] == "films.yaml"
+    assert settings("films.yaml") == {
+        "name": "table",
+        "files": "films.csv",
+        "labels": {"rating": {"kind": "regression"}, "liked": {}},
+        "sparse": {"user_id": "integer", "film_id": "integer", "country": "text"},
+        "dense": {"age": {}},
+        "multi": {"genres": "|"},
+        "user": "user_id",
+    }
+    found = automtl("search", "--config", "films.yaml", *SMALL, "--json").json()
+    test = found["result"]["test"]
+    assert test["rating"]["rmse"] > 0
+    assert 0 < test["liked"]["auc"] <= 1
+    data = json.loads(Path(found["run"], "data.json").read_text())
+    assert data["rows"] == {"train": 1200, "validation": 150, "test": 150}
+    assert automtl("evaluate", found["run"], "--json").json()["repeats"]
+
+
+def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers: pd.DataFrame) -> None:
+    shown = automtl("data", "init", "offers.tsv.gz").out
+    assert "written: offers.yaml: name the labels there first" in shown
+    text = Path("offers.yaml").read_text()
+    assert "  # These hold 0 and 1 too, and may be labels: new, seen, taken\n" in text
+    assert settings("offers.yaml")["labels"] == []
+    ended = automtl("search", "--config", "offers.yaml", *SMALL)
+    assert ended.code == 2
+    assert "error: dataset.labels names no column\n  fix: name the columns to predict" in ended.err
+    named = "labels: {seen: {}, taken: {after: seen, given: seen}}"
+    Path("offers.yaml").write_text(re.sub(r"labels: \[\].*", named, text))
+    weights = ("--set", "training.loss_weights={taken: 2}")
+    found = automtl("search", "--config", "offers.yaml", *SMALL, *weights, "--json").json()
+    prepared = automtl("data", "prepare", "table", "--config", "offers.yaml", "--json").json()["path"]
+    told = json.loads(Path(prepared, "manifest.json").read_text())["labels"]
+    rows = {task: sum(parts[task]["rows"] for parts in told.values()) for task in ("seen", "taken")}
+    assert rows == {"seen": ROWS, "taken": int(offers.taken[offers.seen == 1].notna().sum())}
+    assert found["result"]["test"]["taken"]["rows"] < found["result"]["test"]["seen"]["rows"]
+
+
+def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataFrame) -> None:
+    automtl("data", "init", "visits.parquet")
+    chosen = settings("visits.yaml")
+    assert chosen["labels"] == {"is_click": {}, "purchase": {}}
+    assert (chosen["time"], chosen["dense"]) == ("at", {"page": {}})
+    text = Path("visits.yaml").read_text().replace("# split: time", "split: time")
+    Path("visits.yaml").write_text(text)
+    found = automtl("search", "--config", "visits.yaml", *SMALL, "--json").json()
+    latest = visits.sort_values("at").tail(ROWS // 10)
+    test = found["result"]["test"]
+    assert {task: m["positives"] for task, m in test.items()} == {
+        "is_click": latest.is_click.sum(),
+        "purchase": latest.purchase.sum(),
+    }
+
+
+def test_the_commands_that_it_tells_work_from_anywhere(
+    automtl: Automtl, films: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "my settings.yaml"
+    made = automtl("data", "init", "data/films.csv", "--out", out, "--json").json()
+    assert made["next"] == [
+        f"automtl data describe table --config '{out}'",
+        f"automtl search --config '{out}'",
+    ]
+    monkeypatch.chdir(tmp_path)
+    assert automtl("data", "describe", "table", "--config", out).code == 0
+    assert automtl("search", "--config", out, "--dry-run").code == 0
+
+
+def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame) -> None:
+    shown = automtl("data", "init", "data/films.csv").out
+    text = Path("films.yaml").read_text()
+    share = f"{films.liked.mean():.1%}"
+    for column, said in (
+        ("row", "another value in each row, such as 0"),
+        ("country", "3 values: it, no, on"),
+        ("liked", f"{share} are 1"),
+        ("genres", f"6 values, 2.0 a row, most often {films.genres.mode()[0]}"),
+        ("age", f"; {films.age.isna().mean():.1%} blank"),
+    ):
+        assert re.search(rf"^ +(#   )?{column}: .*{re.escape(said)}", text, re.MULTILINE)
+        assert re.search(rf"^{column} .*{re.escape(said)}", shown, re.MULTILINE)
+    assert text.startswith("# What films.csv holds, as guessed by `automtl data init` from its 1,500 rows.\n")
+    assert "\n  batch_size: 128  # for 1,500 rows\n" in text
+    assert "  # In these rows they have " in text
+
+
+def test_patterns_and_tables_without_a_header(automtl: Automtl, here: Path) -> None:
+    for day in (1, 2):
+        lines = [f"{n % 30};{n % 7};{n % 2}" for n in range(200)]
+        Path(f"log-{day}.csv").write_text("\n".join(lines) + "\n")
+    automtl("data", "init", "log-*.csv")
+    chosen = settings("log.yaml")
+    assert (chosen["files"], chosen["separator"]) == ("log-*.csv", ";")
+    assert chosen["columns"] == ["c1", "c2", "c3"]
+    text = Path("log.yaml").read_text().replace("labels: []", "labels: [c3]")
+    Path("log.yaml").write_text(text)
+    made = automtl("data", "prepare", "table", "--config", "log.yaml", "--json").json()
+    assert sum(made["rows"].values()) == 400
+
+
+def test_sizes_fit_the_table(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n if n % 3 else 0},{n % 2}" for n in range(30_000)]
+    Path("long.csv").write_text("\n".join(["item_id,click", *lines]))
+    automtl("data", "init", "long.csv")
+    assert settings("long.yaml")["min_count"] == 2
+    assert (
+        "min_count: 2  # 100% of the values of item_id are in one row only" in Path("long.yaml").read_text()
+    )
+    assert yaml.safe_load(Path("long.yaml").read_text())["training"] == {"batch_size": 256}
+
+
+HOSTILE = ["a: #b", "'q\"", "yes", "1", "two\nlines", "\x1b[31m\u202e", "", "- x", "{y}", "*z", "é", "a/b"]
+
+
+def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl: Automtl, here: Path) -> None:
+    frame = pd.DataFrame({name: [f"{name}!{n % 3}" for n in range(30)] for name in HOSTILE})
+    frame["click"] = [n % 2 for n in range(30)]
+    frame.to_csv("odd.csv", index=False)
+    ended = automtl("data", "init", "odd.csv")
+    assert ended.code == 0, ended.err
+    text = Path("odd.yaml").read_text()
+    for printed in (ended.out, text):
+        assert [c for c in printed if not c.isprintable() and c != "\n"] == []
+    chosen = parse_yaml(text, "odd.yaml")["dataset"]
+    assert chosen.pop("name") == "table"
+    found = Table(TableSettings.parse(chosen, "dataset"))
+    assert set(found.sparse) == set(HOSTILE) - {""}
+    made = automtl("data", "prepare", "table", "--config", "odd.yaml", "--json").json()
+    assert made["fields"] == len(HOSTILE) - 1
+
+
+def test_no_file_is_overwritten(automtl: Automtl, films: pd.DataFrame) -> None:
+    Path("films.yaml").write_text("mine")
+    ended = automtl("data", "init", "data/films.csv")
+    assert (ended.code, ended.out) == (73, "")
+    assert ended.err == "error: films.yaml: exists already\n  fix: give another name: --out NAME.yaml\n"
+    assert Path("films.yaml").read_text() == "mine"
+    assert automtl("data", "init", "data/films.csv", "--out", "lost/films.yaml").code == 73
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("lost.csv", 66, "lost.csv: no such file"),
+        (".", 2, "a folder"),
+        ("small.yaml", 65, "no columns that a comma"),
+    ],
+)
+def test_what_cannot_be_looked_at(automtl: Automtl, here: Path, name: str, code: int, message: str) -> None:
+    ended = automtl("data", "init", name, "--out", "mine.yaml")
+    assert ended.code == code
+    assert message in ended.err
+    assert not Path("mine.yaml").exists()
+
+
+def test_the_table_without_settings_tells_how_to_write_them(automtl: Automtl) -> None:
+    ended = automtl("search", "--dataset", "table")
+    assert ended.code == 2
+    assert "fix: write them by `automtl data init FILE`" in ended.err

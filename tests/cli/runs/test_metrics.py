@@ -1,0 +1,79 @@
+"""How metrics are shown where tasks are of both kinds and labels are missing."""
+
+import io
+from collections.abc import Mapping
+
+import pytest
+from rich.console import Console
+
+from automtl_cli.runs import render
+from automtl_cli.runs.progress import epoch_line
+from automtl_core.training.listener import EpochReport
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
+
+CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
+PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
+RARE = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
+
+
+def shown(test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None) -> list[str]:
+    """Return the lines of the table of test metrics, with one blank between cells."""
+    document = {
+        "test": {t: m.to_json() for t, m in test.items()},
+        "reachable": reachable or {},
+        "repeats": False,
+    }
+    out = io.StringIO()
+    Console(file=out, width=200).print(*render.evaluated(document), sep="\n")
+    return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+
+
+def test_binary_tasks_alone_have_the_columns_they_always_had() -> None:
+    like = BinaryMetrics(0.61, 0.25, 10, 4000)
+    assert shown({"click": CLICK, "like": like}, {"click": 0.75, "like": 0.65}) == [
+        "task test AUC best reachable log loss positives rows",
+        "click 0.7100 0.7500 0.5000 1,200 4,000",
+        "like 0.6100 0.6500 0.2500 10 4,000",
+        "mean 0.6600 0.7000 0.3750",
+    ]
+
+
+def test_errors_have_columns_of_their_own_and_no_mean() -> None:
+    assert shown({"click": CLICK, "price": PRICE}) == [
+        "task test AUC log loss test RMSE MAE R2 positives rows",
+        "click 0.7100 0.5000 1,200 4,000",
+        "price 3.2 2.1 0.2500 3,000",
+        "mean 0.7100 0.5000",
+    ]
+    assert shown({"price": PRICE}) == ["task test RMSE MAE R2 rows", "price 3.2 2.1 0.2500 3,000"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.000123456, "0.00012346"), (3.2, "3.2"), (54321.98, "54322"), (12345678.0, "1.2346e+07")],
+)
+def test_errors_large_or_small_can_be_read(value: float, text: str) -> None:
+    assert shown({"price": RegressionMetrics(value, value, 0.5, 10)})[1].split()[1] == text
+
+
+def test_what_is_undefined_is_explained() -> None:
+    constant = RegressionMetrics(1.0, 1.0, None, 9, "all 9 labels are equal")
+    nothing = RegressionMetrics(None, None, None, 0, "no row has a label")
+    assert shown({"click": CLICK, "hide": RARE, "price": constant, "age": nothing})[2:] == [
+        "hide - 0.0100 0 50",
+        "price 1 1 - 9",
+        "age - - - 0",
+        "mean 0.7100 0.2550",
+        "hide has no AUC: all 50 rows are negative",
+        "price has no R2: all 9 labels are equal",
+        "age has no RMSE, no MAE, no R2: no row has a label",
+    ]
+
+
+def test_an_epoch_in_a_line() -> None:
+    metrics = {"click": CLICK, "price": PRICE, "hide": RARE}
+    report = EpochReport("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
+    assert epoch_line(report) == (
+        "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
+        "change +1.25%"
+    )

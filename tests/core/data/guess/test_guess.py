@@ -1,0 +1,173 @@
+"""Which columns are taken for what."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_core.data.guess.guess import Guess, batch_size, guess, is_id, long_tailed, user, words
+from automtl_core.data.guess.peek import Facts, Parts, Table
+
+SEEN = 1000
+
+
+def facts(name: str, kind: Any = "integer", values: int = 100, **others: Any) -> Facts:
+    """Return facts of numbers from 0 to 99, or of texts."""
+    told = {"rows": SEEN, "numbers": 0 if kind == "text" else SEEN, "low": "0", "high": "99", "mean": 50.0}
+    return Facts(name, kind, values=values, example="7", **{**told, **others})
+
+
+def bits(name: str, few: tuple[str, str] = ("0", "1"), **others: Any) -> Facts:
+    kind = "text" if few[0].isalpha() else "number" if "." in few[0] else "integer"
+    return facts(name, kind, 2, few=few, high="1", **others)
+
+
+def guessed(*columns: Facts, header: bool = True) -> list[Guess]:
+    return guess(Table(Path(), "a.csv", False, ",", header, SEEN, SEEN, columns))
+
+
+def test_words_of_names() -> None:
+    assert words("user_id") == words("userID") == words("UserId") == words("user.id") == ["user", "id"]
+    assert words("isHTMLPage2") == ["is", "html", "page", "2"]
+    assert words("é") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, True) for name in ("id", "user_id", "itemid", "adId", "uid", "zip", "UUID", "tag_ids")),
+        *((name, False) for name in ("paid", "is_valid", "bid", "id_count", "age", "")),
+    ],
+)
+def test_names_of_ids(name: str, expected: bool) -> None:
+    assert is_id(name) == expected
+
+
+CASES: dict[str, tuple[Facts, str, Any]] = {
+    "id": (facts("item_id"), "sparse", "integer"),
+    "id with gaps in a data frame": (facts("item_id", "number"), "sparse", "text"),
+    "few integers": (facts("hour", values=20), "sparse", "integer"),
+    "integers": (facts("age"), "dense", {}),
+    "negative integers": (facts("balance", low="-9", high="9999", mean=1.0), "dense", {}),
+    "skewed integers": (facts("visits", high="100000"), "dense", {"scaling": "log"}),
+    "numbers": (facts("price", "number"), "dense", {}),
+    "text": (facts("city", "text"), "sparse", "text"),
+    "categories in numbers, and a sign for none": (
+        facts("category", "text", values=30, rows=2000, numbers=1900),
+        "sparse",
+        "text",
+    ),
+    "bits": (bits("vip"), "sparse", "integer"),
+    "bits with gaps in a data frame": (bits("vip", ("0.0", "1.0")), "sparse", "text"),
+    "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
+    "tags": (facts("tags", "text", parts={"|": Parts(300, 2000, 30)}), "multi", "|"),
+    "tags that differ in all rows": (
+        facts("tags", "text", SEEN, parts={"|": Parts(SEEN, 5000, 30)}),
+        "multi",
+        "|",
+    ),
+    "prose": (facts("title", "text", parts={",": Parts(300, 1500, 1200)}), "sparse", "text"),
+    "separator in few rows": (facts("city", "text", parts={",": Parts(20, 1020, 90)}), "sparse", "text"),
+    "click": (bits("click"), "labels", {}),
+    "click as a data frame writes it": (bits("Clicked", ("0.0", "1.0")), "labels", {}),
+    "is": (bits("is_member"), "labels", {}),
+    "yes": (bits("purchase", ("no", "yes")), "labels", {"positive": ["yes"]}),
+    "true": (bits("label", ("False", "True")), "labels", {"positive": ["True"]}),
+    "numbers named like a click": (facts("click_price"), "dense", {}),
+    "count of clicks": (bits("click_count"), "sparse", "integer"),
+    "rating": (facts("rating", values=5), "labels", {"kind": "regression"}),
+    "target": (facts("target", "number"), "labels", {"kind": "regression"}),
+    "mean rating": (facts("avg_rating", "number"), "dense", {}),
+    "seconds": (facts("ts", low="1600000000", high="1700000000", mean=1.65e9), "time", None),
+    "milliseconds": (facts("time_ms", low="1600000000000", high="1700000000000", mean=1e12), "time", None),
+    "calendar": (facts("order_date", low="20230101", high="20231231", mean=2e7), "time", None),
+    "steps": (facts("time"), "time", None),
+    "dates": (facts("when", "time"), "time", None),
+    "duration": (facts("watch_time"), "dense", {}),
+    "ids as large as seconds": (
+        facts("user_id", low="1600000000", high="1700000000", mean=1.65e9),
+        "sparse",
+        "integer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("column", "role", "setting"), CASES.values(), ids=CASES.keys())
+def test_what_a_column_is_taken_for(column: Facts, role: str, setting: Any) -> None:
+    found, _ = guessed(column, bits("click"))
+    assert (found.role, found.setting) == (role, setting)
+    assert found.candidate == (role == "sparse" and bool(column.few))
+
+
+def test_columns_of_bits_wait_where_nothing_looks_like_a_label() -> None:
+    found = guessed(bits("vip"), facts("rank"))
+    assert [(each.role, each.candidate) for each in found] == [("unused", True), ("dense", False)]
+    found = guessed(bits("vip"), facts("rating"))
+    assert [(each.role, each.candidate) for each in found] == [("sparse", True), ("labels", False)]
+
+
+UNUSED = {
+    "list": (Facts("a", "nested"), "holds lists"),
+    "no name": (facts(" "), "has no name"),
+    "blank": (Facts("a"), "blank in all rows"),
+    "constant": (facts("a", "text", 1), "the same in all rows"),
+    "row number": (facts("n", values=SEEN, low="5", high="1004"), "another value in each row"),
+    "id of rows": (facts("id", values=SEEN, high="99999"), "another value in each row"),
+    "text of rows": (facts("a", "text", SEEN), "another value in each row"),
+    "prose": (facts("a", "text", 950), "another value in nearly each row"),
+    "numbers but for some": (facts("a", "text", 500, numbers=990), "but for 10 rows: leave these blank"),
+}
+
+
+@pytest.mark.parametrize(("column", "reason"), UNUSED.values(), ids=UNUSED.keys())
+def test_what_is_not_used(column: Facts, reason: str) -> None:
+    (found,) = guessed(column)
+    assert found.role == "unused"
+    assert reason in found.reason
+
+
+def test_different_numbers_in_all_rows_are_used() -> None:
+    found = guessed(facts("income", values=SEEN, high="99999"), facts("score", "number", SEEN))
+    assert [each.role for each in found] == ["dense", "dense"]
+
+
+def test_the_finest_time_is_that_of_the_rows() -> None:
+    found = guessed(facts("day", "time", 30), facts("instant", "time", 900), facts("month", "time", 12))
+    assert [each.role for each in found] == ["unused", "time", "unused"]
+
+
+def test_names_that_differ_in_case_alone() -> None:
+    found = guessed(facts("city", "text"), facts("City", "text"))
+    assert (found[0].role, found[1].role) == ("sparse", "unused")
+    assert "named as city but for the case" in found[1].reason
+
+
+def test_seconds_without_a_name() -> None:
+    column = facts("c5", low="1511544070", high="1512316799", mean=1.5e9)
+    assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "time"]
+
+
+def test_ids_without_a_name() -> None:
+    column = facts("c1", low="1", high="1003693")
+    assert [guessed(column, header=header)[0].role for header in (True, False)] == ["dense", "sparse"]
+    assert guessed(facts("c1"), header=False)[0].role == "dense"
+
+
+def test_who_the_users_are() -> None:
+    columns = [facts("item_id"), facts("user_age"), facts("customerId", "text"), facts("uid")]
+    assert user(guessed(*columns)) == "customerId"
+    assert user(guessed(facts("item_id"))) is None
+
+
+def test_long_tails() -> None:
+    short = facts("a_id", values=2000, single=100)
+    tail = facts("b_id", values=1500, single=900)
+    assert long_tailed(guessed(short, tail, facts("c_id", values=900, single=900))) == guessed(tail)[0]
+    assert long_tailed(guessed(short)) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "size"), [(0, 128), (10_000, 128), (30_000, 256), (100_000, 1024), (10**9, 2048)]
+)
+def test_batches_fit_the_rows(rows: int, size: int) -> None:
+    assert batch_size(rows) == size

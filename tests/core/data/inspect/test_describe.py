@@ -1,0 +1,110 @@
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.inspect.describe import describe
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import Dataset
+
+Given = Callable[..., Any]
+
+
+def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    prepared = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    found, train = describe(prepared), prepared.part("train")
+    assert json.loads(json.dumps(found)) == found
+    assert found["rows"] == {"train": 80, "validation": 10, "test": 10}
+    assert found["sparse"]["user"]["vocabulary"] == len(prepared.vocabulary("user"))
+    counts = np.unique(train.ids[:, 1], return_counts=True)[1]
+    assert found["sparse"]["city"] == {
+        "vocabulary": 4, "top": counts.max() / 80, "values_a_row": None,
+        "unknown_train": 0.0, "unknown_validation": 0.0, "unknown_test": 0.0,
+    }  # fmt: skip
+    price = train.dense[:, 0] * prepared.manifest["scales"]["price"]["width"]
+    price += prepared.manifest["scales"]["price"]["offset"]
+    assert found["dense"]["price"] == pytest.approx(
+        {"mean": price.mean(), "deviation": price.std(), "low": price.min(), "high": price.max()}, rel=1e-5
+    )
+    clicks = train.labels[:, 0]
+    assert found["tasks"]["click"]["train"] == {
+        "rows": 80, "mean": pytest.approx(clicks.mean()), "positives": clicks.sum()
+    }  # fmt: skip
+    np.testing.assert_allclose(found["correlation"], np.corrcoef(train.labels.T), atol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
+def test_dense_numbers_are_those_before_scaling(given: Given, tmp_path: Path, scaling: str) -> None:
+    random = np.random.default_rng(0)
+    price = random.normal(-5, 20, 500)
+    labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
+    dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
+    dataset.scaling = {"price": scaling}
+    found = describe(prepare(dataset, "given", None, tmp_path))["dense"]["price"]
+    assert (found["low"], found["high"]) == pytest.approx((price.min(), price.max()), rel=1e-3)
+    assert found["mean"] == pytest.approx(price.mean(), abs=2)
+
+
+def test_blank_and_unseen_values_are_counted_by_part(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = 1000
+    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
+    city = pd.Series(random.choice(["a", "b"], rows)).where(random.random(rows) > 0.3)
+    prepared = prepare(
+        given({"user": np.arange(rows), "city": city, "price": 1.0, **labels}), "given", None, tmp_path
+    )
+    found = describe(prepared)["sparse"]
+    assert found["user"]["unknown_train"] == 0.0
+    assert found["user"]["unknown_validation"] == found["user"]["unknown_test"] == 1.0
+    for part in ("train", "validation", "test"):
+        assert found["city"][f"unknown_{part}"] == (prepared.part(part).ids[:, 1] == 0).mean() > 0.2
+
+
+def test_labels_correlate_over_the_rows_that_have_both(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    click = random.integers(0, 2, 2000).astype(float)
+    buy = np.where(random.random(2000) < 0.7, click, 1 - click)
+    buy[click == 0] = np.where(random.random((click == 0).sum()) < 0.5, np.nan, buy[click == 0])
+    prepared = prepare(
+        given({"user": random.integers(0, 9, 2000), "city": "x", "price": 1.0, "click": click, "buy": buy}),
+        "given",
+        None,
+        tmp_path,
+    )
+    labels = pd.DataFrame(prepared.part("train").labels)
+    assert labels[1].isna().sum() > 100
+    np.testing.assert_allclose(describe(prepared)["correlation"], labels.corr(), atol=1e-6)
+
+
+def test_a_constant_label_has_no_correlation(given: Given, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    click, city = random.integers(0, 2, 500).astype(float), np.array(["x"] * 500)
+    buy = np.where(click == 1, 1.0, np.nan)  # constant where both are known
+    buy[:20] = 0.0
+    click[:20] = np.nan
+    dataset = given(
+        {"user": random.integers(0, 9, 500), "city": city, "price": 1.0, "click": click, "buy": buy}
+    )
+    assert describe(prepare(dataset, "given", None, tmp_path))["correlation"] == [[1.0, None], [None, 1.0]]
+
+
+def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is a hash a training row: the arrays of this part have 96 bytes a row."""
+    rows, fields = 125_000, [f"f{n}" for n in range(20)]
+    random = np.random.default_rng(0)
+    columns = {name: random.integers(0, 20, rows) for name in fields}
+    labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
+    dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
+    dataset.sparse, dataset.dense = tuple(fields), ("x", "y")
+    prepared = prepare(dataset, "given", None, tmp_path)
+    monkeypatch.setattr("automtl_core.data.rows.CHUNK", 5000)
+    tracemalloc.start()
+    describe(prepared)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 8 * 100_000 < peak < 40 * 100_000

@@ -1,0 +1,247 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.prepare.encode import Moments
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.errors import DataError
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Return 200 rows whose user tells the row, so that an encoded row can be found again."""
+    n = np.arange(200)
+    return pd.DataFrame(
+        {
+            "user": [f"ü{i}" for i in n],
+            "city": [["x", "y,z", 'q"'][i % 3] for i in n],
+            "price": np.where(n % 4 == 0, np.nan, n / 10),
+            "click": n % 2,
+            "buy": (n % 5 == 0).astype(int),
+        }
+    )
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame) -> Prepared:
+    return prepare(given(frame), "shop", None, tmp_path)
+
+
+def decoded(prepared: Prepared, part: str, field: str) -> list[str | None]:
+    place = [f.name for f in prepared.schema.sparse].index(field)
+    values = [None, *prepared.vocabulary(field)]
+    return [values[i] for i in prepared.part(part).ids[:, place]]
+
+
+def test_vocabularies_are_sorted_and_from_train_only(prepared: Prepared) -> None:
+    assert prepared.vocabulary("city") == ['q"', "x", "y,z"]
+    users = prepared.vocabulary("user")
+    assert users == sorted(users)
+    assert len(users) == 160
+    assert [field.size for field in prepared.schema.sparse] == [161, 4]
+    assert set(decoded(prepared, "train", "user")) == set(users)
+
+
+def test_unseen_values_have_id_0(prepared: Prepared) -> None:
+    for part in PARTS[1:]:
+        assert decoded(prepared, part, "user") == [None] * 20
+        assert None not in decoded(prepared, part, "city")
+
+
+def test_rows_stay_together(prepared: Prepared, frame: pd.DataFrame) -> None:
+    train, rows = prepared.part("train"), frame.set_index("user")
+    original = rows.loc[decoded(prepared, "train", "user")]
+    assert list(original["city"]) == decoded(prepared, "train", "city")
+    assert np.array_equal(train.labels, original[["click", "buy"]])
+    standard = (original["price"] - original["price"].mean()) / original["price"].std(ddof=0)
+    np.testing.assert_allclose(train.dense[:, 0], standard.fillna(0), rtol=1e-6)
+
+
+def test_dense_fields_are_scaled_by_the_training_part(prepared: Prepared, frame: pd.DataFrame) -> None:
+    train = set(decoded(prepared, "train", "user"))
+    prices = frame[frame["user"].isin(train)]["price"]
+    scale = prepared.manifest["scales"]["price"]
+    assert scale["offset"] == pytest.approx(prices.mean())
+    assert scale["width"] == pytest.approx(prices.std(ddof=0))
+    held_out = frame[~frame["user"].isin(train)]["price"].fillna(scale["offset"])
+    found = np.concatenate([prepared.part(part).dense[:, 0] for part in PARTS[1:]])
+    np.testing.assert_allclose(
+        np.sort(found), np.sort((held_out - scale["offset"]) / scale["width"]), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("value", "mean"), [(3.0, 3.0), (None, 0.0)])
+def test_a_constant_or_empty_dense_field_becomes_zero(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, value: float | None, mean: float
+) -> None:
+    prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
+    assert prepared.manifest["scales"]["price"] == {"kind": "standard", "offset": mean, "width": 1.0}
+    assert prepared.manifest["warnings"] == ["field price is the same in all training rows: it tells nothing"]
+    assert not prepared.part("train").dense.any()
+
+
+def test_arrays_have_the_promised_types(prepared: Prepared) -> None:
+    part = prepared.part("test")
+    assert [(a.dtype, a.shape) for a in (part.ids, part.dense, part.labels)] == [
+        (np.int32, (20, 2)), (np.float32, (20, 1)), (np.float32, (20, 2)),
+    ]  # fmt: skip
+    assert prepared.oracle("test") is None
+
+
+def test_the_manifest_tells_of_labels(prepared: Prepared) -> None:
+    for part in PARTS:
+        labels = prepared.part(part).labels
+        told = prepared.manifest["labels"][part]
+        assert prepared.manifest["rows"][part] == len(labels)
+        assert [about["rows"] for about in told.values()] == [len(labels)] * 2
+        assert [about["positives"] for about in told.values()] == labels.sum(axis=0).tolist()
+        assert [about["mean"] for about in told.values()] == pytest.approx(labels.mean(axis=0))
+
+
+def test_a_dataset_may_lack_dense_or_sparse_fields(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    for missing, shape in (("dense", (160, 0)), ("sparse", (160, 1))):
+        dataset = given(frame)
+        setattr(dataset, missing, ())
+        prepared = prepare(dataset, f"no-{missing}", None, tmp_path)
+        assert prepared.part("train").dense.shape == shape
+
+
+def test_rare_values_are_as_unseen(tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame) -> None:
+    frame["city"] = [f"c{n // 100}" if n % 10 else f"rare{n}" for n in range(200)]
+    prepared = prepare(given(frame, min_count=2), "shop", None, tmp_path)
+    assert prepared.vocabulary("city") == ["c0", "c1"]
+    assert prepared.vocabulary("user") == []
+    ids = prepared.part("train").ids[:, 1]
+    users = decoded(prepare(given(frame), "shop", None, tmp_path), "train", "user")
+    rare = frame.set_index("user").loc[users, "city"].str.startswith("rare")
+    assert np.array_equal(ids == 0, rare)
+
+
+def test_the_most_frequent_values_are_kept(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    frame["city"] = ["a"] * 20 + ["b"] * 100 + ["c"] * 30 + ["d"] * 50
+    prepared = prepare(given(frame, max_vocabulary=2), "shop", None, tmp_path)
+    assert prepared.vocabulary("city") == ["b", "d"]
+
+
+def test_hashed_fields_have_a_fixed_size(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    prepared = prepare(given(frame, hashed={"user": 50}), "shop", None, tmp_path)
+    assert prepared.schema.sparse[0].size == 51
+    assert prepared.vocabulary("user") == []
+    ids = [prepared.part(part).ids[:, 0] for part in PARTS]
+    assert min(map(min, ids)) >= 1
+    assert 40 < len(np.unique(ids[0])) <= 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("minmax", lambda v, seen: (v - seen.min()) / (seen.max() - seen.min())),
+        ("log", lambda v, seen: np.sign(v) * np.log1p(np.abs(v))),
+        ("none", lambda v, seen: v),
+    ],
+)
+def test_scaling(
+    tmp_path: Path,
+    given: Callable[..., Any],
+    frame: pd.DataFrame,
+    kind: str,
+    expected: Callable[[Any, Any], Any],
+) -> None:
+    frame["price"] -= 7
+    dataset = given(frame)
+    dataset.scaling = {"price": kind}
+    prepared = prepare(dataset, "shop", None, tmp_path)
+    values = frame.set_index("user").loc[decoded(prepared, "train", "user"), "price"]
+    found = prepared.part("train").dense[:, 0]
+    np.testing.assert_allclose(found, expected(values, values.dropna()).fillna(0), rtol=1e-5, atol=1e-6)
+
+
+def test_numbers_in_buckets_of_equal_frequency(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    dataset = given(frame)
+    dataset.sparse, dataset.dense, dataset.buckets = ("user", "price"), (), {"price": 4}
+    prepared = prepare(dataset, "shop", None, tmp_path)
+    assert prepared.schema.sparse[1].size == 5
+    ids = prepared.part("train").ids[:, 1]
+    prices = frame.set_index("user").loc[decoded(prepared, "train", "user"), "price"].to_numpy()
+    assert np.array_equal(ids == 0, np.isnan(prices))
+    counts = np.bincount(ids)[1:]
+    assert counts.max() - counts.min() <= 1
+    known = ids > 0
+    assert np.array_equal(ids[known][prices[known].argsort()], np.sort(ids[known]))
+
+
+def test_values_in_many_bags(tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame) -> None:
+    tags = {"p": ["x", "y", "y"], "q": [], "r": ["z", "x", None], "s": ["only in one row"]}
+    frame["city"] = [["p", "q", "r", None, "p"][n % 5] for n in range(200)]
+    frame.loc[7, "city"] = "s"
+    dataset = given(frame, min_count=2)
+    dataset.multi = ("city",)
+    held = [(bag, value) for bag, values in tags.items() for value in values]
+    dataset.values = lambda db, _: db.from_df(pd.DataFrame(held, columns=["bag", "value"]))
+    prepared = prepare(dataset, "shop", None, tmp_path)
+    assert prepared.vocabulary("city") == ["x", "y", "z"]
+    assert prepared.schema.sparse[1].multi
+    assert prepared.schema.sparse[1].size == 4
+    for name in PARTS:
+        part = prepared.part(name)
+        bags = part.bags[1]
+        for bag in part.ids[:, 1]:
+            assert bags.values[bags.starts[bag] : bags.starts[bag + 1]].tolist() in ([1, 2], [1, 3], [])
+    bags, numbers = prepared.part("train").bags[1], prepared.part("train").ids[:, 1]
+    lengths = (bags.starts[numbers + 1] - bags.starts[numbers]).tolist()
+    assert lengths.count(0) == pytest.approx(0.4 * len(lengths), rel=0.2)
+
+
+def test_real_and_missing_labels(tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame) -> None:
+    frame["buy"] = np.where(np.arange(200) % 3 == 0, np.nan, np.arange(200) * 2.0)
+    dataset = given(frame)
+    dataset.kinds = {"buy": "regression"}
+    prepared = prepare(dataset, "shop", None, tmp_path)
+    train, task = prepared.part("train"), prepared.schema.tasks[1]
+    original = frame.set_index("user").loc[decoded(prepared, "train", "user"), "buy"]
+    assert (task.kind, task.mean) == ("regression", pytest.approx(original.mean()))
+    assert task.deviation == pytest.approx(original.std(ddof=0))
+    np.testing.assert_allclose(train.labels[:, 1] * task.deviation + task.mean, original, rtol=1e-5)
+    assert prepared.manifest["labels"]["train"]["buy"] == {
+        "rows": original.notna().sum(),
+        "mean": pytest.approx(original.mean(), rel=1e-4),
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0] * 200, "label click is 0 in all training rows: nothing to learn"),
+        ([1, None] * 100, "label click is 1 in all training rows: nothing to learn"),
+        ([None] * 200, "label click is missing in all training rows"),
+    ],
+)
+def test_labels_without_anything_to_learn_are_refused(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, labels: list[Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        prepare(given(frame.assign(click=labels)), "shop", None, tmp_path)
+    assert error.value.fix == "leave the task out: --set dataset.tasks=[buy]"
+    assert not list(tmp_path.iterdir())
+
+
+def test_moments_of_chunks_are_those_of_the_whole() -> None:
+    values = np.random.default_rng(0).normal(1e6, 3, 10_000)
+    seen = Moments()
+    for chunk in np.array_split(values, [0, 1, 2, 500, 501, 9000]):
+        seen.add(chunk)
+    assert (seen.mean, seen.deviation) == (pytest.approx(values.mean()), pytest.approx(values.std()))
+    assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), 10_000)

@@ -1,0 +1,96 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.sql import codes
+from automtl_core.errors import DataError, UsageError
+
+GOOD = {
+    "user": ["a", "b"] * 10,
+    "city": [10, 9] * 10,
+    "price": [1.0, None] * 10,
+    "click": [0, 1] * 10,
+    "buy": ["1", "0"] * 10,
+}
+
+
+def test_examples_are_sorted_and_hold_places_of_values(tmp_path: Path, given: Callable[..., Any]) -> None:
+    with connect(None, tmp_path) as db:
+        make_examples(db, given({**GOOD, "user": ["b", "a"] * 10}), "shop")
+        rows = db.sql("SELECT * FROM examples").fetchall()
+        values = {name: db.sql(f"FROM {codes(name)} ORDER BY code").fetchall() for name in ("user", "city")}
+    assert rows == [(0, 0, None, 1, 0)] * 10 + [(1, 1, 1.0, 0, 1)] * 10
+    assert values == {"user": [("a", 0), ("b", 1)], "city": [(9, 0), (10, 1)]}
+
+
+def test_unknown_values_stay_blank(tmp_path: Path, given: Callable[..., Any]) -> None:
+    columns = {**GOOD, "user": ["a", None] * 10, "buy": [None, 1.0] * 10}
+    with connect(None, tmp_path) as db:
+        make_examples(db, given(columns), "shop")
+        rows = db.sql('SELECT DISTINCT "user", buy FROM examples ORDER BY buy').fetchall()
+    assert rows == [(None, 1), (0, None)]
+
+
+def test_only_the_tasks_to_learn_are_kept(tmp_path: Path, given: Callable[..., Any]) -> None:
+    dataset = given({name: values for name, values in GOOD.items() if name != "click"}, tasks=["buy"])
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        assert db.table("examples").columns == ["user", "city", "price", "buy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tasks": ["bye"]}, r"dataset\.tasks names 'bye', .* \(did you mean 'buy'\?\)"),
+        ({"hashed": {"town": 8}}, r"dataset\.hashed names 'town'"),
+    ],
+)
+def test_settings_that_name_what_is_not_there(
+    tmp_path: Path, given: Callable[..., Any], settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message), connect(None, tmp_path) as db:
+        make_examples(db, given(GOOD, **settings), "shop")
+
+
+def test_hashed_values_do_not_depend_on_the_data(tmp_path: Path, given: Callable[..., Any]) -> None:
+    found = []
+    for name, users in (("one", ["a", "b"] * 10), ("two", ["0", "b", "c", "d"] * 5)):
+        (tmp_path / name).mkdir()
+        with connect(None, tmp_path / name) as db:
+            make_examples(db, given({**GOOD, "user": users}, hashed={"user": 1000}), "shop")
+            found.append(dict(db.sql(f"FROM {codes('user')}").fetchall()))
+    assert found[0]["b"] == found[1]["b"]
+    assert len(set(found[1].values())) == 4
+    assert all(0 <= code < 1000 for code in found[1].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"click": [0, 2] * 10}, "label click holds 2.0, allowed are 0 and 1"),
+        ({"buy": [0.5] * 20}, "label buy holds 0.5, allowed are 0 and 1"),
+        ({"price": [1.0, float("inf")] * 10}, "price holds inf"),
+        (
+            {"click": ["0", "yes"] * 10},
+            "Conversion Error: Could not convert string 'yes' to FLOAT",
+        ),
+    ],
+)
+def test_wrong_values_are_refused(
+    tmp_path: Path, given: Callable[..., Any], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError) as error, connect(None, tmp_path) as db:
+        make_examples(db, given({**GOOD, **change}), "shop")
+    assert str(error.value).startswith(f"dataset shop: {message}")
+
+
+def test_missing_columns_are_named(tmp_path: Path, given: Callable[..., Any]) -> None:
+    columns = {
+        ("cost" if name == "price" else name): values for name, values in GOOD.items() if name != "user"
+    }
+    with pytest.raises(DataError, match="its rows lack 'user', 'price'"), connect(None, tmp_path) as db:
+        make_examples(db, given(columns), "shop")

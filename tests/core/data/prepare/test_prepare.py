@@ -1,0 +1,196 @@
+import functools
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.prepare.prepare import prepare as module
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import survey
+from automtl_core.data.simulate import MARKER
+from automtl_core.data.store import Prepared
+from automtl_core.dataset import Dataset
+from automtl_core.errors import ArtifactError, DataError, InputMissingError, RunExistsError, StorageError
+from automtl_core.schema import Task
+
+
+def contents(prepared: Prepared) -> dict[str, bytes]:
+    folder = prepared.path
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_second_preparation_reuses_the_first(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    stages: list[str] = []
+    first = prepare(shop, "shop", shop_dir, tmp_path / "out", lambda stage, _: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["check", "read", "sort", "encode", "write"]
+    assert not first.reused
+    assert first.path.name == f"shop-{first.manifest['fingerprint'][:12]}"
+    stages.clear()
+    second = prepare(shop, "shop", shop_dir, tmp_path / "out", lambda stage, _: stages.append(stage))
+    assert second == first
+    assert second.reused
+    assert stages == ["check"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [first.path.name]
+
+
+def test_the_manifest_tells_where_the_data_comes_from(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    manifest = prepare(shop, "shop", shop_dir, tmp_path / "out").manifest
+    assert (manifest["dataset"], manifest["version"]) == ("shop", 1)
+    assert manifest["settings"] == shop.settings.model_dump(mode="json")
+    found = survey(shop_dir / "shop.csv", ",")
+    assert manifest["raw"] == {"shop.csv": {"bytes": found.bytes, "sha256": found.sha256}}
+    assert (manifest["simulated"], manifest["rejected"], manifest["warnings"]) == (None, 0, [])
+    assert manifest["rows"] == {"train": 80, "validation": 10, "test": 10}
+    assert manifest["truth"] == {}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_equal_input_gives_equal_bytes(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    first = prepare(shop, "shop", shop_dir, tmp_path / "first")
+    monkeypatch.setattr(module.raw, "connect", functools.partial(connect, threads=threads))
+    monkeypatch.chdir(shop_dir)
+    second = prepare(shop, "shop", Path("."), tmp_path / "second")
+    assert contents(first) == contents(second)
+
+
+def test_the_order_of_raw_rows_does_not_matter(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    first = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    header, *rows = (shop_dir / "shop.csv").read_text().splitlines()
+    (shop_dir / "shop.csv").write_text("\n".join([header, *reversed(rows)]))
+    second = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert first.path != second.path
+    assert first.manifest["files"] == second.manifest["files"]
+
+
+def test_whatever_the_data_depends_on_changes_its_name(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def path(dataset: Dataset) -> Path:
+        return prepare(dataset, "shop", shop_dir, tmp_path / "out").path
+
+    paths = [path(shop), path(type(shop)(shop.settings_class(split_seed=1)))]
+    monkeypatch.setattr(type(shop), "version", 2)
+    paths.append(path(shop))
+    with (shop_dir / "shop.csv").open("a") as file:
+        file.write("u1,c,1,1,1\n")
+    paths.append(path(shop))
+    assert len(set(paths)) == 4
+
+
+@pytest.mark.parametrize("stage", ["read", "sort", "encode", "write"])
+def test_an_interrupted_preparation_leaves_nothing(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, stage: str
+) -> None:
+    def interrupt(reached: str, _: float) -> None:
+        if reached == stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(shop, "shop", shop_dir, tmp_path / "out", interrupt)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not prepare(shop, "shop", shop_dir, tmp_path / "out").reused
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("9,9,9", 'shop.csv:102: expected 5 columns, found 3: "9,9,9"'),
+        ("u,c,1,2,0", 'shop.csv:102: click: expected 0 or 1, found "2"'),
+        ("u,c,cheap,1,0", 'shop.csv:102: price: expected a number, found "cheap"'),
+    ],
+)
+def test_bad_rows_are_refused_and_leave_nothing(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, row: str, message: str
+) -> None:
+    with (shop_dir / "shop.csv").open("a") as file:
+        file.write(row + "\n")
+    with pytest.raises(DataError) as error:
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert message in str(error.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_order_of_tasks_reaches_the_schema(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = prepare(shop, "shop", shop_dir, tmp_path / "plain")
+    assert plain.schema.tasks == (Task("click"), Task("buy"))
+    monkeypatch.setattr(type(shop), "after", {"buy": "click"}, raising=False)
+    ordered = prepare(shop, "shop", shop_dir, tmp_path / "ordered")
+    assert ordered.schema.tasks == (Task("click"), Task("buy", after="click"))
+    assert Prepared.open(ordered.path).schema == ordered.schema
+
+
+def test_an_order_that_names_no_task_is_refused_and_leaves_nothing(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(shop), "after", {"buy": "view"}, raising=False)
+    with pytest.raises(ArtifactError, match="task 'buy' comes after 'view'"):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_missing_files_are_reported_before_anything_is_made(shop: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputMissingError):
+        prepare(shop, "shop", tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(RunExistsError):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+
+
+def test_a_damaged_preparation_is_not_reused(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    path = prepare(shop, "shop", shop_dir, tmp_path / "out").path
+    (path / "train" / "ids.npy").unlink()
+    with pytest.raises(ArtifactError, match=r"ids\.npy: missing or damaged"):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("automtl_core.data.prepare.write.write_header", full)
+    with pytest.raises(StorageError, match="No space left"):
+        prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_faulty_rows_are_left_out_and_written_down(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    with (shop_dir / "shop.csv").open("a") as file:
+        file.write('9,9,9\nu0,"c,0",0.5,7,0\nu0,"c,0",0.5,1,0\n')
+    skipping = type(shop)(shop.settings_class(bad_rows="skip"))
+    prepared = prepare(skipping, "shop", shop_dir, tmp_path / "out")
+    assert sum(prepared.manifest["rows"].values()) == 101
+    assert prepared.manifest["rejected"] == 2
+    rejected = pd.read_csv(prepared.path / "rejected.csv")
+    assert rejected[["file", "line", "text"]].values.tolist() == [
+        ["shop.csv", 102, "9,9,9"],
+        ["shop.csv", 103, 'u0,"c,0",0.5,7,0'],
+    ]
+    assert rejected["column"].tolist() == [pytest.approx(float("nan"), nan_ok=True), "click"]
+
+
+def test_what_is_simulated_says_so(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
+    real = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    (shop_dir / MARKER).write_text('{"dataset": "shop", "rows": 100, "seed": 0}')
+    simulated = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    assert simulated.path != real.path
+    assert simulated.manifest["simulated"] == {"dataset": "shop", "rows": 100, "seed": 0}
+
+
+@pytest.mark.parametrize("limit", ["64MiB", "1GB"])
+def test_the_memory_limit_changes_nothing(shop: Dataset, shop_dir: Path, tmp_path: Path, limit: str) -> None:
+    first = prepare(shop, "shop", shop_dir, tmp_path / "first")
+    assert contents(first) == contents(
+        prepare(shop, "shop", shop_dir, tmp_path / "second", memory_limit=limit)
+    )

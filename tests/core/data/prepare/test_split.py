@@ -1,0 +1,139 @@
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.split import TEST, TRAIN, VALIDATION, parts_by_group, random_parts, split
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.sql import quoted
+from automtl_core.errors import DataError, UsageError
+
+ROWS = 200
+
+
+def frame(**columns: Any) -> dict[str, Any]:
+    n = np.arange(ROWS)
+    return {"user": n % 20, "city": n, "price": n, "click": n % 2, "buy": n % 3 == 0, **columns}
+
+
+def parts_of(
+    tmp_path: Path, dataset: Any, columns: tuple[str, ...] = ("city",)
+) -> dict[tuple[Any, ...], int]:
+    """Return the part of each example, by the value of some columns."""
+    with connect(None, tmp_path) as db:
+        make_examples(db, dataset, "shop")
+        parts = split(db, dataset, "shop")
+        rows = db.table("examples").project(", ".join(map(quoted, columns))).fetchall()
+    return dict(zip(rows, parts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rows", "validation", "test"), [(100, 10, 10), (7, 1, 1), (1005, 100, 100), (26, 3, 3)]
+)
+def test_a_random_split_has_exact_sizes(rows: int, validation: int, test: int) -> None:
+    counts = Counter(random_parts(rows, [validation, test], seed=0).tolist())
+    assert counts == {TRAIN: rows - validation - test, VALIDATION: validation, TEST: test}
+
+
+def test_a_random_split_follows_its_seed() -> None:
+    assert np.array_equal(random_parts(1000, [100, 200], 3), random_parts(1000, [100, 200], 3))
+    assert not np.array_equal(random_parts(1000, [100, 200], 3), random_parts(1000, [100, 200], 4))
+
+
+def test_the_latest_are_for_the_test(tmp_path: Path, given: Callable[..., Any]) -> None:
+    dataset = given(frame(at=np.arange(ROWS)[::-1]), split="time")
+    dataset.time = "at"
+    parts = parts_of(tmp_path, dataset)
+    assert [parts[city,] for city in range(ROWS)] == [TEST] * 20 + [VALIDATION] * 20 + [TRAIN] * 160
+
+
+def test_equal_times_stay_together(tmp_path: Path, given: Callable[..., Any]) -> None:
+    dataset = given(frame(at=np.arange(ROWS) // 30), split="time")
+    dataset.time = "at"
+    parts = parts_of(tmp_path, dataset, ("at", "city"))
+    by_time = {time: {part for (at, _), part in parts.items() if at == time} for time, _ in parts}
+    assert all(len(found) == 1 for found in by_time.values())
+    assert [next(iter(by_time[time])) for time in range(7)] == [TRAIN] * 5 + [VALIDATION, TEST]
+
+
+def test_a_user_is_in_one_part(tmp_path: Path, given: Callable[..., Any]) -> None:
+    seen = []
+    for seed in (0, 1):
+        dataset = given(frame(), split="user", split_seed=seed)
+        dataset.user = "user"
+        (tmp_path / str(seed)).mkdir()
+        parts = parts_of(tmp_path / str(seed), dataset, ("user", "city"))
+        users = {user: {part for (u, _), part in parts.items() if u == user} for user in range(20)}
+        assert all(len(found) == 1 for found in users.values())
+        assert Counter(parts.values()) == {TRAIN: 160, VALIDATION: 20, TEST: 20}
+        seen.append(users)
+    assert seen[0] != seen[1]
+
+
+def test_groups_fill_a_part_as_nearly_as_they_can() -> None:
+    groups = np.repeat(np.arange(5, dtype=np.int32), [60, 25, 5, 6, 4])
+    parts = parts_by_group(groups, np.arange(5, dtype=np.int32)[::-1], [10, 10])
+    assert dict(zip(groups.tolist(), parts.tolist(), strict=True)) == {
+        0: TRAIN, 1: TRAIN, 2: VALIDATION, 3: TEST, 4: TEST,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given_parts", "expected"),
+    [
+        ({0: "test", 1: "validation"}, {TRAIN: 160, VALIDATION: 20, TEST: 20}),
+        ({0: "test"}, {TRAIN: 162, VALIDATION: 18, TEST: 20}),
+        ({1: "validation"}, {TRAIN: 162, VALIDATION: 20, TEST: 18}),
+        ({}, {TRAIN: 160, VALIDATION: 20, TEST: 20}),
+    ],
+)
+def test_the_split_of_the_publisher_is_kept(
+    tmp_path: Path,
+    given: Callable[..., Any],
+    given_parts: Mapping[int, str],
+    expected: Mapping[int, int],
+) -> None:
+    told = [given_parts.get(n % 10, "train") for n in range(ROWS)]
+    dataset = given(frame(told=told))
+    dataset.part = "told"
+    parts = parts_of(tmp_path, dataset, ("city", "told"))
+    assert Counter(parts.values()) == expected
+    for (_, name), part in parts.items():
+        assert name == "train" or part == {"validation": VALIDATION, "test": TEST}[name]
+
+
+@pytest.mark.parametrize("how", ["time", "user"])
+def test_a_split_needs_its_column(tmp_path: Path, given: Callable[..., Any], how: str) -> None:
+    with pytest.raises(UsageError, match=f"dataset shop has no {how}"):
+        parts_of(tmp_path, given(frame(), split=how))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("told", ["train"] * (ROWS - 1) + ["dev"], "told holds 'dev'"),
+        ("at", [None, *range(ROWS - 1)], "at is blank in some rows"),
+    ],
+)
+def test_wrong_parts_and_times_are_refused(
+    tmp_path: Path, given: Callable[..., Any], column: str, values: list[Any], message: str
+) -> None:
+    dataset = given(frame(**{column: values}), split="time")
+    dataset.time, dataset.part = ("at", None) if column == "at" else (None, "told")
+    with pytest.raises(DataError, match=message):
+        parts_of(tmp_path, dataset)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(0, "no"), (4, "4")])
+def test_too_few_rows_name_the_thresholds(
+    tmp_path: Path, given: Callable[..., Any], rows: int, count: str
+) -> None:
+    dataset = given(pd.DataFrame(frame()).iloc[:rows], min_buys=7)
+    with pytest.raises(DataError, match=f"{count} rows are left") as error:
+        parts_of(tmp_path, dataset)
+    assert error.value.fix == "lower min_buys (now 7)"

@@ -1,0 +1,275 @@
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import find, source_of, survey
+from automtl_core.data.raw.load import Rejected, load
+from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Dataset, DatasetSettings, RawFile
+from automtl_core.errors import DataError, InputMissingError
+
+COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
+LOG = RawFile("log.csv", COLUMNS)
+BARE = RawFile("log.csv", COLUMNS, header=False)
+CUT = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
+Rows = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    data, work = tmp_path / "it's data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    return data, work
+
+
+def read(
+    folders: tuple[Path, Path], content: bytes, file: RawFile = LOG, most: int | None = None
+) -> tuple[Rows, list[Rejected]]:
+    """Return the table that a file becomes, and what was left out."""
+    data, work = folders
+    path = data / file.path
+    path.write_bytes(content)
+    with connect(data, work) as db:
+        rejected = load(db, "log", [source_of(path, file, data)], work, most)
+        return db.table("log").fetchall(), rejected
+
+
+def test_values_have_their_types_and_blanks_are_null(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.csv", {"a": INTEGER, "b": TEXT, "c": NUMBER, "d": UNUSED})
+    content = b'a,b,c,d\n7,"x,y",9.50,?\n-8,,1e3,?\n,"",,?\n'
+    assert read(folders, content, file)[0] == [(7, "x,y", 9.5), (-8, None, 1000.0), (None, None, None)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"1,a,0\n2,b,1\n", b"1,a,0\n2,b,1", b"1,a,0\r\n2,b,1\r\n", b"\xef\xbb\xbf1,a,0\n\n2,b,1\n",
+     b"1,a,0\n2,b,1\r\n", b"1,a,0\r\n2,b,1\n"],
+    ids=["plain", "no last break", "windows", "byte order mark, blank line", "mixed", "mixed, windows first"],
+)  # fmt: skip
+def test_reads_what_editors_leave_behind(folders: tuple[Path, Path], content: bytes) -> None:
+    assert read(folders, content, BARE) == ([(1, "a", 0), (2, "b", 1)], [])
+
+
+def test_quoted_line_breaks_and_doubled_quotes(folders: tuple[Path, Path]) -> None:
+    assert read(folders, b'1,"a\n""b""",0\n', BARE)[0] == [(1, 'a\n"b"', 0)]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("value", ["a\rb", "a\r\nb", "a\nb"])
+def test_quoted_carriage_returns(folders: tuple[Path, Path], value: str, end: bytes) -> None:
+    rows = [b'1,"%b",0' % value.encode(), b"2,b,1"]
+    assert read(folders, end.join(rows) + end, BARE)[0] == [(1, value, 0), (2, "b", 1)]
+    rows.insert(1, b"x,y,z")
+    assert read(folders, end.join(rows) + end, BARE, most=1)[0] == [(1, value, 0), (2, "b", 1)]
+
+
+def test_a_row_may_outgrow_the_limit_in_the_copy(folders: tuple[Path, Path]) -> None:
+    value = 'a"' * 900_000
+    content = f"1,{value},0\nx,y,z\n".encode()
+    assert read(folders, content, BARE, most=1)[0] == [(1, value, 0)]
+
+
+def test_two_signs_make_no_number(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match="a: expected a number"):
+        read(folders, b"a\n+-5\n", RawFile("log.csv", {"a": NUMBER}))
+
+
+@pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
+def test_a_cut_last_line_is_left_out_where_declared(folders: tuple[Path, Path], tail: bytes) -> None:
+    assert read(folders, b"1,a,0\n2,b,1\n" + tail, CUT) == ([(1, "a", 0), (2, "b", 1)], [])
+
+
+@pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n"])
+def test_other_rows_may_be_at_fault_above_a_cut_last_line(folders: tuple[Path, Path], tail: bytes) -> None:
+    rows, rejected = read(folders, b"1,a,0\n2\n2,b,1\n" + tail, CUT, most=1)
+    assert rows == [(1, "a", 0), (2, "b", 1)]
+    assert [fault.line for _, fault in rejected] == [2]
+
+
+def test_columns_may_be_in_another_order_among_others(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.csv", COLUMNS, others=True)
+    assert read(folders, b"x,click,tags,user\n?,1,a,5\n", file)[0] == [(5, "a", 1)]
+
+
+def test_the_separator_is_declared(folders: tuple[Path, Path]) -> None:
+    file = RawFile("log.tsv", COLUMNS, separator="\t")
+    assert read(folders, b"user\ttags\tclick\n5\ta,b\t1\n", file)[0] == [(5, "a,b", 1)]
+
+
+BAD = b"user,tags,click\n1,a,0\n9.5,b,1\n3,c\n4,d,2\n5,e,1\n"
+
+
+def test_the_first_faulty_row_is_the_error(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError) as error:
+        read(folders, BAD)
+    assert str(error.value).startswith(f"{folders[0] / 'log.csv'}:3: user: expected an integer, found")
+    assert str(error.value).endswith(': "9.5,b,1"')
+    assert "--bad-rows skip" in (error.value.fix or "")
+
+
+def test_faulty_rows_are_left_out_and_told(folders: tuple[Path, Path]) -> None:
+    rows, rejected = read(folders, BAD, most=3)
+    assert rows == [(1, "a", 0), (5, "e", 1)]
+    told = [(name, fault.line, fault.column, fault.text) for name, fault in rejected]
+    assert told == [
+        ("log.csv", 3, "user", "9.5,b,1"),
+        ("log.csv", 4, None, "3,c"),
+        ("log.csv", 5, "click", "4,d,2"),
+    ]
+
+
+def test_more_faulty_rows_than_allowed_are_an_error(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:3: ") as error:
+        read(folders, BAD, most=2)
+    assert str(error.value.fix).startswith("repair such rows, or allow more than 2: --max-bad-rows N")
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_several_files_become_one_table(folders: tuple[Path, Path], name: str) -> None:
+    data, work = folders
+    stem, suffix = name.split(".")
+    for n in (1, 2):
+        values = f"SELECT {n} AS \"user\", 'a' AS tags, {n % 2} AS click"
+        duckdb.sql(values).write_csv(str(data / f"{stem}{n}.csv"))
+        if suffix == "parquet":
+            duckdb.sql(values).write_parquet(str(data / f"{stem}{n}.parquet"))
+    file = RawFile(f"{stem}*.{suffix}", COLUMNS)
+    found = find(data, dataset({"log": file}), "shop")["log"]
+    with connect(data, work) as db:
+        load(db, "log", [source_of(path, one, data) for path, one in found], work, None)
+        assert db.table("log").fetchall() == [(1, "a", 1), (2, "a", 0)]
+
+
+def test_faulty_rows_of_all_files_count_together(folders: tuple[Path, Path]) -> None:
+    data, work = folders
+    for n in (1, 2):
+        (data / f"log{n}.csv").write_text("1,a,0\n2,b,7\n")
+    file = RawFile("log*.csv", COLUMNS, header=False)
+    sources = [source_of(path, file, data) for path in sorted(data.iterdir())]
+    with connect(data, work) as db, pytest.raises(DataError, match=r"log2\.csv:2"):
+        load(db, "log", sources, work, 1)
+
+
+@pytest.mark.parametrize("content", [b"user,tags,click\n", b"user,tags,click"])
+def test_a_file_without_rows_is_refused(folders: tuple[Path, Path], content: bytes) -> None:
+    with pytest.raises(DataError, match=r"log\.csv: holds no rows"):
+        read(folders, content)
+
+
+def test_the_line_is_right_far_into_a_large_file(folders: tuple[Path, Path]) -> None:
+    lines = [b"12345,abcdefghij,0\n"] * 300_000
+    lines[270_000] = b"12345\n"
+    with pytest.raises(DataError, match=r"log\.csv:270001: expected 3 columns, found 1"):
+        read(folders, b"".join(lines), BARE)
+
+
+@pytest.mark.parametrize("tail", [b"", b"3", b"3,c"])
+def test_a_blank_value_too_many_is_noticed(folders: tuple[Path, Path], tail: bytes) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:2: expected 3 columns, found 4"):
+        read(folders, b"1,a,0\n2,b,1,\n" + tail, CUT)
+
+
+def test_a_row_that_the_database_reads_over_is_noticed(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(DataError, match=r"log\.csv:2: .*NUL"):
+        read(folders, b"1,a,0\n2,b\0c,1\n", BARE)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('{outside}/secret.csv')",
+        "SELECT * FROM read_text('{data}/../secret.csv')",
+        "COPY (SELECT 1) TO '{outside}/new.csv'",
+        "ATTACH '{outside}/new.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+    ],
+)
+def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> None:
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with (
+        connect(data, work) as db,
+        pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
+    ):
+        db.execute(statement.format(outside=tmp_path, data=data))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
+
+
+def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
+        db.execute("SELECT CAST('x1' AS INTEGER)")
+
+
+def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
+    class Shop(Dataset):
+        version = 1
+
+        def files(self) -> dict[str, RawFile]:
+            return files
+
+        def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+            return db.table("log")
+
+    made = Shop(DatasetSettings())
+    made.__class__.source = source
+    return made
+
+
+def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "there.csv").touch()
+    files = {name: RawFile(f"{name}.csv", {"a": TEXT}) for name in ("there", "log", "users")}
+    with pytest.raises(InputMissingError) as error:
+        find(tmp_path, dataset(files, "https://example.org (CC0)"), "shop")
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/log.csv: raw file of dataset shop not found",
+        f"{tmp_path}/users.csv: raw file of dataset shop not found",
+    ]
+    assert error.value.fix == (
+        "get them from https://example.org (CC0); or try `--dataset synthetic`, which needs no files"
+    )
+    with pytest.raises(
+        InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"
+    ):
+        find(None, dataset(files), "shop")
+
+
+def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "log.csv").touch()
+    (data / "log.csv").symlink_to(tmp_path / "log.csv")
+    with pytest.raises(DataError, match="links to a file outside"):
+        find(data, dataset({"log": LOG}), "shop")
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"1,2\n", 1),
+        (b"1,2\n3,4", 2),
+        (b"", 0),
+        (b"1,2\n\n3,4\n", None),
+        (b'"1",2\n', None),
+        (b"1,2\r\n", None),
+        (b"1,2\0\n", None),
+    ],
+)
+def test_a_survey_tells_of_the_content(tmp_path: Path, content: bytes, lines: int | None) -> None:
+    (tmp_path / "log.csv").write_bytes(content)
+    found = survey(tmp_path / "log.csv", ",")
+    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines, content.count(b","))
+
+
+def test_blank_lines_are_seen_where_chunks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.csv").write_bytes(b"1,2\n\n3,4\n")
+    for size in range(1, 11):
+        monkeypatch.setattr("automtl_core.data.raw.find.HASH_CHUNK", size)
+        assert survey(tmp_path / "log.csv", ",").lines is None

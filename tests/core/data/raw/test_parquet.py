@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.raw import parquet
+from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.find import source_of
+from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.load import load as raw_load
+from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
+from automtl_core.errors import DataError
+
+FRAME = pd.DataFrame(
+    {
+        "user": [3, 1, 2],
+        "age": [30.0, np.nan, 41.0],
+        "price": np.array([0.5, np.nan, 2], np.float32),
+        "tag": ["a", None, "b"],
+        "click": [True, False, True],
+        "text": ["7", "8", "9"],
+    }
+)
+COLUMNS = {"user": INTEGER, "age": INTEGER, "price": NUMBER, "tag": TEXT, "click": BIT, "text": INTEGER}
+
+
+def load(
+    tmp_path: Path,
+    frame: pd.DataFrame,
+    columns: dict[str, Column] = COLUMNS,
+    most: int | None = None,
+) -> tuple[list[tuple[object, ...]], list[Rejected]]:
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    with connect(data, work) as db:
+        db.from_df(frame).write_parquet(str(data / "t.parquet"))
+        path = data / "t.parquet"
+        rejected = raw_load(db, "t", [source_of(path, RawFile("t.parquet", columns), data)], work, most)
+        return db.table("t").fetchall(), rejected
+
+
+def test_values_are_those_of_a_text_file(tmp_path: Path) -> None:
+    assert load(tmp_path, FRAME) == (
+        [(3, 30, 0.5, "a", 1, 7), (1, None, None, None, 0, 8), (2, 41, 2.0, "b", 1, 9)],
+        [],
+    )
+
+
+def test_unused_columns_are_left_out(tmp_path: Path) -> None:
+    assert load(tmp_path, FRAME, {"user": INTEGER, "tag": UNUSED})[0] == [(3,), (1,), (2,)]
+
+
+FAULTY = pd.concat(
+    [FRAME.assign(age=[30.5, np.nan, 41.0], text=["7", "x", "9"], price=[0.5, 1.0, np.inf]), FRAME[:1]]
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "values", "message"),
+    [
+        ("age", INTEGER, [1.0, 2.5, 3.0], 'row 2: age: expected an integer, found "2.5"'),
+        ("price", NUMBER, [1.0, 2.5, np.inf], 'row 3: price: expected a finite number, found "inf"'),
+        ("user", INTEGER, ["1", "2", "3.0"], 'row 3: user: expected an integer, found "3.0"'),
+        ("click", BIT, [0, 2, 1], 'row 2: click: expected 0 or 1, found "2"'),
+        ("click", BIT, [0.0, 2.0, 1.0], 'row 2: click: expected 0 or 1, found "2.0"'),
+        ("tag", Column(among=("a", "b")), ["a", "b", "c"], 'row 3: tag: expected a or b, found "c"'),
+        ("price", NUMBER, ["1", "2", "cheap"], 'row 3: price: expected a number, found "cheap"'),
+    ],
+)
+def test_a_faulty_row_is_named(
+    tmp_path: Path, column: str, kind: Column, values: list[object], message: str
+) -> None:
+    frame = pd.DataFrame({column: values})
+    with pytest.raises(DataError) as error:
+        load(tmp_path, frame, {column: kind})
+    assert str(error.value) == f"{tmp_path}/data/t.parquet: {message}"
+
+
+def test_faulty_rows_are_left_out_and_told(tmp_path: Path) -> None:
+    rows, rejected = load(tmp_path, FAULTY, most=3)
+    assert rows == [(3, 30, 0.5, "a", 1, 7)]
+    assert [(fault.line, fault.column) for _, fault in rejected] == [(1, "age"), (2, "text"), (3, "price")]
+
+
+def test_missing_columns_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"lacks 'usr' \(did you mean 'user'\?\)"):
+        load(tmp_path, FRAME, {"usr": INTEGER})
+
+
+def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
+    with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match="no Parquet file"):
+        parquet.load(db, "t", tmp_path / "t.parquet", RawFile("t.parquet", {"a": INTEGER}), None)

@@ -1,0 +1,87 @@
+"""States on disk: equal after reading, and damage is never loaded."""
+
+import random
+from contextlib import suppress
+
+import pytest
+import safetensors.torch
+import torch
+
+from automtl_core.disk.state import cpu_copy, load_state, save_state
+from automtl_core.errors import ArtifactError, StorageError
+
+STATE = {
+    "epoch": 3,
+    "nested": {
+        "list": [1, 2.5, None, "x"],
+        "tensor": torch.arange(6.0).reshape(2, 3),
+        "scalar": torch.tensor(7),
+    },
+    "half": torch.ones(3, dtype=torch.bfloat16),
+    "empty": torch.zeros(0, 4),
+}
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return a == b
+
+
+def test_round_trip(tmp_path):
+    save_state(tmp_path / "s", STATE)
+    assert same(load_state(tmp_path / "s"), STATE)
+
+
+def test_equal_states_are_equal_bytes(tmp_path):
+    save_state(tmp_path / "a", STATE)
+    save_state(tmp_path / "b", STATE)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_any_safetensors_reader_can_read_the_tensors(tmp_path):
+    save_state(tmp_path / "s", STATE)
+    tensors = safetensors.torch.load_file(tmp_path / "s")
+    assert torch.equal(tensors["nested/tensor"], STATE["nested"]["tensor"])
+
+
+def test_damage_is_never_loaded_as_something_else(tmp_path):
+    path = tmp_path / "s"
+    save_state(path, STATE)
+    content = path.read_bytes()
+    draw = random.Random(0)  # noqa: S311
+    for _ in range(300):
+        place, bit = draw.randrange(len(content)), draw.randrange(8)
+        path.write_bytes(content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :])
+        with suppress(ArtifactError):
+            assert same(load_state(path), STATE)
+    for length in range(0, len(content), 37):
+        path.write_bytes(content[:length])
+        with pytest.raises(ArtifactError):
+            load_state(path)
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        load_state(tmp_path / "none")
+    safetensors.torch.save_file({"a": torch.ones(1)}, tmp_path / "foreign")
+    with pytest.raises(ArtifactError, match="not a state of automtl"):
+        load_state(tmp_path / "foreign")
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
+    save_state(tmp_path / "s", {"epoch": 1})
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(StorageError, match="No space left"):
+        save_state(tmp_path / "s", {"epoch": 2})
+    assert load_state(tmp_path / "s") == {"epoch": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_cpu_copies_do_not_follow_training():
+    weight = torch.nn.Parameter(torch.ones(2))
+    copy = cpu_copy({"w": weight})
+    weight.data.fill_(5)
+    assert copy["w"].tolist() == [1, 1]

@@ -1,0 +1,45 @@
+import itertools
+
+import pytest
+import torch
+
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.network import Bag, MultiIds
+from automtl_core.schema import SparseField
+
+FIELDS = (SparseField("tags", 5, multi=True), SparseField("user", 7), SparseField("seen", 4, multi=True))
+
+
+def bag(*values: list[int]) -> Bag:
+    starts = [sum(map(len, values[:n])) for n in range(len(values))]
+    return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
+
+
+def test_fields_own_their_rows_of_one_table() -> None:
+    embedding = FieldEmbedding((SparseField("a", 3), SparseField("b", 4)), 2, 1.0)
+    e = embedding(torch.tensor([[2, 0], [1, 3]]))
+    assert e.shape == (2, 2, 2)
+    assert torch.equal(e[0], embedding.table.weight[[2, 3]])
+    assert torch.equal(e[1], embedding.table.weight[[1, 6]])
+
+
+def test_a_multi_valued_field_is_the_mean_of_its_values() -> None:
+    embedding = FieldEmbedding(FIELDS, 3, 1.0).double()
+    ids = MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []), bag([3], [1, 2, 3])))
+    e = embedding(ids)
+    w = embedding.table.weight
+    expected = [[w[[1, 4]].mean(0), w[5 + 2], w[12 + 3]], [0 * w[0], w[5 + 6], w[[13, 14, 15]].mean(0)]]
+    torch.testing.assert_close(e, torch.stack([torch.stack(row) for row in expected]))
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_gradients_reach_the_values_of_bags(large: bool) -> None:
+    fields = (SparseField("tags", 600_000 if large else 5, multi=True), SparseField("user", 7))
+    embedding = FieldEmbedding(fields, 3, 1.0)
+    embedding(MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []),))).sum().backward()
+    grad = embedding.table.weight.grad
+    assert grad is not None
+    assert grad.is_sparse == large
+    rows = grad.to_dense()[:, 0] if not large else grad.coalesce().to_dense()[:, 0]
+    assert torch.equal(rows.nonzero().flatten(), torch.tensor([1, 4, fields[0].size + 2, fields[0].size + 6]))
+    assert rows[[1, 4]].tolist() == [0.5, 0.5]

@@ -1,0 +1,110 @@
+"""Configuration: layers, assignments, presets, strict YAML, and messages that name everything wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
+from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.runs.config import RunConfig, assignments, load_config, merge, preset, presets
+
+
+def test_later_layers_win_key_by_key():
+    config = load_config({"training": {"epochs": 5, "patience": 1}}, {"training": {"epochs": 7}})
+    assert (config.training.epochs, config.training.patience) == (7, 1)
+
+
+def test_defaults():
+    config = load_config()
+    assert (config.space.name, config.strategy.name, config.dataset.name) == (
+        "desan",
+        "pd-darts",
+        "synthetic",
+    )
+
+
+def test_settings_go_with_the_component_they_were_given_to():
+    below = {"space": {"name": "desan", "layers": 3}, "seed": 1}
+    assert merge(below, {"space": {"name": "other"}})["space"] == {"name": "other"}
+    assert merge(below, {"space": {"name": "desan", "experts": 2}})["space"] == {
+        "name": "desan", "layers": 3, "experts": 2,
+    }  # fmt: skip
+    assert merge(below, {"space": {"experts": 2}})["space"]["layers"] == 3
+
+
+def test_assignments():
+    layer = assignments(
+        ["space.ops=[identity, mlp-48]", "training.epochs=3", "training.loss_weights.click=2.0"]
+    )
+    assert layer == {
+        "space": {"ops": ["identity", "mlp-48"]},
+        "training": {"epochs": 3, "loss_weights": {"click": 2.0}},
+    }
+
+
+@pytest.mark.parametrize("text", ["a", "=1", "a..b=1", "a.b=[1", "a=*x"])
+def test_bad_assignments(text):
+    with pytest.raises(UsageError):
+        assignments([text])
+
+
+def test_every_wrong_key_is_named_with_the_nearest_right_one():
+    with pytest.raises(UsageError) as error:
+        load_config({"training": {"epoch": 3, "batch_size": 1}, "sed": 1})
+    text = str(error.value)
+    assert "config.training.epoch is not a setting (did you mean 'epochs'?)" in text
+    assert "config.training.batch_size: Input should be greater than or equal to 2, given 1" in text
+    assert "config.sed is not a setting (did you mean 'seed'?)" in text
+
+
+def test_the_preset_of_the_paper():
+    config = load_config(preset("paper"))
+    assert config.training.batch_size == 2048
+    assert config.training.epochs == 15
+    assert config.training.learning_rate == 1e-3
+    assert config.training.weight_decay == config.training.embedding_decay == 1e-5
+    assert config.strategy.settings["decay"] == 1e-6
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_are_valid(name):
+    load_config(preset(name))
+
+
+def test_unknown_preset():
+    with pytest.raises(UsageError, match="did you mean 'paper'"):
+        preset("papier")
+
+
+def test_a_config_survives_yaml():
+    config = load_config({"space": {"layers": 3}, "data_dir": "x", "training": {"loss_weights": {"a": 2.0}}})
+    assert RunConfig.parse(parse_yaml(config.to_yaml(), "test"), "config") == config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' stands twice"),
+        ("a: &x [1]\nb: *x", "f.yaml:2: not valid YAML: aliases are not allowed"),
+        ("a: !!python/object/apply:os.system [ls]", "f.yaml:1: not valid YAML"),
+        ("a: [1", "f.yaml:1: not valid YAML"),
+        ("[" * 20_000, "f.yaml: not valid YAML"),
+        ("- 1", "expected `key: value` lines"),
+        ("a: " + "x" * (1 << 20), "longer than 1048576 bytes"),
+    ],
+    ids=["duplicate", "alias", "tag", "unclosed", "deep", "list", "long"],
+)
+def test_yaml_that_is_more_than_data_is_refused(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(text)
+    with pytest.raises(UsageError) as error:
+        read_yaml(Path("f.yaml"))
+    assert message in str(error.value)
+
+
+def test_missing_and_undecodable_files(tmp_path):
+    with pytest.raises(InputMissingError):
+        read_yaml(tmp_path / "none.yaml")
+    (tmp_path / "f.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_yaml(tmp_path / "f.yaml")

@@ -1,0 +1,293 @@
+"""The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from automtl_core.data.store import Part
+from automtl_core.errors import ArtifactError, DataError, RunExistsError, RunInUseError, UsageError
+from automtl_core.plugins import load_registry
+from automtl_core.runs.config import load_config
+from automtl_core.runs.job import Job, environment
+from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search
+from automtl_core.runs.run import Run, new_name
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.training.listener import Silent
+
+REGISTRY = load_registry()
+EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json")
+SMALL = {
+    "dataset": {"rows": 2000},
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+    "strategy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 4},
+    "training": {"batch_size": 256, "epochs": 6},
+}
+
+
+@pytest.fixture
+def job(tmp_path):
+    return make_job(tmp_path)
+
+
+def make_job(tmp_path, *layers):
+    return Job.resolve(load_config(SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY)
+
+
+def start(job, path):
+    return Run.create(path, job.config, {"environment": environment(job)})
+
+
+def go(job, run, listener=None):
+    with run.working():
+        return search(job, run, job.prepare(), listener or Silent())
+
+
+class StopAfter(Silent):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def epoch(self, report):
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    return {name: (run.path / name).read_bytes() for name in EQUAL}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("whole")
+    job = make_job(folder)
+    run = start(job, folder / "run")
+    go(job, run)
+    return run
+
+
+def test_a_run_directory_holds_everything(whole):
+    names = {path.name for path in whole.path.iterdir()}
+    assert names >= {
+        "config.yaml", "environment.json", "metrics.jsonl", "architecture.json", "weights.safetensors",
+        "result.json", "status.json", "log.txt", "checkpoint.safetensors",
+    }  # fmt: skip
+    assert whole.read("status") == {"state": "done"}
+    assert not [name for name in names if "draft" in name]
+    reports = whole.reports()
+    assert [r["phase"] for r in reports[:4]] == ["warm-up", "search", "search", "train"]
+    result = whole.read("result")
+    assert (
+        set(result["test"])
+        == set(result["validation"])
+        == set(result["reachable"])
+        == {"click", "like", "skip", "hide"}
+    )
+    assert all(0.5 < result["reachable"][task] < 1 for task in result["test"])
+    assert whole.config().space.settings["blocks"] == 3, "defaults are written out"
+
+
+def test_equal_seeds_give_equal_bytes(job, whole, tmp_path):
+    run = start(job, tmp_path / "again")
+    go(job, run)
+    assert contents(run) == contents(whole)
+
+
+def test_another_seed_gives_another_run(whole, tmp_path):
+    job = make_job(tmp_path, {"seed": 1})
+    run = start(job, tmp_path / "other")
+    go(job, run)
+    assert contents(run)["metrics.jsonl"] != contents(whole)["metrics.jsonl"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
+def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
+    run = start(job, tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        go(job, run, StopAfter(epochs))
+    assert run.read("status")["state"] == "stopped"
+    resumed = Job.resolve(Run.open(run.path).config(), REGISTRY)
+    go(resumed, Run.open(run.path))
+    assert contents(run) == contents(whole)
+    assert run.read("status") == {"state": "done"}
+
+
+def test_a_run_stopped_again_and_again(job, whole, tmp_path):
+    run = start(job, tmp_path / "stopped")
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            go(job, run, StopAfter(1))
+    go(job, run)
+    assert contents(run) == contents(whole)
+
+
+# The baselines of search, with the epochs that they report.
+BASELINES = [
+    ({"name": "darts", "epochs": 2, "order": "second"}, 2),
+    ({"name": "random", "candidates": 2, "epochs": 2}, 4),
+]
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), BASELINES)
+def test_a_baseline_that_is_stopped_goes_on_to_the_same_bytes(tmp_path, strategy, epochs):
+    job = make_job(tmp_path, {"strategy": strategy, "training": {"epochs": 4}})
+    whole = start(job, tmp_path / "whole")
+    go(job, whole)
+    for stop in sorted({1, 3, epochs}):
+        run = start(job, tmp_path / f"stopped-{stop}")
+        with pytest.raises(KeyboardInterrupt):
+            go(job, run, StopAfter(stop))
+        go(job, run)
+        assert contents(run) == contents(whole)
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), [(SMALL["strategy"], 3), *BASELINES])
+def test_retraining_goes_on_from_the_search_or_starts_from_scratch(tmp_path, strategy, epochs):
+    runs = {}
+    for retrain in ("inherit", "scratch"):
+        job = make_job(tmp_path, {"strategy": strategy, "retrain": retrain, "training": {"epochs": 6}})
+        runs[retrain] = start(job, tmp_path / retrain)
+        go(job, runs[retrain])
+    reports = {retrain: run.reports() for retrain, run in runs.items()}
+    for retrain, first in (("inherit", range(2, epochs + 2)), ("scratch", [1])):
+        phases = [r["phase"] for r in reports[retrain]]
+        assert phases.index("train") == epochs
+        assert reports[retrain][epochs]["epoch"] in first
+    assert reports["inherit"][:epochs] == reports["scratch"][:epochs]
+    found, weights = ([contents(run)[name] for run in runs.values()] for name in (EQUAL[0], EQUAL[2]))
+    assert found[0] == found[1]
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "retrain"), [("pd-darts", "inherit"), ("darts", "scratch"), ("random", "inherit")]
+)
+def test_a_strategy_says_how_its_network_is_trained(tmp_path, name, retrain):
+    assert make_job(tmp_path, {"strategy": {"name": name}}).retrain() == retrain
+    assert make_job(tmp_path, {"strategy": {"name": name}, "retrain": "scratch"}).retrain() == "scratch"
+
+
+def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
+    nan = float("nan")
+    labels = np.array([[1, 0, 0.3, 1], [0, 1, 0.2, 0], [nan, 0, 0.1, 1], [0, nan, 0.4, 0]], np.float32)
+    oracle = np.array(
+        [[0.8, 0.9, 0.1, nan], [0.3, 0.5, 0.1, 0.2], [0.9, 0.1, 0.1, 0.3], [0.1, nan, 0.1, 0.2]]
+    )
+    tasks = (Task("click"), Task("like"), Task("price", kind="regression"), Task("share"))
+    prepared = SimpleNamespace(
+        schema=Schema((SparseField("user", 2),), (), tasks),
+        part=lambda name: Part(np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels),
+        oracle=lambda name: oracle,
+    )
+    # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
+    assert reachable(prepared) == {"click": 1.0, "like": 0.5}
+
+
+def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
+    job = Job.resolve(whole.config(), REGISTRY)
+    metrics = evaluate_run(job, whole, job.prepare())
+    assert {task: m.to_json() for task, m in metrics.items()} == whole.read("result")["test"]
+
+
+def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
+    events = []
+    run = start(job, tmp_path / "run")
+    prepared = job.prepare()
+    part = type(prepared).part
+    monkeypatch.setattr(type(prepared), "part", lambda self, name: events.append(name) or part(self, name))
+
+    class Watch(Silent):
+        def epoch(self, report):
+            events.append("epoch")
+
+    with run.working():
+        search(job, run, prepared, Watch())
+    last_epoch = len(events) - events[::-1].index("epoch")
+    assert "test" not in events[:last_epoch]
+    assert "test" in events[last_epoch:]
+
+
+def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
+    run = start(job, tmp_path / "run")
+    go(job, run)
+    decisions = json.loads((run.path / "architecture.json").read_text())
+    decisions["decisions"]["layer0/expert0/single"] = []
+    decisions["decisions"]["layer0/expert0/block0"] = "mlp-16"
+    (run.path / "architecture.json").write_text(json.dumps(decisions))
+    with pytest.raises(ArtifactError, match="do not fit the architecture"):
+        evaluate_run(job, run, job.prepare())
+
+
+def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
+    job = make_job(tmp_path, {"dataset": {"rows": 500}})
+    with pytest.raises(ArtifactError, match="found on other fields, tasks or vocabularies"):
+        evaluate_run(job, whole, job.prepare())
+
+
+def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
+    run = start(job, tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        go(job, run, StopAfter(2))
+    path = run.path / "checkpoint.safetensors"
+    damaged = path.read_bytes()[:-4] + b"\0\1\2\3"
+    path.write_bytes(damaged)
+    with pytest.raises(ArtifactError, match="damaged"):
+        go(job, run)
+    assert path.read_bytes() == damaged
+    assert run.read("status")["state"] == "failed"
+
+
+def test_a_run_is_never_overwritten(job, whole):
+    with pytest.raises(RunExistsError, match="exists already"):
+        start(job, whole.path)
+
+
+def test_two_processes_cannot_work_on_one_run(job, tmp_path):
+    run = start(job, tmp_path / "run")
+    with run.working(), pytest.raises(RunInUseError), Run.open(run.path).working():
+        pass
+
+
+def test_names_count_up(tmp_path):
+    assert new_name(tmp_path, "a") == "a-1"
+    (tmp_path / "a-1").mkdir()
+    assert new_name(tmp_path, "a") == "a-2"
+
+
+def test_the_plan_tells_sizes(job):
+    facts = plan(job, job.prepare())
+    assert facts["rows"] == {"train": 1600, "validation": 200, "test": 200}
+    assert facts["steps_per_epoch"] == 7
+    assert facts["choices"] == len(job.space(job.prepare()).choices())
+
+
+def test_unknown_settings_of_a_component_are_named(tmp_path):
+    with pytest.raises(UsageError, match=r"space\.expert is not a setting \(did you mean 'experts'\?\)"):
+        make_job(tmp_path, {"space": {"expert": 3}})
+
+
+def test_an_unknown_op_is_named(tmp_path):
+    job = make_job(tmp_path, {"space": {"ops": ["gelu"]}})
+    with pytest.raises(UsageError, match="no op is called 'gelu'"):
+        job.space(job.prepare())
+
+
+def test_loss_weights_of_a_task_that_is_not_there(tmp_path):
+    job = make_job(tmp_path, {"training": {"loss_weights": {"clik": 2.0}}})
+    with pytest.raises(UsageError, match="did you mean 'click'"):
+        job.problem(job.prepare())
+
+
+def test_no_rows_is_a_data_error(tmp_path):
+    raw = Path(tmp_path / "raw")
+    raw.mkdir()
+    (raw / "UserBehavior.csv").write_text("1,2,3,pv,1511544070\n")
+    job = Job.resolve(
+        load_config({"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"}),
+        REGISTRY,
+    )
+    with pytest.raises(DataError):
+        job.prepare()
