@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,17 @@ class Bench:
         A cell that was stopped goes on from its last epoch. One that diverged would do so again: its result
         is `{"error": ...}`.
         """
-        if not cell.path.exists():
-            pipeline.start(cell.job, self.prepared, cell.path)
-        run = Run.open(cell.path)
-        status = run.read("status")
+        status = Run.open(cell.path).read("status") if cell.path.exists() else {}
         if status.get("exit_code") == DivergedError.exit_code:
             return {"error": status["error"]}
-        if status["state"] != "done":
+        if status.get("state") != "done":
             self.on_cell(cell)
             try:
-                with run.working():
+                with self._held(cell) as run:
                     pipeline.fit(cell.job, run, self.prepared, self.listener)
             except DivergedError as error:
                 return {"error": str(error)}
+        run = Run.open(cell.path)
         return {**run.read("result"), **run.read("costs")}
 
     def tested(self, cell: Cell) -> dict[str, Any]:
@@ -81,3 +80,9 @@ class Bench:
         with run.working():
             pipeline.test(cell.job, run, self.prepared)
         return {**run.read("result"), **run.read("costs")}
+
+    def _held(self, cell: Cell) -> AbstractContextManager[Run]:
+        """Return the run directory of a cell to work in, which is made if need be."""
+        if cell.path.exists():
+            return Run.open(cell.path).working()
+        return pipeline.start(cell.job, self.prepared, cell.path)

@@ -49,8 +49,6 @@ def simulate_into(dataset: Dataset, name: str, folder: Path, rows: int, seed: in
         dataset.simulate(draft, rows, seed)
         marker = {"dataset": name, "rows": rows, "seed": seed}
         (draft / MARKER).write_text(json.dumps(marker) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()  # It is empty; a folder can only be published where there is none.
 
 
 def warning(marker: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -13,6 +14,8 @@ from automtl_core.errors import RunExistsError, StorageError
 
 SCRATCH = ".automtl."
 LOCK = ".lock"
+STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
+"""Why a folder cannot be moved to where something stands already."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -72,13 +75,16 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def publish_folder(path: Path) -> Iterator[Path]:
+def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
     """Give an empty draft folder, which becomes `path` when the block ends well and vanishes otherwise.
 
-    A folder that stands at `path` by then wins: the same content was published meanwhile.
+    Args:
+        path: Where nothing stands, or an empty folder, which is replaced.
+        same_content: Whether whatever stands at `path` by then is as good, since its name says all of its
+            content; it stays.
 
     Raises:
-        RunExistsError: the folder above cannot be written to.
+        RunExistsError: something stands at `path` by then, or the folder above cannot be written to.
         StorageError: writing failed.
 
     """
@@ -89,9 +95,16 @@ def publish_folder(path: Path) -> Iterator[Path]:
         for file in draft.rglob("*"):
             if file.is_file():
                 _sync_file(file)
-        if not path.exists():
+        try:
             draft.replace(path)
-            _sync_folder(path.parent)
+        except OSError as error:
+            if error.errno not in STANDS:
+                raise
+            if not same_content:
+                raise RunExistsError(
+                    f"{path}: another process has made it meanwhile", "choose another name"
+                ) from None
+        _sync_folder(path.parent)
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from automtl_core.errors import ArtifactError
 KEY = "automtl"
 """The one key of the header's metadata: safetensors writes several in random order."""
 
+TENSOR = "$tensor"
+"""The key that stands for a tensor; a key of the state that begins with a dollar gets a second one."""
+
 State = dict[str, Any]
 """Nested dict with string keys; leaves are tensors and JSON values."""
 
@@ -79,17 +82,23 @@ def _digest(values: str, tensors: dict[str, Tensor]) -> str:
 
 def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
-        return {key: _split(item, (*path, key), tensors) for key, item in value.items()}
+        return {_escaped(key): _split(item, (*path, key), tensors) for key, item in value.items()}
     if isinstance(value, torch.Tensor):
         name = "/".join(path)
+        while name in tensors:  # keys may hold slashes
+            name += "'"
         tensors[name] = value.detach().cpu().contiguous()
-        return {"$tensor": name}
+        return {TENSOR: name}
     return value
 
 
 def _join(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
-        if "$tensor" in value:
-            return tensors[value["$tensor"]]
-        return {key: _join(item, tensors) for key, item in value.items()}
+        if TENSOR in value:
+            return tensors[value[TENSOR]]
+        return {key.removeprefix("$"): _join(item, tensors) for key, item in value.items()}
     return value
+
+
+def _escaped(key: str) -> str:
+    return f"${key}" if key.startswith("$") else key

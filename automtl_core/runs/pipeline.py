@@ -50,8 +50,9 @@ def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def start(job: Job, prepared: Prepared, path: Path) -> Run:
-    """Make a new run directory.
+@contextmanager
+def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
+    """Make a new run directory, and hold it.
 
     Raises:
         RunExistsError: there is one at `path`, or none can be made there.
@@ -60,7 +61,8 @@ def start(job: Job, prepared: Prepared, path: Path) -> Run:
     """
     job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows", "simulated")}
-    return Run.create(path, job.config, {"environment": environment(job), "data": data})
+    with Run.create(path, job.config, {"environment": environment(job), "data": data}) as run:
+        yield run
 
 
 def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[str, Any]:

@@ -14,10 +14,12 @@ runs/<name>/
     checkpoint.safetensors what a stopped run goes on from
 """
 
+import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from typing import Any
 import filelock
 
 from automtl_core.choices import Architecture
-from automtl_core.disk.files import publish_folder, write_atomic
+from automtl_core.disk.files import LOCK, publish_folder, write_atomic
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError, RunInUseError
@@ -39,8 +41,11 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]]) -> "Run":
-        """Make the directory with its first files in one step.
+    @contextmanager
+    def create(cls, path: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]]) -> Iterator["Run"]:
+        """Make the directory with its first files in one step, and hold it as `working` does.
+
+        It is locked before others can see it.
 
         Args:
             path: Must not exist yet.
@@ -51,17 +56,23 @@ class Run:
             RunExistsError: it exists, or cannot be created.
 
         """
-        if path.exists():
+        if os.path.lexists(path):
             raise RunExistsError(
                 f"{path}: exists already, and a run is never overwritten", "choose another --name"
             )
-        with publish_folder(path) as draft:
-            write_atomic(draft / "config.yaml", config.to_yaml().encode())
-            write_atomic(draft / "metrics.jsonl", b"")
-            for name, value in facts.items():
-                write_atomic(draft / f"{name}.json", _json(value))
-            write_atomic(draft / "status.json", _json({"state": "running"}))
-        return cls(path)
+        with ExitStack() as held:
+            with publish_folder(path) as draft:
+                held.enter_context(_locked(draft))
+                cls._begin(draft, config, facts)
+            yield held.enter_context(cls(path)._logged())
+
+    @staticmethod
+    def _begin(draft: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        write_atomic(draft / "config.yaml", config.to_yaml().encode())
+        write_atomic(draft / "metrics.jsonl", b"")
+        for name, value in facts.items():
+            write_atomic(draft / f"{name}.json", _json(value))
+        write_atomic(draft / "status.json", _json({"state": "running"}))
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -78,20 +89,18 @@ class Run:
         return cls(path)
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def working(self) -> Iterator["Run"]:
         """Hold the run for this process, log into it, and record how the block ended.
 
         Raises:
             RunInUseError: another process works on it.
 
         """
-        lock = filelock.FileLock(self.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise RunInUseError(
-                f"{self.path}: another process works on this run", "wait for it to end"
-            ) from None
+        with _locked(self.path), self._logged():
+            yield self
+
+    @contextmanager
+    def _logged(self) -> Iterator["Run"]:
         handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log = logging.getLogger("automtl")
@@ -99,7 +108,7 @@ class Run:
         log.addHandler(handler)
         try:
             self.write("status", {"state": "running"})
-            yield
+            yield self
             self.write("status", {"state": "done"})
         except AutoMTLError as error:
             log.error("failed: %s", error)
@@ -112,7 +121,6 @@ class Run:
         finally:
             log.removeHandler(handler)
             handler.close()
-            lock.release()
 
     def write(self, name: str, value: Any) -> None:
         """Replace the JSON file `name`."""
@@ -180,12 +188,41 @@ class Run:
         return (self.path / f"{name}.safetensors").exists()
 
 
-def new_name(runs_dir: Path, stem: str) -> str:
-    """Return the first of `stem-1`, `stem-2`, ... that is free."""
-    number = 1
-    while (runs_dir / f"{stem}-{number}").exists():
-        number += 1
-    return f"{stem}-{number}"
+@contextmanager
+def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextManager[Run]]) -> Iterator[Run]:
+    """Make the run `stem-1`, or the first of `stem-2`, ... that nobody else takes meanwhile."""
+    with ExitStack() as held:
+        yield next(
+            run
+            for number in itertools.count(1)
+            if (run := _taken(runs_dir / f"{stem}-{number}", make, held)) is not None
+        )
+
+
+def _taken(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: ExitStack) -> Run | None:
+    """Return the new run at `path`; None where there is one already."""
+    if os.path.lexists(path):
+        return None
+    try:
+        return held.enter_context(make(path))
+    except RunExistsError:
+        if not os.path.lexists(path):
+            raise  # its place cannot be written to
+        return None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder, which may be moved meanwhile."""
+    lock = filelock.FileLock(folder / LOCK, timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunInUseError(f"{folder}: another process works on this run", "wait for it to end") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _json(value: Any) -> bytes:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
 from automtl_core import errors
@@ -85,6 +84,7 @@ USAGE = {
     "wrong value": (["search", "--set", "training.epochs=many"], "training.epochs: .*given 'many'"),
     "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
     "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),
+    "no name": ([*SEARCH, "--name", ""], "--name '' is not a plain name"),
     "name with a slash": ([*SEARCH, "--name", "a/b"], "--name 'a/b' is not a plain name"),
 }
 
@@ -205,8 +205,8 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
 
 
 def test_a_run_in_use(automtl: Automtl) -> None:
-    run = Run.create(Path("runs/busy"), load_config({"dataset": {"name": "synthetic", "rows": 1000}}), {})
-    with filelock.FileLock(run.path / ".lock"):
+    config = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
+    with Run.create(Path("runs/busy"), config, {}) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 

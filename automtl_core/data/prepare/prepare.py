@@ -66,7 +66,8 @@ def prepare(
     path = prepared_root / f"{name}-{digest[:12]}"
     if path.exists():
         return Prepared.open(path, reused=True)
-    with publish_folder(path) as draft, _workshop(data_dir, prepared_root, memory_limit) as (db, work_dir):
+    workshop = _workshop(data_dir, prepared_root, memory_limit)
+    with publish_folder(path, same_content=True) as draft, workshop as (db, work_dir):
         rejected = _read(db, dataset, sources, work_dir, progress)
         if rejected:
             write_rejected(draft / REJECTED, rejected)

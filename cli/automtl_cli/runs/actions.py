@@ -1,8 +1,9 @@
 """What commands do: from options to a job, and from a job to a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from automtl_core.plugins import load_registry
 from automtl_core.runs import models, pipeline
 from automtl_core.runs.config import Layer, load_config
 from automtl_core.runs.job import Job, environment
-from automtl_core.runs.run import Run, new_name
+from automtl_core.runs.run import Run, numbered
 
 
 def job(wanted: Sequence[Layer]) -> Job:
@@ -58,12 +59,13 @@ def model(name: str | None, wanted: Sequence[Layer]) -> Job:
     return models.model(name, common.config, common.registry)
 
 
-def _create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> Run:
-    name = name if name is not None else new_name(runs_dir, job.config.dataset.name)
-    if Path(name).name != name:
+def _create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> AbstractContextManager[Run]:
+    if name is not None and (not name or Path(name).name != name):
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
     models.check_answered(job, prepared)
-    return pipeline.start(job, prepared, runs_dir / name)
+    if name is not None:
+        return pipeline.start(job, prepared, runs_dir / name)
+    return numbered(runs_dir, job.config.dataset.name, partial(pipeline.start, job, prepared))
 
 
 def resume(path: Path, also_given: bool) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def resume(path: Path, also_given: bool) -> dict[str, Any]:
     if run.read("status").get("state") == "done":
         raise UsageError(f"{path}: the run is done", f"see it: automtl show {path}")
     job = job_of(run)
-    return _search(job, run, prepare(job))
+    return _search(job, run.working(), prepare(job))
 
 
 def plan(job: Job) -> dict[str, Any]:
@@ -96,8 +98,8 @@ def search(job: Job, runs_dir: Path, name: str | None) -> dict[str, Any]:
     return _search(job, _create(job, prepared, runs_dir, name), prepared)
 
 
-def _search(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
-    with _resumable(run), run.working(), progress.training() as listener:
+def _search(job: Job, held: AbstractContextManager[Run], prepared: Prepared) -> dict[str, Any]:
+    with held as run, _resumable(run), progress.training() as listener:
         result = pipeline.search(job, run, prepared, listener)
     return {"run": str(run.path), "result": result, "architecture": architecture.document(run.architecture())}
 

@@ -40,13 +40,39 @@ def test_folder_vanishes_when_the_block_fails(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_that_was_published_meanwhile_stays(tmp_path):
-    with publish_folder(tmp_path / "b") as draft:
+def publish_late(folder, **options):
+    """Publish `b` after another process has."""
+    with publish_folder(folder / "b", **options) as draft:
         (draft / "f").write_text("mine")
-        (tmp_path / "b").mkdir()
-        (tmp_path / "b" / "f").write_text("theirs")
+        (folder / "b").mkdir()
+        (folder / "b" / "f").write_text("theirs")
+
+
+def test_folder_that_was_published_meanwhile_is_not_taken(tmp_path):
+    with pytest.raises(RunExistsError, match="b: another process has made it meanwhile"):
+        publish_late(tmp_path)
     assert (tmp_path / "b" / "f").read_text() == "theirs"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_folder_of_the_same_content_stays(tmp_path):
+    publish_late(tmp_path, same_content=True)
+    assert (tmp_path / "b" / "f").read_text() == "theirs"
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_folder_in_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / "b").write_text("theirs")
+    with pytest.raises(RunExistsError), publish_folder(tmp_path / "b"):
+        pass
+    assert (tmp_path / "b").read_text() == "theirs"
+
+
+def test_an_empty_folder_is_replaced(tmp_path):
+    (tmp_path / "b").mkdir()
+    with publish_folder(tmp_path / "b") as draft:
+        (draft / "f").write_text("mine")
+    assert (tmp_path / "b" / "f").read_text() == "mine"
 
 
 def test_folder_below_a_file_cannot_be_made(tmp_path):

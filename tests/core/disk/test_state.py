@@ -35,6 +35,18 @@ def test_round_trip(tmp_path):
     assert same(load_state(tmp_path / "s"), STATE)
 
 
+def test_any_key_can_be_read_back(tmp_path):
+    tensors = {
+        "$tensor": torch.ones(1),
+        "$$": torch.zeros(2),
+        "a/b": torch.ones(3),
+        "a": {"b": torch.ones(4)},
+    }
+    state = {"$tensor": "x", "$": {"$tensor": {"auc": 0.5}}, "tensors": tensors}
+    save_state(tmp_path / "s", state)
+    assert same(load_state(tmp_path / "s"), state)
+
+
 def test_equal_states_are_equal_bytes(tmp_path):
     save_state(tmp_path / "a", STATE)
     save_state(tmp_path / "b", STATE)

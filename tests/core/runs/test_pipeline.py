@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from automtl_core.data.store import Part
-from automtl_core.errors import ArtifactError, DataError, RunExistsError, RunInUseError, UsageError
+from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import load_config
-from automtl_core.runs.job import Job, environment
-from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search
-from automtl_core.runs.run import Run, new_name
+from automtl_core.runs.job import Job
+from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search, start
+from automtl_core.runs.run import Run
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.training.listener import Silent
 
@@ -36,13 +36,24 @@ def make_job(tmp_path, *layers):
     return Job.resolve(load_config(SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY)
 
 
-def start(job, path):
-    return Run.create(path, job.config, {"environment": environment(job)})
+def begin(job, path, listener=None):
+    """Make a run and search in it."""
+    prepared = job.prepare()
+    with start(job, prepared, path) as run:
+        search(job, run, prepared, listener or Silent())
+    return run
 
 
-def go(job, run, listener=None):
+def stopped(job, path, epochs):
+    """Return a run that was stopped."""
+    with pytest.raises(KeyboardInterrupt):
+        begin(job, path, StopAfter(epochs))
+    return Run.open(path)
+
+
+def go_on(job, run, listener=None):
     with run.working():
-        return search(job, run, job.prepare(), listener or Silent())
+        search(job, run, job.prepare(), listener or Silent())
 
 
 class StopAfter(Silent):
@@ -63,10 +74,7 @@ def contents(run: Run) -> dict[str, bytes]:
 def whole(tmp_path_factory):
     """A finished run."""
     folder = tmp_path_factory.mktemp("whole")
-    job = make_job(folder)
-    run = start(job, folder / "run")
-    go(job, run)
-    return run
+    return begin(make_job(folder), folder / "run")
 
 
 def test_a_run_directory_holds_everything(whole):
@@ -91,36 +99,32 @@ def test_a_run_directory_holds_everything(whole):
 
 
 def test_equal_seeds_give_equal_bytes(job, whole, tmp_path):
-    run = start(job, tmp_path / "again")
-    go(job, run)
+    run = begin(job, tmp_path / "again")
     assert contents(run) == contents(whole)
 
 
 def test_another_seed_gives_another_run(whole, tmp_path):
     job = make_job(tmp_path, {"seed": 1})
-    run = start(job, tmp_path / "other")
-    go(job, run)
+    run = begin(job, tmp_path / "other")
     assert contents(run)["metrics.jsonl"] != contents(whole)["metrics.jsonl"]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
 def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
-    run = start(job, tmp_path / "stopped")
-    with pytest.raises(KeyboardInterrupt):
-        go(job, run, StopAfter(epochs))
+    run = stopped(job, tmp_path / "stopped", epochs)
     assert run.read("status")["state"] == "stopped"
     resumed = Job.resolve(Run.open(run.path).config(), REGISTRY)
-    go(resumed, Run.open(run.path))
+    go_on(resumed, run)
     assert contents(run) == contents(whole)
     assert run.read("status") == {"state": "done"}
 
 
 def test_a_run_stopped_again_and_again(job, whole, tmp_path):
-    run = start(job, tmp_path / "stopped")
-    for _ in range(4):
+    run = stopped(job, tmp_path / "stopped", 1)
+    for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            go(job, run, StopAfter(1))
-    go(job, run)
+            go_on(job, run, StopAfter(1))
+    go_on(job, run)
     assert contents(run) == contents(whole)
 
 
@@ -134,13 +138,10 @@ BASELINES = [
 @pytest.mark.parametrize(("strategy", "epochs"), BASELINES)
 def test_a_baseline_that_is_stopped_goes_on_to_the_same_bytes(tmp_path, strategy, epochs):
     job = make_job(tmp_path, {"strategy": strategy, "training": {"epochs": 4}})
-    whole = start(job, tmp_path / "whole")
-    go(job, whole)
+    whole = begin(job, tmp_path / "whole")
     for stop in sorted({1, 3, epochs}):
-        run = start(job, tmp_path / f"stopped-{stop}")
-        with pytest.raises(KeyboardInterrupt):
-            go(job, run, StopAfter(stop))
-        go(job, run)
+        run = stopped(job, tmp_path / f"stopped-{stop}", stop)
+        go_on(job, run)
         assert contents(run) == contents(whole)
 
 
@@ -149,8 +150,7 @@ def test_retraining_goes_on_from_the_search_or_starts_from_scratch(tmp_path, str
     runs = {}
     for retrain in ("inherit", "scratch"):
         job = make_job(tmp_path, {"strategy": strategy, "retrain": retrain, "training": {"epochs": 6}})
-        runs[retrain] = start(job, tmp_path / retrain)
-        go(job, runs[retrain])
+        runs[retrain] = begin(job, tmp_path / retrain)
     reports = {retrain: run.reports() for retrain, run in runs.items()}
     for retrain, first in (("inherit", range(2, epochs + 2)), ("scratch", [1])):
         phases = [r["phase"] for r in reports[retrain]]
@@ -194,7 +194,6 @@ def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
 
 def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
     events = []
-    run = start(job, tmp_path / "run")
     prepared = job.prepare()
     part = type(prepared).part
     monkeypatch.setattr(type(prepared), "part", lambda self, name: events.append(name) or part(self, name))
@@ -203,7 +202,7 @@ def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
         def epoch(self, report):
             events.append("epoch")
 
-    with run.working():
+    with start(job, prepared, tmp_path / "run") as run:
         search(job, run, prepared, Watch())
     last_epoch = len(events) - events[::-1].index("epoch")
     assert "test" not in events[:last_epoch]
@@ -211,8 +210,7 @@ def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
 
 
 def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
-    run = start(job, tmp_path / "run")
-    go(job, run)
+    run = begin(job, tmp_path / "run")
     decisions = json.loads((run.path / "architecture.json").read_text())
     decisions["decisions"]["layer0/expert0/single"] = []
     decisions["decisions"]["layer0/expert0/block0"] = "mlp-16"
@@ -228,33 +226,14 @@ def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
-    run = start(job, tmp_path / "run")
-    with pytest.raises(KeyboardInterrupt):
-        go(job, run, StopAfter(2))
+    run = stopped(job, tmp_path / "run", 2)
     path = run.path / "checkpoint.safetensors"
     damaged = path.read_bytes()[:-4] + b"\0\1\2\3"
     path.write_bytes(damaged)
     with pytest.raises(ArtifactError, match="damaged"):
-        go(job, run)
+        go_on(job, run)
     assert path.read_bytes() == damaged
     assert run.read("status")["state"] == "failed"
-
-
-def test_a_run_is_never_overwritten(job, whole):
-    with pytest.raises(RunExistsError, match="exists already"):
-        start(job, whole.path)
-
-
-def test_two_processes_cannot_work_on_one_run(job, tmp_path):
-    run = start(job, tmp_path / "run")
-    with run.working(), pytest.raises(RunInUseError), Run.open(run.path).working():
-        pass
-
-
-def test_names_count_up(tmp_path):
-    assert new_name(tmp_path, "a") == "a-1"
-    (tmp_path / "a-1").mkdir()
-    assert new_name(tmp_path, "a") == "a-2"
 
 
 def test_the_plan_tells_sizes(job):

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from automtl_core.data.guess.peek import Facts, Parts, Table, peek
 from automtl_core.data.guess import peek as module
+from automtl_core.data.guess.peek import Facts, Parts, Table, peek
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
 Peek = Callable[..., Table]

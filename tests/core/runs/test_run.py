@@ -1,0 +1,109 @@
+"""A run directory is made once, and one process at a time works in it."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from automtl_core.errors import RunExistsError, RunInUseError
+from automtl_core.runs.config import load_config
+from automtl_core.runs.run import Run, numbered
+
+CONFIG = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
+
+
+def create(path, config=CONFIG):
+    return Run.create(path, config, {})
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    with create(tmp_path / "run"):
+        pass
+    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
+        pass
+
+
+def test_nothing_is_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
+        pass
+
+
+def test_two_processes_cannot_work_on_one_run(tmp_path):
+    with create(tmp_path / "run") as run, pytest.raises(RunInUseError), Run.open(run.path).working():
+        pass
+    with run.working(), pytest.raises(RunInUseError), Run.open(run.path).working():
+        pass
+    with Run.open(run.path).working():
+        pass
+
+
+RACE = """
+import sys, time
+from pathlib import Path
+from automtl_core.errors import RunExistsError, RunInUseError
+from automtl_core.runs.config import load_config
+from automtl_core.runs.run import Run
+
+path, seed = Path(sys.argv[1]), int(sys.argv[2])
+config = load_config({"seed": seed})
+won = []
+print("ready", flush=True)
+begin = float(sys.stdin.readline())
+for number in range(40):
+    place = path / f"run-{number}"
+    while time.time() < begin + number * 0.02:
+        pass
+    try:
+        with Run.create(place, config, {}) as run:
+            assert run.config().seed == seed
+            won.append(number)
+            time.sleep(0.01)
+            assert run.config().seed == seed
+    except RunExistsError:
+        try:
+            with Run.open(place).working():
+                print("taken while its maker works", number)
+        except RunInUseError:
+            pass
+print(*won)
+"""
+
+
+def test_of_two_processes_that_make_one_run_one_does_it(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    race = [subprocess.Popen([sys.executable, "-c", RACE, tmp_path, seed], **pipes) for seed in "12"]
+    assert [process.stdout.readline() for process in race] == ["ready\n", "ready\n"]
+    begin = time.time() + 0.1
+    for process in race:
+        process.stdin.write(f"{begin}\n")
+        process.stdin.flush()
+    won = [set(process.communicate(timeout=30)[0].split()) for process in race]
+    assert won[0] | won[1] == {str(number) for number in range(40)}
+    assert not won[0] & won[1]
+
+
+def test_runs_without_a_name_are_numbered(tmp_path):
+    (tmp_path / "a-1").mkdir()
+    with numbered(tmp_path, "a", create) as run, numbered(tmp_path, "a", create) as other:
+        assert (run.path.name, other.path.name) == ("a-2", "a-3")
+
+
+def test_a_number_that_is_taken_meanwhile_is_passed_over(tmp_path):
+    def late(path):
+        if path.name == "a-1":
+            (path / "theirs").mkdir(parents=True)
+        return create(path)
+
+    with numbered(tmp_path, "a", late) as run:
+        assert run.path.name == "a-2"
+
+
+def test_a_place_that_cannot_be_written_to_ends_the_numbering(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunExistsError, match="cannot be written to"),
+        numbered(tmp_path / "file", "a", create),
+    ):
+        pass
