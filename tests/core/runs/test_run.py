@@ -61,10 +61,11 @@ for number in range(40):
             won.append(number)
             time.sleep(0.01)
             assert run.config().seed == seed
+            (place / "ended").touch()
     except RunExistsError:
         try:
             with Run.open(place).working():
-                print("taken while its maker works", number)
+                assert (place / "ended").exists(), "it was free between being made and being locked"
         except RunInUseError:
             pass
 print(*won)
@@ -80,6 +81,7 @@ def test_of_two_processes_that_make_one_run_one_does_it(tmp_path):
         process.stdin.write(f"{begin}\n")
         process.stdin.flush()
     won = [set(process.communicate(timeout=30)[0].split()) for process in race]
+    assert [process.returncode for process in race] == [0, 0]
     assert won[0] | won[1] == {str(number) for number in range(40)}
     assert not won[0] & won[1]
 
