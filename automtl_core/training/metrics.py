@@ -206,6 +206,40 @@ def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
     return -float(np.mean(losses)) if losses else 0.0
 
 
+def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least: int) -> float | None:
+    """Return the mean of a number over the binary tasks that say something: the one that is called "mean".
+
+    Errors in the units of different labels have no mean.
+
+    Args:
+        values: By task.
+        metrics: By task; they tell how many rows of either class there are.
+        least: Rows of either class that a task needs.
+
+    Returns:
+        None where no task counts, or one that counts has no value.
+
+    """
+    counting = [task for task, m in metrics.items() if isinstance(m, BinaryMetrics) and m.tells(least)]
+    known = [value for task in counting if (value := values.get(task)) is not None]
+    return sum(known) / len(known) if known and len(known) == len(counting) else None
+
+
+def too_few(task: str, positives: int | None, rows: int) -> str:
+    """Return the note on a task that is marked with a star: too few test rows for a number to say anything.
+
+    Args:
+        task: Its name.
+        positives: Of a binary task; None for a regression.
+        rows: Test rows that have the label.
+
+    """
+    if positives is None:
+        return f"* {task}: {rows:,} test rows have the label, too few to say anything"
+    few = f"{positives:,} of {rows:,} test rows are positive, too few of one kind to say anything"
+    return f"* {task}: {few}; not in the mean"
+
+
 def _relative(now: float | None, best: float | None) -> float | None:
     """Return (now - best) / best, the plain difference where best is 0; None where one is undefined."""
     return None if now is None or best is None else (now - best) / (best or 1.0)

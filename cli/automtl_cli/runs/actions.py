@@ -101,7 +101,12 @@ def search(job: Job, runs_dir: Path, name: str | None) -> dict[str, Any]:
 def _search(job: Job, held: AbstractContextManager[Run], prepared: Prepared) -> dict[str, Any]:
     with held as run, _resumable(run), progress.training() as listener:
         result = pipeline.search(job, run, prepared, listener)
-    return {"run": str(run.path), "result": result, "architecture": architecture.document(run.architecture())}
+    return {
+        "run": str(run.path),
+        "min_positives": job.config.training.min_positives,
+        "result": result,
+        "architecture": architecture.document(run.architecture()),
+    }
 
 
 @contextmanager
@@ -125,6 +130,7 @@ def evaluate(path: Path, data_dir: Path | None) -> dict[str, Any]:
     return {
         "run": str(path),
         "test": test,
+        "min_positives": job.config.training.min_positives,
         "reachable": pipeline.reachable(prepared),
         "repeats": test == recorded["test"],
         "changed": {key: [then.get(key), value] for key, value in now.items() if value != then.get(key)},

@@ -10,7 +10,7 @@ from rich.text import Text
 from automtl_cli.runs import architecture
 from automtl_cli.tables import by_name, listed, text
 from automtl_core.data.simulate import warning
-from automtl_core.training.metrics import METRICS
+from automtl_core.training.metrics import METRICS, mean_over_tasks, metrics_from_json, too_few
 
 Document = Mapping[str, Any]
 
@@ -33,8 +33,9 @@ def found(document: Document) -> Iterator[RenderableType]:
     """Render what a search found, and where to go from there."""
     yield from architecture.render(document["architecture"])
     yield Text()
-    yield from _metrics(document["result"]["test"], document["result"]["reachable"])
-    if marker := document["result"]["simulated"]:
+    result = document["result"]
+    yield from _metrics(result["test"], result["reachable"], document["min_positives"])
+    if marker := result["simulated"]:
         yield text(f"note: {warning(marker)}")
     run = document["run"]
     yield Text()
@@ -43,24 +44,30 @@ def found(document: Document) -> Iterator[RenderableType]:
 
 def evaluated(document: Document) -> Iterator[RenderableType]:
     """Render test metrics, and whether they repeat."""
-    yield from _metrics(document["test"], document["reachable"])
+    yield from _metrics(document["test"], document["reachable"], document["min_positives"])
     if document["repeats"]:
         yield text("exactly the metrics that the run recorded")
 
 
-def _metrics(test: Document, reachable: Mapping[str, float | None]) -> Iterator[RenderableType]:
-    """Render test metrics by task and in the mean, and why one is undefined."""
+def _metrics(test: Document, reachable: Mapping[str, float | None], least: int) -> Iterator[RenderableType]:
+    """Render test metrics by task and in the mean, and which say too little or are undefined."""
     best = {task: {"reachable": value} for task, value in reachable.items()}
     facts = {task: {**m, **best.get(task, {})} for task, m in test.items()}
     columns = {name: key for name, key in TEST.items() if any(key in found for found in facts.values())}
+    metrics = metrics_from_json(test)
+    stars = {task: "" if m.tells(least) else " *" for task, m in metrics.items()}
     rows = {
-        task: {name: _number(found.get(key, ""), key) for name, key in columns.items()}
+        task + stars[task]: {name: _number(found.get(key, ""), key) for name, key in columns.items()}
         for task, found in facts.items()
     }
     if "auc" in columns.values():
-        rows["mean"] = {name: _mean(facts, key) if key in AVERAGED else "" for name, key in columns.items()}
+        by_key = {key: {task: found.get(key) for task, found in facts.items()} for key in AVERAGED}
+        means = {key: mean_over_tasks(values, metrics, least) for key, values in by_key.items()}
+        rows["mean"] = {name: means.get(key, "") for name, key in columns.items()}
     yield by_name("task", rows)
     for task, m in test.items():
+        if stars[task]:
+            yield text(too_few(task, m.get("positives"), m["rows"]))
         if undefined := [x.title for key, x in BY_KEY.items() if m.get(key, 0) is None]:
             yield text(f"{task} has no {', no '.join(undefined)}: {m['reason']}")
 
@@ -68,8 +75,3 @@ def _metrics(test: Document, reachable: Mapping[str, float | None]) -> Iterator[
 def _number(value: object, key: str) -> object:
     """Return a metric as it is printed, and anything else as it is."""
     return f"{value:{BY_KEY[key].form}}" if key in BY_KEY and isinstance(value, float) else value
-
-
-def _mean(facts: Mapping[str, Document], key: str) -> float | None:
-    known = [found[key] for found in facts.values() if found.get(key) is not None]
-    return sum(known) / len(known) if known else None

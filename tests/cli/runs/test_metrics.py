@@ -16,11 +16,14 @@ PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
 RARE = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
 
 
-def shown(test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None) -> list[str]:
+def shown(
+    test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None, least: int = 1
+) -> list[str]:
     """Return the lines of the table of test metrics, with one blank between cells."""
     document = {
         "test": {t: m.to_json() for t, m in test.items()},
         "reachable": reachable or {},
+        "min_positives": least,
         "repeats": False,
     }
     out = io.StringIO()
@@ -56,16 +59,32 @@ def test_errors_large_or_small_can_be_read(value: float, text: str) -> None:
     assert shown({"price": RegressionMetrics(value, value, 0.5, 10)})[1].split()[1] == text
 
 
+def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> None:
+    rare = BinaryMetrics(0.91, 0.02, 18, 4000)
+    few = RegressionMetrics(3.0, 2.0, 0.5, 60)
+    assert shown({"click": CLICK, "buy": rare, "price": few}, {"click": 0.75, "buy": 0.95}, least=100) == [
+        "task test AUC best reachable log loss test RMSE MAE R2 positives rows",
+        "click 0.7100 0.7500 0.5000 1,200 4,000",
+        "buy * 0.9100 0.9500 0.0200 18 4,000",
+        "price * 3 2 0.5000 60",
+        "mean 0.7100 0.7500 0.5000",
+        "* buy: 18 of 4,000 test rows are positive, too few of one kind to say anything; not in the mean",
+        "* price: 60 test rows have the label, too few to say anything",
+    ]
+
+
 def test_what_is_undefined_is_explained() -> None:
     constant = RegressionMetrics(1.0, 1.0, None, 9, "all 9 labels are equal")
     nothing = RegressionMetrics(None, None, None, 0, "no row has a label")
     assert shown({"click": CLICK, "hide": RARE, "price": constant, "age": nothing})[2:] == [
-        "hide - 0.0100 0 50",
+        "hide * - 0.0100 0 50",
         "price 1 1 - 9",
-        "age - - - 0",
-        "mean 0.7100 0.2550",
+        "age * - - - 0",
+        "mean 0.7100 0.5000",
+        "* hide: 0 of 50 test rows are positive, too few of one kind to say anything; not in the mean",
         "hide has no AUC: all 50 rows are negative",
         "price has no R2: all 9 labels are equal",
+        "* age: 0 test rows have the label, too few to say anything",
         "age has no RMSE, no MAE, no R2: no row has a label",
     ]
 

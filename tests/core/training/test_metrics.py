@@ -15,9 +15,11 @@ from automtl_core.training.metrics import (
     RegressionMetrics,
     auc,
     log_loss,
+    mean_over_tasks,
     metrics_from_json,
     metrics_of,
     relative_change,
+    too_few,
 )
 
 NAN = np.nan
@@ -183,3 +185,30 @@ def test_a_score_of_zero_divides_nothing():
     assert relative_change({"p": price(0.5)}, {"p": price(0.0)}, 1) == -0.5
     blind, seeing = ({"c": BinaryMetrics(area, 0.5, 9, 20)} for area in (0.0, 0.5))
     assert relative_change(seeing, blind, 1) == 0.5
+
+
+def test_the_mean_is_over_binary_tasks_with_enough_rows_of_either_class():
+    metrics = {
+        "click": BinaryMetrics(0.8, 0.5, 500, 1000),
+        "like": BinaryMetrics(0.6, 0.3, 100, 1000),
+        "buy": BinaryMetrics(0.1, 0.1, 99, 1000),
+        "stay": BinaryMetrics(0.1, 0.1, 901, 1000),
+        "price": RegressionMetrics(9.0, 3.0, 0.5, 1000),
+    }
+    scores = {task: m.score for task, m in metrics.items()}
+    assert mean_over_tasks(scores, metrics, 100) == pytest.approx(0.7)
+    assert mean_over_tasks(scores, metrics, 99) == pytest.approx(1.6 / 4)
+    assert mean_over_tasks(scores, metrics, 501) is None
+    assert mean_over_tasks({"price": 9.0}, {"price": metrics["price"]}, 1) is None
+
+
+def test_there_is_no_mean_over_other_tasks_where_one_that_counts_has_no_value():
+    metrics = {"a": BinaryMetrics(0.8, 0.5, 500, 1000), "b": BinaryMetrics(0.6, 0.5, 500, 1000)}
+    assert mean_over_tasks({"a": 0.9}, metrics, 100) is None
+
+
+def test_the_note_on_a_task_says_how_few_there_are():
+    assert too_few("buy", 18, 5000) == (
+        "* buy: 18 of 5,000 test rows are positive, too few of one kind to say anything; not in the mean"
+    )
+    assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to say anything"
