@@ -24,7 +24,7 @@ class UsageError(AutoMTLError):
 
 
 class UnknownNameError(UsageError):
-    """No op, search space, strategy or dataset is registered under the name."""
+    """Nothing of the kind that is wanted is registered under the name."""
 
 
 class DivergedError(AutoMTLError):

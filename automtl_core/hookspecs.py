@@ -3,7 +3,8 @@
 A plugin is a module with functions of these names, marked with `automtl_core.hookimpl` and named by an
 entry point of the group `automtl`. Names are lower-case letters, digits and dashes, and unique over all
 plugins. In place of an object a hook may return where it is, as `package.module:Name`: it is then
-imported when it is first used, which keeps `automtl plugins` fast.
+imported when it is first used, which keeps `automtl plugins` fast. A preset may also be a file of the
+package, as `package:folder/file.yaml`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from automtl_core.dataset import Dataset
-    from automtl_core.ops import OpFactory
+    from automtl_core.ops import OpFactory, OpFamily
     from automtl_core.space import SearchSpace
     from automtl_core.strategy import SearchStrategy
 
@@ -23,7 +24,7 @@ hookspec = pluggy.HookspecMarker("automtl")
 
 
 @hookspec
-def automtl_register_ops() -> Mapping[str, OpFactory | str]:  # type: ignore[empty-body]
+def automtl_register_ops() -> Mapping[str, OpFactory | OpFamily | str]:  # type: ignore[empty-body]
     """Return op factories by name; a name that ends in `-*` is a family with a whole number."""
 
 
@@ -40,3 +41,8 @@ def automtl_register_strategies() -> Mapping[str, type[SearchStrategy] | str]:  
 @hookspec
 def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: ignore[empty-body]
     """Return datasets by name."""
+
+
+@hookspec
+def automtl_register_presets() -> Mapping[str, Mapping[str, object] | str]:  # type: ignore[empty-body]
+    """Return presets by name: parts of a configuration; `default` is taken wherever nothing else is said."""

@@ -4,16 +4,26 @@ An op is a module that maps `[B, in_dim]` to `[B, out_dim]`. A plugin registers 
 family such as `mlp-*` takes one whole number more, so that `mlp-48` is as good a name as `mlp-64`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
-OpFactory = Callable[..., nn.Module]
-"""`factory(in_dim, out_dim, dropout)`, or `factory(in_dim, out_dim, dropout, number)` for a family.
 
-Registered under a name of lower-case letters, digits and dashes; a family's name ends in `-*`.
-"""
+class OpFactory(Protocol):
+    """What is registered as an op: a function, or the class itself, called with three arguments by place."""
+
+    def __call__(self, in_dim: int, out_dim: int, dropout: float, /) -> nn.Module:
+        """Return a new op."""
+        ...
+
+
+class OpFamily(Protocol):
+    """What is registered as a family of ops, under a name that ends in `-*`."""
+
+    def __call__(self, in_dim: int, out_dim: int, dropout: float, number: int, /) -> nn.Module:
+        """Return a new op; `number` is what stands in a name in place of `*`."""
+        ...
 
 
 @runtime_checkable

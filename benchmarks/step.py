@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automtl_core.data.batches import Batch
+from automtl_core.kinds import SPACES
 from automtl_core.modules import relaxed as relax
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
@@ -42,7 +43,7 @@ def seconds(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
 def supernet_step() -> Callable[[], object]:
     """Return one step of DESAN's supernet at its default sizes."""
     registry = load_registry()
-    desan = registry.space("desan")
+    desan = registry.get(SPACES, "desan")
     schema = Schema(
         tuple(SparseField(f"f{n}", 1000) for n in range(FIELDS)),
         (),

@@ -60,5 +60,5 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{Path(folder).name}/py.typed" for folder in folders()} <= names
-    assert "automtl_core/presets/paper.yaml" in names
+    assert "automtl_desan/presets/paper.yaml" in names
     assert not [name for name in names if name.startswith(("plugins/", "cli/", "tests/"))]

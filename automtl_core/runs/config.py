@@ -4,7 +4,6 @@ Precedence: flags and `--set`, then the file, then the preset, then the defaults
 """
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.settings import Settings
 from automtl_core.training.recipe import Recipe
-from automtl_core.wording import did_you_mean, listing
 
 GIVEN = "given"
 """The strategy that searches nothing: it takes the decisions that it is given."""
@@ -82,30 +80,6 @@ def merge(*layers: Layer) -> dict[str, Any]:
             else:
                 merged[key] = value
     return merged
-
-
-def preset(name: str) -> dict[str, Any]:
-    """Return a layer that comes with automtl.
-
-    Raises:
-        UsageError: there is no preset of that name.
-
-    """
-    known = presets()
-    if name not in known:
-        raise UsageError(
-            f"no preset is called {name!r}{did_you_mean(name, known)}", f"known: {listing(known)}"
-        )
-    layer: dict[str, Any] = parse_yaml(
-        (resources.files("automtl_core") / "presets" / f"{name}.yaml").read_text(encoding="utf-8"), name
-    )
-    return layer
-
-
-def presets() -> list[str]:
-    """Return the names of the presets."""
-    folder = resources.files("automtl_core") / "presets"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
 
 
 def assignments(texts: Iterable[str]) -> dict[str, Any]:

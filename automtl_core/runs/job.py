@@ -15,7 +15,8 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset
 from automtl_core.errors import UsageError
-from automtl_core.plugins import Kind, Registry
+from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry import Registry
 from automtl_core.runs.config import RunConfig
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem, Retrain, SearchStrategy
@@ -40,9 +41,9 @@ class Job:
 
         """
         found = {
-            "space": registry.space(config.space.name).settings_class,
-            "strategy": registry.strategy(config.strategy.name).settings_class,
-            "dataset": registry.dataset(config.dataset.name).settings_class,
+            "space": registry.get(SPACES, config.space.name).settings_class,
+            "strategy": registry.get(STRATEGIES, config.strategy.name).settings_class,
+            "dataset": registry.get(DATASETS, config.dataset.name).settings_class,
         }
         full = config.model_dump()
         for key, settings in found.items():
@@ -53,7 +54,7 @@ class Job:
 
     def dataset(self) -> Dataset:
         """Return the adapter with its settings."""
-        dataset_class = self.registry.dataset(self.config.dataset.name)
+        dataset_class = self.registry.get(DATASETS, self.config.dataset.name)
         return dataset_class(dataset_class.settings_class.parse(self.config.dataset.settings, "dataset"))
 
     def prepare(self, progress: Progress = silent, memory_limit: str | None = None) -> Prepared:
@@ -68,7 +69,7 @@ class Job:
             UnknownNameError: no plugin registers one of its ops.
 
         """
-        space_class = self.registry.space(self.config.space.name)
+        space_class = self.registry.get(SPACES, self.config.space.name)
         settings = space_class.settings_class.parse(self.config.space.settings, "space")
         space = space_class(prepared.schema, settings, self.registry.op)
         for name in space.op_names():
@@ -90,32 +91,32 @@ class Job:
 
     def strategy(self, problem: Problem) -> SearchStrategy:
         """Return the search strategy for a problem."""
-        strategy_class = self.registry.strategy(self.config.strategy.name)
+        strategy_class = self.registry.get(STRATEGIES, self.config.strategy.name)
         return strategy_class(
             strategy_class.settings_class.parse(self.config.strategy.settings, "strategy"), problem
         )
 
     def retrain(self) -> Retrain:
         """Return how the found network is trained: as configured, or else as the strategy does it."""
-        return self.config.retrain or self.registry.strategy(self.config.strategy.name).retrain
+        return self.config.retrain or self.registry.get(STRATEGIES, self.config.strategy.name).retrain
 
     def origin(self, space: SearchSpace) -> Origin:
         """Return where an architecture of the space comes from."""
         c = self.config.space
-        versions = self._versions([("spaces", c.name), *(("ops", op) for op in space.op_names())])
+        versions = self._versions([(SPACES, c.name), *((OPS, op) for op in space.op_names())])
         return Origin(c.name, c.settings, space.schema.to_json(), versions)
 
     def versions(self, space: SearchSpace) -> dict[str, str]:
         """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
-        parts: list[tuple[Kind, str]] = [
-            ("strategies", self.config.strategy.name),
-            ("datasets", self.config.dataset.name),
+        parts: list[tuple[Kind[Any], str]] = [
+            (STRATEGIES, self.config.strategy.name),
+            (DATASETS, self.config.dataset.name),
         ]
         plugins = {**self.origin(space).plugins, **self._versions(parts)}
         core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
         return {**core, **{f"plugin {name}": version for name, version in plugins.items()}}
 
-    def _versions(self, parts: Sequence[tuple[Kind, str]]) -> dict[str, str]:
+    def _versions(self, parts: Sequence[tuple[Kind[Any], str]]) -> dict[str, str]:
         rows = [self.registry.supplier(kind, name) for kind, name in parts]
         return {row.name: row.version for row in rows}
 

@@ -14,8 +14,9 @@ from typing import Any
 from automtl_core.data.store import Prepared
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError
-from automtl_core.plugins import Registry
-from automtl_core.runs.config import GIVEN, Layer, RunConfig, merge, preset, presets
+from automtl_core.kinds import PRESETS, SPACES, STRATEGIES
+from automtl_core.registry import Registry
+from automtl_core.runs.config import GIVEN, Layer, RunConfig, merge
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.wording import listing
@@ -59,12 +60,12 @@ def layer(name: str, registry: Registry) -> Layer:
     if _is_path(name):
         path = Path(name)
         return _checked(name, read_yaml(path)) if path.is_file() else _architecture_of(path)
-    if name in presets():
-        return _checked(name, preset(name))
+    if name in registry.names(PRESETS):
+        return _checked(name, registry.get(PRESETS, name))
     space, colon, strategy = name.partition(":")
-    registry.space(space)
+    registry.get(SPACES, space)
     if colon:
-        registry.strategy(strategy)
+        registry.get(STRATEGIES, strategy)
     return {"space": {"name": space}, "strategy": {"name": strategy if colon else GIVEN}}
 
 

@@ -187,10 +187,10 @@ def plugins(as_json: options.AsJson = False) -> None:
 
 @app.command("list")
 def list_names(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="ops, spaces, strategies or datasets.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="ops, spaces, strategies, ...")],
     as_json: options.AsJson = False,
 ) -> None:
-    """List what can be named: ops, search spaces, strategies or datasets."""
+    """List what can be named: ops, spaces, strategies, datasets or presets."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.render_names, as_json)

@@ -8,8 +8,9 @@ from typing import Any
 
 from automtl_core.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.kinds import DATASETS, PRESETS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Layer, RunConfig, assignments, load_config, preset
+from automtl_core.runs.config import Layer, RunConfig, assignments, load_config
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def layers(
     given = {key: value for key, value in flags.items() if value is not None}
     found = {key: {"name": v} if key in ("space", "strategy", "dataset") else v for key, v in given.items()}
     return [
-        preset(preset_name) if preset_name is not None else {},
+        load_registry().get(PRESETS, preset_name) if preset_name is not None else {},
         read_yaml(file) if file is not None else {},
         found,
         assignments(settings or ()),
@@ -55,7 +56,7 @@ def chosen(
     rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}
     flags = {"dataset": {key: value for key, value in rows.items() if value is not None}}
     config = load_config(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
-    dataset_class = load_registry().dataset(config.dataset.name)
+    dataset_class = load_registry().get(DATASETS, config.dataset.name)
     dataset = dataset_class(dataset_class.settings_class.parse(config.dataset.settings, "dataset"))
     return Chosen(config.dataset.name, dataset, raw_folder(dataset, config), config.prepared_dir)
 

@@ -8,7 +8,9 @@ from rich.console import RenderableType
 
 from automtl_cli.tables import table
 from automtl_core.errors import PluginError, UsageError
-from automtl_core.plugins import KINDS, Kind, Registry, load_registry
+from automtl_core.kinds import KINDS, Kind
+from automtl_core.plugins import load_registry
+from automtl_core.registry import Registry
 from automtl_core.wording import did_you_mean, listing
 
 
@@ -24,11 +26,10 @@ def names(kind: str) -> dict[str, dict[str, str]]:
         UsageError: there is no such kind.
 
     """
-    for known in KINDS:
-        if kind == known:
-            registry = load_registry()
-            return {name: _about(registry, known, name) for name in registry.names(known)}
-    raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
+    if kind not in KINDS:
+        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, KINDS)}", f"known: {listing(KINDS)}")
+    registry, known = load_registry(), KINDS[kind]
+    return {name: _about(registry, known, name) for name in registry.names(known)}
 
 
 def render_plugins(rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -49,7 +50,7 @@ def _provided(row: Mapping[str, Any]) -> str:
     return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in row["provides"].items())
 
 
-def _about(registry: Registry, kind: Kind, name: str) -> dict[str, str]:
+def _about(registry: Registry, kind: Kind[Any], name: str) -> dict[str, str]:
     row = registry.supplier(kind, name)
     try:
         description = registry.describe(kind, name)

@@ -15,3 +15,9 @@ def automtl_register_datasets() -> dict[str, str]:
         "table": "automtl_datasets.table:Table",
         "userbehavior": "automtl_datasets.userbehavior:UserBehavior",
     }
+
+
+@hookimpl
+def automtl_register_presets() -> dict[str, str]:
+    """Offer what is taken where nothing else is said."""
+    return {"default": "automtl_datasets:presets/default.yaml"}

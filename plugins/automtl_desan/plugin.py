@@ -19,3 +19,10 @@ def automtl_register_ops() -> Mapping[str, str]:
 def automtl_register_search_spaces() -> Mapping[str, str]:
     """Offer DESAN."""
     return {"desan": "automtl_desan.space:DESAN"}
+
+
+@hookimpl
+def automtl_register_presets() -> Mapping[str, str]:
+    """Offer the recipe of the paper, a first look, and what a search has to beat."""
+    names = ("paper", "quick", "random-architecture")
+    return {name: f"automtl_desan:presets/{name}.yaml" for name in names}

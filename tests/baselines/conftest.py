@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from automtl_core.kinds import SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.space import SearchSpace
@@ -19,7 +20,7 @@ def space() -> Callable[..., SearchSpace]:
     """Return a space by its name: one field, tasks like `click` and `buy<click`, widths of 1, no dropout."""
 
     def make(name: str, tasks: Sequence[str] = ("a", "b"), **sizes: Any) -> SearchSpace:
-        cls = REGISTRY.space(name)
+        cls = REGISTRY.get(SPACES, name)
         pairs = [task.partition("<") for task in tasks]
         schema = Schema(
             (SparseField("field", 5),), (), tuple(Task(name, after or None) for name, _, after in pairs)

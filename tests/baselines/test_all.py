@@ -5,6 +5,7 @@ import torch
 
 from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.errors import UsageError
+from automtl_core.kinds import SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.testing.samples import sample_problem, sample_schema
@@ -22,7 +23,7 @@ REFERENCE = 700_000
 
 def test_all_are_registered_by_name():
     assert sorted(MODELS) == MODELS
-    assert set(MODELS) <= set(REGISTRY.names("spaces"))
+    assert set(MODELS) <= set(REGISTRY.names(SPACES))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -32,7 +33,7 @@ def test_there_is_nothing_to_choose(space, name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_default_sizes_are_comparable(name):
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     schema = Schema(
         tuple(SparseField(field, 10) for field in KuaiRand.sparse),
         (),
@@ -74,7 +75,7 @@ def train(problem):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_training_learns_the_labels(name):
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     problem = sample_problem(cls(sample_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=512)
     metrics = train(problem)
     # labels are drawn with chance 0.2 or 0.8, so that an AUC of 0.8 is all there is to learn
@@ -115,7 +116,7 @@ REAL = Task("price", kind="regression")
     ],
 )
 def test_models_of_a_funnel_refuse_regressions_in_it(name, tasks):
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     schema = Schema((SparseField("field", 5),), (), tasks)
     with pytest.raises(UsageError, match=f"{name.upper()} .* 'price' is a regression") as error:
         cls(schema, cls.settings_class(), REGISTRY.op).choices()
@@ -124,14 +125,14 @@ def test_models_of_a_funnel_refuse_regressions_in_it(name, tasks):
 
 @pytest.mark.parametrize("name", ORDERED)
 def test_models_of_a_funnel_take_regressions_beside_it(name):
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     schema = Schema((SparseField("field", 5),), (), (REAL, Task("click"), Task("buy", after="click")))
     assert cls(schema, cls.settings_class(), REGISTRY.op).choices() == {}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     schema = sample_schema(regression=True)
     problem = sample_problem(cls(schema, cls.settings_class(**SIZES), REGISTRY.op), rows=1000, missing=0.4)
     metrics = train(problem)

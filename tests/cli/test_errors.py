@@ -71,7 +71,7 @@ USAGE = {
     "no number": (["search", "--seed", "x"], "Invalid value for '--seed'"),
     "unknown space": (
         ["search", "--space", "desam"],
-        r"no search space is called 'desam' \(did you mean 'desan'",
+        r"no space is called 'desam' \(did you mean 'desan'",
     ),
     "unknown strategy": (["search", "--strategy", "x"], "no strategy is called 'x'; known: .*pd-darts"),
     "unknown dataset": (["search", "--dataset", "x"], "no dataset is called 'x'; known: .*synthetic"),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import automtl_core
-from automtl_core.plugins import KINDS, load_registry
+from automtl_core.kinds import KINDS
+from automtl_core.plugins import load_registry
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]
@@ -99,7 +100,7 @@ def test_a_broken_plugin_is_listed_with_its_reason(
 @pytest.mark.parametrize("kind", KINDS)
 def test_names_are_listed_with_a_line_each(automtl: Automtl, kind: str) -> None:
     described = automtl("list", kind, "--json").json()
-    assert set(described) == set(load_registry().names(kind))  # type: ignore[arg-type]
+    assert set(described) == set(load_registry().names(KINDS[kind]))
     for about in described.values():
         assert about["description"]
         assert about["plugin"].endswith(f"(automtl {automtl_core.__version__})")
@@ -121,5 +122,5 @@ def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
         "error: nothing is called 'opps' (did you mean 'ops'?)\n"
-        "  fix: known: datasets, ops, spaces, strategies\n"
+        "  fix: known: datasets, ops, presets, spaces, strategies\n"
     )

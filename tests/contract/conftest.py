@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset import Dataset
+from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 from automtl_datasets.kuairand import LOG, USERS, VIDEOS
 
@@ -133,7 +134,7 @@ def raw_dataset(tmp_path: Path) -> Callable[[str], tuple[Dataset, Path]]:
         for path, text in RAW_FILES[name](np.random.default_rng(0)).items():
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_text(text)
-        cls = load_registry().dataset(name)
+        cls = load_registry().get(DATASETS, name)
         return cls(cls.settings_class.parse(SETTINGS.get(name, {}), "dataset")), tmp_path
 
     return make

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from automtl_core.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.testing.datasets import check_dataset
@@ -21,17 +22,17 @@ SMALL = {
 
 
 def ops() -> list[str]:
-    return [member for name in REGISTRY.names("ops") for member in FAMILY_MEMBERS.get(name, [name])]
+    return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
 def space(name: str, dense: int = 1, multi: bool = False) -> SearchSpace:
-    cls = REGISTRY.space(name)
+    cls = REGISTRY.get(SPACES, name)
     return cls(
         sample_schema(dense, multi=multi), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op
     )
 
 
-STRATEGIES = {
+SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
     "given": [{"decisions": next(sample_architectures(space("desan"), 1)).decisions}],
     "random": [
@@ -48,27 +49,27 @@ def test_op(name):
 
 
 @pytest.mark.parametrize(("dense", "multi"), [(0, False), (2, True)])
-@pytest.mark.parametrize("name", REGISTRY.names("spaces"))
+@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
 def test_space(name, dense, multi):
     check_space(space(name, dense, multi), architectures=8)
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [(name, settings) for name in REGISTRY.names("strategies") for settings in STRATEGIES.get(name, [{}])],
+    [(name, settings) for name in REGISTRY.names(STRATEGIES) for settings in SEARCHES.get(name, [{}])],
 )
 def test_strategy(name, settings):
-    cls = REGISTRY.strategy(name)
+    cls = REGISTRY.get(STRATEGIES, name)
     check_strategy(partial(cls, cls.settings_class(**settings)), sample_problem(space("desan")))
 
 
-@pytest.mark.parametrize("name", REGISTRY.names("datasets"))
+@pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
 def test_dataset(name, raw_dataset, tmp_path_factory):
     check_dataset(*raw_dataset(name), tmp_path_factory.mktemp("work"))
 
 
 @pytest.mark.parametrize("split", ["time", "user"])
-@pytest.mark.parametrize("name", REGISTRY.names("datasets"))
+@pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
 def test_dataset_with_another_split(name, split, raw_dataset, tmp_path_factory):
     dataset, data_dir = raw_dataset(name)
     if getattr(dataset, split) is None:
@@ -78,6 +79,6 @@ def test_dataset_with_another_split(name, split, raw_dataset, tmp_path_factory):
 
 
 def test_names_are_described():
-    for kind in ("ops", "spaces", "strategies", "datasets"):
+    for kind in KINDS.values():
         for name in REGISTRY.names(kind):
-            assert REGISTRY.describe(kind, name), f"{kind} {name} needs a docstring"
+            assert REGISTRY.describe(kind, name), f"{kind.name} {name} needs a docstring"

@@ -3,20 +3,24 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from torch import nn
 
-from automtl_core import hookspecs, plugins
-from automtl_core.errors import PluginError, UnknownNameError
-from automtl_core.plugins import KINDS, PluginRow, Registry, load_registry
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+from automtl_core.errors import UnknownNameError
+from automtl_core.hookspecs import hookspec
+from automtl_core.kinds import KINDS, OPS, Kind
+from automtl_core.plugins import load_registry
+from automtl_core.registry import PluginRow, Registry
 
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
     "spaces": {"desan"},
     "strategies": {"pd-darts"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
+    "presets": {"default", "paper"},
 }
 
 OP = """
@@ -53,15 +57,10 @@ def load_beside_a_good_plugin(install: Install) -> Registry:
     registry = load_registry()
     assert row(registry, "z-good").problem is None
     assert isinstance(registry.op("good")(2, 3, 0.0), nn.Linear)
-    for kind in KINDS:
-        assert set(registry.names(kind)) >= BUILT_IN[kind]
+    for plural, names in BUILT_IN.items():
+        assert set(registry.names(KINDS[plural])) >= names
     assert registry.op("mlp-4")(2, 3, 0.0) is not None
     return registry
-
-
-def test_the_table_of_concepts_holds_every_hook() -> None:
-    declared = {name for name in vars(hookspecs) if name.startswith("automtl_")}
-    assert {concept.hook for concept in plugins._CONCEPTS.values()} == declared
 
 
 def test_loading_does_not_import_torch() -> None:
@@ -80,7 +79,7 @@ def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:
     module = install(OP % "linear", "mine")
     expected = PluginRow("mine", module, "1.5", module, {"ops": ("linear",)})
     registry = load_registry()
-    assert registry.supplier("ops", "linear") == row(registry, "mine") == expected
+    assert registry.supplier(OPS, "linear") == row(registry, "mine") == expected
 
 
 @pytest.mark.parametrize("metadata", [b"", b"Name: \xff\xfe\n"], ids=["empty", "no text"])
@@ -92,10 +91,13 @@ def test_damaged_metadata_leaves_the_origin_unknown(install: Install, metadata: 
 HOOKS_OBJECT = """
 from automtl_core import hookimpl
 
+def anything(*sizes):
+    pass
+
 class Hooks:
     @hookimpl
     def automtl_register_ops(self):
-        return {"made": dict}
+        return {"made": anything}
 
 hooks = Hooks()
 """
@@ -103,7 +105,7 @@ hooks = Hooks()
 
 def test_an_entry_point_may_name_an_object(install: Install) -> None:
     install(HOOKS_OBJECT, "mine", value="{module}:hooks")
-    assert load_registry().op("made") is dict
+    assert "made" in load_registry().names(OPS)
 
 
 HOSTILE = {
@@ -140,8 +142,14 @@ HOSTILE = {
     "returns nothing": (hooked("pass"), "automtl_register_ops must return a mapping by name, not None"),
     "returns a list": (hooked("return ['linear']"), "must return a mapping by name, not ['linear']"),
     "returns a generator": (hooked("yield {}"), "must return a mapping by name, not <generator"),
-    "op is no factory": (hooked("return {'linear': 3}"), "op 'linear': expected a factory, found 3"),
-    "one of two is wrong": (hooked("return {'fine': dict, 'linear': 3}"), "op 'linear': expected a factory"),
+    "op is no factory": (
+        hooked("return {'linear': 3}"),
+        "op 'linear': expected a factory, called with (in_dim, out_dim, dropout), found 3",
+    ),
+    "one of two is wrong": (
+        hooked("return {'fine': lambda *a: a, 'linear': 3}"),
+        "op 'linear': expected a factory",
+    ),
     "no reference": (
         hooked("return {'linear': 'module.Linear'}"),
         "op 'linear': 'module.Linear' is not of the form package.module:Name",
@@ -156,7 +164,7 @@ HOSTILE = {
     ),
     "space of another class": (
         hooked("return {'huge': int}", "automtl_register_search_spaces"),
-        "search space 'huge': expected a subclass of automtl_core.space:SearchSpace",
+        "space 'huge': expected a subclass of automtl_core.space:SearchSpace",
     ),
     "strategy of another class": (
         hooked("return {'lucky': int}", "automtl_register_strategies"),
@@ -167,17 +175,17 @@ HOSTILE = {
         + hooked("return {'shop': Shop}", "automtl_register_datasets"),
         "dataset 'shop': Shop does not define: rows",
     ),
-    "name is no text": (hooked("return {1: dict}"), "op 1: a name consists of"),
-    "capital in a name": (hooked("return {'GELU': dict}"), "op 'GELU': a name consists of"),
-    "dot in a name": (hooked("return {'a.b': dict}"), "op 'a.b': a name consists of"),
-    "dash in front": (hooked("return {'-a': dict}"), "op '-a': a name consists of"),
-    "line break in a name": (hooked("return {'a\\n': dict}"), "op 'a\\n': a name consists of"),
-    "star alone": (hooked("return {'*': dict}"), "op '*': a name consists of"),
+    "name is no text": (hooked("return {1: lambda *a: a}"), "op 1: a name consists of"),
+    "capital in a name": (hooked("return {'GELU': lambda *a: a}"), "op 'GELU': a name consists of"),
+    "dot in a name": (hooked("return {'a.b': lambda *a: a}"), "op 'a.b': a name consists of"),
+    "dash in front": (hooked("return {'-a': lambda *a: a}"), "op '-a': a name consists of"),
+    "line break in a name": (hooked("return {'a\\n': lambda *a: a}"), "op 'a\\n': a name consists of"),
+    "star alone": (hooked("return {'*': lambda *a: a}"), "op '*': a name consists of"),
     "family of datasets": (
         hooked("return {'shop-*': 'a:B'}", "automtl_register_datasets"),
         "dataset 'shop-*': a name consists of lower-case letters, digits and dashes",
     ),
-    "reserved name": (hooked("return {'keys': dict}"), "op 'keys': the name is reserved"),
+    "reserved name": (hooked("return {'keys': lambda *a: a}"), "op 'keys': the name is reserved"),
 }
 
 
@@ -201,15 +209,10 @@ def test_interrupting_a_plugin_interrupts_the_program(install: Install) -> None:
         load_registry()
 
 
-def test_every_attribute_of_a_module_dict_is_reserved() -> None:
-    possible = {name for name in dir(nn.ModuleDict()) if plugins._NAME.fullmatch(name)}
-    assert possible <= set(plugins._RESERVED.split())
-
-
 def test_the_first_to_register_a_name_keeps_it(install: Install) -> None:
     install(OP % "identity", "a-late")
     registry = load_beside_a_good_plugin(install)
-    assert registry.supplier("ops", "identity").name == "desan"
+    assert registry.supplier(OPS, "identity").name == "desan"
     problem = row(registry, "a-late").problem or ""
     assert (
         "the op 'identity' of plugin 'a-late' is already registered by plugin 'desan' of automtl" in problem
@@ -217,12 +220,12 @@ def test_the_first_to_register_a_name_keeps_it(install: Install) -> None:
 
 
 def test_a_plugin_that_loses_one_name_loses_all(install: Install) -> None:
-    install(hooked("return {'mine': dict, 'zero': dict}"), "a-late")
-    assert "mine" not in load_beside_a_good_plugin(install).names("ops")
+    install(hooked("return {'mine': lambda *a: a, 'zero': lambda *a: a}"), "a-late")
+    assert "mine" not in load_beside_a_good_plugin(install).names(OPS)
 
 
 def test_one_name_may_be_of_two_kinds(install: Install) -> None:
-    install(hooked("return {'desan': dict}"), "mine")
+    install(hooked("return {'desan': lambda *a: a}"), "mine")
     assert row(load_registry(), "mine").problem is None
 
 
@@ -233,8 +236,8 @@ def test_of_two_plugins_with_one_name_the_first_is_kept(install: Install) -> Non
     kept, refused = [row for row in registry.rows if row.name == "twice"]
     assert (kept.distribution, kept.problem) == (first, None)
     assert refused.problem == f"there is already a plugin 'twice', of {first} 1.5"
-    assert "early" in registry.names("ops")
-    assert "late" not in registry.names("ops")
+    assert "early" in registry.names(OPS)
+    assert "late" not in registry.names(OPS)
 
 
 def test_a_plugin_cannot_take_the_name_of_a_built_in_plugin(install: Install) -> None:
@@ -250,113 +253,38 @@ def test_disabled_plugins_are_not_imported(install: Install, monkeypatch: pytest
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "nobody, a-plugin,b-plugin")
     registry = load_beside_a_good_plugin(install)
     assert row(registry, "a-plugin").problem == "disabled by AUTOMTL_DISABLE_PLUGINS"
-    assert not {"mine", "other"} & set(registry.names("ops"))
+    assert not {"mine", "other"} & set(registry.names(OPS))
     assert module not in sys.modules
     with pytest.raises(UnknownNameError, match=r"a-plugin \(disabled by AUTOMTL_DISABLE_PLUGINS\)"):
         registry.op("mine")
 
 
-FAMILY = hooked("""return {
-        "wide-*": lambda *given: given,
-        "wide-8": lambda *given: "exact",
-        "wide-deep-*": lambda *given: ("deep", *given),
-    }""")
+@hookspec
+def automtl_register_losses():
+    """Return losses by name."""
 
 
-def test_a_family_takes_a_number(install: Install) -> None:
-    install(FAMILY, "mine")
-    registry = load_registry()
-    assert registry.op("wide-48")(2, 3, 0.5) == (2, 3, 0.5, 48)
-    assert registry.op("wide-48")(in_dim=2, out_dim=3, dropout=0.5) == (2, 3, 0.5, 48)
-    assert registry.op("wide-8")(2, 3, 0.5) == "exact"
-    assert registry.op("wide-deep-7")(2, 3, 0.5) == ("deep", 2, 3, 0.5, 7)
-    assert registry.supplier("ops", "wide-48").name == "mine"
+def _adds_up(name: str, value: object) -> str | None:
+    return None if callable(value) else "a loss must be a function"
 
 
-NO_NUMBERS = ["0", "-1", "007", "x", "", "1.5", "+3", " 3", "3\n", "٣", "*", "9" * 5000]
+LOSSES: Kind[object] = Kind("loss", "losses", automtl_register_losses, _adds_up)
 
 
-@pytest.mark.parametrize("number", NO_NUMBERS, ids=[ascii(n[:5]) for n in NO_NUMBERS])
-def test_a_family_takes_nothing_else(install: Install, number: str) -> None:
-    install(FAMILY, "mine")
-    with pytest.raises(UnknownNameError, match=r"known: .*wide-\*") as error:
-        load_registry().op(f"wide-{number}")
-    assert "a whole number from 1 in place of `*`" in (error.value.fix or "")
-
-
-def test_a_reference_is_imported_when_it_is_used(install: Install, tmp_path: Path) -> None:
-    folder = install("", "empty")
-    (tmp_path / folder / "automtl_test_late.py").write_text("class Late:\n    '''Comes late.'''\n")
-    install(hooked("return {'late': 'automtl_test_late:Late'}"), "mine")
-    registry = load_registry()
-    assert "automtl_test_late" not in sys.modules
-    assert registry.describe("ops", "late") == "Comes late."
-    assert registry.op("late").__name__ == "Late"
-
-
-LATE = {
-    "no such module": ("ops", "automtl_no_such_module:Op", "ModuleNotFoundError"),
-    "no such name": ("ops", "automtl_core.wording:no_such_name", "AttributeError"),
-    "exits": ("ops", "{module}:exits", "SystemExit: 4"),
-    "no factory": ("ops", "automtl_core:__version__", "expected a factory, found '"),
-    "another class": ("datasets", "builtins:dict", "expected a subclass of automtl_core.dataset:Dataset"),
-    "abstract": ("datasets", "automtl_core.dataset:Dataset", "Dataset does not define: rows"),
-}
-REGISTER = {"ops": "automtl_register_ops", "datasets": "automtl_register_datasets"}
-
-
-@pytest.mark.parametrize(("kind", "reference", "reason"), LATE.values(), ids=LATE.keys())
-def test_a_reference_that_fails_names_plugin_and_reason(
-    install: Install, kind: plugins.Kind, reference: str, reason: str
+def test_a_new_kind_is_one_entry_of_the_table(
+    install: Install, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    exits = install("def __getattr__(name):\n    raise SystemExit(4)\n", "exits")
-    reference = reference.format(module=exits)
-    install(hooked(f"return {{'late': '{reference}'}}", REGISTER[kind]), "mine")
-    registry = load_beside_a_good_plugin(install)
-    assert "late" in registry.names(kind)
-    with pytest.raises(PluginError) as error:
-        (registry.op if kind == "ops" else registry.dataset)("late")
-    assert "'late' of plugin 'mine' cannot be used: " in str(error.value)
-    assert reason in str(error.value)
-    assert error.value.exit_code == 69
-    assert "AUTOMTL_DISABLE_PLUGINS=mine" in (error.value.fix or "")
-
-
-def test_an_unknown_name_gets_the_nearest_the_known_and_the_plugins_that_failed(install: Install) -> None:
-    install("raise RuntimeError('boom')", "a-broken")
-    registry = load_beside_a_good_plugin(install)
-    with pytest.raises(UnknownNameError) as error:
-        registry.op("identiti")
-    message = str(error.value)
-    assert (
-        "no op is called 'identiti' (did you mean 'identity'?); known: good, identity, mlp-*, zero" in message
-    )
-    assert "plugins that are not loaded: a-broken (RuntimeError: boom)" in message
-    assert "automtl plugins" in (error.value.fix or "")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_unknown_names_of_every_kind(kind: plugins.Kind) -> None:
+    monkeypatch.setitem(KINDS, LOSSES.plural, LOSSES)  # type: ignore[arg-type]
+    loss = "lambda x: x"
+    install(hooked(f"return {{'focal': {loss}}}", "automtl_register_losses"), "mine")
+    install(hooked("return {'huber': 3}", "automtl_register_losses"), "wrong")
     registry = load_registry()
-    find = {
-        "ops": registry.op,
-        "spaces": registry.space,
-        "strategies": registry.strategy,
-        "datasets": registry.dataset,
-    }[kind]
-    for call in (
-        find,
-        lambda name: registry.supplier(kind, name),
-        lambda name: registry.describe(kind, name),
-    ):
-        with pytest.raises(UnknownNameError, match=f"is called 'nothing'; known: .*{min(BUILT_IN[kind])}"):
-            call("nothing")
-
-
-def test_described_by_the_first_line(install: Install) -> None:
-    install(OP % "linear", "mine")
-    install(hooked("return {'silent': type('Silent', (dict,), {})}"), "silent")
-    registry = load_registry()
-    assert registry.describe("ops", "linear") == "One layer."
-    assert registry.describe("ops", "silent") == ""
-    assert registry.describe("ops", "mlp-*") == registry.describe("ops", "mlp-8") != ""
+    assert registry.get(LOSSES, "focal") is not None
+    assert registry.names(LOSSES) == ("focal",)
+    assert row(registry, "mine").provides == {"losses": ("focal",)}
+    assert row(registry, "wrong").problem == "loss 'huber': a loss must be a function"
+    assert registry.adding(LOSSES, "mine", abs).get(LOSSES, "mine") is abs
+    with pytest.raises(UnknownNameError, match=r"no loss is called 'focus' \(did you mean 'focal'"):
+        registry.get(LOSSES, "focus")
+    assert run(["list", "losses"], Stop()) == 0
+    assert "focal" in capsys.readouterr().out

@@ -12,7 +12,9 @@ from torch import Tensor
 
 from automtl_core import hookspecs
 from automtl_core.dataset import DatasetSettings
-from automtl_core.plugins import Registry, load_registry
+from automtl_core.kinds import DATASETS, SPACES, STRATEGIES
+from automtl_core.plugins import load_registry
+from automtl_core.registry import Registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.strategy import Problem
 from automtl_core.testing.ops import check_op
@@ -74,7 +76,7 @@ def test_the_documented_test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_examples_keep_their_contracts(registry: Registry) -> None:
-    space_class, strategy = registry.space("one-block"), registry.strategy("coin-flip")
+    space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
     space = space_class(sample_schema(), space_class.settings_class(), registry.op)
     check_space(space)
     check_op(registry.op("low-rank-8"))
@@ -82,7 +84,7 @@ def test_the_examples_keep_their_contracts(registry: Registry) -> None:
 
 
 def test_the_strategy_searches_the_space(registry: Registry) -> None:
-    space_class, strategy = registry.space("one-block"), registry.strategy("coin-flip")
+    space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
     space = space_class(SCHEMA, space_class.settings_class(), registry.op)
     problem = Problem(space, data=None, recipe=None, seed=3, device=torch.device("cpu"))  # type: ignore[arg-type]
     found = strategy(strategy.settings_class(), problem).search(Silent()).architecture
@@ -90,7 +92,7 @@ def test_the_strategy_searches_the_space(registry: Registry) -> None:
 
 
 def test_the_dataset_makes_its_rows(registry: Registry) -> None:
-    shop = registry.dataset("shop")(DatasetSettings())
+    shop = registry.get(DATASETS, "shop")(DatasetSettings())
     with duckdb.connect() as db:
         db.sql(
             "CREATE TABLE log (customer BIGINT, item BIGINT, tags TEXT, price DOUBLE, seconds BIGINT,"

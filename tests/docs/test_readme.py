@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from automtl_core.kinds import DATASETS, SPACES
 from automtl_core.plugins import load_registry
 
 ROOT = Path(__file__).parents[2]
@@ -119,9 +120,9 @@ def test_the_table_of_datasets_is_complete() -> None:
     section = README.split("\n## Datasets\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", section, re.MULTILINE)
     registry = load_registry()
-    assert {name for name, _ in rows} == set(registry.names("datasets"))
+    assert {name for name, _ in rows} == set(registry.names(DATASETS))
     for name, tasks in rows:
-        assert name == "table" or tasks.split(", ") == list(registry.dataset(name).tasks)
+        assert name == "table" or tasks.split(", ") == list(registry.get(DATASETS, name).tasks)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -135,4 +136,4 @@ def test_the_models_that_are_named_can_be_compared() -> None:
     hand_designed = re.search(r"a hand-designed model: (.*?) \|", section)
     assert hand_designed
     names = set(re.findall(r"`([a-z-]+)`", hand_designed[1]))
-    assert names == set(load_registry().names("spaces")) - {"desan"}
+    assert names == set(load_registry().names(SPACES)) - {"desan"}

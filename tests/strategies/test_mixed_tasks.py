@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.testing.samples import sample_problem, sample_schema
 from automtl_core.testing.strategies import check_strategy
@@ -31,7 +32,7 @@ def problem(missing):
 
 
 def make(name, settings):
-    cls = REGISTRY.strategy(name)
+    cls = REGISTRY.get(STRATEGIES, name)
     return partial(cls, cls.settings_class(**settings))
 
 

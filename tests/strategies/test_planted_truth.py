@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from automtl_core.data.store import Part
+from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import load_config
 from automtl_core.runs.job import Job
@@ -94,7 +95,7 @@ def planted(seed=0):
 
 
 def search(problem, name, **settings):
-    cls = REGISTRY.strategy(name)
+    cls = REGISTRY.get(STRATEGIES, name)
     strategy = cls(cls.settings_class(**settings), problem)
     return strategy, strategy.search(Silent())
 
@@ -179,7 +180,7 @@ def synthetic(tmp_path_factory):
 )
 def test_gates_tell_fields_that_matter_from_noise(synthetic, name, settings):
     problem, truth = synthetic
-    cls = REGISTRY.strategy(name)
+    cls = REGISTRY.get(STRATEGIES, name)
     strategy = cls(cls.settings_class(learning_rate=0.02, **settings), problem)
     gates = Gates(strategy)
     strategy.search(gates)

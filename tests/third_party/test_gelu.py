@@ -12,11 +12,12 @@ PLUGIN = Path(__file__).parent / "automtl_gelu"
 USE = """
 import torch
 from automtl_core.plugins import load_registry
+from automtl_core.kinds import OPS
 
 registry = load_registry()
-row = registry.supplier("ops", "gelu")
+row = registry.supplier(OPS, "gelu")
 assert (row.name, row.distribution, row.version) == ("gelu", "automtl-gelu", "0.1.0"), row
-assert registry.describe("ops", "gelu") == "Dropout, a linear layer and GELU."
+assert registry.describe(OPS, "gelu") == "Dropout, a linear layer and GELU."
 op = registry.op("gelu")(3, 5, 0.1).eval()
 x = torch.randn(4, 3)
 assert torch.equal(op(x), torch.nn.functional.gelu(op[1](x)))

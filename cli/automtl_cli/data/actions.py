@@ -18,6 +18,7 @@ from automtl_core.data.simulate import simulate_into
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError, UsageError
+from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 from automtl_core.wording import listing
 
@@ -120,7 +121,7 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, An
         UsageError: the dataset cannot be simulated.
 
     """
-    dataset_class = load_registry().dataset(name)
+    dataset_class = load_registry().get(DATASETS, name)
     if not can_be_simulated(dataset_class):
         known = listing(other for other, facts in datasets().items() if facts["simulated"])
         raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")

@@ -14,7 +14,9 @@ from automtl_cli.configuration import Chosen
 from automtl_cli.tables import table, text
 from automtl_core.dataset import Column, Dataset, RawFile
 from automtl_core.errors import PluginError
-from automtl_core.plugins import Registry, load_registry
+from automtl_core.kinds import DATASETS
+from automtl_core.plugins import load_registry
+from automtl_core.registry import Registry
 
 Document = Mapping[str, Any]
 
@@ -24,10 +26,8 @@ TYPES = {int: "integer", float: "number", str: "text", dict: "mapping", tuple: "
 
 def datasets() -> dict[str, dict[str, Any]]:
     """Return the datasets by name: what `automtl list` tells, the tasks, and whether it can be simulated."""
-    registry = load_registry()
-    return {
-        name: {**about, **_in_short(registry, name)} for name, about in listings.names("datasets").items()
-    }
+    registry, known = load_registry(), listings.names(DATASETS.plural)
+    return {name: {**about, **_in_short(registry, name)} for name, about in known.items()}
 
 
 def render_datasets(described: Mapping[str, Document]) -> Iterator[RenderableType]:
@@ -99,7 +99,7 @@ def can_be_simulated(dataset_class: type[Dataset]) -> bool:
 
 def _in_short(registry: Registry, name: str) -> dict[str, Any]:
     try:
-        found = registry.dataset(name)
+        found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
         return {"tasks": [], "simulated": False}
     return {"tasks": list(getattr(found, "tasks", ())), "simulated": can_be_simulated(found)}

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 
 Automtl = Callable[..., Any]
@@ -57,7 +58,7 @@ def warnings(ended: Any) -> list[str]:
 
 def test_datasets_are_listed_with_tasks_and_what_can_be_simulated(automtl: Automtl) -> None:
     found = automtl("data", "list", "--json").json()
-    assert set(found) == set(load_registry().names("datasets"))
+    assert set(found) == set(load_registry().names(DATASETS))
     for name, about in automtl("list", "datasets", "--json").json().items():
         assert about.items() <= found[name].items()
     assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
@@ -72,11 +73,11 @@ def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl: Automt
     assert (found["tasks"], found["simulated"]) == ([], False)
 
 
-@pytest.mark.parametrize("name", load_registry().names("datasets"))
+@pytest.mark.parametrize("name", load_registry().names(DATASETS))
 def test_every_dataset_can_be_shown(automtl: Automtl, name: str) -> None:
     found = automtl("data", "show", name, "--json").json()
-    adapter = load_registry().dataset(name)
-    assert found["description"].startswith(load_registry().describe("datasets", name))
+    adapter = load_registry().get(DATASETS, name)
+    assert found["description"].startswith(load_registry().describe(DATASETS, name))
     assert found["preparation"] == adapter.preparation
     assert set(found["settings"]) == set(adapter.settings_class.model_fields)
     assert all(setting["description"] for setting in found["settings"].values())

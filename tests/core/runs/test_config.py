@@ -6,7 +6,11 @@ import pytest
 
 from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
 from automtl_core.errors import InputMissingError, UsageError
-from automtl_core.runs.config import RunConfig, assignments, load_config, merge, preset, presets
+from automtl_core.kinds import PRESETS
+from automtl_core.plugins import load_registry
+from automtl_core.runs.config import RunConfig, assignments, load_config, merge
+
+REGISTRY = load_registry()
 
 
 def test_later_layers_win_key_by_key():
@@ -58,7 +62,7 @@ def test_every_wrong_key_is_named_with_the_nearest_right_one():
 
 
 def test_the_preset_of_the_paper():
-    config = load_config(preset("paper"))
+    config = load_config(REGISTRY.get(PRESETS, "paper"))
     assert config.training.batch_size == 2048
     assert config.training.epochs == 15
     assert config.training.learning_rate == 1e-3
@@ -66,14 +70,9 @@ def test_the_preset_of_the_paper():
     assert config.strategy.settings["decay"] == 1e-6
 
 
-@pytest.mark.parametrize("name", presets())
+@pytest.mark.parametrize("name", REGISTRY.names(PRESETS))
 def test_presets_are_valid(name):
-    load_config(preset(name))
-
-
-def test_unknown_preset():
-    with pytest.raises(UsageError, match="did you mean 'paper'"):
-        preset("papier")
+    load_config(REGISTRY.get(PRESETS, name))
 
 
 def test_a_config_survives_yaml():
