@@ -41,10 +41,10 @@ def test_a_file_with_settings_is_named_by_its_file(common, tmp_path):
 def test_a_run_is_its_architecture_with_its_space(common, tmp_path):
     job = Job.resolve(common(), REGISTRY)
     prepared = job.prepare()
-    run = start(job, prepared, tmp_path / "found")
     space = job.space(prepared)
     architecture = Architecture(space.supernet().architecture().decisions, job.origin(space))
-    run.write_architecture(architecture)
+    with start(job, prepared, tmp_path / "found") as run:
+        run.write_architecture(architecture)
     found = models([str(run.path)], common(space={"name": "mmoe"}), REGISTRY)["found"]
     assert found.config.space == job.config.space
     decided = found.strategy(found.problem(prepared)).search(None).architecture
@@ -54,8 +54,8 @@ def test_a_run_is_its_architecture_with_its_space(common, tmp_path):
 
 def test_a_run_that_does_not_know_its_space_is_refused(common, tmp_path):
     job = Job.resolve(common(), REGISTRY)
-    run = start(job, job.prepare(), tmp_path / "old")
-    run.write_architecture(Architecture({}))
+    with start(job, job.prepare(), tmp_path / "old") as run:
+        run.write_architecture(Architecture({}))
     with pytest.raises(ArtifactError, match="does not say which space"):
         layer(str(run.path), REGISTRY)
 
