@@ -21,7 +21,7 @@ Decision = str | tuple[str, ...]
 class OneOf:
     """A question with exactly one answer, such as the op of a block."""
 
-    label: str
+    name: str
     options: tuple[str, ...]
 
     def check(self, decision: object) -> str | None:
@@ -29,25 +29,25 @@ class OneOf:
         if isinstance(decision, str) and decision in self.options:
             return None
         hint = did_you_mean(decision, self.options) if isinstance(decision, str) else ""
-        return f"{self.label}: expected one of {listing(self.options)}, found {decision!r}{hint}"
+        return f"{self.name}: expected one of {listing(self.options)}, found {decision!r}{hint}"
 
 
 @dataclass(frozen=True)
 class AnyOf:
     """A question answered by any subset of the options, such as the fields that an expert sees."""
 
-    label: str
+    name: str
     options: tuple[str, ...]
 
     def check(self, decision: object) -> str | None:
         """Return what is wrong with a decision, or None."""
         if not isinstance(decision, tuple):
-            return f"{self.label}: expected a list of options, found {decision!r}"
+            return f"{self.name}: expected a list of options, found {decision!r}"
         if unknown := [name for name in decision if name not in self.options]:
             hint = did_you_mean(str(unknown[0]), self.options)
-            return f"{self.label}: {unknown[0]!r} is not an option{hint}; known: {listing(self.options)}"
+            return f"{self.name}: {unknown[0]!r} is not an option{hint}; known: {listing(self.options)}"
         if list(decision) != [name for name in self.options if name in decision]:
-            return f"{self.label}: options must stand once each and in the order of the choice"
+            return f"{self.name}: options must stand once each and in the order of the choice"
         return None
 
 
@@ -67,18 +67,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One decision a label: the only thing that crosses from search to retraining."""
+    """One decision a choice, by its name: the only thing that crosses from search to retraining."""
 
     decisions: Mapping[str, Decision]
     origin: Origin | None = field(default=None, compare=False)
 
     def check(self, choices: Mapping[str, Choice]) -> None:
         """Raise an `ArtifactError` that lists everything by which the decisions do not answer `choices`."""
-        faults = [f"{label}: no decision" for label in choices if label not in self.decisions]
-        for label, decision in self.decisions.items():
-            if label not in choices:
-                faults.append(f"{label}: no such choice{did_you_mean(label, choices)}")
-            elif fault := choices[label].check(decision):
+        faults = [f"{name}: no decision" for name in choices if name not in self.decisions]
+        for name, decision in self.decisions.items():
+            if name not in choices:
+                faults.append(f"{name}: no such choice{did_you_mean(name, choices)}")
+            elif fault := choices[name].check(decision):
                 faults.append(fault)
         if faults:
             raise ArtifactError(
@@ -112,7 +112,7 @@ class Architecture:
                     f"the architecture has format {value['format']!r}, this version reads {FORMAT}",
                     fix="search again, or use the version of automtl that wrote it",
                 )
-            decisions = {str(label): _decision(value) for label, value in value["decisions"].items()}
+            decisions = {str(name): _decision(value) for name, value in value["decisions"].items()}
             return cls(decisions, value["origin"] and Origin(**value["origin"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactError(
@@ -125,7 +125,7 @@ def draw(choices: Mapping[str, Choice], random: np.random.Generator, share: floa
 
     With fair coins every architecture is as likely as any other.
     """
-    return Architecture({label: _drawn(choice, random, share) for label, choice in choices.items()})
+    return Architecture({name: _drawn(choice, random, share) for name, choice in choices.items()})
 
 
 def _drawn(choice: Choice, random: np.random.Generator, share: float) -> Decision:

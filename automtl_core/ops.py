@@ -47,6 +47,24 @@ class JointOp(Protocol):
         """Return `sum_k weights[k] * ops[k](x)`, equal within float error where nothing is random."""
 
 
+@runtime_checkable
+class SharingOp(Protocol):
+    """An op class of which several instances can hold the same weights, as nested widths do. Optional.
+
+    Sharing is asked for by `Chooser.one_of(..., shared=True)`.
+    """
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let these candidates of one choice hold common weights, which one of them owns.
+
+        Only the owner may register them: the others must not list them among their own parameters.
+        """
+
+    def alone(self) -> nn.Module:
+        """Return an op that equals this one and holds what it needs of the weights as its own."""
+
+
 class ZeroFilled(nn.Module):
     """An op at its full width that sees only some of its inputs; the others are zero."""
 

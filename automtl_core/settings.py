@@ -1,10 +1,11 @@
 """Settings: the typed, immutable form of what a user may choose."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self, get_args
+from typing import Any, ClassVar, Generic, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import TypeVar, get_original_bases
 
 from automtl_core.errors import UsageError
 from automtl_core.wording import did_you_mean, listing
@@ -34,6 +35,23 @@ class Settings(BaseModel):
                 "\n".join(_sentence(fault, where, cls) for fault in error.errors()),
                 fix=f"correct the settings; {where} takes: {listing(cls.model_fields)}",
             ) from None
+
+
+S = TypeVar("S", bound=Settings, default=Settings)
+
+
+class Configured(Generic[S]):
+    """What is made with settings of its own: `class Mine(Base[MySettings])` says which, once."""
+
+    settings_class: ClassVar[type[Settings]] = Settings
+    settings: S
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in get_original_bases(cls):
+            for argument in get_args(base):
+                if isinstance(argument, type) and issubclass(argument, Settings):
+                    cls.settings_class = argument
 
 
 def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:

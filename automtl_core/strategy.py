@@ -4,19 +4,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.settings import Settings
+from automtl_core.settings import Configured, S
 from automtl_core.space import SearchSpace
+from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
 
 Retrain = Literal["inherit", "scratch"]
-"""Whether the found network goes on from the weights of the search, or starts anew with all epochs."""
+"""Whether the found network goes on from the weights of the search, or starts anew."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Problem:
     data: TrainingData
     recipe: Recipe
     seed: int
-    device: torch.device
+    compute: Compute = CPU
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class SearchResult:
     """Passes over the training part that these weights have behind them."""
 
 
-class SearchStrategy(ABC):
-    """A search algorithm. Subclasses state `settings_class` and the methods below.
+class SearchStrategy(ABC, Configured[S]):
+    """A search algorithm. Subclasses name their settings, `SearchStrategy[MySettings]`, and define the rest.
 
-    A strategy is made for one problem and searched once. It must draw all randomness from
-    `automtl_core.seeds` with the problem's seed, anew in each epoch, so that nothing random is left to save.
+    A strategy is made for one problem and searched once: `load_state_dict` if the search goes on from a
+    stopped one, then `search`. It must draw all randomness from `automtl_core.seeds` with the problem's seed,
+    anew in each epoch, so that nothing random is left to save.
 
     Args:
         settings: An instance of the class's `settings_class`.
@@ -53,19 +54,27 @@ class SearchStrategy(ABC):
 
     """
 
-    settings_class: ClassVar[type[Settings]] = Settings
     retrain: ClassVar[Retrain] = "inherit"
     """How the found network is trained where the user does not say."""
 
-    def __init__(self, settings: Settings, problem: Problem) -> None:
+    def __init__(self, settings: S, problem: Problem) -> None:
         self.settings = settings
         self.problem = problem
+
+    @classmethod
+    def epochs(cls, settings: S) -> int | None:
+        """Return how many passes over the training part a search takes at most; None where nobody can say.
+
+        The epochs of `problem.recipe` are for the network that is found, and come on top.
+        """
+        return None
 
     @abstractmethod
     def search(self, listener: Listener) -> SearchResult:
         """Run the algorithm to its end, from the loaded state if there is one.
 
-        Calls `listener.epoch` at the end of each epoch, when `state_dict` is complete.
+        Calls `listener.step` after each step and `listener.epoch` at the end of each epoch, when `state_dict`
+        is complete. Where either returns False the search ends: it decides with what it knows by then.
         """
 
     @abstractmethod

@@ -19,6 +19,7 @@ from automtl_core.kinds import SPACES
 from automtl_core.modules import relaxed as relax
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, RowAdam, weight_groups
@@ -50,13 +51,12 @@ def supernet_step() -> Callable[[], object]:
         tuple(Task(f"t{t}") for t in range(TASKS)),
     )
     supernet = desan(schema, desan.settings_class(), registry.op).supernet()
-    supernet.sample_gates(True)
-    optimiser = Optimiser(weight_groups(supernet, supernet.weights(), Recipe()))
+    optimiser = Optimiser(weight_groups(supernet, supernet.weights(), Recipe()), CPU)
     batch = Batch(
         torch.randint(1000, (BATCH, FIELDS)), torch.zeros(BATCH, 0), torch.randint(2, (BATCH, TASKS)).float()
     )
     losses = TaskLosses(torch.ones(TASKS))
-    return lambda: optimiser.step(objective(supernet, batch, losses)[0])
+    return lambda: optimiser.step(objective(supernet, batch, losses, CPU)[0])
 
 
 def one_by_one(step: Callable[[], object]) -> Callable[[], object]:

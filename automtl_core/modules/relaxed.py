@@ -1,4 +1,4 @@
-"""The continuous forms of choices: mixed ops and gates (DARTS, arXiv 1806.09055, eq. 2; AutoMTL, section 3).
+"""Choices while they are open: mixed ops and gates, which a relaxation gives their weights.
 
 Letters: B batch, C candidates, n options.
 """
@@ -9,70 +9,75 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from automtl_core.choices import AnyOf, OneOf
+from automtl_core.choices import AnyOf, Decision, OneOf
+from automtl_core.modules.relaxation import Relaxation
 from automtl_core.ops import JointOp
-
-LOGIT_STD = 1e-3
-"""Standard deviation of the logits of a mixed op at the start."""
 
 
 class MixedOp(nn.Module):
-    """One-of choice while searching: y = sum_k softmax(logits)_k * op_k(x)."""
+    """Choose-one decision while searching: y = sum_k w_k * op_k(inputs), w as the relaxation says."""
 
-    def __init__(self, choice: OneOf, candidates: Mapping[str, nn.Module]) -> None:
+    def __init__(self, choice: OneOf, candidates: Mapping[str, nn.Module], relaxation: Relaxation) -> None:
         super().__init__()
         self.choice = choice
         self.candidates = nn.ModuleDict(candidates)
-        self.logits: nn.Parameter | None = nn.Parameter(LOGIT_STD * torch.randn(len(candidates)))
+        self.relaxation = relaxation
+        self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
+        self.held: str | None = None
+        """The candidate that stands for all of them for a while."""
 
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        if self.logits is None:
-            (op,) = self.candidates.values()
-            chosen: Tensor = op(x)
+    def forward(self, *inputs: Any) -> Tensor:  # what a candidate takes, [B, in] for ops -> [B, out]
+        if self.logits is None or self.held is not None:
+            chosen: Tensor = self.candidates[self.favourite()](*inputs)
             return chosen
-        return mixture(list(self.candidates.values()), self.logits.softmax(0), x)
+        places, weights = self.relaxation.one_of(self.logits, self.training)
+        ops = list(self.candidates.values())
+        return mixture([ops[k] for k in places], weights, *inputs)
 
     def favourite(self) -> str:
         """Return the decision, or the candidate of the highest logit."""
-        index = 0 if self.logits is None else int(self.logits.argmax())
+        if self.held is not None:
+            return self.held
+        index = 0 if self.logits is None else self.relaxation.best(self.logits)
         return list(self.candidates)[index]
 
-    def fix(self, decision: str) -> None:
+    def hold(self, decision: Decision | None) -> None:
+        """Compute one candidate alone; None ends that."""
+        self.held = None if decision is None else str(decision)
+
+    def fix(self, decision: Decision) -> None:
         """Keep one candidate; the others and the logits are gone, and cost nothing any more."""
-        self.candidates = nn.ModuleDict({decision: self.candidates[decision]})
+        name = str(decision)
+        self.candidates = nn.ModuleDict({name: self.candidates[name]})
         self.logits = None
 
 
-def mixture(ops: Sequence[nn.Module], weights: Tensor, x: Tensor) -> Tensor:
-    """Return `sum_k weights[k] * ops[k](x)`, [B, in] -> [B, out]; classes that can are evaluated jointly."""
+def mixture(ops: Sequence[nn.Module], weights: Tensor, *inputs: Any) -> Tensor:
+    """Return `sum_k weights[k] * ops[k](*inputs)`; classes of ops that can are evaluated jointly."""
     by_class: dict[Any, list[int]] = {}
     for k, op in enumerate(ops):
         by_class.setdefault(type(op), []).append(k)
     parts: list[Tensor] = []
     for cls, members in by_class.items():
         if len(members) > 1 and issubclass(cls, JointOp):
-            parts.append(cls.mixture([ops[k] for k in members], weights[members], x))
+            parts.append(cls.mixture([ops[k] for k in members], weights[members], *inputs))
         else:
-            parts.extend(weights[k] * ops[k](x) for k in members)
+            parts.extend(weights[k] * ops[k](*inputs) for k in members)
     return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
 
 
 class Gate(nn.Module):
-    """Any-of choice while searching: one independent bit an option.
+    """Choose-any decision while searching: one independent bit an option, drawn once a forward pass."""
 
-    In training each bit is drawn once a forward pass, that is once a step, from Bernoulli(sigmoid(logit)),
-    and the gradient passes straight through to the probability; with `sampling` off (warm-up) all are
-    open. In evaluation a bit is open where sigmoid(logit) >= 0.5. Logits start at 0: what was never
-    learned stays open.
-    """
-
-    def __init__(self, choice: AnyOf) -> None:
+    def __init__(self, choice: AnyOf, relaxation: Relaxation) -> None:
         super().__init__()
         self.choice = choice
-        self.sampling = False
-        self.logits: nn.Parameter | None = nn.Parameter(torch.zeros(len(choice.options)))
+        self.relaxation = relaxation
+        self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
         self.register_buffer("decided", torch.ones(len(choice.options)), persistent=False)
         self.decided: Tensor
+        self.held: Tensor | None = None
+        """The bits that stand for all of them for a while."""
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -86,39 +91,32 @@ class Gate(nn.Module):
         return x * self.bits().view(shape)
 
     def bits(self) -> Tensor:
-        """Return the bits of this step, [n], zeros and ones with the gradient of the probabilities."""
+        """Return how far each option is open in this pass, [n]."""
+        if self.held is not None:
+            return self.held
         if self.logits is None:
             return self.decided
-        if not self.training:
-            return self.is_open().to(self.logits.dtype)
-        if not self.sampling:
-            return torch.ones_like(self.logits)
-        p = self.logits.sigmoid()
-        drawn = (torch.rand_like(p) < p).to(p.dtype)
-        return drawn + p - p.detach()
-
-    def is_open(self) -> Tensor:
-        """Return which options are open in evaluation, [n] of bool."""
-        return self.decided > 0 if self.logits is None else self.logits.detach().sigmoid() >= 0.5
+        return self.relaxation.any_of(self.logits, self.training)
 
     def favourite(self) -> tuple[str, ...]:
-        """Return the decision, or the options that are open in evaluation."""
-        options = zip(self.choice.options, self.is_open().tolist(), strict=True)
-        return tuple(name for name, is_open in options if is_open)
+        """Return the decision, or the options that would stay if it were made now."""
+        if self.held is not None or self.logits is None:
+            opened = self.bits() > 0
+        else:
+            opened = self.relaxation.opened(self.logits)
+        return tuple(name for name, stays in zip(self.choice.options, opened.tolist(), strict=True) if stays)
 
-    def fix(self, decision: Sequence[str]) -> None:
+    def hold(self, decision: Decision | None) -> None:
+        """Open these options and no others; None ends that."""
+        self.held = None if decision is None else self._bits_of(decision)
+
+    def fix(self, decision: Decision) -> None:
         """Settle every bit; the logits are gone."""
-        self.decided.copy_(torch.tensor([float(name in decision) for name in self.choice.options]))
+        self.decided.copy_(self._bits_of(decision))
         self.logits = None
 
+    def _bits_of(self, decision: Decision) -> Tensor:
+        return self.decided.new_tensor([float(name in decision) for name in self.choice.options])
 
-class FixedGate(nn.Module):
-    """Any-of choice that is decided: only the chosen options exist, and they pass unchanged."""
 
-    def __init__(self, choice: AnyOf, decision: Sequence[str]) -> None:
-        super().__init__()
-        self.kept = tuple(k for k, name in enumerate(choice.options) if name in decision)
-
-    def forward(self, x: Tensor, dim: int) -> Tensor:
-        """Return `x` as it is: its `dim` already runs over the chosen options alone."""
-        return x
+Question = MixedOp | Gate

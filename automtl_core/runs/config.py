@@ -53,6 +53,9 @@ class RunConfig(Settings):
     """Seed of everything random but the split of the data, which is a setting of the dataset."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
+    fp32."""
     data_dir: Path | None = None
     """Folder of the raw files."""
     prepared_dir: Path = Path("prepared")

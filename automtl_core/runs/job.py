@@ -20,6 +20,7 @@ from automtl_core.registry import Registry
 from automtl_core.runs.config import RunConfig
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem, Retrain, SearchStrategy
+from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
 
@@ -72,8 +73,7 @@ class Job:
         space_class = self.registry.get(SPACES, self.config.space.name)
         settings = space_class.settings_class.parse(self.config.space.settings, "space")
         space = space_class(prepared.schema, settings, self.registry.op)
-        for name in space.op_names():
-            self.registry.op(name)
+        space.ops()  # which names those that nobody registers
         return space
 
     def problem(self, prepared: Prepared) -> Problem:
@@ -85,9 +85,9 @@ class Job:
         """
         space = self.space(prepared)
         tasks = space.schema.tasks
-        task_losses(self.config.training, tasks, self.device())
+        task_losses(self.config.training, tasks, self.compute().device)
         data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
-        return Problem(space, data, self.config.training, self.config.seed, self.device())
+        return Problem(space, data, self.config.training, self.config.seed, self.compute())
 
     def strategy(self, problem: Problem) -> SearchStrategy:
         """Return the search strategy for a problem."""
@@ -96,6 +96,12 @@ class Job:
             strategy_class.settings_class.parse(self.config.strategy.settings, "strategy"), problem
         )
 
+    def search_epochs(self) -> int | None:
+        """Return the epochs that the search takes at most, as far as its strategy says."""
+        strategy_class = self.registry.get(STRATEGIES, self.config.strategy.name)
+        settings = strategy_class.settings_class.parse(self.config.strategy.settings, "strategy")
+        return strategy_class.epochs(settings)
+
     def retrain(self) -> Retrain:
         """Return how the found network is trained: as configured, or else as the strategy does it."""
         return self.config.retrain or self.registry.get(STRATEGIES, self.config.strategy.name).retrain
@@ -103,7 +109,7 @@ class Job:
     def origin(self, space: SearchSpace) -> Origin:
         """Return where an architecture of the space comes from."""
         c = self.config.space
-        versions = self._versions([(SPACES, c.name), *((OPS, op) for op in space.op_names())])
+        versions = self._versions([(SPACES, c.name), *((OPS, op) for op in space.ops())])
         return Origin(c.name, c.settings, space.schema.to_json(), versions)
 
     def versions(self, space: SearchSpace) -> dict[str, str]:
@@ -120,8 +126,8 @@ class Job:
         rows = [self.registry.supplier(kind, name) for kind, name in parts]
         return {row.name: row.version for row in rows}
 
-    def device(self) -> torch.device:
-        """Return where to compute.
+    def compute(self) -> Compute:
+        """Return how to compute.
 
         Raises:
             UsageError: a GPU is asked for and there is none.
@@ -132,7 +138,8 @@ class Job:
             raise UsageError(
                 "device: cuda, but torch finds no GPU", "use --set device=cpu, or a CUDA build of torch"
             )
-        return torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
+        device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
+        return Compute(device, self.config.precision)
 
 
 def environment(job: Job) -> dict[str, Any]:
@@ -145,6 +152,6 @@ def environment(job: Job) -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "device": str(job.device()),
+        "device": str(job.compute().device),
         "threads": torch.get_num_threads(),
     }

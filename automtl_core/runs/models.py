@@ -21,7 +21,7 @@ from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.wording import listing
 
-SHARED = ("dataset", "training", "seed", "device", "data_dir", "prepared_dir")
+SHARED = ("dataset", "training", "seed", "device", "precision", "data_dir", "prepared_dir")
 """Parts of a configuration that all models of a comparison have in common."""
 
 

@@ -16,6 +16,7 @@ from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, OutOfMemoryError
+from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
@@ -24,7 +25,6 @@ from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc
-from automtl_core.training.size import size
 
 log = logging.getLogger("automtl")
 
@@ -44,9 +44,10 @@ def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
         "supernet_parameters": parameters,
         # weights, gradients and two moments of Adam
         "supernet_bytes": 4 * 4 * parameters,
-        "epochs_at_most": job.config.training.epochs,
+        "search_epochs": job.search_epochs(),
+        "training_epochs": job.config.training.epochs,
         "steps_per_epoch": steps(rows["train"], job.config.training.batch_size),
-        "device": str(job.device()),
+        "device": str(job.compute().device),
     }
 
 
@@ -89,14 +90,14 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener) -> None:
         recorder = Recorder(run, listener)
         problem = job.problem(prepared)
         network, spent = _found(job, run, problem, recorder)
-        trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.device, spent)
+        trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, spent)
         recorder.follow("train", trainer, spent)
         validation = trainer.run(recorder)
         run.save("weights", network.state_dict())
         run.write("costs", _costs(recorder, prepared))
         result = {
             "best_epoch": trainer.best_epoch,
-            **size(network, problem.data.validation, problem.device),
+            **cost_of(network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             "validation": {task: m.to_json() for task, m in validation.items()},
             "simulated": prepared.manifest["simulated"],
         }
@@ -160,10 +161,10 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
             fix="use the raw files and dataset settings of the run",
         )
     with _memory_errors():
-        network = problem.space.network(architecture).to(problem.device)
+        network = problem.space.network(architecture).to(problem.compute.device)
         load_weights(network, run.load("weights"), run.path)
         part = prepared.part("test")
-        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.device)
+        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.compute)
 
 
 def load_weights(network: nn.Module, state: State, where: Path) -> None:

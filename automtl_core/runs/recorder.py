@@ -34,11 +34,11 @@ class Recorder:
         self.stage, self.loop, self.spent = stage, loop, spent
         self._since = time.monotonic()
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Pass on."""
-        self.listener.step(phase, epoch, steps, done, rows)
+        return self.listener.step(phase, epoch, steps, done, rows)
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochReport) -> bool:
         """Write the report down, and save the state of the loop."""
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
@@ -58,4 +58,4 @@ class Recorder:
         log.info(
             "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
         )
-        self.listener.epoch(report)
+        return self.listener.epoch(report)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 from automtl_core.choices import Architecture, draw
 from automtl_core.data.store import Bags, Part
@@ -57,7 +56,7 @@ def sample_problem(
     train, validation = (sample_part(space.schema, rows, k, missing) for k in (1, 2))
     data = TrainingData(train, validation, space.schema.tasks)
     recipe = Recipe(batch_size=64, epochs=epochs, min_positives=1)
-    return Problem(space, data, recipe, seed, torch.device("cpu"))
+    return Problem(space, data, recipe, seed)
 
 
 def sample_architectures(space: SearchSpace, count: int, seed: int = 0) -> Iterator[Architecture]:

@@ -11,6 +11,8 @@ from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
+from automtl_core.training.compute import Compute
+from automtl_core.training.norms import renorm
 
 
 class Average:
@@ -22,10 +24,12 @@ class Average:
     Args:
         network: The network that is trained.
         span: Steps that the average reaches back over; up to 1 there is no average, and no copy.
+        compute: How to compute.
 
     """
 
-    def __init__(self, network: nn.Module, span: float) -> None:
+    def __init__(self, network: nn.Module, span: float, compute: Compute) -> None:
+        self.compute = compute
         self.span = span
         self.steps = 0
         self.trained = network
@@ -45,26 +49,10 @@ class Average:
         for ours, theirs in zip(self.network.buffers(), self.trained.buffers(), strict=True):
             ours.copy_(theirs)
 
-    @torch.no_grad()
     def renorm(self, data: Iterable[Batch]) -> None:
-        """Compute the statistics of batch normalisation for the averaged weights, and without dropout.
-
-        Those of the trained network belong to other weights, and to inputs that dropout made more varied.
-        """
-        if self.network is self.trained:
-            return
-        self.network.eval()
-        norms = [m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain mean over batches
-            norm.train()
-        for batch in data:
-            self.network(batch.ids, batch.dense)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        self.network.eval()
+        """Compute the statistics of batch normalisation for the averaged weights."""
+        if self.network is not self.trained:
+            renorm(self.network, data, self.compute)
 
     def state_dict(self) -> State:
         """Return the average, nothing where there is none."""

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
-import torch
 from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, steps
 from automtl_core.data.store import Part
 from automtl_core.disk.state import State, cpu_copy
+from automtl_core.errors import UsageError
 from automtl_core.network import Separate
 from automtl_core.schema import Task
 from automtl_core.training.average import Average
+from automtl_core.training.compute import Compute
 from automtl_core.training.listener import EpochReport, Listener
-from automtl_core.training.loop import evaluate, shuffled, train_epoch
+from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
 from automtl_core.training.optimisers import Optimiser, weight_groups
@@ -43,12 +43,13 @@ class Fit:
     that is `Separate` keeps the best epoch of each task, and each task's loss counts in full.
 
     Args:
-        network: Trained in place, on `device`.
+        network: Trained in place, on the device of `compute`.
         data: Training and validation part.
         recipe: Step sizes, epochs, patience.
         seed: Seed of the run.
-        device: Where to train.
-        first_epoch: Epochs already spent, which count against `recipe.epochs`.
+        compute: How to compute.
+        first_epoch: Epochs that the weights have behind them. The epochs of the recipe come on top, with
+            numbers from there on.
 
     """
 
@@ -58,18 +59,18 @@ class Fit:
         data: TrainingData,
         recipe: Recipe,
         seed: int,
-        device: torch.device,
+        compute: Compute,
         first_epoch: int = 0,
     ) -> None:
-        self.network = network.to(device)
+        self.network = network.to(compute.device)
         self.data = data
         self.recipe = recipe
         self.seed = seed
-        self.device = device
-        self.epoch = first_epoch
-        self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe))
+        self.compute = compute
+        self.first_epoch = self.epoch = first_epoch
+        self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe), compute)
         self.steps = steps(len(data.train), recipe.batch_size)
-        self.average = Average(network, recipe.average_epochs * self.steps)
+        self.average = Average(network, recipe.average_epochs * self.steps, compute)
         self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
         self.best_weights: dict[str, Tensor] = {}
@@ -81,35 +82,61 @@ class Fit:
         return max(self.best_epochs.values())
 
     def run(self, listener: Listener) -> Metrics:
-        """Train, and return the validation metrics of the best epoch."""
-        losses = task_losses(self.recipe, self.data.tasks, self.device)
-        losses = losses._replace(weights=losses.weights * len(self.parts))
-        while self.epoch < self.recipe.epochs and self.epoch - self.best_epoch < self.recipe.patience:
+        """Train until the epochs are spent, patience is, or the listener has enough.
+
+        Returns:
+            The validation metrics of the best epoch.
+
+        Raises:
+            DivergedError: a loss is not finite.
+            UsageError: there are too few rows for a single step.
+
+        """
+        going_on = True
+        while going_on and self._epochs_left() and self.epoch - self.best_epoch < self.recipe.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
-            on_step = partial(self._on_step, listener)
-            means = train_epoch(self.network, self.optimiser, self._batches(), losses, on_step)
+            done = self._train(listener)
             self.average.renorm(islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size)))
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
             self._keep_better(metrics)
-            by_task = {task.name: mean for task, mean in zip(self.data.tasks, means, strict=True)}
-            listener.epoch(EpochReport("train", self.epoch, by_task, metrics, change))
-        if not self.best:  # the search has left no epoch
-            self._keep_better(self._evaluate())
-        self.network.load_state_dict(self.best_weights)
+            losses = done.losses(self.data.tasks)
+            going_on = (
+                listener.epoch(EpochReport("train", self.epoch, losses, metrics, change)) and done.going_on
+            )
+        self.restore_best()
         return self.best
 
-    def _batches(self) -> Iterator[Batch]:
-        return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.device)
+    def restore_best(self) -> None:
+        """Give the network the best weights so far."""
+        self.network.load_state_dict(self.best_weights)
 
-    def _on_step(self, listener: Listener, done: int, rows: int) -> None:
-        self.average.update()
-        listener.step("train", self.epoch, self.steps, done, rows)
+    def _epochs_left(self) -> bool:
+        return self.epoch < self.first_epoch + self.recipe.epochs
+
+    def _train(self, listener: Listener) -> Pass[Batch]:
+        """Take the steps of one epoch."""
+        losses = task_losses(self.recipe, self.data.tasks, self.compute.device)
+        losses = losses._replace(weights=losses.weights * len(self.parts))
+        epoch = Pass("train", self.epoch, self._batches(), self.steps, losses, listener)
+        self.network.train()
+        for batch in epoch:
+            epoch.add(step(self.network, batch, losses, self.optimiser, self.compute), batch)
+            self.average.update()
+        if not epoch.rows:
+            raise UsageError(
+                f"no step can be taken on {len(self.data.train)} training rows: the network stays untrained",
+                "use more rows",
+            )
+        return epoch
+
+    def _batches(self) -> Iterator[Batch]:
+        return shuffled(self.data.train, self.recipe, self.seed, self.epoch, self.compute)
 
     def _evaluate(self) -> Metrics:
         return evaluate(
-            self.average.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.device
+            self.average.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.compute
         )
 
     def _keep_better(self, metrics: Metrics) -> None:
@@ -127,6 +154,7 @@ class Fit:
         """Return weights, moments, and the best epoch so far."""
         return {
             "epoch": self.epoch,
+            "first_epoch": self.first_epoch,
             "weights": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
@@ -137,7 +165,8 @@ class Fit:
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when run next."""
-        self.epoch, self.best_epochs = state["epoch"], state["best_epochs"]
+        self.epoch, self.first_epoch = state["epoch"], state["first_epoch"]
+        self.best_epochs = state["best_epochs"]
         self.network.load_state_dict(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])

@@ -42,25 +42,31 @@ class EpochReport:
 
 
 class Listener(Protocol):
-    """Hears of progress. The loop's state is complete, and can be saved, whenever `epoch` is called."""
+    """Hears of progress, and says whether to go on. The loop's state is complete whenever `epoch` is called.
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
-        """Hear that `done` of the `steps` of an epoch, or `rows` examples, are through."""
+    A loop that is told to end does so in order: it finishes its epoch with the steps it has taken, reports
+    it, and returns the best that it has.
+    """
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+        """Hear that `done` of the `steps` of an epoch, or `rows` examples, are through, and answer."""
         ...
 
-    def epoch(self, report: EpochReport) -> None:
-        """Hear of a finished epoch."""
+    def epoch(self, report: EpochReport) -> bool:
+        """Hear of a finished epoch; return whether to go on."""
         ...
 
 
 class Silent:
-    """Listener that ignores everything."""
+    """Listener that ignores everything, and goes on."""
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Ignore."""
+        return True
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochReport) -> bool:
         """Ignore."""
+        return True
 
 
 class Resumable(Protocol):

@@ -1,7 +1,8 @@
-"""One pass over the data: training and evaluation. Letters: B batch, T tasks, R rows."""
+"""One pass over the data: steps of training, and evaluation. Letters: B batch, T tasks, R rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -13,37 +14,143 @@ from automtl_core.data.store import Part
 from automtl_core.errors import DivergedError
 from automtl_core.network import Penalised
 from automtl_core.schema import Task
+from automtl_core.training.compute import Compute
+from automtl_core.training.listener import Listener
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 
-OnStep = Callable[[int, int], None]
-"""Called with the steps and the rows that are through."""
+LOOK = 100
+"""Steps between two looks at the loss, where a look has to wait for the device."""
+
+Item = TypeVar("Item")
 
 
-def objective(model: nn.Module, batch: Batch, losses: TaskLosses) -> tuple[Tensor, Tensor]:
+def objective(
+    network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute
+) -> tuple[Tensor, Tensor]:
     """Return what a step minimises, and the loss of each task: the weighted mean of these, plus any penalty.
 
     Raises:
-        DivergedError: it is not finite.
+        DivergedError: it is not finite, where that can be seen at once; else `Pass` looks now and then.
 
     """
-    logits: Tensor = model(batch.ids, batch.dense)
+    logits = compute.logits(network, batch)
     by_task = losses.of(logits, batch.labels)
     loss = (by_task * losses.weights).mean()
-    if isinstance(model, Penalised):
-        loss = loss + model.penalty(logits)
-    if not torch.isfinite(loss):
-        raise DivergedError(
-            f"the loss became {loss.item()}: training diverged; the step was not taken",
-            fix="lower training.learning_rate, or look for extreme values in dense fields and real labels",
-        )
+    if isinstance(network, Penalised):
+        loss = loss + network.penalty(logits)
+    if compute.looks_are_free:
+        check_finite(loss)
     return loss, by_task.detach()
 
 
+def check_finite(loss: Tensor) -> None:
+    """Check a loss, or several.
+
+    Raises:
+        DivergedError: not all are finite.
+
+    """
+    if not torch.isfinite(loss).all():
+        raise DivergedError(
+            f"the loss became {loss.tolist()}: training diverged, and nothing is kept of it",
+            fix="lower training.learning_rate, or look for extreme values in dense fields and real labels",
+        )
+
+
+def step(
+    network: nn.Module,
+    batch: Batch,
+    losses: TaskLosses,
+    optimiser: Optimiser,
+    compute: Compute,
+    moving: Sequence[nn.Parameter] | None = None,
+) -> Tensor:
+    """Take one step on the objective of a batch, and return the loss of each task, [T].
+
+    Args:
+        network: In training mode.
+        batch: B examples.
+        losses: Of the tasks.
+        optimiser: Over the parameters of the network.
+        compute: How to compute.
+        moving: The parameters to move; all of the optimiser's where None.
+
+    Raises:
+        DivergedError: the loss is not finite; the step is not taken.
+
+    """
+    loss, by_task = objective(network, batch, losses, compute)
+    optimiser.step(loss, moving)
+    return by_task
+
+
+class Pass(Generic[Item]):
+    """A pass over training rows, in a loop of one's own: iterating yields what there is to learn from.
+
+        epoch = Pass("train", number, batches, count, losses, listener)
+        for batch in epoch:
+            epoch.add(step(network, batch, losses, optimiser, compute), batch)
+
+    It ends early where the listener says so, after one step at least.
+
+    Args:
+        phase: Such as `search`, for reports.
+        number: Of the epoch.
+        data: Batches, or pairs of them; one a step.
+        steps: How many there are.
+        losses: Of the tasks.
+        listener: Hears of each step, and may end the pass.
+
+    """
+
+    def __init__(
+        self,
+        phase: str,
+        number: int,
+        data: Iterable[Item],
+        steps: int,
+        losses: TaskLosses,
+        listener: Listener,
+    ) -> None:
+        self.phase = phase
+        self.number = number
+        self.data = data
+        self.steps = steps
+        self.listener = listener
+        self.going_on = True
+        """Whether the listener wants more."""
+        self.rows = 0
+        self._total = torch.zeros_like(losses.weights)
+        self._known = torch.zeros_like(losses.weights, dtype=torch.long)
+
+    def __iter__(self) -> Iterator[Item]:
+        for done, item in enumerate(self.data, start=1):
+            yield item
+            if done % LOOK == 0:
+                check_finite(self._total)
+            self.going_on = self.listener.step(self.phase, self.number, self.steps, done, self.rows)
+            if not self.going_on:
+                break
+        check_finite(self._total)
+
+    def add(self, by_task: Tensor, batch: Batch) -> None:
+        """Take the losses [T] of a step on a batch into the means."""
+        labelled = (~batch.labels.isnan()).sum(0)
+        self._total += by_task * labelled
+        self._known += labelled
+        self.rows += len(batch.labels)
+
+    def losses(self, tasks: Sequence[Task]) -> dict[str, float | None]:
+        """Return the mean loss of each task over the rows that have its label; None where no row has."""
+        sums = zip(tasks, self._total.tolist(), self._known.tolist(), strict=True)
+        return {task.name: loss / count if count else None for task, loss, count in sums}
+
+
 def shuffled(
-    part: Part, recipe: Recipe, seed: int, epoch: int, device: torch.device, rows: Rows | None = None
+    part: Part, recipe: Recipe, seed: int, epoch: int, compute: Compute, rows: Rows | None = None
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch, of all or of some rows, in an order that follows from seed and epoch.
 
@@ -51,63 +158,27 @@ def shuffled(
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
     places = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch))
-    found = batches(part, size, device, places if rows is None else (rows[run] for run in places))
+    found = batches(part, size, compute.device, places if rows is None else (rows[run] for run in places))
     return islice(found, count // size) if count % size == 1 else found
 
 
-def train_epoch(
-    model: nn.Module,
-    optimiser: Optimiser,
-    data: Iterable[Batch],
-    losses: TaskLosses,
-    on_step: OnStep,
-    moving: Sequence[nn.Parameter] | None = None,
-) -> list[float | None]:
-    """Take one step a batch on the weighted mean of the tasks' losses.
-
-    Args:
-        model: Trained in place.
-        optimiser: Over the parameters to move.
-        data: The batches of one pass.
-        losses: Of the tasks.
-        on_step: Hears of progress.
-        moving: The parameters to move; all of the optimiser's where None.
-
-    Returns:
-        The mean loss of each task over the rows that have its label; None where no row has.
-
-    Raises:
-        DivergedError: a loss is not finite; the step was not taken.
-
-    """
-    model.train()
-    total, rows = torch.zeros_like(losses.weights), 0
-    known = torch.zeros_like(losses.weights, dtype=torch.long)
-    for done, batch in enumerate(data, start=1):
-        loss, by_task = objective(model, batch, losses)
-        optimiser.step(loss, moving)
-        labelled = (~batch.labels.isnan()).sum(0)
-        total += by_task * labelled
-        known += labelled
-        rows += len(batch.labels)
-        on_step(done, rows)
-    means = zip(total.tolist(), known.tolist(), strict=True)
-    return [loss / count if count else None for loss, count in means]
-
-
 @torch.no_grad()
-def predict(model: nn.Module, part: Part, batch_size: int, device: torch.device) -> np.ndarray:
-    """Return what the model says of all rows in stored order, [R, T] float64: logits, or standardised labels.
+def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
+    """Return what the network says of all rows in stored order, [R, T] float64.
 
-    The model is left in evaluation mode.
+    Logits of binary labels, and real labels as they are standardised.
+
+    The network is left in evaluation mode.
     """
-    model.eval()
-    said = [model(b.ids, b.dense).double().cpu().numpy() for b in batches(part, batch_size, device)]
+    network.eval()
+    said = [
+        compute.logits(network, b).double().cpu().numpy() for b in batches(part, batch_size, compute.device)
+    ]
     return np.concatenate(said)
 
 
 def evaluate(
-    model: nn.Module, part: Part, tasks: Sequence[Task], batch_size: int, device: torch.device
+    network: nn.Module, part: Part, tasks: Sequence[Task], batch_size: int, compute: Compute
 ) -> dict[str, TaskMetrics]:
     """Return the metrics of each task on a part.
 
@@ -115,7 +186,7 @@ def evaluate(
         DivergedError: a prediction is not finite.
 
     """
-    predictions = predict(model, part, batch_size, device)
+    predictions = predict(network, part, batch_size, compute)
     if not np.isfinite(predictions).all():
         raise DivergedError("the model predicts values that are not finite", "lower training.learning_rate")
     return metrics_of(tasks, np.asarray(part.labels), predictions)

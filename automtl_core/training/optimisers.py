@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.disk.state import State
+from automtl_core.training.compute import Compute
 from automtl_core.training.recipe import Recipe
 
 Parameters = Mapping[str, nn.Parameter]
@@ -72,10 +73,14 @@ class RowAdam(torch.optim.Optimizer):
 
 
 class Optimiser:
-    """One step over all groups; its state is kept by the names of parameters, so it outlives their order."""
+    """One step over all groups; its state is kept by the names of parameters, so it outlives their order.
 
-    def __init__(self, groups: Iterable[Group]) -> None:
+    Every gradient that moves a parameter passes here, and so through `Compute.reduce`.
+    """
+
+    def __init__(self, groups: Iterable[Group], compute: Compute) -> None:
         groups = [group for group in groups if group.parameters]
+        self.compute = compute
         self.names = {p: name for group in groups for name, p in group.parameters.items()}
         dense = [
             {"params": list(g.parameters.values()), "lr": g.learning_rate, "weight_decay": g.decay}
@@ -103,6 +108,7 @@ class Optimiser:
         self._move()
 
     def _move(self) -> None:
+        self.compute.reduce(self.names)
         for part in self.parts:
             part.step()
 

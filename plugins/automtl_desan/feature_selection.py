@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from automtl_core.modules.relaxed import FixedGate, Gate
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.relaxed import Gate
 
 
 def factorisation_machine(z: Tensor) -> Tensor:

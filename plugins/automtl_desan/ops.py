@@ -100,6 +100,9 @@ class MLP(nn.Module):
 
 def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     """Return each norm on its own columns of `x` [B, sum of widths], updating its statistics."""
+    widths = [norm.num_features for norm in norms]
+    if any(type(norm) is not nn.BatchNorm1d for norm in norms):  # such as one that spans processes
+        return torch.cat([norm(part) for norm, part in zip(norms, torch.split(x, widths, 1), strict=True)], 1)
     mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
     var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
     weight = torch.cat([norm.weight for norm in norms])
@@ -107,7 +110,6 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     first = norms[0]
     out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
     if first.training:
-        widths = [norm.num_features for norm in norms]
         split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
         for norm, new_mean, new_var in split:
             norm.running_mean.copy_(new_mean)  # type: ignore[union-attr]

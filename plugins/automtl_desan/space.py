@@ -12,7 +12,7 @@ Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (fields), `layer1
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -105,15 +105,8 @@ class DESANNetwork(nn.Module):
         return torch.cat([task(*inputs) for task in self.tasks], dim=1)
 
 
-class DESAN(SearchSpace):
+class DESAN(SearchSpace[DESANSettings]):
     """Which fields each expert sees, which op each block is, who shares which experts (AutoMTL, KDD 2024)."""
-
-    settings_class: ClassVar[type[Settings]] = DESANSettings
-    settings: DESANSettings
-
-    def op_names(self) -> Sequence[str]:
-        """Return the candidate ops of every block."""
-        return self.settings.ops
 
     def build(self, choose: Chooser) -> nn.Module:
         """Ask from the tasks down, so that an expert that nobody shares is neither asked about nor built."""
@@ -136,29 +129,29 @@ class DESAN(SearchSpace):
     def _experts(self) -> list[str]:
         return [f"expert{j}" for j in range(self.settings.experts)]
 
-    def _expert(self, choose: Chooser, layer: int, name: str) -> Expert:
+    def _expert(self, choose: Chooser, layer: int, expert: str) -> Expert:
         s = self.settings
-        label = f"layer{layer}/{name}"
-        reader = self._selective_gate(choose, label) if layer else self._feature_selection(choose, label)
+        name = f"layer{layer}/{expert}"
+        reader = self._selective_gate(choose, name) if layer else self._feature_selection(choose, name)
         blocks = []
         columns, in_dim = reader.columns, reader.width
         for k in range(s.blocks):
             candidates = {op: partial(self.op(op), in_dim, s.expert_width, s.dropout) for op in s.ops}
-            blocks.append(choose.one_of(f"{label}/block{k}", candidates, (columns, in_dim)))
+            blocks.append(choose.one_of(f"{name}/block{k}", candidates, (columns, in_dim)))
             columns, in_dim = range(s.expert_width), s.expert_width
         return Expert(reader, blocks)
 
-    def _feature_selection(self, choose: Chooser, label: str) -> FeatureSelection:
+    def _feature_selection(self, choose: Chooser, name: str) -> FeatureSelection:
         fields = [field.name for field in self.schema.sparse]
         return FeatureSelection(
-            choose.any_of(f"{label}/single", fields),
-            choose.any_of(f"{label}/interaction", fields),
+            choose.any_of(f"{name}/single", fields),
+            choose.any_of(f"{name}/interaction", fields),
             sparse=len(fields),
             dense=len(self.schema.dense),
             dim=self.settings.embedding_dim,
         )
 
-    def _selective_gate(self, choose: Chooser, label: str) -> SelectiveGate:
+    def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         raw_width = len(self.schema.sparse) * self.settings.embedding_dim + len(self.schema.dense)
-        shared = choose.any_of(f"{label}/experts", self._experts())
+        shared = choose.any_of(f"{name}/experts", self._experts())
         return SelectiveGate(raw_width, self._experts(), shared, self.settings.expert_width)

@@ -11,7 +11,7 @@ At the end everything is fixed at once, and the network trains from the start. L
 of the training rows which weights never learn from; the validation part is for reports.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -21,14 +21,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch, Rows, steps
+from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.relaxed_search import RelaxedSearch
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
-from automtl_core.training.listener import EpochReport, Listener
-from automtl_core.training.loop import evaluate, objective, shuffled, train_epoch
-from automtl_core.training.losses import TaskLosses, task_losses
-from automtl_core.training.optimisers import Group, Optimiser, weight_groups
+from automtl_core.training.compute import Compute
+from automtl_core.training.listener import Listener
+from automtl_core.training.loop import objective
+from automtl_core.training.losses import TaskLosses
 from automtl_strategies.relaxed import halves, mean_entropy
 
 Tensors = Mapping[str, Tensor]
@@ -57,79 +59,62 @@ class DARTSSettings(Settings):
     1e-4 in DESAN."""
 
 
-class DARTS(SearchStrategy):
+class DARTS(SearchStrategy[DARTSSettings]):
     """Bi-level differentiable search of first or second order (Liu et al., ICLR 2019)."""
 
-    settings_class: ClassVar[type[Settings]] = DARTSSettings
-    settings: DARTSSettings
     retrain: ClassVar[Retrain] = "scratch"
 
     def __init__(self, settings: DARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
-        seeds.seed_torch(problem.seed, "supernet")
-        self.supernet = problem.space.supernet().to(problem.device)
-        self.supernet.sample_gates(True)
+        self.relaxed = RelaxedSearch(problem, Softmax(), settings.learning_rate, settings.decay)
+        self.supernet = self.relaxed.supernet
         self.weights = self.supernet.weights()
         named = self.supernet.named_parameters()
         self.logits = {name: p for name, p in named if name not in self.weights}
-        weights = weight_groups(self.supernet, self.weights, problem.recipe)
-        self.optimiser = Optimiser([*weights, Group(self.logits, settings.learning_rate, settings.decay)])
-        self.epoch = 0
+        self.rows, self.held_out = halves(problem)
+
+    @classmethod
+    def epochs(cls, settings: DARTSSettings) -> int:
+        """Return the epochs of the search."""
+        return settings.epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Take the two steps in turns, and discretise at the end."""
-        supernet, data, recipe = self.supernet, self.problem.data, self.problem.recipe
-        while self.epoch < self.settings.epochs:
-            self.epoch += 1
-            losses = self._train(partial(listener.step, "search", self.epoch))
-            metrics = evaluate(supernet, data.validation, data.tasks, recipe.batch_size, self.problem.device)
-            fixed = supernet.favourites() if self.epoch == self.settings.epochs else {}
-            entropy = mean_entropy(supernet)
-            listener.epoch(EpochReport("search", self.epoch, losses, metrics, entropy=entropy, fixed=fixed))
-        architecture = supernet.architecture()
-        return SearchResult(architecture, self.problem.space.network(architecture, supernet), self.epoch)
+        relaxed, last = self.relaxed, self.settings.epochs
+        while relaxed.epoch < last and relaxed.going_on:
+            epoch = relaxed.begin_pairs("search", listener, self.rows, self.held_out)
+            for place, (batch, other) in enumerate(epoch):
+                draw = partial(self._draw, place)
+                self._move_logits(batch, other, draw)
+                draw("train")  # the weights take the very step that the logits foresaw
+                epoch.add(relaxed.step(batch, relaxed.weights), batch)
+            metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
+            fixed = self.supernet.favourites() if relaxed.epoch == last else {}
+            relaxed.end(epoch, listener, metrics, entropy, fixed)
+        return relaxed.result()
 
-    def _train(self, on_step: Callable[[int, int, int], None]) -> dict[str, float | None]:
-        """Train one epoch, and return the mean loss of each task."""
-        tasks, recipe = self.problem.data.tasks, self.problem.recipe
-        losses = task_losses(recipe, tasks, self.problem.device)
-        ours, held_out = halves(self.problem)
-        data = self._in_turns(self._batches(ours), self._batches(held_out), losses)
-        on_step = partial(on_step, steps(len(ours), recipe.batch_size))
-        means = train_epoch(self.supernet, self.optimiser, data, losses, on_step, list(self.weights.values()))
-        return {task.name: mean for task, mean in zip(tasks, means, strict=True)}
-
-    def _batches(self, rows: Rows) -> Iterator[Batch]:
-        problem = self.problem
-        return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.device, rows)
-
-    def _in_turns(
-        self, ours: Iterator[Batch], held_out: Iterator[Batch], losses: TaskLosses
-    ) -> Iterator[Batch]:
-        """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
+    def _move_logits(self, batch: Batch, other: Batch, draw: Callable[[str], None]) -> None:
+        """Take step 1: along the gradient of the loss on held-out rows, one step of the weights ahead."""
         rate = self.problem.recipe.learning_rate if self.settings.order == "second" else 0.0
-        for step, (batch, other) in enumerate(zip(ours, held_out, strict=False)):
-            draw = partial(seeds.seed_torch, self.problem.seed, "darts", self.epoch, step)
-            train = loss_on(self.supernet, batch, losses, partial(draw, "train"))
-            val = loss_on(self.supernet, other, losses, partial(draw, "held-out"))
-            gradient = architecture_gradient(train, val, self.weights, self.logits, rate)
-            self.optimiser.apply({self.logits[name]: g for name, g in gradient.items()})
-            draw("train")  # the weights take the very step that the logits foresaw
-            yield batch
+        losses, compute = self.relaxed.losses, self.problem.compute
+        train = loss_on(self.supernet, batch, losses, compute, partial(draw, "train"))
+        val = loss_on(self.supernet, other, losses, compute, partial(draw, "held-out"))
+        gradient = architecture_gradient(train, val, self.weights, self.logits, rate)
+        self.relaxed.optimiser.apply({self.logits[name]: g for name, g in gradient.items()})
+
+    def _draw(self, place: int, rows: str) -> None:
+        """Let dropout and gates draw what belongs to a step, whenever its loss is computed."""
+        seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
+        seeds.seed_torch(seed, *purpose)
+        self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))
 
     def state_dict(self) -> State:
         """Return weights, logits and moments."""
-        return {
-            "epoch": self.epoch,
-            "supernet": self.supernet.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
+        return self.relaxed.state_dict()
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when searched next."""
-        self.epoch = state["epoch"]
-        self.supernet.load_state_dict(state["supernet"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.relaxed.load_state_dict(state)
 
 
 def architecture_gradient(
@@ -161,14 +146,17 @@ def architecture_gradient(
     return {name: gradient[name] - rate * (plus[name] - minus[name]) / (2 * eps) for name in logits}
 
 
-def loss_on(model: nn.Module, batch: Batch, losses: TaskLosses, draw: Callable[[], None]) -> Loss:
+def loss_on(
+    model: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute, draw: Callable[[], None]
+) -> Loss:
     """Return the loss of a model on a batch as a function: calling it leaves the model as it was.
 
     Args:
         model: In training mode.
         batch: B examples.
         losses: Of the tasks.
-        draw: Seeds torch before each call, so that all calls see the same dropout masks and gate bits.
+        compute: How to compute.
+        draw: Seeds what is random before each call, so that all calls see the same masks and bits.
 
     """
     whole = _Objective(model)
@@ -177,7 +165,7 @@ def loss_on(model: nn.Module, batch: Batch, losses: TaskLosses, draw: Callable[[
         draw()
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         values = {f"model.{name}": tensor for name, tensor in {**buffers, **weights, **logits}.items()}
-        result: Tensor = functional_call(whole, values, (batch, losses))
+        result: Tensor = functional_call(whole, values, (batch, losses, compute))
         return result
 
     return loss
@@ -190,8 +178,8 @@ class _Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch, losses: TaskLosses) -> Tensor:
-        return objective(self.model, batch, losses)[0]
+    def forward(self, batch: Batch, losses: TaskLosses, compute: Compute) -> Tensor:
+        return objective(self.model, batch, losses, compute)[0]
 
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:

@@ -6,23 +6,20 @@
 4. at the end everything is fixed; the network keeps its weights and trains on (`automtl_core.training.fit`)
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from automtl_core import seeds
 from automtl_core.choices import Decision
-from automtl_core.data.batches import Batch, Rows, steps
+from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.relaxed_search import RelaxedSearch
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.listener import EpochReport, Listener
-from automtl_core.training.loop import evaluate, objective, shuffled, train_epoch
-from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import Metrics
-from automtl_core.training.optimisers import Group, Optimiser, weight_groups
+from automtl_core.training.listener import Listener
+from automtl_core.training.loop import Pass
 from automtl_strategies.relaxed import entropies, halves, mean_entropy
 
 
@@ -45,107 +42,70 @@ class PDDARTSSettings(Settings):
     rows, logits on the other, in turns (DARTS, first order)."""
 
 
-class PDDARTS(SearchStrategy):
+class PDDARTS(SearchStrategy[PDDARTSSettings]):
     """Differentiable search that fixes its most certain decisions as it goes (AutoMTL, KDD 2024)."""
-
-    settings_class: ClassVar[type[Settings]] = PDDARTSSettings
-    settings: PDDARTSSettings
 
     def __init__(self, settings: PDDARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
-        seeds.seed_torch(problem.seed, "supernet")
-        self.supernet = problem.space.supernet().to(problem.device)
-        weights = weight_groups(self.supernet, self.supernet.weights(), problem.recipe)
-        logits = Group(self.supernet.logits(), settings.learning_rate, settings.decay)
-        self.optimiser = Optimiser([*weights, logits])
-        self.epoch = 0
+        self.relaxation = Softmax()
+        self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
+        self.supernet = self.relaxed.supernet
+        self.halves = halves(problem) if settings.level == "bi" else None
+
+    @classmethod
+    def epochs(cls, settings: PDDARTSSettings) -> int:
+        """Return the epochs of warm-up and search."""
+        return settings.warmup_epochs + settings.search_epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Run steps 1 to 3; the fourth is the trainer's."""
-        s, supernet = self.settings, self.supernet
-        last = s.warmup_epochs + s.search_epochs
-        while self.epoch < last:
-            self.epoch += 1
-            searching = self.epoch > s.warmup_epochs
-            phase = "search" if searching else "warm-up"
-            losses = self._train(searching, partial(listener.step, phase, self.epoch))
-            metrics, entropy = self._evaluate(), mean_entropy(supernet)
-            if self.epoch == last:
-                fixed = self._undecided()
-            elif searching:
-                fixed = self._most_certain(s.fix_per_epoch)
-            else:
-                fixed = {}
-            for label, decision in fixed.items():
-                supernet.fix(label, decision)
-            self.optimiser.keep(supernet.parameters())
-            listener.epoch(EpochReport(phase, self.epoch, losses, metrics, entropy=entropy, fixed=fixed))
-        architecture = supernet.architecture()
-        return SearchResult(architecture, self.problem.space.network(architecture, supernet), self.epoch)
+        relaxed, last = self.relaxed, self.epochs(self.settings)
+        while relaxed.epoch < last and relaxed.going_on:
+            searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
+            epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)
+            metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
+            fixed = self._settled(searching, relaxed.epoch == last)
+            relaxed.fix(fixed)
+            relaxed.end(epoch, listener, metrics, entropy, fixed)
+        return relaxed.result()
 
-    def _train(self, searching: bool, on_step: Callable[[int, int, int], None]) -> dict[str, float | None]:
-        """Train one epoch, and return the mean loss of each task."""
-        problem, recipe = self.problem, self.problem.recipe
-        tasks, train = problem.data.tasks, problem.data.train
-        seeds.seed_torch(problem.seed, "search", self.epoch)
-        self.supernet.sample_gates(searching)
-        moving = list(self.supernet.weights().values())
-        if self.settings.level == "bi":
-            ours, held_out = halves(problem)
-            count, data = steps(len(ours), recipe.batch_size), self._batches(ours)
-            if searching:
-                data = self._in_turns(data, self._batches(held_out))
-        else:
-            count, data = steps(len(train), recipe.batch_size), self._batches()
-            if searching:
-                moving += self.supernet.logits().values()
-        losses = task_losses(recipe, tasks, problem.device)
-        means = train_epoch(self.supernet, self.optimiser, data, losses, partial(on_step, count), moving)
-        return {task.name: mean for task, mean in zip(tasks, means, strict=True)}
+    def _warm_up(self, listener: Listener) -> Pass[Batch]:
+        """Train weights alone for an epoch."""
+        relaxed, ours = self.relaxed, self.halves[0] if self.halves else None
+        epoch = relaxed.begin("warm-up", listener, ours)
+        for batch in epoch:
+            epoch.add(relaxed.step(batch, relaxed.weights), batch)
+        return epoch
 
-    def _batches(self, rows: Rows | None = None) -> Iterator[Batch]:
-        problem = self.problem
-        return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.device, rows)
+    def _search(self, listener: Listener) -> Pass[Batch] | Pass[tuple[Batch, Batch]]:
+        """Train weights and logits for an epoch: together, or in turns on rows of their own."""
+        relaxed = self.relaxed
+        if not self.halves:
+            epoch = relaxed.begin("search", listener)
+            for batch in epoch:
+                epoch.add(relaxed.step(batch), batch)
+            return epoch
+        pairs = relaxed.begin_pairs("search", listener, *self.halves)
+        for batch, held_out in pairs:
+            relaxed.step(held_out, relaxed.logits)
+            pairs.add(relaxed.step(batch, relaxed.weights), batch)
+        return pairs
 
-    def _in_turns(self, data: Iterator[Batch], held_out: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield the batches for the weights, after a step of the logits on a held-out batch each."""
-        losses = task_losses(self.problem.recipe, self.problem.data.tasks, self.problem.device)
-        for batch, other in zip(data, held_out, strict=False):
-            loss, _ = objective(self.supernet, other, losses)
-            self.optimiser.step(loss, list(self.supernet.logits().values()))
-            yield batch
-
-    def _evaluate(self) -> Metrics:
-        data, size = self.problem.data, self.problem.recipe.batch_size
-        return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.device)
-
-    def _most_certain(self, count: int) -> dict[str, Decision]:
-        """Return the favourites of the undecided choose-one decisions of lowest entropy."""
-        uncertainty, favourites = entropies(self.supernet), self.supernet.favourites()
-        most_certain = sorted(uncertainty, key=lambda label: uncertainty[label])[:count]
-        return {label: favourites[label] for label in most_certain}
-
-    def _undecided(self) -> dict[str, Decision]:
-        """Return the favourites of everything that is left."""
-        favourites = self.supernet.favourites()
-        return {label: favourites[label] for label in self.supernet.logits()}
+    def _settled(self, searching: bool, is_last: bool) -> Mapping[str, Decision]:
+        """Return what is fixed at the end of an epoch."""
+        favourites, undecided = self.supernet.favourites(), self.supernet.logits()
+        if is_last:
+            return {name: favourites[name] for name in undecided}
+        if not searching:
+            return {}
+        uncertainty = entropies(self.supernet)
+        most_certain = sorted(uncertainty, key=lambda name: uncertainty[name])[: self.settings.fix_per_epoch]
+        return {name: favourites[name] for name in most_certain}
 
     def state_dict(self) -> State:
         """Return weights, logits, moments, and what is decided."""
-        favourites, undecided = self.supernet.favourites(), self.supernet.logits()
-        decided = {label: decision for label, decision in favourites.items() if label not in undecided}
-        return {
-            "epoch": self.epoch,
-            "decided": {k: d if isinstance(d, str) else list(d) for k, d in decided.items()},
-            "supernet": self.supernet.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
+        return self.relaxed.state_dict()
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when searched next."""
-        self.epoch = state["epoch"]
-        for label, decision in state["decided"].items():
-            self.supernet.fix(label, decision if isinstance(decision, str) else tuple(decision))
-        self.supernet.load_state_dict(state["supernet"])
-        self.optimiser.keep(self.supernet.parameters())
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.relaxed.load_state_dict(state)

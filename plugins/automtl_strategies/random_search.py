@@ -12,7 +12,6 @@ UAI 2019). Successive halving (Jamieson and Talwalkar, AISTATS 2016) spends more
 
 from copy import deepcopy
 from dataclasses import replace
-from typing import ClassVar
 
 from pydantic import Field
 
@@ -22,7 +21,7 @@ from automtl_core.disk.state import State
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import EpochReport, Listener, Silent
+from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import metrics_from_json, relative_change
 
 
@@ -38,11 +37,8 @@ class RandomSettings(Settings):
     many epochs, until one is left. Null: all are trained once, and the best is taken."""
 
 
-class RandomSearch(SearchStrategy):
+class RandomSearch(SearchStrategy[RandomSettings]):
     """Trains architectures drawn at random, and takes the best (Li and Talwalkar, UAI 2019)."""
-
-    settings_class: ClassVar[type[Settings]] = RandomSettings
-    settings: RandomSettings
 
     def __init__(self, settings: RandomSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
@@ -51,16 +47,29 @@ class RandomSearch(SearchStrategy):
         choices = problem.space.choices()
         self.architectures = [draw(choices, seeds.generator(seed, "architecture")) for seed in self.seeds]
         self.epoch = 0
+        self.going_on = True
         self.round = 0
         self.waiting = list(range(settings.candidates))  # those that this round has still to train
         self.fits: dict[str, State] = {}  # the training of each that may still win, as of its last epoch
         self.first: State = {}  # metrics of the first candidate, which all are scored against
 
+    @classmethod
+    def epochs(cls, settings: RandomSettings) -> int:
+        """Return the epochs of all candidates together."""
+        if settings.candidates == 1:
+            return 0
+        left, each, total = settings.candidates, settings.epochs, 0
+        while left > 1:
+            total += left * each
+            left //= settings.halving or left
+            each *= settings.halving or 1
+        return total
+
     def search(self, listener: Listener) -> SearchResult:
         """Train round by round until one candidate is left, which keeps its weights."""
         if all(architecture == self.architectures[0] for architecture in self.architectures):
             return SearchResult(self.architectures[0])  # there is nothing to compare
-        while self.waiting:
+        while self.waiting and self.going_on:
             number = self.waiting[0]
             fit = self._fit(number)
             fit.run(_OneOfMany(self, number, fit, listener))
@@ -69,9 +78,9 @@ class RandomSearch(SearchStrategy):
             if not self.waiting and len(self.fits) > 1:
                 self.round += 1
                 self.waiting = sorted(map(int, self.fits))
-        (number,) = map(int, self.fits)
+        number = int(max(self.fits, key=self._score))
         winner = self._fit(number)
-        winner.run(Silent())  # has no epoch left, and takes its best weights
+        winner.restore_best()
         return SearchResult(self.architectures[number], winner.network, winner.best_epoch)
 
     def _fit(self, number: int) -> Fit:
@@ -82,7 +91,7 @@ class RandomSearch(SearchStrategy):
         recipe = problem.recipe.model_copy(update={"epochs": epochs, "patience": epochs})
         seeds.seed_torch(seed, "network")
         network = problem.space.network(self.architectures[number])
-        fit = Fit(network, problem.data, recipe, seed, problem.device)
+        fit = Fit(network, problem.data, recipe, seed, problem.compute)
         if str(number) in self.fits:
             fit.load_state_dict(self.fits[str(number)])
         return fit
@@ -136,11 +145,13 @@ class _OneOfMany:
         self.listener = listener
         self.phase = f"candidate {number + 1}"
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Pass on."""
-        self.listener.step(self.phase, self.search.epoch + 1, steps, done, rows)
+        self.search.going_on &= self.listener.step(self.phase, self.search.epoch + 1, steps, done, rows)
+        return self.search.going_on
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochReport) -> bool:
         """Pass on when the search has noted it."""
         epoch = self.search.finished_epoch(self.number, self.fit)
-        self.listener.epoch(replace(report, phase=self.phase, epoch=epoch))
+        self.search.going_on &= self.listener.epoch(replace(report, phase=self.phase, epoch=epoch))
+        return self.search.going_on

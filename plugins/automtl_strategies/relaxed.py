@@ -6,7 +6,7 @@ from torch import Tensor
 from automtl_core import seeds
 from automtl_core.choices import OneOf
 from automtl_core.data.batches import Rows
-from automtl_core.space import Supernet
+from automtl_core.modules.supernet import Supernet
 from automtl_core.strategy import Problem
 
 
@@ -17,9 +17,9 @@ def entropy(logits: Tensor) -> float:
 
 
 def entropies(supernet: Supernet) -> dict[str, float]:
-    """Return the entropy of each undecided choose-one decision by label."""
+    """Return the entropy of each undecided choose-one decision by name."""
     choices, undecided = supernet.choices(), supernet.logits().items()
-    return {label: entropy(logits) for label, logits in undecided if isinstance(choices[label], OneOf)}
+    return {name: entropy(logits) for name, logits in undecided if isinstance(choices[name], OneOf)}
 
 
 def mean_entropy(supernet: Supernet) -> float | None:

@@ -70,7 +70,7 @@ def train(problem):
     torch.manual_seed(0)
     network = problem.space.supernet().network
     recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 10})
-    return Fit(network, problem.data, recipe, problem.seed, problem.device).run(Silent())
+    return Fit(network, problem.data, recipe, problem.seed, problem.compute).run(Silent())
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -86,7 +86,7 @@ def test_the_examples_keep_their_contracts(registry: Registry) -> None:
 def test_the_strategy_searches_the_space(registry: Registry) -> None:
     space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
     space = space_class(SCHEMA, space_class.settings_class(), registry.op)
-    problem = Problem(space, data=None, recipe=None, seed=3, device=torch.device("cpu"))  # type: ignore[arg-type]
+    problem = Problem(space, data=None, recipe=None, seed=3)  # type: ignore[arg-type]
     found = strategy(strategy.settings_class(), problem).search(Silent()).architecture
     assert space.network(found)(*batch()).shape == space.supernet()(*batch()).shape == (3, 2)
 

@@ -15,19 +15,20 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Part
 from automtl_core.dataset import Dataset, DatasetSettings
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
+from automtl_core.modules.relaxed import Gate
 from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
 from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
-from automtl_core.training.loop import predict, shuffled, train_epoch
+from automtl_core.training.loop import Pass, predict, shuffled, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 
-CPU = torch.device("cpu")
 REGISTRY = load_registry()
 
 
@@ -52,7 +53,6 @@ class Rows(Dataset):
 
 def test_evaluation_is_not_random(space):
     supernet = space.supernet()
-    supernet.sample_gates(True)
     part = sample_part(space.schema, 64, seed=0)
     assert np.array_equal(predict(supernet, part, 32, CPU), predict(supernet, part, 32, CPU))
 
@@ -64,8 +64,9 @@ def test_gates_leave_warm_up_and_sample(space):
 
     class Watch(Silent):
         def step(self, phase, epoch, steps, done, rows):
-            gates = [q for q in strategy.supernet.questions.values() if hasattr(q, "sampling")]
+            gates = [q for q in strategy.supernet.questions.values() if isinstance(q, Gate)]
             drawn.setdefault(phase, []).extend(gate.bits().detach().mean().item() for gate in gates)
+            return True
 
     strategy.search(Watch())
     assert set(drawn["warm-up"]) == {1.0}
@@ -140,9 +141,10 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
             alive = {id(p) for p in strategy.supernet.parameters()}
             dropped = [p for key, p in before.items() if key not in alive]
             seen.append((len(dropped), [p.detach().clone() for p in dropped], dropped))
-            assert {id(p) for p in strategy.optimiser.names} == alive
-            for part in strategy.optimiser.parts:
+            assert {id(p) for p in strategy.relaxed.optimiser.names} == alive
+            for part in strategy.relaxed.optimiser.parts:
                 assert {id(p) for p in part.state} <= alive
+            return True
 
     strategy.search(Watch())
     (first, values, dropped), (last, _, _) = seen
@@ -194,6 +196,7 @@ def test_every_setting_of_the_recipe_is_used(space, change):
         class Watch(Silent):
             def epoch(self, report):
                 reports.append(report.to_json())
+                return True
 
         fit.run(Watch())
         return reports
@@ -209,9 +212,10 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
         lambda part, rows, device: read.append(rows) or take(part, rows, device),
     )
     network = space.supernet()
-    optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe))
-    data = shuffled(problem.data.train, problem.recipe, 0, 1, CPU)
-    train_epoch(network, optimiser, data, TaskLosses(torch.ones(2)), lambda *_: None)
+    optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe), CPU)
+    data, losses = shuffled(problem.data.train, problem.recipe, 0, 1, CPU), TaskLosses(torch.ones(2))
+    for batch in Pass("train", 1, data, 4, losses, Silent()):
+        step(network, batch, losses, optimiser, CPU)
     assert sorted(np.concatenate(read).tolist()) == list(range(200))
 
 
@@ -249,9 +253,9 @@ def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
 
     part = sample_part(sample_schema(), 1000, seed=0)
     counted = Part(*(array.view(Counting) for array in (part.ids, part.dense, part.labels)))
-    take(counted, np.arange(10), CPU)
+    take(counted, np.arange(10), CPU.device)
     few, Counting.reads = Counting.reads, 0
-    take(counted, np.arange(1000), CPU)
+    take(counted, np.arange(1000), CPU.device)
     assert Counting.reads == few
 
 
@@ -264,7 +268,9 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
     embedding = FieldEmbedding((SparseField("user", 5000), SparseField("item", 3000)), 4, 0.1)
     before = embedding.table.weight.detach().clone()
     model = torch.nn.Sequential(embedding)
-    optimiser = Optimiser(weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)))
+    optimiser = Optimiser(
+        weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)), CPU
+    )
     for _ in range(2):
         optimiser.step(embedding(torch.tensor([[7, 2], [8, 2]])).sum())
     grad = embedding.table.weight.grad

@@ -8,8 +8,11 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
-from automtl_core.modules.relaxed import FixedGate, Gate, MixedOp
-from automtl_core.training.loop import objective, train_epoch
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.training.compute import CPU
+from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import BinaryMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser, RowAdam
@@ -21,7 +24,7 @@ from automtl_strategies.relaxed import entropy
 
 
 def gate(options, open_options=None):
-    made = Gate(AnyOf("gate", tuple(options)))
+    made = Gate(AnyOf("gate", tuple(options)), Softmax(sampling=False))
     if open_options is not None:
         made.fix(open_options)
     return made
@@ -136,7 +139,7 @@ def test_tower_is_linear_norm_relu_dropout_linear():
 
 
 def test_mixed_op_weighs_candidates_by_a_softmax():
-    mixed = MixedOp(OneOf("op", ("a", "b")), {"a": Constant(4.0), "b": Constant(8.0)})
+    mixed = MixedOp(OneOf("op", ("a", "b")), {"a": Constant(4.0), "b": Constant(8.0)}, Softmax())
     mixed.logits.data = torch.tensor([0.0, math.log(3.0)])
     # weights 1/4 and 3/4
     assert mixed(torch.zeros(1, 1)).item() == pytest.approx(7.0)
@@ -145,7 +148,10 @@ def test_mixed_op_weighs_candidates_by_a_softmax():
 def test_logits_of_a_mixed_op_start_near_zero():
     torch.manual_seed(0)
     drawn = torch.cat(
-        [MixedOp(OneOf("op", ("a",) * 1), {"a": Constant(0.0)}).logits.detach() for _ in range(2000)]
+        [
+            MixedOp(OneOf("op", ("a",) * 1), {"a": Constant(0.0)}, Softmax()).logits.detach()
+            for _ in range(2000)
+        ]
     )
     assert drawn.std().item() == pytest.approx(1e-3, rel=0.1)
     assert abs(drawn.mean().item()) < 1e-4
@@ -155,8 +161,7 @@ def test_gate_is_open_in_warm_up_and_sampled_in_search_and_thresholded_in_evalua
     made = gate("abc").train()
     made.logits.data = torch.tensor([-1.0, 0.0, 1.0])
     assert made.bits().tolist() == [1.0, 1.0, 1.0]
-    made.sampling = True
-    torch.manual_seed(0)
+    made.relaxation.sampling = True
     draws = torch.stack([made.bits().detach() for _ in range(4000)])
     assert set(draws.unique().tolist()) <= {0.0, 1.0}
     # sigmoid(-1), sigmoid(0), sigmoid(1)
@@ -166,14 +171,14 @@ def test_gate_is_open_in_warm_up_and_sampled_in_search_and_thresholded_in_evalua
 
 def test_gate_draws_once_a_step_for_the_whole_batch():
     made = gate([str(k) for k in range(50)]).train()
-    made.sampling = True
+    made.relaxation.sampling = True
     out = made(torch.ones(8, 50), dim=1)
     assert (out == out[0]).all()
 
 
 def test_gate_gradient_passes_straight_through_to_the_probability():
     made = gate("ab").train()
-    made.sampling = True
+    made.relaxation.sampling = True
     made.logits.data = torch.tensor([0.0, math.log(3.0)])
     x = torch.tensor([[2.0, 5.0]])
     made(x, dim=1).sum().backward()
@@ -198,13 +203,13 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
     batch = Batch(torch.zeros(2, 1).long(), torch.zeros(2, 0), torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
     # task 0: log 2 twice; task 1: -log(3/4) and -log(1/4)
     second = -(math.log(0.75) + math.log(0.25)) / 2
-    loss, losses = objective(model, batch, TaskLosses(torch.ones(2)))
+    loss, losses = objective(model, batch, TaskLosses(torch.ones(2)), CPU)
     assert losses.tolist() == pytest.approx([math.log(2.0), second])
     assert loss.item() == pytest.approx((math.log(2.0) + second) / 2)
     before = model.logits.detach().clone()
-    optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)])
-    losses = train_epoch(model, optimiser, [batch], TaskLosses(torch.ones(2)), lambda *_: None)
-    assert losses == pytest.approx([math.log(2.0), second])
+    optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)], CPU)
+    losses = step(model, batch, TaskLosses(torch.ones(2)), optimiser, CPU)
+    assert losses.tolist() == pytest.approx([math.log(2.0), second])
     # d/dlogit of the mean over rows and tasks: (p - y) / 4
     assert model.logits.grad.flatten().tolist() == pytest.approx([-0.125, -0.0625, 0.125, 0.1875])
     # the first step of Adam is the learning rate against the sign of the gradient
@@ -218,13 +223,8 @@ def test_loss_weights_multiply_a_task():
     model.forward = lambda ids, dense: dense @ model.weight.T
     model.weight.data.zero_()
     batch = Batch(torch.zeros(1, 1).long(), torch.ones(1, 1), torch.tensor([[1.0, 1.0]]))
-    train_epoch(
-        model,
-        Optimiser([Group({"w": model.weight}, 1e-3, 0.0)]),
-        [batch],
-        TaskLosses(torch.tensor([1.0, 3.0])),
-        lambda *_: None,
-    )
+    optimiser = Optimiser([Group({"w": model.weight}, 1e-3, 0.0)], CPU)
+    step(model, batch, TaskLosses(torch.tensor([1.0, 3.0])), optimiser, CPU)
     assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])
 
 

@@ -11,6 +11,7 @@ from automtl_core.data.batches import Batch, take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.compute import CPU
 from automtl_core.training.listener import Silent
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
@@ -43,6 +44,7 @@ class Watch(Silent):
 
     def epoch(self, report):
         self.reports.append(report)
+        return True
 
 
 def largest(tensors):
@@ -115,14 +117,21 @@ def test_where_no_weight_matters_to_the_held_out_rows_nothing_is_corrected(tiny)
     assert difference(found, {"op": 2 * logits["op"].detach(), "gate": torch.ones(4)}) == 0
 
 
-def losses_of(supernet, draw=seeds.seed_torch):
+def losses_of(supernet, draw=None):
     """The losses of a supernet in training on two batches, with its weights and logits."""
     rows = (sample_part(sample_schema(), 32, seed=k) for k in (1, 2))
     parts = [
         Batch(*map(torch.from_numpy, (part.ids.astype("int64"), part.dense, part.labels))) for part in rows
     ]
     losses = TaskLosses(torch.ones(2))
-    train, val = (loss_on(supernet, batch, losses, partial(draw, k)) for k, batch in enumerate(parts))
+    relaxation = next(iter(supernet.questions.values())).relaxation
+
+    def seed(k):
+        seeds.seed_torch(k)
+        relaxation.seed(k)
+
+    draw = draw or seed
+    train, val = (loss_on(supernet, batch, losses, CPU, partial(draw, k)) for k, batch in enumerate(parts))
     weights = supernet.weights()
     logits = {name: p for name, p in supernet.named_parameters() if name not in weights}
     return train, val, weights, logits
@@ -208,7 +217,7 @@ def test_searches_with_large_tables(order, monkeypatch):
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_logits_move_and_then_weights_in_turns(order, monkeypatch):
     search = strategy(epochs=1, order=order)
-    optimiser, moved = search.optimiser, []
+    optimiser, moved = search.relaxed.optimiser, []
 
     def watched(move):
         def watched_move(*arguments):
@@ -238,9 +247,9 @@ def test_only_the_loss_ahead_is_that_of_held_out_rows(order, used, monkeypatch):
         batches.append(take(part, order, device))
         return batches[-1]
 
-    def watched(seen, model, batch, losses):
+    def watched(seen, model, batch, losses, compute):
         seen.append(next(k for k, b in enumerate(batches) if b is batch))
-        return objective(model, batch, losses)
+        return objective(model, batch, losses, compute)
 
     monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
@@ -258,8 +267,8 @@ def test_the_weights_take_the_step_that_the_logits_foresaw(monkeypatch):
     # Logits that do not move leave the loss as it was foreseen, if masks and bits are the same.
     foreseen, taken = [], []
 
-    def watched(seen, model, batch, losses):
-        found = objective(model, batch, losses)
+    def watched(seen, model, batch, losses, compute):
+        found = objective(model, batch, losses, compute)
         seen.append(float(found[0].detach()))
         return found
 

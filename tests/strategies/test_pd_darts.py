@@ -35,6 +35,7 @@ class Watch(Silent):
         self.reports.append(report)
         self.logits.append({k: v.detach().clone() for k, v in self.strategy.supernet.logits().items()})
         self.weights.append(self.strategy.supernet.network.tasks[0].tower[0].weight.detach().clone())
+        return True
 
 
 def search(**settings):
@@ -45,7 +46,7 @@ def search(**settings):
 
 
 def one_of(strategy):
-    return [label for label, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
+    return [name for name, choice in strategy.supernet.choices().items() if isinstance(choice, OneOf)]
 
 
 def test_warm_up_moves_weights_and_no_logit():
@@ -87,6 +88,7 @@ def test_the_supernet_shrinks_while_the_search_goes_on():
     class Size(Silent):
         def epoch(self, report):
             sizes.append(sum(p.numel() for p in strategy.supernet.parameters()))
+            return True
 
     strategy.search(Size())
     assert sizes == sorted(sizes, reverse=True)
@@ -102,7 +104,7 @@ def test_entropy_is_reported_and_falls_to_none():
 def test_bi_level_takes_weights_from_one_half_and_logits_from_the_other(monkeypatch):
     strategy = PDDARTS(PDDARTSSettings(warmup_epochs=0, search_epochs=1, level="bi"), problem())
     weights = {id(p) for p in strategy.supernet.weights().values()}
-    moved, read, step = [], [], strategy.optimiser.step
+    moved, read, step = [], [], strategy.relaxed.optimiser.step
 
     def watched_step(loss, moving):
         moved.append("weights" if {id(p) for p in moving} <= weights else "logits")
@@ -112,7 +114,7 @@ def test_bi_level_takes_weights_from_one_half_and_logits_from_the_other(monkeypa
         read.append(set(rows.tolist()))
         return take(part, rows, device)
 
-    monkeypatch.setattr(strategy.optimiser, "step", watched_step)
+    monkeypatch.setattr(strategy.relaxed.optimiser, "step", watched_step)
     monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
     strategy.search(Silent())
     # two pairs of batches are read, the weights' first; the logits step first

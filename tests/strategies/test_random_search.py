@@ -39,10 +39,12 @@ class Watch(Silent):
 
     def step(self, phase, epoch, steps, done, rows):
         self.steps.append((phase, epoch))
+        return True
 
     def epoch(self, report):
         self.reports.append(report)
         self.kept.append(list(self.search.state_dict()["fits"]))
+        return True
 
 
 def run(search):

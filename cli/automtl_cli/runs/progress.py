@@ -24,17 +24,19 @@ class Training:
         self._epoch = 0
         self._start = 0.0
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> None:
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Move the bar."""
         if epoch != self._epoch:
             self._epoch, self._start = epoch, time.monotonic()
             self._progress.reset(self._task, total=steps, description=printable(f"{phase}, epoch {epoch}"))
         rate = rows / max(time.monotonic() - self._start, 1e-9)
         self._progress.update(self._task, completed=done, rate=rate)
+        return True
 
-    def epoch(self, report: EpochReport) -> None:
+    def epoch(self, report: EpochReport) -> bool:
         """Print the line of the epoch."""
         self._progress.console.print(printable(epoch_line(report)), soft_wrap=True)
+        return True
 
 
 @contextmanager

@@ -25,6 +25,7 @@ class StopAfter(Silent):
         self.epochs -= 1
         if self.epochs == 0:
             raise KeyboardInterrupt
+        return True
 
 
 def without_times(found):
@@ -59,6 +60,7 @@ def test_a_stopped_comparison_goes_on_without_redoing_anything(tiny, bench, epoc
 
         def epoch(self, report):
             self.epochs += 1
+            return True
 
     count = Count()
     made, worked = bench(count)

@@ -64,6 +64,7 @@ class StopAfter(Silent):
         self.epochs -= 1
         if self.epochs == 0:
             raise KeyboardInterrupt
+        return True
 
 
 def contents(run: Run) -> dict[str, bytes]:
@@ -201,6 +202,7 @@ def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
     class Watch(Silent):
         def epoch(self, report):
             events.append("epoch")
+            return True
 
     with start(job, prepared, tmp_path / "run") as run:
         search(job, run, prepared, Watch())

@@ -6,6 +6,7 @@ from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.training.average import Average
+from automtl_core.training.compute import CPU
 
 
 class Net(nn.Module):
@@ -32,13 +33,15 @@ def follow(average, values):
 
 def test_steps_count_alike_until_the_span_and_then_fade():
     # means of 8; 8, 2; 8, 2, 2; then 4 + (10 - 4) / 3 and 6 + (6 - 6) / 3
-    assert follow(Average(Net(), span=3), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx([8, 5, 4, 6, 6])
+    assert follow(Average(Net(), span=3, compute=CPU), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx(
+        [8, 5, 4, 6, 6]
+    )
 
 
 @pytest.mark.parametrize("span", [0.0, 0.6, 1.0])
 def test_without_a_span_there_is_no_copy(span):
     net = Net()
-    average = Average(net, span)
+    average = Average(net, span, CPU)
     assert average.network is net
     assert average.state_dict() == {}
     before = net.norm.running_var.clone()
@@ -48,7 +51,7 @@ def test_without_a_span_there_is_no_copy(span):
 
 def test_the_network_that_is_trained_stays_as_it_is():
     net = Net()
-    average = Average(net, span=3)
+    average = Average(net, span=3, compute=CPU)
     follow(average, [8.0, 2.0])
     average.renorm([batch(5.0)])
     assert float(net.linear.weight[0, 0].detach()) == 2.0
@@ -63,7 +66,7 @@ def batch(scale):
 
 
 def test_statistics_are_those_of_the_averaged_weights_without_dropout():
-    average = Average(Net(), span=3)
+    average = Average(Net(), span=3, compute=CPU)
     follow(average, [8.0, 2.0])  # 5 on average: a row gives 5 times the sum of its values
     average.renorm([batch(1.0), batch(3.0)])
     # rows give 5, 5, 10, 0: mean 5, variance 50/3; and three times that: mean 15, variance 150
@@ -76,7 +79,7 @@ def test_statistics_are_those_of_the_averaged_weights_without_dropout():
 def test_large_tables_are_shared():
     for sparse in (True, False):
         net = Net(sparse)
-        average = Average(net, span=3)
+        average = Average(net, span=3, compute=CPU)
         net.table.weight.data.fill_(7.0)
         average.update()
         net.table.weight.data.fill_(1.0)
@@ -86,9 +89,9 @@ def test_large_tables_are_shared():
 
 
 def test_an_average_goes_on_from_its_state():
-    whole, half = Average(Net(), span=3), Average(Net(), span=3)
+    whole, half = Average(Net(), span=3, compute=CPU), Average(Net(), span=3, compute=CPU)
     expected = follow(whole, [8.0, 2.0, 2.0, 10.0, 6.0])
     follow(half, [8.0, 2.0, 2.0])
-    other = Average(Net(), span=3)
+    other = Average(Net(), span=3, compute=CPU)
     other.load_state_dict(half.state_dict())
     assert follow(other, [10.0, 6.0]) == pytest.approx(expected[3:])

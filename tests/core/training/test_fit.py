@@ -1,5 +1,7 @@
 """Early stopping, the best weights, and going on from a state."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from automtl_baselines.single_task import SingleTask, SingleTaskSettings
 from automtl_core.choices import Architecture
 from automtl_core.data.store import Part
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, Task
 from automtl_core.testing.samples import sample_problem, sample_schema
@@ -38,11 +41,16 @@ def separate():
     return sample_problem(SingleTask(sample_schema(), settings, load_registry().op), epochs=10)
 
 
-def make(problem, **recipe):
+def make(problem, first_epoch=0, **recipe):
     torch.manual_seed(0)
     network = problem.space.network(problem.space.supernet().architecture())
     recipe = {"average_epochs": 0, **recipe}
-    return Fit(network, problem.data, problem.recipe.model_copy(update=recipe), problem.seed, problem.device)
+    recipe = problem.recipe.model_copy(update=recipe)
+    return Fit(network, problem.data, recipe, problem.seed, problem.compute, first_epoch)
+
+
+def first_rows(part, rows):
+    return Part(part.ids[:rows], part.dense[:rows], part.labels[:rows])
 
 
 class Watch(Silent):
@@ -54,6 +62,7 @@ class Watch(Silent):
     def epoch(self, report):
         self.reports.append(report)
         self.weights.append([task.tower[0].weight.detach().clone() for task in self.fit.network.tasks])
+        return True
 
 
 def script(monkeypatch, aucs, positives=(100, 100)):
@@ -148,13 +157,40 @@ def test_epochs_of_the_search_count(problem):
     assert [r.epoch for r in run(fit).reports] == [3]
 
 
-def test_without_an_epoch_left_the_network_stays_as_it_is(problem):
-    fit = make(problem, epochs=3)
-    fit.epoch = fit.best_epochs[""] = 3
-    before = fit.network.tasks[0].tower[0].weight.detach().clone()
-    metrics = fit.run(Silent())
-    assert set(metrics) == {"click", "like"}
-    assert torch.equal(fit.network.tasks[0].tower[0].weight, before)
+def test_epochs_come_on_top_of_those_that_the_weights_have_behind_them(problem):
+    fit = make(problem, first_epoch=5, epochs=3, patience=3)
+    assert [report.epoch for report in run(fit).reports] == [6, 7, 8]
+    assert fit.best_epoch > 5
+
+
+def test_what_cannot_be_trained_is_an_error(problem):
+    one = replace(problem.data, train=first_rows(problem.data.train, 1))
+    fit = make(replace(problem, data=one))
+    with pytest.raises(UsageError, match="no step can be taken on 1 training rows"):
+        fit.run(Silent())
+
+
+class Enough(Silent):
+    """Has enough after some steps, or some epochs."""
+
+    def __init__(self, steps=None, epochs=None):
+        self.steps, self.epochs, self.reports = steps, epochs, []
+
+    def step(self, phase, epoch, steps, done, rows):
+        return self.steps is None or (epoch - 1) * steps + done < self.steps
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return len(self.reports) != self.epochs
+
+
+def test_a_listener_that_has_enough_ends_training_with_what_there_is(problem):
+    for enough, epochs in ((Enough(epochs=2), 2), (Enough(steps=1), 1), (Enough(steps=6), 2)):
+        fit = make(problem, patience=10)
+        untrained = fit.network.tasks[0].tower[0].weight.detach().clone()
+        assert set(fit.run(enough)) == {"click", "like"}
+        assert len(enough.reports) == epochs, "the epoch that is cut short is reported too"
+        assert not torch.equal(fit.network.tasks[0].tower[0].weight, untrained)
 
 
 class Stop(Silent):
@@ -167,6 +203,7 @@ class Stop(Silent):
         save_state(self.path, self.fit.state_dict())
         if report.epoch == self.last:
             raise KeyboardInterrupt
+        return True
 
 
 def assert_resumes(problem, path, stop, **recipe):
@@ -257,8 +294,8 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
     one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()
     one.tasks[0].load_state_dict(both.tasks[task].state_dict())
     alone = TrainingData(only(data.train, task), only(data.validation, task), schema.tasks)
-    together = Fit(both, data, recipe, separate.seed, separate.device).run(Silent())[name]
-    apart = Fit(one, alone, recipe, separate.seed, separate.device).run(Silent())[name]
+    together = Fit(both, data, recipe, separate.seed, separate.compute).run(Silent())[name]
+    apart = Fit(one, alone, recipe, separate.seed, separate.compute).run(Silent())[name]
     assert apart.to_json() == pytest.approx(together.to_json())
     for left, right in zip(
         one.tasks[0].state_dict().values(), both.tasks[task].state_dict().values(), strict=True
@@ -269,12 +306,3 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
 @pytest.mark.parametrize("stop", [1, 3])
 def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
     assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
-
-
-def test_without_an_epoch_left_separate_tasks_stay_as_they_are(separate):
-    fit = make(separate, epochs=3)
-    fit.epoch = 3
-    before = [task.tower[0].weight.detach().clone() for task in fit.network.tasks]
-    assert set(fit.run(Silent())) == {"click", "like"}
-    for task, weight in zip(fit.network.tasks, before, strict=True):
-        assert torch.equal(task.tower[0].weight, weight)

@@ -9,10 +9,12 @@ from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.errors import DivergedError
+from automtl_core.modules.supernet import Supernet
 from automtl_core.network import Penalised
 from automtl_core.schema import Task
-from automtl_core.space import Supernet
-from automtl_core.training.loop import objective, train_epoch
+from automtl_core.training.compute import CPU
+from automtl_core.training.listener import Silent
+from automtl_core.training.loop import Pass, objective, step
 from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
@@ -20,9 +22,8 @@ from automtl_core.training.recipe import Recipe
 BATCH = Batch(torch.zeros(2, 1).long(), torch.ones(2, 1), torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
 ONES = TaskLosses(torch.ones(2))
 NAN = float("nan")
-CPU = torch.device("cpu")
 TASKS = [Task("click"), Task("price", kind="regression"), Task("like")]
-MIXED = task_losses(Recipe(), TASKS, CPU)
+MIXED = task_losses(Recipe(), TASKS, CPU.device)
 
 
 class Plain(nn.Module):
@@ -44,23 +45,23 @@ class Squares(Plain):
 
 
 def test_a_penalty_is_added_once_and_to_no_task():
-    plain, plain_losses = objective(Plain(), BATCH, ONES)
-    loss, losses = objective(Squares(), BATCH, ONES)
+    plain, plain_losses = objective(Plain(), BATCH, ONES, CPU)
+    loss, losses = objective(Squares(), BATCH, ONES, CPU)
     assert loss.item() == pytest.approx(plain.item() + 2.5)
     assert torch.equal(losses, plain_losses)
     assert torch.equal(losses, ONES.of(Plain()(BATCH.ids, BATCH.dense), BATCH.labels))
 
 
 def test_loss_weights_leave_the_penalty_as_it_is():
-    plain, _ = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])))
-    loss, _ = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])))
+    plain, _ = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU)
+    loss, _ = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU)
     assert loss.item() == pytest.approx(plain.item() + 2.5)
 
 
 def test_the_penalty_is_minimised():
     plain, squares = Plain(), Squares()
     for model in (plain, squares):
-        objective(model, BATCH, ONES)[0].backward()
+        objective(model, BATCH, ONES, CPU)[0].backward()
     # the derivative of w * w over two rows
     assert (squares.weight.grad - plain.weight.grad).tolist() == pytest.approx([2.0, -4.0])
 
@@ -71,19 +72,19 @@ def test_a_penalty_that_is_not_finite_stops_training():
             return logits.sum() * float("inf")
 
     with pytest.raises(DivergedError):
-        objective(Broken(), BATCH, ONES)
+        objective(Broken(), BATCH, ONES, CPU)
 
 
 def test_a_supernet_passes_on_the_penalty_of_its_network():
     supernet = Supernet(Squares(), {})
     assert isinstance(supernet, Penalised)
-    assert objective(supernet, BATCH, ONES)[0].item() == objective(Squares(), BATCH, ONES)[0].item()
+    assert objective(supernet, BATCH, ONES, CPU)[0].item() == objective(Squares(), BATCH, ONES, CPU)[0].item()
 
 
 def test_a_supernet_of_a_network_without_penalty_has_none():
     supernet = Supernet(Plain(), {})
     assert supernet.penalty(torch.ones(2, 2)).item() == 0
-    assert objective(supernet, BATCH, ONES)[0].item() == objective(Plain(), BATCH, ONES)[0].item()
+    assert objective(supernet, BATCH, ONES, CPU)[0].item() == objective(Plain(), BATCH, ONES, CPU)[0].item()
 
 
 def random_batch(rows, seed, dtype=torch.float64):
@@ -164,7 +165,7 @@ def batch_of(labels):
 def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
     model, labels = Towers(), torch.tensor([[1.0, 5.0, 0.0], [1.0, 6.0, 0.0]])
     labels[:, missing] = NAN
-    loss, losses = objective(model, batch_of(labels.tolist()), MIXED)
+    loss, losses = objective(model, batch_of(labels.tolist()), MIXED, CPU)
     loss.backward()
     assert losses[missing] == 0
     moved = [bool(tower.grad.any()) for tower in model.towers]
@@ -174,7 +175,7 @@ def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
 
 def test_a_batch_without_any_label_has_no_loss_and_no_gradient():
     model = Towers()
-    loss, losses = objective(model, batch_of([[NAN] * 3] * 2), MIXED)
+    loss, losses = objective(model, batch_of([[NAN] * 3] * 2), MIXED, CPU)
     loss.backward()
     assert (loss.item(), losses.tolist()) == (0, [0, 0, 0])
     assert not any(tower.grad.any() for tower in model.towers)
@@ -185,13 +186,16 @@ def test_a_prediction_that_is_not_finite_is_found_where_the_label_is_missing():
         model = Towers()
         model.towers[0].data.fill_(value)
         with pytest.raises(DivergedError):
-            objective(model, batch_of([[NAN, 0.0, 0.0]]), MIXED)
+            objective(model, batch_of([[NAN, 0.0, 0.0]]), MIXED, CPU)
 
 
 def epoch_losses(*batches):
     model = Towers()
-    optimiser = Optimiser([Group(dict(model.named_parameters()), 0.0, 0.0)])
-    return train_epoch(model, optimiser, list(batches), MIXED, lambda *_: None)
+    optimiser = Optimiser([Group(dict(model.named_parameters()), 0.0, 0.0)], CPU)
+    epoch = Pass("train", 1, batches, len(batches), MIXED, Silent())
+    for batch in epoch:
+        epoch.add(step(model, batch, MIXED, optimiser, CPU), batch)
+    return epoch.losses(TASKS).values()
 
 
 def test_an_epoch_reports_means_over_the_rows_that_have_the_label():
@@ -206,7 +210,7 @@ def test_an_epoch_reports_means_over_the_rows_that_have_the_label():
 
 
 def test_losses_are_weighted_by_name():
-    found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU)
+    found = task_losses(Recipe(loss_weights={"price": 3.0}), TASKS, CPU.device)
     assert found.weights.tolist() == [1, 3, 1]
     assert found.real.tolist() == [False, True, False]
-    assert task_losses(Recipe(), [Task("a")], CPU).real is None
+    assert task_losses(Recipe(), [Task("a")], CPU.device).real is None

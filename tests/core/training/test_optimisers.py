@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.compute import CPU
 from automtl_core.training.optimisers import Group, Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 
@@ -23,7 +24,7 @@ class Model(nn.Module):
 def make(sparse):
     model = Model(sparse)
     recipe = Recipe(learning_rate=0.01, embedding_decay=0.01)
-    return model, Optimiser(weight_groups(model, dict(model.named_parameters()), recipe))
+    return model, Optimiser(weight_groups(model, dict(model.named_parameters()), recipe), CPU)
 
 
 def run(model, optimiser, steps):
@@ -57,7 +58,7 @@ def test_only_what_is_to_move_moves():
 
 def test_groups_have_their_own_step_size_and_decay():
     a, b = nn.Parameter(torch.tensor([1.0])), nn.Parameter(torch.tensor([1.0]))
-    optimiser = Optimiser([Group({"a": a}, 0.1, 0.0), Group({"b": b}, 0.2, 5.0)])
+    optimiser = Optimiser([Group({"a": a}, 0.1, 0.0), Group({"b": b}, 0.2, 5.0)], CPU)
     optimiser.step((a - b).sum())
     # gradients 1 and -1 + 5 * 1: the first step has the size of the learning rate
     assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
@@ -66,6 +67,6 @@ def test_groups_have_their_own_step_size_and_decay():
 def test_parameters_without_a_gradient_stay():
     model, optimiser = make(sparse=True)
     unused = nn.Parameter(torch.ones(1))
-    optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)])
+    optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)], CPU)
     optimiser.step(model(1))
     assert unused.item() == 1.0

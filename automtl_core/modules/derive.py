@@ -1,0 +1,98 @@
+"""From an architecture to a network that holds nothing else, with the weights of a supernet if wanted."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.choices import AnyOf, Decision
+from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.modules.relaxed import MixedOp, Question
+from automtl_core.ops import SharingOp, narrowed
+from automtl_core.wording import listing
+
+
+class FixedGate(nn.Module):
+    """Choose-any decision that is made: only the chosen options exist, and they pass unchanged."""
+
+    def __init__(self, choice: AnyOf, decision: Sequence[str]) -> None:
+        super().__init__()
+        self.kept = tuple(k for k, name in enumerate(choice.options) if name in decision)
+
+    def forward(self, x: Tensor, dim: int) -> Tensor:
+        """Return `x` as it is: its `dim` already runs over the chosen options alone."""
+        return x
+
+
+class Fixing:
+    """Chooser of the derived network: every question has its answer.
+
+    Args:
+        decisions: The answers.
+        trained: Questions of a supernet by name, whose chosen candidates are copied; without it all are new.
+
+    """
+
+    def __init__(self, decisions: Mapping[str, Decision], trained: Mapping[str, Question]) -> None:
+        self.decisions = decisions
+        self.trained = trained
+        self.chosen: list[nn.Module] = []
+
+    def one_of(
+        self,
+        name: str,
+        candidates: Mapping[str, Callable[[], nn.Module]],
+        inputs: tuple[Sequence[int], int] | None = None,
+        shared: bool = False,
+    ) -> nn.Module:
+        """Return the chosen module, narrowed to the inputs that are left."""
+        decision = str(self.decisions[name])
+        trained = self.trained.get(name)
+        op = _copy_of(trained, decision) if isinstance(trained, MixedOp) else candidates[decision]()
+        if inputs is not None:
+            op = narrowed(op, *inputs)
+        self.chosen.append(op)
+        return op
+
+    def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
+        """Return the gate that passes the chosen options."""
+        return FixedGate(AnyOf(name, tuple(options)), tuple(self.decisions[name]))
+
+
+def _copy_of(question: MixedOp, decision: str) -> nn.Module:
+    """Return a copy of a trained candidate.
+
+    Raises:
+        ArtifactError: the supernet holds it no more.
+
+    """
+    if decision not in question.candidates:
+        raise ArtifactError(
+            f"{question.choice.name}: the architecture says {decision!r}, and the supernet has been fixed to "
+            f"{listing(question.candidates)}",
+            fix="derive the architecture that the supernet was fixed to, or take no weights from it",
+        )
+    op = question.candidates[decision]
+    return deepcopy(op.alone() if isinstance(op, SharingOp) else op)
+
+
+def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:
+    """Copy the weights outside of chosen candidates, which were copied when they were chosen.
+
+    Raises:
+        PluginError: the two differ in more than what was chosen.
+
+    """
+    inside = {id(t) for op in chosen for t in (*op.parameters(), *op.buffers())}
+    available = dict(source.state_dict(keep_vars=True))
+    with torch.no_grad():
+        for name, tensor in target.state_dict(keep_vars=True).items():
+            if id(tensor) in inside:
+                continue
+            if name not in available or available[name].shape != tensor.shape:
+                raise PluginError(
+                    f"the search space builds {name!r} with another name or shape than in the supernet",
+                    fix="let only ops and gates differ between build(Relaxing()) and build(Fixing(...))",
+                )
+            tensor.copy_(available[name])

@@ -1,0 +1,172 @@
+"""The supernet: a network with its choices open, and all that a search strategy needs of it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.modules.relaxation import Relaxation
+from automtl_core.modules.relaxed import Gate, MixedOp, Question
+from automtl_core.network import Ids, Penalised
+from automtl_core.ops import SharingOp, narrowed
+
+
+class Relaxing:
+    """Chooser of the supernet: keeps every question open, as a relaxation says."""
+
+    def __init__(self, relaxation: Relaxation) -> None:
+        self.relaxation = relaxation
+        self.questions: dict[str, Question] = {}
+
+    def one_of(
+        self,
+        name: str,
+        candidates: Mapping[str, Callable[[], nn.Module]],
+        inputs: tuple[Sequence[int], int] | None = None,
+        shared: bool = False,
+    ) -> MixedOp:
+        """Return what stands for all candidates together."""
+        ops = {option: make() for option, make in candidates.items()}
+        if inputs is not None:
+            ops = {option: narrowed(op, *inputs) for option, op in ops.items()}
+        if shared:
+            _share(list(ops.values()))
+        mixed = MixedOp(OneOf(name, tuple(candidates)), ops, self.relaxation)
+        self._ask(name, mixed)
+        return mixed
+
+    def any_of(self, name: str, options: Sequence[str]) -> Gate:
+        """Return the gate over all options."""
+        gate = Gate(AnyOf(name, tuple(options)), self.relaxation)
+        self._ask(name, gate)
+        return gate
+
+    def _ask(self, name: str, question: Question) -> None:
+        if self.questions.setdefault(name, question) is not question:
+            raise PluginError(f"the search space asks {name!r} twice", fix="give each choice its own name")
+
+
+def _share(ops: Sequence[nn.Module]) -> None:
+    """Let ops of one class that can hold the same weights."""
+    for cls in dict.fromkeys(map(type, ops)):
+        alike: list[Any] = [op for op in ops if type(op) is cls]
+        if len(alike) > 1 and issubclass(cls, SharingOp):
+            cls.share(alike)
+
+
+class Supernet(nn.Module):
+    """The continuous model: what a strategy trains, decides and derives from; nothing of the space.
+
+    Called as `(ids of B examples, dense [B, M]) -> logits [B, T]`.
+    """
+
+    def __init__(self, network: nn.Module, questions: Mapping[str, Question]) -> None:
+        super().__init__()
+        self.network = network
+        self.questions = questions
+
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:
+        out: Tensor = self.network(ids, dense)
+        return out
+
+    def penalty(self, logits: Tensor) -> Tensor:
+        """Return what the network adds to the loss, nothing where it adds nothing."""
+        return self.network.penalty(logits) if isinstance(self.network, Penalised) else logits.new_zeros(())
+
+    def choices(self) -> dict[str, Choice]:
+        """Return every choice by its name, decided or not."""
+        return {name: question.choice for name, question in self.questions.items()}
+
+    def logits(self) -> dict[str, nn.Parameter]:
+        """Return the logits of the undecided choices by name: [C] of a choose-one, [n] of a choose-any."""
+        return {name: q.logits for name, q in self.questions.items() if q.logits is not None}
+
+    def weights(self) -> dict[str, nn.Parameter]:
+        """Return all other parameters that are alive, by their names as parameters."""
+        logits = {id(p) for p in self.logits().values()}
+        return {name: p for name, p in self.named_parameters() if id(p) not in logits}
+
+    def favourites(self) -> dict[str, Decision]:
+        """Return for each choice its decision, or what it would be if it were fixed now."""
+        return {name: question.favourite() for name, question in self.questions.items()}
+
+    def decided(self) -> dict[str, Decision]:
+        """Return the decisions that are made."""
+        return {name: q.favourite() for name, q in self.questions.items() if q.logits is None}
+
+    def fix(self, name: str, decision: Decision) -> None:
+        """Settle one choice; what was not chosen leaves the supernet and costs nothing any more.
+
+        Raises:
+            ArtifactError: no such choice, or a decision that is none of its options.
+
+        """
+        self._check({name: decision})
+        self.questions[name].fix(decision)
+
+    @contextmanager
+    def following(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
+        """Compute these decisions alone: one path, of which nothing else is computed or gets a gradient.
+
+        Weights on the path can be trained, as in a search by single paths. Choices that are not named stay as
+        they are.
+
+        Raises:
+            ArtifactError: no such choice, or a decision that is none of its options, or not any more.
+
+        """
+        self._check(decisions)
+        with ExitStack() as stack:
+            for name, decision in decisions.items():
+                question = self.questions[name]
+                before = None if question.held is None else question.favourite()
+                stack.callback(question.hold, before)
+                question.hold(decision)
+            yield
+
+    @contextmanager
+    def holding(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
+        """Have these decisions for a while, to look at them; afterwards everything is as it was.
+
+        Weights are frozen, so that nothing can learn here; buffers, such as statistics of batch
+        normalisation, and modes may be changed and are restored, also after an exception.
+
+        Raises:
+            ArtifactError: as `following`.
+
+        """
+        modes = {module: module.training for module in self.modules()}
+        frozen = [p for p in self.parameters() if p.requires_grad]
+        buffers = {buffer: buffer.clone() for buffer in self.buffers()}
+        try:
+            for p in frozen:
+                p.requires_grad_(False)
+            with self.following(decisions):
+                yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers.items():
+                    buffer.copy_(before)
+            for p in frozen:
+                p.requires_grad_(True)
+            for module, training in modes.items():
+                module.training = training
+
+    def architecture(self) -> Architecture:
+        """Return the decisions and, for what is undecided, the favourites."""
+        return Architecture(self.favourites())
+
+    def _check(self, decisions: Mapping[str, Decision]) -> None:
+        choices = self.choices()
+        Architecture(decisions).check({name: c for name, c in choices.items() if name in decisions})
+        for name, decision in decisions.items():
+            question = self.questions[name]
+            if isinstance(question, MixedOp) and str(decision) not in question.candidates:
+                raise ArtifactError(
+                    f"{name}: {decision!r} has left the supernet, which is fixed to {question.favourite()!r}",
+                    fix="decide what is still open",
+                )

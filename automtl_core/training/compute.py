@@ -1,0 +1,55 @@
+"""How to compute: one value that every loop is given, and the only one that calls a network.
+
+Networks are never wrapped: a wrapper would hide what they offer (`Penalised`, `Separate`), without a word.
+Letters: B batch, T tasks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from automtl_core.data.batches import Batch
+
+Precision = Literal["fp32", "bf16"]
+"""Of the products inside of a network; weights, losses and penalties are never less than fp32."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how networks are computed."""
+
+    device: torch.device
+    precision: Precision = "fp32"
+    processes: int = 1
+    """Processes that train together, each on rows of its own; more than one need `torch.distributed`."""
+
+    def logits(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return what a network says of a batch, [B, T], in single precision at least."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            said: Tensor = network(batch.ids, batch.dense)
+        return said if said.dtype == torch.float64 else said.float()
+
+    def reduce(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace gradients by their means over all processes.
+
+        `Optimiser` calls this before each move, and nothing else moves a parameter.
+        """
+        if self.processes == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is not None:
+                dist.all_reduce(parameter.grad)
+                parameter.grad /= self.processes
+
+    @property
+    def looks_are_free(self) -> bool:
+        """Whether reading a number costs no wait for the device."""
+        return self.device.type == "cpu"
+
+
+CPU = Compute(torch.device("cpu"))
+"""One process, in single precision."""
