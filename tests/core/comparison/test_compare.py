@@ -11,7 +11,8 @@ from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import comma_separated, markdown, tables
 from automtl_core.comparison.tuning import recipe
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.registry import Registry, load_registry
+from automtl_core.plugins import load_registry
+from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.models import models
 from automtl_core.training.listener import Silent
