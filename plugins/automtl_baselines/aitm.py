@@ -7,14 +7,16 @@ The paper's tasks are a chain; here a task comes after the one that `Task.after`
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_baselines.funnel import funnel_steps
+from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -54,23 +56,30 @@ class AITMNetwork(nn.Module):
 
     Args:
         inputs: Shared by all tasks.
-        tasks: T.
+        mlps: One a task, [B, D] -> [B, H].
+        transfers: One a step.
+        towers: One a task.
         steps: The columns of each task that comes after another and of that other, earlier steps first.
-        sizes: Widths, and the weight of the calibrator.
+        calibrator: Weight of the behavioural expectation calibrator in the loss.
 
     """
 
     def __init__(
-        self, inputs: Inputs, tasks: int, steps: Sequence[tuple[int, int]], sizes: AITMSettings
+        self,
+        inputs: Inputs,
+        mlps: Iterable[nn.Module],
+        transfers: Iterable[Transfer],
+        towers: Towers,
+        steps: Sequence[tuple[int, int]],
+        calibrator: float,
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.mlps = nn.ModuleList(mlps)
+        self.transfers = nn.ModuleList(transfers)
+        self.towers = towers
         self.steps = steps
-        self.calibrator = sizes.calibrator
-        widths = [inputs.width, *sizes.expert_layers]
-        self.mlps = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(tasks))
-        self.transfers = nn.ModuleList(Transfer(widths[-1], sizes.dropout) for _ in steps)
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.calibrator = calibrator
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
@@ -102,5 +111,7 @@ class AITM(SearchSpace):
         """Return the network; there is nothing to choose."""
         s = self.settings
         steps = funnel_steps(self.schema, "AITM")
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return AITMNetwork(inputs, len(self.schema.tasks), steps, s)
+        inputs = inputs_of(self.schema, s)
+        mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
+        transfers = [Transfer(s.expert_layers[-1], s.dropout) for _ in steps]
+        return AITMNetwork(inputs, mlps, transfers, towers_of(self.schema, s), steps, s.calibrator)

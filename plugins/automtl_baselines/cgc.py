@@ -11,7 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -31,34 +32,32 @@ class CGCSettings(Sizes):
 class ExtractionLayer(nn.Module):
     """g_t = sum_k softmax(W_t x_t)_k * S_t,k, S_t the experts of task t and the shared ones (eq. 1 to 3).
 
-    With `shared_gate` also g_s over all experts, on what the shared part reads, for a next layer.
+    Where it is not the last layer also g_s over all experts, on what the shared part reads, for a next layer.
     Letters: B batch, D input width, K experts of a task, S shared experts, H expert width, T tasks.
 
     Args:
         widths: D, hidden widths and H of an expert.
         experts: How many there are of each task, and of the shared part as the last.
         dropout: Of the experts.
-        shared_gate: Whether there is a next layer.
+        last: Whether there is no next layer, and so no gating network of the shared part.
 
     """
 
-    def __init__(
-        self, widths: Sequence[int], experts: Sequence[int], dropout: float, shared_gate: bool
-    ) -> None:
+    def __init__(self, widths: Sequence[int], experts: Sequence[int], dropout: float, last: bool) -> None:
         super().__init__()
         *own, shared = experts
         self.experts = nn.ModuleList(Experts(widths, count, dropout) for count in experts)
-        self.gates = nn.ModuleList(GatingNetwork(widths[0], count + shared) for count in own)
-        self.shared_gate = GatingNetwork(widths[0], sum(experts)) if shared_gate else None
+        self.gating = nn.ModuleList(GatingNetwork(widths[0], count + shared) for count in own)
+        self.shared_gating = None if last else GatingNetwork(widths[0], sum(experts))
 
     def forward(self, xs: Sequence[Tensor]) -> list[Tensor]:  # T + 1 x [B, D] -> T or T + 1 x [B, H]
         *own, shared = [experts(x) for experts, x in zip(self.experts, xs, strict=True)]  # [B, K or S, H]
         out = [
-            gate(x, torch.cat([experts, shared], dim=1))
-            for gate, x, experts in zip(self.gates, xs[:-1], own, strict=True)
+            gating_network(x, torch.cat([experts, shared], dim=1))
+            for gating_network, x, experts in zip(self.gating, xs[:-1], own, strict=True)
         ]
-        if self.shared_gate is not None:
-            out.append(self.shared_gate(xs[-1], torch.cat([*own, shared], dim=1)))
+        if self.shared_gating is not None:
+            out.append(self.shared_gating(xs[-1], torch.cat([*own, shared], dim=1)))
         return out
 
 
@@ -68,13 +67,11 @@ class CGCNetwork(nn.Module):
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, tasks: int, sizes: CGCSettings) -> None:
+    def __init__(self, inputs: Inputs, layer: ExtractionLayer, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
-        widths = [inputs.width, *sizes.expert_layers]
-        experts = [sizes.task_experts] * tasks + [sizes.shared_experts]
-        self.layer = ExtractionLayer(widths, experts, sizes.dropout, shared_gate=False)
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.layer = layer
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
@@ -83,7 +80,7 @@ class CGCNetwork(nn.Module):
 
 
 class CGC(SearchSpace):
-    """Experts of each task beside shared ones, a gate of each task over both (Tang et al., RecSys 2020)."""
+    """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
 
     settings_class: ClassVar[type[Settings]] = CGCSettings
     settings: CGCSettings
@@ -91,5 +88,7 @@ class CGC(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return CGCNetwork(inputs, len(self.schema.tasks), s)
+        inputs = inputs_of(self.schema, s)
+        experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
+        layer = ExtractionLayer([inputs.width, *s.expert_layers], experts, s.dropout, last=True)
+        return CGCNetwork(inputs, layer, towers_of(self.schema, s))

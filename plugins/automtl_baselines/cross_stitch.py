@@ -4,14 +4,15 @@ Misra, Shrivastava, Gupta and Hebert, "Cross-Stitch Networks for Multi-Task Lear
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -41,10 +42,10 @@ class CrossStitchUnit(nn.Module):
 class CrossStitchLayer(nn.Module):
     """A layer of each task's MLP, and the unit behind them: T x [B, D] -> T x [B, H]."""
 
-    def __init__(self, in_dim: int, out_dim: int, tasks: int, sizes: CrossStitchSettings) -> None:
+    def __init__(self, in_dim: int, out_dim: int, tasks: int, own: float, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(mlp([in_dim, out_dim], sizes.dropout) for _ in range(tasks))
-        self.unit = CrossStitchUnit(tasks, sizes.own)
+        self.layers = nn.ModuleList(mlp([in_dim, out_dim], dropout) for _ in range(tasks))
+        self.unit = CrossStitchUnit(tasks, own)
 
     def forward(self, xs: Sequence[Tensor]) -> Sequence[Tensor]:
         hidden = [layer(x) for layer, x in zip(self.layers, xs, strict=True)]
@@ -58,14 +59,11 @@ class CrossStitchNetwork(nn.Module):
     Letters: B batch, D input width, H width of a layer, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, tasks: int, sizes: CrossStitchSettings) -> None:
+    def __init__(self, inputs: Inputs, layers: Iterable[CrossStitchLayer], towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
-        widths = [inputs.width, *sizes.expert_layers]
-        self.layers = nn.ModuleList(
-            CrossStitchLayer(before, after, tasks, sizes) for before, after in itertools.pairwise(widths)
-        )
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.layers = nn.ModuleList(layers)
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [self.inputs(ids, dense)] * len(self.towers)  # T x [B, D]
@@ -84,5 +82,9 @@ class CrossStitch(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return CrossStitchNetwork(inputs, len(self.schema.tasks), s)
+        inputs = inputs_of(self.schema, s)
+        layers = [
+            CrossStitchLayer(before, after, len(self.schema.tasks), s.own, s.dropout)
+            for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
+        ]
+        return CrossStitchNetwork(inputs, layers, towers_of(self.schema, s))

@@ -4,14 +4,16 @@ Ma, Zhao, Huang, Wang, Hu, Zhu and Gai, "Entire Space Multi-Task Model: An Effec
 Post-Click Conversion Rate", SIGIR 2018.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Sizes, Towers, funnel_steps, mlp
+from automtl_baselines.funnel import funnel_steps
+from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -39,21 +41,20 @@ class ESMMNetwork(nn.Module):
 
     Args:
         inputs: Shared by all tasks.
-        tasks: T.
+        mlps: One a task.
+        towers: One a task.
         steps: The columns of each task that comes after another and of that other, earlier steps first.
-        sizes: Widths.
 
     """
 
     def __init__(
-        self, inputs: Inputs, tasks: int, steps: Sequence[tuple[int, int]], sizes: ESMMSettings
+        self, inputs: Inputs, mlps: Iterable[nn.Module], towers: Towers, steps: Sequence[tuple[int, int]]
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.mlps = nn.ModuleList(mlps)
+        self.towers = towers
         self.steps = steps
-        widths = [inputs.width, *sizes.expert_layers]
-        self.mlps = nn.ModuleList(mlp(widths, sizes.dropout) for _ in range(tasks))
-        self.towers = Towers(widths[-1], tasks, sizes)
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
@@ -73,5 +74,6 @@ class ESMM(SearchSpace):
         """Return the network; there is nothing to choose."""
         s = self.settings
         steps = funnel_steps(self.schema, "ESMM")
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return ESMMNetwork(inputs, len(self.schema.tasks), steps, s)
+        inputs = inputs_of(self.schema, s)
+        mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
+        return ESMMNetwork(inputs, mlps, towers_of(self.schema, s), steps)

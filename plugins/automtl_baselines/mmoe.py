@@ -3,12 +3,14 @@
 Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD 2018.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -27,18 +29,20 @@ class MMoENetwork(nn.Module):
     Letters: B batch, D input width, K experts, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, tasks: int, sizes: MMoESettings) -> None:
+    def __init__(
+        self, inputs: Inputs, experts: Experts, gating: Iterable[GatingNetwork], towers: Towers
+    ) -> None:
         super().__init__()
         self.inputs = inputs
-        widths = [inputs.width, *sizes.expert_layers]
-        self.experts = Experts(widths, sizes.experts, sizes.dropout)
-        self.gates = nn.ModuleList(GatingNetwork(inputs.width, sizes.experts) for _ in range(tasks))
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.experts = experts
+        self.gating = nn.ModuleList(gating)
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         experts = self.experts(x)  # [B, K, H]
-        logits: Tensor = self.towers([gate(x, experts) for gate in self.gates])
+        mixed = [gating_network(x, experts) for gating_network in self.gating]  # T x [B, H]
+        logits: Tensor = self.towers(mixed)
         return logits
 
 
@@ -51,5 +55,7 @@ class MMoE(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return MMoENetwork(inputs, len(self.schema.tasks), s)
+        inputs = inputs_of(self.schema, s)
+        experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
+        gating = [GatingNetwork(inputs.width, s.experts) for _ in self.schema.tasks]
+        return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s))

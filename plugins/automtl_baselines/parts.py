@@ -7,41 +7,31 @@ import itertools
 from collections.abc import Sequence
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.network import Ids
-from automtl_core.schema import Schema
-from automtl_core.settings import Settings
-
-
-class Sizes(Settings):
-    """Sizes that all hand-designed models have."""
-
-    embedding_dim: int = Field(16, ge=1)
-    """d, numbers per id."""
-    embedding_std: float = Field(0.01, gt=0)
-    """Standard deviation that embeddings start with."""
-    expert_layers: tuple[int, ...] = Field((256, 64), min_length=1)
-    """Widths of the layers of an expert, or of a bottom."""
-    tower_layers: tuple[int, ...] = (64,)
-    """Widths of the hidden layers of a task's tower."""
-    dropout: float = Field(0.2, ge=0, lt=1)
-    """Share of hidden values that training drops."""
+from automtl_core.schema import SparseField
 
 
 class Inputs(nn.Module):
-    """Embeddings and dense values side by side: ids of B examples, dense [B, M] -> [B, D], D = N*d + M."""
+    """Embeddings and dense values side by side: ids of B examples, dense [B, M] -> [B, D], D = N*d + M.
 
-    def __init__(self, schema: Schema, dim: int, std: float) -> None:
+    Args:
+        sparse: The N fields that have embeddings.
+        dense: M.
+        dim: d, numbers per id.
+        std: Standard deviation that embeddings start with.
+
+    """
+
+    def __init__(self, sparse: tuple[SparseField, ...], dense: int, dim: int, std: float) -> None:
         super().__init__()
-        self.embedding = FieldEmbedding(schema.sparse, dim, std)
-        self.width = len(schema.sparse) * dim + len(schema.dense)
+        self.embedding = FieldEmbedding(sparse, dim, std)
+        self.width = len(sparse) * dim + dense
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:
-        e: Tensor = self.embedding(ids).flatten(1)
+        e: Tensor = self.embedding(ids).flatten(1)  # [B, N*d]
         return torch.cat([e, dense.to(e.dtype)], dim=1)
 
 
@@ -72,8 +62,8 @@ class Experts(nn.ModuleList):
 class Towers(nn.ModuleList):
     """A tower for each task, on what that task sees: T x [B, H] -> logits [B, T]."""
 
-    def __init__(self, in_dim: int, tasks: int, sizes: Sizes) -> None:
-        super().__init__(tower(in_dim, sizes.tower_layers, sizes.dropout) for _ in range(tasks))
+    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float) -> None:
+        super().__init__(tower(in_dim, hidden, dropout) for _ in range(tasks))
 
     def forward(self, xs: Sequence[Tensor]) -> Tensor:
         return torch.cat([top(x) for top, x in zip(self, xs, strict=True)], dim=1)
@@ -88,29 +78,3 @@ class GatingNetwork(nn.Module):
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         return torch.einsum("bk,bkh->bh", self.linear(x).softmax(1), experts)
-
-
-def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
-    """Return the columns of each task that comes after another and of that other, earlier steps first.
-
-    Raises:
-        UsageError: no task comes after another, or one of those that do is a regression; `model` is the name
-            of the one that needs probabilities in order.
-
-    """
-    columns = {task.name: t for t, task in enumerate(schema.tasks)}
-    steps = [(columns[task.name], columns[task.after]) for task in schema.funnel() if task.after]
-    for t in itertools.chain(*steps):
-        if schema.tasks[t].kind == "regression":
-            raise UsageError(
-                f"{model} needs tasks with probabilities to come after one another, and "
-                f"{schema.tasks[t].name!r} is a regression",
-                fix="take it out of the order (`after` in the dataset), leave it out by dataset.tasks, or "
-                "use another model",
-            )
-    if not steps:
-        raise UsageError(
-            f"{model} needs tasks that come after one another, and the tasks of the dataset have no order",
-            fix="state `after` in the dataset, such as after = {'purchase': 'click'}, or use another model",
-        )
-    return steps

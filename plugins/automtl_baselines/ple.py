@@ -4,13 +4,15 @@ Tang, Liu, Zhao and Gong, "Progressive Layered Extraction (PLE): A Novel Multi-T
 Personalized Recommendations", RecSys 2020, section 4.2.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
-from automtl_baselines.parts import Inputs, Sizes, Towers
+from automtl_baselines.parts import Inputs, Towers
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -35,21 +37,11 @@ class PLENetwork(nn.Module):
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, tasks: int, sizes: PLESettings) -> None:
+    def __init__(self, inputs: Inputs, levels: Iterable[ExtractionLayer], towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
-        width = sizes.expert_layers[-1]
-        experts = [sizes.task_experts] * tasks + [sizes.shared_experts]
-        self.levels = nn.ModuleList(
-            ExtractionLayer(
-                [width if level else inputs.width, *sizes.expert_layers],
-                experts,
-                sizes.dropout,
-                shared_gate=level < sizes.levels - 1,
-            )
-            for level in range(sizes.levels)
-        )
-        self.towers = Towers(width, tasks, sizes)
+        self.levels = nn.ModuleList(levels)
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [self.inputs(ids, dense)] * (len(self.towers) + 1)  # T + 1 x [B, D]
@@ -60,7 +52,7 @@ class PLENetwork(nn.Module):
 
 
 class PLE(SearchSpace):
-    """Levels of shared experts and experts of each task, gated at each level (Tang et al., RecSys 2020)."""
+    """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
 
     settings_class: ClassVar[type[Settings]] = PLESettings
     settings: PLESettings
@@ -68,5 +60,11 @@ class PLE(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return PLENetwork(inputs, len(self.schema.tasks), s)
+        inputs = inputs_of(self.schema, s)
+        experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
+        in_dims = [inputs.width] + [s.expert_layers[-1]] * (s.levels - 1)
+        levels = [
+            ExtractionLayer([in_dim, *s.expert_layers], experts, s.dropout, last=level == s.levels)
+            for level, in_dim in enumerate(in_dims, start=1)
+        ]
+        return PLENetwork(inputs, levels, towers_of(self.schema, s))

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Sizes, Towers, mlp
+from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -24,12 +25,11 @@ class SharedBottomSettings(Sizes):
 class SharedBottomNetwork(nn.Module):
     """y_t = tower_t(bottom(x)) (Caruana 1997, section 2). Letters: B batch, D input width, H bottom width."""
 
-    def __init__(self, inputs: Inputs, tasks: int, sizes: SharedBottomSettings) -> None:
+    def __init__(self, inputs: Inputs, bottom: nn.Module, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
-        widths = [inputs.width, *sizes.expert_layers]
-        self.bottom = mlp(widths, sizes.dropout)
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.bottom = bottom
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         h = self.bottom(self.inputs(ids, dense))  # [B, D] -> [B, H]
@@ -46,5 +46,6 @@ class SharedBottom(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        return SharedBottomNetwork(inputs, len(self.schema.tasks), s)
+        inputs = inputs_of(self.schema, s)
+        bottom = mlp([inputs.width, *s.expert_layers], s.dropout)
+        return SharedBottomNetwork(inputs, bottom, towers_of(self.schema, s))

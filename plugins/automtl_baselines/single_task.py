@@ -10,7 +10,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Sizes, mlp, tower
+from automtl_baselines.parts import Inputs, mlp, tower
+from automtl_baselines.sizes import Sizes, inputs_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -26,12 +27,13 @@ class SingleTaskSettings(Sizes):
 class OneTask(nn.Module):
     """y = tower(mlp(x)), with embeddings of its own."""
 
-    def __init__(self, inputs: Inputs, sizes: SingleTaskSettings) -> None:
+    def __init__(
+        self, inputs: Inputs, expert_layers: Sequence[int], tower_layers: Sequence[int], dropout: float
+    ) -> None:
         super().__init__()
         self.inputs = inputs
-        widths = [inputs.width, *sizes.expert_layers]
-        self.mlp = mlp(widths, sizes.dropout)
-        self.tower = tower(widths[-1], sizes.tower_layers, sizes.dropout)
+        self.mlp = mlp([inputs.width, *expert_layers], dropout)
+        self.tower = tower(expert_layers[-1], tower_layers, dropout)
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, 1]
         logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense)))
@@ -65,7 +67,7 @@ class SingleTask(SearchSpace):
         s = self.settings
         return SingleTaskNetwork(
             {
-                task.name: OneTask(Inputs(self.schema, s.embedding_dim, s.embedding_std), s)
+                task.name: OneTask(inputs_of(self.schema, s), s.expert_layers, s.tower_layers, s.dropout)
                 for task in self.schema.tasks
             }
         )

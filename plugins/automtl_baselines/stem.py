@@ -1,17 +1,18 @@
-"""STEM: embeddings of each task beside shared ones, and gates that read all experts but teach only their own.
+"""STEM: embeddings of each task beside shared ones; a task reads all experts and teaches some.
 
 Su, Pan, Wang, Xiao, Quan, Chen and Jiang, "STEM: Unleashing the Power of Embeddings for Multi-Task
 Recommendation", AAAI 2024.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Sizes, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
@@ -30,32 +31,38 @@ class STEMNetwork(nn.Module):
     """y_t = tower_t(sum_k softmax(W_t (x_t + x_s))_k * expert_k), the sum over all tasks' and shared experts.
 
     x_t and the experts of task t read the embeddings of t; x_s and the shared experts read the shared ones.
-    The gates are All Forward Task-specific Backward: task t sends no gradient to the experts of other tasks,
+    The gating is All Forward Task-specific Backward: task t sends no gradient to the experts of other tasks,
     and so none to their embeddings. Letters: B batch, D input width, K experts on a table, H expert width,
     T tasks.
 
     Args:
         inputs: With the embeddings of each task, and the shared ones as the last.
-        sizes: Experts and widths.
+        experts: Those on each of these.
+        gating: One a task.
+        towers: One a task.
 
     """
 
-    def __init__(self, inputs: Sequence[Inputs], sizes: STEMSettings) -> None:
+    def __init__(
+        self,
+        inputs: Iterable[Inputs],
+        experts: Iterable[Experts],
+        gating: Iterable[GatingNetwork],
+        towers: Towers,
+    ) -> None:
         super().__init__()
         self.inputs = nn.ModuleList(inputs)
-        tasks, in_dim = len(inputs) - 1, inputs[0].width
-        widths = [in_dim, *sizes.expert_layers]
-        self.experts = nn.ModuleList(Experts(widths, sizes.experts, sizes.dropout) for _ in inputs)
-        self.gates = nn.ModuleList(GatingNetwork(in_dim, len(inputs) * sizes.experts) for _ in range(tasks))
-        self.towers = Towers(widths[-1], tasks, sizes)
+        self.experts = nn.ModuleList(experts)
+        self.gating = nn.ModuleList(gating)
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         xs = [inputs(ids, dense) for inputs in self.inputs]  # T + 1 x [B, D]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1
-        for t, gate in enumerate(self.gates):
+        for t, gating_network in enumerate(self.gating):
             seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
-            mixed.append(gate(xs[t] + xs[-1], torch.cat(seen, dim=1)))
+            mixed.append(gating_network(xs[t] + xs[-1], torch.cat(seen, dim=1)))
         logits: Tensor = self.towers(mixed)  # T x [B, H]
         return logits
 
@@ -69,5 +76,9 @@ class STEM(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings
-        tables = len(self.schema.tasks) + 1
-        return STEMNetwork([Inputs(self.schema, s.embedding_dim, s.embedding_std) for _ in range(tables)], s)
+        tasks = self.schema.tasks
+        inputs = [inputs_of(self.schema, s) for _ in range(len(tasks) + 1)]
+        in_dim = inputs[0].width
+        experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
+        gating = [GatingNetwork(in_dim, len(inputs) * s.experts) for _ in tasks]
+        return STEMNetwork(inputs, experts, gating, towers_of(self.schema, s))

@@ -1,13 +1,18 @@
 """What holds for every hand-designed model."""
 
+import sys
+from typing import get_type_hints
+
 import pytest
 import torch
+from torch import nn
 
 from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.errors import UsageError
 from automtl_core.kinds import SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.settings import Settings
 from automtl_core.testing.samples import sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import Fit
@@ -24,6 +29,16 @@ REFERENCE = 700_000
 def test_all_are_registered_by_name():
     assert sorted(MODELS) == MODELS
     assert set(MODELS) <= set(REGISTRY.names(SPACES))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tensor_modules_know_no_settings(name):
+    module = sys.modules[REGISTRY.space(name).__module__]
+    networks = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, nn.Module)]
+    assert networks
+    for network in networks:
+        taken = get_type_hints(network.__init__).values()
+        assert not [t for t in taken if isinstance(t, type) and issubclass(t, Settings | Schema)], network
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -99,8 +114,8 @@ def test_models_of_a_funnel_refuse_tasks_without_order(space, name):
     with pytest.raises(UsageError, match=f"{name.upper()} needs tasks that come after one another") as error:
         space(name, tasks=("a", "b")).choices()
     assert error.value.exit_code == 2
-    assert "state `after` in the dataset" in error.value.fix
-    assert "use another model" in error.value.fix
+    assert "dataset.labels.purchase.after=click" in error.value.fix, "as a setting, not as Python"
+    assert "another model, such as mmoe" in error.value.fix
 
 
 REAL = Task("price", kind="regression")

@@ -4,7 +4,7 @@ import pytest
 
 WEIGHTS = {
     "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
-    "layer.gates.0.linear": [[0.0], [math.log(3.0) / 2]], "layer.gates.1.linear": [[0.0], [0.0]],
+    "layer.gating.0.linear": [[0.0], [math.log(3.0) / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
     "towers.0.0": 1.0, "towers.1.0": 10.0,
 }  # fmt: skip
 SIZES = {"shared_experts": 1, "task_experts": 1}
@@ -18,11 +18,11 @@ def test_a_task_weighs_its_own_and_the_shared_experts(network, logits):
 def test_a_task_moves_no_expert_of_another(network, moved):
     names = moved(network("cgc", WEIGHTS, **SIZES), 0)
     assert {"layer.experts.0.0.0.weight", "layer.experts.2.0.0.weight"} <= names
-    assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gates.1."))]
+    assert not [name for name in names if name.startswith(("layer.experts.1.", "layer.gating.1."))]
 
 
 def test_the_settings_count_the_experts_of_each_group(space):
     layer = space("cgc", task_experts=2, shared_experts=3).supernet().network.layer
     assert [len(group) for group in layer.experts] == [2, 2, 3]
-    assert [gate.linear.out_features for gate in layer.gates] == [5, 5]
-    assert layer.shared_gate is None
+    assert [gating_network.linear.out_features for gating_network in layer.gating] == [5, 5]
+    assert layer.shared_gating is None

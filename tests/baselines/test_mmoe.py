@@ -3,8 +3,8 @@ import math
 import pytest
 
 WEIGHTS = {
-    "experts.0.0": 1.0, "experts.1.0": 3.0, "gates.0.linear": [[0.0], [math.log(3.0) / 2]],
-    "gates.1.linear": [[0.0], [0.0]], "towers.0.0": 1.0, "towers.1.0": 10.0,
+    "experts.0.0": 1.0, "experts.1.0": 3.0, "gating.0.linear": [[0.0], [math.log(3.0) / 2]],
+    "gating.1.linear": [[0.0], [0.0]], "towers.0.0": 1.0, "towers.1.0": 10.0,
 }  # fmt: skip
 
 
@@ -15,5 +15,5 @@ def test_each_task_weighs_all_experts_by_a_softmax_of_the_input(network, logits)
 
 def test_a_task_moves_all_experts_and_no_gate_of_another(network, moved):
     names = moved(network("mmoe", WEIGHTS, experts=2), 0)
-    assert {"experts.0.0.weight", "experts.1.0.weight", "gates.0.linear.weight"} <= names
-    assert "gates.1.linear.weight" not in names
+    assert {"experts.0.0.weight", "experts.1.0.weight", "gating.0.linear.weight"} <= names
+    assert "gating.1.linear.weight" not in names

@@ -7,10 +7,10 @@ LOG3 = math.log(3.0)
 SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
 WEIGHTS = {
     "levels.0.experts.0.0.0": 1.0, "levels.0.experts.1.0.0": 3.0, "levels.0.experts.2.0.0": 5.0,
-    "levels.0.gates.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gates.1.linear": [[LOG3 / 2], [0.0]],
-    "levels.0.shared_gate.linear": [[0.0], [0.0], [0.0]],
+    "levels.0.gating.0.linear": [[0.0], [LOG3 / 2]], "levels.0.gating.1.linear": [[LOG3 / 2], [0.0]],
+    "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
     "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
-    "levels.1.gates.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gates.1.linear": [[LOG3 / 7], [0.0]],
+    "levels.1.gating.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gating.1.linear": [[LOG3 / 7], [0.0]],
     "towers.0.0": 2.0, "towers.1.0": 10.0,
 }  # fmt: skip
 
@@ -22,9 +22,12 @@ def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logit
 
 
 def test_the_shared_gate_reads_the_shared_part(network, logits):
-    weights = {**WEIGHTS, "levels.1.shared_gate.linear": [[0.0], [LOG3 / 6], [0.0]]}
+    weights = {**WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
     level = {name.replace("levels.1.", "levels.2."): w for name, w in WEIGHTS.items() if "levels.1." in name}
-    level |= {"levels.2.gates.0.linear": [[-99.0], [0.0]], "levels.2.gates.1.linear": [[-99.0], [0.0]]}
+    level |= {
+        "levels.2.gating.0.linear": [[-99.0], [0.0]],
+        "levels.2.gating.1.linear": [[-99.0], [0.0]],
+    }
     # the shared part of level 1 weighs 8 | 14 | 18 by its input 6: (8 + 3 * 14 + 18) / 5; level 2 reads that
     model = network("ple", {**weights, **level}, **{**SIZES, "levels": 3})
     shared = 3 * (8 + 3 * 14 + 18) / 5
@@ -33,13 +36,13 @@ def test_the_shared_gate_reads_the_shared_part(network, logits):
 
 def test_a_task_reaches_the_experts_of_another_only_through_the_shared_part_of_earlier_levels(network, moved):
     names = moved(network("ple", WEIGHTS, **SIZES), 0)
-    assert {"levels.0.shared_gate.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
-    assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gates.1."))]
+    assert {"levels.0.shared_gating.linear.weight", "levels.0.experts.1.0.0.weight"} <= names
+    assert not [name for name in names if name.startswith(("levels.1.experts.1.", "levels.0.gating.1."))]
 
 
-def test_the_last_level_has_no_shared_gate(space):
+def test_the_last_level_has_no_shared_gating(space):
     levels = space("ple", levels=3).supernet().network.levels
-    assert [level.shared_gate is None for level in levels] == [False, False, True]
+    assert [level.shared_gating is None for level in levels] == [False, False, True]
 
 
 def test_one_level_is_cgc(space):

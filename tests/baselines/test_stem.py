@@ -6,7 +6,7 @@ import torch
 LOG2 = math.log(2.0)
 WEIGHTS = {
     "experts.0.0.0": 1.0, "experts.1.0.0": 1.0, "experts.2.0.0": 1.0, "towers.0.0": 1.0, "towers.1.0": 10.0,
-    "gates.0.linear": [[0.0], [LOG2 / 8], [0.0]], "gates.1.linear": [[0.0], [0.0], [LOG2 / 10]],
+    "gating.0.linear": [[0.0], [LOG2 / 8], [0.0]], "gating.1.linear": [[0.0], [0.0], [LOG2 / 10]],
 }  # fmt: skip
 
 
@@ -29,8 +29,8 @@ def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model
     names, other = moved(model, task), 1 - task
     for part in (task, 2):
         assert {f"inputs.{part}.embedding.table.weight", f"experts.{part}.0.0.weight"} <= names
-    assert {f"gates.{task}.linear.weight", f"towers.{task}.0.weight"} <= names
-    kept = (f"inputs.{other}.", f"experts.{other}.", f"gates.{other}.", f"towers.{other}.")
+    assert {f"gating.{task}.linear.weight", f"towers.{task}.0.weight"} <= names
+    kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.{other}.")
     assert not [name for name in names if name.startswith(kept)]
 
 
@@ -42,4 +42,4 @@ def test_all_tasks_together_teach_every_part(model):
 def test_each_table_may_have_several_experts(space):
     model = space("stem", experts=2).supernet().network
     assert [len(group) for group in model.experts] == [2, 2, 2]
-    assert [gate.linear.out_features for gate in model.gates] == [6, 6]
+    assert [gating_network.linear.out_features for gating_network in model.gating] == [6, 6]
