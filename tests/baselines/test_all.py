@@ -33,7 +33,7 @@ def test_all_are_registered_by_name():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_tensor_modules_know_no_settings(name):
-    module = sys.modules[REGISTRY.space(name).__module__]
+    module = sys.modules[REGISTRY.get(SPACES, name).__module__]
     networks = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, nn.Module)]
     assert networks
     for network in networks:
