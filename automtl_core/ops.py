@@ -65,6 +65,11 @@ class SharingOp(Protocol):
         """Return an op that equals this one and holds what it needs of the weights as its own."""
 
 
+def standalone(op: nn.Module) -> nn.Module:
+    """Return an op that shares its weights with no other: itself, unless it is a `SharingOp`."""
+    return op.alone() if isinstance(op, SharingOp) else op
+
+
 class ZeroFilled(nn.Module):
     """An op at its full width that sees only some of its inputs; the others are zero."""
 

@@ -49,9 +49,9 @@ class RelaxedSearch:
         self.problem = problem
         self.relaxation = relaxation
         self.supernet = problem.space.supernet(relaxation).to(problem.compute.device)
-        weights = weight_groups(self.supernet, self.supernet.weights(), problem.recipe)
-        logits = Group(self.supernet.logits(), learning_rate, decay)
-        self.optimiser = Optimiser([*weights, logits], problem.compute)
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.optimiser = self._optimiser()
         self.losses = task_losses(problem.recipe, problem.data.tasks, problem.compute.device)
         self.epoch = 0
         self.going_on = True
@@ -95,10 +95,12 @@ class RelaxedSearch:
         return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.compute)
 
     def fix(self, decisions: Mapping[str, Decision]) -> None:
-        """Settle choices; what they drop is not moved any more."""
+        """Settle choices; what they drop is not moved any more, and its moments are forgotten."""
         for name, decision in decisions.items():
             self.supernet.fix(name, decision)
-        self.optimiser.keep(self.supernet.parameters())
+        moments = self.optimiser.state_dict()
+        self.optimiser = self._optimiser()
+        self.optimiser.load_state_dict(moments)
 
     def end(
         self,
@@ -137,6 +139,12 @@ class RelaxedSearch:
         self.fix({name: d if isinstance(d, str) else tuple(d) for name, d in decided})
         self.supernet.load_state_dict(state["supernet"])
         self.optimiser.load_state_dict(state["optimiser"])
+
+    def _optimiser(self) -> Optimiser:
+        problem, supernet = self.problem, self.supernet
+        weights = weight_groups(supernet, supernet.weights(), problem.recipe)
+        logits = Group(supernet.logits(), self.learning_rate, self.decay)
+        return Optimiser([*weights, logits], problem.compute)
 
     def _next_epoch(self) -> None:
         self.epoch += 1

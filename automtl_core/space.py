@@ -19,7 +19,7 @@ from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
-from automtl_core.ops import OpFactory
+from automtl_core.ops import OpFactory, standalone
 from automtl_core.schema import Schema
 from automtl_core.settings import Configured, S
 
@@ -133,7 +133,9 @@ class SearchSpace(ABC, Configured[S]):
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
         network = self.build(choose)
         if inherit is not None:
-            network.to(next(inherit.parameters()))
+            for parameter in inherit.parameters():
+                network.to(parameter)  # whose type and device all have
+                break
             copy_shared(inherit.network, network, choose.chosen)
         return network
 
@@ -170,7 +172,7 @@ class SearchSpace(ABC, Configured[S]):
 
         def look(question: MixedOp, inputs: tuple[Any, ...]) -> None:
             ops = question.candidates.items()
-            found[question.choice.name] = {option: cost_of(op, *inputs) for option, op in ops}
+            found[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
 
         meta = torch.device("meta")
         with meta:

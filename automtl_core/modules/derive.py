@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from automtl_core.choices import AnyOf, Decision
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.relaxed import MixedOp, Question
-from automtl_core.ops import SharingOp, narrowed
+from automtl_core.ops import narrowed, standalone
 from automtl_core.wording import listing
 
 
@@ -73,8 +73,7 @@ def _copy_of(question: MixedOp, decision: str) -> nn.Module:
             f"{listing(question.candidates)}",
             fix="derive the architecture that the supernet was fixed to, or take no weights from it",
         )
-    op = question.candidates[decision]
-    return deepcopy(op.alone() if isinstance(op, SharingOp) else op)
+    return deepcopy(standalone(question.candidates[decision]))
 
 
 def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:

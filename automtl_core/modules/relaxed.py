@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Decision, OneOf
 from automtl_core.modules.relaxation import Relaxation
-from automtl_core.ops import JointOp
+from automtl_core.ops import JointOp, standalone
 
 
 class MixedOp(nn.Module):
@@ -48,7 +48,7 @@ class MixedOp(nn.Module):
     def fix(self, decision: Decision) -> None:
         """Keep one candidate; the others and the logits are gone, and cost nothing any more."""
         name = str(decision)
-        self.candidates = nn.ModuleDict({name: self.candidates[name]})
+        self.candidates = nn.ModuleDict({name: standalone(self.candidates[name])})
         self.logits = None
 
 

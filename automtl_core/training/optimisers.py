@@ -112,28 +112,18 @@ class Optimiser:
         for part in self.parts:
             part.step()
 
-    def keep(self, alive: Iterable[nn.Parameter]) -> None:
-        """Forget every parameter that is not among `alive`, and its moments: what is dropped stops moving."""
-        ids = {id(p) for p in alive}
-        for part in self.parts:
-            for group in part.param_groups:
-                group["params"] = [p for p in group["params"] if id(p) in ids]
-            for p in [p for p in part.state if id(p) not in ids]:
-                del part.state[p]
-        self.names = {p: name for p, name in self.names.items() if id(p) in ids}
-
     def state_dict(self) -> State:
         """Return the moments and step counts by the names of parameters."""
         names = {id(p): name for p, name in self.names.items()}
         return {names[id(p)]: dict(state) for part in self.parts for p, state in part.state.items()}
 
     def load_state_dict(self, state: State) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned, for the parameters that still are what they were."""
         for part in self.parts:
             for group in part.param_groups:
                 for p in group["params"]:
-                    if self.names[p] in state:
-                        saved = state[self.names[p]]
+                    saved = state.get(self.names[p])
+                    if saved is not None and saved["exp_avg"].shape == p.shape:
                         part.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
 
 

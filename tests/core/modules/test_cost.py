@@ -1,0 +1,66 @@
+"""Parameters and operations, by hand."""
+
+import torch
+from torch import nn
+
+from automtl_core.choices import Architecture
+from automtl_core.modules.cost import Cost, blank_inputs, cost_of
+from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.testing import sample_architectures, sample_schema
+from automtl_desan.space import DESAN, DESANSettings
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(5, 3)
+        self.linear = nn.Linear(3, 4)
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, ids, dense):
+        return self.norm(self.linear(self.table(ids[:, 0])))
+
+
+SCHEMA = Schema((SparseField("user", 5),), (), (Task("click"),))
+CPU = torch.device("cpu")
+
+
+def test_products_count_twice_and_embeddings_apart():
+    cost = cost_of(Net(), *blank_inputs(SCHEMA, CPU))
+    assert cost == Cost(15 + 16 + 8, 24, 2 * 3 * 4)
+    assert cost.to_json() == {"parameters": 39, "parameters_beside_embeddings": 24, "flops_per_row": 24}
+    assert cost - Cost(9, 4, 4) == Cost(30, 20, 20)
+
+
+def test_bags_are_counted_too():
+    space = DESAN(sample_schema(multi=True), DESANSettings(embedding_dim=4), load_registry().op)
+    assert space.cost(space.supernet().architecture()).flops_per_row > 0
+
+
+def test_a_space_knows_what_each_answer_costs():
+    sizes = DESANSettings(
+        embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
+        ops=("identity", "mlp-16", "mlp-32"),
+    )  # fmt: skip
+    space = DESAN(sample_schema(), sizes, load_registry().op)
+    costs = space.costs()
+    assert costs.keys() == space.choices().keys()
+    # three single fields of 4, the machine's 4 and a dense value go into a block: 17 inputs
+    assert costs["layer0/expert0/block0"] == {
+        "identity": Cost(17 * 8, 17 * 8, 2 * 17 * 8),
+        "mlp-16": Cost(*2 * (17 * 16 + 16 + 32 + 16 * 8 + 8,), 2 * (17 * 16 + 16 * 8)),
+        "mlp-32": Cost(*2 * (17 * 32 + 32 + 64 + 32 * 8 + 8,), 2 * (17 * 32 + 32 * 8)),
+    }
+    # identity reads 4 columns less
+    assert set(costs["layer0/expert0/single"].values()) == {Cost(4 * 8, 4 * 8, 2 * 4 * 8)}
+    assert set(costs["layer0/expert0/interaction"].values()) == {Cost(0, 0, 0)}, "two fields still interact"
+
+
+def test_the_cost_of_an_architecture_is_that_of_its_network():
+    space = DESAN(
+        sample_schema(), DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")), load_registry().op
+    )
+    for architecture in sample_architectures(space, 4):
+        network = space.network(Architecture(architecture.decisions))
+        assert space.cost(architecture) == cost_of(network, *blank_inputs(space.schema, CPU))

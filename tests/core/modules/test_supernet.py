@@ -1,0 +1,218 @@
+"""Decisions for a while, for good, and along one path; what candidates share. Toy spaces, by hand."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.choices import AnyOf, draw
+from automtl_core.data.batches import take
+from automtl_core.errors import ArtifactError
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.plugins import load_registry
+from automtl_core.settings import Settings
+from automtl_core.space import SearchSpace
+from automtl_core.testing import sample_part, sample_schema
+from automtl_core.training.compute import CPU
+from automtl_core.training.norms import renorm
+from automtl_desan.space import DESAN, DESANSettings
+
+SIZES = DESANSettings(
+    embedding_dim=4, experts=2, layers=2, blocks=1, expert_width=8, tower_width=8,
+    ops=("identity", "mlp-16", "zero"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def space():
+    return DESAN(sample_schema(), SIZES, load_registry().op)
+
+
+@pytest.fixture
+def batch(space):
+    return take(sample_part(space.schema, 32, seed=0), np.arange(32), CPU.device)
+
+
+def everything(supernet):
+    """Return all that is in a supernet, to the byte, and how it stands."""
+    return (
+        {name: tensor.clone() for name, tensor in supernet.state_dict(keep_vars=True).items()},
+        {name: (p.requires_grad, p.grad) for name, p in supernet.named_parameters()},
+        {name: module.training for name, module in supernet.named_modules()},
+        supernet.favourites(),
+        supernet.decided(),
+    )
+
+
+def assert_as_it_was(supernet, before):
+    tensors, *others = before
+    now, *others_now = everything(supernet)
+    assert tensors.keys() == now.keys()
+    assert all(torch.equal(tensors[name], now[name]) for name in tensors)
+    assert others == others_now
+
+
+def look(supernet, batch):
+    """Look at a path as a strategy may: in training mode, with fresh statistics, in evaluation."""
+    supernet.train()
+    CPU.logits(supernet, batch)
+    renorm(supernet, [batch], CPU)
+    return CPU.logits(supernet, batch)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_holding_leaves_every_byte_as_it_was(space, batch, fails):
+    supernet = space.supernet()
+    supernet.fix("layer0/expert0/block0", "mlp-16")
+    before = everything(supernet)
+    path = draw(space.choices(), np.random.default_rng(0)).decisions | supernet.decided()
+    try:
+        with supernet.holding(path):
+            assert supernet.favourites() == path
+            look(supernet, batch)
+            if fails:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert fails
+    assert_as_it_was(supernet, before)
+
+
+def test_what_is_held_is_what_the_derived_network_computes(space, batch):
+    supernet = space.supernet().double().eval()
+    for seed in range(4):
+        path = draw(space.choices(), np.random.default_rng(seed))
+        with supernet.holding(path.decisions):
+            held = CPU.logits(supernet, batch._replace(dense=batch.dense.double()))
+        network = space.network(path, inherit=supernet).double().eval()
+        derived = CPU.logits(network, batch._replace(dense=batch.dense.double()))
+        assert (held - derived).abs().max() < 1e-12
+
+
+def test_nothing_can_learn_while_decisions_are_held(space, batch):
+    supernet = space.supernet()
+    with supernet.holding(supernet.favourites()):
+        assert not CPU.logits(supernet, batch).requires_grad
+    assert CPU.logits(supernet, batch).requires_grad
+
+
+def test_decisions_can_be_held_within_others(space, batch):
+    supernet, name = space.supernet(), "layer0/expert0/block0"
+    with supernet.holding({name: "zero"}):
+        with supernet.holding({name: "mlp-16"}):
+            assert supernet.favourites()[name] == "mlp-16"
+        assert supernet.favourites()[name] == "zero"
+    assert name in supernet.logits()
+
+
+def test_following_a_path_trains_what_lies_on_it_and_nothing_else(space, batch):
+    supernet = space.supernet(Softmax(sampling=False)).train()
+    path = {name: "mlp-16" for name in supernet.choices() if name.endswith("block0")}
+    path["task/click/experts"] = ("expert1",)
+    with supernet.following(path):
+        CPU.logits(supernet, batch)[:, 0].sum().backward()
+    assert supernet.favourites()["task/click/experts"] == ("expert0", "expert1")
+    for name, question in supernet.questions.items():
+        touched = {
+            option: any(p.grad is not None and p.grad.any() for p in op.parameters())
+            for option, op in getattr(question, "candidates", {}).items()
+        }
+        if touched:
+            assert not touched["identity"]
+            assert touched["mlp-16"] == (name != "layer1/expert0/block0"), "the task does not read it"
+        assert name not in path or question.logits.grad is None
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ({"layer0/expert0/block0": "mlp-17"}, "expected one of"),
+        ({"layer0/expert0/single": ("users",)}, "did you mean 'user'"),
+        ({"layer0/expert9/single": ()}, "no such choice"),
+        ({"layer0/expert0/block0": "zero"}, "has left the supernet, which is fixed to 'mlp-16'"),
+    ],
+)
+def test_what_cannot_be_held_is_refused_and_changes_nothing(space, path, message):
+    supernet = space.supernet()
+    supernet.fix("layer0/expert0/block0", "mlp-16")
+    before = everything(supernet)
+    with pytest.raises(ArtifactError, match=message), supernet.holding(path):
+        pass
+    assert_as_it_was(supernet, before)
+
+
+def test_an_open_gate_can_be_held_closed_and_a_closed_one_open(space, batch):
+    supernet = space.supernet().eval()
+    supernet.fix("task/like/experts", ())
+    gates = {name: choice.options for name, choice in supernet.choices().items() if isinstance(choice, AnyOf)}
+    with supernet.holding(gates):
+        opened = CPU.logits(supernet, batch)
+    assert not torch.equal(opened[:, 1], CPU.logits(supernet, batch)[:, 1])
+
+
+class Scale(nn.Module):
+    """Multiplies by one of several numbers, all of which the first op can hold."""
+
+    def __init__(self, place):
+        super().__init__()
+        self.place = place
+        self.factors = nn.Parameter(torch.arange(1.0, 4.0))
+
+    def forward(self, x, shift):
+        return x * self.factors[self.place] + shift
+
+    @classmethod
+    def share(cls, ops):
+        owner, *others = ops
+        for op in others:
+            del op.factors
+            object.__setattr__(op, "factors", owner.factors)
+
+    def alone(self):
+        op = Scale(self.place)
+        op.factors = nn.Parameter(self.factors.detach().clone())
+        return op
+
+
+class Scales(SearchSpace):
+    """Asks for modules that are no ops: they have two inputs, and may share a weight."""
+
+    shared = True
+
+    def build(self, choose):
+        candidates = {f"x{k}": (lambda k=k: Scale(k)) for k in range(3)}
+        scale = choose.one_of("scale", candidates, shared=self.shared)
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = scale
+
+            def forward(self, ids, dense):
+                return self.scale(ids[:, :2].to(dense.dtype), dense[:, :1])
+
+        return Net()
+
+
+def test_a_space_asks_for_any_modules_with_any_inputs():
+    space = Scales(sample_schema(), Settings(), load_registry().op)
+    supernet = space.supernet()
+    supernet.questions["scale"].logits.data = torch.tensor([0.0, 0.0, -1e9])
+    ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.5]])
+    assert supernet(ids, dense).tolist() == [[3.5, 6.5]]
+    assert space.costs() == {"scale": {f"x{k}": space.costs()["scale"]["x0"] for k in range(3)}}
+
+
+def test_candidates_of_one_class_can_hold_the_same_weights():
+    space = Scales(sample_schema(), Settings(), load_registry().op)
+    supernet = space.supernet()
+    assert sum(p.numel() for p in supernet.weights().values()) == 3
+    ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.0]])
+    supernet.questions["scale"].candidates["x0"].factors.data.mul_(10)
+    with supernet.holding({"scale": "x2"}):
+        assert supernet(ids, dense).tolist() == [[60.0, 120.0]]
+    supernet.fix("scale", "x2")
+    network = space.network(supernet.architecture(), inherit=supernet)
+    assert network(ids, dense).tolist() == [[60.0, 120.0]]
+    assert [p.data_ptr() for p in network.parameters()] != [p.data_ptr() for p in supernet.parameters()]
+    space.shared = False
+    assert sum(p.numel() for p in space.supernet().weights().values()) == 9

@@ -1,0 +1,101 @@
+"""How to compute: precision, penalties, and gradients of several processes."""
+
+import multiprocessing
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from automtl_baselines.aitm import AITM, AITMSettings
+from automtl_core.data.batches import take
+from automtl_core.plugins import load_registry
+from automtl_core.testing import sample_part, sample_schema
+from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.loop import objective, step
+from automtl_core.training.losses import TaskLosses
+from automtl_core.training.optimisers import Group, Optimiser
+from automtl_desan.space import DESAN, DESANSettings
+
+BF16 = Compute(torch.device("cpu"), "bf16")
+ONES = TaskLosses(torch.ones(2))
+
+
+@pytest.fixture
+def batch():
+    return take(sample_part(sample_schema(), 64, seed=0), np.arange(64), CPU.device)
+
+
+@pytest.fixture
+def aitm():
+    torch.manual_seed(0)
+    space = AITM(sample_schema(), AITMSettings(calibrator=50.0, dropout=0.0), load_registry().op)
+    network = space.network(space.supernet().architecture())
+    with torch.no_grad():
+        network.towers[1][-1].bias.fill_(3.0)  # the later task seems likelier than the one before it
+    return network
+
+
+def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
+    dtypes = []
+    aitm.towers[0][0].register_forward_hook(lambda module, inputs, out: dtypes.append(out.dtype))
+    plain, _ = objective(aitm, batch, ONES, CPU)
+    loss, by_task = objective(aitm, batch, ONES, BF16)
+    assert dtypes == [torch.float32, torch.bfloat16], (
+        "products are as precise as asked for"
+    )
+    assert loss.dtype == by_task.dtype == torch.float32
+    penalty = loss - by_task.mean()
+    assert penalty > 10, "a penalty of 50 times some .5, halved, is in the loss"
+    assert loss.item() == pytest.approx(plain.item(), rel=0.02)
+    before = {name: p.detach().clone() for name, p in aitm.named_parameters()}
+    optimiser = Optimiser([Group(dict(aitm.named_parameters()), 1e-3, 0.0)], BF16)
+    step(aitm, batch, ONES, optimiser, BF16)
+    assert all(p.dtype == torch.float32 for p in aitm.parameters())
+    assert sum(not torch.equal(p, before[name]) for name, p in aitm.named_parameters()) > 10
+
+
+def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
+    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, dropout=0.0)
+    space = DESAN(sample_schema(), sizes, load_registry().op)
+    torch.manual_seed(0)
+    supernet = space.supernet().train()
+    losses = []
+    for compute in (CPU, BF16):
+        for question in supernet.questions.values():
+            question.relaxation.seed(0)
+        losses.append(objective(supernet, batch, ONES, compute)[0].item())
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_double_stays_double(batch):
+    class Net(nn.Module):
+        def forward(self, ids, dense):
+            return dense.double().expand(-1, 2)
+
+    assert CPU.logits(Net(), batch).dtype == torch.float64
+
+
+def work(rank, file, gradients):
+    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+    w = nn.Parameter(torch.zeros(2))
+    optimiser = Optimiser([Group({"w": w}, 0.1, 0.0)], Compute(torch.device("cpu"), processes=2))
+    optimiser.step((w * torch.tensor([1.0 + rank, 0.0])).sum())
+    optimiser.apply({w: torch.tensor([0.0, 4.0 * rank])})
+    gradients.put((rank, w.grad.tolist(), w.detach().tolist()))
+    dist.destroy_process_group()
+
+
+def test_processes_move_by_the_mean_of_their_gradients(tmp_path):
+    context = multiprocessing.get_context("fork")
+    gradients = context.Queue()
+    workers = [context.Process(target=work, args=(r, tmp_path / "meet", gradients)) for r in range(2)]
+    for worker in workers:
+        worker.start()
+    found = sorted(gradients.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join()
+    (_, gradient, weights), (_, other, others) = found
+    assert gradient == other == [0.0, 2.0]
+    assert weights == others, "equal weights stay equal"

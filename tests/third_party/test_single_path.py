@@ -1,0 +1,59 @@
+"""A strategy of forty lines brings a relaxation of its own, searches DESAN, and can be resumed."""
+
+from pathlib import Path
+
+import torch
+
+from automtl_core.modules.relaxed import MixedOp
+from automtl_core.plugins import load_registry
+from automtl_core.settings import Settings
+from automtl_core.testing import check_strategy, sample_problem, sample_schema
+from automtl_core.training.listener import Silent
+from automtl_desan.space import DESAN, DESANSettings
+
+from .single_path import Gumbel, SinglePath
+
+SIZES = DESANSettings(
+    embedding_dim=4, experts=2, layers=2, blocks=2, expert_width=8, tower_width=8,
+    ops=("identity", "mlp-16", "zero"),
+)  # fmt: skip
+
+
+def problem():
+    return sample_problem(DESAN(sample_schema(), SIZES, load_registry().op))
+
+
+def make(problem):
+    return SinglePath(Settings(), problem)
+
+
+def test_it_is_short():
+    assert len((Path(__file__).parent / "single_path.py").read_text().splitlines()) <= 40
+
+
+def test_it_searches_follows_from_its_seed_and_resumes():
+    check_strategy(make, problem())
+
+
+def test_it_computes_one_candidate_a_step():
+    search = make(problem())
+    mixed = [q for q in search.relaxed.supernet.questions.values() if isinstance(q, MixedOp)]
+    calls = dict.fromkeys(mixed, 0)
+    passes = []
+    search.relaxed.supernet.register_forward_hook(lambda *_: passes.append(1))
+    for question in mixed:
+        for op in question.candidates.values():
+            op.register_forward_hook(lambda *_, q=question: calls.update({q: calls[q] + 1}))
+    search.search(Silent())
+    assert set(calls.values()) == {len(passes)}
+
+
+def test_logits_learn_and_gates_stay_bits():
+    relaxation = Gumbel()
+    logits = torch.zeros(3, requires_grad=True)
+    places, weights = relaxation.one_of(logits, training=True)
+    assert (len(places), weights.tolist()) == (1, [1.0])
+    weights.sum().backward()
+    assert logits.grad.abs().sum() > 0
+    bits = relaxation.any_of(torch.zeros(50), training=True)
+    assert set(bits.tolist()) == {0.0, 1.0}
