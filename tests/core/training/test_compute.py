@@ -42,9 +42,7 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     aitm.towers[0][0].register_forward_hook(lambda module, inputs, out: dtypes.append(out.dtype))
     plain, _ = objective(aitm, batch, ONES, CPU)
     loss, by_task = objective(aitm, batch, ONES, BF16)
-    assert dtypes == [torch.float32, torch.bfloat16], (
-        "products are as precise as asked for"
-    )
+    assert dtypes == [torch.float32, torch.bfloat16], "products are as precise as asked for"
     assert loss.dtype == by_task.dtype == torch.float32
     penalty = loss - by_task.mean()
     assert penalty > 10, "a penalty of 50 times some .5, halved, is in the loss"
