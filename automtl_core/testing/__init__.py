@@ -11,7 +11,13 @@ everything registered.
 
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.testing.samples import (
+    plain_schema,
+    sample_architectures,
+    sample_part,
+    sample_problem,
+    sample_schema,
+)
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
@@ -20,6 +26,7 @@ __all__ = [
     "check_op",
     "check_space",
     "check_strategy",
+    "plain_schema",
     "sample_architectures",
     "sample_part",
     "sample_problem",

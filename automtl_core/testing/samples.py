@@ -13,10 +13,11 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
-def sample_schema(dense: int = 1, regression: bool = False, multi: bool = False) -> Schema:
-    """Return three sparse fields, some dense ones, and two binary tasks, the second after the first.
+def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True) -> Schema:
+    """Return sparse fields, some dense ones, and two binary tasks, the second after the first.
 
-    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others.
+    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others:
+    what users bring, so that a plugin is tried on it unless it says that it cannot take it.
     """
     tags = (SparseField("tags", 12, multi=True),) if multi else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
@@ -27,7 +28,12 @@ def sample_schema(dense: int = 1, regression: bool = False, multi: bool = False)
     )
 
 
-def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.0) -> Part:
+def plain_schema(dense: int = 1) -> Schema:
+    """Return the same without what not every model can take: fields of one value, binary tasks."""
+    return sample_schema(dense, regression=False, multi=False)
+
+
+def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> Part:
     """Return random rows whose labels depend on the last sparse field; this share of labels is missing."""
     draw = np.random.default_rng(seed)
     ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
@@ -50,7 +56,7 @@ def _bags(size: int, draw: np.random.Generator) -> Bags:
 
 
 def sample_problem(
-    space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7, missing: float = 0.0
+    space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7, missing: float = 0.2
 ) -> Problem:
     """Return a problem on the CPU with sample rows for the schema of the space."""
     train, validation = (sample_part(space.schema, rows, k, missing) for k in (1, 2))

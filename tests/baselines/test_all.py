@@ -13,7 +13,7 @@ from automtl_core.kinds import SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.settings import Settings
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
@@ -91,7 +91,7 @@ def train(problem):
 @pytest.mark.parametrize("name", MODELS)
 def test_training_learns_the_labels(name):
     cls = REGISTRY.get(SPACES, name)
-    problem = sample_problem(cls(sample_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=512)
+    problem = sample_problem(cls(plain_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=512)
     metrics = train(problem)
     # labels are drawn with chance 0.2 or 0.8, so that an AUC of 0.8 is all there is to learn
     assert min(task.auc for task in metrics.values()) > 0.7
@@ -148,7 +148,7 @@ def test_models_of_a_funnel_take_regressions_beside_it(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
     cls = REGISTRY.get(SPACES, name)
-    schema = sample_schema(regression=True)
+    schema = sample_schema(multi=False)
     problem = sample_problem(cls(schema, cls.settings_class(**SIZES), REGISTRY.op), rows=1000, missing=0.4)
     metrics = train(problem)
     assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
@@ -157,4 +157,4 @@ def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
 
 
 def test_the_sample_schema_has_an_order():
-    assert [task.after for task in sample_schema().tasks] == [None, "click"]
+    assert [task.after for task in plain_schema().tasks] == [None, "click"]

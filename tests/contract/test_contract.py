@@ -28,7 +28,9 @@ def ops() -> list[str]:
 def space(name: str, dense: int = 1, multi: bool = False) -> SearchSpace:
     cls = REGISTRY.get(SPACES, name)
     return cls(
-        sample_schema(dense, multi=multi), cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op
+        sample_schema(dense, regression=False, multi=multi),
+        cls.settings_class.parse(SMALL.get(name, {}), "space"),
+        REGISTRY.op,
     )
 
 

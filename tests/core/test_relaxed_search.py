@@ -7,7 +7,7 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.plugins import load_registry
 from automtl_core.registry import Registry
 from automtl_core.relaxed_search import RelaxedSearch
-from automtl_core.testing import sample_problem, sample_schema
+from automtl_core.testing import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
@@ -23,7 +23,7 @@ REGISTRY: Registry = load_registry()
 
 @pytest.fixture
 def problem():
-    return sample_problem(DESAN(sample_schema(), SIZES, REGISTRY.op))
+    return sample_problem(DESAN(plain_schema(), SIZES, REGISTRY.op))
 
 
 class Enough(Silent):

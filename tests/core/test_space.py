@@ -10,7 +10,7 @@ from automtl_core.ops import ZeroFilled
 from automtl_core.plugins import load_registry
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing.samples import sample_schema
+from automtl_core.testing.samples import plain_schema
 
 OPS = {
     "plain": lambda i, o, d: nn.Linear(i, o),
@@ -45,7 +45,7 @@ class Toy(SearchSpace):
 
 @pytest.fixture
 def toy():
-    return Toy(sample_schema(0), Settings(), OPS.__getitem__)
+    return Toy(plain_schema(0), Settings(), OPS.__getitem__)
 
 
 IDS, DENSE = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0)

@@ -7,7 +7,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import DenseField, Schema, SparseField, Task
-from automtl_core.testing.samples import sample_architectures, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_architectures
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()
@@ -15,7 +15,7 @@ REGISTRY = load_registry()
 
 def desan(dense=1, **sizes):
     sizes = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "ops": ("identity", "mlp-16"), **sizes}
-    return DESAN(sample_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
+    return DESAN(plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
 
 
 def test_defaults_are_the_papers_but_for_dropout():

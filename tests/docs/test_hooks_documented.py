@@ -18,7 +18,7 @@ from automtl_core.registry import Registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.strategy import Problem
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 from automtl_core.training.listener import Silent
@@ -77,7 +77,7 @@ def test_the_documented_test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_examples_keep_their_contracts(registry: Registry) -> None:
     space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
-    space = space_class(sample_schema(), space_class.settings_class(), registry.op)
+    space = space_class(plain_schema(), space_class.settings_class(), registry.op)
     check_space(space)
     check_op(registry.op("low-rank-8"))
     check_strategy(partial(strategy, strategy.settings_class()), sample_problem(space))

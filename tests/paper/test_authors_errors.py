@@ -18,7 +18,7 @@ from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.modules.relaxed import Gate
 from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
-from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
@@ -37,7 +37,7 @@ def space():
     settings = DESANSettings(
         embedding_dim=4, experts=3, expert_width=8, tower_width=8, ops=("identity", "mlp-16")
     )
-    return DESAN(sample_schema(), settings, REGISTRY.op)
+    return DESAN(plain_schema(), settings, REGISTRY.op)
 
 
 class Rows(Dataset):
@@ -251,7 +251,7 @@ def test_a_batch_is_one_gather_and_not_a_loop_over_rows(monkeypatch):
             Counting.reads += 1
             return super().__getitem__(key)
 
-    part = sample_part(sample_schema(), 1000, seed=0)
+    part = sample_part(plain_schema(), 1000, seed=0)
     counted = Part(*(array.view(Counting) for array in (part.ids, part.dense, part.labels)))
     take(counted, np.arange(10), CPU.device)
     few, Counting.reads = Counting.reads, 0

@@ -10,7 +10,7 @@ from automtl_core import seeds
 from automtl_core.data.batches import Batch, take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
-from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_part, sample_problem
 from automtl_core.training.compute import CPU
 from automtl_core.training.listener import Silent
 from automtl_core.training.loop import objective
@@ -31,7 +31,7 @@ def problem():
         tower_width=8,
         ops=("identity", "mlp-16", "zero"),
     )
-    return sample_problem(DESAN(sample_schema(), sizes, load_registry().op))
+    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
 
 
 def strategy(**settings):
@@ -119,7 +119,7 @@ def test_where_no_weight_matters_to_the_held_out_rows_nothing_is_corrected(tiny)
 
 def losses_of(supernet, draw=None):
     """The losses of a supernet in training on two batches, with its weights and logits."""
-    rows = (sample_part(sample_schema(), 32, seed=k) for k in (1, 2))
+    rows = (sample_part(plain_schema(), 32, seed=k) for k in (1, 2))
     parts = [
         Batch(*map(torch.from_numpy, (part.ids.astype("int64"), part.dense, part.labels))) for part in rows
     ]

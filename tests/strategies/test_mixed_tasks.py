@@ -28,7 +28,7 @@ SEARCHES = [
 
 
 def problem(missing):
-    return sample_problem(DESAN(sample_schema(regression=True), SIZES, REGISTRY.op), missing=missing)
+    return sample_problem(DESAN(sample_schema(multi=False), SIZES, REGISTRY.op), missing=missing)
 
 
 def make(name, settings):

@@ -7,7 +7,7 @@ from automtl_core.choices import OneOf
 from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
 from automtl_core.plugins import load_registry
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
@@ -19,7 +19,7 @@ def problem(**settings):
     sizes = DESANSettings(
         embedding_dim=4, experts=2, layers=2, blocks=2, expert_width=8, tower_width=8, ops=OPS, **settings
     )
-    return sample_problem(DESAN(sample_schema(), sizes, load_registry().op))
+    return sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
 
 
 class Watch(Silent):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from automtl_core.plugins import load_registry
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_desan.space import DESAN, DESANSettings
@@ -25,7 +25,7 @@ def strategy(patience=3, **settings):
         tower_width=8,
         ops=("identity", "mlp-16", "zero"),
     )
-    problem = sample_problem(DESAN(sample_schema(), sizes, load_registry().op))
+    problem = sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
     recipe = problem.recipe.model_copy(update={"patience": patience})
     return RandomSearch(RandomSettings(**settings), replace(problem, recipe=recipe))
 

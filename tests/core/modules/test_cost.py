@@ -7,7 +7,7 @@ from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.testing import sample_architectures, sample_schema
+from automtl_core.testing import plain_schema, sample_architectures, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
 
 
@@ -34,7 +34,7 @@ def test_products_count_twice_and_embeddings_apart():
 
 
 def test_bags_are_counted_too():
-    space = DESAN(sample_schema(multi=True), DESANSettings(embedding_dim=4), load_registry().op)
+    space = DESAN(sample_schema(regression=False), DESANSettings(embedding_dim=4), load_registry().op)
     assert space.cost(space.supernet().architecture()).flops_per_row > 0
 
 
@@ -43,7 +43,7 @@ def test_a_space_knows_what_each_answer_costs():
         embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
         ops=("identity", "mlp-16", "mlp-32"),
     )  # fmt: skip
-    space = DESAN(sample_schema(), sizes, load_registry().op)
+    space = DESAN(plain_schema(), sizes, load_registry().op)
     costs = space.costs()
     assert costs.keys() == space.choices().keys()
     # three single fields of 4, the machine's 4 and a dense value go into a block: 17 inputs
@@ -59,7 +59,9 @@ def test_a_space_knows_what_each_answer_costs():
 
 def test_the_cost_of_an_architecture_is_that_of_its_network():
     space = DESAN(
-        sample_schema(), DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")), load_registry().op
+        plain_schema(),
+        DESANSettings(embedding_dim=4, ops=("identity", "mlp-16")),
+        load_registry().op,
     )
     for architecture in sample_architectures(space, 4):
         network = space.network(Architecture(architecture.decisions))

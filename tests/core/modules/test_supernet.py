@@ -12,7 +12,7 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.plugins import load_registry
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing import sample_part, sample_schema
+from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training.compute import CPU
 from automtl_core.training.norms import renorm
 from automtl_desan.space import DESAN, DESANSettings
@@ -25,7 +25,7 @@ SIZES = DESANSettings(
 
 @pytest.fixture
 def space():
-    return DESAN(sample_schema(), SIZES, load_registry().op)
+    return DESAN(plain_schema(), SIZES, load_registry().op)
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ class Scales(SearchSpace):
 
 
 def test_a_space_asks_for_any_modules_with_any_inputs():
-    space = Scales(sample_schema(), Settings(), load_registry().op)
+    space = Scales(plain_schema(), Settings(), load_registry().op)
     supernet = space.supernet()
     supernet.questions["scale"].logits.data = torch.tensor([0.0, 0.0, -1e9])
     ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.5]])
@@ -203,7 +203,7 @@ def test_a_space_asks_for_any_modules_with_any_inputs():
 
 
 def test_candidates_of_one_class_can_hold_the_same_weights():
-    space = Scales(sample_schema(), Settings(), load_registry().op)
+    space = Scales(plain_schema(), Settings(), load_registry().op)
     supernet = space.supernet()
     assert sum(p.numel() for p in supernet.weights().values()) == 3
     ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.0]])

@@ -11,7 +11,7 @@ from torch import nn
 from automtl_baselines.aitm import AITM, AITMSettings
 from automtl_core.data.batches import take
 from automtl_core.plugins import load_registry
-from automtl_core.testing import sample_part, sample_schema
+from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
@@ -24,13 +24,17 @@ ONES = TaskLosses(torch.ones(2))
 
 @pytest.fixture
 def batch():
-    return take(sample_part(sample_schema(), 64, seed=0), np.arange(64), CPU.device)
+    return take(sample_part(plain_schema(), 64, seed=0), np.arange(64), CPU.device)
 
 
 @pytest.fixture
 def aitm():
     torch.manual_seed(0)
-    space = AITM(sample_schema(), AITMSettings(calibrator=50.0, dropout=0.0), load_registry().op)
+    space = AITM(
+        plain_schema(),
+        AITMSettings(calibrator=50.0, dropout=0.0),
+        load_registry().op,
+    )
     network = space.network(space.supernet().architecture())
     with torch.no_grad():
         network.towers[1][-1].bias.fill_(3.0)  # the later task seems likelier than the one before it
@@ -56,7 +60,7 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
 
 def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
     sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, dropout=0.0)
-    space = DESAN(sample_schema(), sizes, load_registry().op)
+    space = DESAN(plain_schema(), sizes, load_registry().op)
     torch.manual_seed(0)
     supernet = space.supernet().train()
     losses = []

@@ -13,7 +13,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, Task
-from automtl_core.testing.samples import sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
@@ -24,13 +24,13 @@ SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, o
 
 @pytest.fixture
 def problem():
-    return sample_problem(DESAN(sample_schema(), SETTINGS, load_registry().op), epochs=10)
+    return sample_problem(DESAN(plain_schema(), SETTINGS, load_registry().op), epochs=10)
 
 
 @pytest.fixture
 def mixed():
     """Return a problem with a regression between two binary tasks, and a third of all labels missing."""
-    space = DESAN(sample_schema(regression=True), SETTINGS, load_registry().op)
+    space = DESAN(sample_schema(multi=False), SETTINGS, load_registry().op)
     return sample_problem(space, rows=1000, epochs=10, missing=1 / 3)
 
 
@@ -38,7 +38,7 @@ def mixed():
 def separate():
     """Return a problem for networks whose tasks share nothing."""
     settings = SingleTaskSettings(embedding_dim=4, expert_layers=(8,), tower_layers=(4,), dropout=0.0)
-    return sample_problem(SingleTask(sample_schema(), settings, load_registry().op), epochs=10)
+    return sample_problem(SingleTask(plain_schema(), settings, load_registry().op), epochs=10)
 
 
 def make(problem, first_epoch=0, **recipe):
