@@ -1,25 +1,37 @@
-"""Cells: one model with one seed and one recipe. Each is a run directory, made once and then found again."""
+"""Cells: one model with one seed and one recipe. Each is a run directory, made once and then found again.
+
+Several processes may fill the same cells, also from several machines that share a disk. The lock of a run
+tells who works on it: a cell that another process holds is left out and looked at again later, and if that
+process dies its lock is free and the cell goes on from its last epoch elsewhere.
+"""
 
 import hashlib
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from automtl_core.comparison.document import CellResult, Costs, Diverged, Tested
 from automtl_core.data.store import Prepared, canonical
-from automtl_core.errors import DivergedError
+from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
 from automtl_core.runs import pipeline
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Listener
+from automtl_core.training.metrics import Metrics, metrics_from_json
 
 ELSEWHERE = ("data_dir", "prepared_dir")
 """What a cell does not depend on: where files are."""
+PAUSE = 0.5
+"""Seconds until cells that others hold are looked at again."""
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One model with one seed."""
 
@@ -40,49 +52,50 @@ class Bench:
     folder: Path
     prepared: Prepared
     listener: Listener
-    on_cell: Callable[[Cell], None]
-    """Hears of each cell that has work to do, before it begins."""
+    on_work: Callable[[Cell], None]
+    """Hears of each cell that this process trains, before it begins."""
+    on_wait: Callable[[Cell], None]
+    """Hears of a cell that another process holds, when nothing else is left to do."""
 
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
-        config = job.config.model_dump(mode="json", exclude=set(ELSEWHERE))
         versions = job.versions(job.space(self.prepared))
-        all_of_it = {"config": config, "data": self.prepared.manifest["fingerprint"], "versions": versions}
+        all_of_it = {"config": _identity(job.config), "data": self.prepared.manifest["fingerprint"], "versions": versions}
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         return Cell(model, job, self.folder / "cells" / f"{plain}-s{job.config.seed}-{digest[:8]}")
 
-    def fitted(self, cell: Cell) -> dict[str, Any]:
-        """Return the result of a cell on validation data, computing what is missing.
+    def fitted(self, cells: Sequence[Cell]) -> dict[Cell, Metrics | None]:
+        """Train the cells that are not trained yet, and return the validation metrics of all.
 
-        A cell that was stopped goes on from its last epoch. One that diverged would do so again: its result
-        is `{"error": ...}`.
+        A cell that was stopped goes on from its last epoch. One that diverged would do so again: it has None.
+
+        Raises:
+            ArtifactError: a cell is damaged.
+
         """
-        status = Run.open(cell.path).read("status") if cell.path.exists() else {}
-        if status.get("exit_code") == DivergedError.exit_code:
-            return {"error": status["error"]}
-        if status.get("state") != "done":
-            self.on_cell(cell)
-            try:
-                with self._held(cell) as run:
-                    pipeline.fit(cell.job, run, self.prepared, self.listener)
-            except DivergedError as error:
-                return {"error": str(error)}
-        run = Run.open(cell.path)
-        return {**run.read("result"), **run.read("costs")}
+        return self._each(cells, self._fitted)
 
-    def tested(self, cell: Cell) -> dict[str, Any]:
-        """Return the result of a cell with its test metrics, which are computed once."""
-        result = self.fitted(cell)
-        if "error" in result or "test" in result:
-            return result
-        run = Run.open(cell.path)
-        with run.working():
-            pipeline.test(cell.job, run, self.prepared)
-        return {**run.read("result"), **run.read("costs")}
+    def tested(self, cells: Sequence[Cell]) -> dict[Cell, CellResult]:
+        """Test the cells that are not tested yet, all of them trained, and return the results of all.
 
-    def _held(self, cell: Cell) -> AbstractContextManager[Run]:
-        """Return the run directory of a cell to work in, which is made if need be."""
-        if cell.path.exists():
-            return Run.open(cell.path).working()
-        return pipeline.start(cell.job, self.prepared, cell.path)
+        Raises:
+            ArtifactError: a cell is damaged.
+
+        """
+        return self._each(cells, self._tested)
+
+    def _each(self, cells: Sequence[Cell], work: Callable[[Cell], T]) -> dict[Cell, T]:
+        """Do the work on each cell, on those that another process holds once it is done with them."""
+        found: dict[Cell, T] = {}
+        told: set[Cell] = set()
+        while left := [cell for cell in cells if cell not in found]:
+            for cell in left:
+                with suppress(RunInUseError), _named(cell):
+                    found[cell] = work(cell)
+            if not found.keys() & set(left):
+                if left[0] not in told:
+                    self.on_wait(left[0])
+                told.add(left[0])
+                time.sleep(PAUSE)
+        return {cell: found[cell] for cell in cells}

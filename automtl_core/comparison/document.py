@@ -1,158 +1,249 @@
-"""What a comparison found: one JSON document, and the tables that are made from it."""
+"""What a comparison found: the metrics of each cell, and what follows from them over the seeds.
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, NamedTuple
+A `Comparison` holds what was measured. Means, differences and costs are computed from that, so that what it
+says cannot contradict itself, however it was read.
+"""
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
-from automtl_core.comparison.cells import Cell
-from automtl_core.comparison.statistics import Difference, holm, paired, summary
-from automtl_core.comparison.tuning import recipe
-from automtl_core.data.simulate import warning
-from automtl_core.data.store import Prepared
-from automtl_core.runs.job import Job
+from automtl_core.comparison.statistics import Difference, Summary, holm, paired, summary
+from automtl_core.errors import ArtifactError
 from automtl_core.schema import TaskKind
-from automtl_core.training.metrics import METRICS, Metric
+from automtl_core.training.metrics import METRICS, Metric, Metrics, mean_over_tasks, metrics_from_json
 
 MEAN = "mean"
 """Name of the column that averages the binary tasks which have enough positives; errors in the units of
 different labels have no mean."""
 ALONE = "single-task"
 """The model against which negative transfer is judged."""
-COSTS = ("parameters", "parameters_beside_embeddings", "flops_per_row", "search_seconds", "train_seconds",
-         "rows_per_second")  # fmt: skip
 
-Document = Mapping[str, Any]
-Results = Sequence[tuple[Cell, Document]]
 Scores = Mapping[str, Mapping[int, float]]
 """Task, or `MEAN` -> seed -> value."""
 
 
-class Table(NamedTuple):
-    """A table for people."""
+@dataclass(frozen=True)
+class TaskFacts:
+    """What the labels of the test part are like."""
 
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    notes: Sequence[str] = ()
-
-
-def document(
-    prepared: Prepared, jobs: Mapping[str, Job], results: Results, reference: str, trials: int
-) -> dict[str, Any]:
-    """Return everything that a comparison found, as JSON. Differences are positive where a model is better.
-
-    Args:
-        prepared: The data.
-        jobs: The models by name, with the recipe that each was trained with.
-        results: Each cell with what it gave.
-        reference: The model that differences are taken against.
-        trials: Recipes that each model tried.
-
-    """
-    first = next(iter(jobs.values())).config
-    tasks = _tasks(prepared, first.training.min_positives)
-    scores = {
-        name: {x.key: _scores(_of(name, results), tasks, kind, x.key) for kind, x in _metrics(tasks)}
-        for name in jobs
-    }
-    gains = {name: _gains(by_metric) for name, by_metric in scores.items()}
-    return {
-        "dataset": first.dataset.name,
-        "fingerprint": prepared.manifest["fingerprint"],
-        "rows": prepared.manifest["rows"],
-        "simulated": prepared.manifest["simulated"],
-        "tasks": tasks,
-        "seeds": sorted({cell.seed for cell, _ in results}),
-        "trials": trials,
-        "reference": reference,
-        "models": {
-            name: {
-                "space": job.config.space.name,
-                "strategy": job.config.strategy.name,
-                "recipe": recipe(job),
-                **{key: _summaries(by_task) for key, by_task in scores[name].items()},
-                "costs": _costs(_of(name, results)),
-                "cells": [_cell(cell, result) for cell, result in _of(name, results)],
-            }
-            for name, job in jobs.items()
-        },
-        "differences": _differences(gains, reference),
-        "transfer": _differences(gains, ALONE) if ALONE in gains else {},
-    }
+    kind: TaskKind
+    positives: int | None
+    """Of a binary task."""
+    rows: int
+    """Rows that have the label."""
+    counts: bool
+    """Whether there are enough of them, and of either class, to say anything."""
 
 
-def _tasks(prepared: Prepared, least: int) -> dict[str, dict[str, Any]]:
-    """Return what the labels of the test part are like, by task, and whether they say anything."""
-    labels = prepared.part("test").labels
-    found: dict[str, dict[str, Any]] = {}
-    for t, task in enumerate(prepared.schema.tasks):
-        known = labels[~np.isnan(labels[:, t]), t]
-        rows = len(known)
-        positives = int(np.count_nonzero(known)) if task.kind == "binary" else None
-        telling = rows if positives is None else min(positives, rows - positives)
-        found[task.name] = {
-            "kind": task.kind,
-            "positives": positives,
-            "rows": rows,
-            "counts": telling >= least,
+@dataclass(frozen=True)
+class Costs:
+    """What a network and its training cost."""
+
+    parameters: int
+    parameters_beside_embeddings: int
+    flops_per_row: int | None
+    search_seconds: float
+    train_seconds: float
+    rows_per_second: float | None
+
+
+COSTS = tuple(field.name for field in fields(Costs))
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What one cell gave."""
+
+    seed: int
+    run: str
+    """Name of its folder among the cells."""
+    best_epoch: int
+    test: Metrics
+    costs: Costs
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        test = {task: m.to_json() for task, m in self.test.items()}
+        about = {"seed": self.seed, "run": self.run, "best_epoch": self.best_epoch}
+        return {**about, "test": test, **asdict(self.costs)}
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """A cell whose training diverged."""
+
+    seed: int
+    run: str
+    error: str
+    """What became infinite or no number."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+CellResult = Tested | Diverged
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model gave."""
+
+    space: str
+    strategy: str
+    recipe: Mapping[str, float | None]
+    """Settings that tuning may change, as they were trained with; None where the model has no such setting."""
+    cells: Sequence[CellResult]
+    """One for each seed."""
+
+    @property
+    def tested(self) -> list[Tested]:
+        """The cells that did not diverge."""
+        return [cell for cell in self.cells if isinstance(cell, Tested)]
+
+    def costs(self) -> dict[str, Summary | None]:
+        """Return each of `COSTS` over the seeds, None where it is unknown."""
+        known = {
+            key: [value for cell in self.tested if (value := getattr(cell.costs, key)) is not None]
+            for key in COSTS
         }
-    return found
+        return {key: summary(values) if values else None for key, values in known.items()}
 
 
-def _of_kind(kind: str, tasks: Mapping[str, Document]) -> list[str]:
-    return [task for task, about in tasks.items() if about["kind"] == kind]
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared, and what each model gave."""
+
+    dataset: str
+    fingerprint: str
+    """Of the prepared data."""
+    rows: Mapping[str, int]
+    """By part."""
+    simulated: Mapping[str, Any] | None
+    """How the raw files were simulated, if they were."""
+    tasks: Mapping[str, TaskFacts]
+    min_positives: int
+    """Test rows of either class that a task needs to count."""
+    trials: int
+    """Recipes that each model tried."""
+    reference: str
+    """The model that differences are taken against."""
+    models: Mapping[str, ModelResult]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of all cells."""
+        return sorted({cell.seed for model in self.models.values() for cell in model.cells})
+
+    def metrics(self) -> list[Metric]:
+        """Return the metrics of all kinds of task that there are."""
+        return [metric for kind, metrics in METRICS.items() if self.of_kind(kind) for metric in metrics]
+
+    def of_kind(self, kind: TaskKind) -> list[str]:
+        """Return the tasks of a kind."""
+        return [task for task, facts in self.tasks.items() if facts.kind == kind]
+
+    def scores(self, model: str, metric: Metric) -> Scores:
+        """Return a metric by task and seed where it is defined, and its mean where it has one."""
+        found: dict[str, dict[int, float]] = {}
+        for cell in self.models[model].tested:
+            values = {task: getattr(m, metric.key, None) for task, m in cell.test.items()}
+            values[MEAN] = mean_over_tasks(values, cell.test, self.min_positives)
+            for task, value in values.items():
+                if value is not None:
+                    found.setdefault(task, {})[cell.seed] = value
+        return found
+
+    def summaries(self, model: str, metric: Metric) -> dict[str, Summary]:
+        """Return the same over the seeds."""
+        return {task: summary(list(by.values())) for task, by in self.scores(model, metric).items()}
+
+    def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
+        """Return each other model's difference to `reference` in the score of each task.
+
+        It is positive where the model is better, and corrected for the number of models. There is none
+        if the reference is not among the models.
+        """
+        if reference not in self.models:
+            return {}
+        gains = {name: self._gains(name) for name in self.models}
+        found: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
+        for task, base in gains[reference].items():
+            pairs = {name: _paired(gains[name].get(task, {}), base) for name in found}
+            known = {name: difference for name, difference in pairs.items() if difference is not None}
+            for name, difference in holm(known).items():
+                found[name][task] = difference
+        return found
+
+    def _gains(self, model: str) -> Scores:
+        """Return the deciding metric of each task, signed so that more is better."""
+        return {
+            task: {seed: score.sign * value for seed, value in by_seed.items()}
+            for score, *_ in METRICS.values()
+            for task, by_seed in self.scores(model, score).items()
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that was found, what follows from it included, as `compare.json` has it."""
+        return {
+            "dataset": self.dataset,
+            "fingerprint": self.fingerprint,
+            "rows": dict(self.rows),
+            "simulated": self.simulated,
+            "tasks": {task: asdict(facts) for task, facts in self.tasks.items()},
+            "min_positives": self.min_positives,
+            "seeds": self.seeds,
+            "trials": self.trials,
+            "reference": self.reference,
+            "models": {name: self._model_to_json(name) for name in self.models},
+            "differences": _plain(self.differences(self.reference)),
+            "transfer": _plain(self.differences(ALONE)),
+        }
+
+    def _model_to_json(self, name: str) -> dict[str, Any]:
+        model = self.models[name]
+        return {
+            "space": model.space,
+            "strategy": model.strategy,
+            "recipe": dict(model.recipe),
+            **{
+                metric.key: {task: asdict(s) for task, s in self.summaries(name, metric).items()}
+                for metric in self.metrics()
+            },
+            "costs": {key: asdict(s) if s else None for key, s in model.costs().items()},
+            "cells": [cell.to_json() for cell in model.cells],
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> "Comparison":
+        """Return the comparison whose `to_json` is given; what follows from it is computed again.
+
+        Raises:
+            ArtifactError: it is none.
+
+        """
+        try:
+            return cls(
+                **{key: found[key] for key in ("dataset", "fingerprint", "rows", "simulated")},
+                **{key: found[key] for key in ("min_positives", "trials", "reference")},
+                tasks={task: TaskFacts(**facts) for task, facts in found["tasks"].items()},
+                models={name: _model_from_json(model) for name, model in found["models"].items()},
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArtifactError(f"no comparison: {error!r}", "compare again") from None
 
 
-def _metrics(tasks: Mapping[str, Document]) -> Iterator[tuple[TaskKind, Metric]]:
-    """Yield the metrics of all kinds of task that there are."""
-    for kind, metrics in METRICS.items():
-        if _of_kind(kind, tasks):
-            yield from ((kind, metric) for metric in metrics)
+def _model_from_json(model: Mapping[str, Any]) -> ModelResult:
+    cells = [_cell_from_json(cell) for cell in model["cells"]]
+    return ModelResult(model["space"], model["strategy"], model["recipe"], cells)
 
 
-def _of(name: str, results: Results) -> Results:
-    return [(cell, result) for cell, result in results if cell.model == name]
-
-
-def _scores(results: Results, tasks: Mapping[str, Document], kind: TaskKind, metric: str) -> Scores:
-    """Return a metric by task and seed where it is defined, and any mean over the tasks that count."""
-    done = {cell.seed: result["test"] for cell, result in results if "error" not in result}
-    scores = {
-        task: {seed: test[task][metric] for seed, test in done.items() if test[task][metric] is not None}
-        for task in _of_kind(kind, tasks)
-    }
-    counting = [task for task in scores if tasks[task]["counts"]]
-    if counting and kind == "binary":
-        scores[MEAN] = {seed: sum(scores[task][seed] for task in counting) / len(counting) for seed in done}
-    return scores
-
-
-def _gains(scores: Mapping[str, Scores]) -> Scores:
-    """Return the deciding metric of each task, signed so that more is better."""
-    return {
-        task: {seed: score.sign * value for seed, value in by_seed.items()}
-        for score, *_ in METRICS.values()
-        for task, by_seed in scores.get(score.key, {}).items()
-    }
-
-
-def _summaries(scores: Scores) -> dict[str, Any]:
-    return {task: asdict(summary(list(by_seed.values()))) for task, by_seed in scores.items() if by_seed}
-
-
-def _differences(gains: Mapping[str, Scores], reference: str) -> dict[str, dict[str, Any]]:
-    """Return each other model's difference to the reference in each task, corrected over the models."""
-    found: dict[str, dict[str, Any]] = {name: {} for name in gains if name != reference}
-    for task, base in gains[reference].items():
-        pairs = {name: _paired(gains[name].get(task, {}), base) for name in found}
-        known = {name: difference for name, difference in pairs.items() if difference is not None}
-        for name, difference in holm(known).items():
-            found[name][task] = difference.to_json()
-    return found
+def _cell_from_json(cell: Mapping[str, Any]) -> CellResult:
+    if "error" in cell:
+        return Diverged(**cell)
+    costs = Costs(**{key: cell[key] for key in COSTS})
+    return Tested(cell["seed"], cell["run"], cell["best_epoch"], metrics_from_json(cell["test"]), costs)
 
 
 def _paired(scores: Mapping[int, float], base: Mapping[int, float]) -> Difference | None:
@@ -160,151 +251,8 @@ def _paired(scores: Mapping[int, float], base: Mapping[int, float]) -> Differenc
     return paired([scores[seed] for seed in common], [base[seed] for seed in common]) if common else None
 
 
-def _costs(results: Results) -> dict[str, Any]:
-    done = [_cost(result) for _, result in results if "error" not in result]
-    values = {key: [value for cost in done if (value := cost[key]) is not None] for key in COSTS}
-    return {key: asdict(summary(known)) if known else None for key, known in values.items()}
-
-
-def _cost(result: Document) -> dict[str, float | None]:
-    seconds = {f"{stage}_seconds": value for stage, value in result["seconds"].items()}
-    return {key: {**result, **seconds}[key] for key in COSTS}
-
-
-def _cell(cell: Cell, result: Document) -> dict[str, Any]:
-    about = {"seed": cell.seed, "run": cell.path.name}
-    if "error" in result:
-        return {**about, "error": result["error"]}
-    return {**about, "best_epoch": result["best_epoch"], "test": result["test"], **_cost(result)}
-
-
-def tables(found: Document) -> Iterator[Table]:
-    """Yield what people read of a comparison, cells as text."""
-    yield from _score_tables(found)
-    if found["differences"]:
-        yield from _difference_tables(found["differences"], found["reference"], found["tasks"])
-    if found["transfer"] and found["reference"] != ALONE:
-        yield from _difference_tables(found["transfer"], ALONE, found["tasks"])
-    yield _cost_table(found["models"])
-    if found["trials"] > 1:
-        yield _recipe_table(found)
-
-
-def _score_tables(found: Document) -> Iterator[Table]:
-    tasks: Mapping[str, Document] = found["tasks"]
-    notes = [_rare(task, about) for task, about in tasks.items() if not about["counts"]]
-    notes += [
-        f"{name}, seed {cell['seed']}: {cell['error']}"
-        for name, model in found["models"].items()
-        for cell in model["cells"]
-        if "error" in cell
-    ]
-    seeds = f"{len(found['seeds'])} seed{'s' if len(found['seeds']) > 1 else ''}"
-    for kind, metric in _metrics(tasks):
-        rows = [
-            [name, *(_spread(model[metric.key].get(column), metric.form) for column in _columns(kind, tasks))]
-            for name, model in found["models"].items()
-        ]
-        title = f"test {metric.title}, mean ± standard deviation over {seeds}"
-        yield Table(title, _header(kind, tasks), rows, notes)
-        notes = []  # once is enough
-
-
-def _rare(task: str, about: Document) -> str:
-    if about["kind"] == "regression":
-        return f"* {task}: {about['rows']} test rows have the label, too few to say anything"
-    return (
-        f"* {task}: {about['positives']} of {about['rows']} test rows are positive, too few of one kind to "
-        "say anything; not in the mean"
-    )
-
-
-def _difference_tables(differences: Document, against: str, tasks: Mapping[str, Document]) -> Iterator[Table]:
-    note = "95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
-    for kind, (score, *_) in METRICS.items():
-        if _of_kind(kind, tasks):
-            rows = [
-                [name, *(_change(by_task.get(column), score.form) for column in _columns(kind, tasks))]
-                for name, by_task in differences.items()
-            ]
-            what = score.title if score.sign > 0 else f"fall of {score.title}"
-            yield Table(f"{what} against {against}", _header(kind, tasks), rows, [note])
-
-
-def _columns(kind: str, tasks: Mapping[str, Document]) -> list[str]:
-    return [*_of_kind(kind, tasks), *([MEAN] if kind == "binary" else [])]
-
-
-def _header(kind: str, tasks: Mapping[str, Document]) -> list[str]:
-    starred = [
-        task if task == MEAN or tasks[task]["counts"] else f"{task} *" for task in _columns(kind, tasks)
-    ]
-    return ["model", *starred]
-
-
-def _cost_table(models: Mapping[str, Document]) -> Table:
-    header = ["model", *(key.replace("_", " ") for key in COSTS)]
-    rows = [
-        [name, *(_spread(model["costs"][key], ",.0f") for key in COSTS)] for name, model in models.items()
-    ]
-    return Table("costs, mean ± standard deviation", header, rows)
-
-
-def _recipe_table(found: Document) -> Table:
-    recipes = {name: model["recipe"] for name, model in found["models"].items()}
-    header = ["model", *(key.replace("_", " ") for key in next(iter(recipes.values())))]
-    rows = [
-        [name, *("-" if value is None else f"{value:g}" for value in values.values())]
-        for name, values in recipes.items()
-    ]
-    return Table(f"recipe, best of {found['trials']} on validation data", header, rows)
-
-
-def _spread(value: Document | None, form: str) -> str:
-    if value is None:
-        return "-"
-    mean = f"{value['mean']:{form}}"
-    return mean if not value["spread"] else f"{mean} ± {value['spread']:{form}}"
-
-
-def _change(value: Document | None, form: str) -> str:
-    if value is None:
-        return "-"
-    mean = f"{value['mean']:+{form}}"
-    if value["p"] is None:
-        return mean
-    star = " !" if value["adjusted_p"] < 0.05 else ""
-    return f"{mean} [{value['low']:+{form}}, {value['high']:+{form}}] p {value['adjusted_p']:.3f}{star}"
-
-
-def markdown(found: Document) -> str:
-    """Return the tables as the text of `compare.md`."""
-    rows = ", ".join(f"{part} {count:,}" for part, count in found["rows"].items())
-    parts = [f"# Comparison on {found['dataset']}\n\nRows: {rows}. Data {found['fingerprint'][:12]}.\n"]
-    if found["simulated"]:
-        parts.append(f"**Note: {_plain(warning(found['simulated']))}.**\n")
-    for table in tables(found):
-        lines = [table.header, ["---"] * len(table.header), *table.rows]
-        body = "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
-        parts.append(f"## {table.title}\n\n{body}\n")
-        parts.extend(f"{_plain(note)}\n" for note in table.notes)
-    return "\n".join(parts)
-
-
-def comma_separated(found: Document) -> str:
-    """Return one row for each model, seed and task as the text of `compare.csv`, blank what a task lacks."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
-    writer.writerow(["model", "seed", "task", *measured, "run", *COSTS])
-    for name, model in found["models"].items():
-        for cell in model["cells"]:
-            for task, m in cell.get("test", {}).items():
-                values = [*(m.get(key) for key in measured), cell["run"], *(cell[key] for key in COSTS)]
-                writer.writerow([name, cell["seed"], task, *values])
-    return out.getvalue()
-
-
-def _plain(value: object) -> str:
-    """Return text that cannot break out of a cell of Markdown."""
-    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+def _plain(differences: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
+    return {
+        name: {task: difference.to_json() for task, difference in by_task.items()}
+        for name, by_task in differences.items()
+    }

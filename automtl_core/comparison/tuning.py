@@ -1,6 +1,6 @@
 """Tuning the recipe of a model on validation data, with the same draws for every model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,18 @@ from automtl_core.comparison.cells import Bench
 from automtl_core.errors import DivergedError
 from automtl_core.runs.config import RunConfig, merge
 from automtl_core.runs.job import Job
-from automtl_core.training.metrics import metrics_from_json, relative_change
+from automtl_core.training.metrics import Metrics, relative_change
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}
 """Setting of the recipe -> it is drawn between its value divided, and multiplied, by this."""
 DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4)
 
+Trials = Sequence[tuple[Job, Metrics | None]]
+"""Each job with its validation metrics, None where training diverged."""
 
-def tuned(name: str, job: Job, trials: int, bench: Bench) -> Job:
-    """Return the job with the best of `trials` recipes on validation data; the first is the job's own.
+
+def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench) -> dict[str, Job]:
+    """Return each job with the best of `trials` recipes on validation data; the first is the job's own.
 
     Best is the highest mean over tasks of the relative change of the validation score against the first.
 
@@ -26,26 +29,35 @@ def tuned(name: str, job: Job, trials: int, bench: Bench) -> Job:
         DivergedError: training diverges with every recipe.
 
     """
-    candidates = [job, *(_redrawn(job, number) for number in range(1, trials))]
-    results = [(candidate, bench.fitted(bench.cell(name, candidate))) for candidate in candidates]
-    finished = [
-        (candidate, metrics_from_json(r["validation"])) for candidate, r in results if "error" not in r
-    ]
-    if not finished:
-        raise DivergedError(f"{name}: training diverges with every recipe", "lower training.learning_rate")
-    _, first = finished[0]
-    least = job.config.training.min_positives
-    return max(finished, key=lambda pair: relative_change(pair[1], first, least))[0]
+    cells = {
+        name: [bench.cell(name, candidate) for candidate in _candidates(job, trials)]
+        for name, job in jobs.items()
+    }
+    found = bench.fitted([cell for tried in cells.values() for cell in tried])
+    return {name: _best(name, [(cell.job, found[cell]) for cell in tried]) for name, tried in cells.items()}
 
 
-def recipe(job: Job) -> dict[str, Any]:
-    """Return the values that tuning may change."""
+def recipe(job: Job) -> dict[str, float | None]:
+    """Return the values that tuning may change, None where the model has no such setting."""
     training = job.config.training
     dropout = job.config.space.settings.get("dropout")
     return {**{key: getattr(training, key) for key in FACTORS}, "dropout": dropout}
 
 
-def _redrawn(job: Job, number: int) -> Job:
+def _candidates(job: Job, trials: int) -> list[Job]:
+    return [job, *(drawn(job, number) for number in range(1, trials))]
+
+
+def _best(name: str, trials: Trials) -> Job:
+    finished = [(job, metrics) for job, metrics in trials if metrics is not None]
+    if not finished:
+        raise DivergedError(f"{name}: training diverges with every recipe", "lower training.learning_rate")
+    job, first = finished[0]
+    least = job.config.training.min_positives
+    return max(finished, key=lambda pair: relative_change(pair[1], first, least))[0]
+
+
+def drawn(job: Job, number: int) -> Job:
     """Return the job with the recipe of a trial, which follows from the seed and the trial's number alone."""
     draw = seeds.generator(job.config.seed, "tune", number)
     training = {

@@ -1,0 +1,161 @@
+"""A comparison for people: grids of text, Markdown, and comma-separated values."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from automtl_core.comparison.document import ALONE, COSTS, MEAN, Comparison, Diverged
+from automtl_core.comparison.statistics import Difference, Summary
+from automtl_core.data.simulate import warning
+from automtl_core.schema import TaskKind
+from automtl_core.training.metrics import METRICS, too_few
+
+SURE = 0.05
+"""A p below this is marked."""
+
+
+class Grid(NamedTuple):
+    """One table, its cells as text."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+def grids(found: Comparison) -> Iterator[Grid]:
+    """Yield what people read of a comparison."""
+    yield from _scores(found)
+    yield from _differences(found, found.reference)
+    if found.reference != ALONE:
+        yield from _differences(found, ALONE)
+    yield _costs(found)
+    if found.trials > 1:
+        yield _recipes(found)
+
+
+def markdown(found: Comparison) -> str:
+    """Return the text of `compare.md`."""
+    rows = ", ".join(f"{part} {count:,}" for part, count in found.rows.items())
+    parts = [f"# Comparison on {found.dataset}\n\nRows: {rows}. Data {found.fingerprint[:12]}.\n"]
+    if found.simulated:
+        parts.append(f"**Note: {_plain(warning(found.simulated))}.**\n")
+    for grid in grids(found):
+        lines = [grid.header, ["---"] * len(grid.header), *grid.rows]
+        body = "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
+        parts.append(f"## {grid.title}\n\n{body}\n")
+        parts.extend(f"{_plain(note)}\n" for note in grid.notes)
+    return "\n".join(parts)
+
+
+def comma_separated(found: Comparison) -> str:
+    """Return the text of `compare.csv`: a row for each model, seed and task, blank what a task lacks."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
+    writer.writerow(["model", "seed", "task", *measured, "run", *COSTS])
+    for name, model in found.models.items():
+        for cell in model.tested:
+            costs = [getattr(cell.costs, key) for key in COSTS]
+            for task, m in cell.test.items():
+                values = [getattr(m, key, None) for key in measured]
+                writer.writerow([name, cell.seed, task, *values, cell.run, *costs])
+    return out.getvalue()
+
+
+def _scores(found: Comparison) -> Iterator[Grid]:
+    notes = [*_rare(found), *_failures(found)]
+    seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+    for kind, metrics in METRICS.items():
+        if columns := _columns(found, kind):
+            for metric in metrics:
+                summaries = {name: found.summaries(name, metric) for name in found.models}
+                rows = [
+                    [name, *(_spread(by_task.get(column), metric.form) for column in columns)]
+                    for name, by_task in summaries.items()
+                ]
+                title = f"test {metric.title}, mean ± standard deviation over {seeds}"
+                yield Grid(title, _header(found, columns), rows, notes)
+                notes = []  # once is enough
+
+
+def _rare(found: Comparison) -> list[str]:
+    return [
+        too_few(task, facts.positives, facts.rows) for task, facts in found.tasks.items() if not facts.counts
+    ]
+
+
+def _failures(found: Comparison) -> list[str]:
+    return [
+        f"{name}, seed {cell.seed}: {cell.error}"
+        for name, model in found.models.items()
+        for cell in model.cells
+        if isinstance(cell, Diverged)
+    ]
+
+
+def _differences(found: Comparison, against: str) -> Iterator[Grid]:
+    note = f"95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
+    differences = found.differences(against)
+    for kind, (score, *_) in METRICS.items():
+        if differences and (columns := _columns(found, kind)):
+            rows = [
+                [name, *(_change(by_task.get(column), score.form) for column in columns)]
+                for name, by_task in differences.items()
+            ]
+            what = score.title if score.sign > 0 else f"fall of {score.title}"
+            yield Grid(f"{what} against {against}", _header(found, columns), rows, [note])
+
+
+def _columns(found: Comparison, kind: TaskKind) -> list[str]:
+    tasks = found.of_kind(kind)
+    return [*tasks, MEAN] if tasks and kind == "binary" else tasks
+
+
+def _header(found: Comparison, columns: Sequence[str]) -> list[str]:
+    return ["model", *(name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)]
+
+
+def _costs(found: Comparison) -> Grid:
+    rows = [
+        [name, *(_spread(value, ",.0f") for value in model.costs().values())]
+        for name, model in found.models.items()
+    ]
+    return Grid("costs, mean ± standard deviation", ["model", *map(_words, COSTS)], rows)
+
+
+def _recipes(found: Comparison) -> Grid:
+    recipes: Mapping[str, Mapping[str, float | None]] = {n: m.recipe for n, m in found.models.items()}
+    header = ["model", *map(_words, next(iter(recipes.values())))]
+    rows = [
+        [name, *("-" if value is None else f"{value:g}" for value in values.values())]
+        for name, values in recipes.items()
+    ]
+    return Grid(f"recipe, best of {found.trials} on validation data", header, rows)
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _spread(value: Summary | None, form: str) -> str:
+    if value is None:
+        return "-"
+    mean = f"{value.mean:{form}}"
+    return mean if not value.spread else f"{mean} ± {value.spread:{form}}"
+
+
+def _change(value: Difference | None, form: str) -> str:
+    if value is None:
+        return "-"
+    mean = f"{value.mean:+{form}}"
+    if value.adjusted_p is None:
+        return mean
+    mark = " !" if value.adjusted_p < SURE else ""
+    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] p {value.adjusted_p:.3f}{mark}"
+
+
+def _plain(value: str) -> str:
+    """Return text that cannot break out of a cell of Markdown."""
+    return value.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
