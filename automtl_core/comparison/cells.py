@@ -9,15 +9,16 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automtl_core.comparison.document import CellResult, Costs, Diverged, Tested
+from automtl_core.comparison.document import COSTS, CellCosts, CellResult, Diverged, Measured
 from automtl_core.data.store import Prepared, canonical
-from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, RunInUseError
+from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
 from automtl_core.runs import pipeline
+from automtl_core.runs.config import RunConfig
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Listener
@@ -60,7 +61,8 @@ class Bench:
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
         versions = job.versions(job.space(self.prepared))
-        all_of_it = {"config": _identity(job.config), "data": self.prepared.manifest["fingerprint"], "versions": versions}
+        data = self.prepared.manifest["fingerprint"]
+        all_of_it = {"config": _identity(job.config), "data": data, "versions": versions}
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         return Cell(model, job, self.folder / "cells" / f"{plain}-s{job.config.seed}-{digest[:8]}")
@@ -91,11 +93,82 @@ class Bench:
         told: set[Cell] = set()
         while left := [cell for cell in cells if cell not in found]:
             for cell in left:
-                with suppress(RunInUseError), _named(cell):
+                with _skipped(cell):
                     found[cell] = work(cell)
-            if not found.keys() & set(left):
+            if not any(cell in found for cell in left):
                 if left[0] not in told:
                     self.on_wait(left[0])
-                told.add(left[0])
+                    told.add(left[0])
                 time.sleep(PAUSE)
         return {cell: found[cell] for cell in cells}
+
+    def _fitted(self, cell: Cell) -> Metrics | None:
+        if self._trained(cell) is not None:
+            return None
+        return metrics_from_json(Run.open(cell.path).read("result")["validation"])
+
+    def _tested(self, cell: Cell) -> CellResult:
+        if (error := self._trained(cell)) is not None:
+            return Diverged(cell.seed, cell.path.name, error)
+        if "test" not in Run.open(cell.path).read("result"):
+            with self._held(cell) as run:
+                if "test" not in run.read("result"):  # else another process has tested it meanwhile
+                    pipeline.test(cell.job, run, self.prepared)
+        return _result(cell)
+
+    def _trained(self, cell: Cell) -> str | None:
+        """Train a cell unless it is trained, and return how training diverged, if it did."""
+        if _is_trained(cell.path):
+            return None
+        if cell.path.exists():
+            status = Run.open(cell.path).read("status")
+            if status.get("exit_code") == DivergedError.exit_code:
+                return str(status["error"])
+        try:
+            with self._held(cell) as run:
+                if not _is_trained(run.path):  # else another process has trained it meanwhile
+                    self.on_work(cell)
+                    pipeline.fit(cell.job, run, self.prepared, self.listener)
+        except DivergedError as error:
+            return str(error)
+        return None
+
+    def _held(self, cell: Cell) -> AbstractContextManager[Run]:
+        if cell.path.exists():
+            return Run.open(cell.path).working()
+        return pipeline.start(cell.job, self.prepared, cell.path)
+
+
+def _is_trained(path: Path) -> bool:
+    return (path / "result.json").exists()  # the last that is written
+
+
+@contextmanager
+def _skipped(cell: Cell) -> Iterator[None]:
+    """Leave a cell out if another process holds it, or makes it just now."""
+    try:
+        yield
+    except RunInUseError:
+        pass
+    except RunExistsError:
+        if not cell.path.exists():
+            raise  # its place cannot be written to
+
+
+def _result(cell: Cell) -> Measured:
+    run = Run.open(cell.path)
+    result, costs = run.read("result"), run.read("costs")
+    seconds = {f"{stage}_seconds": value for stage, value in costs["seconds"].items()}
+    all_of_it = {**result, **costs, **seconds}
+    return Measured(
+        cell.seed,
+        cell.path.name,
+        result["best_epoch"],
+        metrics_from_json(result["test"]),
+        CellCosts(**{key: all_of_it[key] for key in COSTS}),
+    )
+
+
+def _identity(config: RunConfig) -> dict[str, Any]:
+    """Return what a cell's outcome depends on."""
+    return config.model_dump(mode="json", exclude=set(ELSEWHERE))

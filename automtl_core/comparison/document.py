@@ -37,7 +37,7 @@ class TaskFacts:
 
 
 @dataclass(frozen=True)
-class Costs:
+class CellCosts:
     """What a network and its training cost."""
 
     parameters: int
@@ -48,11 +48,11 @@ class Costs:
     rows_per_second: float | None
 
 
-COSTS = tuple(field.name for field in fields(Costs))
+COSTS = tuple(field.name for field in fields(CellCosts))
 
 
 @dataclass(frozen=True)
-class Tested:
+class Measured:
     """What one cell gave."""
 
     seed: int
@@ -60,7 +60,7 @@ class Tested:
     """Name of its folder among the cells."""
     best_epoch: int
     test: Metrics
-    costs: Costs
+    costs: CellCosts
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -83,7 +83,7 @@ class Diverged:
         return asdict(self)
 
 
-CellResult = Tested | Diverged
+CellResult = Measured | Diverged
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class ModelResult:
     space: str
     strategy: str
     recipe: Mapping[str, float | None]
-    """Settings that tuning may change, as they were trained with; None where the model has no such setting."""
+    """Settings that tuning may change, as it was trained with them; None where it has no such setting."""
     cells: Sequence[CellResult]
     """One for each seed."""
 
     @property
-    def tested(self) -> list[Tested]:
+    def tested(self) -> list[Measured]:
         """The cells that did not diverge."""
-        return [cell for cell in self.cells if isinstance(cell, Tested)]
+        return [cell for cell in self.cells if isinstance(cell, Measured)]
 
     def costs(self) -> dict[str, Summary | None]:
         """Return each of `COSTS` over the seeds, None where it is unknown."""
@@ -242,8 +242,8 @@ def _model_from_json(model: Mapping[str, Any]) -> ModelResult:
 def _cell_from_json(cell: Mapping[str, Any]) -> CellResult:
     if "error" in cell:
         return Diverged(**cell)
-    costs = Costs(**{key: cell[key] for key in COSTS})
-    return Tested(cell["seed"], cell["run"], cell["best_epoch"], metrics_from_json(cell["test"]), costs)
+    costs = CellCosts(**{key: cell[key] for key in COSTS})
+    return Measured(cell["seed"], cell["run"], cell["best_epoch"], metrics_from_json(cell["test"]), costs)
 
 
 def _paired(scores: Mapping[int, float], base: Mapping[int, float]) -> Difference | None:

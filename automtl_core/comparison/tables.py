@@ -96,7 +96,7 @@ def _failures(found: Comparison) -> list[str]:
 
 
 def _differences(found: Comparison, against: str) -> Iterator[Grid]:
-    note = f"95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
+    note = "95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
     differences = found.differences(against)
     for kind, (score, *_) in METRICS.items():
         if differences and (columns := _columns(found, kind)):

@@ -54,12 +54,13 @@ def layer(name: str, registry: Registry) -> Layer:
     Raises:
         UnknownNameError: nothing is called so.
         UsageError: a preset or a file sets what all models share.
+        InputMissingError: there is no such file.
         ArtifactError: a run without an architecture.
 
     """
     if _is_path(name):
         path = Path(name)
-        return _checked(name, read_yaml(path)) if path.is_file() else _architecture_of(path)
+        return _architecture_of(path) if path.is_dir() else _checked(name, read_yaml(path))
     if name in registry.names(PRESETS):
         return _checked(name, registry.get(PRESETS, name))
     space, colon, strategy = name.partition(":")

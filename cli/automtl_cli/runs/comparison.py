@@ -1,7 +1,7 @@
 """The command that compares models: what it does, and what it shows."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from automtl_cli.runs import actions, progress
 from automtl_cli.tables import table, text
 from automtl_core.comparison.cells import Bench, Cell
 from automtl_core.comparison.compare import compare as compare_models
-from automtl_core.comparison.document import comma_separated, markdown, tables
+from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.tables import comma_separated, grids, markdown
 from automtl_core.data.simulate import warning
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import UsageError
@@ -22,7 +23,11 @@ from automtl_core.runs.config import Layer
 from automtl_core.runs.models import models
 from automtl_core.wording import did_you_mean, listing
 
-FORMATS = {"json": lambda found: json.dumps(found, indent=2) + "\n", "csv": comma_separated, "md": markdown}
+FORMATS: Mapping[str, Callable[[Comparison], str]] = {
+    "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
+    "csv": comma_separated,
+    "md": markdown,
+}
 
 
 class Wanted(NamedTuple):
@@ -49,29 +54,33 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
     prepared = actions.prepare(common)
     seeds = range(common.config.seed, common.config.seed + wanted.seeds)
     with _resumable(out), progress.training() as listener:
-        bench = Bench(out, prepared, listener, _announce)
+        bench = Bench(out, prepared, listener, _work, _wait)
         found = compare_models(jobs, seeds, wanted.trials, reference, bench)
     out.mkdir(parents=True, exist_ok=True)
     for ending, form in FORMATS.items():
         write_atomic(out / f"compare.{ending}", form(found).encode())
-    return {**found, "out": str(out)}
+    return {**found.to_json(), "out": str(out)}
 
 
 def render(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Render the tables of a comparison, and where they were written."""
     if found["simulated"]:
         yield text(f"note: {warning(found['simulated'])}\n")
-    for part in tables(found):
-        yield text(part.title)
-        yield table(part.header, part.rows, align="right")
-        yield from (text(note) for note in part.notes)
+    for grid in grids(Comparison.from_json(found)):
+        yield text(grid.title)
+        yield table(grid.header, grid.rows, align="right")
+        yield from (text(note) for note in grid.notes)
         yield Text()
     names = ", ".join(f"compare.{ending}" for ending in FORMATS)
     yield text(f"written to {found['out']}: {names}")
 
 
-def _announce(cell: Cell) -> None:
+def _work(cell: Cell) -> None:
     say(f"{cell.model}, seed {cell.seed}: {cell.path.name}")
+
+
+def _wait(cell: Cell) -> None:
+    say(f"waiting for another process, which has {cell.model}, seed {cell.seed}: {cell.path.name}")
 
 
 @contextmanager

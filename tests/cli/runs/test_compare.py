@@ -82,6 +82,52 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert automtl("show", folder / "cells" / run).code == 0
 
 
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_a_file_of_settings_that_is_missing_is_called_so(automtl: Automtl, command: str) -> None:
+    option = "--model" if command == "train" else "--models"
+    ended = automtl(command, option, "mine.yaml", "--config", "small.yaml")
+    assert ended.code == 66
+    assert "mine.yaml: cannot be read: No such file or directory" in ended.err
+    assert "run directory" not in ended.err
+
+
+def without_seconds(found: Any) -> Any:
+    """Return JSON without what differs between equal runs."""
+    if isinstance(found, dict):
+        return {key: without_seconds(value) for key, value in found.items() if "second" not in key}
+    return [without_seconds(value) for value in found] if isinstance(found, list) else found
+
+
+def scores(markdown: str) -> str:
+    """Return `compare.md` without the table of costs."""
+    return "## ".join(part for part in markdown.split("## ") if not part.startswith("costs"))
+
+
+def test_three_processes_fill_one_comparison_together(automtl: Automtl, here: Path, start: Any) -> None:
+    tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
+    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
+    command = ["compare", "--config", "small.yaml", *tuned, "--json"]
+    processes = [start([*command, "--out", "together"]) for _ in range(3)]
+    ended = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], ended
+    announced = [line for _, err in ended for line in err.splitlines() if ", seed " in line]
+    worked = sorted(line.rpartition(" ")[2] for line in announced if not line.startswith("waiting"))
+    folders = sorted(Path("together/cells").iterdir())
+    assert worked == [folder.name for folder in folders], "each cell is computed once"
+    assert len(worked) >= 2 * 3, "two recipes of one seed, and the better one of the other"
+    for folder in folders:
+        assert (folder / "log.txt").read_text().count("found an architecture") == 1, folder
+    outs = [json.loads(out) for out, _ in ended]
+    assert outs[0] == outs[1] == outs[2]
+
+    alone = automtl(*command, "--out", "alone").json()
+    assert without_seconds({**outs[0], "out": ""}) == without_seconds({**alone, "out": ""})
+    texts = [Path(folder, "compare.md").read_text() for folder in ("together", "alone")]
+    assert scores(texts[0]) == scores(texts[1])
+    assert json.loads(Path("together/compare.json").read_text()).items() <= outs[0].items()
+    assert not list(Path("together").glob(".*")), "nothing is left behind"
+
+
 def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, start: Any, stop_after: Any) -> None:
     process = start([*COMPARE])
     said = stop_after(process, "search 2:", signal.SIGTERM)

@@ -1,11 +1,13 @@
 import pytest
 
 from automtl_core.comparison.cells import Bench
+from automtl_core.comparison.document import CellCosts, Comparison, Measured, ModelResult, TaskFacts
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import load_config
 from automtl_core.runs.job import Job
 from automtl_core.runs.models import models
 from automtl_core.training.listener import Silent
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 REGISTRY = load_registry()
 SMALL = {
@@ -62,8 +64,93 @@ def bench(tmp_path, common):
             tmp_path / "out",
             prepared,
             listener or Silent(),
-            lambda cell: worked.append((cell.model, cell.seed)),
+            on_work=lambda cell: worked.append((cell.model, cell.seed)),
+            on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
         )
         return made, worked
+
+    return make
+
+
+class StopAfter(Silent):
+    """Listener that interrupts at the end of an epoch."""
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def epoch(self, report):
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+        return True
+
+
+class Count(Silent):
+    """Listener that counts epochs."""
+
+    epochs = 0
+
+    def epoch(self, report):
+        self.epochs += 1
+        return True
+
+
+@pytest.fixture
+def stop_after():
+    return StopAfter
+
+
+@pytest.fixture
+def count():
+    return Count()
+
+
+FACTS = {
+    "click": TaskFacts("binary", 40, 80, True),
+    "buy": TaskFacts("binary", 5, 100, False),
+    "price": TaskFacts("regression", None, 60, True),
+    "age": TaskFacts("regression", None, 9, False),
+}
+AREAS = {"one.yaml": (0.70, 0.72), "two.yaml": (0.71, 0.74), "single-task": (0.69, 0.69)}
+SHIFTED = {"same": (0.5, 0.5), "shifted": (0.55, 0.55)}
+ERRORS = {"one.yaml": (20.0, 21.0), "two.yaml": (19.0, 19.5), "single-task": (18.0, 18.5)}
+
+
+def metrics(task, model, seed):
+    rows = FACTS[task].rows
+    if FACTS[task].kind == "binary":
+        auc = {**AREAS, **SHIFTED}[model][seed]
+        return BinaryMetrics(auc - 0.1 * (task == "buy"), 0.5, FACTS[task].positives, rows)
+    return RegressionMetrics(ERRORS[model][seed], ERRORS[model][seed] / 2, 0.25, rows)
+
+
+@pytest.fixture
+def compared():
+    """Return a function that makes up two seeds of some models for some tasks."""
+
+    def cell(tasks, model, seed):
+        test = {task: metrics(task, model, seed) for task in tasks}
+        return Measured(seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, 7, 0.0, 5.0 + seed, None))
+
+    def make(*tasks, reference="one.yaml"):
+        return Comparison(
+            dataset="made-up",
+            fingerprint="0" * 64,
+            rows={"train": 800, "validation": 100, "test": 100},
+            simulated=None,
+            tasks={task: FACTS[task] for task in tasks},
+            min_positives=30,
+            trials=1,
+            reference=reference,
+            models={
+                model: ModelResult(
+                    "mmoe",
+                    "given",
+                    {"learning_rate": 0.002, "dropout": None},
+                    [cell(tasks, model, seed) for seed in (0, 1)],
+                )
+                for model in (SHIFTED if reference in SHIFTED else AREAS)
+            },
+        )
 
     return make

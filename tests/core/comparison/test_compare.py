@@ -1,36 +1,28 @@
 """Comparisons: what is done once, in which order, and what is reported."""
 
-import csv
-import io
-import json
-from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from automtl_core.comparison.compare import compare
-from automtl_core.comparison.document import comma_separated, markdown, tables
-from automtl_core.comparison.tuning import recipe
+from automtl_core.comparison.compare import compare, task_facts
+from automtl_core.comparison.document import Comparison, Diverged, TaskFacts
+from automtl_core.comparison.tables import grids, markdown
+from automtl_core.data.store import Part
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.plugins import load_registry
-from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.models import models
-from automtl_core.training.listener import Silent
+from automtl_core.schema import Task
+from automtl_core.training.metrics import METRICS
 
-
-class StopAfter(Silent):
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def epoch(self, report):
-        self.epochs -= 1
-        if self.epochs == 0:
-            raise KeyboardInterrupt
-        return True
+NAN = np.nan
 
 
 def without_times(found):
-    """Return a document without what differs between equal runs."""
+    """Return a comparison as JSON without what differs between equal runs."""
+    if isinstance(found, Comparison):
+        return without_times(found.to_json())
     if isinstance(found, dict):
         return {k: without_times(v) for k, v in found.items() if "second" not in k}
     return [without_times(v) for v in found] if isinstance(found, list) else found
@@ -47,23 +39,17 @@ def test_every_model_is_trained_with_every_seed_and_found_again(tiny, bench):
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 5])
-def test_a_stopped_comparison_goes_on_without_redoing_anything(tiny, bench, epochs, tmp_path):
+def test_a_stopped_comparison_goes_on_without_redoing_anything(
+    tiny, bench, epochs, tmp_path, stop_after, count
+):
     whole, _ = bench()
     expected = compare(tiny(), [0, 1], 0, "one.yaml", whole)
     (tmp_path / "out").rename(tmp_path / "whole")
 
-    made, _ = bench(StopAfter(epochs))
+    made, _ = bench(stop_after(epochs))
     with pytest.raises(KeyboardInterrupt):
         compare(tiny(), [0, 1], 0, "one.yaml", made)
 
-    class Count(Silent):
-        epochs = 0
-
-        def epoch(self, report):
-            self.epochs += 1
-            return True
-
-    count = Count()
     made, worked = bench(count)
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
     assert len(worked) == 4 - (epochs - 1) // 3, "only cells that are not done are worked on"
@@ -77,15 +63,6 @@ def test_a_longer_comparison_adds_only_what_is_new(tiny, bench):
     made, worked = bench()
     compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", made)
     assert worked == [("desan:pd-darts", 0), ("one.yaml", 1), ("two.yaml", 1), ("desan:pd-darts", 1)]
-
-
-@pytest.mark.parametrize("changed", [{"training": {"learning_rate": 0.1}}, {"device": "cpu"}])
-def test_another_configuration_is_another_cell(tiny, bench, changed):
-    made, _ = bench()
-    compare(tiny(), [0], 0, "one.yaml", made)
-    made, worked = bench()
-    compare(tiny(**changed), [0], 0, "one.yaml", made)
-    assert len(worked) == 2
 
 
 def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch):
@@ -103,44 +80,6 @@ def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch
     assert events == ["fit"] * events.count("fit") + ["test"] * 4
 
 
-def test_a_tuned_model_takes_the_recipe_that_is_best_on_validation_data(tiny, bench):
-    made, worked = bench()
-    found = compare(tiny(), [0], 3, "one.yaml", made)
-    assert len(worked) == 6, "three recipes each, and the best is not trained again"
-    assert found["trials"] == 3
-    tried = {}
-    for path in sorted(made.folder.glob("cells/*/result.json")):
-        config, result = path.parent / "config.yaml", json.loads(path.read_text())
-        tried.setdefault(path.parent.name.partition(".")[0], []).append((config.read_text(), result))
-    for name, model in found["models"].items():
-        best = next(result for _, result in tried[name.partition(".")[0]] if "test" in result)
-        scores = [
-            sum(m["auc"] for m in result["validation"].values())
-            for _, result in tried[name.partition(".")[0]]
-        ]
-        assert sum(m["auc"] for m in best["validation"].values()) == pytest.approx(max(scores), abs=0.02)
-        assert model["cells"][0]["test"] == best["test"]
-    assert "recipe, best of 3 on validation data" in [t.title for t in tables(found)]
-
-
-def test_all_models_try_the_same_recipes(tiny, bench):
-    made, _ = bench()
-    compare(tiny(), [0], 3, "one.yaml", made)
-    recipes = {"one": set(), "two": set()}
-    for path in made.folder.glob("cells/*/config.yaml"):
-        text = path.read_text()
-        values = [line for line in text.splitlines() if "learning_rate" in line or "embedding_decay" in line]
-        recipes[path.parent.name[:3]].add(tuple(values))
-    assert recipes["one"] == recipes["two"]
-    assert len(recipes["one"]) == 3
-
-
-def test_recipe_of_a_job(tiny):
-    assert recipe(tiny()["one.yaml"]) == {"learning_rate": 2e-3, "embedding_decay": tiny()[
-        "one.yaml"
-    ].config.training.embedding_decay, "dropout": 0.2}  # fmt: skip
-
-
 def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, monkeypatch):
     fit = pipeline.fit
 
@@ -152,11 +91,8 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     monkeypatch.setattr(pipeline, "fit", diverge)
     made, _ = bench()
     found = compare(tiny(), [0, 1, 2], 0, "one.yaml", made)
-    assert [c.get("error") for c in found["models"]["two.yaml"]["cells"]] == [
-        None,
-        "the loss became nan",
-        None,
-    ]
+    assert [isinstance(cell, Diverged) for cell in found.models["two.yaml"].cells] == [False, True, False]
+    assert found.models["two.yaml"].cells[1].error == "the loss became nan"
     monkeypatch.undo()
     made, worked = bench()
     again = compare(tiny(), [0, 1, 2], 0, "one.yaml", made)
@@ -164,10 +100,12 @@ def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, mon
     assert again == found
     assert "two.yaml, seed 1: the loss became nan" in markdown(found)
     # differences are taken over the two seeds that both have
-    scores = {name: [c["test"]["click"]["auc"] for c in m["cells"] if "test" in c and c["seed"] != 1]
-              for name, m in found["models"].items()}  # fmt: skip
+    scores = {
+        name: [cell.test["click"].auc for cell in model.tested if cell.seed != 1]
+        for name, model in found.models.items()
+    }
     expected = sum(scores["two.yaml"]) / 2 - sum(scores["one.yaml"]) / 2
-    assert found["differences"]["two.yaml"]["click"]["mean"] == pytest.approx(expected)
+    assert found.differences("one.yaml")["two.yaml"]["click"].mean == pytest.approx(expected)
 
 
 def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):
@@ -180,62 +118,56 @@ def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):
 def test_rare_tasks_are_marked_and_not_averaged(tiny, bench):
     made, _ = bench()
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
-    positives = {task: about["positives"] for task, about in found["tasks"].items()}
-    counting = [task for task, about in found["tasks"].items() if about["counts"]]
-    assert counting == [task for task, count in positives.items() if count >= 30]
+    counting = [task for task, facts in found.tasks.items() if facts.counts]
+    assert counting == [task for task, facts in found.tasks.items() if facts.positives >= 30]
     assert 0 < len(counting) < 4
-    for model in found["models"].values():
-        mean = sum(model["auc"][task]["mean"] for task in counting) / len(counting)
-        assert model["auc"]["mean"]["mean"] == pytest.approx(mean)
-    first = next(iter(tables(found)))
-    assert [name.endswith(" *") for name in first.header[1:-1]] == [
-        task not in counting for task in positives
-    ]
+    auc = METRICS["binary"][0]
+    for name in found.models:
+        summaries = found.summaries(name, auc)
+        mean = sum(summaries[task].mean for task in counting) / len(counting)
+        assert summaries["mean"].mean == pytest.approx(mean)
+    first = next(grids(found))
+    assert [name.endswith(" *") for name in first.header[1:-1]] == [t not in counting for t in found.tasks]
     assert len(first.notes) == 4 - len(counting)
 
 
 def test_without_a_task_that_says_something_there_is_no_mean(tiny, bench):
     made, _ = bench()
     found = compare(tiny(training={"min_positives": 1000}), [0], 0, "one.yaml", made)
-    assert "mean" not in found["models"]["one.yaml"]["auc"]
-    assert next(iter(tables(found))).rows[0][-1] == "-"
+    assert "mean" not in found.to_json()["models"]["one.yaml"]["auc"]
+    assert next(grids(found)).rows[0][-1] == "-"
 
 
 def test_negative_transfer_is_judged_against_single_task(common, bench):
-    jobs = models(["shared-bottom", "single-task"], common(), load_registry())
     made, _ = bench()
+    jobs = models(["shared-bottom", "single-task"], common(), load_registry())
     found = compare(jobs, [0, 1], 0, "shared-bottom", made)
     alone, shared = (
-        [cell["test"]["click"]["auc"] for cell in found["models"][name]["cells"]]
+        sum(cell.test["click"].auc for cell in found.models[name].tested) / 2
         for name in ("single-task", "shared-bottom")
     )
-    expected = sum(shared) / 2 - sum(alone) / 2
-    assert found["transfer"]["shared-bottom"]["click"]["mean"] == pytest.approx(expected)
-    assert "AUC against single-task" in [t.title for t in tables(found)]
+    transfer = found.to_json()["transfer"]["shared-bottom"]
+    assert transfer["click"]["mean"] == pytest.approx(shared - alone)
+    assert "AUC against single-task" in [grid.title for grid in grids(found)]
 
 
-def test_the_forms_hold_the_same_numbers(tiny, bench):
-    made, _ = bench()
-    found = compare(tiny(), [0, 1], 0, "one.yaml", made)
-    assert json.loads(json.dumps(found)) == found
-    rows = list(csv.DictReader(io.StringIO(comma_separated(found))))
-    assert len(rows) == 2 * 2 * 4
-    assert float(rows[0]["auc"]) == found["models"]["one.yaml"]["cells"][0]["test"]["click"]["auc"]
-    text = markdown(found)
-    assert f"{found['models']['two.yaml']['auc']['click']['mean']:.4f}" in text
-    differences = text.split("## AUC against")[1].split("\n## ")[0]
-    assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {7}
+LABELS = {
+    Task("click"): [1.0] * 40 + [0.0] * 40 + [NAN] * 20,
+    Task("buy"): [1.0] * 5 + [0.0] * 95,
+    Task("stay"): [1.0] * 95 + [0.0] * 5,
+    Task("price", kind="regression"): [0.5] * 60 + [NAN] * 40,
+    Task("age", kind="regression"): [1.0] * 9 + [NAN] * 91,
+}
 
 
-@pytest.mark.parametrize(("plugin", "same"), [("baselines", True), ("strategies", False), ("desan", False)])
-def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
-    made, _ = bench()
-    job = tiny("desan:pd-darts")["desan:pd-darts"]
-    before, supplier = made.cell("search", job), Registry.supplier
-
-    def newer(self, kind, name):
-        row = supplier(self, kind, name)
-        return replace(row, version="9") if row.name == plugin else row
-
-    monkeypatch.setattr(Registry, "supplier", newer)
-    assert (made.cell("search", job).path == before.path) is same
+def test_only_rows_that_have_the_label_count():
+    labels = np.array(list(LABELS.values()), np.float32).T
+    part = Part(np.zeros((100, 1), np.int32), np.zeros((100, 0), np.float32), labels)
+    prepared = SimpleNamespace(schema=SimpleNamespace(tasks=tuple(LABELS)), part={"test": part}.__getitem__)
+    assert task_facts(prepared, 30) == {
+        "click": TaskFacts("binary", 40, 80, True),
+        "buy": TaskFacts("binary", 5, 100, False),
+        "stay": TaskFacts("binary", 95, 100, False),
+        "price": TaskFacts("regression", None, 60, True),
+        "age": TaskFacts("regression", None, 9, False),
+    }

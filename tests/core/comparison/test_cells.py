@@ -1,0 +1,177 @@
+"""Cells: which are the same, which are done, and which are left to others."""
+
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from automtl_core.comparison import cells
+from automtl_core.comparison.document import Diverged, Measured
+from automtl_core.errors import DivergedError, RunExistsError
+from automtl_core.registry import Registry
+from automtl_core.runs import pipeline
+from automtl_core.runs.run import Run
+
+
+def all_cells(bench, jobs):
+    return [bench.cell(name, job) for name, job in jobs.items()]
+
+
+@pytest.mark.parametrize("changed", [{"training": {"learning_rate": 0.1}}, {"device": "cpu"}, {"seed": 1}])
+def test_another_configuration_is_another_cell(tiny, bench, changed):
+    made, _ = bench()
+    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, changed))
+    assert one.path != two.path
+    assert made.cell("one.yaml", tiny()["one.yaml"]).path == one.path
+
+
+def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
+    made, _ = bench()
+    elsewhere = {"data_dir": tmp_path / "raw", "prepared_dir": tmp_path / "other"}
+    one, two = (made.cell("one.yaml", tiny(**c)["one.yaml"]) for c in ({}, elsewhere))
+    assert one.path == two.path
+
+
+@pytest.mark.parametrize(("plugin", "same"), [("baselines", True), ("strategies", False), ("desan", False)])
+def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
+    made, _ = bench()
+    job = tiny("desan:pd-darts")["desan:pd-darts"]
+    before, supplier = made.cell("search", job), Registry.supplier
+
+    def newer(self, kind, name):
+        row = supplier(self, kind, name)
+        return replace(row, version="9") if row.name == plugin else row
+
+    monkeypatch.setattr(Registry, "supplier", newer)
+    assert (made.cell("search", job).path == before.path) is same
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """Return a list of what happens when a bench waits; each is called once, in turn."""
+    planned = []
+    monkeypatch.setattr(cells.time, "sleep", lambda seconds: planned.pop(0)())
+    return planned
+
+
+@pytest.fixture
+def held():
+    """Hold runs as another process would, until closed."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny, bench, naps, held, count):
+    made, worked = bench(count)
+    waited = []
+    made = replace(made, on_wait=lambda cell: waited.append(cell.model))
+    one, two = all_cells(made, tiny())
+    held.enter_context(pipeline.start(one.job, made.prepared, one.path))
+    naps += [lambda: None, lambda: None, held.close]
+    found = made.fitted([one, two])
+    assert worked == [("two.yaml", 0), ("one.yaml", 0)], "the free one first, then what its holder left"
+    assert waited == ["one.yaml"], "said once"
+    assert not naps
+    assert found.keys() == {one, two}
+    assert list(found) == [one, two]
+    assert count.epochs == 6
+
+
+def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps, count, monkeypatch):
+    made, worked = bench(count)
+    waited = []
+    made = replace(made, on_wait=lambda cell: waited.append(cell.model))
+    other, others_work = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    working, ready = threading.Event(), threading.Event()
+    fit = pipeline.fit
+
+    def slow(job, run, *rest):
+        working.set()
+        ready.wait(10)
+        fit(job, run, *rest)
+
+    monkeypatch.setattr(pipeline, "fit", slow)
+    thread = threading.Thread(target=lambda: other.tested([cell]))
+    thread.start()
+    working.wait(10)
+    naps += [lambda: (ready.set(), thread.join())]
+    found = made.tested([cell])
+    assert (others_work, worked, waited) == ([("one.yaml", 0)], [], ["one.yaml"])
+    assert found == other.tested([cell])
+    assert count.epochs == 0
+
+
+@pytest.mark.parametrize("stage", ["fit", "test"])
+def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench, monkeypatch, stage):
+    made, worked = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    if stage == "test":
+        made.fitted([cell])
+    other, _ = bench()
+    held = cells.Bench._held
+
+    def late(bench, cell):
+        """Let the other do it all between looking and locking."""
+        if bench is made:
+            monkeypatch.setattr(cells.Bench, "_held", held)
+            other.tested([cell])
+        return held(bench, cell)
+
+    monkeypatch.setattr(cells.Bench, "_held", late)
+    worked.clear()
+    found = made.tested([cell])[cell]
+    assert isinstance(found, Measured)
+    assert worked == []
+    log = (cell.path / "log.txt").read_text()
+    assert log.count("found an architecture") == 1
+
+
+def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, monkeypatch, naps):
+    made, worked = bench()
+    made = replace(made, on_wait=lambda cell: None)
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    start = pipeline.start
+
+    def beaten(*given):
+        monkeypatch.setattr(pipeline, "start", start)
+        with start(*given):
+            pass
+        raise RunExistsError("exists already")
+
+    monkeypatch.setattr(pipeline, "start", beaten)
+    naps += [lambda: Run(cell.path).write("status", {"state": "running"})]
+    made.fitted([cell])
+    assert worked == [("one.yaml", 0)]
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_and_not_waited_for(tiny, bench):
+    made, _ = bench()
+    made.folder.write_text("a file")
+    with pytest.raises(RunExistsError, match="cannot be written"):
+        made.fitted(all_cells(made, tiny()))
+
+
+def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, stop_after, count):
+    made, _ = bench(stop_after(2))
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    with pytest.raises(KeyboardInterrupt):
+        made.fitted([cell])
+    Run(cell.path).write("status", {"state": "running"})  # as it stays after a kill
+    made, worked = bench(count)
+    made.fitted([cell])
+    assert worked == [("one.yaml", 0)]
+    assert count.epochs == 1
+
+
+def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
+    def diverge(*given):
+        raise DivergedError("the loss became nan")
+
+    monkeypatch.setattr(pipeline, "fit", diverge)
+    made, worked = bench()
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    assert made.fitted([cell]) == {cell: None}
+    assert made.tested([cell]) == {cell: Diverged(0, cell.path.name, "the loss became nan")}
+    assert worked == [("one.yaml", 0)]

@@ -1,0 +1,109 @@
+"""A comparison for people: grids, Markdown, and comma-separated values."""
+
+import csv
+import io
+from dataclasses import replace
+
+from automtl_core.comparison.document import Diverged
+from automtl_core.comparison.tables import comma_separated, grids, markdown
+
+
+def titles(found):
+    return [grid.title.partition(",")[0] for grid in grids(found)]
+
+
+def grid(found, title):
+    return next(grid for grid in grids(found) if grid.title.startswith(title))
+
+
+def test_a_grid_for_each_metric_that_there_is(compared):
+    found = compared("click", "price", "buy")
+    assert titles(found)[:5] == ["test AUC", "test log loss", "test RMSE", "test MAE", "test R2"]
+    assert grid(found, "test RMSE").header == ["model", "price"]
+    assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
+    assert grid(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
+
+
+def test_errors_have_no_mean(compared):
+    found = compared("price")
+    assert titles(found)[:3] == ["test RMSE", "test MAE", "test R2"]
+    assert not [column for each in grids(found) for column in each.header if column == "mean"]
+
+
+def test_differences_have_their_interval_and_say_against_what(compared):
+    found = compared("click", "price")
+    assert "AUC against one.yaml" in titles(found)
+    rows = dict(grid(found, "fall of RMSE against one.yaml").rows)
+    assert rows["two.yaml"].startswith("+1.25 [")
+    assert rows["single-task"].startswith("+2.25 [")
+    assert grid(found, "fall of RMSE against single-task").rows[0][1].startswith("-2.25 [")
+
+
+def test_differences_that_are_more_than_chance_are_marked(compared):
+    two = grid(compared("click"), "AUC against one.yaml").rows[0][1]
+    assert two.startswith("+0.0150 [")
+    assert not two.endswith("!"), "two seeds say little"
+    shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][1]
+    assert shifted == "+0.0500 [+0.0500, +0.0500] p 0.000 !"
+
+
+def test_transfer_is_not_shown_twice(compared):
+    assert titles(compared("click", reference="single-task")).count("AUC against single-task") == 1
+    assert titles(compared("click")).count("AUC against single-task") == 1
+
+
+def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
+    found = compared("click", "buy", "price", "age")
+    assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
+    assert grid(found, "test RMSE").header == ["model", "price", "age *"]
+    assert "* age: 9 test rows have the label, too few to say anything" in grid(found, "test AUC").notes
+    assert markdown(found).count("* age:") == 1
+
+
+def test_a_seed_that_diverged_is_told(compared):
+    found = compared("click")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], Diverged(1, "one-s1", "the loss became nan")]
+    broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    assert "one.yaml, seed 1: the loss became nan" in markdown(broken)
+    assert len(comma_separated(broken).splitlines()) == len(comma_separated(found).splitlines()) - 1
+    none = replace(found, models={"one.yaml": replace(one, cells=cells[1:])}, reference="one.yaml")
+    assert grid(none, "test AUC").rows == [["one.yaml", "-", "-"]]
+
+
+def test_recipes_are_shown_where_there_was_tuning(compared):
+    found = compared("click")
+    assert not [title for title in titles(found) if title.startswith("recipe")]
+    assert grid(replace(found, trials=3), "recipe, best of 3 on validation data").rows[0] == [
+        "one.yaml",
+        "0.002",
+        "-",
+    ]
+
+
+def test_comma_separated_values_are_blank_where_a_task_lacks_them(compared):
+    rows = list(csv.DictReader(io.StringIO(comma_separated(compared("click", "price")))))
+    click, price = rows[:2]
+    keys = ("model", "seed", "task", "auc", "log_loss", "rmse", "mae", "r2", "positives", "rows", "run")
+    assert [click[key] for key in keys] == [
+        "one.yaml", "0", "click", "0.7", "0.5", "", "", "", "40", "80", "one.yaml-s0",
+    ]  # fmt: skip
+    assert [price[key] for key in keys] == [
+        "one.yaml", "0", "price", "", "", "20.0", "10.0", "0.25", "", "60", "one.yaml-s0",
+    ]  # fmt: skip
+    assert (click["parameters"], click["train_seconds"], click["rows_per_second"]) == ("9", "5.0", "")
+
+
+def test_markdown_holds_the_same_numbers_in_whole_tables(compared):
+    found = compared("click", "price")
+    text = markdown(found)
+    assert text.startswith("# Comparison on made-up\n\nRows: train 800, validation 100, test 100. Data 0000")
+    assert "| two.yaml | 19.25 ± 0.35355 |" in text
+    differences = text.split("## AUC against")[1].split("\n## ")[0]
+    assert {line.count("|") for line in differences.splitlines() if line.startswith("|")} == {4}
+
+
+def test_names_cannot_break_out_of_a_table(compared):
+    found = compared("click")
+    evil = replace(found, models={"a|b\n<script>": found.models["one.yaml"]}, reference="a|b\n<script>")
+    assert "| a\\|b &lt;script> |" in markdown(evil)

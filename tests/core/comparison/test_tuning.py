@@ -1,0 +1,101 @@
+"""Tuning: which recipes are tried, and which is taken."""
+
+import pytest
+
+from automtl_core.comparison.tuning import DROPOUTS, FACTORS, drawn, recipe, tuned
+from automtl_core.errors import DivergedError
+from automtl_core.runs import pipeline
+from automtl_core.training.metrics import BinaryMetrics
+
+
+class Given:
+    """Bench on which the validation AUC of a job is given, None where it diverges."""
+
+    def __init__(self, auc):
+        self.auc = auc
+        self.tried = []
+
+    def cell(self, name, job):
+        return Given.Cell(name, job)
+
+    def fitted(self, cells):
+        self.tried = cells
+        scores = {cell: self.auc(cell.job) for cell in cells}
+        return {
+            cell: None if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)}
+            for cell, auc in scores.items()
+        }
+
+    class Cell:
+        def __init__(self, name, job):
+            self.name = name
+            self.job = job
+
+
+def rates(job):
+    return job.config.training.learning_rate
+
+
+def test_recipe_of_a_job(tiny):
+    job = tiny()["one.yaml"]
+    decay = job.config.training.embedding_decay
+    assert recipe(job) == {"learning_rate": 2e-3, "embedding_decay": decay, "dropout": 0.2}
+
+
+@pytest.mark.parametrize("key", FACTORS)
+def test_draws_go_below_and_above_the_value_of_the_recipe_and_not_far(tiny, key):
+    job = tiny()["one.yaml"]
+    value, factor = recipe(job)[key], FACTORS[key]
+    draws = [recipe(drawn(job, number))[key] for number in range(1, 25)]
+    assert min(draws) < value / factor**0.5, "as low as high"
+    assert max(draws) > value * factor**0.5
+    assert all(value / factor * 0.99 <= draw <= value * factor * 1.01 for draw in draws)
+
+
+def test_dropouts_are_drawn_from_all_there_are(tiny):
+    job = tiny()["one.yaml"]
+    assert {recipe(drawn(job, number))["dropout"] for number in range(1, 40)} == set(DROPOUTS)
+
+
+def test_draws_follow_from_the_seed_and_the_number_alone(tiny):
+    jobs = tiny()
+    other = tiny(seed=1)["one.yaml"]
+    assert recipe(drawn(jobs["one.yaml"], 1)) == recipe(drawn(jobs["two.yaml"], 1))
+    assert recipe(drawn(jobs["one.yaml"], 1)) != recipe(drawn(jobs["one.yaml"], 2))
+    assert recipe(drawn(jobs["one.yaml"], 1)) != recipe(drawn(other, 1))
+
+
+def test_all_models_try_the_same_recipes_of_which_the_first_is_their_own(tiny):
+    jobs, bench = tiny(), Given(rates)
+    tuned(jobs, 3, bench)
+    assert [cell.name for cell in bench.tried] == ["one.yaml"] * 3 + ["two.yaml"] * 3
+    one, two = ([recipe(cell.job) for cell in bench.tried if cell.name == name] for name in jobs)
+    assert one == two
+    assert one[0] == recipe(jobs["one.yaml"])
+    assert len({tuple(values.items()) for values in one}) == 3
+
+
+@pytest.mark.parametrize(("auc", "best"), [(rates, max), (lambda job: 1 - rates(job), min)])
+def test_a_model_takes_the_recipe_that_is_best_on_validation_data(tiny, auc, best):
+    bench = Given(auc)
+    found = tuned(tiny(), 6, bench)
+    for name, job in found.items():
+        assert rates(job) == best(rates(cell.job) for cell in bench.tried if cell.name == name)
+
+
+def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
+    own = rates(tiny()["one.yaml"])
+    found = tuned(tiny(), 4, Given(lambda job: None if rates(job) >= own else rates(job)))
+    assert all(rates(job) < own for job in found.values())
+    with pytest.raises(DivergedError, match="training diverges with every recipe"):
+        tuned(tiny(), 4, Given(lambda job: None))
+
+
+def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
+    fit, trained = pipeline.fit, []
+    monkeypatch.setattr(pipeline, "fit", lambda job, *rest: (trained.append(recipe(job)), fit(job, *rest)))
+    made, worked = bench()
+    job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
+    made.tested([made.cell("one.yaml", job)])
+    assert len(worked) == len(trained) == 2
+    assert recipe(job) in trained
