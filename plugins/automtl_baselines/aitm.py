@@ -8,7 +8,6 @@ The paper's tasks are a chain; here a task comes after the one that `Task.after`
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -18,7 +17,6 @@ from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Inputs, Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -101,11 +99,8 @@ class AITMNetwork(nn.Module):
         return self.calibrator * excess / logits.shape[1]
 
 
-class AITM(SearchSpace):
+class AITM(SearchSpace[AITMSettings]):
     """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
-
-    settings_class: ClassVar[type[Settings]] = AITMSettings
-    settings: AITMSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -5,7 +5,6 @@ Personalized Recommendations", RecSys 2020, section 4.1.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -79,11 +77,8 @@ class CGCNetwork(nn.Module):
         return logits
 
 
-class CGC(SearchSpace):
+class CGC(SearchSpace[CGCSettings]):
     """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
-
-    settings_class: ClassVar[type[Settings]] = CGCSettings
-    settings: CGCSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

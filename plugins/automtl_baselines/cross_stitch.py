@@ -5,7 +5,6 @@ Misra, Shrivastava, Gupta and Hebert, "Cross-Stitch Networks for Multi-Task Lear
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from automtl_baselines.parts import Inputs, Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -73,11 +71,8 @@ class CrossStitchNetwork(nn.Module):
         return logits
 
 
-class CrossStitch(SearchSpace):
+class CrossStitch(SearchSpace[CrossStitchSettings]):
     """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
-
-    settings_class: ClassVar[type[Settings]] = CrossStitchSettings
-    settings: CrossStitchSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -5,7 +5,6 @@ Post-Click Conversion Rate", SIGIR 2018.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -15,7 +14,6 @@ from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Inputs, Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -64,11 +62,8 @@ class ESMMNetwork(nn.Module):
         return torch.stack(logits, dim=1)
 
 
-class ESMM(SearchSpace):
+class ESMM(SearchSpace[ESMMSettings]):
     """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
-
-    settings_class: ClassVar[type[Settings]] = ESMMSettings
-    settings: ESMMSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

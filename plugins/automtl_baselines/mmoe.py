@@ -4,7 +4,6 @@ Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate M
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -46,11 +44,8 @@ class MMoENetwork(nn.Module):
         return logits
 
 
-class MMoE(SearchSpace):
+class MMoE(SearchSpace[MMoESettings]):
     """Experts that all tasks share, weighted by a gating network of each task (Ma et al., KDD 2018)."""
-
-    settings_class: ClassVar[type[Settings]] = MMoESettings
-    settings: MMoESettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

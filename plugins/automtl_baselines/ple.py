@@ -5,7 +5,6 @@ Personalized Recommendations", RecSys 2020, section 4.2.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Inputs, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -51,11 +49,8 @@ class PLENetwork(nn.Module):
         return logits
 
 
-class PLE(SearchSpace):
+class PLE(SearchSpace[PLESettings]):
     """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
-
-    settings_class: ClassVar[type[Settings]] = PLESettings
-    settings: PLESettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -3,15 +3,12 @@
 Caruana, "Multitask Learning", Machine Learning 28, 1997.
 """
 
-from typing import ClassVar
-
 from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Inputs, Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -37,11 +34,8 @@ class SharedBottomNetwork(nn.Module):
         return logits
 
 
-class SharedBottom(SearchSpace):
+class SharedBottom(SearchSpace[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
-
-    settings_class: ClassVar[type[Settings]] = SharedBottomSettings
-    settings: SharedBottomSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

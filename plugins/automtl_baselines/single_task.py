@@ -4,7 +4,6 @@ Where a task does worse in a multi-task model than here, its transfer is negativ
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 from automtl_baselines.parts import Inputs, mlp, tower
 from automtl_baselines.sizes import Sizes, inputs_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -56,11 +54,8 @@ class SingleTaskNetwork(nn.Module):
         return {name: f"tasks.{t}." for t, name in enumerate(self.names)}
 
 
-class SingleTask(SearchSpace):
+class SingleTask(SearchSpace[SingleTaskSettings]):
     """For each task a network of its own, embeddings included, trained as if alone."""
-
-    settings_class: ClassVar[type[Settings]] = SingleTaskSettings
-    settings: SingleTaskSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -5,7 +5,6 @@ Recommendation", AAAI 2024.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 
@@ -67,11 +65,8 @@ class STEMNetwork(nn.Module):
         return logits
 
 
-class STEM(SearchSpace):
+class STEM(SearchSpace[STEMSettings]):
     """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
-
-    settings_class: ClassVar[type[Settings]] = STEMSettings
-    settings: STEMSettings
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
