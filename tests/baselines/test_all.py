@@ -146,10 +146,11 @@ def test_models_of_a_funnel_take_regressions_beside_it(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
+def test_training_learns_with_bags_a_regression_and_labels_that_are_often_missing(name):
     cls = REGISTRY.get(SPACES, name)
-    schema = sample_schema(multi=False)
-    problem = sample_problem(cls(schema, cls.settings_class(**SIZES), REGISTRY.op), rows=1000, missing=0.4)
+    problem = sample_problem(
+        cls(sample_schema(), cls.settings_class(**SIZES), REGISTRY.op), rows=1000, missing=0.4
+    )
     metrics = train(problem)
     assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].auc for task in ("click", "like")) > 0.7
@@ -157,4 +158,4 @@ def test_training_learns_a_regression_and_labels_that_are_often_missing(name):
 
 
 def test_the_sample_schema_has_an_order():
-    assert [task.after for task in plain_schema().tasks] == [None, "click"]
+    assert [task.after for task in sample_schema().tasks] == [None, None, "click"]

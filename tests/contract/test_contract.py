@@ -2,14 +2,16 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 
 from automtl_core.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema
 from automtl_core.space import SearchSpace
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_architectures, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
@@ -17,7 +19,13 @@ REGISTRY = load_registry()
 FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}
 # Small sizes, for speed.
 SMALL = {
-    "desan": {"embedding_dim": 4, "expert_width": 8, "experts": 3, "ops": ["identity", "mlp-16", "zero"]},
+    "desan": {
+        "embedding_dim": 4,
+        "expert_width": 8,
+        "experts": 3,
+        "blocks": 2,
+        "ops": ["identity", "mlp-16", "zero"],
+    },
 }
 
 
@@ -25,18 +33,14 @@ def ops() -> list[str]:
     return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
-def space(name: str, dense: int = 1, multi: bool = False) -> SearchSpace:
+def space(name: str, schema: Schema) -> SearchSpace:
     cls = REGISTRY.get(SPACES, name)
-    return cls(
-        sample_schema(dense, regression=False, multi=multi),
-        cls.settings_class.parse(SMALL.get(name, {}), "space"),
-        REGISTRY.op,
-    )
+    return cls(schema, cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op)
 
 
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
-    "given": [{"decisions": next(sample_architectures(space("desan"), 1)).decisions}],
+    "given": [{"decisions": next(sample_architectures(space("desan", sample_schema()), 1)).decisions}],
     "random": [
         {"candidates": 1},
         {"candidates": 2, "epochs": 2},
@@ -50,10 +54,10 @@ def test_op(name):
     check_op(REGISTRY.op(name))
 
 
-@pytest.mark.parametrize(("dense", "multi"), [(0, False), (2, True)])
+@pytest.mark.parametrize("schema", [plain_schema(dense=0), sample_schema(dense=2)], ids=["plain", "mixed"])
 @pytest.mark.parametrize("name", REGISTRY.names(SPACES))
-def test_space(name, dense, multi):
-    check_space(space(name, dense, multi), architectures=8)
+def test_space(name, schema):
+    check_space(space(name, schema), architectures=8)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,17 @@ def test_space(name, dense, multi):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    check_strategy(partial(cls, cls.settings_class(**settings)), sample_problem(space("desan")))
+    problem = sample_problem(space("desan", sample_schema()), rows=128, missing=0.3)
+    check_strategy(partial(cls, cls.settings_class(**settings)), problem)
+
+
+def test_the_sample_has_a_regression_a_masked_label_and_a_bag():
+    schema = sample_schema()
+    assert "regression" in {task.kind for task in schema.tasks}
+    assert any(field.multi for field in schema.sparse)
+    train = sample_problem(space("desan", schema)).data.train
+    assert train.bags
+    assert np.isnan(train.labels).any(axis=0).all()
 
 
 @pytest.mark.parametrize("name", REGISTRY.names(DATASETS))
