@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
@@ -97,6 +98,13 @@ class Supernet(nn.Module):
     def decided(self) -> dict[str, Decision]:
         """Return the decisions that are made."""
         return {name: q.favourite() for name, q in self.questions.items() if q.logits is None}
+
+    def path(self, random: np.random.Generator, share: float = 0.5) -> dict[str, Decision]:
+        """Draw one path: any candidate of a choose-one, each option of a choose-any with chance `share`.
+
+        What is decided stays so.
+        """
+        return {**draw(self.choices(), random, share).decisions, **self.decided()}
 
     def fix(self, name: str, decision: Decision) -> None:
         """Settle one choice; what was not chosen leaves the supernet and costs nothing any more.

@@ -65,7 +65,8 @@ def test_holding_leaves_every_byte_as_it_was(space, batch, fails):
     supernet = space.supernet()
     supernet.fix("layer0/expert0/block0", "mlp-16")
     before = everything(supernet)
-    path = draw(space.choices(), np.random.default_rng(0)).decisions | supernet.decided()
+    path = supernet.path(np.random.default_rng(0))
+    assert path["layer0/expert0/block0"] == "mlp-16"
     try:
         with supernet.holding(path):
             assert supernet.favourites() == path
