@@ -28,16 +28,24 @@ strategy: {name: given}
 """
 
 
-@pytest.fixture
-def common(tmp_path):
+@pytest.fixture(scope="session")
+def prepared_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("comparison")
+
+
+@pytest.fixture(scope="session")
+def common(prepared_dir):
     """Return a function that makes the configuration that all models share."""
 
     def make(**changes):
-        return Job.resolve(
-            load_config(SMALL, {"prepared_dir": tmp_path / "prepared"}, changes), REGISTRY
-        ).config
+        return Job.resolve(load_config(SMALL, {"prepared_dir": prepared_dir}, changes), REGISTRY).config
 
     return make
+
+
+@pytest.fixture(scope="session")
+def prepared(common):
+    return Job(common(), REGISTRY).prepare()
 
 
 @pytest.fixture
@@ -54,9 +62,8 @@ def tiny(tmp_path, common):
 
 
 @pytest.fixture
-def bench(tmp_path, common):
+def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
-    prepared = Job(common(), REGISTRY).prepare()
 
     def make(listener=None):
         worked = []
