@@ -1,40 +1,49 @@
 """Settings: the typed, immutable form of what a user may choose."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, get_original_bases
 
 from automtl_core.errors import UsageError
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.setting_faults import remedy, sentences, truths
+from automtl_core.setting_words import bare, inside, options, words
 
 
 class Settings(BaseModel):
     """Base of the settings of a space, a strategy, a dataset and the trainer.
 
-    A subclass declares one annotated field a setting, each with a default and a
-    `pydantic.Field(description=...)`. Unknown keys are refused, values are never changed afterwards.
+    A subclass declares one annotated field a setting, each with a default and a docstring below it, which
+    `automtl settings` shows. Unknown keys are refused, numbers are finite, values never change afterwards.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
-    def parse(cls, values: dict[str, Any], where: str) -> Self:
-        """Validate `values`; `where` (such as `space`) prefixes each key in messages.
+    def parse(cls, values: dict[str, Any], where: str = "", name: str = "") -> Self:
+        """Validate values that a user wrote.
+
+        Args:
+            values: As they are read from YAML.
+            where: Key of the configuration that holds them, such as `space`; empty for all of it.
+            name: Name of the space, strategy or dataset that they are settings of.
 
         Raises:
             UsageError: listing every unknown key and every wrong value at once.
 
         """
+        faults = list(truths(cls, values))
         try:
-            return cls.model_validate(values)
+            found = cls.model_validate(values)
         except ValidationError as error:
-            raise UsageError(
-                "\n".join(_sentence(fault, where, cls) for fault in error.errors()),
-                fix=f"correct the settings; {where} takes: {listing(cls.model_fields)}",
-            ) from None
+            faults += error.errors()
+        if faults:
+            raise UsageError("\n".join(sentences(faults, where, cls)), remedy(faults, where, name, cls))
+        return found
 
 
 S = TypeVar("S", bound=Settings, default=Settings)
@@ -54,18 +63,43 @@ class Configured(Generic[S]):
                     cls.settings_class = argument
 
 
-def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
-    """Return one validation fault as a sentence."""
-    path = list(map(str, fault["loc"]))
-    key = ".".join([where, *path])
-    if fault["type"] != "extra_forbidden":
-        return f"{key}: {fault['msg']}, given {fault['input']!r}"
-    return f"{key} is not a setting{did_you_mean(path[-1], _known(model, path[:-1]))}"
+@dataclass(frozen=True)
+class Setting:
+    """What there is to know of one setting."""
+
+    name: str
+    """With dots where it is inside of another one: `labels.NAME.kind`."""
+    default: Any
+    """As JSON."""
+    takes: str
+    """Which values, in words."""
+    description: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
 
 
-def _known(model: Any, path: Sequence[str]) -> Iterable[str]:
-    """Return the keys at a path inside of a model, which may lead through mappings and lists."""
-    for name in path:
-        fields = getattr(model, "model_fields", {})
-        model = fields[name].annotation if name in fields else get_args(model)[-1]
-    return getattr(model, "model_fields", ())
+def explain(settings: type[Settings]) -> list[Setting]:
+    """Return what there is to know of each setting of a class, in their order."""
+    return list(_explained(settings, ""))
+
+
+def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
+    for name, field in settings.model_fields.items():
+        yield Setting(
+            f"{above}{name}",
+            to_jsonable_python(_default(field), fallback=str),
+            words(field.annotation, field.metadata),
+            " ".join((field.description or "").split()),
+        )
+        for option in options(field.annotation):
+            held = bare(inside(bare(option)[0]))[0]
+            if isinstance(held, type) and issubclass(held, BaseModel):
+                yield from _explained(held, f"{above}{name}.NAME.")
+
+
+def _default(field: FieldInfo) -> Any:
+    """Return the default of a setting; None where there is none, or where it has settings of its own."""
+    found = None if field.is_required() else field.get_default(call_default_factory=True)
+    return None if isinstance(found, BaseModel) else found

@@ -71,4 +71,4 @@ def drawn(job: Job, number: int) -> Job:
     if "dropout" in job.config.space.settings:
         changed["space"] = {"dropout": dropout}
     config = merge(job.config.model_dump(mode="json"), changed)
-    return Job.resolve(RunConfig.parse(config, "config"), job.registry)
+    return Job.resolve(RunConfig.parse(config), job.registry)

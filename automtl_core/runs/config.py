@@ -5,13 +5,14 @@ Precedence: flags and `--set`, then the file, then the preset, then the defaults
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
+from automtl_core.setting_words import Takes
 from automtl_core.settings import Settings
 from automtl_core.training.recipe import Recipe
 
@@ -22,12 +23,22 @@ Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
 
 
+def named(given: Any) -> Any:
+    """Return a bare name as the mapping that it stands for, and anything else as it is."""
+    return {"name": given} if isinstance(given, str) else given
+
+
 class Component(BaseModel):
-    """Which plugin object to use, by name; every other key is one of its settings."""
+    """Which plugin object to use, by name; every other key is one of its settings. A bare name is enough."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return named(given)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -35,17 +46,22 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
+COMPONENTS = ("space", "strategy", "dataset")
+"""Keys of a configuration that name something that plugins supply."""
+_NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
+
+
 class RunConfig(Settings):
     """Everything that a run depends on, but the code and the raw files."""
 
-    space: Component = Component(name="desan")
-    """Search space."""
-    strategy: Component = Component(name="pd-darts")
-    """Search strategy."""
-    dataset: Component = Component(name="synthetic")
-    """Dataset."""
+    space: Annotated[Component, _NAMED] = Component(name="desan")
+    """Search space; see `automtl settings space`."""
+    strategy: Annotated[Component, _NAMED] = Component(name="pd-darts")
+    """Search strategy; see `automtl settings strategy`."""
+    dataset: Annotated[Component, _NAMED] = Component(name="synthetic")
+    """Dataset; see `automtl settings dataset`."""
     training: Recipe = Recipe()
-    """How models are trained."""
+    """How models are trained; see `automtl settings training`."""
     retrain: Literal["inherit", "scratch"] | None = None
     """Whether the found network goes on from the weights of the search or starts anew; where None, as the
     strategy does."""
@@ -76,13 +92,23 @@ def merge(*layers: Layer) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            below = merged.get(key)
-            if isinstance(value, Mapping) and isinstance(below, Mapping):
-                replaced = value.get("name", below.get("name")) != below.get("name")
-                merged[key] = dict(value) if replaced else merge(below, value)
-            else:
-                merged[key] = value
+            put = _replaced if key in COMPONENTS else _over
+            merged[key] = put(merged.get(key), value)
     return merged
+
+
+def _replaced(below: Any, value: Any) -> Any:
+    """Put what a layer says of a space, strategy or dataset over what is below."""
+    below, value = named(below), named(value)
+    names = [part["name"] for part in (below, value) if isinstance(part, Mapping) and "name" in part]
+    return value if len(names) == 2 and names[0] != names[1] else _over(below, value)
+
+
+def _over(below: Any, value: Any) -> Any:
+    """Put a value over the one below: mappings key by key, anything else in its place."""
+    if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
+        return value
+    return {**below, **{key: _over(below.get(key), each) for key, each in value.items()}}
 
 
 def assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -114,5 +140,5 @@ def load_config(*layers: Layer) -> RunConfig:
         UsageError: listing every unknown key and wrong value.
 
     """
-    defaults = RunConfig().model_dump(include={"space", "strategy", "dataset"})
-    return RunConfig.parse(merge(defaults, *layers), "config")
+    defaults = RunConfig().model_dump(include=set(COMPONENTS))
+    return RunConfig.parse(merge(defaults, *layers))

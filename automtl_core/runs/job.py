@@ -49,9 +49,9 @@ class Job:
         full = config.model_dump()
         for key, settings in found.items():
             component = getattr(config, key)
-            values = settings.parse(component.settings, key).model_dump(mode="json")
+            values = settings.parse(component.settings, key, component.name).model_dump(mode="json")
             full[key] = {"name": component.name, **values}
-        return cls(RunConfig.parse(full, "config"), registry)
+        return cls(RunConfig.parse(full), registry)
 
     def dataset(self) -> Dataset:
         """Return the adapter with its settings."""

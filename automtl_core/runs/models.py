@@ -45,7 +45,7 @@ def models(names: Sequence[str], common: RunConfig, registry: Registry) -> dict[
 def model(name: str, common: RunConfig, registry: Registry) -> Job:
     """Return the job that trains one model."""
     config = merge(common.model_dump(mode="json"), layer(name, registry))
-    return Job.resolve(RunConfig.parse(config, "config"), registry)
+    return Job.resolve(RunConfig.parse(config), registry)
 
 
 def layer(name: str, registry: Registry) -> Layer:

@@ -141,7 +141,7 @@ class Run:
 
     def config(self) -> RunConfig:
         """Return the resolved configuration."""
-        return RunConfig.parse(read_yaml(self.path / "config.yaml"), "config")
+        return RunConfig.parse(read_yaml(self.path / "config.yaml"))
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace `metrics.jsonl` by these lines."""

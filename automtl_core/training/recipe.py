@@ -1,5 +1,7 @@
 """The recipe: everything about training that is not the model. One recipe serves every model."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from automtl_core.settings import Settings
@@ -23,7 +25,7 @@ class Recipe(Settings):
     average_epochs: float = Field(1.0, ge=0)
     """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
     and tested. With 0 it is the weights of the last step."""
-    loss_weights: dict[str, float] = Field(default_factory=dict)
+    loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(100, ge=1)
     """Tasks with fewer positive (or negative) validation rows do not decide when to stop; nor do regressions

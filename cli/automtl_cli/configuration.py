@@ -29,11 +29,10 @@ def layers(
 ) -> list[Layer]:
     """Return what options say as layers of a configuration, the strongest last."""
     given = {key: value for key, value in flags.items() if value is not None}
-    found = {key: {"name": v} if key in ("space", "strategy", "dataset") else v for key, v in given.items()}
     return [
         load_registry().get(PRESETS, preset_name) if preset_name is not None else {},
         read_yaml(file) if file is not None else {},
-        found,
+        given,
         assignments(settings or ()),
     ]
 

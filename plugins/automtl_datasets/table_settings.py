@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset import DatasetSettings, Scaling
 from automtl_core.schema import TaskKind
+from automtl_core.setting_words import Takes
 from automtl_core.settings import Settings
 from automtl_core.wording import did_you_mean
 
@@ -46,6 +47,8 @@ def _by_part(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+NAMES = "a list of names, or a mapping of names to "
+FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
 ROLES = ("sparse", "dense", "multi", "labels")
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -57,7 +60,7 @@ class Number(Settings):
 
     scaling: Scaling = "standard"
     """To mean 0 and deviation 1; or `minmax`, to [0, 1]; `log`, as sign(x) log(1 + |x|); `none`."""
-    missing: float | None = Field(None, allow_inf_nan=False)
+    missing: float | None = None
     """The number to put for a blank. Where None, a blank is 0 after scaling: for `standard`, the mean."""
     buckets: int | None = Field(None, ge=2)
     """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
@@ -79,20 +82,26 @@ class Label(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; those that are not named are not read."""
 
-    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part)] = Field(default_factory=dict)
+    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
+        default_factory=dict
+    )
     """Names or patterns in the folder of the raw files: one, a list, or by the part that they are for, as in
     {train: a.csv, test: b.csv}. A part that is not named is drawn from `train`."""
     columns: tuple[Text, ...] = ()
     """All columns in their order, of files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """What separates values; where None, a tab in files that end in .tsv or .tab, and a comma in others."""
-    sparse: Annotated[dict[str, Literal["text", "integer"]], _by_name("text")] = Field(default_factory=dict)
+    sparse: Annotated[
+        dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
+    ] = Field(default_factory=dict)
     """Categorical fields. Anything else in a column of the kind `integer` is a fault."""
-    dense: Annotated[dict[str, Number], _by_name({})] = Field(default_factory=dict)
+    dense: Annotated[dict[str, Number], _by_name({}), Takes(f"{NAMES}settings")] = Field(default_factory=dict)
     """Numeric fields."""
-    multi: Annotated[dict[str, Separator], _by_name("|")] = Field(default_factory=dict)
+    multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
+        default_factory=dict
+    )
     """Categorical fields of any number of values, and what separates these; `|` where it is not said."""
-    labels: Annotated[dict[str, Label], _by_name({})] = Field(default_factory=dict)
+    labels: Annotated[dict[str, Label], _by_name({}), Takes(f"{NAMES}settings")] = Field(default_factory=dict)
     """What to predict."""
     user: str | None = None
     """The categorical field that names users, for a split by user."""

@@ -113,8 +113,8 @@ def test_a_single_field_has_no_interaction():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layers": 0}, "space.layers: Input should be greater than or equal to 1, given 0"),
-        ({"dropout": 1.0}, "space.dropout: Input should be less than 1, given 1.0"),
+        ({"layers": 0}, "space.layers: expected a whole number from 1, given 0"),
+        ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
         ({"ops": ()}, "space.ops"),
         ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
     ],
