@@ -13,6 +13,7 @@ import pytest
 
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find, source_of
+from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset import Dataset
 
@@ -24,7 +25,7 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
     """Return a database with the tables of raw files, given as path -> text."""
 
     @contextmanager
-    def load(dataset: Dataset, files: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def by_hand(dataset: Dataset, files: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
         data, work = tmp_path / "data", tmp_path / "work"
         work.mkdir()
         for path, text in files.items():
@@ -36,7 +37,7 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
                 load(db, table, sources, work, None)
             yield db
 
-    return load
+    return by_hand
 
 
 @pytest.fixture
