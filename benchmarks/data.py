@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from automtl_core.data.batches import batches, shuffled_rows
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]
 MEMORY_LIMIT = "512MiB"

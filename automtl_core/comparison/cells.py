@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from automtl_core.comparison.document import COSTS, CellCosts, CellResult, Diverged, Measured
-from automtl_core.data.store import Prepared, canonical
+from automtl_core.data.store import Prepared
+from automtl_core.disk.signed import canonical
 from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
 from automtl_core.runs import pipeline
 from automtl_core.runs.config import RunConfig

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl_core.data.store import Bags, Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.network import Bag, Ids, MultiIds
 
 Rows = NDArray[np.int64]

@@ -3,8 +3,7 @@
     <dataset>-<fingerprint>/
         manifest.json
         rejected.csv                     rows of raw files that were left out, if any
-        vocabulary/<field>.txt           one JSON string a line; line k has id k, id 0 is the unseen value;
-                                         none for hashed fields and bucketed numbers
+        encoder/                         what made ids and numbers of the rows, see encoder.py
         bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: bag b holds the ids
         bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
@@ -18,45 +17,29 @@ The manifest holds the SHA-256 of each of these files and of itself.
 Letters: R rows of a part, N sparse fields, M dense fields, T tasks.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from automtl_core.data.columns import Vocabulary
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.part import Bags, Part
+from automtl_core.disk.files import file_name
+from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import Schema
 
-FORMAT = 2
+FORMAT = 3
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
-
-
-class Bags(NamedTuple):
-    """The ids that the bags of a multi-valued field hold: bag b has values[starts[b]:starts[b + 1]]."""
-
-    starts: NDArray[np.int64]
-    values: NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Part:
-    """The rows of one part of a dataset, one array row an example, contiguous."""
-
-    ids: NDArray[np.int32]
-    dense: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    bags: Mapping[int, Bags] = field(default_factory=dict)
-    """Column of `ids` that numbers bags -> their content."""
-
-    def __len__(self) -> int:
-        return len(self.ids)
+ENCODER = "encoder"
 
 
 @dataclass(frozen=True)
@@ -92,16 +75,23 @@ class Prepared:
         path = self.path / name / "oracle.npy"
         return _mapped(path) if path.exists() else None
 
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What makes the ids and numbers of new examples.
+
+        Raises:
+            ArtifactError: it is damaged.
+
+        """
+        return Encoder.load(self.path / ENCODER)
+
     def vocabulary(self, name: str) -> list[str]:
         """Return the values of a sparse field; the value at place k has id k + 1.
 
         Nothing for a field whose ids are hashed or buckets of a number.
         """
-        path = self.path / "vocabulary" / f"{file_name(name)}.txt"
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines][1:]
+        encoding = self.encoder.fields[name]
+        return encoding.values if isinstance(encoding, Vocabulary) else []
 
     @classmethod
     def open(cls, path: Path, reused: bool = False) -> "Prepared":
@@ -112,16 +102,9 @@ class Prepared:
 
         """
         fix = "delete the folder and prepare again"
-        try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"{path}: not a prepared dataset: {error}", fix) from None
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-            raise ArtifactError(f"{path}: prepared by another version", fix)
-        if manifest.pop("sha256", None) != hashlib.sha256(canonical(manifest)).hexdigest():
-            raise ArtifactError(f"{path / MANIFEST}: damaged", fix)
+        manifest = read_signed(path / MANIFEST, FORMAT, fix)
         for name, digest in manifest["files"].items():
-            if _sha256(path / name) != digest:
+            if sha256(path / name) != digest:
                 raise ArtifactError(f"{path / name}: missing or damaged", fix)
         return cls(path, manifest, reused)
 
@@ -129,10 +112,8 @@ class Prepared:
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write the manifest of the files in `folder`, as the last of them; return what `Prepared` has of it."""
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-    content = {"format": FORMAT, **manifest, "files": {name: _sha256(folder / name) for name in names}}
-    signed = {**content, "sha256": hashlib.sha256(canonical(content)).hexdigest()}
-    (folder / MANIFEST).write_text(json.dumps(signed, indent=2) + "\n", encoding="utf-8")
-    return content
+    files = {name: sha256(folder / name) for name in names}
+    return write_signed(folder / MANIFEST, FORMAT, {**manifest, "files": files})
 
 
 def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> None:
@@ -141,23 +122,6 @@ def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> N
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def file_name(field: str) -> str:
-    """Return the name of a field as files have it, where a slash would part folders."""
-    return field.replace("%", "%25").replace("/", "%2F")
-
-
-def canonical(value: Mapping[str, Any]) -> bytes:
-    """Return JSON that is equal for equal values, for hashing."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
 def _mapped(path: Path) -> NDArray[Any]:
     array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array
-
-
-def _sha256(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

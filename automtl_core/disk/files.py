@@ -117,6 +117,11 @@ def _storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def file_name(name: str) -> str:
+    """Return a name of a field as files have it, where a slash would part folders."""
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
 def _remove_stale(parent: Path) -> None:
     for lock in parent.glob(f"{SCRATCH}*{LOCK}"):
         with suppress(Timeout), FileLock(lock, timeout=0, fallback_to_soft=False):

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import PARTS, Part, Prepared
+from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset import Dataset
 from automtl_core.schema import SparseField
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from automtl_core.choices import Architecture, draw
-from automtl_core.data.store import Bags, Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, steps
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
 from automtl_core.network import Separate

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, Rows, batches, shuffled_rows
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.errors import DivergedError
 from automtl_core.network import Penalised
 from automtl_core.schema import Task

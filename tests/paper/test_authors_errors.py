@@ -11,8 +11,8 @@ import torch
 from automtl_core import seeds
 from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.batches import take
+from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.store import Part
 from automtl_core.dataset import Dataset, DatasetSettings
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.modules.relaxed import Gate

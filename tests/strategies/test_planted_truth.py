@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import load_config

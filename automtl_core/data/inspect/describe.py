@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.columns import Scale
 from automtl_core.data.inspect.duplicates import duplicates
 from automtl_core.data.inspect.leaks import alone, rules
+from automtl_core.data.part import Part
 from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.rows import chunks, held, unscaled
-from automtl_core.data.store import PARTS, Part, Prepared
+from automtl_core.data.rows import chunks, held
+from automtl_core.data.store import PARTS, Prepared
 from automtl_core.schema import SparseField
 
 Ints = NDArray[np.int64]
@@ -39,7 +41,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> dict[str, Any]:
         "rows": {name: len(part) for name, part in parts.items()},
         "sparse": {field.name: _sparse(field, parts, place) for place, field in enumerate(schema.sparse)},
         "dense": {
-            field.name: _dense(parts["train"], place, prepared.manifest["scales"][field.name])
+            field.name: _dense(parts["train"], place, prepared.encoder.scales[field.name])
             for place, field in enumerate(schema.dense)
         },
         "tasks": {
@@ -82,10 +84,10 @@ def _counts(part: Part, place: int, size: int) -> Ints:
     return counts
 
 
-def _dense(train: Part, place: int, scale: Mapping[str, Any]) -> dict[str, float]:
+def _dense(train: Part, place: int, scale: Scale) -> dict[str, float]:
     seen = Moments()
     for chunk in chunks(train):
-        seen.add(unscaled(chunk.dense[:, place], scale))
+        seen.add(scale.inverse(chunk.dense[:, place]))
     return {"mean": seen.mean, "deviation": seen.deviation, "low": seen.low, "high": seen.high}
 
 

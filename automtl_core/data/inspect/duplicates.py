@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
-from automtl_core.data.store import PARTS, Bags, Part, Prepared
+from automtl_core.data.store import PARTS, Prepared
 
 Hashes = NDArray[np.uint64]
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.inspect.predictors import Clue, Codes, clues
+from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
-from automtl_core.data.store import Bags, Part, Prepared
+from automtl_core.data.store import Prepared
 from automtl_core.schema import Schema, Task, TaskKind
 
 Floats = NDArray[np.float64]

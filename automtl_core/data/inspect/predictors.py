@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.encode import edges
-from automtl_core.data.store import Bags, Part
+from automtl_core.data.columns import edges
+from automtl_core.data.part import Bags, Part
 from automtl_core.schema import Schema
 
 Codes = NDArray[Any]

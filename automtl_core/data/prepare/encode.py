@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.columns import Buckets, Floats, Ids, Scale, edges
 from automtl_core.data.prepare.bags import held, value_count
 from automtl_core.data.prepare.examples import code_fields, tasks
 from automtl_core.data.prepare.split import TRAIN, Parts
@@ -23,9 +24,7 @@ VECTORS = 64
 QUANTILE_ROWS = 1_000_000
 """Training rows that the buckets of a number are computed from, at most."""
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Ids = NDArray[np.int32]
 
 
 @dataclass
@@ -56,29 +55,6 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """How a number is scaled: (f(x) - offset) / width, f being the logarithm for `log`; missing becomes 0."""
-
-    kind: Scaling
-    offset: float
-    width: float
-
-    @classmethod
-    def fitted(cls, kind: Scaling, seen: Moments) -> "Scale":
-        """Return the scale for what training rows hold."""
-        if seen.count == 0 or kind in ("none", "log"):
-            return cls(kind, 0.0, 1.0)
-        if kind == "minmax":
-            return cls(kind, seen.low, (seen.high - seen.low) or 1.0)
-        return cls(kind, seen.mean, seen.deviation or 1.0)
-
-    def __call__(self, values: Floats) -> Floats:
-        """Return scaled values, 0 where missing."""
-        values = np.sign(values) * np.log1p(np.abs(values)) if self.kind == "log" else values
-        return np.nan_to_num((values - self.offset) / self.width)
-
-
-@dataclass(frozen=True)
 class Lookup:
     """How the codes of a field become ids: `table[code + 1]`; `table[0]` is 0, for no code."""
 
@@ -89,23 +65,6 @@ class Lookup:
     def __call__(self, places: Ids) -> Ids:
         """Return the ids of codes + 1."""
         return self.table[places]
-
-
-@dataclass(frozen=True)
-class Buckets:
-    """How a number becomes an id: 1 + how many edges it has reached, 0 where missing."""
-
-    edges: Floats
-
-    @property
-    def size(self) -> int:
-        """Ids, the missing one included."""
-        return len(self.edges) + 2
-
-    def __call__(self, values: Floats) -> Ids:
-        """Return the ids of numbers."""
-        found = np.searchsorted(self.edges, values, side="right") + 1
-        return np.where(np.isnan(values), 0, found).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -158,7 +117,8 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
         for name, sample in samples.items():
             sample.append(chunk[name][train][::step])
     buckets = {
-        name: Buckets(edges(np.concatenate(found), dataset.buckets[name])) for name, found in samples.items()
+        name: Buckets(tuple(edges(np.concatenate(found), dataset.buckets[name]).tolist()))
+        for name, found in samples.items()
     }
     vocabularies: dict[str, Ids] = {}
     found: dict[str, Lookup | Buckets | Bagged] = {}
@@ -169,9 +129,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
             found[name] = _bagged(db, dataset, name, counts[name], vocabularies)
         else:
             found[name] = _lookup(dataset.settings, name, counts[name][1:], vocabularies)
-    scales = {
-        name: Scale.fitted(dataset.scaling.get(name, "standard"), seen) for name, seen in moments.items()
-    }
+    scales = {name: scale(dataset.scaling.get(name, "standard"), seen) for name, seen in moments.items()}
     constant = [name for name, seen in counts.items() if np.count_nonzero(seen) <= 1]
     constant += [name for name, one in buckets.items() if not len(one.edges)]
     constant += [name for name in dataset.dense if not moments[name].deviation]
@@ -200,13 +158,13 @@ def chunks(
         start += len(frame)
 
 
-def edges(values: Floats, buckets: int) -> Floats:
-    """Return what separates buckets of equal frequency, NaN left out; fewer where values repeat."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.empty(0)
-    inner = np.arange(1, buckets) / buckets
-    return np.unique(np.quantile(known, inner, method="inverted_cdf"))
+def scale(kind: Scaling, seen: Moments) -> Scale:
+    """Return the scale for what training rows hold."""
+    if seen.count == 0 or kind in ("none", "log"):
+        return Scale(kind, 0.0, 1.0)
+    if kind == "minmax":
+        return Scale(kind, seen.low, (seen.high - seen.low) or 1.0)
+    return Scale(kind, seen.mean, seen.deviation or 1.0)
 
 
 def _lookup(settings: DatasetSettings, name: str, counts: Ints, vocabularies: dict[str, Ids]) -> Lookup:

@@ -8,13 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 
+from automtl_core.data.columns import Buckets, FieldEncoding, Hashed
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
 from automtl_core.data.prepare.examples import make_examples, tasks
 from automtl_core.data.prepare.split import TRAIN, Parts, split
@@ -24,9 +25,10 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import Source, find, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.simulate import MARKER
-from automtl_core.data.store import FORMAT, PARTS, REJECTED, Prepared, canonical, write_manifest
+from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset import Dataset
 from automtl_core.disk.files import publish_folder, scratch_folder
+from automtl_core.disk.signed import canonical
 from automtl_core.errors import DataError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -159,7 +161,8 @@ def _encode(
 ) -> dict[str, Any]:
     progress("encode", 0.0)
     encoding = learn(db, dataset, parts)
-    write_vocabularies(db, encoding, draft)
+    (draft / ENCODER).mkdir()
+    vocabularies = write_vocabularies(db, encoding, draft / ENCODER)
     write_bags(db, encoding, draft)
     written = 0
 
@@ -170,16 +173,27 @@ def _encode(
 
     tally = write_parts(db, dataset, encoding, parts, draft, advance)
     schema = _schema(dataset, encoding)
+    fields = _fields(encoding, vocabularies)
+    Encoder(schema, fields, {field.name: encoding.scales[field.name] for field in schema.dense}).save(
+        draft / ENCODER
+    )
     _check_labels(dataset, name, tally)
     sizes = np.bincount(parts, minlength=len(PARTS))
     return {
         "schema": schema.to_json(),
-        "scales": {field: asdict(scale) for field, scale in encoding.scales.items()},
         "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
         "labels": _labels(schema, tally),
         "warnings": [
             f"field {field} is the same in all training rows: it tells nothing" for field in encoding.constant
         ],
+    }
+
+
+def _fields(encoding: Encoding, vocabularies: Mapping[str, FieldEncoding]) -> dict[str, FieldEncoding]:
+    """Return what makes ids of values, of which codes are no part."""
+    return {
+        name: one if isinstance(one, Buckets) else vocabularies.get(name) or Hashed(one.size - 1)
+        for name, one in encoding.fields.items()
     }
 
 

@@ -1,5 +1,6 @@
 """Encoded examples go to disk: arrays of each part, vocabularies, bags."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from json.encoder import encode_basestring_ascii
@@ -10,13 +11,16 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from automtl_core.data.columns import Vocabulary
+from automtl_core.data.encoder import vocabulary_file
 from automtl_core.data.prepare.bags import held, value_codes
 from automtl_core.data.prepare.encode import Bagged, Encoding, chunks
 from automtl_core.data.prepare.examples import code_fields, tasks
 from automtl_core.data.prepare.split import Parts
 from automtl_core.data.raw.sql import codes
-from automtl_core.data.store import PARTS, file_name, write_header
+from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset import Dataset
+from automtl_core.disk.files import file_name
 
 LINES = 100_000
 """Values of a vocabulary that are fetched at a time."""
@@ -86,20 +90,31 @@ def write_parts(
     return tally
 
 
-def write_vocabularies(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> None:
+def write_vocabularies(
+    db: duckdb.DuckDBPyConnection, encoding: Encoding, folder: Path
+) -> dict[str, Vocabulary]:
     """Write the values of each field with a vocabulary, one JSON string a line, in the order of their ids."""
-    folder = draft / "vocabulary"
-    folder.mkdir()
+    found = {}
     for name, kept in encoding.vocabularies.items():
         table = value_codes(name) if isinstance(encoding.fields[name], Bagged) else codes(name)
-        with (folder / f"{file_name(name)}.txt").open("w", encoding="utf-8", newline="\n") as file:
-            file.write("null\n")
-            db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
-            start = 0
-            while rows := db.fetchmany(LINES):
-                inside = kept[np.searchsorted(kept, start) : np.searchsorted(kept, start + len(rows))]
-                file.writelines(encode_basestring_ascii(rows[code - start][0]) + "\n" for code in inside)
-                start += len(rows)
+        path, digest = folder / vocabulary_file(name), hashlib.sha256()
+        with path.open("wb") as file:
+            for block in _lines(db, table, kept):
+                file.write(block)
+                digest.update(block)
+        found[name] = Vocabulary(len(kept) + 1, digest.hexdigest(), path)
+    return found
+
+
+def _lines(db: duckdb.DuckDBPyConnection, table: str, kept: NDArray[np.int32]) -> Iterator[bytes]:
+    """Yield the lines of a vocabulary, many at a time."""
+    yield b"null\n"
+    db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
+    start = 0
+    while rows := db.fetchmany(LINES):
+        inside = kept[np.searchsorted(kept, start) : np.searchsorted(kept, start + len(rows))]
+        yield "".join(encode_basestring_ascii(rows[code - start][0]) + "\n" for code in inside).encode()
+        start += len(rows)
 
 
 def write_bags(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from automtl_core.comparison.compare import compare, task_facts
 from automtl_core.comparison.document import Comparison, Diverged, TaskFacts
 from automtl_core.comparison.tables import grids, markdown
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.errors import DivergedError, UsageError
 from automtl_core.runs import pipeline
 from automtl_core.schema import Task

@@ -4,7 +4,7 @@ import torch
 
 from automtl_core.data import batches as module
 from automtl_core.data.batches import batches, shuffled_rows, steps, take
-from automtl_core.data.store import Bags, Part
+from automtl_core.data.part import Bags, Part
 from automtl_core.network import MultiIds
 
 CPU = torch.device("cpu")

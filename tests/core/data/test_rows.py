@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.part import Bags
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.rows import chunks, held, sample
-from automtl_core.data.store import Bags
 from automtl_core.dataset import Dataset
 
 Given = Callable[..., Any]

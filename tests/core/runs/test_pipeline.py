@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import load_config

@@ -8,7 +8,7 @@ import torch
 
 from automtl_baselines.single_task import SingleTask, SingleTaskSettings
 from automtl_core.choices import Architecture
-from automtl_core.data.store import Part
+from automtl_core.data.part import Part
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry

@@ -1,0 +1,60 @@
+"""JSON files that hold their own SHA-256, and digests of files: what was changed or damaged is refused."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import ArtifactError
+
+KEY = "sha256"
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """Return JSON that is equal for equal values, for hashing."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def sha256(path: Path) -> str | None:
+    """Return the digest of a file; None where there is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_signed(path: Path, form: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Write `content` with the number of its format and its digest; return what `read_signed` gives of it."""
+    whole = {"format": form, **content}
+    signed = {**whole, KEY: hashlib.sha256(canonical(whole)).hexdigest()}
+    write_atomic(path, (json.dumps(signed, indent=2) + "\n").encode())
+    return whole
+
+
+def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
+    """Read what `write_signed` wrote.
+
+    Args:
+        path: The file.
+        form: The number of the format that is understood.
+        fix: What to do where the file cannot be used.
+
+    Raises:
+        ArtifactError: it is missing, damaged, or of another format.
+
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: cannot be read: {error}", fix) from None
+    if not isinstance(content, dict) or content.get("format") != form:
+        raise ArtifactError(f"{path}: of another format, written by another version", fix)
+    try:
+        intact = content.pop(KEY, None) == hashlib.sha256(canonical(content)).hexdigest()
+    except ValueError:  # NaN, which is no JSON
+        intact = False
+    if not intact:
+        raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", fix)
+    return content
