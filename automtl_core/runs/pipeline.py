@@ -62,7 +62,8 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
     """
     job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows", "simulated")}
-    with Run.create(path, job.config, {"environment": environment(job), "data": data}) as run:
+    facts = {"environment": environment(job), "data": data}
+    with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 
 

@@ -10,6 +10,7 @@ runs/<name>/
     result.json            size of the network, validation and test metrics, whether on simulated data
     costs.json             seconds of search and training, rows a second
     status.json            running, stopped, failed or done
+    encoder/               what turns new examples into ids and numbers, see data/encoder.py
     log.txt                times, and what went wrong
     checkpoint.safetensors what a stopped run goes on from
 """
@@ -27,6 +28,8 @@ from typing import Any
 import filelock
 
 from automtl_core.choices import Architecture
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import LOCK, publish_folder, write_atomic
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
@@ -42,7 +45,9 @@ class Run:
 
     @classmethod
     @contextmanager
-    def create(cls, path: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]]) -> Iterator["Run"]:
+    def create(
+        cls, path: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]], encoder: Encoder
+    ) -> Iterator["Run"]:
         """Make the directory with its first files in one step, and hold it as `working` does.
 
         It is locked before others can see it.
@@ -51,6 +56,7 @@ class Run:
             path: Must not exist yet.
             config: The resolved configuration.
             facts: JSON files to write, by their names without ending.
+            encoder: Of the prepared data.
 
         Raises:
             RunExistsError: it exists, or cannot be created.
@@ -64,6 +70,7 @@ class Run:
             with publish_folder(path) as draft:
                 held.enter_context(_locked(draft))
                 cls._begin(draft, config, facts)
+                encoder.save(draft / ENCODER)
             yield held.enter_context(cls(path)._logged())
 
     @staticmethod
@@ -121,6 +128,15 @@ class Run:
         finally:
             log.removeHandler(handler)
             handler.close()
+
+    def encoder(self) -> Encoder:
+        """Return what turns new examples into what the network takes.
+
+        Raises:
+            ArtifactError: it is missing or damaged.
+
+        """
+        return Encoder.load(self.path / ENCODER)
 
     def write(self, name: str, value: Any) -> None:
         """Replace the JSON file `name`."""

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from automtl_core.choices import Architecture, draw
+from automtl_core.data.columns import Hashed, Scale
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.space import SearchSpace
@@ -45,6 +47,12 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
     labels[draw.random(labels.shape) < missing] = np.nan
     return Part(ids, dense, labels, bags)
+
+
+def sample_encoder(schema: Schema) -> Encoder:
+    """Return an encoder for the schema: values of sparse fields are hashed, numbers stay as they are."""
+    hashed = {field.name: Hashed(field.size - 1) for field in schema.sparse}
+    return Encoder(schema, hashed, {field.name: Scale("none", 0.0, 1.0) for field in schema.dense})
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

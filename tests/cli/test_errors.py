@@ -15,6 +15,7 @@ import pytest
 from automtl_core import errors
 from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run
+from automtl_core.testing.samples import sample_encoder, sample_schema
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]
@@ -206,7 +207,7 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
 
 def test_a_run_in_use(automtl: Automtl) -> None:
     config = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
-    with Run.create(Path("runs/busy"), config, {}) as run:
+    with Run.create(Path("runs/busy"), config, {}, sample_encoder(sample_schema())) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 

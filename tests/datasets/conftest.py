@@ -107,8 +107,8 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
         else:
             columns[field] = pd.Series(values[part.ids[:, place]], dtype=object)
     for place, field in enumerate(dataset.dense):
-        scale = prepared.manifest["scales"][field]
-        columns[field] = pd.Series(part.dense[:, place].astype(float) * scale["width"] + scale["offset"])
+        scale = prepared.encoder.scales[field]
+        columns[field] = pd.Series(part.dense[:, place].astype(float) * scale.width + scale.offset)
     for place, task in enumerate(dataset.tasks):
         columns[task] = pd.Series(part.labels[:, place].astype(int))
     return pd.DataFrame(columns)
@@ -118,7 +118,7 @@ def _comparable(frame: pd.DataFrame, prepared: Prepared, dataset: Dataset) -> pd
     """Return the columns of `_decoded`, and unknown numbers as they are decoded."""
     columns = {field: frame[field].astype(object) for field in dataset.sparse}
     for field in dataset.dense:
-        columns[field] = frame[field].fillna(prepared.manifest["scales"][field]["offset"])
+        columns[field] = frame[field].fillna(prepared.encoder.scales[field].offset)
     return pd.DataFrame(columns | {task: frame[task].astype(int) for task in dataset.tasks})
 
 

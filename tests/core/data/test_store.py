@@ -4,7 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from automtl_core.data.columns import Scale, Vocabulary
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
+from automtl_core.disk.signed import sha256
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -15,7 +18,7 @@ SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"
 def folder(tmp_path: Path) -> Path:
     """Write a training part of two rows."""
     (tmp_path / "train").mkdir()
-    (tmp_path / "vocabulary").mkdir()
+    (tmp_path / "encoder").mkdir()
     for name, array in (
         ("ids", np.array([[1], [2]], np.int32)),
         ("dense", np.array([[0.5], [-0.5]], np.float32)),
@@ -26,7 +29,10 @@ def folder(tmp_path: Path) -> Path:
             write_header(file, array.dtype, array.shape)
             file.write(array.tobytes())
     lines = [json.dumps(value) + "\n" for value in (None, "köln\n", '"x"')]
-    (tmp_path / "vocabulary" / "city.txt").write_text("".join(lines))
+    values = tmp_path / "encoder" / "city.txt"
+    values.write_text("".join(lines))
+    city = Vocabulary(3, sha256(values) or "", values)
+    Encoder(SCHEMA, {"city": city}, {"price": Scale("none", 0.0, 1.0)}).save(values.parent)
     write_manifest(tmp_path, {"schema": SCHEMA.to_json(), "rate": 0.25})
     return tmp_path
 
@@ -47,7 +53,7 @@ def test_reads_what_was_written(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["train/ids.npy", "train/oracle.npy", "vocabulary/city.txt", "manifest.json"]
+    "name", ["train/ids.npy", "train/oracle.npy", "encoder/city.txt", "encoder/encoder.json", "manifest.json"]
 )
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
 def test_damage_is_reported_and_never_loaded(folder: Path, name: str, damage: str) -> None:

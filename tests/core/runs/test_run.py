@@ -9,12 +9,13 @@ import pytest
 from automtl_core.errors import RunExistsError, RunInUseError
 from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run, numbered
+from automtl_core.testing.samples import sample_encoder, sample_schema
 
 CONFIG = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
 
 
 def create(path, config=CONFIG):
-    return Run.create(path, config, {})
+    return Run.create(path, config, {}, sample_encoder(sample_schema()))
 
 
 def test_a_run_is_never_overwritten(tmp_path):
@@ -45,6 +46,7 @@ from pathlib import Path
 from automtl_core.errors import RunExistsError, RunInUseError
 from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run
+from automtl_core.testing.samples import sample_encoder, sample_schema
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"seed": seed})
@@ -56,7 +58,7 @@ for number in range(40):
     while time.time() < begin + number * 0.02:
         pass
     try:
-        with Run.create(place, config, {}) as run:
+        with Run.create(place, config, {}, sample_encoder(sample_schema())) as run:
             assert run.config().seed == seed
             won.append(number)
             time.sleep(0.01)

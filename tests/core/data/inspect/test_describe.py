@@ -26,8 +26,8 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
         "vocabulary": 4, "top": counts.max() / 80, "values_a_row": None,
         "unknown_train": 0.0, "unknown_validation": 0.0, "unknown_test": 0.0,
     }  # fmt: skip
-    price = train.dense[:, 0] * prepared.manifest["scales"]["price"]["width"]
-    price += prepared.manifest["scales"]["price"]["offset"]
+    price = train.dense[:, 0] * prepared.encoder.scales["price"].width
+    price += prepared.encoder.scales["price"].offset
     assert found["dense"]["price"] == pytest.approx(
         {"mean": price.mean(), "deviation": price.std(), "low": price.min(), "high": price.max()}, rel=1e-5
     )

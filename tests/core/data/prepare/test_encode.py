@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.columns import Scale
 from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
@@ -65,13 +66,13 @@ def test_rows_stay_together(prepared: Prepared, frame: pd.DataFrame) -> None:
 def test_dense_fields_are_scaled_by_the_training_part(prepared: Prepared, frame: pd.DataFrame) -> None:
     train = set(decoded(prepared, "train", "user"))
     prices = frame[frame["user"].isin(train)]["price"]
-    scale = prepared.manifest["scales"]["price"]
-    assert scale["offset"] == pytest.approx(prices.mean())
-    assert scale["width"] == pytest.approx(prices.std(ddof=0))
-    held_out = frame[~frame["user"].isin(train)]["price"].fillna(scale["offset"])
+    scale = prepared.encoder.scales["price"]
+    assert scale.offset == pytest.approx(prices.mean())
+    assert scale.width == pytest.approx(prices.std(ddof=0))
+    held_out = frame[~frame["user"].isin(train)]["price"].fillna(scale.offset)
     found = np.concatenate([prepared.part(part).dense[:, 0] for part in PARTS[1:]])
     np.testing.assert_allclose(
-        np.sort(found), np.sort((held_out - scale["offset"]) / scale["width"]), rtol=1e-5, atol=1e-6
+        np.sort(found), np.sort((held_out - scale.offset) / scale.width), rtol=1e-5, atol=1e-6
     )
 
 
@@ -80,7 +81,7 @@ def test_a_constant_or_empty_dense_field_becomes_zero(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, value: float | None, mean: float
 ) -> None:
     prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
-    assert prepared.manifest["scales"]["price"] == {"kind": "standard", "offset": mean, "width": 1.0}
+    assert prepared.encoder.scales["price"] == Scale("standard", mean, 1.0)
     assert prepared.manifest["warnings"] == ["field price is the same in all training rows: it tells nothing"]
     assert not prepared.part("train").dense.any()
 

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.prepare.prepare import prepare as module
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import survey
 from automtl_core.data.simulate import MARKER
@@ -51,7 +50,9 @@ def test_equal_input_gives_equal_bytes(
     shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     first = prepare(shop, "shop", shop_dir, tmp_path / "first")
-    monkeypatch.setattr(module.raw, "connect", functools.partial(connect, threads=threads))
+    monkeypatch.setattr(
+        "automtl_core.data.prepare.prepare.connect", functools.partial(connect, threads=threads)
+    )
     monkeypatch.chdir(shop_dir)
     second = prepare(shop, "shop", Path("."), tmp_path / "second")
     assert contents(first) == contents(second)
