@@ -1,0 +1,190 @@
+"""Every setting is used: another value of it changes something that follows."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+
+from automtl_core.data.batches import take
+from automtl_core.kinds import SPACES, STRATEGIES
+from automtl_core.network import Penalised
+from automtl_core.plugins import load_registry
+from automtl_core.settings import Settings
+from automtl_core.space import SearchSpace
+from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.training.compute import CPU
+from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.training.recipe import Recipe
+
+REGISTRY = load_registry()
+SCHEMA = sample_schema()
+DESAN = {
+    "embedding_dim": 4, "layers": 1, "experts": 2, "blocks": 2, "expert_width": 8, "tower_width": 8,
+    "ops": ["identity", "mlp-16"],
+}  # fmt: skip
+
+
+def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
+    cls = REGISTRY.get(SPACES, name)
+    return cls(SCHEMA, cls.settings_class.parse(dict(values), "space"), REGISTRY.op)
+
+
+ANSWERS = [found.decisions for found in sample_architectures(space("desan", DESAN), 2)]
+
+# Where the defaults are too slow, or leave a setting without effect.
+BASES: Mapping[str, Mapping[str, Any]] = {
+    "desan": DESAN,
+    "darts": {"epochs": 1},
+    "given": {"decisions": ANSWERS[0]},
+    "pd-darts": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
+    "random": {"candidates": 4, "epochs": 1},
+    "recipe": {"batch_size": 16, "epochs": 3, "min_positives": 1},
+}
+# What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
+OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
+    ("darts", "decay"): (1.0, {}),
+    ("pd-darts", "decay"): (1.0, {}),
+    ("given", "decisions"): (ANSWERS[1], {}),
+    ("random", "halving"): (2, {}),
+    ("recipe", "loss_weights"): ({"click": 3.0}, {}),
+    ("recipe", "min_positives"): (60, {}),
+    ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
+}
+
+
+def another(settings: Settings, name: str) -> Any:
+    """Return a value of a setting that is not the one it has."""
+    value, options = getattr(settings, name), get_args(type(settings).model_fields[name].annotation)
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return value / 2 or 0.5
+        case (*_, int()):
+            return (*value[:-1], value[-1] + 1)
+        case (_, *_, str()):
+            return value[:-1]
+        case str() if value in options:
+            return next(option for option in options if option != value)
+    raise AssertionError(f"say in OTHERS what else `{name}` can be: {value!r} does not tell")
+
+
+def two(owner: str, settings_class: type[Settings], name: str) -> list[dict[str, Any]]:
+    """Return two sets of values that differ in one setting."""
+    base = dict(BASES.get(owner, {}))
+    if (owner, name) in OTHERS:
+        value, beside = OTHERS[owner, name]
+        base |= beside
+    else:
+        value = another(settings_class.parse(base, owner), name)
+    return [base, base | {name: value}]
+
+
+def of(kind: Any) -> list[tuple[str, str]]:
+    """Return each setting of each thing registered, with its owner."""
+    return [
+        (owner, setting)
+        for owner in REGISTRY.names(kind)
+        for setting in REGISTRY.get(kind, owner).settings_class.model_fields
+    ]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether nothing differs, down to the last bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def built(name: str, values: Mapping[str, Any]) -> Any:
+    """Return what a space makes: its choices, the weights of its supernet, and what a training step sees."""
+    torch.manual_seed(0)
+    supernet = space(name, values).supernet().train()
+    weights = {key: tensor.clone() for key, tensor in supernet.state_dict().items()}
+    batch = take(sample_part(SCHEMA, 32, seed=1), np.arange(32), CPU.device)
+    torch.manual_seed(1)
+    logits = supernet(batch.ids, batch.dense)
+    likelier = torch.linspace(-2, 2, logits.numel()).view_as(logits)  # later tasks than earlier ones
+    penalty = supernet.penalty(likelier) if isinstance(supernet, Penalised) else None
+    return supernet.choices(), weights, logits.detach(), penalty
+
+
+@pytest.mark.parametrize(("name", "setting"), of(SPACES))
+def test_a_setting_of_a_space_changes_what_is_built(name, setting):
+    one, other = two(name, REGISTRY.get(SPACES, name).settings_class, setting)
+    assert same(built(name, one), built(name, one)), "nothing else may change it"
+    assert not same(built(name, one), built(name, other)), f"{name}.{setting} is not used"
+
+
+class Watch(Silent):
+    """Keeps the reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[dict[str, Any]] = []
+
+    def epoch(self, report: EpochReport) -> bool:
+        self.reports.append(report.to_json())
+        return True
+
+
+def searched(name: str, values: Mapping[str, Any]) -> Any:
+    """Return what a search says beforehand, what it reports, and what it finds."""
+    cls = REGISTRY.get(STRATEGIES, name)
+    settings = cls.settings_class.parse(dict(values), "strategy")
+    strategy = cls(settings, sample_problem(space("desan", DESAN), rows=128))
+    watch = Watch()
+    found = strategy.search(watch)
+    network = {} if found.network is None else found.network.state_dict()
+    return strategy.epochs(settings), watch.reports, found.architecture.decisions, network
+
+
+@pytest.mark.parametrize(("name", "setting"), of(STRATEGIES))
+def test_a_setting_of_a_strategy_changes_its_search(name, setting):
+    one, other = (
+        searched(name, values) for values in two(name, REGISTRY.get(STRATEGIES, name).settings_class, setting)
+    )
+    assert not same(one[1:], other[1:]), f"{name}.{setting} is not used"
+    if len(one[1]) != len(other[1]):
+        assert one[0] != other[0], f"{name}.{setting}: another number of epochs was not told beforehand"
+
+
+def fitted(values: Mapping[str, Any]) -> Any:
+    """Return the reports, the best epoch and the weights of a small network."""
+    torch.manual_seed(0)
+    network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
+    train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
+    recipe = Recipe.parse(dict(values), "training")
+    fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
+    watch = Watch()
+    fit.run(watch)
+    return watch.reports, fit.best_epoch, network.state_dict()
+
+
+@pytest.mark.parametrize("setting", Recipe.model_fields)
+def test_a_setting_of_the_recipe_changes_the_training(setting):
+    one, other = two("recipe", Recipe, setting)
+    assert not same(fitted(one), fitted(other)), f"training.{setting} is not used"
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "expected"),
+    [
+        (True, bool, False),
+        (3, int, 4),
+        (0.0, float, 0.5),
+        (0.2, float, 0.1),
+        ((8, 4), tuple[int, ...], (8, 5)),
+    ],
+)
+def test_another_value_is_of_the_same_type(value, annotation, expected):
+    settings = type("Some", (Settings,), {"__annotations__": {"it": annotation}, "it": value})()
+    assert another(settings, "it") == expected
