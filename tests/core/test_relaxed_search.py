@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.plugins import load_registry
@@ -109,3 +110,26 @@ def test_dropout_does_not_disturb_what_gates_draw(problem):
         return search.supernet.questions["layer0/expert0/single"].bits().tolist()
 
     assert bits(0) == bits(7)
+
+
+def test_dropout_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
+    def drawn():
+        search = RelaxedSearch(problem, Softmax())
+        masks = []
+        for _ in range(3):
+            search.begin("search", Silent())
+            masks.append(tuple(F.dropout(torch.ones(20), 0.5, True).tolist()))
+        return masks
+
+    masks = drawn()
+    assert len(set(masks)) == 3
+    assert drawn() == masks
+
+
+def test_batches_are_shuffled_anew_in_each_epoch(problem):
+    search = RelaxedSearch(problem, Softmax())
+    orders = []
+    for _ in range(2):
+        search.begin("search", Silent())
+        orders.append(next(search.batches()).dense.tolist())
+    assert orders[0] != orders[1]

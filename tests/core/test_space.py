@@ -108,17 +108,20 @@ def test_an_architecture_of_another_space_is_refused(toy):
         toy.network(Architecture({"op": "plain"}))
 
 
-def test_a_space_whose_other_parts_differ_cannot_inherit(toy):
+@pytest.mark.parametrize(
+    ("part", "name"), [("shared", "shared.weight"), ("more", "more.weight")], ids=["shape", "name"]
+)
+def test_a_space_whose_other_parts_differ_cannot_inherit(toy, part, name):
     class Shifty(Toy):
         def build(self, choose):
             net = super().build(choose)
             if not hasattr(choose, "questions"):
-                net.shared = nn.Linear(4, 3)
+                setattr(net, part, nn.Linear(4, 3))
             return net
 
     space = Shifty(toy.schema, toy.settings, toy.op)
     supernet = space.supernet()
-    with pytest.raises(PluginError, match=r"'shared\.weight' with another name or shape"):
+    with pytest.raises(PluginError, match=f"'{name}' with another name or shape"):
         space.network(supernet.architecture(), inherit=supernet)
 
 

@@ -95,3 +95,16 @@ def test_an_average_goes_on_from_its_state():
     other = Average(Net(), span=3, compute=CPU)
     other.load_state_dict(half.state_dict())
     assert follow(other, [10.0, 6.0]) == pytest.approx(expected[3:])
+
+
+def test_buffers_are_those_of_the_network_after_each_step():
+    net = Net()
+    net.register_buffer("seen", torch.zeros(1))
+    average = Average(net, span=3, compute=CPU)
+    net.seen += 7
+    net.norm(torch.tensor([[1.0, 2.0], [5.0, 4.0]]))
+    average.update()
+    assert average.network.seen.tolist() == [7]
+    for name, buffer in net.named_buffers():
+        assert torch.equal(average.network.get_buffer(name), buffer), name
+    assert average.network.norm.running_mean.tolist() == pytest.approx([0.3, 0.3])

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from automtl_baselines.single_task import SingleTask, SingleTaskSettings
 from automtl_core.choices import Architecture
@@ -13,10 +15,12 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, Task
-from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_part, sample_problem, sample_schema
+from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_core.training.recipe import Recipe
 from automtl_desan.space import DESAN, DESANSettings
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-16",))
@@ -306,3 +310,32 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
 @pytest.mark.parametrize("stop", [1, 3])
 def test_separate_tasks_go_on_from_a_state_to_the_same_bytes(separate, tmp_path, stop):
     assert_resumes(separate, tmp_path / "state", stop, epochs=5, patience=2)
+
+
+class Masks(nn.Module):
+    """Writes down what dropout and chance give it."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3))
+        self.drawn = []
+
+    def forward(self, ids, dense):
+        if self.training:
+            self.drawn.append(F.dropout(torch.ones(20), 0.5, True).tolist())
+        return self.weight.expand(len(dense), 3)
+
+
+def test_two_epochs_draw_two_masks_and_two_runs_the_same():
+    def drawn():
+        network, schema = Masks(), sample_schema()
+        data = TrainingData(sample_part(schema, 64, 1), sample_part(schema, 64, 2), schema.tasks)
+        recipe = Recipe(batch_size=64, epochs=3, patience=3, average_epochs=0)
+        torch.rand(len(network.drawn) + 5)
+        Fit(network, data, recipe, 0, CPU).run(Silent())
+        return [tuple(mask) for mask in network.drawn]
+
+    masks = drawn()
+    assert len(set(masks)) == len(masks) == 3
+    torch.manual_seed(99)
+    assert drawn() == masks

@@ -1,5 +1,6 @@
 """What a step minimises, and what an epoch reports. Letters: B batch, T tasks."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,13 +9,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from automtl_core.data.batches import Batch
+from automtl_core.data.store import Part
 from automtl_core.errors import DivergedError
 from automtl_core.modules.supernet import Supernet
 from automtl_core.network import Penalised
 from automtl_core.schema import Task
 from automtl_core.training.compute import CPU
 from automtl_core.training.listener import Silent
-from automtl_core.training.loop import Pass, objective, step
+from automtl_core.training.loop import Pass, objective, shuffled, step
 from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
@@ -214,3 +216,41 @@ def test_losses_are_weighted_by_name():
     assert found.weights.tolist() == [1, 3, 1]
     assert found.real.tolist() == [False, True, False]
     assert task_losses(Recipe(), [Task("a")], CPU.device).real is None
+
+
+NUMBERED = Part(
+    np.arange(9, dtype=np.int32)[:, None], np.zeros((9, 0), np.float32), np.zeros((9, 1), np.float32)
+)
+
+
+def passed(epoch, size=4, rows=None):
+    """Return the rows of one pass, batch by batch."""
+    found = shuffled(NUMBERED, Recipe(batch_size=size), 0, epoch, CPU, rows)
+    return [batch.ids[:, 0].tolist() for batch in found]
+
+
+def flat(batches):
+    return [row for batch in batches for row in batch]
+
+
+def test_two_epochs_have_two_orders_and_the_same_epoch_has_one():
+    orders = [flat(passed(epoch, size=3)) for epoch in (1, 2, 3)]
+    assert all(sorted(order) == list(range(9)) for order in orders), "each pass holds every row once"
+    assert len(set(map(tuple, orders))) == 3
+    assert orders[0] == flat(passed(1, size=3))
+
+
+def test_two_epochs_have_two_orders_of_some_rows_too():
+    rows = np.array([1, 3, 4, 6, 8])
+    first, second = (flat(passed(epoch, 5, rows)) for epoch in (1, 2))
+    assert sorted(first) == sorted(second) == rows.tolist()
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "expected"), [(9, 4, [4, 4]), (9, 8, [8]), (8, 3, [3, 3, 2]), (9, 9, [9]), (1, 4, [])]
+)
+def test_a_last_batch_of_one_row_is_left_out(rows, size, expected):
+    assert [len(batch) for batch in passed(1, size, np.arange(rows))] == expected
+    if rows == 9:
+        assert [len(batch) for batch in passed(1, size)] == expected

@@ -195,3 +195,11 @@ def test_the_memory_limit_changes_nothing(shop: Dataset, shop_dir: Path, tmp_pat
     assert contents(first) == contents(
         prepare(shop, "shop", shop_dir, tmp_path / "second", memory_limit=limit)
     )
+
+
+def test_a_task_that_is_not_learned_is_in_no_order(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(shop), "after", {"buy": "click"}, raising=False)
+    alone = type(shop)(shop.settings.model_copy(update={"tasks": ("buy",)}))
+    assert prepare(alone, "shop", shop_dir, tmp_path / "out").schema.tasks == (Task("buy"),)
