@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from automtl_core.choices import Architecture
 from automtl_core.data.store import Prepared
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import assignments, load_config
+from automtl_core.runs.config import assignments, default, load_config
 from automtl_core.runs.job import Job
 from automtl_core.training.listener import Silent
 
@@ -83,9 +83,9 @@ def searched(
 ) -> tuple[Architecture, Prepared]:
     """Search on `synthetic`, and return what was found, and the data."""
     named = {"strategy": {"name": strategy}, "dataset": {"name": "synthetic"}, "seed": seed}
-    job = Job.resolve(
-        load_config(named, {"prepared_dir": prepared_dir}, assignments(settings)), load_registry()
-    )
+    registry = load_registry()
+    layers = (default(registry), named, {"prepared_dir": prepared_dir}, assignments(settings))
+    job = Job.resolve(load_config(*layers), registry)
     prepared = job.prepare()
     return job.strategy(job.problem(prepared)).search(Silent()).architecture, prepared
 

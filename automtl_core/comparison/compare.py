@@ -9,7 +9,6 @@ from automtl_core.comparison.document import CellResult, Comparison, ModelResult
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.runs.job import Job
-from automtl_core.runs.models import check_answered
 from automtl_core.training.metrics import task_metrics
 
 
@@ -30,7 +29,7 @@ def compare(
 
     """
     for job in jobs.values():
-        check_answered(job, bench.prepared)
+        job.problem(bench.prepared)  # names what is unknown or open now, before hours of work
     if trials > 1:
         jobs = tuned(jobs, trials, bench)
     cells = [bench.cell(name, _with_seed(job, seed)) for seed in seeds for name, job in jobs.items()]
@@ -66,8 +65,9 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
 
 
 def _model(job: Job, cells: Sequence[CellResult]) -> ModelResult:
-    return ModelResult(job.config.space.name, job.config.strategy.name, recipe(job), cells)
+    strategy = job.config.strategy
+    return ModelResult(job.config.space.name, strategy.name if strategy else None, recipe(job), cells)
 
 
 def _with_seed(job: Job, seed: int) -> Job:
-    return Job(job.config.model_copy(update={"seed": seed}), job.registry)
+    return job.having(seed=seed)

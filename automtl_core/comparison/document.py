@@ -91,7 +91,8 @@ class ModelResult:
     """What one model gave."""
 
     space: str
-    strategy: str
+    strategy: str | None
+    """None where nothing was searched."""
     recipe: Mapping[str, float | None]
     """Settings that tuning may change, as it was trained with them; None where it has no such setting."""
     cells: Sequence[CellResult]

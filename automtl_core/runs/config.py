@@ -1,6 +1,6 @@
 """The configuration of a run: layers merged into one frozen value.
 
-Precedence: flags and `--set`, then the file, then the preset, then the defaults.
+Precedence: flags and `--set`, then the file, then the preset, then the preset `default`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from automtl_core.choices import Decision
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
+from automtl_core.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry import Registry
 from automtl_core.setting_words import Takes
 from automtl_core.settings import Settings
 from automtl_core.training.recipe import Recipe
 
-GIVEN = "given"
-"""The strategy that searches nothing: it takes the decisions that it is given."""
-
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
+
+COMPONENTS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (SPACES, STRATEGIES, DATASETS)}
+"""Key of a configuration -> the kind of plugin object that it names."""
+DEFAULT = "default"
+"""The preset that is taken where nothing else is said."""
 
 
 def named(given: Any) -> Any:
@@ -46,25 +51,16 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
-COMPONENTS = ("space", "strategy", "dataset")
-"""Keys of a configuration that name something that plugins supply."""
 _NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
 
 
-class RunConfig(Settings):
-    """Everything that a run depends on, but the code and the raw files."""
+class Common(Settings):
+    """What all models of a comparison share."""
 
-    space: Annotated[Component, _NAMED] = Component(name="desan")
-    """Search space; see `automtl settings space`."""
-    strategy: Annotated[Component, _NAMED] = Component(name="pd-darts")
-    """Search strategy; see `automtl settings strategy`."""
-    dataset: Annotated[Component, _NAMED] = Component(name="synthetic")
+    dataset: Annotated[Component, _NAMED]
     """Dataset; see `automtl settings dataset`."""
     training: Recipe = Recipe()
     """How models are trained; see `automtl settings training`."""
-    retrain: Literal["inherit", "scratch"] | None = None
-    """Whether the found network goes on from the weights of the search or starts anew; where None, as the
-    strategy does."""
     seed: int = 0
     """Seed of everything random but the split of the data, which is a setting of the dataset."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -77,10 +73,29 @@ class RunConfig(Settings):
     prepared_dir: Path = Path("prepared")
     """Folder that keeps prepared datasets."""
 
+
+class RunConfig(Common):
+    """Everything that a run depends on, but the code and the raw files."""
+
+    space: Annotated[Component, _NAMED]
+    """Search space; see `automtl settings space`."""
+    strategy: Annotated[Component | None, _NAMED] = None
+    """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
+    decisions: dict[str, Decision] = Field(default_factory=dict)
+    """Without a strategy, the answer to each question of the space; none where it asks none."""
+    retrain: Literal["inherit", "scratch"] | None = None
+    """Whether the found network goes on from the weights of the search or starts anew; where None, as the
+    strategy does."""
+
     def to_yaml(self) -> str:
         """Return the text of `config.yaml`."""
         text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
         return text
+
+
+def default(registry: Registry) -> Layer:
+    """Return the lowest layer of what people ask for: the preset `default`, if a plugin supplies it."""
+    return registry.get(PRESETS, DEFAULT) if DEFAULT in registry.names(PRESETS) else {}
 
 
 def merge(*layers: Layer) -> dict[str, Any]:
@@ -134,11 +149,49 @@ def assignments(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def load_config(*layers: Layer) -> RunConfig:
-    """Merge layers over the defaults and validate the outcome.
+    """Merge the layers of a search and validate the outcome.
 
     Raises:
-        UsageError: listing every unknown key and wrong value.
+        UsageError: no space, strategy or dataset is named; or it lists every unknown key and wrong value.
 
     """
-    defaults = RunConfig().model_dump(include=set(COMPONENTS))
-    return RunConfig.parse(merge(defaults, *layers))
+    merged = merge(*layers)
+    for kind in COMPONENTS.values():
+        check_named(merged, kind)
+    return RunConfig.parse(merged)
+
+
+def load_common(*layers: Layer) -> tuple[Common, Layer]:
+    """Merge layers, and return what all models share, validated, and what is said of each.
+
+    Raises:
+        UsageError: no dataset is named; or it lists every unknown key and wrong value.
+
+    """
+    common, settings = split(merge(*layers))
+    check_named(common, DATASETS)
+    return Common.parse(dict(common)), settings
+
+
+def split(layer: Layer) -> tuple[Layer, Layer]:
+    """Return what a layer says of all models, and what it says of each."""
+    own = RunConfig.model_fields.keys() - Common.model_fields.keys()
+    return (
+        {key: value for key, value in layer.items() if key not in own},
+        {key: value for key, value in layer.items() if key in own},
+    )
+
+
+def check_named(layer: Layer, kind: Kind[Any]) -> None:
+    """Check that a layer says which space, strategy or dataset it is for.
+
+    Raises:
+        UsageError: it does not, and tells how to.
+
+    """
+    given = layer.get(kind.name)
+    if given is None or (isinstance(given, Mapping) and "name" not in given):
+        raise UsageError(
+            f"no {kind.name} is named",
+            f"give --{kind.name} NAME, or `{kind.name}: NAME` in a file; see `automtl list {kind.plural}`",
+        )

@@ -2,35 +2,42 @@
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 import automtl_core
-from automtl_core.choices import Origin
+from automtl_core.choices import Architecture, Origin
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, DatasetSettings
 from automtl_core.errors import UsageError
 from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry import Registry
-from automtl_core.runs.config import RunConfig
+from automtl_core.runs.config import Component, RunConfig
+from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
+from automtl_core.wording import listing
 
 
 @dataclass(frozen=True)
 class Job:
-    """A resolved configuration with the plugins that it names."""
+    """A resolved configuration with the plugins that it names, and their settings."""
 
     config: RunConfig
+    """With all settings written out."""
     registry: Registry
+    space_settings: Settings
+    strategy_settings: Settings | None
+    """None where nothing is searched."""
+    dataset_settings: DatasetSettings
 
     @classmethod
     def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
@@ -41,22 +48,28 @@ class Job:
             UsageError: settings that do not exist or are wrong.
 
         """
-        found = {
-            "space": registry.get(SPACES, config.space.name).settings_class,
-            "strategy": registry.get(STRATEGIES, config.strategy.name).settings_class,
-            "dataset": registry.get(DATASETS, config.dataset.name).settings_class,
-        }
-        full = config.model_dump()
-        for key, settings in found.items():
-            component = getattr(config, key)
-            values = settings.parse(component.settings, key, component.name).model_dump(mode="json")
-            full[key] = {"name": component.name, **values}
-        return cls(RunConfig.parse(full), registry)
+        space = registry.get(SPACES, config.space.name).settings_class.parse(
+            config.space.settings, "space", config.space.name
+        )
+        dataset_class = registry.get(DATASETS, config.dataset.name)
+        dataset = dataset_class.settings_class.parse(config.dataset.settings, "dataset", config.dataset.name)
+        full = {"space": _written(config.space, space), "dataset": _written(config.dataset, dataset)}
+        if config.strategy is None:
+            return cls(config.model_copy(update=full), registry, space, None, dataset)
+        strategy_class = registry.get(STRATEGIES, config.strategy.name)
+        strategy = strategy_class.settings_class.parse(
+            config.strategy.settings, "strategy", config.strategy.name
+        )
+        full["strategy"] = _written(config.strategy, strategy)
+        return cls(config.model_copy(update=full), registry, space, strategy, dataset)
+
+    def having(self, **values: object) -> "Job":
+        """Return the job with other values of its configuration, such as `seed`; not of its components."""
+        return replace(self, config=self.config.model_copy(update=values))
 
     def dataset(self) -> Dataset:
         """Return the adapter with its settings."""
-        dataset_class = self.registry.get(DATASETS, self.config.dataset.name)
-        return dataset_class(dataset_class.settings_class.parse(self.config.dataset.settings, "dataset"))
+        return self.registry.get(DATASETS, self.config.dataset.name)(self.dataset_settings)
 
     def prepare(self, progress: Progress = silent, memory_limit: str | None = None) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `data.prepare`."""
@@ -71,8 +84,7 @@ class Job:
 
         """
         space_class = self.registry.get(SPACES, self.config.space.name)
-        settings = space_class.settings_class.parse(self.config.space.settings, "space")
-        space = space_class(prepared.schema, settings, self.registry.op)
+        space = space_class(prepared.schema, self.space_settings, self.registry.op)
         space.ops()  # which names those that nobody registers
         return space
 
@@ -80,31 +92,56 @@ class Job:
         """Return what to search and train, without the test part.
 
         Raises:
-            UsageError: the recipe or the space names what does not exist.
+            UsageError: the recipe or the space names what does not exist; or nobody decides what is open.
 
         """
         space = self.space(prepared)
         tasks = space.schema.tasks
         task_losses(self.config.training, tasks, self.compute().device)
+        if self.strategy_settings is None:
+            self.given(space)
+        elif not space.choices():
+            name = self.config.space.name
+            raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
         data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.compute())
 
+    def given(self, space: SearchSpace) -> Architecture:
+        """Return the architecture of a job without a strategy.
+
+        Raises:
+            UsageError: the space asks questions that nobody answers.
+            ArtifactError: the decisions are of other questions.
+
+        """
+        choices, decisions = space.choices(), self.config.decisions
+        if choices and not decisions:
+            name = self.config.space.name
+            raise UsageError(
+                f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
+                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
+            )
+        architecture = Architecture(decisions)
+        architecture.check(choices)
+        return architecture
+
     def strategy(self, problem: Problem) -> SearchStrategy:
-        """Return the search strategy for a problem."""
-        strategy_class = self.registry.get(STRATEGIES, self.config.strategy.name)
-        return strategy_class(
-            strategy_class.settings_class.parse(self.config.strategy.settings, "strategy"), problem
-        )
+        """Return the search strategy for a problem; of a job that has one."""
+        strategy_class, settings = self._searching()
+        return strategy_class(settings, problem)
 
     def search_epochs(self) -> int | None:
-        """Return the epochs that the search takes at most, as far as its strategy says."""
-        strategy_class = self.registry.get(STRATEGIES, self.config.strategy.name)
-        settings = strategy_class.settings_class.parse(self.config.strategy.settings, "strategy")
+        """Return the epochs that the search takes at most, as far as its strategy says; 0 without one."""
+        if self.strategy_settings is None:
+            return 0
+        strategy_class, settings = self._searching()
         return strategy_class.epochs(settings)
 
     def retrain(self) -> Retrain:
         """Return how the found network is trained: as configured, or else as the strategy does it."""
-        return self.config.retrain or self.registry.get(STRATEGIES, self.config.strategy.name).retrain
+        if self.strategy_settings is None:
+            return "scratch"
+        return self.config.retrain or self._searching()[0].retrain
 
     def origin(self, space: SearchSpace) -> Origin:
         """Return where an architecture of the space comes from."""
@@ -114,13 +151,19 @@ class Job:
 
     def versions(self, space: SearchSpace) -> dict[str, str]:
         """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
-        parts: list[tuple[Kind[Any], str]] = [
-            (STRATEGIES, self.config.strategy.name),
-            (DATASETS, self.config.dataset.name),
-        ]
+        c = self.config
+        parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name)]
+        if c.strategy is not None:
+            parts.append((STRATEGIES, c.strategy.name))
         plugins = {**self.origin(space).plugins, **self._versions(parts)}
         core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
         return {**core, **{f"plugin {name}": version for name, version in plugins.items()}}
+
+    def _searching(self) -> tuple[type[SearchStrategy], Settings]:
+        """Return the strategy and its settings."""
+        if self.config.strategy is None or self.strategy_settings is None:
+            raise UsageError("no strategy is named", "name one by --strategy")
+        return self.registry.get(STRATEGIES, self.config.strategy.name), self.strategy_settings
 
     def _versions(self, parts: Sequence[tuple[Kind[Any], str]]) -> dict[str, str]:
         rows = [self.registry.supplier(kind, name) for kind, name in parts]
@@ -140,6 +183,11 @@ class Job:
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
         return Compute(device, self.config.precision)
+
+
+def _written(component: Component, settings: Settings) -> Component:
+    """Return a component with all its settings, as they are written down."""
+    return Component.model_validate({"name": component.name, **settings.model_dump(mode="json")})
 
 
 def environment(job: Job) -> dict[str, Any]:

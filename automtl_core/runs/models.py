@@ -1,59 +1,66 @@
-"""What can be compared, by name: each is a layer of a configuration.
+"""What can be trained and compared, by name: each is the lowest layer of a configuration.
 
 mmoe                 a space that asks no question
 desan:pd-darts       a space and the strategy that searches it
 random-architecture  a preset
 runs/first           the architecture of a run, trained anew
-mine.yaml            a file with `space` and `strategy`
+mine.yaml            a file with `space` and perhaps `strategy`
+
+What files and flags say of `space` and `strategy` goes to every model that has such a setting; if they name
+the space or strategy, to the models that have this one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automtl_core.data.store import Prepared
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.kinds import PRESETS, SPACES, STRATEGIES
 from automtl_core.registry import Registry
-from automtl_core.runs.config import GIVEN, Layer, RunConfig, merge
+from automtl_core.runs.config import COMPONENTS, Common, Layer, RunConfig, check_named, load_common, merge
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
-from automtl_core.wording import listing
+from automtl_core.wording import did_you_mean, listing
 
-SHARED = ("dataset", "training", "seed", "device", "precision", "data_dir", "prepared_dir")
-"""Parts of a configuration that all models of a comparison have in common."""
+Setting = tuple[str, ...]
 
 
-def models(names: Sequence[str], common: RunConfig, registry: Registry) -> dict[str, Job]:
-    """Return the job of each model by its name; all agree in what is `SHARED`.
+def models(names: Sequence[str], registry: Registry, *layers: Layer) -> dict[str, Job]:
+    """Return the job of each model by its name; all agree in what is `Common`.
+
+    Args:
+        names: What they are, as above.
+        registry: Where spaces, strategies and presets are.
+        layers: What holds for all models, the strongest last.
 
     Raises:
-        UsageError: a name twice, or one that stands for no model.
+        UsageError: a name twice, one that stands for no model, or a setting that no model has.
         ArtifactError: a run without an architecture.
 
     """
-    jobs: dict[str, Job] = {}
+    common, settings = load_common(*layers)
+    found: dict[str, Layer] = {}
     for given in names:
         name = Path(given).name if _is_path(given) else given
-        if name in jobs:
+        if name in found:
             raise UsageError(f"two models are called {name!r}", "name each model once")
-        jobs[name] = model(given, common, registry)
-    return jobs
-
-
-def model(name: str, common: RunConfig, registry: Registry) -> Job:
-    """Return the job that trains one model."""
-    config = merge(common.model_dump(mode="json"), layer(name, registry))
-    return Job.resolve(RunConfig.parse(config), registry)
+        found[name] = layer(given, registry)
+    flat = _flat(settings)
+    for path in flat:
+        _check_known(path, flat, found, registry)
+    return {
+        name: _job(common, merge(model, _taken(flat, model, registry)), registry)
+        for name, model in found.items()
+    }
 
 
 def layer(name: str, registry: Registry) -> Layer:
-    """Return what a model adds to a configuration.
+    """Return what a model is, as a layer.
 
     Raises:
         UnknownNameError: nothing is called so.
-        UsageError: a preset or a file sets what all models share.
+        UsageError: a preset or a file sets what all models share, or names no space.
         InputMissingError: there is no such file.
         ArtifactError: a run without an architecture.
 
@@ -67,45 +74,93 @@ def layer(name: str, registry: Registry) -> Layer:
     registry.get(SPACES, space)
     if colon:
         registry.get(STRATEGIES, strategy)
-    return {"space": {"name": space}, "strategy": {"name": strategy if colon else GIVEN}}
-
-
-def check_answered(job: Job, prepared: Prepared) -> None:
-    """Check that a model without a strategy leaves nothing to search.
-
-    Raises:
-        UsageError: its space asks questions that nobody answers.
-
-    """
-    strategy = job.config.strategy
-    choices = job.space(prepared).choices()
-    if strategy.name == GIVEN and choices and not strategy.settings["decisions"]:
-        space = job.config.space.name
-        raise UsageError(
-            f"{space} leaves {len(choices)} choices open, and there is no strategy to decide them",
-            f"search it, such as with {space}:pd-darts, or name a run that has",
-        )
+    return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
 
 
 def _is_path(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) or Path(name).is_dir()
 
 
-def _architecture_of(path: Path) -> dict[str, Any]:
+def _architecture_of(path: Path) -> Layer:
     found = Run.open(path).architecture()
     if found.origin is None:
         raise ArtifactError(f"{path}: the architecture does not say which space it is of", "use another run")
-    decisions = dict(found.decisions)
-    return {
-        "space": {"name": found.origin.space, **found.origin.settings},
-        "strategy": {"name": GIVEN, "decisions": decisions},
-    }
+    space = {"name": found.origin.space, **found.origin.settings}
+    return {"space": space, "strategy": None, "decisions": dict(found.decisions)}
 
 
 def _checked(name: str, found: Layer) -> Layer:
-    if shared := [key for key in SHARED if key in found]:
+    if shared := [key for key in Common.model_fields if key in found]:
         raise UsageError(
             f"{name} sets {listing(shared)}, which all models of a comparison share",
             "leave it out there, and set it for all by --set or --config",
         )
+    found = merge(found)
+    check_named(found, SPACES)
     return found
+
+
+def _job(common: Common, model: Layer, registry: Registry) -> Job:
+    return Job.resolve(RunConfig.parse({**common.model_dump(), **model}), registry)
+
+
+def _flat(settings: Layer) -> dict[Setting, Any]:
+    """Return settings by their paths: `(space, experts)`, `(retrain,)`."""
+    flat: dict[Setting, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and key in COMPONENTS:
+            flat.update({(key, below): found for below, found in value.items()})
+        elif value is not None:
+            flat[key,] = value
+    return flat
+
+
+def _taken(flat: Mapping[Setting, Any], model: Layer, registry: Registry) -> Layer:
+    """Return those of the settings that a model has."""
+    layers = []
+    for path, value in flat.items():
+        if _has(model, path, flat, registry):
+            layers.append({path[0]: {path[1]: value}} if path[1:] else {path[0]: value})
+    return merge(*layers)
+
+
+def _has(model: Layer, path: Setting, flat: Mapping[Setting, Any], registry: Registry) -> bool:
+    """Return whether a model has a setting, and is of the space or strategy that the settings are for."""
+    key = path[0]
+    if key not in COMPONENTS:  # `retrain` is of a search, `decisions` are in place of one
+        return (key == "decisions") == (model.get("strategy") is None)
+    name = _name(model, key)
+    meant = name is not None and flat.get((key, "name"), name) == name
+    return meant and path[1:] != () and path[1] in {"name", *_known(model, key, registry)}
+
+
+def _name(model: Layer, key: str) -> str | None:
+    return model[key]["name"] if model.get(key) else None
+
+
+def _known(model: Layer, key: str, registry: Registry) -> Iterable[str]:
+    """Return the settings of a model's space or strategy; none where it has none."""
+    name = _name(model, key)
+    return registry.get(COMPONENTS[key], name).settings_class.model_fields if name else ()
+
+
+def _check_known(
+    path: Setting, flat: Mapping[Setting, Any], found: Mapping[str, Layer], registry: Registry
+) -> None:
+    """Check that a model has a setting.
+
+    Raises:
+        UsageError: none has; tells what they have.
+
+    """
+    if any(_has(model, path, flat, registry) for model in found.values()):
+        return
+    known = {name: set(_known(model, path[0], registry)) if path[1:] else () for name, model in found.items()}
+    hint = did_you_mean(path[-1], {key for keys in known.values() for key in keys})
+    there = "; ".join(f"{name} takes for {path[0]}: {listing(keys)}" for name, keys in known.items())
+    given = flat.get((path[0], "name"))
+    of = f" of the {path[0]} {given!r}" if given else ""
+    raise UsageError(
+        f"{'.'.join(path)}{of} is not a setting of {listing(found)}{hint}",
+        f"leave it out, or correct it; {there}",
+    )

@@ -20,7 +20,7 @@ from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
-from automtl_core.strategy import Problem
+from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import evaluate
@@ -135,9 +135,7 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
     """Return the network of the found architecture, and the epochs that its weights have behind them."""
     if recorder.stage == "train":
         return problem.space.network(run.architecture()), recorder.spent
-    strategy = job.strategy(problem)
-    recorder.follow("search", strategy)
-    found = strategy.search(recorder)
+    found = _searched(job, problem, recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     run.write_architecture(architecture)
     log.info("found an architecture")
@@ -145,6 +143,15 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
         return found.network, found.epochs
     seeds.seed_torch(problem.seed, "network")
     return problem.space.network(architecture), 0
+
+
+def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
+    """Return what the job's strategy finds or, without one, what the job gives."""
+    if job.strategy_settings is None:
+        return SearchResult(job.given(problem.space))
+    strategy = job.strategy(problem)
+    recorder.follow("search", strategy)
+    return strategy.search(recorder)
 
 
 def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:

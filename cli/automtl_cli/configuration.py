@@ -10,7 +10,7 @@ from automtl_core.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.kinds import DATASETS, PRESETS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Layer, RunConfig, assignments, load_config
+from automtl_core.runs.config import Common, Layer, assignments, load_common
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,10 @@ def layers(
     preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
 ) -> list[Layer]:
     """Return what options say as layers of a configuration, the strongest last."""
-    given = {key: value for key, value in flags.items() if value is not None}
     return [
         load_registry().get(PRESETS, preset_name) if preset_name is not None else {},
         read_yaml(file) if file is not None else {},
-        given,
+        {key: value for key, value in flags.items() if value is not None},
         assignments(settings or ()),
     ]
 
@@ -54,13 +53,13 @@ def chosen(
     """
     rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}
     flags = {"dataset": {key: value for key, value in rows.items() if value is not None}}
-    config = load_config(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
+    config, _ = load_common(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
     dataset_class = load_registry().get(DATASETS, config.dataset.name)
     dataset = dataset_class(dataset_class.settings_class.parse(config.dataset.settings, "dataset"))
     return Chosen(config.dataset.name, dataset, raw_folder(dataset, config), config.prepared_dir)
 
 
-def raw_folder(dataset: Dataset, config: RunConfig) -> Path | None:
+def raw_folder(dataset: Dataset, config: Common) -> Path | None:
     """Return where the raw files of a dataset are looked for; None where it needs none."""
     if not dataset.files():
         return None

@@ -7,10 +7,9 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_strategies() -> Mapping[str, str]:
-    """Offer PD-DARTS, what it is compared with, and `given` for models that leave nothing to search."""
+    """Offer PD-DARTS, and what it is compared with."""
     return {
         "darts": "automtl_strategies.darts:DARTS",
-        "given": "automtl_strategies.given:Given",
         "pd-darts": "automtl_strategies.pd_darts:PDDARTS",
         "random": "automtl_strategies.random_search:RandomSearch",
     }

@@ -206,7 +206,7 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
 
 
 def test_a_run_in_use(automtl: Automtl) -> None:
-    config = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
+    config = load_config({"space": "mmoe", "dataset": "synthetic", "strategy": "darts"})
     with Run.create(Path("runs/busy"), config, {}, sample_encoder(sample_schema())) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 

@@ -11,7 +11,7 @@ from automtl_core.schema import Schema
 from automtl_core.space import SearchSpace
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import plain_schema, sample_architectures, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
@@ -40,7 +40,6 @@ def space(name: str, schema: Schema) -> SearchSpace:
 
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
-    "given": [{"decisions": next(sample_architectures(space("desan", sample_schema()), 1)).decisions}],
     "random": [
         {"candidates": 1},
         {"candidates": 2, "epochs": 2},

@@ -11,7 +11,7 @@ from torch import nn
 from automtl_core.data.part import Part
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import load_config
+from automtl_core.runs.config import default, load_config
 from automtl_core.runs.job import Job
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.settings import Settings
@@ -167,7 +167,7 @@ def synthetic(tmp_path_factory):
         "training": {"batch_size": 256, "learning_rate": 5e-3},
         "prepared_dir": tmp_path_factory.mktemp("prepared"),
     }
-    job = Job.resolve(load_config(config), REGISTRY)
+    job = Job.resolve(load_config(default(REGISTRY), config), REGISTRY)
     return job.problem(job.prepare()), job.dataset().truth()
 
 

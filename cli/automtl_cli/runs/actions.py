@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,15 @@ from automtl_core.data.store import Prepared
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.runs import models, pipeline
-from automtl_core.runs.config import Layer, load_config
+from automtl_core.runs.config import Layer, default, load_config, split
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.run import Run, numbered
 
 
 def job(wanted: Sequence[Layer]) -> Job:
     """Return the job that layers of a configuration describe."""
-    return _with_data_dir(Job.resolve(load_config(*wanted), load_registry()))
+    registry = load_registry()
+    return with_data_dir(Job.resolve(load_config(default(registry), *wanted), registry))
 
 
 def job_of(run: Run, data_dir: Path | None = None) -> Job:
@@ -29,13 +29,13 @@ def job_of(run: Run, data_dir: Path | None = None) -> Job:
     config = run.config()
     if data_dir is not None:
         config = config.model_copy(update={"data_dir": data_dir})
-    return _with_data_dir(Job.resolve(config, load_registry()))
+    return with_data_dir(Job.resolve(config, load_registry()))
 
 
-def _with_data_dir(job: Job) -> Job:
+def with_data_dir(job: Job) -> Job:
     """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
     folder = raw_folder(job.dataset(), job.config)
-    return replace(job, config=job.config.model_copy(update={"data_dir": folder})) if folder else job
+    return job.having(data_dir=folder) if folder else job
 
 
 def prepare(job: Job) -> Prepared:
@@ -55,14 +55,21 @@ def model(name: str | None, wanted: Sequence[Layer]) -> Job:
     """
     if name is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    common = job(wanted)
-    return models.model(name, common.config, common.registry)
+    (found,) = model_jobs([name], wanted).values()
+    return found
+
+
+def model_jobs(names: Sequence[str], wanted: Sequence[Layer]) -> dict[str, Job]:
+    """Return the job of each model by its name, under what layers of a configuration say of all."""
+    registry = load_registry()
+    lowest, _ = split(default(registry))
+    jobs = models.models(names, registry, lowest, *wanted)
+    return {name: with_data_dir(job) for name, job in jobs.items()}
 
 
 def _create(job: Job, prepared: Prepared, runs_dir: Path, name: str | None) -> AbstractContextManager[Run]:
     if name is not None and (not name or Path(name).name != name):
         raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
-    models.check_answered(job, prepared)
     if name is not None:
         return pipeline.start(job, prepared, runs_dir / name)
     return numbered(runs_dir, job.config.dataset.name, partial(pipeline.start, job, prepared))

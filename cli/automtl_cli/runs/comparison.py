@@ -20,7 +20,6 @@ from automtl_core.data.simulate import warning
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import UsageError
 from automtl_core.runs.config import Layer
-from automtl_core.runs.models import models
 from automtl_core.wording import did_you_mean, listing
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
@@ -42,10 +41,10 @@ class Wanted(NamedTuple):
 
 def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
     """Compare models, show how that goes, and write down and return what was found."""
-    common = actions.job(layers)
-    jobs = models(wanted.models, common.config, common.registry)
-    if not jobs:
+    if not wanted.models:
         raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
+    jobs = actions.model_jobs(wanted.models, layers)
+    common = next(iter(jobs.values()))
     reference = wanted.reference if wanted.reference is not None else next(iter(jobs))
     if reference not in jobs:
         hint = did_you_mean(reference, jobs)

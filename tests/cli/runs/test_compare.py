@@ -9,17 +9,22 @@ from typing import Any
 import pytest
 
 Automtl = Callable[..., Any]
-MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\nstrategy: {name: given}\n"
+MODEL = "space: {name: mmoe, embedding_dim: 4, experts: 2, expert_layers: [8]}\n"
+COMMON = """
+dataset: {name: synthetic, rows: 1000}
+training: {epochs: 5, batch_size: 200, patience: 5}
+"""
 COMPARE = ("compare", "--config", "small.yaml", "--models", "tiny.yaml,desan:pd-darts", "--seeds", "2")
 
 
 @pytest.fixture(autouse=True)
 def tiny(here: Path) -> None:
     (here / "tiny.yaml").write_text(MODEL)
+    (here / "common.yaml").write_text(COMMON)
 
 
 def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl: Automtl) -> None:
-    found = automtl("train", "--model", "mmoe", "--config", "small.yaml", "--name", "hand", "--json").json()
+    found = automtl("train", "--model", "mmoe", "--config", "common.yaml", "--name", "hand", "--json").json()
     assert found["architecture"]["decisions"] == {}
     assert found["architecture"]["origin"]["space"] == "mmoe"
     assert set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
@@ -30,7 +35,7 @@ def test_a_hand_designed_model_is_trained_and_can_be_evaluated(automtl: Automtl)
 
 def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: Path) -> None:
     done = finished / "runs" / "done"
-    found = automtl("train", "--model", done, "--config", "small.yaml", "--seed", "8", "--json").json()
+    found = automtl("train", "--model", done, "--config", "common.yaml", "--seed", "8", "--json").json()
     then = json.loads((done / "architecture.json").read_text())
     assert found["architecture"]["decisions"] == then["decisions"]
     first = json.loads(Path(found["run"], "metrics.jsonl").read_text().splitlines()[0])
@@ -49,13 +54,20 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (["compare", "--models", "mmoe", "--reference", "mmo"], "did you mean 'mmoe'?"),
         (["compare", "--models", "mmoe,paper"], "paper sets training"),
         (["compare", "--models", "desan"], "choices open"),
+        (["train", "--model", "mmoe", "--set", "space.expert=2"], "did you mean 'experts'?"),
+        (
+            ["train", "--model", "mmoe", "--set", "strategy.epochs=2"],
+            "strategy.epochs is not",
+        ),
+        (["compare", "--models", "mmoe,ple", "--set", "space.blocks=2"], "is not a setting of mmoe, ple"),
+        (["search", "--space", "mmoe"], "mmoe leaves nothing to search"),
         (["search", "--retrain", "anew"], "retrain"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
     automtl: Automtl, arguments: list[str], message: str
 ) -> None:
-    ended = automtl(*arguments, "--config", "small.yaml")
+    ended = automtl(*arguments, "--config", "common.yaml")
     assert ended.code == 2
     assert message in ended.err.lower() or message in ended.err
     assert "fix: " in ended.err
@@ -157,3 +169,28 @@ def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl: Aut
         epochs[how] = [line["epoch"] for line in lines if line["phase"] == "train"]
     assert epochs["inherit"][0] == 4
     assert epochs["scratch"][0] == 1
+
+
+@pytest.mark.parametrize("plugin", ["desan", "strategies"])
+def test_a_model_is_trained_without_the_plugins_that_it_does_not_use(
+    automtl: Automtl, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
+    rows = ("--set", "dataset.rows=1000")
+    shown = automtl(
+        "train", "--model", "mmoe", *rows, "--set", "space.experts=2", "--dry-run", "--json"
+    ).json()
+    assert shown["config"]["space"]["experts"] == 2
+    assert shown["config"]["dataset"]["name"] == "synthetic"
+    assert shown["config"]["strategy"] is None
+
+
+def test_without_a_default_what_is_missing_is_asked_for(
+    automtl: Automtl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "datasets")
+    for command, missing in (("search", "space"), ("train", "dataset")):
+        ended = automtl(command, *(["--model", "mmoe"] if command == "train" else []))
+        assert ended.code == 2
+        assert f"no {missing} is named" in ended.err
+        assert f"--{missing} NAME" in ended.err

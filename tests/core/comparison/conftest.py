@@ -3,16 +3,18 @@ import pytest
 from automtl_core.comparison.cells import Bench
 from automtl_core.comparison.document import CellCosts, Comparison, Measured, ModelResult, TaskFacts
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import load_config
-from automtl_core.runs.job import Job
 from automtl_core.runs.models import models
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 REGISTRY = load_registry()
-SMALL = {
-    "dataset": {"rows": 2000},
+COMMON = {
+    "dataset": {"name": "synthetic", "rows": 2000},
+    "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
+}
+SEARCH = {
     "space": {
+        "name": "desan",
         "embedding_dim": 4,
         "experts": 2,
         "expert_width": 8,
@@ -20,12 +22,8 @@ SMALL = {
         "ops": ["identity", "mlp-16"],
     },
     "strategy": {"warmup_epochs": 1, "search_epochs": 1},
-    "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
 }
-TINY = """
-space: {name: mmoe, embedding_dim: 4, experts: 1, expert_layers: [8], tower_layers: []}
-strategy: {name: given}
-"""
+TINY = "space: {name: mmoe, embedding_dim: 4, experts: 1, expert_layers: [8], tower_layers: []}\n"
 
 
 @pytest.fixture(scope="session")
@@ -35,17 +33,14 @@ def prepared_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def common(prepared_dir):
-    """Return a function that makes the configuration that all models share."""
-
-    def make(**changes):
-        return Job.resolve(load_config(SMALL, {"prepared_dir": prepared_dir}, changes), REGISTRY).config
-
-    return make
+    """Return what all models share, as a layer."""
+    return {**COMMON, "prepared_dir": prepared_dir}
 
 
 @pytest.fixture(scope="session")
 def prepared(common):
-    return Job(common(), REGISTRY).prepare()
+    (job,) = models(["mmoe"], REGISTRY, common).values()
+    return job.prepare()
 
 
 @pytest.fixture
@@ -56,7 +51,7 @@ def tiny(tmp_path, common):
     paths = [str(tmp_path / f"{name}.yaml") for name in ("one", "two")]
 
     def make(*more, **changes):
-        return models([*paths, *more], common(**changes), REGISTRY)
+        return models([*paths, *more], REGISTRY, common, SEARCH if ":" in "".join(more) else {}, changes)
 
     return make
 

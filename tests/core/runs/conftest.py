@@ -1,12 +1,11 @@
 import pytest
 
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import load_config
+from automtl_core.runs.config import default, load_config
 from automtl_core.runs.job import Job
 
 REGISTRY = load_registry()
-SMALL = {
-    "dataset": {"rows": 2000},
+SEARCH = {
     "space": {
         "embedding_dim": 4,
         "experts": 2,
@@ -15,17 +14,24 @@ SMALL = {
         "ops": ["identity", "mlp-16"],
     },
     "strategy": {"warmup_epochs": 1, "search_epochs": 1},
-    "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
 }
 
 
 @pytest.fixture
 def common(tmp_path):
-    """Return a function that makes the configuration that all models share."""
+    """Return what all models share, as a layer."""
+    return {
+        "dataset": {"name": "synthetic", "rows": 2000},
+        "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
+        "prepared_dir": tmp_path / "prepared",
+    }
+
+
+@pytest.fixture
+def small(common):
+    """Return a function that makes the job of a small search."""
 
     def make(**changes):
-        return Job.resolve(
-            load_config(SMALL, {"prepared_dir": tmp_path / "prepared"}, changes), REGISTRY
-        ).config
+        return Job.resolve(load_config(default(REGISTRY), common, SEARCH, changes), REGISTRY)
 
     return make

@@ -8,23 +8,56 @@ from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
 from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.kinds import PRESETS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import RunConfig, assignments, load_config, merge
+from automtl_core.registry import Registry
+from automtl_core.runs.config import (
+    Component,
+    RunConfig,
+    assignments,
+    default,
+    load_common,
+    load_config,
+    merge,
+)
 
 REGISTRY = load_registry()
+NAMED = {"space": "desan", "strategy": "darts", "dataset": "synthetic"}
 
 
 def test_later_layers_win_key_by_key():
-    config = load_config({"training": {"epochs": 5, "patience": 1}}, {"training": {"epochs": 7}})
+    config = load_config(NAMED, {"training": {"epochs": 5, "patience": 1}}, {"training": {"epochs": 7}})
     assert (config.training.epochs, config.training.patience) == (7, 1)
 
 
-def test_defaults():
-    config = load_config()
-    assert (config.space.name, config.strategy.name, config.dataset.name) == (
-        "desan",
-        "pd-darts",
-        "synthetic",
-    )
+def test_the_default_is_a_preset():
+    config = load_config(default(REGISTRY))
+    names = (config.space.name, config.strategy.name, config.dataset.name)
+    assert names == ("desan", "pd-darts", "synthetic")
+    assert default(Registry([])) == {}
+
+
+@pytest.mark.parametrize("key", ["space", "strategy", "dataset"])
+@pytest.mark.parametrize("left", [{}, {"seed": 3}, None], ids=["nothing", "settings", "null"])
+def test_what_nobody_names_is_asked_for_by_its_flag(key, left):
+    layer = {**NAMED, key: left}
+    with pytest.raises(UsageError, match=f"no {key} is named") as error:
+        load_config(layer)
+    assert f"--{key} NAME" in error.value.fix
+
+
+def test_a_name_alone_stands_for_a_component():
+    assert load_config(NAMED).space == Component(name="desan")
+    assert merge({"space": {"name": "desan", "layers": 3}}, {"space": "desan"})["space"]["layers"] == 3
+    assert merge({"space": {"name": "desan", "layers": 3}}, {"space": "mmoe"})["space"] == {"name": "mmoe"}
+
+
+def test_a_layer_says_what_all_models_share_and_what_each_is():
+    common, settings = load_common(NAMED, {"seed": 3, "space": {"experts": 2}, "retrain": "scratch"})
+    assert (common.dataset.name, common.seed) == ("synthetic", 3)
+    assert settings == {
+        "space": {"name": "desan", "experts": 2}, "strategy": {"name": "darts"}, "retrain": "scratch",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="sed is not a setting"):
+        load_common(NAMED, {"sed": 3})
 
 
 def test_settings_go_with_the_component_they_were_given_to():
@@ -54,7 +87,7 @@ def test_bad_assignments(text):
 
 def test_every_wrong_key_is_named_with_the_nearest_right_one():
     with pytest.raises(UsageError) as error:
-        load_config({"training": {"epoch": 3, "batch_size": 1}, "sed": 1})
+        load_config(NAMED, {"training": {"epoch": 3, "batch_size": 1}, "sed": 1})
     text = str(error.value)
     assert "training.epoch is not a setting (did you mean 'epochs'?)" in text
     assert "training.batch_size: expected a whole number from 2, given 1" in text
@@ -62,7 +95,7 @@ def test_every_wrong_key_is_named_with_the_nearest_right_one():
 
 
 def test_the_preset_of_the_paper():
-    config = load_config(REGISTRY.get(PRESETS, "paper"))
+    config = load_config(default(REGISTRY), REGISTRY.get(PRESETS, "paper"))
     assert config.training.batch_size == 2048
     assert config.training.epochs == 10  # of the found network, after the search
     assert config.training.learning_rate == 1e-3
@@ -72,11 +105,12 @@ def test_the_preset_of_the_paper():
 
 @pytest.mark.parametrize("name", REGISTRY.names(PRESETS))
 def test_presets_are_valid(name):
-    load_config(REGISTRY.get(PRESETS, name))
+    load_config(default(REGISTRY), REGISTRY.get(PRESETS, name))
 
 
 def test_a_config_survives_yaml():
-    config = load_config({"space": {"layers": 3}, "data_dir": "x", "training": {"loss_weights": {"a": 2.0}}})
+    changes = {"space": {"layers": 3}, "data_dir": "x", "training": {"loss_weights": {"a": 2.0}}}
+    config = load_config(NAMED, changes)
     assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
 
 

@@ -1,19 +1,29 @@
-"""What names of models stand for."""
+"""What names of models stand for, and which of them the settings of all go to."""
 
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.errors import ArtifactError, UnknownNameError, UsageError
+from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
+from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
-from automtl_core.runs.job import Job
-from automtl_core.runs.models import check_answered, layer, model, models
+from automtl_core.runs.models import layer, models
 from automtl_core.runs.pipeline import start
 
 REGISTRY = load_registry()
 
 
+@pytest.fixture
+def resolve(common):
+    """Return a function that resolves models, by default on one small dataset."""
+
+    def resolve(*names, registry=REGISTRY, **settings):
+        return models(names, registry, common, settings)
+
+    return resolve
+
+
 def test_a_space_alone_is_trained_without_a_search():
-    assert layer("mmoe", REGISTRY) == {"space": {"name": "mmoe"}, "strategy": {"name": "given"}}
+    assert layer("mmoe", REGISTRY) == {"space": {"name": "mmoe"}, "strategy": None}
 
 
 def test_a_space_and_a_strategy():
@@ -24,36 +34,97 @@ def test_a_preset():
     assert layer("random-architecture", REGISTRY)["strategy"] == {"name": "random", "candidates": 1}
 
 
-def test_settings_of_the_space_that_is_configured_hold_for_its_models(common):
-    job = model("desan:pd-darts", common(), REGISTRY)
-    assert job.config.space.settings["experts"] == 2
-    assert job.config.strategy.settings["warmup_epochs"] == 1
-    assert model("mmoe", common(), REGISTRY).config.space.settings["experts"] == 4
+def test_settings_go_to_the_model_that_is_named(resolve):
+    mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
+    assert mmoe.space_settings.experts == mmoe.config.space.settings["experts"] == 2
+    bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
+    assert bottom.space_settings.expert_layers == (8, 4)
+    darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
+    assert darts.strategy_settings.epochs == darts.config.strategy.settings["epochs"] == 1
 
 
-def test_a_file_with_settings_is_named_by_its_file(common, tmp_path):
-    (tmp_path / "wide.yaml").write_text("space: {name: mmoe, experts: 9}\nstrategy: {name: given}\n")
-    found = models(["mmoe", str(tmp_path / "wide.yaml")], common(), REGISTRY)
-    assert list(found) == ["mmoe", "wide.yaml"]
-    assert found["wide.yaml"].config.space.settings["experts"] == 9
+def test_a_setting_goes_to_every_model_that_has_it(resolve):
+    jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
+    assert jobs["mmoe"].space_settings.experts == jobs["desan:darts"].space_settings.experts == 2
+    assert {job.space_settings.embedding_dim for job in jobs.values()} == {5}
+    searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
+    assert searches["desan:darts"].config.retrain == "scratch"
+    assert searches["mmoe"].config.retrain is None
 
 
-def test_a_run_is_its_architecture_with_its_space(common, tmp_path):
-    job = Job.resolve(common(), REGISTRY)
+def test_settings_of_a_named_space_go_to_its_models(resolve):
+    jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
+    assert jobs["mmoe"].space_settings.experts == 4
+    assert jobs["desan:darts"].space_settings.experts == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "message", "fix"),
+    [
+        (
+            ["mmoe"],
+            {"space": {"expert": 2}},
+            r"space\.expert is not a setting of mmoe \(did you mean 'experts'\?\)",
+            "mmoe takes for space: dropout, embedding_dim",
+        ),
+        (["mmoe", "ple"], {"space": {"blocks": 2}}, r"space\.blocks is not .* of mmoe, ple", "; ple takes"),
+        (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
+        (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
+        (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
+        (
+            ["mmoe"],
+            {"space": {"name": "desan", "experts": 2}},
+            r"space\.name of the space 'desan' is not a setting of mmoe",
+            "leave it out",
+        ),
+        (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_no_model_has_is_an_error(resolve, names, settings, message, fix):
+    with pytest.raises(UsageError, match=message) as error:
+        resolve(*names, **settings)
+    assert fix in error.value.fix
+
+
+@pytest.mark.parametrize("plugin", ["desan", "strategies"])
+def test_a_model_needs_its_own_plugins_alone(resolve, plugin, monkeypatch):
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
+    job = resolve("mmoe", registry=load_registry())["mmoe"]
+    assert job.given(job.space(job.prepare())) == Architecture({})
+
+
+def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
+    (tmp_path / "wide.yaml").write_text("space: {name: mmoe, experts: 9}\n")
+    (tmp_path / "plain.yaml").write_text("space: mmoe\nstrategy: null\n")
+    found = resolve("mmoe", str(tmp_path / "wide.yaml"), str(tmp_path / "plain.yaml"))
+    assert list(found) == ["mmoe", "wide.yaml", "plain.yaml"]
+    assert found["wide.yaml"].space_settings.experts == 9
+    assert found["plain.yaml"].config == found["mmoe"].config
+
+
+def test_files_that_are_no_model(tmp_path):
+    with pytest.raises(InputMissingError):
+        layer(str(tmp_path / "none.yaml"), REGISTRY)
+    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
+    with pytest.raises(UsageError, match="no space is named"):
+        layer(str(tmp_path / "empty.yaml"), REGISTRY)
+
+
+def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
+    job = small()
     prepared = job.prepare()
     space = job.space(prepared)
     architecture = Architecture(space.supernet().architecture().decisions, job.origin(space))
     with start(job, prepared, tmp_path / "found") as run:
         run.write_architecture(architecture)
-    found = models([str(run.path)], common(space={"name": "mmoe"}), REGISTRY)["found"]
+    found = resolve(str(run.path))["found"]
     assert found.config.space == job.config.space
-    decided = found.strategy(found.problem(prepared)).search(None).architecture
-    assert decided == architecture
-    check_answered(found, prepared)
+    assert found.given(found.space(prepared)) == architecture
+    assert found.retrain() == "scratch"
 
 
-def test_a_run_that_does_not_know_its_space_is_refused(common, tmp_path):
-    job = Job.resolve(common(), REGISTRY)
+def test_a_run_that_does_not_know_its_space_is_refused(small, tmp_path):
+    job = small()
     with start(job, job.prepare(), tmp_path / "old") as run:
         run.write_architecture(Architecture({}))
     with pytest.raises(ArtifactError, match="does not say which space"):
@@ -71,13 +142,20 @@ def test_what_all_models_share_cannot_be_set_by_one():
         layer("paper", REGISTRY)
 
 
-def test_a_name_twice(common):
+def test_a_name_twice(resolve):
     with pytest.raises(UsageError, match="two models are called 'mmoe'"):
-        models(["mmoe", "mmoe"], common(), REGISTRY)
+        resolve("mmoe", "mmoe")
 
 
-def test_open_choices_need_a_strategy(common):
-    job = model("desan", common(), REGISTRY)
+def test_open_choices_need_a_strategy(resolve):
+    job = resolve("desan")["desan"]
     with pytest.raises(UsageError, match=r"desan leaves \d+ choices open") as error:
-        check_answered(job, job.prepare())
-    assert "desan:pd-darts" in error.value.fix
+        job.problem(job.prepare())
+    assert all(name in error.value.fix for name in REGISTRY.names(STRATEGIES))
+
+
+def test_a_strategy_needs_open_choices(resolve):
+    job = resolve("mmoe:darts")["mmoe:darts"]
+    with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
+        job.problem(job.prepare())
+    assert "automtl train --model mmoe" in error.value.fix

@@ -10,7 +10,7 @@ import pytest
 from automtl_core.data.part import Part
 from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import load_config
+from automtl_core.runs.config import default, load_config
 from automtl_core.runs.job import Job
 from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search, start
 from automtl_core.runs.run import Run
@@ -33,7 +33,9 @@ def job(tmp_path):
 
 
 def make_job(tmp_path, *layers):
-    return Job.resolve(load_config(SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY)
+    return Job.resolve(
+        load_config(default(REGISTRY), SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY
+    )
 
 
 def begin(job, path, listener=None):
@@ -267,7 +269,10 @@ def test_no_rows_is_a_data_error(tmp_path):
     raw.mkdir()
     (raw / "UserBehavior.csv").write_text("1,2,3,pv,1511544070\n")
     job = Job.resolve(
-        load_config({"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"}),
+        load_config(
+            default(REGISTRY),
+            {"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"},
+        ),
         REGISTRY,
     )
     with pytest.raises(DataError):

@@ -11,7 +11,7 @@ from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
-CONFIG = load_config({"dataset": {"name": "synthetic", "rows": 1000}})
+CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
 
 
 def create(path, config=CONFIG):
@@ -49,7 +49,7 @@ from automtl_core.runs.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
-config = load_config({"seed": seed})
+config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
 won = []
 print("ready", flush=True)
 begin = float(sys.stdin.readline())
