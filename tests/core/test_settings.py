@@ -231,7 +231,7 @@ def test_faults_of_a_configuration_name_the_key_as_it_was_written(
     layer: dict[str, Any], message: str, fix: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        load_config(layer)
+        load_config({"space": "desan", "strategy": "darts", "dataset": "synthetic"}, layer)
     assert str(caught.value) == message
     assert str(caught.value.fix).startswith(fix)
 
