@@ -197,7 +197,8 @@ def numbers(name: str, column: Column) -> Floats:
 
 def fault(name: str, row: int, value: object, what: str, fix: str) -> DataError:
     """Return the error for a wrong value, in a row that is counted from 0."""
-    return DataError(f"column {name!r}, row {row} (the first one is 0): {printable(repr(value))} {what}", fix)
+    held = printable(repr(value.item() if isinstance(value, np.generic) else value))
+    return DataError(f"column {name!r}, row {row} (the first one is 0): {held} {what}", fix)
 
 
 def _floats(values: NDArray[Any]) -> Floats:

@@ -1,0 +1,221 @@
+"""What an encoder makes of new examples, saved and read again; of all datasets in tests/contract."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.columns import Buckets, Hashed, Scale, Vocabulary
+from automtl_core.data.encoder import Encoder
+from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
+from automtl_core.errors import ArtifactError, DataError
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+
+SCHEMA = Schema(
+    (
+        SparseField("user", 9),
+        SparseField("a/b", 4),
+        SparseField("tags", 4, multi=True),
+        SparseField("age", 4),
+    ),
+    (DenseField("price"),),
+    (Task("click"), Task("rating", kind="regression", mean=3.0, deviation=2.0)),
+)
+ROWS = {
+    "user": ["u1", None, 7, "u2"],
+    "a/b": ["x", "new", "", "z"],
+    "tags": [["z", "x", "z", None, "new"], None, [], ("y",)],
+    "age": [3, 20.5, None, "80"],
+    "price": [1.5, "2", None, 0],
+    "click": [0, 1, None, True],
+    "rating": [5, None, 1.0, "3"],
+}
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for name in ("a%2Fb", "tags"):
+        (folder / f"{name}.txt").write_text('null\n"x"\n"y"\n"z"\n')
+    digest = sha256(folder / "tags.txt")
+    values = [Vocabulary(4, digest, folder / f"{name}.txt") for name in ("a%2Fb", "tags")]
+    fields = {"user": Hashed(8), "a/b": values[0], "tags": values[1], "age": Buckets((18.0, 1 / 3 + 50))}
+    encoder = Encoder(SCHEMA, fields, {"price": Scale("standard", 0.1, 1 / 3)})
+    encoder.save(folder)
+    return encoder
+
+
+def content(part):
+    """Return rows as plain values: bags as what they hold, numbers as their bits."""
+    columns = [part.ids[:, place].tolist() for place in range(part.ids.shape[1])]
+    for place, (starts, values) in part.bags.items():
+        columns[place] = [tuple(values[starts[bag] : starts[bag + 1]].tolist()) for bag in columns[place]]
+    floats = np.hstack([part.dense, part.labels])
+    floats[np.isnan(floats)] = np.nan
+    return list(zip(*columns, *floats.view(np.uint32).T.tolist(), strict=True))
+
+
+def test_each_column_is_encoded_as_its_field_says(encoder):
+    part = encoder.encode(ROWS)
+    assert (part.ids.dtype, part.dense.dtype, part.labels.dtype) == (np.int32, np.float32, np.float32)
+    assert part.ids[:, 1].tolist() == [1, 0, 0, 3]
+    assert part.ids[:, 3].tolist() == [1, 2, 0, 3]
+    assert part.ids[:, 0].tolist() == [*Hashed(8).ids(["u1", "", "7", "u2"])]
+    starts, values = part.bags[2]
+    assert (starts.tolist(), values.tolist()) == ([0, 0, 2, 2, 2, 3], [1, 3, 2])
+    assert part.ids[:, 2].tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(
+        part.dense[:, 0], np.float32([1.4 / (1 / 3), 1.9 / (1 / 3), 0, -0.1 / (1 / 3)])
+    )
+    np.testing.assert_array_equal(part.labels[:, 0], [0, 1, np.nan, 1])
+    np.testing.assert_array_equal(part.labels[:, 1], [1, np.nan, -1, 0])
+
+
+@pytest.mark.parametrize("kind", [dict, pd.DataFrame])
+def test_one_row_alone_is_encoded_as_among_many(encoder, kind):
+    whole = content(encoder.encode(kind(ROWS)))
+    for row in range(4):
+        assert content(encoder.encode(kind({n: v[row : row + 1] for n, v in ROWS.items()}))) == [whole[row]]
+    assert content(encoder.encode(kind({name: values[:0] for name, values in ROWS.items()}))) == []
+
+
+def test_labels_may_be_missing_and_other_columns_are_not_looked_at(encoder):
+    columns = {name: ROWS[name] for name in ("user", "a/b", "tags", "age", "price", "rating")}
+    part = encoder.encode(columns | {"more": object()})
+    assert np.isnan(part.labels[:, 0]).all()
+    assert part.labels[0, 1] == 1
+
+
+def test_bags_may_be_lists_tuples_sets_and_arrays(encoder):
+    masked = np.ma.MaskedArray(["x", "y"], mask=[True, False])
+    bags = [["y", "x"], ("x", "y"), {"x", "y"}, np.array(["y", "x", "q"]), masked, np.nan, pd.NA]
+    rows = {name: ROWS[name][:1] * 7 for name in ROWS} | {"tags": bags}
+    starts, values = encoder.encode(rows).bags[2]
+    assert np.diff(starts).tolist() == [0, 2, 2, 2, 2, 1, 0, 0]
+    assert values.tolist() == [1, 2] * 4 + [2]
+
+
+def test_saved_and_read_again_it_is_the_same(encoder, tmp_path):
+    again = Encoder.load(tmp_path / "encoder")
+    assert again == encoder
+    assert content(again.encode(ROWS)) == content(encoder.encode(ROWS))
+    again.save(tmp_path / "run" / "encoder")
+    saved = {file.name: file.read_bytes() for file in (tmp_path / "run" / "encoder").iterdir()}
+    assert saved == {file.name: file.read_bytes() for file in (tmp_path / "encoder").iterdir()}
+
+
+def test_a_saved_one_needs_nothing_of_the_first(encoder, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("another file system")
+
+    monkeypatch.setattr(os, "link", refuse)
+    encoder.save(tmp_path / "copy")
+    expected = content(encoder.encode(ROWS))
+    shutil.rmtree(tmp_path / "encoder")
+    assert content(Encoder.load(tmp_path / "copy").encode(ROWS)) == expected
+
+
+def test_decoding_gives_back_what_is_known(encoder):
+    found = encoder.decode(encoder.encode(ROWS))
+    assert found["a/b"] == ["x", None, None, "z"]
+    assert found["tags"] == [["x", "z"], [], [], ["y"]]
+    assert found["age"] == ["#1", "#2", None, "#3"]
+    assert found["user"][1] is None
+    assert found["price"] == pytest.approx([1.5, 2, 0.1, 0], abs=1e-6)
+    assert found["click"] == [0, 1, None, 1]
+    assert found["rating"] == [5, None, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"user": None, "usr": [1] * 4}, r"the examples lack 'user' \(did you mean 'usr'\?\)"),
+        ({"user": None, "price": None}, "the examples lack 'user', 'price'"),
+        ({"user": "u1"}, "column 'user' is one value"),
+        ({"age": [1, 2]}, "column 'age' has 2 rows, and 'user' has 4"),
+        ({"click": [0]}, "column 'click' has 1 rows, and 'user' has 4"),
+        ({"age": [1, 2, "old", 4]}, "column 'age', row 2 .*'old' is no finite number"),
+        ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is no finite number"),
+        ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is no list"),
+        ({"tags": [["x"], [["y"]], [], []]}, r"column 'tags', .*\['y'\] is not one value"),
+        ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is no label"),
+        ({"rating": [0, 1, "good", 1]}, "column 'rating', row 2 .*'good' is no finite number"),
+    ],
+)
+def test_what_is_wrong_is_named(encoder, change, message):
+    columns = {name: values for name, values in (ROWS | change).items() if values is not None}
+    with pytest.raises(DataError, match=message) as error:
+        encoder.encode(columns)
+    assert error.value.fix
+
+
+@pytest.mark.parametrize("name", ["encoder.json", "tags.txt", "a%2Fb.txt"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
+def test_a_damaged_file_is_refused(encoder, tmp_path, name, damage):
+    path = tmp_path / "encoder" / name
+    content = bytearray(path.read_bytes())
+    path.unlink()
+    if damage != "delete":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content if damage == "flip" else content[: len(content) // 2])
+    with pytest.raises(ArtifactError) as error:
+        Encoder.load(path.parent)
+    assert error.value.exit_code == 65
+    assert error.value.fix
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fields": {}},
+        {"fields": []},
+        {"fields": None},
+        {"schema": {}},
+        {"scales": {"price": {"kind": "log"}}},
+        {"scales": {}},
+        {"scales": {"price": 3}},
+        {"fields": {"user": {"kind": "pickle"}}},
+        {"fields": {"user": {"kind": "buckets", "edges": ["x"]}}},
+    ],
+)
+def test_what_is_signed_and_still_no_encoder_is_refused(encoder, tmp_path, change):
+    path = tmp_path / "encoder" / "encoder.json"
+    told = read_signed(path, 1, "")
+    write_signed(path, told.pop("format"), told | change)
+    with pytest.raises(ArtifactError):
+        Encoder.load(path.parent)
+    write_signed(path, 99, told)
+    with pytest.raises(ArtifactError, match="another version"):
+        Encoder.load(path.parent)
+
+
+def test_ids_do_not_depend_on_the_seed_of_hashes(encoder, tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from automtl_core.data.encoder import Encoder\n"
+        f"rows = {dict(ROWS)!r}\n"
+        "part = Encoder.load(Path(sys.argv[1])).encode(rows)\n"
+        "print(part.ids.tolist(), part.bags[2].values.tolist())"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program, tmp_path / "encoder"],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    part = encoder.encode(ROWS)
+    assert printed == [f"{part.ids.tolist()} {part.bags[2].values.tolist()}\n"] * 2
+
+
+def test_the_file_holds_plain_json(encoder, tmp_path):
+    told = read_signed(tmp_path / "encoder" / "encoder.json", 1, "")
+    assert canonical(told)
+    assert told["fields"]["a/b"] == {"kind": "vocabulary", "size": 4, "sha256": encoder.fields["a/b"].sha256}
