@@ -20,10 +20,11 @@ from automtl_core.disk.signed import canonical
 from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
 from automtl_core.runs import pipeline
 from automtl_core.runs.config import RunConfig
+from automtl_core.runs.facts import Costs, Result
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Listener
-from automtl_core.training.metrics import Metrics, metrics_from_json
+from automtl_core.training.metrics import Metrics
 
 ELSEWHERE = ("data_dir", "prepared_dir")
 """What a cell does not depend on: where files are."""
@@ -106,14 +107,14 @@ class Bench:
     def _fitted(self, cell: Cell) -> Metrics | None:
         if self._trained(cell) is not None:
             return None
-        return metrics_from_json(Run.open(cell.path).read("result")["validation"])
+        return Run.open(cell.path).read(Result).validation
 
     def _tested(self, cell: Cell) -> CellResult:
         if (error := self._trained(cell)) is not None:
             return Diverged(cell.seed, cell.path.name, error)
-        if "test" not in Run.open(cell.path).read("result"):
+        if Run.open(cell.path).read(Result).test is None:
             with self._held(cell) as run:
-                if "test" not in run.read("result"):  # else another process has tested it meanwhile
+                if run.read(Result).test is None:  # else another process has tested it meanwhile
                     pipeline.test(cell.job, run, self.prepared)
         return _result(cell)
 
@@ -122,9 +123,9 @@ class Bench:
         if _is_trained(cell.path):
             return None
         if cell.path.exists():
-            status = Run.open(cell.path).read("status")
-            if status.get("exit_code") == DivergedError.exit_code:
-                return str(status["error"])
+            status = Run.open(cell.path).status()
+            if status.exit_code == DivergedError.exit_code:
+                return str(status.error)
         try:
             with self._held(cell) as run:
                 if not _is_trained(run.path):  # else another process has trained it meanwhile
@@ -158,14 +159,14 @@ def _skipped(cell: Cell) -> Iterator[None]:
 
 def _result(cell: Cell) -> Measured:
     run = Run.open(cell.path)
-    result, costs = run.read("result"), run.read("costs")
-    seconds = {f"{stage}_seconds": value for stage, value in costs["seconds"].items()}
-    all_of_it = {**result, **costs, **seconds}
+    result, costs = run.read(Result), run.read(Costs)
+    seconds = {f"{stage}_seconds": value for stage, value in costs.seconds.items()}
+    all_of_it = {**result.to_json(), **costs.to_json(), **seconds}
     return Measured(
         cell.seed,
         cell.path.name,
-        result["best_epoch"],
-        metrics_from_json(result["test"]),
+        result.best_epoch,
+        result.test or {},
         CellCosts(**{key: all_of_it[key] for key in COSTS}),
     )
 

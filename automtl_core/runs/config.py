@@ -15,6 +15,7 @@ from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry import Registry
+from automtl_core.runs.folders import prepared_folder
 from automtl_core.setting_words import Takes
 from automtl_core.settings import Settings
 from automtl_core.training.recipe import Recipe
@@ -70,8 +71,8 @@ class Common(Settings):
     fp32."""
     data_dir: Path | None = None
     """Folder of the raw files."""
-    prepared_dir: Path = Path("prepared")
-    """Folder that keeps prepared datasets."""
+    prepared_dir: Path = Field(default_factory=prepared_folder)
+    """Folder that keeps prepared datasets: $AUTOMTL_PREPARED or `prepared`, where nothing is said."""
 
 
 class RunConfig(Common):

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 import automtl_core
 from automtl_core.choices import Architecture, Origin
-from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, DatasetSettings
@@ -18,6 +19,7 @@ from automtl_core.errors import UsageError
 from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry import Registry
 from automtl_core.runs.config import Component, RunConfig
+from automtl_core.runs.facts import Environment
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem, Retrain, SearchStrategy
@@ -71,10 +73,17 @@ class Job:
         """Return the adapter with its settings."""
         return self.registry.get(DATASETS, self.config.dataset.name)(self.dataset_settings)
 
-    def prepare(self, progress: Progress = silent, memory_limit: str | None = None) -> Prepared:
+    def prepare(
+        self,
+        progress: Progress = silent,
+        memory_limit: str | None = None,
+        elsewhere: Path | None = None,
+        accept: Accept = anything,
+    ) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `data.prepare`."""
         c = self.config
-        return prepare(self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir, progress, memory_limit)
+        where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
+        return prepare(*where, progress, memory_limit, elsewhere, accept)
 
     def space(self, prepared: Prepared) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
@@ -149,15 +158,18 @@ class Job:
         versions = self._versions([(SPACES, c.name), *((OPS, op) for op in space.ops())])
         return Origin(c.name, c.settings, space.schema.to_json(), versions)
 
-    def versions(self, space: SearchSpace) -> dict[str, str]:
-        """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
+    def plugins(self, space: SearchSpace) -> dict[str, str]:
+        """Return the version of each plugin in use, by its name."""
         c = self.config
         parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name)]
         if c.strategy is not None:
             parts.append((STRATEGIES, c.strategy.name))
-        plugins = {**self.origin(space).plugins, **self._versions(parts)}
+        return {**self.origin(space).plugins, **self._versions(parts)}
+
+    def versions(self, space: SearchSpace) -> dict[str, str]:
+        """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
         core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
-        return {**core, **{f"plugin {name}": version for name, version in plugins.items()}}
+        return {**core, **{f"plugin {name}": version for name, version in self.plugins(space).items()}}
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""
@@ -190,16 +202,14 @@ def _written(component: Component, settings: Settings) -> Component:
     return Component.model_validate({"name": component.name, **settings.model_dump(mode="json")})
 
 
-def environment(job: Job) -> dict[str, Any]:
-    """Return the versions on which equal bytes depend."""
-    return {
-        "automtl": automtl_core.__version__,
-        "plugins": {
-            row.name: f"{row.distribution} {row.version}" for row in job.registry.rows if not row.problem
-        },
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "device": str(job.compute().device),
-        "threads": torch.get_num_threads(),
-    }
+def environment(job: Job, space: SearchSpace) -> Environment:
+    """Return what equal bytes depend on: versions of all that is in use, device and threads."""
+    return Environment(
+        automtl=automtl_core.__version__,
+        plugins=job.plugins(space),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        device=str(job.compute().device),
+        threads=torch.get_num_threads(),
+    )

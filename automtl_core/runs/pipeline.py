@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,10 @@ from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, OutOfMemoryError
 from automtl_core.modules.cost import blank_inputs, cost_of
+from automtl_core.runs.facts import Costs, Data, Result
+from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
+from automtl_core.runs.outcomes import Plan
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
 from automtl_core.strategy import Problem, SearchResult
@@ -29,26 +31,25 @@ from automtl_core.training.metrics import Metrics, auc
 log = logging.getLogger("automtl")
 
 
-def plan(job: Job, prepared: Prepared) -> dict[str, Any]:
-    """Return what a search would do: rows, choices, parameters, steps."""
+def plan(job: Job, prepared: Prepared) -> Plan:
+    """Return what a search would do."""
     space = job.space(prepared)
     with torch.device("meta"):
         supernet = space.supernet()
     rows = {name: len(prepared.part(name)) for name in PARTS}
     parameters = sum(p.numel() for p in supernet.parameters())
-    return {
-        "rows": rows,
-        "fields": len(prepared.schema.sparse) + len(prepared.schema.dense),
-        "tasks": [task.name for task in prepared.schema.tasks],
-        "choices": len(supernet.choices()),
-        "supernet_parameters": parameters,
-        # weights, gradients and two moments of Adam
-        "supernet_bytes": 4 * 4 * parameters,
-        "search_epochs": job.search_epochs(),
-        "training_epochs": job.config.training.epochs,
-        "steps_per_epoch": steps(rows["train"], job.config.training.batch_size),
-        "device": str(job.compute().device),
-    }
+    return Plan(
+        rows=rows,
+        fields=len(prepared.schema.sparse) + len(prepared.schema.dense),
+        tasks=tuple(task.name for task in prepared.schema.tasks),
+        choices=len(supernet.choices()),
+        supernet_parameters=parameters,
+        supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
+        search_epochs=job.search_epochs(),
+        training_epochs=job.config.training.epochs,
+        steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
+        device=str(job.compute().device),
+    )
 
 
 @contextmanager
@@ -60,61 +61,70 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
         UsageError: the configuration names what does not exist.
 
     """
-    job.problem(prepared)  # names unknown ops and tasks now, before there is a run
-    data = {key: prepared.manifest[key] for key in ("fingerprint", "schema", "rows", "simulated")}
-    facts = {"environment": environment(job), "data": data}
+    problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
+    facts = (Identity.of(job.config, prepared), environment(job, problem.space), Data.of(prepared))
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 
 
-def search(job: Job, run: Run, prepared: Prepared, listener: Listener) -> dict[str, Any]:
+def search(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool = False) -> Result:
     """Search, train the found network, and test it once; go on from the run's checkpoint if it has one.
 
-    Returns:
-        What `result.json` holds.
-
+    `anyway` as in `fit`.
     """
-    fit(job, run, prepared, listener)
+    fit(job, run, prepared, listener, anyway)
     return test(job, run, prepared)
 
 
-def fit(job: Job, run: Run, prepared: Prepared, listener: Listener) -> None:
+def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool = False) -> Result:
     """Search and train, and write down the network and its validation metrics; the test part is not read.
+
+    Args:
+        job: The job of the run.
+        run: Held by this process.
+        prepared: The data of the run.
+        listener: Hears of progress, and may end the search or the training.
+        anyway: Whether to go on in another environment than the run began in.
 
     Raises:
         DivergedError: a loss stopped being finite.
         OutOfMemoryError: the machine has too little memory for the settings.
-        ArtifactError: the checkpoint is damaged, or of other settings.
+        ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
     with _memory_errors():
-        recorder = Recorder(run, listener)
         problem = job.problem(prepared)
+        check_settings(run)
+        check_data(run, prepared.manifest)
+        check_environment(run, environment(job, problem.space), anyway)
+        recorder = Recorder(run, listener)
         network, spent = _found(job, run, problem, recorder)
         trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, spent)
-        recorder.follow("train", trainer, spent)
+        recorder.follow("train", trainer)
         validation = trainer.run(recorder)
-        run.save("weights", network.state_dict())
-        run.write("costs", _costs(recorder, prepared))
-        result = {
-            "best_epoch": trainer.best_epoch,
+        run.save_weights(network.state_dict())
+        run.write(_costs(recorder, prepared))
+        result = Result(
+            best_epoch=trainer.best_epoch,
             **cost_of(network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
-            "validation": {task: m.to_json() for task, m in validation.items()},
-            "simulated": prepared.manifest["simulated"],
-        }
-        run.write("result", result)
+            validation=validation,
+            simulated=prepared.manifest["simulated"],
+            files=run.sums(),
+        )
+        run.write(result)
+    return result
 
 
-def test(job: Job, run: Run, prepared: Prepared) -> dict[str, Any]:
-    """Test the network that `fit` wrote, and add its metrics to `result.json`, whose content is returned.
+def test(job: Job, run: Run, prepared: Prepared) -> Result:
+    """Test the network that `fit` wrote, and add its metrics to the result, which is returned.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    metrics = {task: m.to_json() for task, m in evaluate_run(job, run, prepared).items()}
-    result = {**run.read("result"), "test": metrics, "reachable": reachable(prepared)}
-    run.write("result", result)
+    metrics = evaluate_run(job, run, prepared)
+    result = replace(run.read(Result), test=metrics, reachable=reachable(prepared))
+    run.write(result)
     return result
 
 
@@ -134,7 +144,7 @@ def _memory_errors() -> Iterator[None]:
 def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn.Module, int]:
     """Return the network of the found architecture, and the epochs that its weights have behind them."""
     if recorder.stage == "train":
-        return problem.space.network(run.architecture()), recorder.spent
+        return problem.space.network(run.architecture()), 0
     found = _searched(job, problem, recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     run.write_architecture(architecture)
@@ -170,7 +180,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         )
     with _memory_errors():
         network = problem.space.network(architecture).to(problem.compute.device)
-        load_weights(network, run.load("weights"), run.path)
+        load_weights(network, run.weights(), run.path)
         part = prepared.part("test")
         return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.compute)
 
@@ -190,12 +200,11 @@ def load_weights(network: nn.Module, state: State, where: Path) -> None:
         ) from None
 
 
-def _costs(recorder: Recorder, prepared: Prepared) -> dict[str, Any]:
-    """Return what differs between equal runs: seconds, and training rows a second of the last stage."""
+def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
     seconds = {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
     epochs = sum(report["phase"] == "train" for report in recorder.reports)
     rows = epochs * len(prepared.part("train"))
-    return {"seconds": seconds, "rows_per_second": rows / seconds["train"] if epochs else None}
+    return Costs(seconds, rows / seconds["train"] if epochs else None)
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

@@ -2,39 +2,50 @@
 
 runs/<name>/
     config.yaml            the resolved configuration
+    identity.json          what the outcome depends on, as the run began with it: settings, seed, data
     environment.json       versions of automtl, its plugins, Python and torch; device and threads
-    data.json              fingerprint, schema and row counts of the prepared data, whether simulated
+    data.json              raw files, fingerprint, schema and row counts of the prepared data
     metrics.jsonl          one line an epoch; equal for equal seeds
     architecture.json      the decisions by name
     weights.safetensors    the network of the best epoch
-    result.json            size of the network, validation and test metrics, whether on simulated data
+    result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     costs.json             seconds of search and training, rows a second
     status.json            running, stopped, failed or done
     encoder/               what turns new examples into ids and numbers, see data/encoder.py
     log.txt                times, and what went wrong
     checkpoint.safetensors what a stopped run goes on from
+
+JSON files but the architecture hold their own SHA-256: what was changed since is refused. No file is a link.
 """
 
 import itertools
 import json
 import logging
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import filelock
+from typing import Any, TypeVar
 
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
-from automtl_core.disk.files import LOCK, publish_folder, write_atomic
+from automtl_core.disk.files import publish_folder, write_atomic
+from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError, RunInUseError
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
 from automtl_core.runs.config import RunConfig
+from automtl_core.runs.facts import Fact, Result, Status
+from automtl_core.runs.lock import locked, no_links, taken
+
+F = TypeVar("F", bound=Fact)
+FORMAT = 1
+"""Of the facts of a run."""
+SUMMED = ("architecture.json", "weights.safetensors")
+"""Files whose SHA-256 stands in result.json."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class Run:
     @classmethod
     @contextmanager
     def create(
-        cls, path: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]], encoder: Encoder
+        cls, path: Path, config: RunConfig, facts: Sequence[Fact], encoder: Encoder
     ) -> Iterator["Run"]:
         """Make the directory with its first files in one step, and hold it as `working` does.
 
@@ -55,7 +66,7 @@ class Run:
         Args:
             path: Must not exist yet.
             config: The resolved configuration.
-            facts: JSON files to write, by their names without ending.
+            facts: What to write besides.
             encoder: Of the prepared data.
 
         Raises:
@@ -63,23 +74,16 @@ class Run:
 
         """
         if os.path.lexists(path):
-            raise RunExistsError(
-                f"{path}: exists already, and a run is never overwritten", "choose another --name"
-            )
+            raise RunExistsError(f"{path}: exists already, and a run is never overwritten", _instead_of(path))
         with ExitStack() as held:
             with publish_folder(path) as draft:
-                held.enter_context(_locked(draft))
-                cls._begin(draft, config, facts)
+                held.enter_context(locked(draft))
+                write_atomic(draft / "config.yaml", config.to_yaml().encode())
+                write_atomic(draft / "metrics.jsonl", b"")
+                for fact in (*facts, Status("running")):
+                    cls(draft).write(fact)
                 encoder.save(draft / ENCODER)
-            yield held.enter_context(cls(path)._logged())
-
-    @staticmethod
-    def _begin(draft: Path, config: RunConfig, facts: Mapping[str, Mapping[str, Any]]) -> None:
-        write_atomic(draft / "config.yaml", config.to_yaml().encode())
-        write_atomic(draft / "metrics.jsonl", b"")
-        for name, value in facts.items():
-            write_atomic(draft / f"{name}.json", _json(value))
-        write_atomic(draft / "status.json", _json({"state": "running"}))
+            yield held.enter_context(cls(path)._recorded())
 
     @classmethod
     def open(cls, path: Path) -> "Run":
@@ -87,12 +91,14 @@ class Run:
 
         Raises:
             InputMissingError: there is no run at `path`.
+            ArtifactError: it holds a link.
 
         """
         if not (path / "config.yaml").is_file():
             raise InputMissingError(
                 f"{path}: no run directory", "give the folder of a run, such as runs/NAME"
             )
+        no_links(path)
         return cls(path)
 
     @contextmanager
@@ -103,27 +109,27 @@ class Run:
             RunInUseError: another process works on it.
 
         """
-        with _locked(self.path), self._logged():
+        with locked(self.path), self._recorded():
             yield self
 
     @contextmanager
-    def _logged(self) -> Iterator["Run"]:
+    def _recorded(self) -> Iterator["Run"]:
         handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log = logging.getLogger("automtl")
         log.setLevel(logging.INFO)
         log.addHandler(handler)
         try:
-            self.write("status", {"state": "running"})
+            self.write(Status("running"))
             yield self
-            self.write("status", {"state": "done"})
+            self.write(Status("done"))
         except AutoMTLError as error:
             log.error("failed: %s", error)
-            self.write("status", {"state": "failed", "error": str(error), "exit_code": error.exit_code})
+            self.write(Status("failed", str(error), error.exit_code))
             raise
         except BaseException as error:
             log.exception("stopped")
-            self.write("status", {"state": "stopped", "error": repr(error)})
+            self.write(Status("stopped", repr(error)))
             raise
         finally:
             log.removeHandler(handler)
@@ -138,22 +144,50 @@ class Run:
         """
         return Encoder.load(self.path / ENCODER)
 
-    def write(self, name: str, value: Any) -> None:
-        """Replace the JSON file `name`."""
-        write_atomic(self.path / f"{name}.json", _json(value))
+    def write(self, fact: Fact) -> None:
+        """Write a fact in place of the one that stands there."""
+        write_signed(self.path / f"{fact.file}.json", FORMAT, fact.to_json())
 
-    def read(self, name: str) -> Any:
-        """Return what the JSON file `name` holds.
+    def read(self, kind: type[F]) -> F:
+        """Return a fact of the run.
 
         Raises:
-            ArtifactError: it is missing or no JSON.
+            ArtifactError: it is not there yet, or not as it was written.
 
         """
-        path = self.path / f"{name}.json"
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ArtifactError(f"{path}: cannot be read: {error}", f"see {self.path / 'log.txt'}") from None
+        path = self.path / f"{kind.file}.json"
+        if not path.exists():
+            raise ArtifactError(f"{path}: not there", self.way_on())
+        told = read_signed(path, FORMAT, "restore it from a copy, or begin another run")
+        del told["format"]
+        return kind.from_json(told, path)
+
+    def has(self, kind: type[Fact]) -> bool:
+        """Return whether the run has such a fact."""
+        return (self.path / f"{kind.file}.json").exists()
+
+    def status(self) -> Status:
+        """Return how far the run is; one that nobody holds any more was stopped, whatever it says."""
+        status = self.read(Status)
+        dead = status.state == "running" and not taken(self.path)
+        return replace(status, state="stopped", error="its process was killed") if dead else status
+
+    def done(self) -> bool:
+        """Return whether nothing is left to do: the network is trained and tested."""
+        ended = self.status().state == "done" and self.has(Result)
+        return ended and self.read(Result).test is not None
+
+    def way_on(self) -> str:
+        """Return what to do to have what the run has not written yet."""
+        if not self.has(Status):
+            return "use a complete run directory"
+        status = self.status()
+        if status.state == "running":
+            return "wait for the process that works on this run"
+        if self.done():
+            return "restore it from a copy"
+        cause = f"mend what made it fail ({status.error}) and " if status.state == "failed" else ""
+        return f"{cause}go on with the run: {resuming(self.path)}"
 
     def config(self) -> RunConfig:
         """Return the resolved configuration."""
@@ -184,24 +218,54 @@ class Run:
 
         """
         path = self.path / "architecture.json"
-        try:
-            return Architecture.from_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+        if not path.exists():
+            raise ArtifactError(f"{path}: not there: the search has not ended", self.way_on())
+        self._check(path.name)
+        return Architecture.from_json(path.read_text(encoding="utf-8", errors="replace"))
+
+    def save_weights(self, state: State) -> None:
+        """Write `weights.safetensors`."""
+        save_state(self.path / "weights.safetensors", state)
+
+    def weights(self) -> State:
+        """Return the weights of the trained network.
+
+        Raises:
+            ArtifactError: there are none yet, or they are damaged.
+
+        """
+        path = self.path / "weights.safetensors"
+        if not path.exists():
+            raise ArtifactError(f"{path}: not there: the training has not ended", self.way_on())
+        state = load_state(path)
+        self._check(path.name)
+        return state
+
+    def save_checkpoint(self, state: State) -> None:
+        """Write what the run can go on from."""
+        save_state(self.path / "checkpoint.safetensors", state)
+
+    def checkpoint(self) -> State | None:
+        """Return what the run goes on from; None where it has finished no epoch yet.
+
+        Raises:
+            ArtifactError: it is damaged.
+
+        """
+        path = self.path / "checkpoint.safetensors"
+        return load_state(path) if path.exists() else None
+
+    def sums(self) -> dict[str, str]:
+        """Return the SHA-256 of the files that result.json speaks of."""
+        return {name: str(sha256(self.path / name)) for name in SUMMED}
+
+    def _check(self, name: str) -> None:
+        """Check that a file is still the one of the result, if there is a result."""
+        if self.has(Result) and sha256(self.path / name) != self.read(Result).files.get(name):
             raise ArtifactError(
-                f"{path}: cannot be read: {error}", f"finish the run: automtl search --resume {self.path}"
-            ) from None
-
-    def save(self, name: str, state: State) -> None:
-        """Replace `weights` or `checkpoint`."""
-        save_state(self.path / f"{name}.safetensors", state)
-
-    def load(self, name: str) -> State:
-        """Return what `save` wrote; raises an `ArtifactError` where it is missing or damaged."""
-        return load_state(self.path / f"{name}.safetensors")
-
-    def has(self, name: str) -> bool:
-        """Return whether `save` wrote it."""
-        return (self.path / f"{name}.safetensors").exists()
+                f"{self.path / name}: not the one that {self.path / 'result.json'} speaks of",
+                "restore it from a copy",
+            )
 
 
 @contextmanager
@@ -211,11 +275,11 @@ def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextMa
         yield next(
             run
             for number in itertools.count(1)
-            if (run := _taken(runs_dir / f"{stem}-{number}", make, held)) is not None
+            if (run := _new(runs_dir / f"{stem}-{number}", make, held)) is not None
         )
 
 
-def _taken(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: ExitStack) -> Run | None:
+def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: ExitStack) -> Run | None:
     """Return the new run at `path`; None where there is one already."""
     if os.path.lexists(path):
         return None
@@ -227,19 +291,15 @@ def _taken(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held
         return None
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder, which may be moved meanwhile."""
-    lock = filelock.FileLock(folder / LOCK, timeout=0, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise RunInUseError(f"{folder}: another process works on this run", "wait for it to end") from None
-    try:
-        yield
-    finally:
-        lock.release()
+def resuming(path: Path) -> str:
+    """Return the command that goes on with a run."""
+    return f"automtl search --resume {shlex.quote(str(path))}"
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2) + "\n").encode()
+def _instead_of(path: Path) -> str:
+    """Return what to do where a run cannot be made since something stands there."""
+    try:
+        state = Run.open(path).status().state
+    except (InputMissingError, ArtifactError):
+        state = "done"
+    return "choose another --name" + ("" if state == "done" else f", or go on with it: {resuming(path)}")

@@ -56,6 +56,7 @@ def search(
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
+    anyway: options.Anyway = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -70,12 +71,14 @@ def search(
     flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain}
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
-        outcome = actions.resume(resume, also_given=any(layers) or name is not None or dry_run)
-    elif dry_run:
-        return emit(actions.plan(actions.job(layers)), render.plan, as_json)
-    else:
-        outcome = actions.search(actions.job(layers), runs_dir, name)
-    emit(outcome, render.found, as_json)
+        given = any(layers) or name is not None or dry_run
+        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+    actions.check_not_resumed(anyway)
+    line = actions.line()
+    job = line.job(layers)
+    if dry_run:
+        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
+    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
 
 
 @app.command()
@@ -94,6 +97,7 @@ def train(
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
+    anyway: options.Anyway = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -108,12 +112,13 @@ def train(
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or model is not None or name is not None or dry_run
-        outcome = actions.resume(resume, also_given=given)
-    elif dry_run:
-        return emit(actions.plan(actions.model(model, layers)), render.plan, as_json)
-    else:
-        outcome = actions.search(actions.model(model, layers), runs_dir, name)
-    emit(outcome, render.found, as_json)
+        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+    actions.check_not_resumed(anyway)
+    line = actions.line()
+    (job,) = line.models([actions.check_named(model)], layers).values()
+    if dry_run:
+        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
+    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
 
 
 @app.command()
@@ -164,8 +169,8 @@ def evaluate(run: options.Run, data_dir: options.DataDir = None, as_json: option
     """
     from automtl_cli.runs import actions, render
 
-    outcome = actions.evaluate(run, data_dir)
-    emit(outcome, render.evaluated, as_json)
+    outcome = actions.line().evaluate(run, data_dir)
+    emit(outcome.to_json(), render.evaluated, as_json)
     actions.check_repeated(outcome)
 
 

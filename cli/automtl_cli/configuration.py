@@ -1,6 +1,5 @@
 """From options to a configuration, and to the dataset that it names."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from automtl_core.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.kinds import DATASETS, PRESETS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Common, Layer, assignments, load_common
+from automtl_core.runs.config import Layer, assignments, load_common
+from automtl_core.runs.folders import raw_folder
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,5 @@ def chosen(
     config, _ = load_common(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
     dataset_class = load_registry().get(DATASETS, config.dataset.name)
     dataset = dataset_class(dataset_class.settings_class.parse(config.dataset.settings, "dataset"))
-    return Chosen(config.dataset.name, dataset, raw_folder(dataset, config), config.prepared_dir)
-
-
-def raw_folder(dataset: Dataset, config: Common) -> Path | None:
-    """Return where the raw files of a dataset are looked for; None where it needs none."""
-    if not dataset.files():
-        return None
-    return (config.data_dir or default_folder(config.dataset.name)).absolute()
-
-
-def default_folder(name: str) -> Path:
-    """Return where the raw files of a dataset are looked for if nothing is said."""
-    return Path(os.environ.get("AUTOMTL_DATA") or "data") / name
+    folder = raw_folder(dataset, config.dataset.name, config.data_dir)
+    return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)

@@ -27,6 +27,10 @@ RunsDir = Annotated[Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", 
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
 ]
+Anyway = Annotated[
+    bool,
+    typer.Option("--anyway", help="With --resume: go on with other versions, or another number of threads."),
+]
 MemoryLimit = Annotated[
     str | None,
     typer.Option(metavar="SIZE", help="Most memory of the preparation, as 512MiB [$AUTOMTL_MEMORY_LIMIT]."),

@@ -141,7 +141,10 @@ def test_damaged_artifacts(automtl: Automtl, finished: Path, here: Path) -> None
     damage(here / "runs/done/weights.safetensors")
     check(automtl("evaluate", "runs/done"), 65, "weights.safetensors: damaged")
     (here / "runs/done/architecture.json").write_text('{"format": 9}')
-    check(automtl("show", "runs/done"), 65, "the architecture has format 9")
+    check(
+        automtl("show", "runs/done"), 65, "architecture.json: not the one that runs/done/result.json speaks"
+    )
+    check(automtl("show", "runs/done/architecture.json"), 65, "the architecture has format 9")
 
 
 def test_missing_input(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +210,7 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
 
 def test_a_run_in_use(automtl: Automtl) -> None:
     config = load_config({"space": "mmoe", "dataset": "synthetic", "strategy": "darts"})
-    with Run.create(Path("runs/busy"), config, {}, sample_encoder(sample_schema())) as run:
+    with Run.create(Path("runs/busy"), config, [], sample_encoder(sample_schema())) as run:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 

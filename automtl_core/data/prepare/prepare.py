@@ -6,7 +6,7 @@ The result is named by all that it depends on, so it is made once and then found
 import csv
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,14 @@ from automtl_core.disk.signed import canonical
 from automtl_core.errors import DataError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
+Accept = Callable[[Mapping[str, Any]], None]
+"""Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""
 Sources = Mapping[str, Sequence[Source]]
 """Table -> the raw files that become it."""
+
+
+def anything(origin: Mapping[str, Any]) -> None:
+    """Accept all data."""
 
 
 def prepare(
@@ -43,6 +49,8 @@ def prepare(
     prepared_root: Path,
     progress: Progress = silent,
     memory_limit: str | None = None,
+    elsewhere: Path | None = None,
+    accept: Accept = anything,
 ) -> Prepared:
     """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` where it exists.
 
@@ -54,6 +62,8 @@ def prepare(
         progress: Told how far the work is.
         memory_limit: Most memory of the database that does the work, such as `512MiB`; what does not fit
             is spilled to `prepared_root`.
+        elsewhere: A second folder of prepared datasets, which is only read.
+        accept: Told all that the data depends on before anything is written; may refuse it.
 
     Raises:
         InputMissingError: raw files are missing.
@@ -65,9 +75,11 @@ def prepare(
     sources = _survey(dataset, name, data_dir, progress)
     origin = _origin(dataset, name, data_dir, sources)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
+    accept({**origin, "fingerprint": digest})
     path = prepared_root / f"{name}-{digest[:12]}"
-    if path.exists():
-        return Prepared.open(path, reused=True)
+    for root in (prepared_root, elsewhere):
+        if root is not None and (root / path.name).exists():
+            return Prepared.open(root / path.name, reused=True)
     workshop = _workshop(data_dir, prepared_root, memory_limit)
     with publish_folder(path, same_content=True) as draft, workshop as (db, work_dir):
         rejected = _read(db, dataset, sources, work_dir, progress)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from automtl_cli.configuration import Chosen, default_folder
+from automtl_cli.configuration import Chosen
 from automtl_cli.data import preparing
 from automtl_cli.data.catalogue import can_be_simulated, datasets
 from automtl_core.data.inspect.describe import describe
@@ -20,6 +20,7 @@ from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError, UsageError
 from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
+from automtl_core.runs.folders import default_raw_folder
 from automtl_core.wording import listing
 
 LISTED = 1000
@@ -125,7 +126,7 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, An
     if not can_be_simulated(dataset_class):
         known = listing(other for other, facts in datasets().items() if facts["simulated"])
         raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")
-    folder = out if out is not None else default_folder(name)
+    folder = out if out is not None else default_raw_folder(name)
     dataset = dataset_class(dataset_class.settings_class.parse({}, "dataset"))
     simulate_into(dataset, name, folder, rows, seed)
     files = sorted(path for path in folder.rglob("*") if path.is_file())

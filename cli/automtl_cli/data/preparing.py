@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from automtl_cli.bars import bar
 from automtl_cli.output import say
 from automtl_core.data.progress import Progress
-from automtl_core.data.simulate import warning
-from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.data.store import Prepared
 from automtl_core.errors import UsageError
+from automtl_core.runs.line import warnings
 from automtl_core.wording import printable
 
 MEMORY = "AUTOMTL_MEMORY_LIMIT"
@@ -51,11 +51,5 @@ def stages(doing: str) -> Iterator[Progress]:
 
 def warn(prepared: Prepared) -> None:
     """Say what one should know of prepared data, whenever it is used."""
-    manifest = prepared.manifest
-    if marker := manifest["simulated"]:
-        say(f"warning: {warning(marker)}")
-    if rows := manifest["rejected"]:
-        where = prepared.path / REJECTED
-        say(f"warning: rows of the raw files that are left out as faulty: {rows}, see {where}")
-    for line in manifest["warnings"]:
-        say(f"warning: {line}")
+    for sentence in warnings(prepared):
+        say(f"warning: {sentence}")

@@ -15,6 +15,7 @@ from automtl_cli.tables import cell, table, text
 from automtl_core.choices import FORMAT, Architecture
 from automtl_core.data.simulate import warning
 from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.runs.facts import Data
 from automtl_core.runs.run import Run
 from automtl_core.schema import Schema
 
@@ -34,14 +35,20 @@ def read(path: Path) -> Document:
         ArtifactError: the file holds something else.
 
     """
-    file = path / "architecture.json" if path.is_dir() else path
+    if (path / "config.yaml").exists():
+        found = Run.open(path).architecture()
+    else:
+        found = _of_file(path / "architecture.json" if path.is_dir() else path)
+    return {**document(found), **_simulated(path)}
+
+
+def _of_file(file: Path) -> Architecture:
     try:
-        content = file.read_text(encoding="utf-8", errors="replace")
+        return Architecture.from_json(file.read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
         raise InputMissingError(
             f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
         ) from None
-    return {**document(Architecture.from_json(content)), **_simulated(path)}
 
 
 def document(found: Architecture) -> Document:
@@ -66,11 +73,10 @@ def render(found: Document) -> Iterator[RenderableType]:
 def _simulated(path: Path) -> dict[str, Any]:
     """Return how the data of a run was simulated, if it was."""
     try:
-        data = Run.open(path).read("data")
+        marker = Run.open(path).read(Data).simulated
     except (InputMissingError, ArtifactError):
         return {}  # no run, but a file
-    marker = data.get("simulated") if isinstance(data, dict) else None
-    return {"simulated": marker} if isinstance(marker, dict) else {}
+    return {"simulated": marker} if marker is not None else {}
 
 
 def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:

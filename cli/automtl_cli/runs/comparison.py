@@ -43,14 +43,15 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
     """Compare models, show how that goes, and write down and return what was found."""
     if not wanted.models:
         raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-    jobs = actions.model_jobs(wanted.models, layers)
+    line = actions.line()
+    jobs = line.models(wanted.models, layers)
     common = next(iter(jobs.values()))
     reference = wanted.reference if wanted.reference is not None else next(iter(jobs))
     if reference not in jobs:
         hint = did_you_mean(reference, jobs)
         raise UsageError(f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}")
     out = wanted.out if wanted.out is not None else Path("comparisons") / common.config.dataset.name
-    prepared = actions.prepare(common)
+    prepared = line.prepare(common)
     seeds = range(common.config.seed, common.config.seed + wanted.seeds)
     with _resumable(out), progress.training() as listener:
         bench = Bench(out, prepared, listener, _work, _wait)

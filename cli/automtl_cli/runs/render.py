@@ -10,6 +10,8 @@ from rich.text import Text
 from automtl_cli.runs import architecture
 from automtl_cli.tables import by_name, listed, text
 from automtl_core.data.simulate import warning
+from automtl_core.runs.config import RunConfig
+from automtl_core.runs.outcomes import Plan
 from automtl_core.training.metrics import METRICS, mean_over_tasks, metrics_from_json, too_few
 
 Document = Mapping[str, Any]
@@ -20,6 +22,11 @@ TEST = {"test AUC": "auc", "best reachable": "reachable", "log loss": "log_loss"
 AVERAGED = ("auc", "reachable", "log_loss")
 """What has a mean over tasks; one of errors in the units of different labels would say nothing."""
 BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
+
+
+def planned(plan: Plan, config: RunConfig) -> Document:
+    """Return what a search would do, and the resolved configuration."""
+    return {"plan": plan.to_json(), "config": config.model_dump(mode="json")}
 
 
 def plan(document: Document) -> Iterator[RenderableType]:

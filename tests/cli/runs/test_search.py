@@ -3,11 +3,16 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from automtl_core import __version__
+from automtl_core.runs.facts import Environment, Result
+from automtl_core.runs.run import Run
 
 Automtl = Callable[..., Any]
 SEARCH = ("search", "--config", "small.yaml")
@@ -24,9 +29,9 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
     found = automtl(*SEARCH, "--json").json()
     run = Path(found["run"])
     assert run == Path("runs/synthetic-1")
-    assert json.loads((run / "result.json").read_text()) == found["result"]
+    assert Run.open(run).read(Result).to_json() == found["result"]
     assert json.loads((run / "architecture.json").read_text()) == found["architecture"]
-    assert json.loads((run / "status.json").read_text()) == {"state": "done"}
+    assert Run.open(run).status().state == "done"
     assert (
         set(found["result"]["reachable"]) == set(found["result"]["test"]) == {"click", "like", "skip", "hide"}
     )
@@ -35,7 +40,7 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
         "validation": 100,
         "test": 100,
     }
-    assert json.loads((run / "environment.json").read_text())["plugins"]["desan"].startswith("automtl ")
+    assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
 def test_people_see_progress_tree_metrics_and_what_is_next(automtl: Automtl) -> None:
@@ -106,11 +111,12 @@ def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
 
 
 def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl, done: Path) -> None:
-    result = json.loads((done / "result.json").read_text())
-    result["test"]["click"]["auc"] += 1e-9
-    (done / "result.json").write_text(json.dumps(result))
-    environment = json.loads((done / "environment.json").read_text())
-    (done / "environment.json").write_text(json.dumps({**environment, "torch": "1.0"}))
+    run = Run.open(done)
+    result = run.read(Result)
+    assert result.test is not None
+    click = replace(result.test["click"], log_loss=0.5)
+    run.write(replace(result, test={**result.test, "click": click}))
+    run.write(replace(run.read(Environment), torch="1.0"))
     ended = automtl("evaluate", done)
     assert ended.code == 65
     assert "runs/done: the test metrics are not those that the run recorded" in ended.err

@@ -1,6 +1,7 @@
 """The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from automtl_core.data.part import Part
 from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import default, load_config
+from automtl_core.runs.facts import Data, Result, Status
 from automtl_core.runs.job import Job
 from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search, start
 from automtl_core.runs.run import Run
@@ -86,18 +88,15 @@ def test_a_run_directory_holds_everything(whole):
         "config.yaml", "environment.json", "metrics.jsonl", "architecture.json", "weights.safetensors",
         "result.json", "status.json", "log.txt", "checkpoint.safetensors",
     }  # fmt: skip
-    assert whole.read("status") == {"state": "done"}
+    assert whole.status() == Status("done")
     assert not [name for name in names if "draft" in name]
     reports = whole.reports()
     assert [r["phase"] for r in reports[:4]] == ["warm-up", "search", "search", "train"]
-    result = whole.read("result")
-    assert (
-        set(result["test"])
-        == set(result["validation"])
-        == set(result["reachable"])
-        == {"click", "like", "skip", "hide"}
-    )
-    assert all(0.5 < result["reachable"][task] < 1 for task in result["test"])
+    result = whole.read(Result)
+    assert set(result.test) == set(result.validation) == set(result.reachable)
+    assert set(result.test) == {"click", "like", "skip", "hide"}
+    assert all(0.5 < result.reachable[task] < 1 for task in result.test)
+    assert whole.read(Data).raw == {}
     assert whole.config().space.settings["blocks"] == 3, "defaults are written out"
 
 
@@ -115,11 +114,11 @@ def test_another_seed_gives_another_run(whole, tmp_path):
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
 def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
     run = stopped(job, tmp_path / "stopped", epochs)
-    assert run.read("status")["state"] == "stopped"
+    assert run.status().state == "stopped"
     resumed = Job.resolve(Run.open(run.path).config(), REGISTRY)
     go_on(resumed, run)
     assert contents(run) == contents(whole)
-    assert run.read("status") == {"state": "done"}
+    assert run.status() == Status("done")
 
 
 def test_a_run_stopped_again_and_again(job, whole, tmp_path):
@@ -192,7 +191,7 @@ def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks(
 def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
     job = Job.resolve(whole.config(), REGISTRY)
     metrics = evaluate_run(job, whole, job.prepare())
-    assert {task: m.to_json() for task, m in metrics.items()} == whole.read("result")["test"]
+    assert metrics == whole.read(Result).test
 
 
 def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
@@ -219,6 +218,9 @@ def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
     decisions["decisions"]["layer0/expert0/single"] = []
     decisions["decisions"]["layer0/expert0/block0"] = "mlp-16"
     (run.path / "architecture.json").write_text(json.dumps(decisions))
+    with pytest.raises(ArtifactError, match="not the one that "):
+        evaluate_run(job, run, job.prepare())
+    run.write(replace(run.read(Result), files=run.sums()))
     with pytest.raises(ArtifactError, match="do not fit the architecture"):
         evaluate_run(job, run, job.prepare())
 
@@ -237,14 +239,14 @@ def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
     with pytest.raises(ArtifactError, match="damaged"):
         go_on(job, run)
     assert path.read_bytes() == damaged
-    assert run.read("status")["state"] == "failed"
+    assert run.status().state == "failed"
 
 
 def test_the_plan_tells_sizes(job):
     facts = plan(job, job.prepare())
-    assert facts["rows"] == {"train": 1600, "validation": 200, "test": 200}
-    assert facts["steps_per_epoch"] == 7
-    assert facts["choices"] == len(job.space(job.prepare()).choices())
+    assert facts.rows == {"train": 1600, "validation": 200, "test": 200}
+    assert facts.steps_per_epoch == 7
+    assert facts.choices == len(job.space(job.prepare()).choices())
 
 
 def test_unknown_settings_of_a_component_are_named(tmp_path):

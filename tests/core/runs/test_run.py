@@ -15,7 +15,7 @@ CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": 
 
 
 def create(path, config=CONFIG):
-    return Run.create(path, config, {}, sample_encoder(sample_schema()))
+    return Run.create(path, config, [], sample_encoder(sample_schema()))
 
 
 def test_a_run_is_never_overwritten(tmp_path):
@@ -58,7 +58,7 @@ for number in range(40):
     while time.time() < begin + number * 0.02:
         pass
     try:
-        with Run.create(place, config, {}, sample_encoder(sample_schema())) as run:
+        with Run.create(place, config, [], sample_encoder(sample_schema())) as run:
             assert run.config().seed == seed
             won.append(number)
             time.sleep(0.01)

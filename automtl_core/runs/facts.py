@@ -1,0 +1,107 @@
+"""Facts: what a run keeps as signed JSON, one typed value a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, Self
+
+from automtl_core.data.store import Prepared
+from automtl_core.disk.value import Value
+from automtl_core.training.metrics import TaskMetrics
+
+
+@dataclass(frozen=True)
+class Fact(Value):
+    """A value that a run keeps in the file `<file>.json`."""
+
+    file: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Status(Fact):
+    """How far a run is."""
+
+    file = "status"
+
+    state: Literal["running", "stopped", "failed", "done"]
+    """`running` holds only while a process holds the run; see `Run.status`."""
+    error: str | None = None
+    """What stopped it, or made it fail."""
+    exit_code: int | None = None
+    """Of the error that made it fail."""
+
+
+@dataclass(frozen=True)
+class Environment(Fact):
+    """The versions and the machine on which equal bytes depend."""
+
+    file = "environment"
+
+    automtl: str
+    plugins: dict[str, str]
+    """Version of each plugin in use, by its name."""
+    python: str
+    torch: str
+    numpy: str
+    device: str
+    threads: int
+    earlier: tuple["Environment", ...] = ()
+    """Those in which the run began before it went on in this one, the first one first."""
+
+
+@dataclass(frozen=True)
+class Data(Fact):
+    """The prepared data of a run, and what it comes from."""
+
+    file = "data"
+
+    dataset: str
+    version: int
+    """Of the adapter."""
+    settings: dict[str, Any]
+    raw: dict[str, dict[str, Any]]
+    """Raw file -> its size and SHA-256."""
+    fingerprint: str
+    """Of all that the data depends on."""
+    schema: dict[str, Any]
+    rows: dict[str, int]
+    """Of each part."""
+    simulated: dict[str, Any] | None
+    """How the raw files were simulated; None where they are real."""
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> Self:
+        """Return what a manifest says."""
+        return cls(**{one.name: prepared.manifest[one.name] for one in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Costs(Fact):
+    """What differs between equal runs."""
+
+    file = "costs"
+
+    seconds: dict[str, float]
+    """Of `search` and of `train`."""
+    rows_per_second: float | None
+    """Training rows of the last stage; None where it took no epoch."""
+
+
+@dataclass(frozen=True)
+class Result(Fact):
+    """The network of a run: how large it is and how good."""
+
+    file = "result"
+
+    best_epoch: int
+    parameters: int
+    parameters_beside_embeddings: int
+    flops_per_row: int
+    validation: Mapping[str, TaskMetrics]
+    simulated: dict[str, Any] | None
+    """How the raw files were simulated; None where they are real."""
+    files: dict[str, str]
+    """SHA-256 of architecture.json and of weights.safetensors."""
+    test: Mapping[str, TaskMetrics] | None = None
+    """None until the network is tested."""
+    reachable: dict[str, float | None] | None = None
+    """Test AUC of the probabilities that labels were drawn with, for tasks where they are known."""

@@ -1,0 +1,200 @@
+"""The top of the line: from a configuration to a run that is searched, trained and tested.
+
+    line = Line(load_registry())
+    found = line.search(line.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
+
+The command line is made of this, and so can be any script.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from automtl_core.data.prepare.prepare import Accept, anything
+from automtl_core.data.progress import Progress, silent
+from automtl_core.data.simulate import warning
+from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.registry import Registry
+from automtl_core.runs import pipeline
+from automtl_core.runs.config import Layer, default, load_config, split
+from automtl_core.runs.facts import Data, Environment, Result
+from automtl_core.runs.folders import prepared_folder, raw_folder
+from automtl_core.runs.identity import check_data, check_settings, data_differences, environment_differences
+from automtl_core.runs.job import Job, environment
+from automtl_core.runs.lock import in_use
+from automtl_core.runs.models import models
+from automtl_core.runs.outcomes import Evaluation, Found, Plan
+from automtl_core.runs.run import Run, numbered, resuming
+from automtl_core.training.listener import Listener, Silent
+
+
+class Watch(Protocol):
+    """Is told how the line goes."""
+
+    def preparing(self) -> AbstractContextManager[Progress]:
+        """Give what hears of the preparation while it goes."""
+        ...
+
+    def training(self) -> AbstractContextManager[Listener]:
+        """Give what hears of search and training while they go, and may end them."""
+        ...
+
+    def warn(self, sentence: str) -> None:
+        """Hear what one should know of the data."""
+        ...
+
+
+class Unwatched:
+    """Watch that ignores everything."""
+
+    def preparing(self) -> AbstractContextManager[Progress]:
+        """Ignore."""
+        return nullcontext(silent)
+
+    def training(self) -> AbstractContextManager[Listener]:
+        """Ignore."""
+        return nullcontext(Silent())
+
+    def warn(self, sentence: str) -> None:
+        """Ignore."""
+
+
+UNWATCHED = Unwatched()
+
+
+@dataclass(frozen=True)
+class Line:
+    """Everything from a configuration to what was found.
+
+    Raises what the stations raise: every error is an `AutoMTLError` with a remedy.
+    """
+
+    registry: Registry
+    watch: Watch = UNWATCHED
+    memory_limit: str | None = None
+    """Most memory of the database that prepares data, such as `512MiB`."""
+
+    def job(self, layers: Sequence[Layer]) -> Job:
+        """Return the job that layers of a configuration describe, the strongest last."""
+        return _with_data_dir(Job.resolve(load_config(default(self.registry), *layers), self.registry))
+
+    def models(self, names: Sequence[str], layers: Sequence[Layer]) -> dict[str, Job]:
+        """Return the job of each model by its name, under what layers of a configuration say of all."""
+        lowest, _ = split(default(self.registry))
+        jobs = models(names, self.registry, lowest, *layers)
+        return {name: _with_data_dir(job) for name, job in jobs.items()}
+
+    def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
+        """Prepare the job's data, and tell what one should know of it; see `data.prepare`."""
+        with self.watch.preparing() as progress:
+            prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
+        for sentence in warnings(prepared):
+            self.watch.warn(sentence)
+        return prepared
+
+    def plan(self, job: Job) -> Plan:
+        """Return what a search would do."""
+        return pipeline.plan(job, self.prepare(job))
+
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Found:
+        """Search, train and test in a new run directory.
+
+        Args:
+            job: What to do.
+            runs_dir: Holds all runs.
+            name: Of the run; numbered by the dataset where None.
+
+        """
+        if name is not None and (not name or Path(name).name != name):
+            raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
+        prepared = self.prepare(job)
+        make = partial(pipeline.start, job, prepared)
+        held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
+        return self._search(job, held, prepared)
+
+    def resume(self, path: Path, anyway: bool = False) -> Found:
+        """Go on with a run that was stopped.
+
+        Args:
+            path: The run.
+            anyway: Whether to go on with other versions, another device or another number of threads.
+
+        """
+        run = Run.open(path)
+        if run.done():
+            raise UsageError(f"{path}: the run is done", f"see it: automtl show {path}")
+        if run.status().state == "running":
+            raise in_use(path)
+        check_settings(run)
+        prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
+        return self._search(job, run.working(), prepared, anyway)
+
+    def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
+        """Test the network of a run again, from its files alone, with its raw files wherever they are."""
+        run = Run.open(path)
+        result = run.read(Result)
+        if result.test is None:
+            raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
+        job = self._job_of(run, data_dir)
+        prepared = self._prepare_again(job, run)
+        test = pipeline.evaluate_run(job, run, prepared)
+        now = environment(job, job.space(prepared))
+        changed = data_differences(run.read(Data), prepared.manifest)
+        changed += environment_differences(run.read(Environment), now)
+        return Evaluation(
+            run=path,
+            test=test,
+            reachable=pipeline.reachable(prepared),
+            repeats=test == result.test,
+            min_positives=job.config.training.min_positives,
+            changed=tuple(changed),
+        )
+
+    def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
+        """Return the job of a run, which writes prepared data to the folder of this process."""
+        given = {"data_dir": data_dir} if data_dir is not None else {}
+        config = run.config().model_copy(update={"prepared_dir": prepared_folder(), **given})
+        return _with_data_dir(Job.resolve(config, self.registry))
+
+    def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:
+        """Prepare the data of a run, unless it lies where the run had it, where nothing is written."""
+        return self.prepare(job, run.config().prepared_dir, accept)
+
+    def _search(
+        self, job: Job, held: AbstractContextManager[Run], prepared: Prepared, anyway: bool = False
+    ) -> Found:
+        with held as run, _resumable(run), self.watch.training() as listener:
+            result = pipeline.search(job, run, prepared, listener, anyway)
+        return Found(run.path, result, run.architecture(), job.config.training.min_positives)
+
+
+def warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield what one should know of prepared data, whenever it is used."""
+    manifest = prepared.manifest
+    if marker := manifest["simulated"]:
+        yield warning(marker)
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        yield f"rows of the raw files that are left out as faulty: {rows}, see {where}"
+    yield from manifest["warnings"]
+
+
+def _with_data_dir(job: Job) -> Job:
+    """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
+    folder = raw_folder(job.dataset(), job.config.dataset.name, job.config.data_dir)
+    return job.having(data_dir=folder) if folder else job
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Add how to go on to what stops a run, unless going on would end the same."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, AutoMTLError) or isinstance(error, (StorageError, OutOfMemoryError)):
+            error.add_note(f"go on with: {resuming(run.path)}")
+        raise

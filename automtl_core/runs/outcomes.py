@@ -1,0 +1,78 @@
+"""Outcomes: what the line gives back, as values that can be printed as JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automtl_core.choices import Architecture
+from automtl_core.disk.value import Value
+from automtl_core.runs.facts import Result
+from automtl_core.training.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Plan(Value):
+    """What a search would do."""
+
+    rows: dict[str, int]
+    """Of each part."""
+    fields: int
+    tasks: tuple[str, ...]
+    choices: int
+    supernet_parameters: int
+    supernet_bytes: int
+    """Of weights, gradients and the moments of the optimiser."""
+    search_epochs: int | None
+    """Passes over the training part that the search takes at most; None where nobody can say."""
+    training_epochs: int
+    """Those that the found network is trained at most, on top."""
+    steps_per_epoch: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found."""
+
+    run: Path
+    result: Result
+    architecture: Architecture
+    min_positives: int
+    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "run": str(self.run),
+            "result": self.result.to_json(),
+            "architecture": json.loads(self.architecture.to_json()),
+            "min_positives": self.min_positives,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The test of a finished run's network, made again."""
+
+    run: Path
+    test: Metrics
+    reachable: dict[str, float | None]
+    """Test AUC of the probabilities that labels were drawn with, for tasks where they are known."""
+    repeats: bool
+    """Whether the metrics are exactly those that the run recorded."""
+    min_positives: int
+    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+    changed: tuple[str, ...]
+    """In what data and environment differ from those of the run."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "run": str(self.run),
+            "test": {task: m.to_json() for task, m in self.test.items()},
+            "reachable": self.reachable,
+            "repeats": self.repeats,
+            "min_positives": self.min_positives,
+            "changed": list(self.changed),
+        }
