@@ -11,6 +11,7 @@ from automtl_core.comparison.document import Diverged, Measured
 from automtl_core.errors import DivergedError, RunExistsError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
+from automtl_core.runs.facts import Status
 from automtl_core.runs.run import Run
 
 
@@ -141,7 +142,7 @@ def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, 
         raise RunExistsError("exists already")
 
     monkeypatch.setattr(pipeline, "start", beaten)
-    naps += [lambda: Run(cell.path).write("status", {"state": "running"})]
+    naps += [lambda: Run(cell.path).write(Status("running"))]
     made.fitted([cell])
     assert worked == [("one.yaml", 0)]
 
@@ -158,7 +159,7 @@ def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, stop_after, 
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     with pytest.raises(KeyboardInterrupt):
         made.fitted([cell])
-    Run(cell.path).write("status", {"state": "running"})  # as it stays after a kill
+    Run(cell.path).write(Status("running"))  # as it stays after a kill
     made, worked = bench(count)
     made.fitted([cell])
     assert worked == [("one.yaml", 0)]
