@@ -8,15 +8,11 @@ import torch
 import yaml
 
 from automtl_core.errors import ArtifactError
-from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Data, Environment
 from automtl_core.runs.identity import check_data, check_environment, check_settings
-from automtl_core.runs.job import Job
 from automtl_core.runs.pipeline import search, start
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Silent
-
-REGISTRY = load_registry()
 
 
 class Stop(Silent):
@@ -25,11 +21,11 @@ class Stop(Silent):
 
 
 @pytest.fixture
-def stopped(common, tmp_path):
+def stopped(small, tmp_path):
     """Return a function that makes runs that were stopped after an epoch, each with its job and data."""
 
     def make(name="stopped", **changes):
-        job = Job.resolve(common(**changes), REGISTRY)
+        job = small(**changes)
         prepared = job.prepare()
         with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / name) as run:
             search(job, run, prepared, Stop())
@@ -94,9 +90,9 @@ def test_other_data_is_refused_and_what_differs_is_named(stopped):
         assert part in str(refused.value)
 
 
-def test_other_data_is_not_trained_on(stopped, common):
+def test_other_data_is_not_trained_on(stopped, small):
     job, run, _ = stopped()
-    other = Job.resolve(common(dataset={"name": "synthetic", "rows": 1000}), REGISTRY).prepare()
+    other = small(dataset={"rows": 1000}).prepare()
     with pytest.raises(ArtifactError, match=r"data.settings.rows was 2000, is 1000"):
         go_on(job, run, other)
 
