@@ -1,0 +1,23 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from automtl_core import errors
+from automtl_core.errors import AutoMTLError
+
+CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, AutoMTLError)]
+PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
+
+
+@pytest.mark.parametrize("error", [c for c in CLASSES if c is not AutoMTLError])
+def test_an_error_says_what_to_do_and_ends_with_a_code_that_is_documented(error):
+    made = error("what was given", fix="what to do")
+    assert str(made) == "what was given"
+    assert made.fix == "what to do"
+    assert made.exit_code not in (0, 1), "1 is a bug"
+    assert re.search(rf"^\| *{made.exit_code} *\|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_a_remedy_may_be_missing():
+    assert AutoMTLError("what was given").fix is None

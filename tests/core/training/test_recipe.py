@@ -1,0 +1,27 @@
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.training.recipe import Recipe
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch_size": 1},
+        {"epochs": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"weight_decay": -1e-9},
+        {"embedding_decay": -1.0},
+        {"average_epochs": -0.5},
+        {"min_positives": 0},
+    ],
+)
+def test_what_cannot_be_trained_with_is_refused_by_name(change):
+    with pytest.raises(UsageError, match=f"training.{next(iter(change))}"):
+        Recipe.parse(change, "training")
+
+
+def test_every_setting_is_explained():
+    for name, field in Recipe.model_fields.items():
+        assert field.description, name
