@@ -13,7 +13,7 @@ from automtl_core.network import Penalised
 from automtl_core.plugins import load_registry
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_core.testing.samples import sample_architectures, sample_part, sample_problem, sample_schema
+from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import EpochReport, Silent
@@ -32,13 +32,10 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
     return cls(SCHEMA, cls.settings_class.parse(dict(values), "space"), REGISTRY.op)
 
 
-ANSWERS = [found.decisions for found in sample_architectures(space("desan", DESAN), 2)]
-
 # Where the defaults are too slow, or leave a setting without effect.
 BASES: Mapping[str, Mapping[str, Any]] = {
     "desan": DESAN,
     "darts": {"epochs": 1},
-    "given": {"decisions": ANSWERS[0]},
     "pd-darts": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "epochs": 1},
     "recipe": {"batch_size": 16, "epochs": 3, "min_positives": 1},
@@ -47,7 +44,6 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("darts", "decay"): (1.0, {}),
     ("pd-darts", "decay"): (1.0, {}),
-    ("given", "decisions"): (ANSWERS[1], {}),
     ("random", "halving"): (2, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
     ("recipe", "min_positives"): (60, {}),

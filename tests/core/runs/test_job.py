@@ -1,8 +1,10 @@
 """What a job makes of its configuration."""
 
-from automtl_core.kinds import OPS, SPACES
+from types import SimpleNamespace
+
+from automtl_core.kinds import OPS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import load_config
+from automtl_core.runs.config import default, load_config
 from automtl_core.runs.job import Job
 from automtl_core.testing import plain_schema
 from automtl_desan.ops import Zero
@@ -11,20 +13,16 @@ REGISTRY = load_registry()
 
 
 def job_with(registry, *ops):
-    config = load_config({"space": {"name": "desan", "ops": list(ops)}, "strategy": {"name": "random"}})
-    return Job.resolve(config, registry)
+    return Job.resolve(load_config(default(registry), {"space": {"name": "desan", "ops": ops}}), registry)
 
 
 def space_of(job):
-    cls = job.registry.get(SPACES, "desan")
-    return cls(plain_schema(), cls.settings_class.parse(job.config.space.settings, "space"), job.registry.op)
+    return job.space(SimpleNamespace(schema=plain_schema()))
 
 
 def test_an_architecture_says_which_plugins_supplied_its_space_and_each_of_its_ops():
-    registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
-    job = job_with(registry, "identity", "mine")
-    origin = job.origin(space_of(job))
-    assert set(origin.plugins) == {"desan", "workbench"}
+    job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "mine")
+    assert set(job.origin(space_of(job)).plugins) == {"desan", "workbench"}
     assert "plugin workbench" in job.versions(space_of(job))
 
 
