@@ -183,14 +183,16 @@ def numbers(name: str, column: Column) -> Floats:
     series = pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
     if pd.api.types.is_numeric_dtype(series.dtype):
         found = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        wrong = np.isinf(found)
+        wrong = np.flatnonzero(np.isinf(found))
     else:
         values = series.to_numpy(dtype=object)
-        blank = pd.isna(values) | (values == "")
-        found = _floats(np.where(blank, np.nan, values))
-        wrong = ~np.isfinite(found) & ~blank
-    if wrong.any():
-        row = int(wrong.argmax())
+        found = _floats(values)
+        odd = np.flatnonzero(~np.isfinite(found))
+        blank = pd.isna(values[odd]) | (values[odd] == "")
+        found[odd[blank]] = np.nan
+        wrong = odd[~blank]
+    if len(wrong):
+        row = int(wrong[0])
         raise fault(name, row, series.iloc[row], "is no finite number", "give a number, or None for a blank")
     return found
 
