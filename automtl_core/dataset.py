@@ -13,13 +13,31 @@ import duckdb
 import pandas as pd
 from pydantic import Field
 
-from automtl_core.errors import UsageError
-from automtl_core.schema import TaskKind
+from automtl_core.declared import Dense, Label, Scaling, Sparse, faults_of, names_of
+from automtl_core.errors import PluginError, UsageError
 from automtl_core.settings import Settings
 
-Scaling = Literal["standard", "minmax", "log", "none"]
-"""How a dense field is scaled: to mean 0 and deviation 1, to [0, 1], as the first of sign(x) log(1 + |x|), or
-not at all."""
+__all__ = [
+    "BIT",
+    "INTEGER",
+    "NUMBER",
+    "TEXT",
+    "UNUSED",
+    "Column",
+    "Dataset",
+    "DatasetSettings",
+    "Dense",
+    "Label",
+    "RawFile",
+    "Scaling",
+    "Sparse",
+    "declaration_faults",
+    "dense_fields",
+    "learned",
+    "names_of",
+    "sparse_fields",
+    "stated",
+]
 
 
 @dataclass(frozen=True)
@@ -103,34 +121,50 @@ class Dataset(ABC):
     """Under which licence."""
     preparation: ClassVar[str] = ""
     """How the rows come about, in a few lines for people; the paper's way where there is one."""
-    sparse: Sequence[str]
-    """Names of the categorical fields, in the order of the columns of a batch."""
-    multi: Sequence[str] = ()
-    """Those of `sparse` that hold any number of values in a row; see `values`."""
-    dense: Sequence[str] = ()
-    """Names of the numeric fields."""
-    scaling: Mapping[str, Scaling] = {}
-    """Dense field -> how it is scaled; `standard` where not named."""
-    buckets: Mapping[str, int] = {}
-    """Those of `sparse` that are numbers in `rows` -> how many buckets of equal frequency make the ids."""
-    tasks: Sequence[str]
-    """Names of the labels."""
-    kinds: Mapping[str, TaskKind] = {}
-    """Task -> its kind; `binary` where not named."""
-    after: Mapping[str, str] = {}
-    """Task -> the task whose action a user takes before, such as purchase -> click."""
-    user: str | None = None
-    """The sparse field that names users; None where there is none, and so no split by user."""
-    time: str | None = None
-    """Column of `rows` to order examples by; None where there is none, and so no split by time."""
-    part: str | None = None
-    """Column of `rows` that holds `train`, `validation` or `test`, where the publisher has split the data. A
-    validation part that is not given is drawn from `train`."""
-    oracle: Mapping[str, str] = {}
-    """For generated data: task -> column of `rows` that holds the probability the label was drawn with."""
 
     def __init__(self, settings: DatasetSettings) -> None:
+        """Take settings.
+
+        Raises:
+            PluginError: fields or labels that follow from the settings do not fit together.
+
+        """
         self.settings = settings
+        if faults := declaration_faults(self):
+            raise PluginError(
+                f"{type(self).__name__}: {'; '.join(faults)}", "correct what the dataset declares"
+            )
+
+    @property
+    @abstractmethod
+    def fields(self) -> Sequence[Sparse | Dense]:
+        """What to predict from; sparse fields have their places in a batch in this order, dense ones theirs.
+
+        A class attribute, or a property where fields follow from settings. So are the four below.
+        """
+
+    @property
+    @abstractmethod
+    def labels(self) -> Sequence[Label]:
+        """What to predict."""
+
+    @property
+    def user(self) -> str | None:
+        """The sparse field that names users; None where there is none, and so no split by user."""
+        return None
+
+    @property
+    def time(self) -> str | None:
+        """Column of `rows`, no field, to order examples by; None where there is none: no split by time."""
+        return None
+
+    @property
+    def part(self) -> str | None:
+        """Column of `rows` that holds `train`, `validation` or `test`, if the publisher has split the data.
+
+        A validation part that is not given is drawn from `train`.
+        """
+        return None
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the raw files that these settings need, by the name of the table each becomes."""
@@ -140,10 +174,10 @@ class Dataset(ABC):
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation | pd.DataFrame:
         """Return one row an example, in any order; exact duplicates of raw rows are already dropped.
 
-        Columns: sparse fields as text or integers (null where unknown, which is as an unseen value); for
-        multi-valued fields text or an integer that stands for their values, see `values`; dense fields as
-        numbers (null where unknown); tasks as 0 or 1, or as numbers, null where an example lacks the label;
-        the columns of `time`, `part` and `oracle`. Other columns are ignored.
+        Columns: sparse fields as text or integers (null where unknown, which is as an unseen value), those in
+        buckets as numbers; for bags text or an integer that stands for their values, see `values`; dense
+        fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks
+        the label; the columns of `time`, `part` and of oracles. Other columns are ignored.
 
         Args:
             db: Holds each of `files()` as a table, in which integers are BIGINT and numbers DOUBLE.
@@ -151,14 +185,22 @@ class Dataset(ABC):
         """
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Return what a multi-valued field holds: columns `bag` and `value`, one row a value, in any order.
+        """Return what a field of bags holds: columns `bag` and `value`, one row a value, in any order.
 
         A bag is what stands for its values in the column `field` of `rows`, so that rows may share one.
         """
-        raise NotImplementedError(f"{type(self).__name__} has a multi-valued field, and no `values`")
+        raise NotImplementedError(f"{type(self).__name__} has a field of bags, and no `values`")
+
+    def content(self) -> Any:
+        """Return what the rows are made of besides raw files and settings, as JSON; None for nothing else.
+
+        Prepared data is found again by this, of which it keeps a digest. A dataset without raw files has to
+        define it: without, two of them that return other rows would be one.
+        """
+        return None
 
     def truth(self) -> Mapping[str, Any]:
-        """Return what is known of how the data came about, as JSON; stored with the prepared data."""
+        """Return what is known of how the data came about, as JSON; kept with the prepared data."""
         return {}
 
     def simulate(self, folder: Path, rows: int, seed: int) -> None:
@@ -171,3 +213,38 @@ class Dataset(ABC):
 
         """
         raise UsageError(f"{type(self).__name__} cannot be simulated", "choose another dataset")
+
+
+def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
+    """Return what is wrong with what a dataset declares; of a class, with what does not follow from settings.
+
+    The registry asks this of each class, and `Dataset.__init__` of each adapter.
+    """
+    own = dataset if isinstance(dataset, type) else type(dataset)
+    told = {name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part")}
+    faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
+    if dataset is own:
+        faults += [f"`{name}` holds nothing" for name in ("fields", "labels") if told[name] in ((), [])]
+    return [*faults, *faults_of(told, holds_bags=own.values is not Dataset.values)]
+
+
+def sparse_fields(dataset: Dataset) -> tuple[Sparse, ...]:
+    """Return the sparse fields, in the order of the columns of a batch."""
+    return tuple(each for each in dataset.fields if isinstance(each, Sparse))
+
+
+def dense_fields(dataset: Dataset) -> tuple[Dense, ...]:
+    """Return the dense fields, in the order of the columns of a batch."""
+    return tuple(each for each in dataset.fields if isinstance(each, Dense))
+
+
+def learned(dataset: Dataset) -> tuple[Label, ...]:
+    """Return the labels that the settings choose to learn, in the order of the dataset."""
+    chosen = dataset.settings.tasks
+    return tuple(label for label in dataset.labels if not chosen or label.name in chosen)
+
+
+def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
+    """Return an attribute of a dataset; None where a class leaves it to the settings."""
+    value = getattr(dataset, name)
+    return None if hasattr(value, "__get__") else value

@@ -116,6 +116,13 @@ def _extends(reference: str) -> Fault:
     return fault
 
 
+def _is_dataset(name: str, value: object) -> str | None:
+    """Check that an object is a class of datasets, and that what it declares fits together."""
+    if fault := _extends("automtl_core.dataset:Dataset")(name, value):
+        return fault
+    return "; ".join(pkgutil.resolve_name("automtl_core.dataset:declaration_faults")(value)) or None
+
+
 def _makes_ops(name: str, value: object) -> str | None:
     """Check that an object can be called as the factory of an op, or of a family, is."""
     arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
@@ -161,9 +168,7 @@ STRATEGIES: Kind[type[SearchStrategy]] = Kind(
     hookspecs.automtl_register_strategies,
     _extends("automtl_core.strategy:SearchStrategy"),
 )
-DATASETS: Kind[type[Dataset]] = Kind(
-    "dataset", "datasets", hookspecs.automtl_register_datasets, _extends("automtl_core.dataset:Dataset")
-)
+DATASETS: Kind[type[Dataset]] = Kind("dataset", "datasets", hookspecs.automtl_register_datasets, _is_dataset)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )

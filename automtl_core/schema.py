@@ -7,6 +7,8 @@ from typing import Any, Literal, Self, get_args
 from automtl_core.errors import ArtifactError
 from automtl_core.wording import listing
 
+FieldKind = Literal["single", "bag", "sequence"]
+"""What a row holds of a sparse field: one value, different ones in no order, or any in their order."""
 TaskKind = Literal["binary", "regression"]
 
 
@@ -16,8 +18,8 @@ class SparseField:
 
     name: str
     size: int
-    multi: bool = False
-    """Whether an example holds any number of values; their embeddings are averaged."""
+    kind: FieldKind = "single"
+    """Of a bag, the embeddings of its values are averaged."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Task:
     (label - mean) / deviation."""
     deviation: float = 1.0
     """Standard deviation of a real label in the training part."""
+    given: str | None = None
+    """The task whose label has to be 1 for this one to count."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,11 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
-        for task in self.tasks:
-            if task.kind not in get_args(TaskKind):
-                raise ArtifactError(
-                    f"task {task.name!r} is of kind {task.kind!r}",
-                    f"allowed are {listing(get_args(TaskKind))}",
-                )
+        fields = [(f"field {field.name!r}", str(field.kind), get_args(FieldKind)) for field in self.sparse]
+        tasks = [(f"task {task.name!r}", str(task.kind), get_args(TaskKind)) for task in self.tasks]
+        for what, given, allowed in (*fields, *tasks):
+            if given not in allowed:
+                raise ArtifactError(f"{what} is of kind {given!r}", f"allowed are {listing(allowed)}")
         if not names or not self.tasks:
             raise ArtifactError("a schema needs at least one field and one task")
         self.funnel()
@@ -102,10 +105,7 @@ class Schema:
         """Read what `to_json` returned."""
         try:
             return cls(
-                sparse=tuple(
-                    SparseField(str(f["name"]), int(f["size"]), bool(f.get("multi", False)))
-                    for f in value["sparse"]
-                ),
+                sparse=tuple(SparseField(str(f["name"]), int(f["size"]), f["kind"]) for f in value["sparse"]),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
                 tasks=tuple(Task(**t) for t in value["tasks"]),
             )

@@ -88,7 +88,7 @@ class Encoder:
         bags = {}
         for place, field in enumerate(self.schema.sparse):
             encoding, column = self.fields[field.name], columns[field.name]
-            if field.multi:
+            if field.kind == "bag":
                 bags[place] = _bags(encoding, field.name, column)
                 ids[:, place] = np.arange(1, rows + 1)
             else:

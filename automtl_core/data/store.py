@@ -34,7 +34,7 @@ from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import Schema
 
-FORMAT = 3
+FORMAT = 4
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"
@@ -63,7 +63,7 @@ class Prepared:
         bags = {
             place: Bags(*(_mapped(folder / f"{file_name(one.name)}.{array}.npy") for array in Bags._fields))
             for place, one in enumerate(self.schema.sparse)
-            if one.multi
+            if one.kind == "bag"
         }
         return Part(ids, dense, labels, bags)
 

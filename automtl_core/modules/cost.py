@@ -51,7 +51,7 @@ def cost_of(module: nn.Module, *inputs: Any) -> Cost:
 
 def blank_inputs(schema: Schema, device: torch.device) -> tuple[Ids, Tensor]:
     """Return what a network is called with for `ROWS` rows of nothing but unseen ids and zeros."""
-    multi = [field for field in schema.sparse if field.multi]
+    multi = [field for field in schema.sparse if field.kind == "bag"]
     single = torch.zeros(ROWS, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
     dense = torch.zeros(ROWS, len(schema.dense), device=device)
     if not multi:

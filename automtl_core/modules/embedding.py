@@ -36,15 +36,15 @@ class FieldEmbedding(nn.Module):
         nn.init.normal_(self.table.weight, std=std)
         self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
         self.offsets: Tensor
-        self.single = [place for place, field in enumerate(fields) if not field.multi]
-        self.multi = [place for place, field in enumerate(fields) if field.multi]
+        self.single = [place for place, field in enumerate(fields) if field.kind == "single"]
+        self.bags = [place for place, field in enumerate(fields) if field.kind == "bag"]
 
     def forward(self, ids: Ids) -> Tensor:  # -> [B, N, d]
         if not isinstance(ids, MultiIds):
             rows: Tensor = self.table(ids + self.offsets)
             return rows
         columns: list[Tensor] = list(self.table(ids.single + self.offsets[self.single]).unbind(1))
-        for place, bag in zip(self.multi, ids.bags, strict=True):
+        for place, bag in zip(self.bags, ids.bags, strict=True):
             values = bag.values + self.offsets[place]
             pooled = F.embedding_bag(
                 values, self.table.weight, bag.starts, mode="mean", sparse=self.table.sparse

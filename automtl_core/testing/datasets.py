@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.schema import SparseField
 
 
@@ -42,19 +42,17 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
 
 
 def _check_schema(prepared: Prepared, dataset: Dataset) -> None:
-    schema, learned = prepared.schema, dataset.settings.tasks or dataset.tasks
-    assert [f.name for f in schema.sparse] == list(dataset.sparse), "the sparse fields must be those declared"
-    assert {f.name for f in schema.sparse if f.multi} == set(dataset.multi), (
-        "the multi-valued fields must be those declared, and sparse fields"
+    schema = prepared.schema
+    sparse, dense, labels = sparse_fields(dataset), dense_fields(dataset), learned(dataset)
+    assert [(f.name, f.kind) for f in schema.sparse] == [(f.name, f.kind) for f in sparse], (
+        "the sparse fields must be those declared"
     )
-    assert [f.name for f in schema.dense] == list(dataset.dense), "the dense fields must be those declared"
-    assert [t.name for t in schema.tasks] == [t for t in dataset.tasks if t in learned], (
-        "the tasks must be those declared"
+    assert [f.name for f in schema.dense] == [f.name for f in dense], (
+        "the dense fields must be those declared"
     )
-    for task in schema.tasks:
-        assert task.kind == dataset.kinds.get(task.name, "binary"), (
-            f"{task.name}: the kind must be as declared"
-        )
+    assert [(t.name, t.kind) for t in schema.tasks] == [(label.name, label.kind) for label in labels], (
+        "the tasks must be the labels declared"
+    )
 
 
 def _check_labels(prepared: Prepared, name: str) -> None:
@@ -73,7 +71,7 @@ def _check_labels(prepared: Prepared, name: str) -> None:
 
 def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
     ids, size = part.ids[:, place], field.size
-    if field.multi:
+    if field.kind == "bag":
         starts, values = part.bags[place]
         assert starts[0] == starts[1] == 0, f"{field.name}: bag 0 must be empty"
         assert starts[-1] == len(values), f"{field.name}: the last bag must end with the values"
@@ -93,7 +91,7 @@ def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
 
 def _check_vocabulary(prepared: Prepared, dataset: Dataset, place: int, field: SparseField) -> None:
     chosen, values = dataset.settings, prepared.vocabulary(field.name)
-    buckets = chosen.hashed.get(field.name) or dataset.buckets.get(field.name)
+    buckets = chosen.hashed.get(field.name) or sparse_fields(dataset)[place].buckets
     if buckets:
         assert not values, f"{field.name}: a field of buckets has no vocabulary"
         assert field.size <= buckets + 1, (
@@ -111,7 +109,7 @@ def _check_vocabulary(prepared: Prepared, dataset: Dataset, place: int, field: S
 def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:
     """Return the number of rows that hold each id."""
     ids = part.ids[:, place]
-    if not field.multi:
+    if field.kind == "single":
         return np.bincount(ids, minlength=field.size)
     starts, values = part.bags[place]
     rows_of_bag = np.bincount(ids, minlength=len(starts) - 1)

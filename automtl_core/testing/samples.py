@@ -21,7 +21,7 @@ def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True) -
     With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others:
     what users bring, so that a plugin is tried on it unless it says that it cannot take it.
     """
-    tags = (SparseField("tags", 12, multi=True),) if multi else ()
+    tags = (SparseField("tags", 12, "bag"),) if multi else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
     return Schema(
         sparse=(SparseField("user", 30), SparseField("item", 20), *tags, SparseField("tab", 4)),
@@ -39,7 +39,9 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     """Return random rows whose labels depend on the last sparse field; this share of labels is missing."""
     draw = np.random.default_rng(seed)
     ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
-    bags = {place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.multi}
+    bags = {
+        place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.kind == "bag"
+    }
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
     odd = ids[:, -1:] % 2
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)

@@ -7,7 +7,7 @@ are joined, and rows name the values of a multi-valued field that they have in c
 Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +22,19 @@ from automtl_core.dataset import (
     Column,
     Dataset,
     DatasetSettings,
+    Dense,
+    Label,
     RawFile,
-    Scaling,
+    Sparse,
 )
 from automtl_datasets.simulated.aliccp import simulate
 
 PARTS = ("train", "test")
+SPARSE = (
+    *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
+    *("508", "509", "702", "853", "301", "109_14", "110_14", "127_14", "150_14"),
+)
+DENSE = ("D109_14", "D110_14", "D127_14", "D150_14", "D508", "D509", "D702", "D853")
 MULTI = ("210", "853", "109_14", "110_14", "127_14", "150_14")
 FEATURE = r"[^\x01-\x03]+\x02[0-9]+\x03[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
 FEATURES = Column(matching=rf"{FEATURE}(?:\x01{FEATURE})*")
@@ -94,20 +101,19 @@ class AliCCP(Dataset):
         "publisher's, and a fifth of the training rows is for validation. Of the fields with many values, "
         "210, 853 and *_14, the paper keeps the last one: multi_valued=last."
     )
-    sparse = (
-        *("101", "121", "122", "124", "125", "126", "127", "128", "129", "205", "206", "207", "210", "216"),
-        *("508", "509", "702", "853", "301", "109_14", "110_14", "127_14", "150_14"),
-    )
-    dense = ("D109_14", "D110_14", "D127_14", "D150_14", "D508", "D509", "D702", "D853")
-    scaling: Mapping[str, Scaling] = dict.fromkeys(dense, "minmax")
-    tasks = ("click", "purchase")
-    after: Mapping[str, str] = {"purchase": "click"}
+    labels = (Label("click"), Label("purchase", after="click"))
     user = "101"
     part = "part"
 
-    def __init__(self, settings: AliCCPSettings) -> None:
-        super().__init__(settings)
-        self.multi = MULTI if settings.multi_valued == "bags" else ()
+    @property
+    def fields(self) -> Sequence[Sparse | Dense]:
+        """Fields that occur many times in a row are bags, or else single ones."""
+        sparse = [Sparse(name, "bag" if name in self._bags else "single") for name in SPARSE]
+        return [*sparse, *(Dense(name, "minmax") for name in DENSE)]
+
+    @property
+    def _bags(self) -> Sequence[str]:
+        return MULTI if self.settings.multi_valued == "bags" else ()
 
     def files(self) -> Mapping[str, RawFile]:
         """Return skeleton and common features of both parts, in whatever folders they are."""
@@ -151,17 +157,17 @@ class AliCCP(Dataset):
             bag: SQL for what stands for the values of a multi-valued field, from the list of its ids.
 
         """
-        value, number = "CAST({ids}[-1] AS BIGINT)", "list_max({})" if self.multi else "{}[-1]"
-        columns = {f: (bag if f in self.multi else value).format(ids=_ids(f)) for f in self.sparse}
-        columns |= {f: number.format(_numbers(f)) for f in self.dense}
+        value, number = "CAST({ids}[-1] AS BIGINT)", "list_max({})" if self._bags else "{}[-1]"
+        columns = {f: (bag if f in self._bags else value).format(ids=_ids(f)) for f in SPARSE}
+        columns |= {f: number.format(_numbers(f)) for f in DENSE}
         return " UNION ALL ".join(query.format(part=part, columns=_named(columns)) for part in PARTS)
 
     def _joined(self) -> str:
         """Return SQL for the fields of a row, be they common or its own."""
-        value, number = "coalesce({}, {})", "greatest({}, {})" if self.multi else "coalesce({}, {})"
+        value, number = "coalesce({}, {})", "greatest({}, {})" if self._bags else "coalesce({}, {})"
         bag = "nullif(concat({}, '|', {}), '|')"
-        columns = {f: bag if f in self.multi else value for f in self.sparse}
-        columns |= dict.fromkeys(self.dense, number)
+        columns = {f: bag if f in self._bags else value for f in SPARSE}
+        columns |= dict.fromkeys(DENSE, number)
         return _named({f: sql.format(f'common."{f}"', f'skeleton."{f}"') for f, sql in columns.items()})
 
 

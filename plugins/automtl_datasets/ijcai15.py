@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import INTEGER, TEXT, Column, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import INTEGER, TEXT, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_datasets.simulated.ijcai15 import simulate
 
 ROWS = """
@@ -63,8 +63,10 @@ class IJCAI15(Dataset):
         "Rows with a blank are dropped; actions are grouped by user, item, category, seller and brand, and "
         "the table of users is joined; users and items with fewer than 10 purchases are dropped."
     )
-    sparse = ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender")
-    tasks = ("purchase", "favourite")
+    fields = tuple(
+        map(Sparse, ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender"))
+    )
+    labels = (Label("purchase"), Label("favourite"))
     user = "user_id"
     time = "time_stamp"  # month and day of the first action, as 511 to 1112
 

@@ -10,7 +10,18 @@ from typing import Literal
 
 import duckdb
 
-from automtl_core.dataset import BIT, INTEGER, TEXT, UNUSED, Column, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import (
+    BIT,
+    INTEGER,
+    TEXT,
+    UNUSED,
+    Column,
+    Dataset,
+    DatasetSettings,
+    Label,
+    RawFile,
+    Sparse,
+)
 from automtl_datasets.simulated.kuairand import simulate
 
 ONEHOT = tuple(f"onehot_feat{i}" for i in range(18))
@@ -28,6 +39,13 @@ VIDEOS = (
     *("video_id", "author_id", "video_type", "upload_dt", "upload_type", "visible_status", "video_duration"),
     *("server_width", "server_height", "music_id", "music_type", "tag"),
 )
+FIELDS = (
+    *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
+    *("is_live_streamer", "is_video_author", "follow_user_num_range", "fans_user_num_range"),
+    *("friend_user_num_range", "register_days_range", *ONEHOT),
+    *("author_id", "video_type", "music_id", "music_type"),
+)
+LABELS = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
 LOG_ROWS = {
     "log_random_4_22_to_5_08_pure.csv": 1_186_059,
     "log_standard_4_08_to_4_21_pure.csv": None,
@@ -63,14 +81,8 @@ class KuaiRand(Dataset):
         "The log of videos shown at random, joined with the tables of users and videos; rows with a blank in "
         "a field are dropped, and exact duplicates."
     )
-    sparse = (
-        *("user_id", "video_id", "is_rand", "tab", "user_active_degree", "is_lowactive_period"),
-        *("is_live_streamer", "is_video_author", "follow_user_num_range", "fans_user_num_range"),
-        *("friend_user_num_range", "register_days_range", *ONEHOT),
-        *("author_id", "video_type", "music_id", "music_type"),
-    )
-    tasks = ("is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view")
-    after: Mapping[str, str] = {"long_view": "is_click"}
+    fields = tuple(map(Sparse, FIELDS))
+    labels = tuple(Label(name, after="is_click" if name == "long_view" else None) for name in LABELS)
     user = "user_id"
     time = "time_ms"
 
@@ -88,7 +100,7 @@ class KuaiRand(Dataset):
 
     def _columns(self, names: Sequence[str]) -> dict[str, Column]:
         """Return which columns are labels, and which are not looked at."""
-        used = {"time_ms": INTEGER, **dict.fromkeys(self.sparse, TEXT), **dict.fromkeys(self.tasks, BIT)}
+        used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
         # All columns of the log are needed to tell what is an exact duplicate.
         return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
 
@@ -100,9 +112,9 @@ class KuaiRand(Dataset):
         users, videos = db.table("users"), db.table("videos")
         joined = log.distinct().join(users, "user_id", how="left").join(videos, "video_id", how="left")
         if self.settings.blanks == "drop":
-            return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in self.sparse))
-        filled = [f"coalesce({field}, 'unknown') AS {field}" for field in self.sparse]
-        return joined.project(", ".join([*filled, *self.tasks, self.time]))
+            return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
+        filled = [f"coalesce({field}, 'unknown') AS {field}" for field in FIELDS]
+        return joined.project(", ".join([*filled, *LABELS, self.time]))
 
     def simulate(self, folder: Path, rows: int, seed: int) -> None:
         """Write all three logs and the tables of users and videos; the random log has `rows` rows."""

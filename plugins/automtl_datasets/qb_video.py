@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_datasets.simulated.qb_video import simulate
 
 ROWS = r"""
@@ -50,16 +50,16 @@ class QBVideo(Dataset):
         "Rows with a blank or without a category (\\N) are dropped, and exact duplicates; users and items "
         "with fewer than 10 clicks are dropped."
     )
-    sparse = ("user_id", "item_id", "video_category", "watching_times", "gender", "age")
+    fields = tuple(map(Sparse, ("user_id", "item_id", "video_category", "watching_times", "gender", "age")))
     # None comes after the click: the published file has rows with a like or a follow and no click.
-    tasks = ("click", "follow", "like", "share")
+    labels = tuple(map(Label, ("click", "follow", "like", "share")))
     user = "user_id"
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log."""
         columns = {
             **dict.fromkeys(("user_id", "item_id"), INTEGER),
-            **dict.fromkeys(self.tasks, BIT),
+            **{label.name: BIT for label in self.labels},
             "video_category": TEXT,
             **dict.fromkeys(("watching_times", "gender", "age"), INTEGER),
         }

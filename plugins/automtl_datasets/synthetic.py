@@ -20,9 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from automtl_core.data.simulate import Floats, Ints, draw, effects, intercept, sigmoid, zipf
-from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import Floats, Ints, draw, effects, intercept, sigmoid, zipf
 
 VALUES = {
     "user_id": 2000,
@@ -38,6 +38,7 @@ VALUES = {
     "noise_large": 500,
 }
 """Sparse field -> how many values it has."""
+DENSE = ("dense_signal", "dense_noise")
 ZIPF = {"user_id": 0.6, "item_id": 0.9, "noise_large": 0.9}
 """Field -> exponent of the frequencies of its values; other fields are uniform."""
 TASKS = {"engage": {"click": 0.4, "like": 0.15}, "avoid": {"skip": 0.5, "hide": 0.1}}
@@ -69,17 +70,13 @@ class Synthetic(Dataset):
     settings: SyntheticSettings
     version = 1
     source = "generated"
-    sparse = tuple(VALUES)
-    dense = ("dense_signal", "dense_noise")
-    tasks = tuple(task for tasks in TASKS.values() for task in tasks)
-    oracle: Mapping[str, str] = {task: f"probability_{task}" for tasks in TASKS.values() for task in tasks}
+    fields = (*map(Sparse, VALUES), *map(Dense, DENSE))
+    labels = tuple(Label(task, oracle=f"probability_{task}") for rates in TASKS.values() for task in rates)
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then the labels from their probabilities."""
         ids = {field: self._ids(field) for field in VALUES}
-        dense = {
-            field: self._random("values", field).standard_normal(self.settings.rows) for field in self.dense
-        }
+        dense = {field: self._random("values", field).standard_normal(self.settings.rows) for field in DENSE}
         acting = {
             field: effects(self._random("effects", field), _frequencies(field))[ids[field]]
             for field in VALUES
@@ -90,8 +87,13 @@ class Synthetic(Dataset):
             for task, rate in rates.items():
                 probability = sigmoid(logit + intercept(logit, rate))
                 columns[task] = (self._random("label", task).random(len(logit)) < probability).astype(np.int8)
-                columns[self.oracle[task]] = probability
+                columns[f"probability_{task}"] = probability
         return pd.DataFrame(columns)
+
+    def content(self) -> Mapping[str, Any]:
+        """Return what the rows are drawn from."""
+        effects = {"effects": EFFECTS, "pairs": PAIRS, "pair_effect": PAIR_EFFECT}
+        return {"values": VALUES, "dense": DENSE, "zipf": ZIPF, "rates": TASKS, **effects}
 
     def truth(self) -> Mapping[str, Any]:
         """Return groups, and each task's fields with their effects and its pair, and the noise fields."""

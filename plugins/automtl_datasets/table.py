@@ -3,16 +3,27 @@
 `automtl data init FILE` writes these settings from the first rows of a file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 import duckdb
 
 from automtl_core.data.raw.sql import literal, quoted
-from automtl_core.dataset import INTEGER, NUMBER, TEXT, UNUSED, Column, Dataset, RawFile
+from automtl_core.dataset import (
+    INTEGER,
+    NUMBER,
+    TEXT,
+    UNUSED,
+    Column,
+    Dataset,
+    Dense,
+    Label,
+    RawFile,
+    Sparse,
+)
 from automtl_core.errors import DataError, UsageError
 from automtl_core.wording import printable
-from automtl_datasets.table_settings import Number, TableSettings
+from automtl_datasets.table_settings import NumberColumn, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A label as data frames write it: with blanks among them, their integers become floats."""
@@ -32,20 +43,42 @@ class Table(Dataset):
     )
 
     def __init__(self, settings: TableSettings) -> None:
-        super().__init__(settings)
         if faults := list(settings.faults()):
             raise UsageError("\n".join(f"dataset.{fault}" for fault in faults), "correct the settings")
-        self.buckets = {name: number.buckets for name, number in settings.dense.items() if number.buckets}
-        self.sparse = (*settings.sparse, *settings.multi, *self.buckets)
-        self.multi = tuple(settings.multi)
-        self.dense = tuple(name for name in settings.dense if name not in self.buckets)
-        self.scaling = {name: settings.dense[name].scaling for name in self.dense}
-        self.tasks = tuple(settings.labels)
-        self.kinds = {name: label.kind for name, label in settings.labels.items()}
-        self.after = {name: label.after for name, label in settings.labels.items() if label.after}
-        self.user = settings.user
-        self.time = TIME if settings.time else None
-        self.part = PART if "train" in settings.files else None
+        super().__init__(settings)
+
+    @property
+    def fields(self) -> Sequence[Sparse | Dense]:
+        """The columns of the settings; numbers in buckets are sparse fields, behind the others."""
+        numbers = self.settings.dense.items()
+        return (
+            *map(Sparse, self.settings.sparse),
+            *(Sparse(name, "bag") for name in self.settings.multi),
+            *(Sparse(name, buckets=number.buckets) for name, number in numbers if number.buckets),
+            *(Dense(name, number.scaling) for name, number in numbers if not number.buckets),
+        )
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """The labels of the settings."""
+        return tuple(
+            Label(name, label.kind, label.after, label.given) for name, label in self.settings.labels.items()
+        )
+
+    @property
+    def user(self) -> str | None:
+        """The field that the settings name."""
+        return self.settings.user
+
+    @property
+    def time(self) -> str | None:
+        """Where the settings name one, a column that is added."""
+        return TIME if self.settings.time else None
+
+    @property
+    def part(self) -> str | None:
+        """Where files are given by part, a column that is added."""
+        return PART if "train" in self.settings.files else None
 
     def files(self) -> Mapping[str, RawFile]:
         """Return each file or pattern as a table of its own; none where there are no settings.
@@ -59,7 +92,7 @@ class Table(Dataset):
             raise UsageError(
                 "dataset.labels names no column", "name the columns to predict, such as `labels: [click]`"
             )
-        if chosen.files and not self.sparse and not self.dense:
+        if chosen.files and not self.fields:
             raise UsageError(
                 "dataset.sparse, dense and multi name no column", "name the columns to predict from"
             )
@@ -90,17 +123,25 @@ class Table(Dataset):
             used[name] = NUMBER if label.kind == "regression" else TEXT if label.positive else BIT
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
-    def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Put the files together, and say what labels and blanks mean."""
+    def content(self) -> None:
+        """Say that there is nothing besides the files.
+
+        Raises:
+            UsageError: there are no settings, and so no files.
+
+        """
         if not self.settings.files:
             raise UsageError(
                 "dataset table is your own files, and needs settings that say what they hold",
                 "write them by `automtl data init FILE`, then give them by --config",
             )
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Put the files together, and say what labels and blanks mean."""
         chosen = [
             *map(quoted, (*self.settings.sparse, *self.settings.multi)),
             *(f"{_number(name, n)} AS {quoted(name)}" for name, n in self.settings.dense.items()),
-            *(f"{self._label(name)} AS {quoted(name)}" for name in self.tasks),
+            *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
         ]
         if time := self.settings.time:
             by_time = self.settings.split == "time"
@@ -155,7 +196,7 @@ class Table(Dataset):
         )
 
 
-def _number(name: str, number: Number) -> str:
+def _number(name: str, number: NumberColumn) -> str:
     return quoted(name) if number.missing is None else f"coalesce({quoted(name)}, {number.missing!r})"
 
 

@@ -55,7 +55,7 @@ Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
 
 
-class Number(Settings):
+class NumberColumn(Settings):
     """How a column of numbers becomes a field."""
 
     scaling: Scaling = "standard"
@@ -66,7 +66,7 @@ class Number(Settings):
     """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
 
 
-class Label(Settings):
+class LabelColumn(Settings):
     """What a column of labels means. A blank is a missing label: the row does not count for the task."""
 
     kind: TaskKind = "binary"
@@ -95,13 +95,17 @@ class TableSettings(DatasetSettings):
         dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
     ] = Field(default_factory=dict)
     """Categorical fields. Anything else in a column of the kind `integer` is a fault."""
-    dense: Annotated[dict[str, Number], _by_name({}), Takes(f"{NAMES}settings")] = Field(default_factory=dict)
+    dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
+        default_factory=dict
+    )
     """Numeric fields."""
     multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
     )
     """Categorical fields of any number of values, and what separates these; `|` where it is not said."""
-    labels: Annotated[dict[str, Label], _by_name({}), Takes(f"{NAMES}settings")] = Field(default_factory=dict)
+    labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
+        default_factory=dict
+    )
     """What to predict."""
     user: str | None = None
     """The categorical field that names users, for a split by user."""

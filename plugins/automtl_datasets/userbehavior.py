@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import INTEGER, Column, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import INTEGER, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_datasets.simulated.userbehavior import simulate
 
 ROWS = """
@@ -52,10 +52,9 @@ class UserBehavior(Dataset):
     preparation = (
         "Actions are grouped by user, item and category; users and items with fewer than 10 buys are dropped."
     )
-    sparse = ("user_id", "item_id", "category")
-    tasks = ("click", "buy", "cart", "favourite")
+    fields = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
     # A third of the buys of the published file have no click in its nine days.
-    after: Mapping[str, str] = {"buy": "click", "cart": "click", "favourite": "click"}
+    labels = (Label("click"), *(Label(name, after="click") for name in ("buy", "cart", "favourite")))
     user = "user_id"
     time = "timestamp"  # of the first action; a few of the published file lie outside of its nine days
 

@@ -50,7 +50,7 @@ def test_there_is_nothing_to_choose(space, name):
 def test_default_sizes_are_comparable(name):
     cls = REGISTRY.get(SPACES, name)
     schema = Schema(
-        tuple(SparseField(field, 10) for field in KuaiRand.sparse),
+        tuple(SparseField(field.name, 10) for field in KuaiRand.fields),
         (),
         tuple(Task(task, KuaiRand.after.get(task)) for task in KuaiRand.tasks),
     )

@@ -26,12 +26,12 @@ SEARCH = ("search", "--config", "small.yaml")
 
 DATASET = """
 from automtl_core import hookimpl
-from automtl_core.dataset import BIT, TEXT, Dataset, RawFile
+from automtl_core.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
 
 class Shop(Dataset):
     version = 1
-    sparse = ("item",)
-    tasks = ("click",)
+    fields = (Sparse("item"),)
+    labels = (Label("click"),)
 
     def files(self):
         return {"log": RawFile("log.csv", {"item": TEXT, "click": BIT})}

@@ -6,7 +6,7 @@ import pytest
 from torch import nn
 
 from automtl_core import hookspecs
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, Label, Sparse
 from automtl_core.errors import PluginError
 from automtl_core.kinds import _NAME, DATASETS, KINDS, OPS, PRESETS, STRATEGIES
 from automtl_core.settings import Settings
@@ -74,6 +74,9 @@ class Unsettled(SearchStrategy):
 
 class Rows(Dataset):
     settings_class: Any = Settings
+    version = 1
+    fields = (Sparse("user"),)
+    labels = (Label("click"),)
 
     def rows(self, db: Any) -> Any: ...
 

@@ -173,7 +173,7 @@ HOSTILE = {
     "dataset without rows": (
         "from automtl_core.dataset import Dataset\nclass Shop(Dataset): pass\n"
         + hooked("return {'shop': Shop}", "automtl_register_datasets"),
-        "dataset 'shop': Shop does not define: rows",
+        "dataset 'shop': Shop does not define: fields, labels, rows",
     ),
     "name is no text": (hooked("return {1: lambda *a: a}"), "op 1: a name consists of"),
     "capital in a name": (hooked("return {'GELU': lambda *a: a}"), "op 'GELU': a name consists of"),

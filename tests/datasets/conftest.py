@@ -15,7 +15,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find, source_of
 from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, dense_fields, names_of, sparse_fields
 
 Rows = list[tuple[Any, ...]]
 
@@ -48,7 +48,9 @@ def rows_of(loaded: Callable[..., Any]) -> Callable[[Dataset, Mapping[str, str]]
         with loaded(dataset, files) as db:
             relation = dataset.rows(db)
             assert not isinstance(relation, pd.DataFrame)
-            columns = [f'"{column}"' for column in (*dataset.sparse, *dataset.tasks)]
+            columns = [
+                f'"{column}"' for column in (*names_of(sparse_fields(dataset)), *names_of(dataset.labels))
+            ]
             return sorted(relation.project(", ".join(columns)).fetchall())
 
     return rows
@@ -75,7 +77,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
         train, validation, test = (_decoded(prepared, part, dataset) for part in PARTS)
         rows = _comparable(frame, prepared, dataset)
         given = frame[dataset.part] == "test" if dataset.part else pd.Series(False, frame.index)
-        known = {field: _values(train[field]) for field in dataset.sparse}
+        known = {field: _values(train[field]) for field in names_of(sparse_fields(dataset))}
         # What is not for training is for validation or the test, and values that training lacks are unknown.
         taken = _numbered(rows[~given]).isin(_numbered(train))
         assert taken.sum() == len(train)
@@ -87,7 +89,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
             assert _same(pd.concat([validation, test]), left)
         for field in prepared.schema.sparse:
             assert field.size == len(known[field.name]) + 1
-        for task in dataset.tasks:
+        for task in names_of(dataset.labels):
             labels = [prepared.manifest["labels"][part][task] for part in PARTS]
             assert sum(label["positives"] for label in labels) == frame[task].sum()
             assert labels[0]["mean"] == pytest.approx(train[task].mean())
@@ -98,7 +100,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
 def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
     """Return the rows of a part as the values that they were made of."""
     part, columns = prepared.part(name), {}
-    for place, field in enumerate(dataset.sparse):
+    for place, field in enumerate(names_of(sparse_fields(dataset))):
         values = np.array([None, *prepared.vocabulary(field)], dtype=object)
         if place in part.bags:
             starts, held = part.bags[place]
@@ -106,20 +108,20 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
             columns[field] = pd.Series(bags, dtype=object)
         else:
             columns[field] = pd.Series(values[part.ids[:, place]], dtype=object)
-    for place, field in enumerate(dataset.dense):
+    for place, field in enumerate(names_of(dense_fields(dataset))):
         scale = prepared.encoder.scales[field]
         columns[field] = pd.Series(part.dense[:, place].astype(float) * scale.width + scale.offset)
-    for place, task in enumerate(dataset.tasks):
+    for place, task in enumerate(names_of(dataset.labels)):
         columns[task] = pd.Series(part.labels[:, place].astype(int))
     return pd.DataFrame(columns)
 
 
 def _comparable(frame: pd.DataFrame, prepared: Prepared, dataset: Dataset) -> pd.DataFrame:
     """Return the columns of `_decoded`, and unknown numbers as they are decoded."""
-    columns = {field: frame[field].astype(object) for field in dataset.sparse}
-    for field in dataset.dense:
+    columns = {field: frame[field].astype(object) for field in names_of(sparse_fields(dataset))}
+    for field in names_of(dense_fields(dataset)):
         columns[field] = frame[field].fillna(prepared.encoder.scales[field].offset)
-    return pd.DataFrame(columns | {task: frame[task].astype(int) for task in dataset.tasks})
+    return pd.DataFrame(columns | {task: frame[task].astype(int) for task in names_of(dataset.labels)})
 
 
 def _seen(rows: pd.DataFrame, known: Mapping[str, set[str]]) -> pd.DataFrame:

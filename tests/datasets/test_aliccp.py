@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import Dataset, Dense, Label, dense_fields, names_of, sparse_fields
 from automtl_core.errors import DataError, InputMissingError
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 
@@ -58,7 +59,7 @@ def made_of(loaded: Callable[..., Any]) -> Callable[..., list[Row]]:
         dataset = aliccp(**settings)
         with loaded(dataset, raw_files) as db:
             frame = dataset.rows(db).df().query(f"part == '{part}'").drop(columns="part").astype(object)
-            for field in dataset.multi:
+            for field in bags(dataset):
                 held = dataset.values(db, field).df()
                 assert set(held["bag"]) >= set(frame[field].dropna())
                 frame[field] = frame[field].map(held.groupby("bag")["value"].agg(sorted))
@@ -67,16 +68,18 @@ def made_of(loaded: Callable[..., Any]) -> Callable[..., list[Row]]:
     return made
 
 
+def bags(dataset: Dataset) -> set[str]:
+    return {field.name for field in sparse_fields(dataset) if field.kind == "bag"}
+
+
 def test_fields_and_labels_of_the_paper() -> None:
     dataset = aliccp()
-    assert list(dataset.sparse) == SPARSE.split()
-    assert list(dataset.dense) == DENSE.split()
-    assert dataset.tasks == ("click", "purchase")
-    assert dict(dataset.after) == {"purchase": "click"}
-    assert dict(dataset.scaling) == dict.fromkeys(DENSE.split(), "minmax")
+    assert names_of(sparse_fields(dataset)) == SPARSE.split()
+    assert dense_fields(dataset) == tuple(Dense(name, "minmax") for name in DENSE.split())
+    assert dataset.labels == (Label("click"), Label("purchase", after="click"))
     assert (dataset.settings.min_count, dataset.settings.validation_fraction) == (10, 0.2)
-    assert set(dataset.multi) == MULTI
-    assert not aliccp(multi_valued="last").multi
+    assert bags(dataset) == MULTI
+    assert not bags(aliccp(multi_valued="last"))
 
 
 def test_features_are_chosen_by_field_and_joined(made_of: Callable[..., list[Row]]) -> None:
@@ -181,7 +184,10 @@ def test_rows_share_bags(tmp_path: Path) -> None:
         (tmp_path / path).write_text(text)
     dataset = aliccp(min_count=1)
     train = prepare(dataset, "aliccp", tmp_path, tmp_path / "out").part("train")
-    stored = {field: len(train.bags[dataset.sparse.index(field)].values) for field in ("150_14", "210")}
+    stored = {
+        field: len(train.bags[names_of(sparse_fields(dataset)).index(field)].values)
+        for field in ("150_14", "210")
+    }
     assert stored == {"150_14": 4, "210": 3}
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 
@@ -86,7 +87,9 @@ def test_the_real_sample(
     flags = log.assign(
         purchase=(log["action_type"] == "2").astype(int), favourite=(log["action_type"] == "3").astype(int)
     )
-    frame = flags.groupby(list(dataset.sparse[:5]), as_index=False)[list(dataset.tasks)].max()
+    frame = flags.groupby(names_of(sparse_fields(dataset)[:5]), as_index=False)[
+        names_of(dataset.labels)
+    ].max()
     counts = [frame.groupby(key)["purchase"].transform("sum") for key in ("user_id", "item_id")]
     frame = frame[(counts[0] >= least) & (counts[1] >= least)].merge(users, "left", "user_id")
     frame["age_range"] = frame["age_range"].replace("0", None).fillna("unknown")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import names_of, sparse_fields
 from automtl_datasets.kuairand import LOG, LOGS, USERS, VIDEOS, KuaiRand, KuaiRandSettings
 
 LABELS = ["is_click", "is_like", "is_follow", "is_comment", "is_forward", "is_hate", "long_view"]
@@ -40,7 +41,7 @@ def files(
 def test_fields_of_user_and_video_are_joined(rows_of: Callable[..., Any]) -> None:
     dataset = kuairand()
     [row] = rows_of(dataset, files(VIEW))
-    named = dict(zip([*dataset.sparse, *dataset.tasks], row, strict=True))
+    named = dict(zip([*names_of(sparse_fields(dataset)), *names_of(dataset.labels)], row, strict=True))
     assert {name: value for name, value in named.items() if value not in ("0", 0)} == {
         "user_id": "1", "video_id": "7", "tab": "4", "is_live_streamer": "-124",
         "fans_user_num_range": "[100,1k)", "author_id": "77", "is_click": 1,
@@ -48,8 +49,8 @@ def test_fields_of_user_and_video_are_joined(rows_of: Callable[..., Any]) -> Non
 
 
 def test_there_are_34_fields_and_7_labels() -> None:
-    assert len(KuaiRand.sparse) == len(set(KuaiRand.sparse)) == 34
-    assert list(KuaiRand.tasks) == LABELS
+    assert len(KuaiRand.fields) == len(set(KuaiRand.fields)) == 34
+    assert names_of(KuaiRand.labels) == LABELS
 
 
 def test_exact_duplicates_are_dropped_and_nothing_else(rows_of: Callable[..., Any]) -> None:
@@ -74,7 +75,7 @@ def test_a_blank_drops_a_row_only_in_a_field(
 def test_blanks_can_be_a_value(rows_of: Callable[..., Any]) -> None:
     dataset = kuairand(blanks="unknown")
     [row] = rows_of(dataset, files(VIEW, user={**USER, "onehot_feat4": ""}))
-    assert row[dataset.sparse.index("onehot_feat4")] == "unknown"
+    assert row[names_of(dataset.fields).index("onehot_feat4")] == "unknown"
 
 
 def test_both_logs_together(rows_of: Callable[..., Any]) -> None:
@@ -85,7 +86,8 @@ def test_both_logs_together(rows_of: Callable[..., Any]) -> None:
 
 
 def test_a_long_view_comes_after_the_click_and_all_else_after_nothing() -> None:
-    assert dict(kuairand().after) == {"long_view": "is_click"}
+    after = {label.name: label.after for label in KuaiRand.labels if label.after}
+    assert after == {"long_view": "is_click"}
 
 
 def test_the_paper_uses_the_random_log() -> None:
@@ -99,5 +101,5 @@ def test_the_real_sample(real_data: Path, tmp_path: Path, assert_prepared_as: Ca
     users = pd.read_csv(folder / "data/user_features_pure.csv", dtype=str)
     videos = pd.read_csv(folder / "data/video_features_basic_pure.csv", dtype=str)
     joined = log.drop_duplicates().merge(users, "left", "user_id").merge(videos, "left", "video_id")
-    used = joined[[*dataset.sparse, *dataset.tasks]]
-    assert_prepared_as(prepared, used.dropna().astype(dict.fromkeys(dataset.tasks, int)), dataset)
+    used = joined[[*names_of(sparse_fields(dataset)), *names_of(dataset.labels)]]
+    assert_prepared_as(prepared, used.dropna().astype(dict.fromkeys(names_of(dataset.labels), int)), dataset)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError, UsageError
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
 
@@ -39,8 +40,9 @@ def test_fields_and_labels_of_the_paper(rows_of: Callable[..., Any]) -> None:
         (2, 11, "8", 0, 1, 3, 0, 1, 1, 0),
         (3, 11, "8", 1, 0, 0, 1, 0, 0, 0),
     ]
-    assert qb_video().sparse == ("user_id", "item_id", "video_category", "watching_times", "gender", "age")
-    assert qb_video().tasks == ("click", "follow", "like", "share")
+    fields = ["user_id", "item_id", "video_category", "watching_times", "gender", "age"]
+    assert names_of(sparse_fields(qb_video())) == fields
+    assert names_of(QBVideo.labels) == ["click", "follow", "like", "share"]
 
 
 def test_clicks_are_counted_before_anything_is_dropped(rows_of: Callable[..., Any]) -> None:
@@ -69,7 +71,7 @@ def test_the_paper_asks_for_ten_clicks() -> None:
 
 
 def test_no_task_comes_after_another() -> None:
-    assert not qb_video().after
+    assert not any(label.after for label in QBVideo.labels)
 
 
 def test_there_is_no_split_by_time(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_a_sample(tmp_path: Path, least: int, assert_prepared_as: Callable[..., 
     columns = {
         "user_id": 1 + draw.zipf(1.4, rows) % 60,
         "item_id": 1 + draw.zipf(1.4, rows) % 90,
-        **{task: draw.integers(0, 2, rows) for task in QBVideo.tasks},
+        **{task: draw.integers(0, 2, rows) for task in names_of(QBVideo.labels)},
         "video_category": draw.choice(["1", "2", "10", r"\N"], rows),
         "watching_times": draw.integers(0, 4, rows),
         "gender": draw.integers(0, 3, rows),
@@ -95,7 +97,7 @@ def test_a_sample(tmp_path: Path, least: int, assert_prepared_as: Callable[..., 
     (tmp_path / "QB-video.csv").write_text(text)
     dataset = qb_video(min_clicks=least)
     frame = pd.read_csv(io.StringIO(text), dtype=str, na_values=[r"\N"]).dropna().drop_duplicates()
-    frame = frame.astype(dict.fromkeys(dataset.tasks, int))
+    frame = frame.astype(dict.fromkeys(names_of(dataset.labels), int))
     clicks = [frame.groupby(key)["click"].transform("sum") for key in ("user_id", "item_id")]
     kept = frame[(clicks[0] >= least) & (clicks[1] >= least)]
     assert least == 0 or 0 < len(kept) < len(frame)

@@ -12,14 +12,15 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.simulate import CHUNK, MARKER, simulate_into
-from automtl_core.dataset import Dataset
+from automtl_core.data.simulate import MARKER, simulate_into
+from automtl_core.dataset import Dataset, names_of
 from automtl_core.training.metrics import auc
-from automtl_datasets.aliccp import AliCCP, AliCCPSettings
+from automtl_datasets.aliccp import SPARSE, AliCCP, AliCCPSettings
 from automtl_datasets.ijcai15 import IJCAI15, IJCAI15Settings
 from automtl_datasets.kuairand import LOG, USERS, VIDEOS, KuaiRand, KuaiRandSettings
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
 from automtl_datasets.simulated import aliccp, userbehavior
+from automtl_datasets.simulated.draws import CHUNK
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {
@@ -320,7 +321,7 @@ def test_kuairand_can_be_learnt(kuairand: dict[str, pd.DataFrame]) -> None:
     log = kuairand[RANDOM].drop_duplicates().merge(kuairand["video_features_basic_pure"], on="video_id")
     assert dominance(log["user_id"]) > 0.25
     assert dominance(log["video_id"]) < dominance(kuairand[STANDARD[0]]["video_id"]) > 0.4
-    for task in KuaiRand.tasks:
+    for task in names_of(KuaiRand.labels):
         assert 0.008 < log[task].mean() < 0.5
         assert learnable(log, ["user_id", "video_id", "tab", "tag"], task) > 0.6
 
@@ -422,7 +423,7 @@ def test_aliccp_has_numbers_behind_ids(aliccp_parts: Parts) -> None:
     for row in [*commons.values(), *(own for *_, own in samples)]:
         for field, _, number in row:
             numbers.setdefault(field, set()).add(number)
-    assert set(numbers) == set(AliCCP.sparse)
+    assert set(numbers) == set(SPARSE)
     for field, found in numbers.items():
         assert (found == {"1.0"}) == (field not in WEIGHED)
         assert all("." in number and 0 < float(number) < 10 for number in found)
@@ -477,7 +478,7 @@ def test_userbehavior_is_written_in_chunks(tmp_path: Path, monkeypatch: pytest.M
 def test_the_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aliccp, "LINES", 500)
     monkeypatch.setattr(aliccp, "VALUES", 5000)
-    monkeypatch.setattr("automtl_core.data.simulate.TYPICAL", 1000)
+    monkeypatch.setattr("automtl_datasets.simulated.draws.TYPICAL", 1000)
     peaks = []
     for rows in (1000, 4000):
         (tmp_path / str(rows)).mkdir()

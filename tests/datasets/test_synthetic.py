@@ -8,6 +8,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
+from automtl_core.dataset import dense_fields, names_of, sparse_fields
 from automtl_core.training.metrics import auc
 from automtl_datasets.synthetic import PAIRS, TASKS, VALUES, Synthetic, SyntheticSettings
 
@@ -75,9 +76,11 @@ def test_the_best_reachable_auc(tmp_path: Path) -> None:
 def test_the_truth_names_fields_and_tasks() -> None:
     truth, dataset = synthetic().truth(), synthetic()
     assert (
-        set(truth["tasks"]) == set(dataset.tasks) == {t for tasks in truth["groups"].values() for t in tasks}
+        set(truth["tasks"])
+        == set(names_of(dataset.labels))
+        == {t for tasks in truth["groups"].values() for t in tasks}
     )
-    fields = {*dataset.sparse, *dataset.dense}
+    fields = {*names_of(sparse_fields(dataset)), *names_of(dense_fields(dataset))}
     for task in truth["tasks"].values():
         assert {*task["fields"], *task["pairs"][0], *truth["noise"]} <= fields
         assert not {*task["fields"], *task["pairs"][0]} & set(truth["noise"])

@@ -12,6 +12,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
+from automtl_core.dataset import Label, names_of, sparse_fields
 from automtl_core.errors import DataError, UsageError
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
@@ -40,7 +41,7 @@ def rows_of(loaded: Callable[..., Any]) -> Callable[..., Rows]:
 
     def rows_of(dataset: Table, files: dict[str, str]) -> Rows:
         with loaded(dataset, files) as db:
-            columns = ", ".join([*dataset.sparse, *dataset.tasks])
+            columns = ", ".join(names_of([*sparse_fields(dataset), *dataset.labels]))
             return sorted(dataset.rows(db).project(columns).fetchall(), key=str)
 
     return rows_of
@@ -102,8 +103,8 @@ def test_a_label_counts_only_where_the_given_one_is_one(rows_of: Callable[..., R
         ("e", 1, None, None),
         ("f", 1, 1, None),
     ]
-    assert found.after == {"buy": "click"}
-    assert found.kinds == {"click": "binary", "buy": "binary", "rating": "regression"}
+    rating = Label("rating", "regression", given="buy")
+    assert found.labels == (Label("click"), Label("buy", after="click", given="click"), rating)
 
 
 @pytest.mark.parametrize(("way", "left"), [("keep", [0, 1, 1]), ("drop", [0, 1])])
@@ -348,8 +349,8 @@ def test_settings_stay_the_same_when_they_are_written_and_read_again() -> None:
 def test_without_settings_it_can_be_looked_at_but_has_no_rows() -> None:
     found = Table(TableSettings())
     assert found.files() == {}
-    with duckdb.connect() as db, pytest.raises(UsageError, match="needs settings") as caught:
-        found.rows(db)
+    with pytest.raises(UsageError, match="needs settings") as caught:
+        found.content()
     assert "automtl data init FILE" in str(caught.value.fix)
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
+from automtl_core.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
 
@@ -63,7 +64,7 @@ def test_the_paper_asks_for_ten_buys() -> None:
 
 def test_all_other_actions_come_after_the_click() -> None:
     dataset = userbehavior()
-    assert {task: dataset.after.get(task) for task in dataset.tasks} == {
+    assert {label.name: label.after for label in dataset.labels} == {
         "click": None,
         "buy": "click",
         "cart": "click",
@@ -78,10 +79,12 @@ def test_the_real_sample(
     dataset = userbehavior(min_buys=least)
     prepared = prepare(dataset, "userbehavior", real_data / "userbehavior", tmp_path)
     log = pd.read_csv(
-        real_data / "userbehavior/UserBehavior.csv", dtype=str, names=[*dataset.sparse, "action", "time"]
+        real_data / "userbehavior/UserBehavior.csv",
+        dtype=str,
+        names=[*names_of(sparse_fields(dataset)), "action", "time"],
     ).dropna()
     names = {"click": "pv", "buy": "buy", "cart": "cart", "favourite": "fav"}
     flags = log.assign(**{task: (log["action"] == action).astype(int) for task, action in names.items()})
-    frame = flags.groupby(list(dataset.sparse), as_index=False)[list(names)].max()
+    frame = flags.groupby(names_of(sparse_fields(dataset)), as_index=False)[list(names)].max()
     buys = [frame.groupby(key)["buy"].transform("sum") for key in ("user_id", "item_id")]
     assert_prepared_as(prepared, frame[(buys[0] >= least) & (buys[1] >= least)], dataset)

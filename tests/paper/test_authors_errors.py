@@ -13,7 +13,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.batches import take
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.modules.relaxed import Gate
 from automtl_core.plugins import load_registry
@@ -44,8 +44,11 @@ class Rows(Dataset):
     """Two hundred users, each in one row."""
 
     version = 1
-    sparse = ("user",)
-    tasks = ("click",)
+    fields = (Sparse("user"),)
+    labels = (Label("click"),)
+
+    def content(self) -> str:
+        return "two hundred users"
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         return pd.DataFrame({"user": [f"u{k}" for k in range(200)], "click": [k % 2 for k in range(200)]})

@@ -41,7 +41,7 @@ def clues(schema: Schema, train: Part) -> Iterator[Clue]:
     """Yield all sparse fields, dense fields and labels."""
     for place, field in enumerate(schema.sparse):
         codes = _column("ids", place)
-        if field.multi:
+        if field.kind == "bag":
             bags = train.bags[place]
             empty = np.flatnonzero(bags.starts[1:] == bags.starts[:-1])
             yield Clue(field.name, "field", len(bags.starts) - 1, codes, empty, bags, field.size)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from automtl_core.data.columns import Buckets, Floats, Ids, Scale, edges
 from automtl_core.data.prepare.bags import held, value_count
-from automtl_core.data.prepare.examples import code_fields, tasks
+from automtl_core.data.prepare.examples import bag_fields, code_fields
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.raw.sql import codes, count, quoted
-from automtl_core.dataset import Dataset, DatasetSettings, Scaling
+from automtl_core.dataset import Dataset, DatasetSettings, Scaling, dense_fields, learned, sparse_fields
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
@@ -103,9 +103,11 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
     """Learn vocabularies and scales from the training rows of `examples`."""
     fields = code_fields(dataset)
     counts = {name: np.zeros(_codes(db, dataset, name) + 1, dtype=np.int64) for name in fields}
-    real = [task for task in tasks(dataset) if dataset.kinds.get(task) == "regression"]
-    moments = {name: Moments() for name in (*dataset.dense, *real)}
-    samples: dict[str, list[Floats]] = {name: [] for name in dataset.buckets}
+    scalings: dict[str, Scaling] = {field.name: field.scaling for field in dense_fields(dataset)}
+    scalings |= {task.name: "standard" for task in learned(dataset) if task.kind == "regression"}
+    moments = {name: Moments() for name in scalings}
+    sizes = {field.name: field.buckets for field in sparse_fields(dataset) if field.buckets}
+    samples: dict[str, list[Floats]] = {name: [] for name in sizes}
     step = -(-int((parts == TRAIN).sum()) // QUANTILE_ROWS)
     for chunk, places in chunks(db, fields, [*moments, *samples], parts):
         train = places == TRAIN
@@ -117,22 +119,23 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
         for name, sample in samples.items():
             sample.append(chunk[name][train][::step])
     buckets = {
-        name: Buckets(tuple(edges(np.concatenate(found), dataset.buckets[name]).tolist()))
+        name: Buckets(tuple(edges(np.concatenate(found), sizes[name]).tolist()))
         for name, found in samples.items()
     }
     vocabularies: dict[str, Ids] = {}
     found: dict[str, Lookup | Buckets | Bagged] = {}
-    for name in dataset.sparse:
+    for field in sparse_fields(dataset):
+        name = field.name
         if name in buckets:
             found[name] = buckets[name]
-        elif name in dataset.multi:
+        elif field.kind == "bag":
             found[name] = _bagged(db, dataset, name, counts[name], vocabularies)
         else:
             found[name] = _lookup(dataset.settings, name, counts[name][1:], vocabularies)
-    scales = {name: scale(dataset.scaling.get(name, "standard"), seen) for name, seen in moments.items()}
+    scales = {name: scale(scalings[name], seen) for name, seen in moments.items()}
     constant = [name for name, seen in counts.items() if np.count_nonzero(seen) <= 1]
     constant += [name for name, one in buckets.items() if not len(one.edges)]
-    constant += [name for name in dataset.dense if not moments[name].deviation]
+    constant += [field.name for field in dense_fields(dataset) if not moments[field.name].deviation]
     return Encoding(found, scales, vocabularies, constant)
 
 
@@ -202,5 +205,5 @@ def _bagged(
 
 def _codes(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> int:
     """Return how many codes a field has; of a multi-valued one, how many bags."""
-    buckets = None if name in dataset.multi else dataset.settings.hashed.get(name)
+    buckets = None if name in bag_fields(dataset) else dataset.settings.hashed.get(name)
     return buckets or count(db, codes(name))

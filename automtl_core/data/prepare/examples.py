@@ -7,8 +7,8 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import codes, create, literal, number_values, quoted
-from automtl_core.dataset import Dataset
-from automtl_core.errors import DataError, UsageError
+from automtl_core.dataset import Dataset, dense_fields, learned, names_of, sparse_fields
+from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.wording import did_you_mean, listing, printable
 
 
@@ -21,14 +21,16 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
     Raises:
         DataError: columns or values break the contract of `Dataset.rows`.
+        PluginError: the dataset declares what cannot be prepared.
         UsageError: a setting names a field or task that there is not.
 
     """
+    _check_declared(dataset, name)
     rows = dataset.rows(db)
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
     _check_names(relation, dataset, name)
-    types = dict.fromkeys([*dataset.dense, *dataset.buckets, *dataset.oracle.values()], "DOUBLE")
-    types |= {task: "FLOAT" if _binary(dataset, task) else "DOUBLE" for task in tasks(dataset)}
+    types = dict.fromkeys(number_columns(dataset), "DOUBLE")
+    types |= {task.name: "FLOAT" for task in learned(dataset) if task.kind == "binary"}
     cast = [
         f"CAST({quoted(c)} AS {types[c]}) AS {quoted(c)}" if c in types else quoted(c)
         for c in _columns(dataset)
@@ -39,23 +41,29 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         words = printable(str(error).splitlines()[0])
         raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
     _check_values(db, dataset, name)
+    held = bag_fields(dataset)
     for field in coded(dataset):
-        bags = field in dataset.multi
+        in_bags = field in held
         column = f"SELECT {quoted(field)} AS value FROM unsorted"
-        number_values(db, field, column, None if bags else dataset.settings.hashed.get(field))
-        if bags:
+        number_values(db, field, column, None if in_bags else dataset.settings.hashed.get(field))
+        if in_bags:
             number_bags(db, dataset, field)
     _sort(db, dataset)
 
 
-def tasks(dataset: Dataset) -> list[str]:
-    """Return the tasks to learn, in the order of the dataset."""
-    return [task for task in dataset.tasks if task in dataset.settings.tasks or not dataset.settings.tasks]
-
-
 def code_fields(dataset: Dataset) -> list[str]:
     """Return the sparse fields whose values have codes: all but the numbers in buckets."""
-    return [field for field in dataset.sparse if field not in dataset.buckets]
+    return [field.name for field in sparse_fields(dataset) if not field.buckets]
+
+
+def bag_fields(dataset: Dataset) -> list[str]:
+    """Return the fields of which a row holds any number of values."""
+    return [field.name for field in sparse_fields(dataset) if field.kind == "bag"]
+
+
+def oracles(dataset: Dataset) -> list[str]:
+    """Return the columns of the probabilities that labels were drawn with."""
+    return [label.oracle for label in dataset.labels if label.oracle]
 
 
 def coded(dataset: Dataset) -> list[str]:
@@ -65,13 +73,22 @@ def coded(dataset: Dataset) -> list[str]:
 
 
 def _binary(dataset: Dataset, column: str) -> bool:
-    return column in tasks(dataset) and dataset.kinds.get(column, "binary") == "binary"
+    return any(task.name == column and task.kind == "binary" for task in learned(dataset))
+
+
+def number_columns(dataset: Dataset) -> list[str]:
+    """Return the columns of numbers, labels among them."""
+    in_buckets = [field.name for field in sparse_fields(dataset) if field.buckets]
+    dense = names_of(dense_fields(dataset))
+    return [*dense, *in_buckets, *oracles(dataset), *names_of(learned(dataset))]
 
 
 def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
-    return [*dataset.sparse, *dataset.dense, *tasks(dataset), *dataset.oracle.values(), *time, *part]
+    sparse = names_of(sparse_fields(dataset))
+    dense = names_of(dense_fields(dataset))
+    return [*sparse, *dense, *names_of(learned(dataset)), *oracles(dataset), *time, *part]
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -91,7 +108,7 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     hashed = [
         f"unsorted.{quoted(field)}"
         for field in fields
-        if field in dataset.settings.hashed and field not in dataset.multi
+        if field in dataset.settings.hashed and field not in bag_fields(dataset)
     ]
     order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
     db.execute(
@@ -101,23 +118,35 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     db.execute("DROP TABLE unsorted")
 
 
+def _check_declared(dataset: Dataset, name: str) -> None:
+    """Check that settings name what is there, and that what is declared can be prepared."""
+    for what, stated in (("fields", dataset.fields), ("labels", dataset.labels)):
+        if not stated:
+            raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
+    for field in sparse_fields(dataset):
+        if field.kind == "sequence" or field.vectors:
+            what = "pretrained vectors" if field.vectors else "a sequence"
+            raise PluginError(
+                f"dataset {name}: field {field.name!r} has {what}, which cannot be prepared yet",
+                "declare it as a bag, or as a single value, and without vectors",
+            )
+    known = {"tasks": names_of(dataset.labels)}
+    known["hashed"] = names_of(sparse_fields(dataset))
+    for setting, names in known.items():
+        for given in getattr(dataset.settings, setting):
+            if given not in names:
+                raise UsageError(
+                    f"dataset.{setting} names {given!r}, which the dataset does not have"
+                    f"{did_you_mean(given, names)}",
+                    f"known: {listing(names)}",
+                )
+
+
 def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
     wanted = _columns(dataset)
-    if twice := sorted({column for column in wanted if wanted.count(column) > 1}):
-        raise DataError(
-            f"dataset {name}: {twice[0]!r} is named twice", "give each field and task a name of its own"
-        )
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
-    for setting, known in (("tasks", dataset.tasks), ("hashed", dataset.sparse)):
-        for given in getattr(dataset.settings, setting):
-            if given not in known:
-                raise UsageError(
-                    f"dataset.{setting} names {given!r}, which the dataset does not have"
-                    f"{did_you_mean(given, known)}",
-                    f"known: {listing(known)}",
-                )
 
 
 def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
@@ -146,7 +175,7 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
 def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Yield the columns to check, and what is true of a wrong value."""
-    for column in [*dataset.dense, *dataset.buckets, *dataset.oracle.values(), *tasks(dataset)]:
+    for column in number_columns(dataset):
         wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
         yield column, wrong.format(quoted(column))
     if dataset.part:

@@ -6,8 +6,9 @@ The result is named by all that it depends on, so it is made once and then found
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from automtl_core.data.columns import Buckets, FieldEncoding, Hashed
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
-from automtl_core.data.prepare.examples import make_examples, tasks
+from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.split import TRAIN, Parts, split
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts, write_vocabularies
 from automtl_core.data.progress import Progress, silent
@@ -26,11 +27,12 @@ from automtl_core.data.raw.find import Source, find, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
 from automtl_core.disk.files import publish_folder, scratch_folder
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, PluginError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.wording import listing
 
 Accept = Callable[[Mapping[str, Any]], None]
 """Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""
@@ -68,6 +70,7 @@ def prepare(
     Raises:
         InputMissingError: raw files are missing.
         DataError: raw files or the rows made from them are not as declared.
+        PluginError: the dataset lacks what its preparation needs.
         ArtifactError: the folder exists and is damaged.
         StorageError: the disk is full, or failing.
 
@@ -128,8 +131,28 @@ def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources
         "version": dataset.version,
         "settings": settings,
         "raw": files,
+        "content": _content(dataset, name, sources),
         "simulated": _simulated(data_dir),
     }
+
+
+def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
+    """Return a digest of what the rows are made of besides raw files and settings."""
+    content = dataset.content()
+    if content is None:
+        if not sources:
+            raise PluginError(
+                f"dataset {name} has no raw files, and does not say what it holds instead",
+                f"define {type(dataset).__name__}.content, which returns what its rows are made of",
+            )
+        return None
+    try:
+        return hashlib.sha256(canonical({"content": content})).hexdigest()
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"dataset {name}: its content is no JSON: {error}",
+            f"let {type(dataset).__name__}.content return texts, finite numbers, lists and mappings",
+        ) from None
 
 
 def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
@@ -210,18 +233,25 @@ def _fields(encoding: Encoding, vocabularies: Mapping[str, FieldEncoding]) -> di
 
 
 def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
-    def task(name: str) -> Task:
-        kind = dataset.kinds.get(name, "binary")
-        after = dataset.after.get(name)
-        scale = encoding.scales.get(name)
-        if after in dataset.tasks and after not in tasks(dataset):
-            after = None  # the task before is not learned
-        return Task(name, after, kind, scale.offset, scale.width) if scale else Task(name, after, kind)
+    labels = {label.name: label for label in dataset.labels}
+    tasks = names_of(learned(dataset))
+
+    def nearest(name: str | None, relation: str) -> str | None:
+        """Return the nearest label that is learned, of those that a relation leads to."""
+        while name is not None and name not in tasks:
+            name = getattr(labels[name], relation)
+        return name
+
+    def task(label: Label) -> Task:
+        after, given = nearest(label.after, "after"), nearest(label.given, "given")
+        made = Task(label.name, after, label.kind, given=given)
+        scale = encoding.scales.get(label.name)
+        return replace(made, mean=scale.offset, deviation=scale.width) if scale else made
 
     return Schema(
-        tuple(SparseField(f, encoding.fields[f].size, f in dataset.multi) for f in dataset.sparse),
-        tuple(DenseField(field) for field in dataset.dense),
-        tuple(map(task, tasks(dataset))),
+        tuple(SparseField(f.name, encoding.fields[f.name].size, f.kind) for f in sparse_fields(dataset)),
+        tuple(DenseField(field.name) for field in dense_fields(dataset)),
+        tuple(map(task, learned(dataset))),
     )
 
 
@@ -240,14 +270,25 @@ def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float
 
 
 def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
-    """Check that there is something to learn."""
+    """Check that there is something to learn of each task."""
     rows, total = tally.labelled[TRAIN], tally.total[TRAIN]
-    for t, task in enumerate(tasks(dataset)):
-        fix = f"leave the task out: --set dataset.tasks=[{', '.join(o for o in tasks(dataset) if o != task)}]"
+    faults: dict[str, str] = {}
+    for t, task in enumerate(learned(dataset)):
         if rows[t] == 0:
-            raise DataError(f"dataset {name}: label {task} is missing in all training rows", fix)
-        if dataset.kinds.get(task, "binary") == "binary" and total[t] in (0, rows[t]):
-            raise DataError(
-                f"dataset {name}: label {task} is {int(total[t] > 0)} in all training rows: nothing to learn",
-                fix,
-            )
+            faults[task.name] = "is missing in all training rows"
+        elif task.kind == "binary" and total[t] in (0, rows[t]):
+            faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
+    if faults:
+        told = ", ".join(f"label {task} {what}" for task, what in faults.items())
+        raise DataError(f"dataset {name}: {told}: nothing to learn", _other_tasks(dataset, faults))
+
+
+def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:
+    """Return what to do where there is nothing to learn of some tasks."""
+    tasks = names_of(learned(dataset))
+    others = [label.name for label in dataset.labels if label.name not in tasks]
+    if left := [task for task in tasks if task not in faulty]:
+        return f"leave the task out: --set dataset.tasks=[{', '.join(left)}]"
+    if others:
+        return f"learn another task: --set dataset.tasks=[{', '.join(others)}]"
+    return f"give rows with other values of {listing(faulty)}, or another label: there is no other task"

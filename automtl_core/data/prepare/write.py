@@ -15,11 +15,11 @@ from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import vocabulary_file
 from automtl_core.data.prepare.bags import held, value_codes
 from automtl_core.data.prepare.encode import Bagged, Encoding, chunks
-from automtl_core.data.prepare.examples import code_fields, tasks
+from automtl_core.data.prepare.examples import code_fields, number_columns, oracles
 from automtl_core.data.prepare.split import Parts
 from automtl_core.data.raw.sql import codes
 from automtl_core.data.store import PARTS, write_header
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.disk.files import file_name
 
 LINES = 100_000
@@ -63,10 +63,8 @@ def write_parts(
     """
     arrays = _arrays(dataset, encoding)
     sizes = np.bincount(parts, minlength=len(PARTS))
-    learned = tasks(dataset)
-    tally = Tally(np.zeros((len(PARTS), len(learned)), np.int64), np.zeros((len(PARTS), len(learned))))
-    fields = code_fields(dataset)
-    numbers = [*dataset.dense, *dataset.buckets, *learned, *dataset.oracle.values()]
+    shape = (len(PARTS), len(learned(dataset)))
+    tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
     with ExitStack() as stack:
         files = {}
         for part, rows in zip(PARTS, sizes, strict=True):
@@ -75,7 +73,7 @@ def write_parts(
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
                 write_header(file, array.dtype, (int(rows), len(array.columns)))
                 files[part, array.name] = file
-        for chunk, places in chunks(db, fields, numbers, parts):
+        for chunk, places in chunks(db, code_fields(dataset), number_columns(dataset), parts):
             for array in arrays:
                 block = np.empty((len(places), len(array.columns)), dtype=array.dtype)
                 for n, column in enumerate(array.columns):
@@ -156,16 +154,14 @@ def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
         scale = encoding.scales.get(name)
         return lambda chunk: (chunk[name] - scale.offset) / scale.width if scale else chunk[name]
 
-    def oracle(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
-        column = dataset.oracle.get(name)
+    def oracle(column: str | None) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         return lambda chunk: chunk[column] if column else np.full(len(next(iter(chunk.values()))), np.nan)
 
-    learned = tasks(dataset)
     arrays = [
-        _Array("ids", np.int32, [ids(name) for name in dataset.sparse]),
-        _Array("dense", np.float32, [number(name) for name in dataset.dense]),
-        _Array("labels", np.float32, [label(task) for task in learned]),
+        _Array("ids", np.int32, [ids(field.name) for field in sparse_fields(dataset)]),
+        _Array("dense", np.float32, [number(field.name) for field in dense_fields(dataset)]),
+        _Array("labels", np.float32, [label(task.name) for task in learned(dataset)]),
     ]
-    if dataset.oracle:
-        arrays.append(_Array("oracle", np.float64, [oracle(task) for task in learned]))
+    if oracles(dataset):
+        arrays.append(_Array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
     return arrays

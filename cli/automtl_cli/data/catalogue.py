@@ -12,7 +12,7 @@ from rich.text import Text
 from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.tables import table, text
-from automtl_core.dataset import Column, Dataset, RawFile
+from automtl_core.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
 from automtl_core.errors import PluginError
 from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
@@ -50,11 +50,8 @@ def dataset(chosen: Chosen) -> dict[str, Any]:
         "preparation": found.preparation,
         "folder": str(chosen.folder) if chosen.folder else None,
         "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
-        "fields": [{"name": name, "kind": _field(found, name)} for name in (*found.sparse, *found.dense)],
-        "tasks": [
-            {"name": name, "kind": found.kinds.get(name, "binary"), "after": found.after.get(name)}
-            for name in found.tasks
-        ],
+        "fields": [{"name": field.name, "kind": _field(field)} for field in found.fields],
+        "tasks": [{"name": label.name, "kind": label.kind, "after": label.after} for label in found.labels],
         "splits": _splits(found),
         "given_parts": found.part is not None,
         "simulated": can_be_simulated(type(found)),
@@ -102,7 +99,8 @@ def _in_short(registry: Registry, name: str) -> dict[str, Any]:
         found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
         return {"tasks": [], "simulated": False}
-    return {"tasks": list(getattr(found, "tasks", ())), "simulated": can_be_simulated(found)}
+    labels = stated(found, "labels") or ()
+    return {"tasks": [label.name for label in labels], "simulated": can_be_simulated(found)}
 
 
 def _file(file: RawFile, folder: Path | None) -> dict[str, Any]:
@@ -122,12 +120,12 @@ def _values(column: Column) -> str:
     return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
 
 
-def _field(found: Dataset, name: str) -> str:
-    if name in found.dense:
+def _field(field: Sparse | Dense) -> str:
+    if isinstance(field, Dense):
         return "numeric"
-    if name in found.multi:
-        return "multi-valued"
-    return "numeric, in buckets" if name in found.buckets else "categorical"
+    if field.buckets:
+        return "numeric, in buckets"
+    return {"single": "categorical", "bag": "multi-valued", "sequence": "sequence"}[field.kind]
 
 
 def _splits(found: Dataset) -> list[str]:

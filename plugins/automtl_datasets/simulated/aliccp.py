@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from automtl_core.data.simulate import Ints, Label, Labels, blocks, draw, of_groups, zipf
 from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import Chance, Chances, Ints, blocks, draw, of_groups, zipf
 
 ROWS_PER_COMMON, COMMONS_PER_USER = 50, 3
 TRAIN_PER_TEST = 4
@@ -71,8 +71,8 @@ INTERESTS = 20
 OF_INTEREST = 0.5
 """Share of the values of a multi-valued field that go with the interest."""
 LABELS = {
-    "click": Label(0.06, {"101": 0.6, "121": 0.4, "205": 0.6, "206": 0.4}, {("interest", "206"): 0.8}),
-    "purchase": Label(0.2, {"101": 0.6, "121": 0.3, "205": 0.6, "206": 0.4}),
+    "click": Chance(0.06, {"101": 0.6, "121": 0.4, "205": 0.6, "206": 0.4}, {("interest", "206"): 0.8}),
+    "purchase": Chance(0.2, {"101": 0.6, "121": 0.3, "205": 0.6, "206": 0.4}),
 }
 """A purchase has a click, and its rate is that among the clicks."""
 ILLEGAL = 2000
@@ -131,7 +131,7 @@ class _World:
             "206": of_groups(self._of_item["206"], self._items, len(self._values["206"])),
             "interest": zipf(INTERESTS),
         }
-        self._labels = Labels(seed, "aliccp", frequencies, LABELS)
+        self._labels = Chances(seed, "aliccp", frequencies, LABELS)
 
     def common(self, random: np.random.Generator, part: str, users: Ints) -> Iterator[str]:
         """Yield the lines of the common features, one for each of `users`."""

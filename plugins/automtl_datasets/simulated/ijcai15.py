@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from automtl_core.data.simulate import (
+from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import (
+    Chance,
+    Chances,
     Floats,
     Ints,
-    Label,
-    Labels,
     blocks,
     draw,
     of_groups,
@@ -20,7 +21,6 @@ from automtl_core.data.simulate import (
     write_csv,
     zipf,
 )
-from automtl_core.seeds import generator
 
 ROWS_PER_USER, ROWS_PER_ITEM = 130, 50
 LARGEST = {"user": 424_170, "item": 1_113_166, "cat": 1_671, "seller": 4_995, "brand": 8_477}
@@ -28,9 +28,9 @@ EXPONENTS = {"user": 0.5, "item": 0.8, "cat": 0.9, "seller": 0.9, "brand": 0.9}
 POWERS = {"cat": 0.53, "seller": 0.61, "brand": 0.65}
 """Of the number of items: that many categories, sellers and brands there are."""
 LABELS = {
-    "purchase": Label(0.06, {"user": 0.8, "item": 0.5, "cat": 0.6, "seller": 0.4}, {("age", "cat"): 0.4}),
-    "favourite": Label(0.055, {"user": 1.0, "item": 0.4, "cat": 0.5, "brand": 0.4}, {("age", "cat"): 0.4}),
-    "cart": Label(0.0014, {"user": 0.5}),
+    "purchase": Chance(0.06, {"user": 0.8, "item": 0.5, "cat": 0.6, "seller": 0.4}, {("age", "cat"): 0.4}),
+    "favourite": Chance(0.055, {"user": 1.0, "item": 0.4, "cat": 0.5, "brand": 0.4}, {("age", "cat"): 0.4}),
+    "cart": Chance(0.0014, {"user": 0.5}),
 }
 ACTIONS = np.array([2, 3, 1, 0])
 """Those of the labels, and a click."""
@@ -81,7 +81,7 @@ def _log(rows: int, seed: int, user_ids: Ints, age: Ints, ages: Floats) -> Itera
         of_item[field] = draw(random, zipf(values, EXPONENTS[field]), items)
         frequencies[field] = of_groups(of_item[field], frequencies["item"], values)
         published[field] = 1 + scattered(np.arange(values), LARGEST[field])
-    labels = Labels(seed, "ijcai15", frequencies | {"age": ages}, LABELS)
+    labels = Chances(seed, "ijcai15", frequencies | {"age": ages}, LABELS)
     order = random.permutation(len(user_ids))
     counts = random.multinomial(rows, frequencies["user"][order])
     copied = DUPLICATES * rows / max(1, rows - int(np.count_nonzero(counts)))

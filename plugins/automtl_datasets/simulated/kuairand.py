@@ -1,7 +1,7 @@
 """Simulated KuaiRand-Pure: rows a user and rows a video as in the published random log.
 
 That log has the rows that are asked for; the two of recommended videos have as many together, and popular
-videos have a larger share in them. Labels that are published rarer than 1 % are that frequent here.
+videos have a larger share in them. Chances that are published rarer than 1 % are that frequent here.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.simulate import (
+from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import (
     CHUNK,
+    Chance,
+    Chances,
     Floats,
     Ints,
-    Label,
-    Labels,
     draw,
     of_groups,
     origins,
@@ -26,7 +27,6 @@ from automtl_core.data.simulate import (
     write_csv,
     zipf,
 )
-from automtl_core.seeds import generator
 
 ROWS_PER_USER, ROWS_PER_VIDEO = 43, 156
 MOST_USERS, MOST_VIDEOS = 27_285, 7_583
@@ -59,13 +59,13 @@ LOGS = {
 _RARE = {"user": 1.0, "video": 0.9, "is_click": 0.7}
 _TASTE = {("onehot_feat1", "tag"): 0.4}
 LABELS = {
-    "is_click": Label(0.44, {"user": 0.7, "video": 0.7, "tab": 0.4}, _TASTE),
-    "is_like": Label(0.02, {"user": 1.0, "video": 0.6, "tab": 0.3, "is_click": 0.7}),
-    "is_follow": Label(0.01, _RARE),
-    "is_comment": Label(0.01, _RARE),
-    "is_forward": Label(0.01, _RARE, _TASTE),
-    "is_hate": Label(0.01, {"user": 1.0, "video": 0.9}),
-    "long_view": Label(0.7, {"user": 0.6, "video": 0.6, "tab": 0.3}, _TASTE),
+    "is_click": Chance(0.44, {"user": 0.7, "video": 0.7, "tab": 0.4}, _TASTE),
+    "is_like": Chance(0.02, {"user": 1.0, "video": 0.6, "tab": 0.3, "is_click": 0.7}),
+    "is_follow": Chance(0.01, _RARE),
+    "is_comment": Chance(0.01, _RARE),
+    "is_forward": Chance(0.01, _RARE, _TASTE),
+    "is_hate": Chance(0.01, {"user": 1.0, "video": 0.9}),
+    "long_view": Chance(0.7, {"user": 0.6, "video": 0.6, "tab": 0.3}, _TASTE),
 }
 """In the order of their draws. A long view has a click, and its rate is that among the clicks."""
 
@@ -216,7 +216,7 @@ class _Views:
             "tag": of_groups(tag, self._videos[1], TAGS),
             "is_click": np.array([1 - clicks, clicks]),
         }
-        self._labels = Labels(seed, "kuairand", frequencies, LABELS)
+        self._labels = Chances(seed, "kuairand", frequencies, LABELS)
 
     def frames(self, random: np.random.Generator, log: Log, rows: int) -> Iterator[pd.DataFrame]:
         """Yield the rows of one log; duplicates follow their original."""

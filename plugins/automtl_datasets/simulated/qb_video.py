@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from automtl_core.data.simulate import Label, Labels, blocks, draw, of_groups, pick, write_csv, zipf
 from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import Chance, Chances, blocks, draw, of_groups, pick, write_csv, zipf
 
 ROWS_PER_USER, ROWS_PER_ITEM = 70, 60
 USER_EXPONENT, ITEM_EXPONENT, CATEGORY_EXPONENT = 0.4, 0.8, 0.8
@@ -15,10 +15,10 @@ CATEGORIES = 30
 MISSING = r"\N"
 """In place of the least frequent category."""
 LABELS = {
-    "click": Label(0.7, {"user": 0.8, "item": 0.7, "category": 0.5}, {("age", "category"): 0.4}),
-    "follow": Label(0.01, {"user": 1.0, "item": 1.0, "click": 0.8}),
-    "like": Label(0.02, {"user": 1.0, "item": 0.7, "click": 0.8}, {("age", "category"): 0.4}),
-    "share": Label(0.01, {"user": 1.0, "item": 1.0, "click": 0.8}),
+    "click": Chance(0.7, {"user": 0.8, "item": 0.7, "category": 0.5}, {("age", "category"): 0.4}),
+    "follow": Chance(0.01, {"user": 1.0, "item": 1.0, "click": 0.8}),
+    "like": Chance(0.02, {"user": 1.0, "item": 0.7, "click": 0.8}, {("age", "category"): 0.4}),
+    "share": Chance(0.01, {"user": 1.0, "item": 1.0, "click": 0.8}),
 }
 """Like and follow are published as rare as 0.0085 and 0.001, share as 0.001."""
 GENDERS = {0: 0.02, 1: 0.55, 2: 0.43}
@@ -43,7 +43,7 @@ def _frames(rows: int, seed: int) -> Iterator[pd.DataFrame]:
     }
     category_of = draw(random, zipf(CATEGORIES, CATEGORY_EXPONENT), items)
     frequencies["category"] = of_groups(category_of, frequencies["item"], CATEGORIES)
-    labels = Labels(seed, "qb-video", frequencies, LABELS)
+    labels = Chances(seed, "qb-video", frequencies, LABELS)
     category_names = np.array([*map(str, range(CATEGORIES - 1)), MISSING], dtype=object)
     gender, age = pick(random, GENDERS, users), draw(random, AGES, users)
     for user in blocks(random.multinomial(rows, frequencies["user"])):

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from automtl_core.data.simulate import (
+from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import (
     Bools,
+    Chance,
+    Chances,
     Ints,
-    Label,
-    Labels,
     blocks,
     draw,
     of_groups,
@@ -24,7 +25,6 @@ from automtl_core.data.simulate import (
     write_csv,
     zipf,
 )
-from automtl_core.seeds import generator
 
 ROWS_PER_USER, ROWS_PER_ITEM = 150, 80
 LARGEST_USER, LARGEST_ITEM, LARGEST_CATEGORY = 1_018_011, 5_163_070, 5_162_429
@@ -32,11 +32,11 @@ USER_EXPONENT, ITEM_EXPONENT, CATEGORY_EXPONENT = 0.5, 0.8, 0.9
 AGAIN = 0.24
 """Share of rows in which a user comes back to an item."""
 LABELS = {
-    "buy": Label(
+    "buy": Chance(
         0.03, {"user": 1.0, "item": 0.5, "category": 0.7, "again": 0.7}, {("user", "category"): 0.3}
     ),
-    "cart": Label(0.055, {"user": 0.7, "item": 0.4, "category": 0.5}),
-    "fav": Label(0.028, {"user": 1.0, "item": 0.4, "category": 0.5}),
+    "cart": Chance(0.055, {"user": 0.7, "item": 0.4, "category": 0.5}),
+    "fav": Chance(0.028, {"user": 1.0, "item": 0.4, "category": 0.5}),
 }
 BEHAVIOURS = np.array([*LABELS, "pv"], dtype=object)
 """What is none of the labels is a view."""
@@ -78,7 +78,7 @@ def _frames(rows: int, seed: int) -> Iterator[pd.DataFrame]:
         "category": of_groups(category_of, item_frequencies, categories),
         "again": np.array([1 - AGAIN, AGAIN]),
     }
-    labels = Labels(seed, "userbehavior", frequencies, LABELS)
+    labels = Chances(seed, "userbehavior", frequencies, LABELS)
     user_ids = 1 + scattered(np.arange(users), LARGEST_USER)
     item_ids = 1 + scattered(np.arange(items), LARGEST_ITEM)
     category_ids = 1 + scattered(np.arange(categories), LARGEST_CATEGORY)

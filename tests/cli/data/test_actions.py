@@ -21,12 +21,12 @@ SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 3000, "qb-vi
 
 SHOP = """
 from automtl_core import hookimpl
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, RawFile
+from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, Label, RawFile, Sparse
 
 class Shop(Dataset):
     version = 1
-    sparse = ("user", "coupon")
-    tasks = ("click",)
+    fields = (Sparse("user"), Sparse("coupon"))
+    labels = (Label("click"),)
 
     def files(self):
         return {"log": RawFile("log.csv", {"user": INTEGER, "coupon": TEXT, "click": BIT})}

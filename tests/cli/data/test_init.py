@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from automtl_core.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings
@@ -230,7 +231,7 @@ def test_any_header_becomes_valid_settings_that_are_safe_to_print(automtl: Autom
     chosen = parse_yaml(text, "odd.yaml")["dataset"]
     assert chosen.pop("name") == "table"
     found = Table(TableSettings.parse(chosen, "dataset"))
-    assert set(found.sparse) == set(HOSTILE) - {""}
+    assert set(names_of(sparse_fields(found))) == set(HOSTILE) - {""}
     made = automtl("data", "prepare", "table", "--config", "odd.yaml", "--json").json()
     assert made["fields"] == len(HOSTILE) - 1
 

@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from automtl_core.dataset import BIT, NUMBER, TEXT, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import BIT, NUMBER, TEXT, Dataset, DatasetSettings, Dense, Label, RawFile, Sparse
 
 
 class ShopSettings(DatasetSettings):
@@ -21,9 +21,8 @@ class Shop(Dataset):
     settings_class = ShopSettings
     version = 1
     source = "https://example.org (CC0)"
-    sparse = ("user", "city")
-    dense = ("price",)
-    tasks = ("click", "buy")
+    fields = (Sparse("user"), Sparse("city"), Dense("price"))
+    labels = (Label("click"), Label("buy"))
 
     def files(self) -> Mapping[str, RawFile]:
         columns = {"user": TEXT, "city": TEXT, "price": NUMBER, "click": BIT, "buy": BIT}
@@ -37,9 +36,15 @@ class Given(Shop):
     """The same fields, from a data frame."""
 
     frame: pd.DataFrame
+    user: str | None = None
+    time: str | None = None
+    part: str | None = None
 
     def files(self) -> Mapping[str, RawFile]:
         return {}
+
+    def content(self) -> str:
+        return self.frame.to_csv()
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         return self.frame

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.data.part import Bags
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.rows import chunks, held, sample
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, Label
 
 Given = Callable[..., Any]
 
@@ -48,7 +48,7 @@ def test_hashed_ids_are_numbers_and_real_labels_are_as_they_were(given: Given, t
         "buy": np.arange(100) * 2.5,
     }
     dataset = given(columns, hashed={"user": 8})
-    dataset.kinds = {"buy": "regression"}
+    dataset.labels = (Label("click"), Label("buy", "regression"))
     rows = sample(prepare(dataset, "given", None, tmp_path), 100)
     assert {row["user"] for row in rows} <= {f"#{n}" for n in range(1, 9)}
     assert {row["buy"] for row in rows} <= {n * 2.5 for n in range(100)}

@@ -7,7 +7,7 @@ from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.network import Bag, MultiIds
 from automtl_core.schema import SparseField
 
-FIELDS = (SparseField("tags", 5, multi=True), SparseField("user", 7), SparseField("seen", 4, multi=True))
+FIELDS = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 
 
 def bag(*values: list[int]) -> Bag:
@@ -34,7 +34,7 @@ def test_a_multi_valued_field_is_the_mean_of_its_values() -> None:
 
 @pytest.mark.parametrize("large", [False, True])
 def test_gradients_reach_the_values_of_bags(large: bool) -> None:
-    fields = (SparseField("tags", 600_000 if large else 5, multi=True), SparseField("user", 7))
+    fields = (SparseField("tags", 600_000 if large else 5, "bag"), SparseField("user", 7))
     embedding = FieldEmbedding(fields, 3, 1.0)
     embedding(MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []),))).sum().backward()
     grad = embedding.table.weight.grad

@@ -10,7 +10,7 @@ import pytest
 
 from automtl_core.data.inspect.describe import describe
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, Dense, Sparse
 
 Given = Callable[..., Any]
 
@@ -44,7 +44,7 @@ def test_dense_numbers_are_those_before_scaling(given: Given, tmp_path: Path, sc
     price = random.normal(-5, 20, 500)
     labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
     dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
-    dataset.scaling = {"price": scaling}
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", scaling))
     found = describe(prepare(dataset, "given", None, tmp_path))["dense"]["price"]
     assert (found["low"], found["high"]) == pytest.approx((price.min(), price.max()), rel=1e-3)
     assert found["mean"] == pytest.approx(price.mean(), abs=2)
@@ -100,7 +100,7 @@ def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pyte
     columns = {name: random.integers(0, 20, rows) for name in fields}
     labels = {name: random.integers(0, 2, rows) for name in ("click", "buy")}
     dataset = given({**columns, "x": 1.0, "y": 2.0, **labels})
-    dataset.sparse, dataset.dense = tuple(fields), ("x", "y")
+    dataset.fields = (*map(Sparse, fields), Dense("x"), Dense("y"))
     prepared = prepare(dataset, "given", None, tmp_path)
     monkeypatch.setattr("automtl_core.data.rows.CHUNK", 5000)
     tracemalloc.start()

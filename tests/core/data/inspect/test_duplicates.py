@@ -9,6 +9,7 @@ import pytest
 from automtl_core.data.inspect.duplicates import duplicates
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
+from automtl_core.dataset import Dense, Sparse
 
 Given = Callable[..., Any]
 
@@ -66,7 +67,7 @@ def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
 
 def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> None:
     class Bags(type(given({}))):  # type: ignore[misc]
-        multi = ("city",)
+        fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
 
         def values(self, db: Any, field: str) -> Any:
             bags = pd.DataFrame({"bag": self.frame[field].unique()})

@@ -14,7 +14,7 @@ from automtl_core.data.inspect.describe import describe
 from automtl_core.data.inspect.leaks import alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.training.metrics import auc
 
@@ -25,9 +25,8 @@ class Table(Dataset):
     """What a test plants in the columns that do no harm."""
 
     version = 1
-    sparse = ("user", "city")
-    dense = ("price",)
-    tasks = ("click", "buy")
+    fields = (Sparse("user"), Sparse("city"), Dense("price"))
+    labels = (Label("click"), Label("buy"))
 
     def __init__(self, **columns: Any) -> None:
         super().__init__(DatasetSettings())
@@ -39,6 +38,9 @@ class Table(Dataset):
             "click": random.random(ROWS) < 0.4,
             "buy": random.random(ROWS) < 0.2,
         } | columns
+
+    def content(self) -> str:
+        return pd.DataFrame(self.columns).to_csv()
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         return pd.DataFrame(self.columns)
@@ -124,9 +126,9 @@ def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_pa
     click, random = clicks(), np.random.default_rng(6)
     others = random.choice(["a", "b", "a|b"], ROWS)
     dataset = Table(click=click, city=np.where(click, np.char.add(others, "|bought"), others))
-    dataset.multi = ("city",)
+    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
     made = prepared(tmp_path, dataset)
-    assert made.schema.sparse[1].multi
+    assert made.schema.sparse[1].kind == "bag"
     assert suspects(alone(made))["click"] == [("city", "value")]
     assert describe(made)["sparse"]["city"]["values_a_row"] == pytest.approx(
         np.mean([4 / 3 + c for c in click]), abs=0.05
@@ -137,7 +139,7 @@ def test_empty_bags_give_a_label_away(tmp_path: Path) -> None:
     click = clicks()
     order = pd.Series([f"o{n}|o{n + 1}" for n in range(ROWS)]).where(click)
     dataset = Table(click=click, city=order)
-    dataset.multi = ("city",)
+    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
     (found,) = suspects(alone(prepared(tmp_path, dataset)))["click"]
     assert found[0] == "city"
 
@@ -149,7 +151,7 @@ def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: P
     assert suspects(made["alone"]) == {"click": [("buy", "value")], "buy": [("click", "value")]}
     rules = {(rule["if"], rule["then"], rule["is"], rule["declared"]) for rule in made["rules"]}
     assert rules == {("click", "buy", 1, False), ("buy", "click", 1, False)}
-    dataset.after = {"buy": "click"}
+    dataset.labels = (Label("click"), Label("buy", after="click"))
     made = describe(prepared(tmp_path / "declared", dataset))
     assert suspects(made["alone"]) == {"click": [], "buy": []}
     assert all(rule["declared"] for rule in made["rules"])
@@ -179,7 +181,7 @@ def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
     random = np.random.default_rng(8)
     minutes = random.normal(30, 10, ROWS)
     dataset = Table(buy=minutes, price=minutes * 60, click=minutes > 30)
-    dataset.kinds = {"buy": "regression"}
+    dataset.labels = (Label("click"), Label("buy", "regression"))
     found = alone(prepared(tmp_path, dataset))
     assert (found["buy"][0]["name"], found["buy"][0]["measure"]) == ("price", "R2")
     assert suspects(found)["buy"] == [("price", "value")]

@@ -10,6 +10,7 @@ from automtl_core.data.columns import Scale
 from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset import Dense, Label, Sparse
 from automtl_core.errors import DataError
 
 
@@ -107,10 +108,10 @@ def test_the_manifest_tells_of_labels(prepared: Prepared) -> None:
 def test_a_dataset_may_lack_dense_or_sparse_fields(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
 ) -> None:
-    for missing, shape in (("dense", (160, 0)), ("sparse", (160, 1))):
+    for kept, shape in ((Sparse, (160, 0)), (Dense, (160, 1))):
         dataset = given(frame)
-        setattr(dataset, missing, ())
-        prepared = prepare(dataset, f"no-{missing}", None, tmp_path)
+        dataset.fields = [field for field in dataset.fields if isinstance(field, kept)]
+        prepared = prepare(dataset, f"only-{kept.__name__.lower()}", None, tmp_path)
         assert prepared.part("train").dense.shape == shape
 
 
@@ -161,7 +162,7 @@ def test_scaling(
 ) -> None:
     frame["price"] -= 7
     dataset = given(frame)
-    dataset.scaling = {"price": kind}
+    dataset.fields = (Sparse("user"), Dense("price", kind))
     prepared = prepare(dataset, "shop", None, tmp_path)
     values = frame.set_index("user").loc[decoded(prepared, "train", "user"), "price"]
     found = prepared.part("train").dense[:, 0]
@@ -172,7 +173,7 @@ def test_numbers_in_buckets_of_equal_frequency(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
 ) -> None:
     dataset = given(frame)
-    dataset.sparse, dataset.dense, dataset.buckets = ("user", "price"), (), {"price": 4}
+    dataset.fields = (Sparse("user"), Sparse("price", buckets=4))
     prepared = prepare(dataset, "shop", None, tmp_path)
     assert prepared.schema.sparse[1].size == 5
     ids = prepared.part("train").ids[:, 1]
@@ -189,12 +190,12 @@ def test_values_in_many_bags(tmp_path: Path, given: Callable[..., Any], frame: p
     frame["city"] = [["p", "q", "r", None, "p"][n % 5] for n in range(200)]
     frame.loc[7, "city"] = "s"
     dataset = given(frame, min_count=2)
-    dataset.multi = ("city",)
+    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
     held = [(bag, value) for bag, values in tags.items() for value in values]
     dataset.values = lambda db, _: db.from_df(pd.DataFrame(held, columns=["bag", "value"]))
     prepared = prepare(dataset, "shop", None, tmp_path)
     assert prepared.vocabulary("city") == ["x", "y", "z"]
-    assert prepared.schema.sparse[1].multi
+    assert prepared.schema.sparse[1].kind == "bag"
     assert prepared.schema.sparse[1].size == 4
     for name in PARTS:
         part = prepared.part(name)
@@ -209,7 +210,7 @@ def test_values_in_many_bags(tmp_path: Path, given: Callable[..., Any], frame: p
 def test_real_and_missing_labels(tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame) -> None:
     frame["buy"] = np.where(np.arange(200) % 3 == 0, np.nan, np.arange(200) * 2.0)
     dataset = given(frame)
-    dataset.kinds = {"buy": "regression"}
+    dataset.labels = (Label("click"), Label("buy", "regression"))
     prepared = prepare(dataset, "shop", None, tmp_path)
     train, task = prepared.part("train"), prepared.schema.tasks[1]
     original = frame.set_index("user").loc[decoded(prepared, "train", "user"), "buy"]

@@ -10,7 +10,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import survey
 from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dataset
+from automtl_core.dataset import Dataset, Label
 from automtl_core.errors import ArtifactError, DataError, InputMissingError, RunExistsError, StorageError
 from automtl_core.schema import Task
 
@@ -120,19 +120,10 @@ def test_the_order_of_tasks_reaches_the_schema(
 ) -> None:
     plain = prepare(shop, "shop", shop_dir, tmp_path / "plain")
     assert plain.schema.tasks == (Task("click"), Task("buy"))
-    monkeypatch.setattr(type(shop), "after", {"buy": "click"}, raising=False)
+    monkeypatch.setattr(type(shop), "labels", (Label("click"), Label("buy", after="click")))
     ordered = prepare(shop, "shop", shop_dir, tmp_path / "ordered")
     assert ordered.schema.tasks == (Task("click"), Task("buy", after="click"))
     assert Prepared.open(ordered.path).schema == ordered.schema
-
-
-def test_an_order_that_names_no_task_is_refused_and_leaves_nothing(
-    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(type(shop), "after", {"buy": "view"}, raising=False)
-    with pytest.raises(ArtifactError, match="task 'buy' comes after 'view'"):
-        prepare(shop, "shop", shop_dir, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_missing_files_are_reported_before_anything_is_made(shop: Dataset, tmp_path: Path) -> None:

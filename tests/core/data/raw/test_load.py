@@ -8,7 +8,18 @@ import pytest
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find, source_of, survey
 from automtl_core.data.raw.load import Rejected, load
-from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import (
+    BIT,
+    INTEGER,
+    NUMBER,
+    TEXT,
+    UNUSED,
+    Dataset,
+    DatasetSettings,
+    Label,
+    RawFile,
+    Sparse,
+)
 from automtl_core.errors import DataError, InputMissingError
 
 COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
@@ -211,6 +222,8 @@ def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
 def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
     class Shop(Dataset):
         version = 1
+        fields = (Sparse("a"),)
+        labels = (Label("click"),)
 
         def files(self) -> dict[str, RawFile]:
             return files

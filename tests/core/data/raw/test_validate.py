@@ -11,7 +11,7 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.validate import Checked, Validation
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, RawFile
+from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import InputMissingError, UsageError
 
 GOOD = [f"u{n},{n},{n % 2}" for n in range(50)]
@@ -21,8 +21,8 @@ class Logs(Dataset):
     """Two logs of the same columns, and one of Parquet."""
 
     version = 1
-    sparse = ("user", "item")
-    tasks = ("click",)
+    fields = (Sparse("user"), Sparse("item"))
+    labels = (Label("click"),)
 
     def __init__(self, pattern: str = "log*.csv*", **settings: object) -> None:
         super().__init__(DatasetSettings(**settings))  # type: ignore[arg-type]
