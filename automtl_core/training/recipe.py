@@ -13,7 +13,7 @@ class Recipe(Settings):
     batch_size: int = Field(2048, ge=2)
     """Rows of a step."""
     epochs: int = Field(15, ge=1)
-    """Passes over the training part at most, those of the search included where its weights are kept."""
+    """Passes over the training part at most, of the network that is trained; those of a search come before."""
     patience: int = Field(3, ge=1)
     """Epochs without a better validation score before training stops."""
     learning_rate: float = Field(2e-3, gt=0)
