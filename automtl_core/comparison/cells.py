@@ -14,13 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from automtl_core.comparison.document import COSTS, CellCosts, CellResult, Diverged, Measured
+from automtl_core.comparison.document import CellCosts, CellResult, Diverged, Measured
 from automtl_core.data.store import Prepared
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
+from automtl_core.errors import (
+    ArtifactError,
+    DivergedError,
+    InputMissingError,
+    RunExistsError,
+    RunInUseError,
+)
 from automtl_core.runs import pipeline
 from automtl_core.runs.config import RunConfig
-from automtl_core.runs.facts import Costs, Result
+from automtl_core.runs.facts import Costs, Result, Status
+from automtl_core.runs.identity import Identity, check_checkpoint, check_settings
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Listener
@@ -75,9 +82,12 @@ class Bench:
         A cell that was stopped goes on from its last epoch. One that diverged would do so again: it has None.
 
         Raises:
-            ArtifactError: a cell is damaged.
+            ArtifactError: a cell is damaged, or was changed.
 
         """
+        for cell in cells:
+            if cell.path.exists():
+                _check(cell, self.prepared)
         return self._each(cells, self._fitted)
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, CellResult]:
@@ -112,25 +122,28 @@ class Bench:
     def _tested(self, cell: Cell) -> CellResult:
         if (error := self._trained(cell)) is not None:
             return Diverged(cell.seed, cell.path.name, error)
-        if Run.open(cell.path).read(Result).test is None:
-            with self._held(cell) as run:
+        run = Run.open(cell.path)
+        if run.read(Result).test is None:
+            with run.working():
                 if run.read(Result).test is None:  # else another process has tested it meanwhile
                     pipeline.test(cell.job, run, self.prepared)
-        return _result(cell)
+        return _measured(cell, run)
 
     def _trained(self, cell: Cell) -> str | None:
         """Train a cell unless it is trained, and return how training diverged, if it did."""
-        if _is_trained(cell.path):
-            return None
         if cell.path.exists():
-            status = Run.open(cell.path).status()
+            run = Run.open(cell.path)
+            if run.has(Result):
+                return None
+            status = run.read(Status)
             if status.exit_code == DivergedError.exit_code:
-                return str(status.error)
+                return status.error or "training diverged"
         try:
             with self._held(cell) as run:
-                if not _is_trained(run.path):  # else another process has trained it meanwhile
+                if not run.has(Result):  # else another process has trained it meanwhile
                     self.on_work(cell)
-                    pipeline.fit(cell.job, run, self.prepared, self.listener)
+                    # What differs can only be the machine: versions are part of the name.
+                    pipeline.fit(cell.job, run, self.prepared, self.listener, anyway=True)
         except DivergedError as error:
             return str(error)
         return None
@@ -139,10 +152,6 @@ class Bench:
         if cell.path.exists():
             return Run.open(cell.path).working()
         return pipeline.start(cell.job, self.prepared, cell.path)
-
-
-def _is_trained(path: Path) -> bool:
-    return (path / "result.json").exists()  # the last that is written
 
 
 @contextmanager
@@ -157,17 +166,45 @@ def _skipped(cell: Cell) -> Iterator[None]:
             raise  # its place cannot be written to
 
 
-def _result(cell: Cell) -> Measured:
-    run = Run.open(cell.path)
+def _check(cell: Cell, prepared: Prepared) -> None:
+    """Check that a cell is what was written there.
+
+    Raises:
+        ArtifactError: it is damaged, or was changed.
+
+    """
+    try:
+        run = Run.open(cell.path)
+        run.read(Status)
+        check_settings(run)
+        if run.read(Identity) != Identity.of(cell.job.config, prepared):
+            raise ArtifactError(f"{cell.path}: holds another cell")
+        if run.has(Result):
+            run.read(Costs)
+            if run.sums() != run.read(Result).files:
+                raise ArtifactError(f"{cell.path}: weights or architecture are not those of the result")
+        elif (checkpoint := run.checkpoint()) is not None:
+            check_checkpoint(run, checkpoint.get("identity", {}))
+    except (ArtifactError, InputMissingError) as error:
+        fix = f"remove the folder {cell.path}, and its cell is computed again"
+        raise ArtifactError(str(error), fix) from None
+
+
+def _measured(cell: Cell, run: Run) -> Measured:
     result, costs = run.read(Result), run.read(Costs)
-    seconds = {f"{stage}_seconds": value for stage, value in costs.seconds.items()}
-    all_of_it = {**result.to_json(), **costs.to_json(), **seconds}
     return Measured(
         cell.seed,
         cell.path.name,
         result.best_epoch,
         result.test or {},
-        CellCosts(**{key: all_of_it[key] for key in COSTS}),
+        CellCosts(
+            result.parameters,
+            result.parameters_beside_embeddings,
+            result.flops_per_row,
+            costs.seconds["search"],
+            costs.seconds["train"],
+            costs.rows_per_second,
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """Training a hand-designed model, and comparing models, by commands."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,20 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert automtl("show", folder / "cells" / run).code == 0
 
 
+def test_a_result_that_was_edited_is_refused_and_computed_again(automtl: Automtl) -> None:
+    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml", "--seeds", "1")
+    assert automtl(*command).code == 0
+    (result,) = Path("comparisons/synthetic/cells").glob("*/result.json")
+    found = json.loads(result.read_text())
+    found["test"]["click"]["auc"] = 0.99
+    result.write_text(json.dumps(found, indent=2))
+    refused = automtl(*command)
+    assert refused.code == 65
+    assert f"fix: remove the folder {result.parent}, and its cell is computed again" in refused.err
+    shutil.rmtree(result.parent)
+    assert f"tiny.yaml, seed 0: {result.parent.name}" in automtl(*command).err
+
+
 @pytest.mark.parametrize("command", ["train", "compare"])
 def test_a_file_of_settings_that_is_missing_is_called_so(automtl: Automtl, command: str) -> None:
     option = "--model" if command == "train" else "--models"
@@ -118,7 +133,7 @@ def scores(markdown: str) -> str:
 def test_three_processes_fill_one_comparison_together(automtl: Automtl, here: Path, start: Any) -> None:
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
-    command = ["compare", "--config", "small.yaml", *tuned, "--json"]
+    command = ["compare", "--config", "common.yaml", *tuned, "--json"]
     processes = [start([*command, "--out", "together"]) for _ in range(3)]
     ended = [process.communicate(timeout=120) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], ended

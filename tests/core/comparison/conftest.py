@@ -43,12 +43,13 @@ def prepared(common):
     return job.prepare()
 
 
-@pytest.fixture
-def tiny(tmp_path, common):
-    """Return the jobs of two small models, `one.yaml` and `two.yaml`, and the search `desan:pd-darts`."""
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory, common):
+    """Return a function that makes the jobs of two small models, `one.yaml` and `two.yaml`, and of more."""
+    folder = tmp_path_factory.mktemp("models")
     for name, width in (("one", 8), ("two", 12)):
-        (tmp_path / f"{name}.yaml").write_text(TINY.replace("[8]", f"[{width}]"))
-    paths = [str(tmp_path / f"{name}.yaml") for name in ("one", "two")]
+        (folder / f"{name}.yaml").write_text(TINY.replace("[8]", f"[{width}]"))
+    paths = [str(folder / f"{name}.yaml") for name in ("one", "two")]
 
     def make(*more, **changes):
         return models([*paths, *more], REGISTRY, common, SEARCH if ":" in "".join(more) else {}, changes)

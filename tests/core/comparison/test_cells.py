@@ -1,5 +1,7 @@
 """Cells: which are the same, which are done, and which are left to others."""
 
+import json
+import shutil
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,11 +10,12 @@ import pytest
 
 from automtl_core.comparison import cells
 from automtl_core.comparison.document import Diverged, Measured
-from automtl_core.errors import DivergedError, RunExistsError
+from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
-from automtl_core.runs.facts import Status
+from automtl_core.runs.facts import Environment, Status
 from automtl_core.runs.run import Run
+from automtl_core.training.listener import Silent
 
 
 def all_cells(bench, jobs):
@@ -88,10 +91,10 @@ def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps
     working, ready = threading.Event(), threading.Event()
     fit = pipeline.fit
 
-    def slow(job, run, *rest):
+    def slow(*given, **how):
         working.set()
         ready.wait(10)
-        fit(job, run, *rest)
+        fit(*given, **how)
 
     monkeypatch.setattr(pipeline, "fit", slow)
     thread = threading.Thread(target=lambda: other.tested([cell]))
@@ -167,7 +170,7 @@ def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, stop_after, 
 
 
 def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
-    def diverge(*given):
+    def diverge(*given, **how):
         raise DivergedError("the loss became nan")
 
     monkeypatch.setattr(pipeline, "fit", diverge)
@@ -176,3 +179,133 @@ def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
     assert made.fitted([cell]) == {cell: None}
     assert made.tested([cell]) == {cell: Diverged(0, cell.path.name, "the loss became nan")}
     assert worked == [("one.yaml", 0)]
+
+
+def edit(name, change):
+    """Return a function that changes a JSON file of a run by hand."""
+
+    def edited(path, other):
+        value = json.loads((path / name).read_text())
+        change(value)
+        (path / name).write_text(json.dumps(value, indent=2) + "\n")
+
+    return edited
+
+
+def copied(name):
+    """Return a function that puts the file of another cell in place of a run's own."""
+    return lambda path, other: shutil.copy(other / name, path / name)
+
+
+def flipped(name):
+    """Return a function that changes one bit in the middle of a file."""
+
+    def flip(path, other):
+        content = bytearray((path / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (path / name).write_bytes(content)
+
+    return flip
+
+
+def another(path, other):
+    """Put another cell in place of a whole cell."""
+    shutil.rmtree(path)
+    shutil.copytree(other, path)
+
+
+def learning_rate(path, other):
+    file = path / "config.yaml"
+    file.write_text(file.read_text().replace("learning_rate: 0.002", "learning_rate: 0.02"))
+
+
+HURT = {
+    "the AUC is edited": edit("result.json", lambda result: result["test"]["click"].update(auc=0.99)),
+    "the validation AUC is edited": edit(
+        "result.json", lambda result: result["validation"]["click"].update(auc=0.99)
+    ),
+    "the size is edited": edit("result.json", lambda result: result.update(parameters=1)),
+    "it is said to have diverged": edit(
+        "status.json", lambda status: status.update(state="failed", exit_code=3, error="nan")
+    ),
+    "costs are edited": edit("costs.json", lambda costs: costs["seconds"].update(train=0.001)),
+    "a setting is edited": learning_rate,
+    "the architecture is edited": edit(
+        "architecture.json", lambda architecture: architecture["origin"].update(space="ple")
+    ),
+    "weights are of another cell": copied("weights.safetensors"),
+    "weights are damaged": flipped("weights.safetensors"),
+    "weights are gone": lambda path, other: (path / "weights.safetensors").unlink(),
+    "the result is of another cell": copied("result.json"),
+    "the result is nothing": lambda path, other: (path / "result.json").write_text("null"),
+    "the status is gone": lambda path, other: (path / "status.json").unlink(),
+    "the settings are gone": lambda path, other: (path / "config.yaml").unlink(),
+    "it is another cell": another,
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, prepared, tiny):
+    """Return a folder with two cells that are tested, and their results."""
+    folder = tmp_path_factory.mktemp("done")
+    made = cells.Bench(folder, prepared, Silent(), on_work=lambda cell: None, on_wait=pytest.fail)
+    both = all_cells(made, tiny())
+    made.fitted(both)
+    return folder, list(made.tested(both).values())
+
+
+@pytest.mark.parametrize("hurt", HURT.values(), ids=HURT)
+def test_a_cell_that_was_changed_is_not_believed(tiny, bench, done, hurt):
+    folder, _ = done
+    made, worked = bench()
+    shutil.copytree(folder, made.folder)
+    one, two = all_cells(made, tiny())
+    hurt(one.path, two.path)
+    with pytest.raises(ArtifactError) as error:
+        made.fitted([two, one])
+    assert error.value.exit_code == 65
+    assert str(one.path) in str(error.value)
+    assert error.value.fix == f"remove the folder {one.path}, and its cell is computed again"
+    assert worked == []
+
+
+def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
+    folder, expected = done
+    made, worked = bench()
+    shutil.copytree(folder, made.folder)
+    one, two = all_cells(made, tiny())
+    shutil.rmtree(one.path)
+    made.fitted([one, two])
+    found = made.tested([one, two])
+    assert worked == [("one.yaml", 0)]
+    assert [found[cell].test for cell in (one, two)] == [result.test for result in expected]
+
+
+@pytest.mark.parametrize("hurt", ["copied", "flipped"])
+def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, stop_after, hurt):
+    both = None
+    for _ in range(2):
+        made, _ = bench(stop_after(2))
+        both = all_cells(made, tiny())
+        with pytest.raises(KeyboardInterrupt):
+            made.fitted([cell for cell in both if not cell.path.exists()])
+    one, two = both
+    {"copied": copied, "flipped": flipped}[hurt]("checkpoint.safetensors")(one.path, two.path)
+    made, worked = bench()
+    with pytest.raises(ArtifactError) as error:
+        made.fitted([one, two])
+    assert error.value.fix == f"remove the folder {one.path}, and its cell is computed again"
+    assert worked == []
+
+
+def test_a_cell_goes_on_on_another_machine(tiny, bench, stop_after, count, monkeypatch):
+    made, _ = bench(stop_after(2))
+    (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
+    with pytest.raises(KeyboardInterrupt):
+        made.fitted([cell])
+    run = Run.open(cell.path)
+    run.write(replace(run.read(Environment), threads=99))
+    made, worked = bench(count)
+    made.fitted([cell])
+    assert (worked, count.epochs) == ([("one.yaml", 0)], 1)
+    assert run.read(Environment).earlier[0].threads == 99, "it is written down"

@@ -68,9 +68,9 @@ def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch
     for name in ("fit", "test"):
         function = getattr(pipeline, name)
 
-        def watched(job, *rest, name=name, function=function):
+        def watched(*given, name=name, function=function, **how):
             events.append(name)
-            return function(job, *rest)
+            return function(*given, **how)
 
         monkeypatch.setattr(pipeline, name, watched)
     made, _ = bench()
@@ -81,10 +81,10 @@ def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch
 def test_a_model_that_diverges_is_reported_and_the_others_go_on(tiny, bench, monkeypatch):
     fit = pipeline.fit
 
-    def diverge(job, *rest):
+    def diverge(job, *rest, **how):
         if job.config.space.settings["expert_layers"] == [12] and job.config.seed == 1:
             raise DivergedError("the loss became nan")
-        fit(job, *rest)
+        fit(job, *rest, **how)
 
     monkeypatch.setattr(pipeline, "fit", diverge)
     made, _ = bench()

@@ -93,7 +93,12 @@ def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):
 
 def test_the_best_recipe_is_not_trained_again(tiny, bench, monkeypatch):
     fit, trained = pipeline.fit, []
-    monkeypatch.setattr(pipeline, "fit", lambda job, *rest: (trained.append(recipe(job)), fit(job, *rest)))
+
+    def watched(job, *rest, **how):
+        trained.append(recipe(job))
+        return fit(job, *rest, **how)
+
+    monkeypatch.setattr(pipeline, "fit", watched)
     made, worked = bench()
     job = tuned({"one.yaml": tiny()["one.yaml"]}, 2, made)["one.yaml"]
     made.tested([made.cell("one.yaml", job)])
