@@ -39,7 +39,7 @@ def raw_examples(dataset, data_dir, schema, work):
         found = relation.project(", ".join(map(quoted, names))).fetchall()
         columns = dict(zip(names, map(list, zip(*found, strict=True)), strict=True))
         for field in schema.sparse:
-            if field.multi:
+            if field.kind == "bag":
                 held = {}
                 for bag, value in dataset.values(db, field.name).project("bag, value").fetchall():
                     held.setdefault(bag, []).append(value)
@@ -75,7 +75,7 @@ def test_the_encoder_gives_the_prepared_arrays_back(name, settings, raw_dataset,
     stored = sum((content(prepared.part(part)) for part in PARTS), Counter())
     raw = raw_examples(dataset, data_dir, schema, work)
     assert content(encoder.encode(raw)) == stored
-    lists = {field.name for field in schema.sparse if field.multi}
+    lists = {field.name for field in schema.sparse if field.kind == "bag"}
     assert content(encoder.encode(as_frames_are_read(raw, lists))) == stored
     texts = {n: [v if v is None or n in lists else str(v) for v in column] for n, column in raw.items()}
     assert content(encoder.encode(texts)) == stored
@@ -90,12 +90,12 @@ def test_what_was_never_seen_and_what_is_blank_have_id_0(name, raw_dataset, tmp_
     schema = encoder.schema
     hashed = {n for n, one in encoder.fields.items() if not isinstance(one, Vocabulary)}
     for blank in (None, float("nan"), "", "never seen"):
-        row = {f.name: [[blank]] if f.multi else [blank] for f in schema.sparse}
+        row = {f.name: [[blank]] if f.kind == "bag" else [blank] for f in schema.sparse}
         row |= {f.name: [None] for f in schema.dense} | {t.name: [None] for t in schema.tasks}
         if blank == "never seen":
             row |= {n: [None] for n in hashed}
         part = encoder.encode(row)
-        single = [place for place, field in enumerate(schema.sparse) if not field.multi]
+        single = [place for place, field in enumerate(schema.sparse) if field.kind != "bag"]
         assert not part.ids[:, single].any()
         assert not any(len(bags.values) for bags in part.bags.values())
         assert not part.dense.any()

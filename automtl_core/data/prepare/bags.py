@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.raw.sql import codes, count, number_values, quoted
+from automtl_core.data.raw.sql import category, codes, count, number_values, quoted
 from automtl_core.dataset import Dataset
 from automtl_core.errors import DataError
 
@@ -27,7 +27,8 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
         raise DataError(
             f"the values of {field} lack {missing[0]!r}", "give `values` columns `bag` and `value`"
         )
-    db.register("held", held.project("bag, value"))
+    kind = str(held.types[held.columns.index("value")])
+    db.register("held", held.project(f"bag, {category('value', kind)} AS value"))
     db.execute(
         f"CREATE TEMP TABLE named AS SELECT DISTINCT b.code AS bag, held.value FROM held "
         f"JOIN {codes(field)} AS b ON b.value = held.bag WHERE held.value IS NOT NULL"

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
-from automtl_core.data.raw.sql import codes, create, literal, number_values, quoted
+from automtl_core.data.raw.sql import category, codes, create, literal, number_values, quoted
 from automtl_core.dataset import Dataset, dense_fields, learned, names_of, sparse_fields
 from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.wording import did_you_mean, listing, printable
@@ -29,17 +29,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     rows = dataset.rows(db)
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
     _check_names(relation, dataset, name)
-    types = dict.fromkeys(number_columns(dataset), "DOUBLE")
-    types |= {task.name: "FLOAT" for task in learned(dataset) if task.kind == "binary"}
-    cast = [
-        f"CAST({quoted(c)} AS {types[c]}) AS {quoted(c)}" if c in types else quoted(c)
-        for c in _columns(dataset)
-    ]
-    try:
-        create(db, "unsorted", relation.project(", ".join(cast)))
-    except duckdb.ConversionException as error:
-        words = printable(str(error).splitlines()[0])
-        raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
+    _create_unsorted(db, relation, dataset, name)
     _check_values(db, dataset, name)
     held = bag_fields(dataset)
     for field in coded(dataset):
@@ -49,6 +39,32 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if in_bags:
             number_bags(db, dataset, field)
     _sort(db, dataset)
+
+
+def _create_unsorted(
+    db: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str
+) -> None:
+    """Create the table `unsorted` of the columns that are used: values of fields, numbers, labels."""
+    columns = {column: quoted(column) for column in _columns(dataset)}
+    columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
+    columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    single = [field for field in code_fields(dataset) if field not in bag_fields(dataset)]
+    columns |= {field: category(quoted(field), kinds[field]) for field in single}
+    try:
+        chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
+        create(db, "unsorted", relation.project(chosen))
+    except duckdb.ConversionException as error:
+        words = printable(str(error).splitlines()[0])
+        raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
+    except duckdb.InvalidInputException:
+        floats = [field for field in single if kinds[field] in ("DOUBLE", "FLOAT")]
+        if not floats:
+            raise
+        raise DataError(
+            f"dataset {name}: sparse fields hold text or integers, and {listing(floats)} other numbers",
+            "make text of them, or declare a dense field, or buckets",
+        ) from None
 
 
 def code_fields(dataset: Dataset) -> list[str]:

@@ -43,6 +43,19 @@ def _else(value: str) -> str:
     return f"WHEN {value} IS NULL THEN NULL ELSE error('not as declared') END"
 
 
+def category(value: str, kind: str) -> str:
+    """Return SQL for a value of a sparse field, of a type: an empty text is null, a whole number an integer.
+
+    It raises where a number is not whole: as text it would be another one wherever it is written anew.
+    """
+    match kind:
+        case "VARCHAR":
+            return f"nullif({value}, '')"
+        case "DOUBLE" | "FLOAT":
+            return f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) {_else(value)}"
+    return value
+
+
 def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelation) -> None:
     """Create a table of this connection alone: such are written faster than those that outlive it."""
     db.register("rows to keep", rows)

@@ -19,7 +19,7 @@ SCHEMA = Schema(
     (
         SparseField("user", 9),
         SparseField("a/b", 4),
-        SparseField("tags", 4, multi=True),
+        SparseField("tags", 4, kind="bag"),
         SparseField("age", 4),
     ),
     (DenseField("price"),),

@@ -247,3 +247,42 @@ def test_moments_of_chunks_are_those_of_the_whole() -> None:
         seen.add(chunk)
     assert (seen.mean, seen.deviation) == (pytest.approx(values.mean()), pytest.approx(values.std()))
     assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), 10_000)
+
+
+def test_empty_texts_are_blanks_and_whole_floats_are_integers(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    frame["user"] = [float(n % 9) if n % 5 else np.nan for n in range(200)]
+    frame["city"] = ["", "x", "y", None] * 50
+    for hashed in ({}, {"city": 6}):
+        prepared = prepare(given(frame, hashed=hashed), "shop", None, tmp_path)
+        assert prepared.vocabulary("user") == list("012345678")
+        assert prepared.vocabulary("city") == ([] if hashed else ["x", "y"])
+        stored = np.concatenate([prepared.part(part).ids for part in PARTS])
+        found = prepared.encoder.encode(frame).ids
+        assert sorted(stored.tolist()) == sorted(found.tolist())
+        assert (found[:, 1] == 0).sum() == 100
+
+
+def test_numbers_with_fractions_are_no_categories(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
+) -> None:
+    frame["city"] = np.arange(200) / 2
+    with pytest.raises(
+        DataError, match="sparse fields hold text or integers, and city other numbers"
+    ) as error:
+        prepare(given(frame), "shop", None, tmp_path)
+    assert error.value.fix
+
+
+@pytest.mark.parametrize("blank", ["", None])
+def test_an_empty_text_is_no_value_of_a_bag(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, blank: str | None
+) -> None:
+    frame["city"] = ["p", "q"] * 100
+    dataset = given(frame)
+    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+    held = [("p", "x"), ("p", blank), ("q", blank)]
+    dataset.values = lambda db, _: db.from_df(pd.DataFrame(held, columns=["bag", "value"]))
+    prepared = prepare(dataset, "shop", None, tmp_path)
+    assert prepared.vocabulary("city") == ["x"]
