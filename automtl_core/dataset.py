@@ -175,9 +175,9 @@ class Dataset(ABC):
         """Return one row an example, in any order; exact duplicates of raw rows are already dropped.
 
         Columns: sparse fields as text or integers (null or an empty text where unknown, which is as an unseen
-        value), those in buckets as numbers; for bags text or an integer that stands for their values, see `values`; dense
-        fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks
-        the label; the columns of `time`, `part` and of oracles. Other columns are ignored.
+        value), those in buckets as numbers; for bags text or an integer that stands for their values, see
+        `values`; dense fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an
+        example lacks the label; the columns of `time`, `part` and of oracles. Other columns are ignored.
 
         Args:
             db: Holds each of `files()` as a table, in which integers are BIGINT and numbers DOUBLE.
