@@ -20,6 +20,7 @@ check:
 
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py
+	$(BIN)/python docs/make_settings_reference.py
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -81,12 +81,14 @@ class Setting:
 
 
 def explain(settings: type[Settings]) -> list[Setting]:
-    """Return what there is to know of each setting of a class, in their order."""
+    """Return what there is to know of each setting of a class: its own, then those that it inherits."""
     return list(_explained(settings, ""))
 
 
 def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
-    for name, field in settings.model_fields.items():
+    inherited = getattr(settings.__base__, "model_fields", {})
+    for name in sorted(settings.model_fields, key=lambda name: name in inherited):
+        field = settings.model_fields[name]
         yield Setting(
             f"{above}{name}",
             to_jsonable_python(_default(field), fallback=str),
@@ -102,4 +104,4 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
 def _default(field: FieldInfo) -> Any:
     """Return the default of a setting; None where there is none, or where it has settings of its own."""
     found = None if field.is_required() else field.get_default(call_default_factory=True)
-    return None if isinstance(found, BaseModel) else found
+    return None if isinstance(found, Settings) else found

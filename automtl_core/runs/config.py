@@ -80,12 +80,12 @@ class RunConfig(Common):
 
     space: Annotated[Component, _NAMED]
     """Search space; see `automtl settings space`."""
-    strategy: Annotated[Component | None, _NAMED] = None
+    strategy: Annotated[Component | None, Takes(f"{_NAMED}, or null")] = None
     """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Without a strategy, the answer to each question of the space; none where it asks none."""
     retrain: Literal["inherit", "scratch"] | None = None
-    """Whether the found network goes on from the weights of the search or starts anew; where None, as the
+    """Whether the found network goes on from the weights of the search or starts anew; where null, as the
     strategy does."""
 
     def to_yaml(self) -> str:

@@ -201,6 +201,24 @@ def list_names(
     emit(listings.names(kind), listings.render_names, as_json)
 
 
+@app.command("settings")
+def explain_settings(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="space, strategy, dataset, training or run.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Of the space, strategy or dataset.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Explain settings: their defaults, what they take, and what they are.
+
+    Without NAME, list the spaces, strategies or datasets that there are.
+    """
+    from automtl_cli import settings
+
+    found, render = settings.answer(kind, name)
+    emit(found, render, as_json)
+
+
 def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command, and return its exit code."""
     command = typer.main.get_command(app)

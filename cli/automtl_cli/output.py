@@ -3,22 +3,24 @@
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
 
 from automtl_core.wording import printable
 
-Document = TypeVar("Document")
+Outcome = TypeVar("Outcome")
+Json = Mapping[str, Any]
+"""What `--json` prints."""
 
 UNLIMITED = 10_000
 """Columns of what is no terminal: there, a row is a line."""
 
 
-def emit(document: Document, render: Callable[[Document], Iterable[RenderableType]], as_json: bool) -> None:
+def emit(outcome: Outcome, render: Callable[[Outcome], Iterable[RenderableType]], as_json: bool) -> None:
     """Print a command's outcome, as JSON or rendered for people; both hold the same."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n" if as_json else _rendered(render(document)))
+    sys.stdout.write(_as_json(outcome) if as_json else _rendered(render(outcome)))
     sys.stdout.flush()
 
 
@@ -32,6 +34,11 @@ def lenient_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _as_json(outcome: object) -> str:
+    """Return JSON, in which values stand as they say themselves."""
+    return json.dumps(outcome, indent=2, default=lambda value: value.to_json()) + "\n"
 
 
 def _rendered(parts: Iterable[RenderableType]) -> str:

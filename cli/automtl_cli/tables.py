@@ -11,7 +11,7 @@ from automtl_core.wording import printable
 Align = Literal["left", "center", "right"]
 
 
-def text(value: object) -> Text:
+def safe(value: object) -> Text:
     """Return a value as text without effect on a terminal."""
     return Text(printable(str(value)))
 
@@ -27,9 +27,9 @@ def table(header: Sequence[str], rows: Iterable[Iterable[object]], align: Align 
     """
     made = Table(box=None, pad_edge=False, header_style="bold")
     for place, name in enumerate(header):
-        made.add_column(text(name), justify=align if place else "left")
+        made.add_column(safe(name), justify=align if place else "left")
     for row in rows:
-        made.add_row(*(text(cell(value)) for value in row))
+        made.add_row(*(safe(cell(value)) for value in row))
     return made
 
 

@@ -61,7 +61,7 @@ class NumberColumn(Settings):
     scaling: Scaling = "standard"
     """To mean 0 and deviation 1; or `minmax`, to [0, 1]; `log`, as sign(x) log(1 + |x|); `none`."""
     missing: float | None = None
-    """The number to put for a blank. Where None, a blank is 0 after scaling: for `standard`, the mean."""
+    """The number to put for a blank. Where null, a blank is 0 after scaling: for `standard`, the mean."""
     buckets: int | None = Field(None, ge=2)
     """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
 
@@ -90,7 +90,7 @@ class TableSettings(DatasetSettings):
     columns: tuple[Text, ...] = ()
     """All columns in their order, of files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
-    """What separates values; where None, a tab in files that end in .tsv or .tab, and a comma in others."""
+    """What separates values; where null, a tab in files that end in .tsv or .tab, and a comma in others."""
     sparse: Annotated[
         dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
     ] = Field(default_factory=dict)

@@ -32,6 +32,10 @@ FAST = [
     ["data", "list"],
     ["data", "list", "--json"],
     ["data", "show", "kuairand"],
+    ["settings", "--help"],
+    ["settings", "training"],
+    ["settings", "run", "--json"],
+    ["settings", "dataset", "table"],
 ]
 
 OP = """

@@ -3,25 +3,22 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
 from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli import listings
 from automtl_cli.configuration import Chosen
-from automtl_cli.tables import table, text
+from automtl_cli.output import Json
+from automtl_cli.settings import written
+from automtl_cli.tables import safe, table
 from automtl_core.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
 from automtl_core.errors import PluginError
 from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 from automtl_core.registry import Registry
-
-Document = Mapping[str, Any]
-
-BOUNDS = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
-TYPES = {int: "integer", float: "number", str: "text", dict: "mapping", tuple: "list", type(None): "null"}
+from automtl_core.settings import explain
 
 
 def datasets() -> dict[str, dict[str, Any]]:
@@ -30,7 +27,7 @@ def datasets() -> dict[str, dict[str, Any]]:
     return {name: {**about, **_in_short(registry, name)} for name, about in known.items()}
 
 
-def render_datasets(described: Mapping[str, Document]) -> Iterator[RenderableType]:
+def render_datasets(described: Mapping[str, Json]) -> Iterator[RenderableType]:
     """Render the names of datasets, and what each of them is."""
     rows = [
         (name, about["description"], about["tasks"] or None, about["simulated"], about["plugin"])
@@ -55,25 +52,18 @@ def dataset(chosen: Chosen) -> dict[str, Any]:
         "splits": _splits(found),
         "given_parts": found.part is not None,
         "simulated": can_be_simulated(type(found)),
-        "settings": {
-            name: {
-                "value": value,
-                "allowed": _allowed(field),
-                "description": " ".join((field.description or "").split()),
-            }
-            for name, field, value in _settings(found)
-        },
+        "settings": _settings(found),
     }
 
 
-def render_dataset(found: Document) -> Iterator[RenderableType]:
+def render_dataset(found: Json) -> Iterator[RenderableType]:
     """Render what there is to know of a dataset."""
-    yield text(f"{found['name']}\n\n{found['description']}")
+    yield safe(f"{found['name']}\n\n{found['description']}")
     yield Text()
     yield table(["about", ""], _about(found))
     for file in found["files"].values():
         yield Text()
-        yield text(_title(file))
+        yield safe(_title(file))
         yield table(["column", "values"], file["columns"].items())
     if found["fields"]:
         yield Text()
@@ -85,8 +75,9 @@ def render_dataset(found: Document) -> Iterator[RenderableType]:
         rows = [(task["name"], task["kind"], task["after"]) for task in found["tasks"]]
         yield table(["task", "kind", "comes after"], rows)
     yield Text()
-    settings = [(name, *_setting(**about)) for name, about in found["settings"].items()]
-    yield table(["setting", "value", "allowed", "what it is"], settings)
+    settings = ((name, written(about["value"]), about["takes"], about["description"])
+                for name, about in found["settings"].items())  # fmt: skip
+    yield table(["setting", "value", "takes", "what it is"], settings)
 
 
 def can_be_simulated(dataset_class: type[Dataset]) -> bool:
@@ -134,37 +125,17 @@ def _splits(found: Dataset) -> list[str]:
     return ["random", *(split for split, column in named.items() if column)]
 
 
-def _settings(found: Dataset) -> Iterator[tuple[str, FieldInfo, Any]]:
-    """Yield the settings, the dataset's own before those that all datasets have."""
+def _settings(found: Dataset) -> dict[str, Json]:
+    """Return the settings by name, with their values, and what `automtl settings` tells of them."""
     values = found.settings.model_dump(mode="json")
-    own = type(found).settings_class.model_fields
-    common = [name for name in own if name in Dataset.settings_class.model_fields]
-    for name in [*(name for name in own if name not in common), *common]:
-        yield name, own[name], values[name]
+    return {
+        each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
+        for each in explain(type(found).settings_class)
+        if each.name in values
+    }
 
 
-def _allowed(field: FieldInfo) -> str:
-    """Return what values a setting takes, in a few words."""
-    bounds = [f"{word} {limit}" for key, word in BOUNDS.items()
-              for data in field.metadata if (limit := getattr(data, key, None)) is not None]  # fmt: skip
-    return ", ".join([_type(field.annotation), *bounds])
-
-
-def _type(annotation: Any) -> str:
-    options = get_args(annotation)
-    if options and all(isinstance(option, str) for option in options):
-        return " or ".join(options)
-    if type(None) in options:
-        return " or ".join(map(_type, options))
-    plain = get_origin(annotation) or annotation
-    return TYPES.get(plain) or str(getattr(plain, "__name__", plain))
-
-
-def _setting(value: object, allowed: str, description: str) -> tuple[object, str, str]:
-    return None if value in ({}, []) else value, allowed, description
-
-
-def _about(found: Document) -> Iterator[tuple[str, object]]:
+def _about(found: Json) -> Iterator[tuple[str, object]]:
     told = {"where to get it": "source", "licence": "licence", "preparation": "preparation"}
     yield from ((what, found[key]) for what, key in told.items() if found[key])
     if found["folder"]:
@@ -174,7 +145,7 @@ def _about(found: Document) -> Iterator[tuple[str, object]]:
     yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
 
 
-def _title(file: Document) -> str:
+def _title(file: Json) -> str:
     rows = f", {file['rows']:,} rows" if file["rows"] else ""
     header = "" if file["header"] else ", no header"
     there = {0: "not there", 1: "there"}.get(file["found"], f"{file['found']} files there")

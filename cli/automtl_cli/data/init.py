@@ -11,7 +11,7 @@ import yaml
 from rich.console import RenderableType
 from rich.text import Text
 
-from automtl_cli.tables import table, text
+from automtl_cli.tables import safe, table
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Table, peek
 from automtl_core.errors import RunExistsError
@@ -75,8 +75,8 @@ def render(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield table(["column", "use", "what it holds"], columns)
     yield Text()
     first = "" if any(role == "labels" for _, role, _ in columns) else ": name the labels there first"
-    yield text(f"written: {document['path']}{first}")
-    yield text("next: " + "\n      ".join(document["next"]))
+    yield safe(f"written: {document['path']}{first}")
+    yield safe("next: " + "\n      ".join(document["next"]))
 
 
 def settings(seen: Table, guesses: Sequence[Guess], commands: Sequence[str]) -> str:

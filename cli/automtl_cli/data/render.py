@@ -7,21 +7,20 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from automtl_cli.tables import by_name, listed, table, text
+from automtl_cli.output import Json
+from automtl_cli.tables import by_name, listed, safe, table
 from automtl_core.data.raw.records import shown
-
-Document = Mapping[str, Any]
 
 PRINTED = 20
 """Faulty rows that are printed."""
 
 
-def prepared(document: Document) -> Iterator[RenderableType]:
+def prepared(document: Json) -> Iterator[RenderableType]:
     """Render where prepared data is, how much, and what one should know of it."""
     yield listed("prepared", {**document, "warnings": "\n".join(document["warnings"]) or None})
 
 
-def described(document: Document) -> Iterator[RenderableType]:
+def described(document: Json) -> Iterator[RenderableType]:
     """Render what prepared data looks like, and what may be wrong with it."""
     yield from prepared(document["prepared"])
     data = document["data"]
@@ -43,10 +42,10 @@ def described(document: Document) -> Iterator[RenderableType]:
     yield _alone(data["alone"])
     if findings := [*_rules(data["rules"]), *_suspicions(data["alone"])]:
         yield Text()
-        yield from map(text, findings)
+        yield from map(safe, findings)
 
 
-def sampled(document: Document) -> Iterator[RenderableType]:
+def sampled(document: Json) -> Iterator[RenderableType]:
     """Render rows as a table, the longer side of which goes down."""
     rows = document["rows"]
     columns = list(rows[0]) if rows else []
@@ -57,7 +56,7 @@ def sampled(document: Document) -> Iterator[RenderableType]:
         yield table(columns, (row.values() for row in rows))
 
 
-def validated(document: Document) -> Iterator[RenderableType]:
+def validated(document: Json) -> Iterator[RenderableType]:
     """Render what raw files hold, and the first faulty rows."""
     counts = {file["file"]: {key: file[key] for key in ("records", "accepted", "rejected")}
               for file in document["files"]}  # fmt: skip
@@ -66,21 +65,21 @@ def validated(document: Document) -> Iterator[RenderableType]:
     if faults:
         yield Text()
     for fault in faults:
-        yield text(f"{fault['file']}:{fault['line']}: {fault['reason']}: {shown(fault['text'])}")
+        yield safe(f"{fault['file']}:{fault['line']}: {fault['reason']}: {shown(fault['text'])}")
     if more := document["rejected"] - len(faults):
-        yield text(f"and {more:,} more" + ("" if document["out"] else ", which --out FILE writes down"))
+        yield safe(f"and {more:,} more" + ("" if document["out"] else ", which --out FILE writes down"))
     if document["out"]:
-        yield text(f"written to {document['out']}")
+        yield safe(f"written to {document['out']}")
 
 
-def simulated(document: Document) -> Iterator[RenderableType]:
+def simulated(document: Json) -> Iterator[RenderableType]:
     """Render where generated files are, and where to go from there."""
     yield table(["file", "bytes"], document["files"].items(), align="right")
     yield Text()
-    yield text(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))
+    yield safe(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))
 
 
-def _labels(tasks: Mapping[str, Mapping[str, Document]]) -> dict[str, Document]:
+def _labels(tasks: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
     return {
         f"{task}, {part}": {key: facts.get(key) for key in ("rows", "mean", "positives")}
         for task, parts in tasks.items()
@@ -88,7 +87,7 @@ def _labels(tasks: Mapping[str, Mapping[str, Document]]) -> dict[str, Document]:
     }
 
 
-def _without_blanks(facts: Mapping[str, Document]) -> Mapping[str, Document]:
+def _without_blanks(facts: Mapping[str, Json]) -> Mapping[str, Json]:
     """Return the facts without those that no name has."""
     known = {key for row in facts.values() for key, value in row.items() if value is not None}
     return {name: {key: value for key, value in row.items() if key in known} for name, row in facts.items()}
@@ -103,7 +102,7 @@ def _alone(alone: Mapping[str, Any]) -> Table:
     return table(["best alone for", "by", "kind", "measure", "score"], rows)
 
 
-def _rules(rules: list[Document]) -> Iterator[str]:
+def _rules(rules: list[Json]) -> Iterator[str]:
     for rule in rules:
         declared = ", as declared" if rule["declared"] else ""
         yield f"{rule['then']} is {rule['is']} in all {rule['rows']:,} rows with {rule['if']}{declared}"

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from automtl_cli.tables import cell, table, text
+from automtl_cli.output import Json
+from automtl_cli.tables import cell, safe, table
 from automtl_core.choices import FORMAT, Architecture
 from automtl_core.data.simulate import warning
 from automtl_core.errors import ArtifactError, InputMissingError
@@ -21,13 +22,12 @@ from automtl_core.schema import Schema
 
 CHOSEN, NOT_CHOSEN = "●", "·"
 
-Document = Mapping[str, Any]
-"""What an architecture.json holds."""
+
 AnyOfs = dict[str, Sequence[str]]
 """Column of a matrix -> the options that were chosen."""
 
 
-def read(path: Path) -> Document:
+def read(path: Path) -> Json:
     """Return the architecture of a run, or of a file.
 
     Raises:
@@ -51,13 +51,13 @@ def _of_file(file: Path) -> Architecture:
         ) from None
 
 
-def document(found: Architecture) -> Document:
+def document(found: Architecture) -> Json:
     """Return an architecture as JSON."""
     origin = asdict(found.origin) if found.origin else None
     return {"format": FORMAT, "origin": origin, "decisions": dict(found.decisions)}
 
 
-def render(found: Document) -> Iterator[RenderableType]:
+def render(found: Json) -> Iterator[RenderableType]:
     """Render the tree of all decisions, then a matrix for each group of any-of choices."""
     origin, decisions = found["origin"], found["decisions"]
     fields = [field.name for field in Schema.from_json(origin["schema"]).sparse] if origin else []
@@ -67,7 +67,7 @@ def render(found: Document) -> Iterator[RenderableType]:
             yield Text()
             yield _matrix(title, options, columns)
     if "simulated" in found:
-        yield text(f"\nnote: {warning(found['simulated'])}")
+        yield safe(f"\nnote: {warning(found['simulated'])}")
 
 
 def _simulated(path: Path) -> dict[str, Any]:
@@ -80,14 +80,14 @@ def _simulated(path: Path) -> dict[str, Any]:
 
 
 def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:
-    nodes = {"": Tree(text(title))}
+    nodes = {"": Tree(safe(title))}
     for label in sorted(decisions, key=_natural):
         path = ""
         for part in label.split("/"):
             above, path = nodes[path], f"{path}/{part}"
             if path not in nodes:
-                nodes[path] = above.add(text(part))
-        nodes[path].label = text(f"{label.rpartition('/')[2]}: {cell(decisions[label]) or 'none'}")
+                nodes[path] = above.add(safe(part))
+        nodes[path].label = safe(f"{label.rpartition('/')[2]}: {cell(decisions[label]) or 'none'}")
     return nodes[""]
 
 

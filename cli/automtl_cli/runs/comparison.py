@@ -11,7 +11,7 @@ from rich.text import Text
 
 from automtl_cli.output import say
 from automtl_cli.runs import actions, progress
-from automtl_cli.tables import table, text
+from automtl_cli.tables import safe, table
 from automtl_core.comparison.cells import Bench, Cell
 from automtl_core.comparison.compare import compare as compare_models
 from automtl_core.comparison.document import Comparison
@@ -65,14 +65,14 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
 def render(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Render the tables of a comparison, and where they were written."""
     if found["simulated"]:
-        yield text(f"note: {warning(found['simulated'])}\n")
+        yield safe(f"note: {warning(found['simulated'])}\n")
     for grid in grids(Comparison.from_json(found)):
-        yield text(grid.title)
+        yield safe(grid.title)
         yield table(grid.header, grid.rows, align="right")
-        yield from (text(note) for note in grid.notes)
+        yield from (safe(note) for note in grid.notes)
         yield Text()
     names = ", ".join(f"compare.{ending}" for ending in FORMATS)
-    yield text(f"written to {found['out']}: {names}")
+    yield safe(f"written to {found['out']}: {names}")
 
 
 def _work(cell: Cell) -> None:

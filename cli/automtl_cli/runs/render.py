@@ -1,20 +1,18 @@
 """What the commands on runs show, made from the same documents that `--json` prints."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import yaml
 from rich.console import RenderableType
 from rich.text import Text
 
+from automtl_cli.output import Json
 from automtl_cli.runs import architecture
-from automtl_cli.tables import by_name, listed, text
+from automtl_cli.tables import by_name, listed, safe
 from automtl_core.data.simulate import warning
 from automtl_core.runs.config import RunConfig
 from automtl_core.runs.outcomes import Plan
 from automtl_core.training.metrics import METRICS, mean_over_tasks, metrics_from_json, too_few
-
-Document = Mapping[str, Any]
 
 TEST = {"test AUC": "auc", "best reachable": "reachable", "log loss": "log_loss", "test RMSE": "rmse",
         "MAE": "mae", "R2": "r2", "positives": "positives", "rows": "rows"}  # fmt: skip
@@ -24,39 +22,39 @@ AVERAGED = ("auc", "reachable", "log_loss")
 BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
 
 
-def planned(plan: Plan, config: RunConfig) -> Document:
+def planned(plan: Plan, config: RunConfig) -> Json:
     """Return what a search would do, and the resolved configuration."""
     return {"plan": plan.to_json(), "config": config.model_dump(mode="json")}
 
 
-def plan(document: Document) -> Iterator[RenderableType]:
+def plan(document: Json) -> Iterator[RenderableType]:
     """Render what a search would do."""
     yield listed("plan", document["plan"])
     yield Text()
-    yield text(yaml.safe_dump(document["config"], sort_keys=False).rstrip())
+    yield safe(yaml.safe_dump(document["config"], sort_keys=False).rstrip())
 
 
-def found(document: Document) -> Iterator[RenderableType]:
+def found(document: Json) -> Iterator[RenderableType]:
     """Render what a search found, and where to go from there."""
     yield from architecture.render(document["architecture"])
     yield Text()
     result = document["result"]
     yield from _metrics(result["test"], result["reachable"], document["min_positives"])
     if marker := result["simulated"]:
-        yield text(f"note: {warning(marker)}")
+        yield safe(f"note: {warning(marker)}")
     run = document["run"]
     yield Text()
-    yield text(f"run: {run}\nnext: automtl show {run}\n      automtl evaluate {run}")
+    yield safe(f"run: {run}\nnext: automtl show {run}\n      automtl evaluate {run}")
 
 
-def evaluated(document: Document) -> Iterator[RenderableType]:
+def evaluated(document: Json) -> Iterator[RenderableType]:
     """Render test metrics, and whether they repeat."""
     yield from _metrics(document["test"], document["reachable"], document["min_positives"])
     if document["repeats"]:
-        yield text("exactly the metrics that the run recorded")
+        yield safe("exactly the metrics that the run recorded")
 
 
-def _metrics(test: Document, reachable: Mapping[str, float | None], least: int) -> Iterator[RenderableType]:
+def _metrics(test: Json, reachable: Mapping[str, float | None], least: int) -> Iterator[RenderableType]:
     """Render test metrics by task and in the mean, and which say too little or are undefined."""
     best = {task: {"reachable": value} for task, value in reachable.items()}
     facts = {task: {**m, **best.get(task, {})} for task, m in test.items()}
@@ -74,9 +72,9 @@ def _metrics(test: Document, reachable: Mapping[str, float | None], least: int) 
     yield by_name("task", rows)
     for task, m in test.items():
         if stars[task]:
-            yield text(too_few(task, m.get("positives"), m["rows"]))
+            yield safe(too_few(task, m.get("positives"), m["rows"]))
         if undefined := [x.title for key, x in BY_KEY.items() if m.get(key, 0) is None]:
-            yield text(f"{task} has no {', no '.join(undefined)}: {m['reason']}")
+            yield safe(f"{task} has no {', no '.join(undefined)}: {m['reason']}")
 
 
 def _number(value: object, key: str) -> object:

@@ -100,7 +100,7 @@ def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) ->
     assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
     assert found["settings"]["min_count"] == {
         "value": 3,
-        "allowed": "integer, from 1",
+        "takes": "a whole number from 1",
         "description": "Values of a sparse field that fewer training rows hold are treated as unseen.",
     }
     assert automtl("data", "show", "shop", "--set", "dataset.min_cout=3").code == 2

@@ -1,0 +1,98 @@
+"""The command that explains settings: of what a configuration consists, and what plugins take."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from automtl_cli import listings
+from automtl_cli.output import Json
+from automtl_cli.tables import safe, table
+from automtl_core.errors import UsageError
+from automtl_core.plugins import load_registry
+from automtl_core.registry import Registry
+from automtl_core.runs.config import COMPONENTS, RunConfig, default
+from automtl_core.settings import Setting, Settings, explain
+from automtl_core.training.recipe import Recipe
+from automtl_core.wording import did_you_mean, listing
+
+PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "training": Recipe}
+"""What has settings and no name."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The settings of one thing."""
+
+    key: str
+    """Where a configuration holds them; empty for all of it."""
+    name: str
+    """Of the space, strategy or dataset; empty where there is one only."""
+    description: str
+    settings: Sequence[Setting]
+
+    def to_json(self) -> Json:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Iterable[RenderableType]]]:
+    """Return what to show of a kind and a name, and how; without a name, the names that there are.
+
+    Raises:
+        UsageError: there is no such kind, or it has no names.
+        UnknownNameError: no plugin registers the name.
+
+    """
+    if kind not in (*PARTS, *COMPONENTS):
+        known = [*COMPONENTS, *PARTS]
+        raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
+    if kind in COMPONENTS and name is None:
+        return listings.names(COMPONENTS[kind].plural), listings.render_names
+    if kind in PARTS and name is not None:
+        raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
+    return explained(load_registry(), kind, name or ""), render
+
+
+def explained(registry: Registry, kind: str, name: str = "") -> Explained:
+    """Return the settings of a part of a configuration, or of what is registered under a name."""
+    if kind in PARTS:
+        below = default(registry) if kind == "run" else {}
+        settings = [replace(s, default=below.get(s.name, s.default)) for s in explain(PARTS[kind])]
+        description = (PARTS[kind].__doc__ or "").partition("\n")[0]
+        return Explained("" if kind == "run" else kind, "", description, settings)
+    found = registry.get(COMPONENTS[kind], name)
+    return Explained(kind, name, registry.describe(COMPONENTS[kind], name), explain(found.settings_class))
+
+
+def render(found: Explained) -> Iterator[RenderableType]:
+    """Render settings as a table, and how one is given."""
+    yield safe(f"{found.name or found.key or 'run'}: {found.description}")
+    yield Text()
+    yield table(["setting", "default", "takes", "what it is"], map(row, found.settings))
+    key = f"{found.key}.SETTING" if found.key else "SETTING"
+    yield Text()
+    yield safe(f"give one by --set {key}=VALUE, or in a file by --config")
+
+
+def row(setting: Setting) -> Sequence[str]:
+    """Return the cells of a setting."""
+    return setting.name, written(setting.default), setting.takes, setting.description
+
+
+def written(value: object) -> str:
+    """Return a value as one writes it in YAML; a dash for null, and for what is empty."""
+    match value:
+        case None | "":
+            return "-"
+        case str():
+            return value
+        case list():
+            return f"[{', '.join(map(written, value))}]" if value else "-"
+        case dict():
+            items = ", ".join(f"{key}: {written(item)}" for key, item in value.items())
+            return f"{{{items}}}" if items else "-"
+    return json.dumps(value)

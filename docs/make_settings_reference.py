@@ -1,0 +1,58 @@
+"""Write docs/settings.md, the reference of all settings, from the classes that declare them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from automtl_cli.settings import PARTS, Explained, explained, row
+from automtl_core.plugins import load_registry
+from automtl_core.runs.config import COMPONENTS
+
+PAGE = Path(__file__).parent / "settings.md"
+HEAD = """# Settings
+
+Made by `make docs` from the classes that declare them. `automtl settings` shows the same, of other plugins
+too.
+
+Give one by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file by
+`--config`:
+
+```yaml
+space: {name: desan, layers: 3}
+training: {epochs: 5, loss_weights: {click: 2}}
+seed: 1
+```
+
+What cannot be taken is named with all else that is wrong, and nothing is done.
+"""
+TITLES = {"run": "A run", "training": "Training"}
+
+
+def page() -> str:
+    """Return the text of docs/settings.md."""
+    return HEAD + "".join(_sections())
+
+
+def _sections() -> Iterator[str]:
+    registry = load_registry()
+    for part in PARTS:
+        yield _section(f"## {TITLES[part]}", explained(registry, part))
+    for key, kind in COMPONENTS.items():
+        yield f"\n## {kind.plural.capitalize()}\n"
+        for name in registry.names(kind):
+            if registry.supplier(kind, name).distribution == "automtl":
+                yield _section(f"### {name}", explained(registry, key, name))
+
+
+def _section(title: str, found: Explained) -> str:
+    prefix = f"{found.key}." if found.key else ""
+    rows = [(f"`{prefix}{name}`", *others) for name, *others in map(row, found.settings)]
+    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows]
+    return f"\n{title}\n\n{found.description}\n\n" + "".join(map(_line, lines))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

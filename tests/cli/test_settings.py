@@ -1,0 +1,108 @@
+"""The command that explains settings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_cli.settings import written
+from automtl_core.kinds import SPACES, STRATEGIES
+from automtl_core.plugins import load_registry
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+STRATEGY = """
+from automtl_core import hookimpl
+from automtl_core.settings import Settings
+from automtl_core.strategy import SearchStrategy
+
+class MineSettings(Settings):
+    weight: float = 1e-6
+    '''What it \\x1b[31m weighs.'''
+
+class Mine(SearchStrategy[MineSettings]):
+    '''Searches.'''
+    def search(self, listener): ...
+    def state_dict(self): ...
+    def load_state_dict(self, state): ...
+
+@hookimpl
+def automtl_register_strategies():
+    return {"mine": Mine}
+"""
+
+
+def test_the_settings_of_a_space(automtl: Automtl) -> None:
+    found = automtl("settings", "space", "desan", "--json").json()
+    assert (found["key"], found["name"]) == ("space", "desan")
+    assert found["settings"][0] == {
+        "name": "embedding_dim",
+        "default": 16,
+        "takes": "a whole number from 1",
+        "description": "d, numbers per id.",
+    }
+    shown = automtl("settings", "space", "desan").out
+    assert shown.startswith("desan: Which fields each expert sees")
+    for setting in found["settings"]:
+        (line,) = [line for line in shown.splitlines() if line.startswith(f"{setting['name']} ")]
+        assert written(setting["default"]) in line
+        assert setting["takes"] in line
+        assert setting["description"] in line
+    assert "--set space.SETTING=VALUE" in shown
+
+
+@pytest.mark.parametrize("kind", ["run", "training"])
+def test_parts_of_a_configuration_have_no_name(automtl: Automtl, kind: str) -> None:
+    assert automtl("settings", kind).code == 0
+    ended = automtl("settings", kind, "x")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"leave it out: automtl settings {kind}" in ended.err
+
+
+def test_what_is_inside_of_a_mapping_is_explained(automtl: Automtl) -> None:
+    found = automtl("settings", "dataset", "table", "--json").json()
+    names = [setting["name"] for setting in found["settings"]]
+    assert names.index("labels.NAME.kind") == names.index("labels") + 1
+    assert names.index("split") > names.index("duplicates"), "its own come first"
+
+
+@pytest.mark.parametrize("kind", [SPACES, STRATEGIES])
+def test_without_a_name_there_are_the_names(automtl: Automtl, kind: Any) -> None:
+    assert set(automtl("settings", kind.name, "--json").json()) == set(load_registry().names(kind))
+
+
+def test_settings_of_another_plugin_are_safe_to_print(automtl: Automtl, install: Install) -> None:
+    install(STRATEGY, "mine")
+    shown = automtl("settings", "strategy", "mine").out
+    assert "weight   1e-06    a number  What it \\x1b[31m weighs." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["spac", "desan"], "nothing is called 'spac' (did you mean 'space'?)"),
+        (["space", "desam"], "no space is called 'desam' (did you mean 'desan'?)"),
+    ],
+)
+def test_unknown_kinds_and_names(automtl: Automtl, arguments: list[str], message: str) -> None:
+    ended = automtl("settings", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_values_are_written_as_in_yaml() -> None:
+    values = [None, [], {}, True, 1e-6, 2048, "a", ["a", 1], {"a": [0.5]}]
+    assert list(map(written, values)) == [
+        "-", "-", "-", "true", "1e-06", "2048", "a", "[a, 1]", "{a: [0.5]}",
+    ]  # fmt: skip
+
+
+def test_a_bare_name_stands_for_what_it_names(automtl: Automtl, here: Path) -> None:
+    (here / "mine.yaml").write_text("space: desan\nstrategy: random\ndataset: {name: synthetic, rows: 500}\n")
+    options = ("--set", "space.layers=1", "--set", "space=desan", "--dry-run", "--json")
+    config = automtl("search", "--config", "mine.yaml", *options).json()["config"]
+    assert (config["space"]["name"], config["space"]["layers"]) == ("desan", 1)
+    assert config["strategy"]["candidates"] == 8
+    assert config["dataset"]["rows"] == 500
