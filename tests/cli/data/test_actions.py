@@ -296,8 +296,9 @@ def test_simulated_data_is_marked_in_all_that_is_made_from_it(automtl: Automtl) 
         shown = automtl("data", command, "kuairand")
         assert f"warning: {words}" in shown.err
         assert "simulated  dataset kuairand, rows 2,000, seed 4" in shown.out
-    Path("tiny.yaml").write_text("space: {name: shared-bottom}\nstrategy: {name: given}\n")
-    compare = ("compare", "--dataset", "kuairand", "--config", "small.yaml", "--models", "tiny.yaml")
+    Path("tiny.yaml").write_text("space: shared-bottom\n")
+    Path("recipe.yaml").write_text("training: {epochs: 2, batch_size: 200}\n")
+    compare = ("compare", "--dataset", "kuairand", "--config", "recipe.yaml", "--models", "tiny.yaml")
     shown = automtl(*compare, "--seeds", "1")
     assert shown.code == 0, shown.err
     assert shown.out.startswith(f"note: {words}\n")
