@@ -1,0 +1,57 @@
+import pytest
+
+from automtl_core.disk.strict_yaml import SIZE_LIMIT, parse_yaml, read_yaml
+from automtl_core.errors import InputMissingError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a: 1\nb: [x, 2.5, null]", {"a": 1, "b": ["x", 2.5, None]}), ("true", True), ("", None)],
+)
+def test_plain_yaml_is_data(text, value):
+    assert parse_yaml(text, "here") == value
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\na: 2", "here:2: not valid YAML: 'a' stands twice"),
+        ("a: &x [1]\nb: *x", "here:2: not valid YAML: aliases are not allowed"),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "here:1: not valid YAML: could not determine a constructor",
+        ),
+        ("a: [1", "not valid YAML"),
+        ("a:\n\t- 1", "here:2: not valid YAML"),
+    ],
+)
+def test_what_is_more_than_data_is_refused_with_its_line(text, problem):
+    with pytest.raises(UsageError) as error:
+        parse_yaml(text, "here")
+    assert problem in str(error.value)
+
+
+def test_deep_nesting_is_no_crash():
+    with pytest.raises(UsageError, match="not valid YAML"):
+        parse_yaml("[" * 2000, "here")
+
+
+def test_a_file_holds_a_mapping(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("training: {epochs: 3}")
+    assert read_yaml(path) == {"training": {"epochs": 3}}
+    path.write_text("- 1")
+    with pytest.raises(UsageError, match="expected `key: value` lines"):
+        read_yaml(path)
+
+
+def test_a_file_that_cannot_be_a_configuration_is_refused(tmp_path):
+    path = tmp_path / "config.yaml"
+    with pytest.raises(InputMissingError, match="cannot be read: No such file"):
+        read_yaml(path)
+    path.write_bytes(b"a: \xff")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_yaml(path)
+    path.write_bytes(b"#" * (SIZE_LIMIT + 1))
+    with pytest.raises(UsageError, match=f"longer than {SIZE_LIMIT} bytes"):
+        read_yaml(path)
