@@ -127,19 +127,21 @@ def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
         if other is not None and other not in known:
             near = did_you_mean(str(other), known)
             yield f"label {label.name!r}: {relation} names {other!r}, which is no label{near}"
-        elif other is not None and label.name in _before(label, relation, known):
-            yield f"label {label.name!r}: {relation} leads back to itself"
+    if label.name in _before(label, known):
+        yield f"label {label.name!r}: by `after` and `given` it leads back to itself"
     if label.given is not None and label.given in known and known[label.given].kind != "binary":
         yield f"label {label.name!r}: given names {label.given!r}, which is not binary"
 
 
-def _before(label: Label, relation: str, known: Mapping[str, Label]) -> set[str]:
-    """Return the labels that a relation leads to."""
+def _before(label: Label, known: Mapping[str, Label]) -> set[str]:
+    """Return the labels that a label leads to."""
     found: set[str] = set()
-    at = getattr(label, relation)
-    while at in known and at not in found:
-        found.add(at)
-        at = getattr(known[at], relation)
+    ahead = [label]
+    while ahead:
+        one = ahead.pop()
+        near = {name for name in (one.after, one.given) if name is not None and name in known} - found
+        found |= near
+        ahead += [known[name] for name in near]
     return found
 
 

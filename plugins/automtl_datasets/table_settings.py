@@ -166,11 +166,15 @@ class TableSettings(DatasetSettings):
                     yield f"{key}.{relation} names {other!r}, which is no other label{hint}; name another one"
             if label.given in self.labels and self.labels[label.given].kind == "regression":
                 yield f"{key}.given names {label.given!r}, which is a regression; name a binary label"
-            if self._comes_after_itself(name):
+            if name in self._before(name):
                 yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
 
-    def _comes_after_itself(self, name: str) -> bool:
-        steps, at = 0, self.labels[name].after
-        while at in self.labels and at != name and steps < len(self.labels):
-            steps, at = steps + 1, self.labels[at].after
-        return steps > 0 and at == name
+    def _before(self, name: str) -> set[str]:
+        """Return the labels that one leads to, by `after` and `given` of others."""
+        found: set[str] = set()
+        ahead = {name}
+        while ahead:
+            steps = {(at, other) for at in ahead for other in (self.labels[at].after, self.labels[at].given)}
+            ahead = {other for at, other in steps if other in self.labels and other != at} - found
+            found |= ahead
+        return found

@@ -39,8 +39,14 @@ def test_what_fits_together_has_no_fault() -> None:
         ({"time": "price"}, "'price' is named twice"),
         ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is no label (did you mean"),
         ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is no label"),
-        ({"labels": (Label("buy", after="buy"),)}, "label 'buy': after leads back to itself"),
-        ({"labels": (Label("a", after="b"), Label("b", after="a"))}, "label 'a': after leads back to itself"),
+        (
+            {"labels": (Label("buy", after="buy"),)},
+            "'buy': by `after` and `given` it leads back",
+        ),
+        (
+            {"labels": (Label("a", after="b"), Label("b", after="a"))},
+            "'a': by `after` and `given` it leads",
+        ),
         (
             {"labels": (Label("a", "regression"), Label("b", given="a"))},
             "given names 'a', which is not binary",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from automtl_core.data.guess.peek import Facts, Table
+from automtl_core.data.guess.peek import Facts, Glimpse
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
 
@@ -63,22 +63,22 @@ class Guess:
     """Whether it might be a label: it holds 0 and 1."""
 
 
-def guess(table: Table) -> list[Guess]:
-    """Return what each column may be for, in the order of the table.
+def guess(seen: Glimpse) -> list[Guess]:
+    """Return what each column may be for, in the order of the seen.
 
     Where nothing looks like a label, columns of 0 and 1 are not used: one of them should be.
     """
-    found = [_guess(facts, table) for facts in table.columns]
+    found = [_guess(facts, seen) for facts in seen.columns]
     if not any(each.role == "labels" for each in found):
         found = [replace(each, role="unused", reason=UNDECIDED) if each.candidate else each for each in found]
     times = [each.facts for each in found if each.role == "time"]
     best = max(times, key=lambda facts: facts.values, default=None)
-    seen: dict[str, str] = {}
+    alike: dict[str, str] = {}
     for n, each in enumerate(found):
         name = each.facts.name
         if each.role == "time" and each.facts is not best:
             found[n] = Guess(each.facts, "unused", reason="a time besides that of the rows")
-        elif (other := seen.setdefault(name.lower(), name)) != name:
+        elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"named as {other} but for the case")
     return found
 
@@ -114,15 +114,15 @@ def is_id(name: str) -> bool:
     return last in IDS or (last.endswith("id") and last not in NO_IDS)
 
 
-def _guess(facts: Facts, table: Table) -> Guess:
-    if reason := _useless(facts, table):
+def _guess(facts: Facts, seen: Glimpse) -> Guess:
+    if reason := _useless(facts, seen):
         return Guess(facts, "unused", reason=reason)
     if (setting := _label(facts)) is not None:
         return Guess(facts, "labels", setting)
-    if _is_time(facts, table):
+    if _is_time(facts, seen):
         return Guess(facts, "time")
     candidate = _positive(facts) is not None
-    if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, table)):
+    if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, seen)):
         return Guess(facts, "sparse", "integer", candidate=candidate)
     if facts.kind == "number" and (is_id(facts.name) or candidate):
         return Guess(facts, "sparse", "text", candidate=candidate)
@@ -134,7 +134,7 @@ def _guess(facts: Facts, table: Table) -> Guess:
     return Guess(facts, "sparse", "text", candidate=candidate)
 
 
-def _useless(facts: Facts, table: Table) -> str:
+def _useless(facts: Facts, seen: Glimpse) -> str:
     """Return why a column should not be used; nothing if it may be."""
     if facts.kind == "nested":
         return "holds lists or alike"
@@ -142,11 +142,11 @@ def _useless(facts: Facts, table: Table) -> str:
         return "has no name"
     if not facts.values:
         return "blank in all rows"
-    if facts.rows == table.seen and facts.values == 1:
+    if facts.rows == seen.seen and facts.values == 1:
         return "the same in all rows"
     if _separator(facts):
         return ""
-    if facts.rows == table.seen == facts.values and facts.kind in ("integer", "text"):
+    if facts.rows == seen.seen == facts.values and facts.kind in ("integer", "text"):
         counts = facts.kind == "integer" and int(facts.high) - int(facts.low) + 1 == facts.values
         if counts or facts.kind == "text" or is_id(facts.name):
             return "another value in each row"
@@ -182,7 +182,7 @@ def _positive(facts: Facts) -> str | None:
     return high if low.lower() in FALSE and high.lower() in TRUE else None
 
 
-def _is_time(facts: Facts, table: Table) -> bool:
+def _is_time(facts: Facts, seen: Glimpse) -> bool:
     if facts.kind not in ("integer", "number") or facts.values <= FEW:
         return facts.kind == "time"
     low, high = float(facts.low), float(facts.high)
@@ -191,12 +191,12 @@ def _is_time(facts: Facts, table: Table) -> bool:
     calendar = low >= 19_000_101 and high <= 21_001_231
     named = words(facts.name)
     said = bool(set(named).intersection(TIMES)) and (since or calendar or len(named) == 1)
-    return said or (since and not table.header)
+    return said or (since and not seen.header)
 
 
-def _has_gaps(facts: Facts, table: Table) -> bool:
+def _has_gaps(facts: Facts, seen: Glimpse) -> bool:
     """Return whether a column without a name looks like ids by what is not in it."""
-    return not table.header and int(facts.high) - int(facts.low) > GAPS * facts.values
+    return not seen.header and int(facts.high) - int(facts.low) > GAPS * facts.values
 
 
 def _separator(facts: Facts) -> str | None:

@@ -76,7 +76,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Table:
+class Glimpse:
     """What is seen of a table."""
 
     folder: Path
@@ -105,7 +105,7 @@ class _Head(NamedTuple):
     nested: Collection[str] = ()
 
 
-def peek(name: str) -> Table:
+def peek(name: str) -> Glimpse:
     """Look at the first `ROWS` or `BYTES` of a table, whichever is less.
 
     Args:
@@ -134,7 +134,7 @@ def peek(name: str) -> Table:
             Facts(column, "nested") if column in head.nested else _facts(db, column, f"c{n}")
             for n, column in enumerate(head.names)
         ]
-    return Table(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
+    return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
 
 
 def _found(name: str) -> tuple[Path, str, Sequence[Path]]:

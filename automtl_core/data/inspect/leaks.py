@@ -1,7 +1,7 @@
 """What predicts a task alone: a field, or another label. What is known only afterwards shows up here.
 
 What is expected of a code is the mean of the task in the training rows with that code, and it is judged on
-validation rows. Letters: R rows, T tasks, C codes of a clue.
+validation rows. Letters: R rows, T tasks, C codes of a predictor.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.inspect.predictors import Clue, Codes, clues
+from automtl_core.data.inspect.predictors import Codes, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
@@ -19,15 +19,15 @@ from automtl_core.schema import Schema, Task, TaskKind
 Floats = NDArray[np.float64]
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
-"""AUC, or R2, from which on a clue is likelier to be a leak than a finding."""
+"""AUC, or R2, from which on a predictor is likelier to be a leak than a finding."""
 LEAST = 10
 """Validation rows of either label, or of any for a regression, without which there is no score."""
 SHOWN = 3
-"""Best clues of a task that are told; all suspicious ones are."""
+"""Best predictors of a task that are told; all suspicious ones are."""
 EXPECTED = 5
 """Exceptions to a rule between labels that chance would make, for the rule to be told if it has none."""
 CELLS = 1 << 22
-"""Codes times tasks that are counted in one pass over the rows, unless one clue has more."""
+"""Codes times tasks that are counted in one pass over the rows, unless one predictor has more."""
 
 
 class Tally(NamedTuple):
@@ -45,18 +45,19 @@ def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
 
     The score is AUC or R2 on validation rows. Of a sparse field it is, if that is higher, the score of
     whether a training row has any value: where a field is filled in afterwards, its values may all be
-    different. Labels that come before or after a task as declared are never suspicious.
+    different. Labels that are declared to come before or after a task, or to be given it, are never
+    suspicious.
     """
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
     found: dict[str, list[dict[str, Any]]] = {task.name: [] for task in schema.tasks}
-    for group in _groups(clues(schema, train), len(schema.tasks)):
+    for group in _groups(predictors(schema, train), len(schema.tasks)):
         tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
-        for clue, seen, judged in tallies:
+        for predictor, seen, judged in tallies:
             for t, task in enumerate(schema.tasks):
-                if clue.name != task.name:
-                    scores = _scores(clue, task, _of_task(seen, t), _of_task(judged, t))
-                    fine = clue.kind == "label" and declared(schema, task.name, clue.name)
-                    found[task.name] += _told(clue, task, scores, fine)
+                if predictor.name != task.name:
+                    scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
+                    fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
+                    found[task.name] += _told(predictor, task, scores, fine)
     return {task: _best(told) for task, told in found.items()}
 
 
@@ -83,30 +84,28 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> list[dict
 
 
 def declared(schema: Schema, one: str, other: str) -> bool:
-    """Return whether one of two tasks comes after the other, as the schema says."""
-    before = {task.name: task.after for task in schema.tasks}
+    """Return whether one of two tasks comes after the other, or is given it, as the schema says."""
+    before = {task.name: {task.after, task.given} - {None} for task in schema.tasks}
 
-    def comes_after(later: str | None, earlier: str) -> bool:
-        while later is not None and later != earlier:
-            later = before[later]
-        return later == earlier
+    def comes_after(later: str, earlier: str) -> bool:
+        return any(near == earlier or comes_after(near, earlier) for near in before[later] if near)
 
     return comes_after(one, other) or comes_after(other, one)
 
 
-def _groups(found: Iterable[Clue], tasks: int) -> Iterator[list[Clue]]:
-    """Yield clues that can be counted in one pass."""
-    group: list[Clue] = []
-    for clue in found:
-        if group and (sum(one.size for one in group) + clue.size) * tasks > CELLS:
+def _groups(found: Iterable[Predictor], tasks: int) -> Iterator[list[Predictor]]:
+    """Yield predictors that can be counted in one pass."""
+    group: list[Predictor] = []
+    for predictor in found:
+        if group and (sum(one.size for one in group) + predictor.size) * tasks > CELLS:
             yield group
             group = []
-        group.append(clue)
+        group.append(predictor)
     yield group
 
 
-def _tallies(part: Part, group: Sequence[Clue]) -> list[Tally]:
-    """Return for each clue what the rows hold, [T, C]."""
+def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
+    """Return for each predictor what the rows hold, [T, C]."""
     tasks = part.labels.shape[1]
     squares = np.zeros(tasks)
     found = [Tally(np.zeros((tasks, one.size)), np.zeros((tasks, one.size)), squares) for one in group]
@@ -114,12 +113,12 @@ def _tallies(part: Part, group: Sequence[Clue]) -> list[Tally]:
         labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
         known = [~np.isnan(column) for column in labels]
         squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
-        for clue, tally in zip(group, found, strict=True):
-            codes = clue.codes(chunk)
+        for predictor, tally in zip(group, found, strict=True):
+            codes = predictor.codes(chunk)
             for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
                 at, values = (codes, column) if mine.all() else (codes[mine], column[mine])
-                tally.rows[t] += np.bincount(at, minlength=clue.size)
-                tally.total[t] += np.bincount(at, weights=values, minlength=clue.size)
+                tally.rows[t] += np.bincount(at, minlength=predictor.size)
+                tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
     return found
 
 
@@ -127,12 +126,12 @@ def _of_task(tally: Tally, task: int) -> Tally:
     return Tally(tally.rows[task], tally.total[task], tally.squares[task])
 
 
-def _scores(clue: Clue, task: Task, seen: Tally, judged: Tally) -> dict[str, float | None]:
-    bags = clue.bags
-    expected = _expected(seen) if bags is None else _expected_of_bags(bags, clue.values, seen)
+def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[str, float | None]:
+    bags = predictor.bags
+    expected = _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
     scores = {"value": _score(task.kind, expected, judged)}
-    if clue.blank is not None and 0 < seen.rows[clue.blank].sum() < seen.rows.sum():
-        filled = Tally(_two(seen.rows, clue.blank), _two(seen.total, clue.blank), seen.squares)
+    if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
+        filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
         scores["presence"] = _score(task.kind, _expected(filled), filled)
     return scores
 
@@ -177,13 +176,15 @@ def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
     return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
-def _told(clue: Clue, task: Task, scores: Mapping[str, float | None], fine: bool) -> Iterator[dict[str, Any]]:
-    """Yield what is told of a clue, if there is a score."""
+def _told(
+    predictor: Predictor, task: Task, scores: Mapping[str, float | None], fine: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield what is told of a predictor, if there is a score."""
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])
         suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
-        about = {"name": clue.name, "kind": clue.kind, "by": by, "suspicious": suspicious}
+        about = {"name": predictor.name, "kind": predictor.kind, "by": by, "suspicious": suspicious}
         yield {**about, "measure": "R2" if task.kind == "regression" else "AUC", "score": known[by]}
 
 

@@ -1,6 +1,6 @@
-"""Clues: fields and labels as codes of a few values, so that all of them can be looked at alike.
+"""Predictors: fields and labels as codes of a few values, so that all of them can be looked at alike.
 
-Letters: R rows, C codes of a clue.
+Letters: R rows, C codes of a predictor.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ BUCKETS, BUCKET_ROWS = 64, 100_000
 """Buckets of equal frequency of a number, and the rows they are made from at most."""
 
 
-class Clue(NamedTuple):
+class Predictor(NamedTuple):
     """A field or a label that may tell a task."""
 
     name: str
@@ -37,16 +37,16 @@ class Clue(NamedTuple):
     """Ids of a multi-valued field."""
 
 
-def clues(schema: Schema, train: Part) -> Iterator[Clue]:
+def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
     """Yield all sparse fields, dense fields and labels."""
     for place, field in enumerate(schema.sparse):
         codes = _column("ids", place)
         if field.kind == "bag":
             bags = train.bags[place]
             empty = np.flatnonzero(bags.starts[1:] == bags.starts[:-1])
-            yield Clue(field.name, "field", len(bags.starts) - 1, codes, empty, bags, field.size)
+            yield Predictor(field.name, "field", len(bags.starts) - 1, codes, empty, bags, field.size)
         else:
-            yield Clue(field.name, "field", field.size, codes, np.zeros(1, dtype=np.int64))
+            yield Predictor(field.name, "field", field.size, codes, np.zeros(1, dtype=np.int64))
     for place, dense in enumerate(schema.dense):
         yield _number(dense.name, "field", _column("dense", place), train)
     for place, task in enumerate(schema.tasks):
@@ -54,7 +54,7 @@ def clues(schema: Schema, train: Part) -> Iterator[Clue]:
         if task.kind == "regression":
             yield _number(task.name, "label", labels, train)
         else:
-            yield Clue(task.name, "label", 3, _bits(labels))
+            yield Predictor(task.name, "label", 3, _bits(labels))
 
 
 def _column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
@@ -66,8 +66,8 @@ def _bits(labels: Column) -> Column:
     return lambda part: np.nan_to_num(labels(part) + 1).astype(np.int64)
 
 
-def _number(name: str, kind: Literal["field", "label"], column: Column, train: Part) -> Clue:
-    """Return a clue of a number, in buckets between edges, 0 where it is missing.
+def _number(name: str, kind: Literal["field", "label"], column: Column, train: Part) -> Predictor:
+    """Return the predictor of a number, in buckets between edges, 0 where it is missing.
 
     Numbers that equal an edge have a bucket of their own, since many rows share such a number.
     """
@@ -80,4 +80,4 @@ def _number(name: str, kind: Literal["field", "label"], column: Column, train: P
         reached = np.searchsorted(bounds, values, side="left") + np.searchsorted(bounds, values, side="right")
         return np.where(np.isnan(values), 0, reached + 1)
 
-    return Clue(name, kind, 2 * len(bounds) + 2, codes)
+    return Predictor(name, kind, 2 * len(bounds) + 2, codes)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from automtl_cli.tables import safe, table
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
-from automtl_core.data.guess.peek import Table, peek
+from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.errors import RunExistsError
 from automtl_core.wording import printable
 
@@ -79,7 +79,7 @@ def render(document: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield safe("next: " + "\n      ".join(document["next"]))
 
 
-def settings(seen: Table, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
+def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
     """Return the text of the settings, with what was seen as comments."""
     lines = [
         f"# What {_plain(seen.pattern)} holds, as guessed by `automtl data init` from {_amount(seen)}.",
@@ -115,7 +115,7 @@ def settings(seen: Table, guesses: Sequence[Guess], commands: Sequence[str]) -> 
     return "\n".join([*lines, "", *training, ""])
 
 
-def about(guess: Guess, seen: Table) -> str:
+def about(guess: Guess, seen: Glimpse) -> str:
     """Return in a line what a column holds."""
     facts = guess.facts
     spread = f"{_value(facts.low)} to {_value(facts.high)}"
@@ -156,7 +156,7 @@ def _create(path: Path, content: str) -> None:
         raise
 
 
-def _section(role: Role, seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
+def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     if not guesses and role != "labels":
         return
     yield ""
@@ -178,7 +178,7 @@ def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
         yield f"  # These{used} hold 0 and 1 too, and may be labels: {', '.join(found)}"
 
 
-def _split(seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
+def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     """Yield what decides about parts and vocabularies."""
     if (name := user(guesses)) is not None:
         yield f"user: {_yaml(name)}"
@@ -194,7 +194,7 @@ def _split(seen: Table, guesses: Sequence[Guess]) -> Iterator[str]:
         yield "# min_count: 2  # values in fewer training rows are as unseen"
 
 
-def _amount(seen: Table) -> str:
+def _amount(seen: Glimpse) -> str:
     if seen.seen == seen.rows:
         return f"its {seen.rows:,} rows"
     return f"the first {seen.seen:,} of {'' if seen.parquet else 'about '}{seen.rows:,} rows"

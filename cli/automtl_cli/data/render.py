@@ -95,9 +95,9 @@ def _without_blanks(facts: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _alone(alone: Mapping[str, Any]) -> Table:
     rows = [
-        (task, clue["name"], clue["kind"], clue["measure"], clue["score"])
-        for task, clues in alone.items()
-        for clue in clues
+        (task, one["name"], one["kind"], one["measure"], one["score"])
+        for task, told in alone.items()
+        for one in told
     ]
     return table(["best alone for", "by", "kind", "measure", "score"], rows)
 
@@ -109,8 +109,8 @@ def _rules(rules: list[Json]) -> Iterator[str]:
 
 
 def _suspicions(alone: Mapping[str, Any]) -> Iterator[str]:
-    for task, clues in alone.items():
-        for clue in clues:
-            if clue["suspicious"]:
-                how = f"whether there is a {clue['name']}" if clue["by"] == "presence" else clue["name"]
+    for task, told in alone.items():
+        for one in told:
+            if one["suspicious"]:
+                how = f"whether there is a {one['name']}" if one["by"] == "presence" else one["name"]
                 yield f"warning: {how} predicts {task} alone: is it known only afterwards?"

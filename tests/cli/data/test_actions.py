@@ -171,7 +171,9 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
     skip = ("--bad-rows", "skip")
     found = automtl("data", "describe", "shop", *skip, "--json").json()
     assert found["prepared"]["rejected"] == 3
-    assert [clue["name"] for clue in found["data"]["alone"]["click"] if clue["suspicious"]] == ["coupon"]
+    assert [
+        predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
+    ] == ["coupon"]
     shown = automtl("data", "describe", "shop", *skip)
     for heading in ("sparse field", "task and part", "correlation", "share of rows", "best alone for"):
         assert f"\n\n{heading}" in shown.out
@@ -180,7 +182,9 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
 
 def test_describing_generated_data_finds_no_leak(automtl: Automtl) -> None:
     found = automtl("data", "describe", "synthetic", *SMALL, "--json").json()["data"]
-    assert not any(clue["suspicious"] for clues in found["alone"].values() for clue in clues)
+    assert not any(
+        predictor["suspicious"] for predictors in found["alone"].values() for predictor in predictors
+    )
     assert set(found["dense"]) == {"dense_signal", "dense_noise"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from automtl_core.data.guess.guess import Guess, batch_size, guess, is_id, long_tailed, user, words
-from automtl_core.data.guess.peek import Facts, Parts, Table
+from automtl_core.data.guess.peek import Facts, Glimpse, Parts
 
 SEEN = 1000
 
@@ -23,7 +23,7 @@ def bits(name: str, few: tuple[str, str] = ("0", "1"), **others: Any) -> Facts:
 
 
 def guessed(*columns: Facts, header: bool = True) -> list[Guess]:
-    return guess(Table(Path(), "a.csv", False, ",", header, SEEN, SEEN, columns))
+    return guess(Glimpse(Path(), "a.csv", False, ",", header, SEEN, SEEN, columns))
 
 
 def test_words_of_names() -> None:

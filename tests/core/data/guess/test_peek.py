@@ -8,17 +8,17 @@ import duckdb
 import pytest
 
 from automtl_core.data.guess import peek as module
-from automtl_core.data.guess.peek import Facts, Parts, Table, peek
+from automtl_core.data.guess.peek import Facts, Glimpse, Parts, peek
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
-Peek = Callable[..., Table]
+Peek = Callable[..., Glimpse]
 
 
 @pytest.fixture
 def seen(tmp_path: Path) -> Peek:
     """Look at a file of this text."""
 
-    def seen(text: str, name: str = "a.csv") -> Table:
+    def seen(text: str, name: str = "a.csv") -> Glimpse:
         (tmp_path / name).write_bytes(text.encode())
         return peek(str(tmp_path / name))
 

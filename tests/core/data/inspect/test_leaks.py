@@ -59,13 +59,13 @@ def clicks(seed: int = 1) -> Any:
 
 
 def suspects(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
-    return {t: [(c["name"], c["by"]) for c in clues if c["suspicious"]] for t, clues in found.items()}
+    return {t: [(c["name"], c["by"]) for c in told if c["suspicious"]] for t, told in found.items()}
 
 
 def test_nothing_is_suspicious_where_nothing_tells(tmp_path: Path) -> None:
     found = alone(prepared(tmp_path, Table()))
     assert suspects(found) == {"click": [], "buy": []}
-    assert all(0.4 < clue["score"] < 0.6 for clues in found.values() for clue in clues)
+    assert all(0.4 < predictor["score"] < 0.6 for predictors in found.values() for predictor in predictors)
 
 
 def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
@@ -157,6 +157,15 @@ def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: P
     assert all(rule["declared"] for rule in made["rules"])
 
 
+def test_a_label_that_is_given_another_one_is_no_leak(tmp_path: Path) -> None:
+    """It is missing where the other one is 0, which tells that one."""
+    click = clicks()
+    buy = np.where(click, np.random.default_rng(9).random(ROWS) < 0.5, np.nan)
+    dataset = Table(click=click, buy=buy, pay=np.where(buy == 1, np.arange(ROWS) % 2, np.nan))
+    dataset.labels = (Label("click"), Label("buy", given="click"), Label("pay", after="buy", given="buy"))
+    assert suspects(alone(prepared(tmp_path, dataset))) == {"click": [], "buy": [], "pay": []}
+
+
 def test_labels_that_imply_or_exclude_another_are_told(tmp_path: Path) -> None:
     click = clicks()
     few = np.random.default_rng(7).random(ROWS) < 0.3
@@ -186,7 +195,7 @@ def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
     assert (found["buy"][0]["name"], found["buy"][0]["measure"]) == ("price", "R2")
     assert suspects(found)["buy"] == [("price", "value")]
     assert set(suspects(found)["click"]) == {("buy", "value"), ("price", "value")}
-    click = next(clue for clue in found["buy"] if clue["name"] == "click")
+    click = next(predictor for predictor in found["buy"] if predictor["name"] == "click")
     made = prepared(tmp_path, dataset).part("validation").labels
     assert click["score"] == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
 

@@ -240,6 +240,32 @@ def test_labels_without_anything_to_learn_are_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("columns", "tasks", "message", "fix"),
+    [
+        ({"click": 0}, ["click"], "label click is 0 in", "learn another task: --set dataset.tasks=[buy]"),
+        (
+            {"click": 0, "buy": 1},
+            [],
+            "label click is 0 in .*, label buy is 1 in",
+            "give rows with other values",
+        ),
+    ],
+)
+def test_a_remedy_for_labels_without_anything_to_learn_is_one(
+    tmp_path: Path,
+    given: Callable[..., Any],
+    frame: pd.DataFrame,
+    columns: Any,
+    tasks: Any,
+    message: str,
+    fix: str,
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        prepare(given(frame.assign(**columns), tasks=tasks), "shop", None, tmp_path)
+    assert str(error.value.fix).startswith(fix)
+
+
 def test_moments_of_chunks_are_those_of_the_whole() -> None:
     values = np.random.default_rng(0).normal(1e6, 3, 10_000)
     seen = Moments()

@@ -1,4 +1,5 @@
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,14 @@ from automtl_core.data.raw.find import survey
 from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, Label
-from automtl_core.errors import ArtifactError, DataError, InputMissingError, RunExistsError, StorageError
+from automtl_core.errors import (
+    ArtifactError,
+    DataError,
+    InputMissingError,
+    PluginError,
+    RunExistsError,
+    StorageError,
+)
 from automtl_core.schema import Task
 
 
@@ -194,3 +202,65 @@ def test_a_task_that_is_not_learned_is_in_no_order(
     monkeypatch.setattr(type(shop), "after", {"buy": "click"}, raising=False)
     alone = type(shop)(shop.settings.model_copy(update={"tasks": ("buy",)}))
     assert prepare(alone, "shop", shop_dir, tmp_path / "out").schema.tasks == (Task("buy"),)
+
+
+@pytest.fixture
+def rows() -> dict[str, list[int]]:
+    n = range(60)
+    return {
+        "user": [*n],
+        "city": [0] * 60,
+        "price": [*n],
+        "click": [k % 2 for k in n],
+        "buy": [k % 3 // 2 for k in n],
+    }
+
+
+def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(
+    tmp_path: Path, given: Callable[..., Any], rows: dict[str, list[int]]
+) -> None:
+    one = prepare(given(rows), "given", None, tmp_path)
+    other = prepare(given(rows | {"user": [7] * 60}), "given", None, tmp_path)
+    assert not other.reused
+    assert other.vocabulary("user") == ["7"]
+    assert prepare(given(rows), "given", None, tmp_path).path == one.path
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "dataset given has no raw files, and does not say what it holds instead"),
+        (float("nan"), "dataset given: its content is no JSON"),
+        ({"rows": object()}, "dataset given: its content is no JSON"),
+    ],
+)
+def test_a_dataset_without_files_has_to_say_what_its_content_is(
+    tmp_path: Path, given: Callable[..., Any], rows: dict[str, list[int]], content: Any, message: str
+) -> None:
+    dataset = given(rows)
+    dataset.content = lambda: content
+    with pytest.raises(PluginError, match=message) as error:
+        prepare(dataset, "given", None, tmp_path)
+    assert "Given.content" in str(error.value.fix)
+
+
+def test_what_a_dataset_with_files_adds_counts_too(
+    shop: Dataset, shop_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = prepare(shop, "shop", shop_dir, tmp_path / "out")
+    monkeypatch.setattr(type(shop), "content", lambda self: ["holidays of 2024"])
+    assert prepare(shop, "shop", shop_dir, tmp_path / "out").path != plain.path
+
+
+def test_where_a_task_between_is_not_learned_the_one_before_it_counts(
+    tmp_path: Path, given: Callable[..., Any], rows: dict[str, list[int]]
+) -> None:
+    dataset = given(rows | {"pay": rows["buy"]}, tasks=["click", "pay"])
+    dataset.labels = (
+        Label("click"), Label("buy", after="click", given="click"), Label("pay", after="buy", given="buy")
+    )  # fmt: skip
+    assert prepare(dataset, "given", None, tmp_path).schema.tasks == (
+        Task("click"), Task("pay", after="click", given="click")
+    )  # fmt: skip
+    dataset.settings = type(dataset.settings)(tasks=["pay"])
+    assert prepare(dataset, "given", None, tmp_path).schema.tasks == (Task("pay"),)
