@@ -150,7 +150,8 @@ def compare(
     """Compare models: the same data, recipe and seeds for all, with error bars.
 
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
-    what is new. Writes compare.json, compare.csv and compare.md.
+    what is new. Several processes that are given the same command share the work. Writes compare.json,
+    compare.csv and compare.md.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
