@@ -4,6 +4,7 @@ A message says what was given and what is allowed; `fix` says what to do next. T
 `error: MESSAGE` and `  fix: FIX` and ends with the exit code; anything else that escapes is a bug (1).
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -21,6 +22,14 @@ class UsageError(AutoMTLError):
     """The command line or the configuration cannot be understood."""
 
     exit_code = 2
+
+
+def together(errors: Sequence[UsageError]) -> UsageError:
+    """Return several errors as one that says what each says."""
+    if len(errors) == 1:
+        return errors[0]
+    fixes = dict.fromkeys(error.fix for error in errors if error.fix)
+    return UsageError("\n".join(map(str, errors)), "\n".join(fixes) or None)
 
 
 class UnknownNameError(UsageError):

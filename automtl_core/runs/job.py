@@ -1,7 +1,7 @@
 """A job: a resolved configuration together with the plugins that it names."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, DatasetSettings
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, together
 from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry import Registry
-from automtl_core.runs.config import Component, RunConfig
+from automtl_core.runs.config import COMPONENTS, Component, Layer, RunConfig, load_config, merge, named
 from automtl_core.runs.facts import Environment
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
@@ -42,28 +42,36 @@ class Job:
     dataset_settings: DatasetSettings
 
     @classmethod
-    def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
-        """Validate every component's settings and write their defaults out.
+    def load(cls, registry: Registry, *layers: Layer) -> "Job":
+        """Return the job that layers of a configuration describe, the strongest last.
 
         Raises:
             UnknownNameError: a name that no plugin registers.
-            UsageError: settings that do not exist or are wrong.
+            UsageError: lists every setting that does not exist or is wrong.
 
         """
-        space = registry.get(SPACES, config.space.name).settings_class.parse(
-            config.space.settings, "space", config.space.name
-        )
-        dataset_class = registry.get(DATASETS, config.dataset.name)
-        dataset = dataset_class.settings_class.parse(config.dataset.settings, "dataset", config.dataset.name)
-        full = {"space": _written(config.space, space), "dataset": _written(config.dataset, dataset)}
-        if config.strategy is None:
-            return cls(config.model_copy(update=full), registry, space, None, dataset)
-        strategy_class = registry.get(STRATEGIES, config.strategy.name)
-        strategy = strategy_class.settings_class.parse(
-            config.strategy.settings, "strategy", config.strategy.name
-        )
-        full["strategy"] = _written(config.strategy, strategy)
-        return cls(config.model_copy(update=full), registry, space, strategy, dataset)
+        layer = merge(*layers)
+        found, faults = _parsed(layer, registry)
+        try:
+            config = load_config(layer)
+        except UsageError as error:
+            raise together([error, *faults]) from None
+        return cls._of(config, registry, found, faults)
+
+    @classmethod
+    def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
+        """Validate every component's settings and write their defaults out; raises as `load` does."""
+        return cls._of(config, registry, *_parsed(config.model_dump(include=set(COMPONENTS)), registry))
+
+    @classmethod
+    def _of(
+        cls, config: RunConfig, registry: Registry, found: Mapping[str, Any], faults: Sequence[UsageError]
+    ) -> "Job":
+        if faults:
+            raise together(faults)
+        full = {key: _written(getattr(config, key), settings) for key, settings in found.items()}
+        settings = (found["space"], found.get("strategy"), found["dataset"])
+        return cls(config.model_copy(update=full), registry, *settings)
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values of its configuration, such as `seed`; not of its components."""
@@ -195,6 +203,20 @@ class Job:
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
         return Compute(device, self.config.precision)
+
+
+def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:
+    """Return the settings of what a layer names by key, and what is wrong with them."""
+    found: dict[str, Any] = {}
+    faults: list[UsageError] = []
+    for key, kind in COMPONENTS.items():
+        match named(layer.get(key)):
+            case {"name": str() as name, **values}:
+                try:
+                    found[key] = registry.get(kind, name).settings_class.parse(values, key, name)
+                except UsageError as error:
+                    faults.append(error)
+    return found, faults
 
 
 def _written(component: Component, settings: Settings) -> Component:

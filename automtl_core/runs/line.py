@@ -20,7 +20,7 @@ from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
-from automtl_core.runs.config import Layer, default, load_config, split
+from automtl_core.runs.config import Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
 from automtl_core.runs.folders import prepared_folder, raw_folder
 from automtl_core.runs.identity import check_data, check_settings, data_differences, environment_differences
@@ -80,7 +80,7 @@ class Line:
 
     def job(self, layers: Sequence[Layer]) -> Job:
         """Return the job that layers of a configuration describe, the strongest last."""
-        return _with_data_dir(Job.resolve(load_config(default(self.registry), *layers), self.registry))
+        return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
 
     def models(self, names: Sequence[str], layers: Sequence[Layer]) -> dict[str, Job]:
         """Return the job of each model by its name, under what layers of a configuration say of all."""

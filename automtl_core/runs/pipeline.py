@@ -32,8 +32,8 @@ log = logging.getLogger("automtl")
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:
-    """Return what a search would do."""
-    space = job.space(prepared)
+    """Return what a search would do; raises as `start` does where it would do nothing."""
+    space = job.problem(prepared).space
     with torch.device("meta"):
         supernet = space.supernet()
     rows = {name: len(prepared.part(name)) for name in PARTS}

@@ -74,5 +74,5 @@ def _notes(error: BaseException) -> list[str]:
 def _tell(message: str, *fixes: str | None) -> None:
     say(f"error: {message}")
     for fix in fixes:
-        if fix:
-            say(f"  fix: {fix}")
+        for line in (fix or "").splitlines():
+            say(f"  fix: {line}")

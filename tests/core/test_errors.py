@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core import errors
-from automtl_core.errors import AutoMTLError
+from automtl_core.errors import AutoMTLError, UsageError, together
 
 CLASSES = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, AutoMTLError)]
 PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
@@ -21,3 +21,10 @@ def test_an_error_says_what_to_do_and_ends_with_a_code_that_is_documented(error)
 
 def test_a_remedy_may_be_missing():
     assert AutoMTLError("what was given").fix is None
+
+
+def test_several_are_told_together_each_remedy_once():
+    told = together([UsageError("a", "x"), UsageError("b", "x"), UsageError("c", "y"), UsageError("d")])
+    assert (str(told), told.fix) == ("a\nb\nc\nd", "x\ny")
+    one = errors.UnknownNameError("a")
+    assert together([one]) is one

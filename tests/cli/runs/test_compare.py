@@ -62,6 +62,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         ),
         (["compare", "--models", "mmoe,ple", "--set", "space.blocks=2"], "is not a setting of mmoe, ple"),
         (["search", "--space", "mmoe"], "mmoe leaves nothing to search"),
+        (["search", "--space", "mmoe", "--dry-run"], "mmoe leaves nothing to search"),
         (["search", "--retrain", "anew"], "retrain"),
     ],
 )
