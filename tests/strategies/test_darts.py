@@ -307,3 +307,18 @@ def test_loss_that_is_not_finite_stops_before_the_update():
         search.search(Silent())
     for name, p in search.supernet.named_parameters():
         assert p is tower.bias or torch.equal(p, before[name])
+
+
+def test_each_step_of_each_epoch_draws_anew():
+    search = strategy(epochs=2)
+    drawn = []
+
+    def note(supernet, inputs):
+        if supernet.training:
+            drawn.append((torch.initial_seed(), search.relaxed.relaxation.generator.initial_seed()))
+
+    search.supernet.register_forward_pre_hook(note)
+    search.search(Silent())
+    assert len(drawn) == 2 * 2 * 2, "on held-out rows and on the others, in two steps of two epochs"
+    for seeds_of_one_kind in zip(*drawn, strict=True):
+        assert len(set(seeds_of_one_kind)) == len(drawn)

@@ -339,3 +339,22 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
     assert len(set(masks)) == len(masks) == 3
     torch.manual_seed(99)
     assert drawn() == masks
+
+
+class Normed(nn.Module):
+    """Normalises dense values, and reads them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(1), nn.Linear(1, 3)
+
+    def forward(self, ids, dense):
+        return self.linear(self.norm(dense))
+
+
+def test_the_statistics_of_an_average_are_those_of_the_training_rows():
+    network, schema = Normed(), sample_schema()
+    data = TrainingData(sample_part(schema, 64, 1), sample_part(schema, 64, 2), schema.tasks)
+    Fit(network, data, Recipe(batch_size=16, epochs=1), 0, CPU).run(Silent())
+    assert network.norm.running_mean.item() == pytest.approx(data.train.dense.mean(), abs=1e-6)
+    assert network.norm.num_batches_tracked.item() == 4
