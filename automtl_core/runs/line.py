@@ -6,6 +6,7 @@
 The command line is made of this, and so can be any script.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ class Line:
         """
         run = Run.open(path)
         if run.done():
-            raise UsageError(f"{path}: the run is done", f"see it: automtl show {path}")
+            raise UsageError(f"{path}: the run is done", f"see it: automtl show {shlex.quote(str(path))}")
         if run.status().state == "running":
             raise in_use(path)
         check_settings(run)

@@ -299,7 +299,8 @@ def resuming(path: Path) -> str:
 def _instead_of(path: Path) -> str:
     """Return what to do where a run cannot be made since something stands there."""
     try:
-        state = Run.open(path).status().state
+        run = Run.open(path)
+        can_go_on = run.status().state != "running" and not run.done()
     except (InputMissingError, ArtifactError):
-        state = "done"
-    return "choose another --name" + ("" if state == "done" else f", or go on with it: {resuming(path)}")
+        can_go_on = False
+    return "choose another --name" + (f", or go on with it: {resuming(path)}" if can_go_on else "")

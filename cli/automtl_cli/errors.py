@@ -15,16 +15,20 @@ from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, Us
 BUG = 1
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Stop:
-    """Turns SIGINT and SIGTERM into KeyboardInterrupt, and remembers which of them came."""
+    """Turns signals that end a process into KeyboardInterrupt, and remembers which of them came."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def listen(self) -> None:
-        """Handle both signals from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._raise)
+        """Handle these signals from now on, but those that are ignored, as SIGHUP is below `nohup`."""
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._raise)
 
     def _raise(self, number: int, frame: FrameType | None) -> None:
         self.signal = number

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
@@ -25,8 +26,9 @@ def emit(outcome: Outcome, render: Callable[[Outcome], Iterable[RenderableType]]
 
 
 def say(text: Any) -> None:
-    """Print a line on standard error."""
-    sys.stderr.write(printable(str(text)) + "\n")
+    """Print a line on standard error, if anybody is there to read it."""
+    with suppress(OSError):  # such as after the end of the terminal
+        sys.stderr.write(printable(str(text)) + "\n")
 
 
 def lenient_streams() -> None:

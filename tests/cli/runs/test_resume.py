@@ -5,8 +5,12 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from automtl_core.runs.facts import Environment
+from automtl_core.runs.run import Run
 
 Start = Callable[[list[str]], subprocess.Popen[str]]
 StopAfter = Callable[[subprocess.Popen[str], str, signal.Signals], str]
@@ -29,8 +33,12 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path, star
 
 @pytest.mark.parametrize(
     ("line", "number", "code"),
-    [("warm-up 1:", signal.SIGTERM, 143), ("train 4:", signal.SIGINT, 130)],
-    ids=["terminated in the search", "interrupted in the training"],
+    [
+        ("warm-up 1:", signal.SIGTERM, 143),
+        ("search 2:", signal.SIGHUP, 129),
+        ("train 4:", signal.SIGINT, 130),
+    ],
+    ids=["terminated in the warm-up", "hung up in the search", "interrupted in the training"],
 )
 def test_a_stopped_search_goes_on(
     here: Path,
@@ -54,3 +62,30 @@ def test_a_stopped_search_goes_on(
     assert line not in err
     for name in SAME:
         assert Path("runs/cut", name).read_bytes() == (uninterrupted / name).read_bytes(), name
+
+
+def test_a_killed_search_says_how_to_go_on(
+    here: Path, automtl: Any, start: Start, stop_after: StopAfter
+) -> None:
+    process = start([*SEARCH, "--name", "cut"])
+    stop_after(process, "search 2:", signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    for command, code in (("evaluate", 65), ("show", 65)):
+        ended = automtl(command, "runs/cut")
+        assert ended.code == code
+        assert ended.err.endswith("  fix: go on with the run: automtl search --resume runs/cut\n")
+    ended = automtl(*SEARCH, "--name", "cut")
+    assert ended.code == 73
+    assert "or go on with it: automtl search --resume runs/cut" in ended.err
+    threads = {**Run.open(Path("runs/cut")).read(Environment).to_json(), "threads": 77, "earlier": ()}
+    Run.open(Path("runs/cut")).write(Environment(**threads))
+    ended = automtl("search", "--resume", "runs/cut")
+    assert ended.code == 65
+    assert "began in another environment: threads was 77, is 1" in ended.err
+    assert "automtl search --resume runs/cut --anyway" in ended.err
+    assert automtl("search", "--resume", "runs/cut", "--anyway").code == 0
+
+
+def test_going_on_anyway_belongs_to_a_run(automtl: Any) -> None:
+    ended = automtl(*SEARCH, "--anyway")
+    assert (ended.code, "--anyway belongs to --resume" in ended.err) == (2, True)
