@@ -5,7 +5,7 @@ An adapter declares; `automtl_core.data` reads the files, splits, builds vocabul
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -50,6 +50,8 @@ class Column:
     """All values that are allowed; any, if none are named."""
     matching: str = ""
     """Regular expression, in the syntax that RE2 and Python share, of a whole value; any, if empty."""
+    remedy: str = ""
+    """What to do where many rows hold something else, in place of repairing a row."""
 
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")
@@ -68,6 +70,8 @@ class RawFile:
     """Whether the first line names the columns."""
     others: bool = False
     """Whether the header may name them in any order, and further ones, which are not read."""
+    named_by: Mapping[str, str] = field(default_factory=dict)
+    """Column -> the setting that names it, which is to be corrected where the header lacks the column."""
     separator: str = ","
     cut_tail: bool = False
     """Whether published copies end in a cut line, which is then left out."""

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 import duckdb
@@ -23,10 +24,15 @@ from automtl_core.dataset import (
 )
 from automtl_core.errors import DataError, UsageError
 from automtl_core.wording import printable
-from automtl_datasets.table_settings import NumberColumn, TableSettings
+from automtl_datasets.table_settings import ROLES, NumberColumn, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A label as data frames write it: with blanks among them, their integers become floats."""
+POSITIVE = (
+    "say which values mean 1, such as dataset.labels.{0}.positive: ['2'], or that it is a number to predict: "
+    "dataset.labels.{0}.kind: regression"
+)
+"""What to do about a label that holds something else."""
 PART, TIME = "part of the table", "time of the row"
 """Columns that are added. One's own may be called `part`, and the time may be a field too."""
 
@@ -102,6 +108,7 @@ class Table(Dataset):
                 self._columns(),
                 header=not chosen.columns,
                 others=not chosen.columns,
+                named_by=self._settings_of_columns(),
                 separator=chosen.separator or _separator(pattern),
             )
             for table, _, pattern in self._tables()
@@ -117,10 +124,15 @@ class Table(Dataset):
         """Return the columns that are used; all of them, where they have no other names."""
         chosen = self.settings
         used = {chosen.time: TEXT} if chosen.time else {}
-        used |= {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
-        used |= dict.fromkeys(chosen.multi, TEXT) | dict.fromkeys(chosen.dense, NUMBER)
+        for name, kind in chosen.sparse.items():
+            remedy = f"take it as text: dataset.sparse.{name}: text"
+            used[name] = replace(INTEGER, remedy=remedy) if kind == "integer" else TEXT
+        remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
+        used |= dict.fromkeys(chosen.multi, TEXT)
+        used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
         for name, label in chosen.labels.items():
-            used[name] = NUMBER if label.kind == "regression" else TEXT if label.positive else BIT
+            binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(name))
+            used[name] = NUMBER if label.kind == "regression" else binary
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
@@ -135,6 +147,11 @@ class Table(Dataset):
                 "dataset table is your own files, and needs settings that say what they hold",
                 "write them by `automtl data init FILE`, then give them by --config",
             )
+
+    def _settings_of_columns(self) -> dict[str, str]:
+        chosen = self.settings
+        found = {chosen.time: "dataset.time"} if chosen.time else {}
+        return found | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Put the files together, and say what labels and blanks mean."""

@@ -446,3 +446,19 @@ def test_all_faults_come_at_once() -> None:
         "dataset.user",
         "dataset.split:",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("user,shop,clic\nu,s,1\n", "correct dataset.labels (the first line"),
+        (
+            "user,shop,click\n" + "u,s,2\nu,s,1\nu,s,3\n" * 9,
+            "say which values mean 1, such as dataset.labels.click",
+        ),
+    ],
+)
+def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix: str) -> None:
+    with pytest.raises(DataError) as caught, loaded(table(labels=["click"]), {"clicks.csv": text}):
+        pass
+    assert str(caught.value.fix).startswith(fix)

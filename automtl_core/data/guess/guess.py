@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from automtl_core.data.guess.peek import Facts, Glimpse
+from automtl_core.data.guess.facts import Facts
+from automtl_core.data.guess.peek import Glimpse
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
 

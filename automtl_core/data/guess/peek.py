@@ -5,18 +5,19 @@ They are read as text; faulty rows are passed over.
 
 import glob
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
+from automtl_core.data.guess.facts import Facts, facts_of
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.delimited import LINE_LIMIT, Lines, opened, rows
-from automtl_core.data.raw.records import layout
+from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
+from automtl_core.data.raw.records import CONVERT, layout, shown
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset import TEXT, RawFile
 from automtl_core.errors import DataError, InputMissingError, UsageError
@@ -27,52 +28,7 @@ BYTES = 64 << 20
 """Size of these rows, at most."""
 FIRST = 100
 """Rows that tell separator and header."""
-FEW = 5
-"""Values of which all are told."""
 SEPARATORS = (",", "\t", ";", "|")
-PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
-"""What may separate the values that one value holds, and what these then look like."""
-
-Kind = Literal["integer", "number", "time", "text", "nested"]
-"""What all values of a column can be read as; nested ones are lists and alike, which are not looked at."""
-
-
-class Parts(NamedTuple):
-    """What the texts of a column hold, if a separator takes them apart."""
-
-    rows: int
-    """Rows in which it stands."""
-    parts: int
-    """Parts in all rows."""
-    values: int
-    """Different parts."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the first rows hold in a column."""
-
-    name: str
-    kind: Kind = "text"
-    rows: int = 0
-    """Rows with a value; the others are blank."""
-    values: int = 0
-    """Different values."""
-    single: int = 0
-    """Those that one row alone holds."""
-    numbers: int = 0
-    """Rows whose value is a number."""
-    example: str = ""
-    """The most frequent value."""
-    few: Sequence[str] = ()
-    """All values, if there are few."""
-    low: str = ""
-    """The smallest value; of a column of numbers, the smallest number."""
-    high: str = ""
-    mean: float = 0.0
-    """Of the numbers."""
-    parts: Mapping[str, Parts] = field(default_factory=dict)
-    """Separator -> what it takes texts apart to."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +87,7 @@ def peek(name: str) -> Glimpse:
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
         facts = [
-            Facts(column, "nested") if column in head.nested else _facts(db, column, f"c{n}")
+            Facts(column, "nested") if column in head.nested else facts_of(db, column, f"c{n}")
             for n, column in enumerate(head.names)
         ]
     return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
@@ -203,6 +159,8 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
     """Return the values of the first rows, and the mean size of a row."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream), separator), FIRST))
+    if bad := next((row for row in found if row[3] and row[3].reason == NOT_UTF8), None):
+        raise DataError(f"{path}:{bad[0]}: {NOT_UTF8}: {shown(bad[1])}", CONVERT.format("ISO-8859-1"))
     size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
     return [values for _, _, values, _ in found], size
 
@@ -270,54 +228,3 @@ def _estimated_rows(
         f"(FORMAT csv, HEADER false, DELIMITER {literal(separator)}, COMPRESSION {compression})"
     )
     return round(seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)
-
-
-def _facts(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
-    db.execute(
-        f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "
-        f"TRY_CAST({column} AS BIGINT) AS whole, TRY_CAST({column} AS DOUBLE) AS any_number, "
-        "CASE WHEN isfinite(any_number) THEN any_number END AS number "
-        f"FROM head WHERE {column} IS NOT NULL GROUP BY {column}"
-    )
-    found = db.execute(
-        "SELECT sum(n), count(*), count(*) FILTER (n = 1), sum(n) FILTER (number IS NOT NULL), "
-        "first(value ORDER BY n DESC, value), min(value, ?), "
-        "first(value ORDER BY number, value), last(value ORDER BY number, value), sum(n * number) / sum(n), "
-        "bool_and(CAST(whole AS VARCHAR) IS NOT DISTINCT FROM value), "
-        "bool_and(TRY_CAST(value AS TIMESTAMP) IS NOT NULL) FROM counted",
-        [FEW],
-    ).fetchall()[0]
-    total, values, single, numbers, example, few, low, high, mean, integers, times = found
-    if not values:
-        return Facts(name)
-    kind: Kind = "integer" if integers else "number" if numbers == total else "time" if times else "text"
-    return Facts(
-        name=name,
-        kind=kind,
-        rows=int(total),
-        values=values,
-        single=single,
-        numbers=int(numbers or 0),
-        example=example,
-        few=tuple(sorted(few)) if values <= FEW else (),
-        low=low,
-        high=high,
-        mean=mean or 0.0,
-        parts=_parts(db) if kind == "text" else {},
-    )
-
-
-def _parts(db: duckdb.DuckDBPyConnection) -> dict[str, Parts]:
-    found = {}
-    for separator, look in PARTS.items():
-        sql = literal(separator)
-        rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
-        if not rows_with:
-            continue
-        parts, values, sound = db.execute(
-            f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "
-            f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
-        ).fetchall()[0]
-        if sound:
-            found[separator] = Parts(int(rows_with), int(parts), values)
-    return found

@@ -22,6 +22,9 @@ LINE_LIMIT = 2_000_000
 BLOCK = 1 << 18
 """Bytes that are read at once."""
 
+NOT_UTF8 = "not UTF-8"
+"""The problem of a row with bytes that are no text."""
+
 _BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
 _SURROGATE = re.compile("[\udc80-\udcff]")
@@ -250,7 +253,7 @@ def _problem(text: str, found: Values, size: int) -> Problem | None:
             if "\0" in value:
                 return Problem(place, "holds a NUL byte")
             if _has_bad_bytes(value):
-                return Problem(place, "not UTF-8")
+                return Problem(place, NOT_UTF8)
     return None
 
 

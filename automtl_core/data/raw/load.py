@@ -16,14 +16,11 @@ from automtl_core.data.raw import parquet
 from automtl_core.data.raw.delimited import LINE_LIMIT, ends_in_return
 from automtl_core.data.raw.find import Source, source_of
 from automtl_core.data.raw.records import Fault, ambiguous, layout, records, shown
+from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, create, quoted, typed
 from automtl_core.dataset import RawFile
 from automtl_core.errors import DataError
 
-SKIP = (
-    "repair the row, or leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
-    "`automtl data validate` lists all of them"
-)
 MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 
 
@@ -85,9 +82,10 @@ def _load_text(
     if plain and _read(db, table, source, columns):
         return []
     if most is None:
-        for record in records(source.path, source.file):
+        following = records(source.path, source.file)
+        for record in following:
             if record.fault:
-                raise _error(source.path, record.fault, SKIP)
+                raise refused(source.path, source.file, record.fault, following)
     clean = work_dir / f"{table}.csv"
     faults = _copy(source, clean, columns, most or 0)
     whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)

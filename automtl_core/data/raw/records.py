@@ -14,24 +14,26 @@ from typing import Any, NamedTuple
 from automtl_core.data.raw.delimited import BLOCK, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset import TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
-from automtl_core.wording import did_you_mean, printable
+from automtl_core.wording import did_you_mean, listing, printable
 
 SHOWN = 80
 """Characters of a row or a value that a message shows."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
-_CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
+CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
 _FORMATS = {
-    b"\xff\xfe\0\0": ("UTF-32", _CONVERT.format("UTF-32")),
-    b"\0\0\xfe\xff": ("UTF-32", _CONVERT.format("UTF-32")),
-    b"\xff\xfe": ("UTF-16", _CONVERT.format("UTF-16")),
-    b"\xfe\xff": ("UTF-16", _CONVERT.format("UTF-16")),
+    b"\xff\xfe\0\0": ("UTF-32", CONVERT.format("UTF-32")),
+    b"\0\0\xfe\xff": ("UTF-32", CONVERT.format("UTF-32")),
+    b"\xff\xfe": ("UTF-16", CONVERT.format("UTF-16")),
+    b"\xfe\xff": ("UTF-16", CONVERT.format("UTF-16")),
     b"\x1f\x8b": ("gzip data", "let its name end in .gz"),
     b"\x28\xb5\x2f\xfd": ("Zstandard data", "let its name end in .zst"),
     b"PAR1": ("Parquet", "let its name end in .parquet"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
 }
 """How files start that are no delimited text, what they hold, and what to do about it."""
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])')
+"""How JSON of rows starts."""
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64 = range(-(2**63), 2**63)
@@ -91,10 +93,7 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
     if not file.header:
         return tuple(file.columns)
     if reason := _header_fault(first, file):
-        ways = "name" if file.others else "be"
-        raise DataError(
-            f"{path}:1: {reason}", f"let the first line {ways} {file.separator.join(file.columns)}"
-        )
+        raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
     return tuple(first[2])
 
 
@@ -185,6 +184,8 @@ def _check_format(path: Path, head: bytes) -> None:
     for start, (name, fix) in _FORMATS.items():
         if head.startswith(start):
             raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
+    if _JSON.match(head):
+        raise DataError(f"{path}:1: holds JSON, not delimited text", "write it as CSV or Parquet")
     first = head.split(b"\n", 1)[0]
     if first.count(0) * 3 > len(first):
         raise DataError(
@@ -231,6 +232,14 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     if not faults and found != declared and not file.others:
         faults.append("names the columns in another order")
     return f"the header {' and '.join(faults)}" if faults else None
+
+
+def _header_fix(first: Row, file: RawFile) -> str:
+    """Return what to correct: the header, or the settings that name columns."""
+    header = f"let the first line {'name' if file.others else 'be'} {file.separator.join(file.columns)}"
+    if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:
+        return f"correct {listing(settings)} (the first line of the file is {shown(first[1])}), or {header}"
+    return header
 
 
 def _printed(name: str) -> str:

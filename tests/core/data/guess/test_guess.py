@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from automtl_core.data.guess.facts import Facts, Parts
 from automtl_core.data.guess.guess import Guess, batch_size, guess, is_id, long_tailed, user, words
-from automtl_core.data.guess.peek import Facts, Glimpse, Parts
+from automtl_core.data.guess.peek import Glimpse
 
 SEEN = 1000
 

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from automtl_core.data.guess import peek as module
-from automtl_core.data.guess.peek import Facts, Glimpse, Parts, peek
+from automtl_core.data.guess.facts import Facts, Parts
+from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
 Peek = Callable[..., Glimpse]
@@ -183,3 +184,17 @@ def test_what_is_no_parquet_file(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match=r"a\.parquet: no Parquet file"):
         peek(f"{tmp_path}/a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "fix"),
+    [
+        ("user,city\nu1,Orléans\nu2,Paris\n".encode("latin-1"), "convert it to UTF-8: iconv -f ISO-8859-1"),
+        (b'{"user": "u1", "city": "Paris"}\n', "write it as CSV or Parquet"),
+    ],
+)
+def test_what_is_no_delimited_text_has_its_remedy(tmp_path: Path, content: bytes, fix: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(DataError) as error:
+        peek(str(tmp_path / "a.csv"))
+    assert str(error.value.fix).startswith(fix)

@@ -1,0 +1,63 @@
+"""What to do about faulty rows: repair a row, or, where many have the same fault, what makes all of them."""
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from automtl_core.data.raw.delimited import NOT_UTF8
+from automtl_core.data.raw.records import CONVERT, Fault, Record, shown
+from automtl_core.dataset import RawFile
+from automtl_core.errors import DataError
+
+SKIP = (
+    "leave such rows out: --bad-rows skip (in a search: --set dataset.bad_rows=skip); "
+    "`automtl data validate` lists all of them"
+)
+REPAIR = f"repair the row, or {SKIP}"
+LOOKED = 1000
+"""Rows from the first faulty one on that tell whether it is alone."""
+LEAST, MANY = 5, 0.1
+"""Rows, and share of those looked at, with the same fault, from which on it is the file's and no slip."""
+
+_DECIMAL_COMMA = re.compile("[+-]?[0-9]+,[0-9]+")
+
+
+def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]) -> DataError:
+    """Return the error for the first faulty row of a file.
+
+    Args:
+        path: The file.
+        file: Its declaration.
+        first: What is wrong with the row.
+        following: The records behind it.
+
+    """
+    faults = [first, *(record.fault for record in islice(following, LOOKED - 1))]
+    same = [fault for fault in faults if fault and _kind(fault) == _kind(first)]
+    message = f"{path}:{first.line}: {first.reason}: {shown(first.text)}"
+    many = len(same) >= max(LEAST, MANY * len(faults))
+    if many and len(faults) > 1:
+        message += f"; so in {len(same):,} of {len(faults):,} rows"
+    return DataError(message, _fix(file, first, many))
+
+
+def _kind(fault: Fault) -> tuple[str | None, str]:
+    """Return what is alike in faults of one cause."""
+    return fault.column, fault.reason.partition(", found ")[0]
+
+
+def _fix(file: RawFile, fault: Fault, many: bool) -> str:
+    if fault.reason.endswith(NOT_UTF8):
+        return f"{CONVERT.format('ISO-8859-1')} (or what the file is in); or {SKIP}"
+    if not many:
+        return REPAIR
+    if fault.column is None:
+        return (
+            f"declare the columns that the rows have, or write the file so that values with a "
+            f"{file.separator!r}, such as decimal commas, stand in quotes"
+        )
+    column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
+    if column.kind != "text" and _DECIMAL_COMMA.fullmatch(value):
+        return f"write numbers with a decimal point: {value.replace(',', '.')}"
+    return column.remedy or f"convert the column {fault.column}, or declare it as what it holds"
