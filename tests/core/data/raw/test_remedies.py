@@ -81,12 +81,7 @@ def test_a_name_of_the_settings_is_corrected_there(tmp_path: Path) -> None:
     names = {"user": "dataset.sparse", "clik": "dataset.labels"}
     file = RawFile("log.csv", {"user": TEXT, "clik": BIT}, others=True, named_by=names)
     source = source_of(tmp_path / "log.csv", file, tmp_path)
-    with (
-        pytest.raises(DataError, match="lacks 'clik' .did you mean 'click'") as error,
-        connect(None, tmp_path) as db,
-    ):
+    with pytest.raises(DataError, match="lacks 'clik'") as error, connect(tmp_path, tmp_path) as db:
         load(db, "log", [source], tmp_path, None)
-    assert error.value.fix == (
-        'correct dataset.labels (the first line of the file is "user,item,click"), or let the first line name '
-        "user,clik"
-    )
+    there, header = '"user,item,click"', "let the first line name user,clik"
+    assert error.value.fix == f"correct dataset.labels (the first line of the file is {there}), or {header}"
