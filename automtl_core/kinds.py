@@ -47,6 +47,10 @@ def _first_line(value: object) -> str:
     return inspect.cleandoc(value.__doc__ or "").partition("\n")[0]
 
 
+def _as_it_is(value: T, what: str, fix: str) -> T:
+    return value
+
+
 @dataclass(frozen=True)
 class Kind(Generic[T]):
     """A kind of thing that plugins supply; `T` is what the registry hands out."""
@@ -61,6 +65,8 @@ class Kind(Generic[T]):
     """What an object must be."""
     describe: Callable[[T], str] = _first_line
     """Says in one line what an object is."""
+    held: Callable[[T, str, str], T] = _as_it_is
+    """`held(object, what, fix)` is handed out in place of an object, where its results are checked."""
     families: bool = False
     """Whether a name may end in `-*`, and stand for one object a whole number."""
     reserved: frozenset[str] = frozenset()
@@ -140,6 +146,12 @@ def _makes_ops(name: str, value: object) -> str | None:
     return None
 
 
+def _op_held(value: OpFactory, what: str, fix: str) -> OpFactory:
+    from automtl_core.supplied import SuppliedOp  # which imports torch
+
+    return SuppliedOp(value, what, fix)
+
+
 def _is_layer(name: str, value: object) -> str | None:
     """Check that an object can be a part of a configuration."""
     if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
@@ -156,6 +168,7 @@ OPS: Kind[OpFactory] = Kind(
     "ops",
     hookspecs.automtl_register_ops,
     _makes_ops,
+    held=_op_held,
     families=True,
     reserved=frozenset(_ATTRIBUTES.split()),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError
 from automtl_core.kinds import KINDS, OPS, Kind, T, at
-from automtl_core.wording import did_you_mean, listing, printable
+from automtl_core.wording import did_you_mean, listing, one_line, printable
 
 if TYPE_CHECKING:
     from automtl_core.ops import OpFactory
@@ -52,6 +52,7 @@ class Registry:
             plural: {name: (value, row) for row, has in loaded for name, value in has.get(plural, {}).items()}
             for plural in KINDS
         }
+        self._held: dict[tuple[str, str], Any] = {}
 
     def names(self, kind: Kind[Any]) -> tuple[str, ...]:
         """Return the registered names, sorted; a family is one name that ends in `-*`."""
@@ -72,8 +73,14 @@ class Registry:
         if name.endswith("*"):
             raise self._unknown(kind, name)
         key = self._key(kind, name)
-        found: T = self._resolve(kind, key)
-        return found if key == name else _bind(found, int(name[len(key) - 1 :]))
+        found = self._resolve(kind, key)
+        if (kind.plural, name) not in self._held:
+            mine = found if key == name else _bind(found, int(name[len(key) - 1 :]))
+            row = self.supplier(kind, name)
+            what = f"{kind.name} {name!r} of plugin {row.name!r}"
+            self._held[kind.plural, name] = kind.held(mine, what, remedy(row))
+        held: T = self._held[kind.plural, name]
+        return held
 
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, as search spaces ask for it; raises as `get` does."""
@@ -116,6 +123,34 @@ class Registry:
         others = [(other, has) for other, has in self._loaded if other.name != plugin]
         return Registry([*others, (replace(row, provides=names_of(contents)), contents)])
 
+    def broken(self, kind: Kind[Any], name: str, problem: str) -> PluginError:
+        """Return the error that something registered does not keep its contract."""
+        row = self.supplier(kind, name)
+        return PluginError(f"the {kind.name} {name!r} of plugin {row.name!r}: {problem}", remedy(row))
+
+    def blame(self, error: BaseException) -> PluginError | None:
+        """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
+        rows = {_package(row.module): row for row in self.rows if row.distribution != "automtl"}
+        for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
+            module = str(frame.f_globals.get("__name__", ""))
+            if row := rows.get(_package(module)):
+                where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+                thing = self._defined_at(module, frame.f_code.co_qualname) or "code"
+                problem = f"the {thing} of plugin {row.name!r} failed: {one_line(error)}"
+                return PluginError(f"{problem} ({printable(where)})", remedy(row))
+        return None
+
+    def _defined_at(self, module: str, function: str) -> str | None:
+        """Return what is registered of a module: what the function is of, or else all that there is."""
+        found: dict[str, str] = {}
+        for plural, named in self._entries.items():
+            for name, (value, _) in named.items():
+                if _where(value)[0] == module:
+                    found[f"{KINDS[plural].name} {name!r}"] = _where(value)[1]
+        return next((thing for thing, of in found.items() if of == function.partition(".")[0]), None) or (
+            next(iter(found)) if len(found) == 1 else None
+        )
+
     def _key(self, kind: Kind[Any], name: str) -> str:
         """Return what the name is registered as: itself, or else its family."""
         if name in self._entries[kind.plural]:
@@ -140,7 +175,7 @@ class Registry:
         if fault:
             raise PluginError(
                 f"the {kind.name} {key!r} of plugin {row.name!r} cannot be used: {fault}",
-                fix=f"repair or upgrade {row.distribution} {row.version}, or set {DISABLE}={row.name}",
+                fix=remedy(row),
             )
         return found
 
@@ -155,6 +190,11 @@ class Registry:
             + (", with a whole number from 1 in place of `*`" if kind.families else "")
             + (", or see `automtl plugins` for those that are not loaded" if failed else ""),
         )
+
+
+def remedy(row: PluginRow) -> str:
+    """Return what to do about a plugin that does not do what it should."""
+    return f"repair or upgrade {row.distribution} {row.version}, or set {DISABLE}={row.name}"
 
 
 def names_of(contents: Contents) -> dict[str, tuple[str, ...]]:
@@ -179,10 +219,23 @@ def check_free(row: PluginRow, contents: Contents, loaded: Loaded) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return an error in one line that is safe to print, even if it cannot be turned into text."""
+    """Return in one line why a plugin is not used."""
     if type(error) is PluginError:
         return printable(str(error))
-    return printable(" ".join("".join(traceback.format_exception_only(error)).split()))
+    return one_line(error)
+
+
+def _where(value: object) -> tuple[str, str]:
+    """Return the module and the name of an object, or of what a reference is to."""
+    if isinstance(value, str):
+        module, _, name = value.partition(":")
+        return module, name
+    return str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", ""))
+
+
+def _package(module: str) -> str:
+    """Return the outermost package of a module, which may be given as `module:object`."""
+    return module.partition(":")[0].partition(".")[0]
 
 
 def _merged(contents: Sequence[Contents]) -> Contents:

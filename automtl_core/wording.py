@@ -1,6 +1,7 @@
 """Words for people: near misses and strings that are safe to print."""
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -10,6 +11,13 @@ def printable(text: str) -> str:
     Line breaks stay; ESC, C1 controls, bidirectional marks and lone surrogates become `\x1b` and alike.
     """
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error, without its notes, in one line that is safe to print, even if it has no text."""
+    found = traceback.TracebackException.from_exception(error)
+    found.__notes__ = []
+    return printable(" ".join("".join(found.format_exception_only()).split()))
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

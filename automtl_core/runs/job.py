@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 import automtl_core
 from automtl_core.choices import Architecture, Origin
@@ -17,6 +18,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, DatasetSettings
 from automtl_core.errors import UsageError, together
 from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.modules.cost import ROWS, blank_inputs
 from automtl_core.registry import Registry
 from automtl_core.runs.config import COMPONENTS, Component, Layer, RunConfig, load_config, merge, named
 from automtl_core.runs.facts import Environment
@@ -98,11 +100,13 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
+            PluginError: what it builds is no network for the tasks.
 
         """
         space_class = self.registry.get(SPACES, self.config.space.name)
         space = space_class(prepared.schema, self.space_settings, self.registry.op)
-        space.ops()  # which names those that nobody registers
+        if problem := _network_problem(space):  # which also names ops that nobody registers
+            raise self.registry.broken(SPACES, self.config.space.name, problem)
         return space
 
     def problem(self, prepared: Prepared) -> Problem:
@@ -222,6 +226,21 @@ def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[Usag
 def _written(component: Component, settings: Settings) -> Component:
     """Return a component with all its settings, as they are written down."""
     return Component.model_validate({"name": component.name, **settings.model_dump(mode="json")})
+
+
+def _network_problem(space: SearchSpace) -> str | None:
+    """Return why what a space builds is no network for its tasks, as far as that shows without a weight."""
+    with torch.device("meta"), torch.no_grad():
+        supernet = space.supernet()
+        if not isinstance(supernet.network, nn.Module):
+            return f"build returns {type(supernet.network).__name__}, expected a torch.nn.Module"
+        try:
+            out: object = supernet.eval()(*blank_inputs(space.schema, torch.device("meta")))
+        except Exception:
+            return None  # which may be for want of numbers; if not, training tells
+    got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
+    wanted = [ROWS, len(space.schema.tasks)]
+    return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"
 
 
 def environment(job: Job, space: SearchSpace) -> Environment:

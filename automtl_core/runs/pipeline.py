@@ -15,6 +15,7 @@ from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, OutOfMemoryError
+from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.runs.facts import Costs, Data, Result
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
@@ -157,11 +158,15 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
 
 def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     """Return what the job's strategy finds or, without one, what the job gives."""
-    if job.strategy_settings is None:
+    if job.config.strategy is None:
         return SearchResult(job.given(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
-    return strategy.search(recorder)
+    found: object = strategy.search(recorder)
+    if isinstance(found, SearchResult):
+        return found
+    what = f"search returns {type(found).__name__}, expected a SearchResult"
+    raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
 
 
 def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:

@@ -3,6 +3,7 @@
 The codes are listed in docs/exit-codes.md.
 """
 
+import os
 import signal
 import traceback
 from types import FrameType
@@ -11,8 +12,11 @@ import typer
 
 from automtl_cli.output import say
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.plugins import load_registry
 
 BUG = 1
+DEBUG = "AUTOMTL_DEBUG"
+"""Environment variable: where it is set, tracebacks are shown of all errors."""
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,10 +46,11 @@ def report(error: BaseException, stop: Stop) -> int:
         number = signal.Signals(stop.signal or signal.SIGINT)
         _tell(f"stopped by {number.name}", *_notes(error))
         return 128 + number
-    known = _known(error)
-    if known is None:
+    known = _known(error) or _blamed(error)
+    if known is None or os.environ.get(DEBUG):
         say("".join(traceback.format_exception(error)).rstrip())
-        _tell("this is a bug, of automtl or of a plugin", "report it, with the lines above")
+    if known is None:
+        _tell("this is a bug of automtl", "report it, with the lines above")
         return BUG
     _tell(str(known), known.fix, *_notes(error))
     return known.exit_code
@@ -64,6 +69,14 @@ def _known(error: BaseException) -> AutoMTLError | None:
             where = f"{error.filename}: " if error.filename else ""
             return StorageError(f"{where}{error.strerror or error}", "check the disk and the permissions")
     return None
+
+
+def _blamed(error: BaseException) -> AutoMTLError | None:
+    """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
+    try:
+        return load_registry().blame(error)
+    except Exception:
+        return None  # the error that is reported matters more
 
 
 def _usage(error: typer.TyperException) -> str | None:

@@ -1,9 +1,11 @@
 """Finding what plugins supply, by kind and name; adding to it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from automtl_core.errors import PluginError, UnknownNameError
@@ -168,3 +170,62 @@ def test_what_a_plugin_may_not_register_a_script_may_not_add(
         supplying().adding(STRATEGIES, "mine", linear)  # type: ignore[arg-type]
     with pytest.raises(PluginError, match="expected a subclass of"):
         supplying().adding(DATASETS, "mine", dict)  # type: ignore[arg-type]
+
+
+BLAMED = """
+from torch import nn
+
+class Lucky:
+    def search(self):
+        return self.nothing
+
+class Net(nn.Module):
+    def forward(self, x):
+        return x[:, 0] @ x
+
+def helper(x):
+    return Net()(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("things", "call", "blamed"),
+    [
+        ({"strategies": {"lucky": "automtl_test_blamed:Lucky"}}, "Lucky().search()", "strategy 'lucky'"),
+        (
+            {"strategies": {"lucky": "automtl_test_blamed:Lucky"}, "ops": {"net": "automtl_test_blamed:Net"}},
+            "helper(1)",
+            "op 'net'",
+        ),
+        ({"ops": {"a": "automtl_test_blamed:A", "b": "automtl_test_blamed:B"}}, "Lucky().search()", "code"),
+        ({}, "helper(1)", "code"),
+    ],
+)
+def test_an_error_in_the_code_of_a_plugin_is_the_plugins(
+    things: dict[str, dict[str, object]],
+    call: str,
+    blamed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "automtl_test_blamed.py").write_text(BLAMED)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry([(replace(MINE, module="automtl_test_blamed:plugin"), things)])
+    names = {"torch": torch}
+    exec("from automtl_test_blamed import *", names)  # noqa: S102
+    with pytest.raises(Exception, match="nothing|subscriptable") as error:
+        eval(call, names)  # noqa: S307
+    error.value.add_note("a note")
+    found = registry.blame(error.value)
+    assert found is not None
+    assert str(found).startswith(f"the {blamed} of plugin 'mine' failed: ")
+    assert "automtl_test_blamed.py:" in str(found)
+    assert "note" not in str(found)
+    assert found.fix == "repair or upgrade automtl-mine 1.5, or set AUTOMTL_DISABLE_PLUGINS=mine"
+
+
+def test_an_error_of_automtl_is_nobodys() -> None:
+    with pytest.raises(TypeError) as error:
+        load_registry().get(OPS, "identity")("x", 3)  # type: ignore[arg-type, call-arg]
+    assert load_registry().blame(error.value) is None
+    assert supplying().blame(error.value) is None
