@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,26 @@ class Registry:
         contents = _merged([*mine, added])
         others = [(other, has) for other, has in self._loaded if other.name != plugin]
         return Registry([*others, (replace(row, provides=names_of(contents)), contents)])
+
+    @contextmanager
+    def expecting(self, plugins: Mapping[str, str]) -> Iterator[None]:
+        """Add to an unknown name which plugins are not here any more.
+
+        Args:
+            plugins: Name -> version of those that supplied what is asked for in the block.
+
+        """
+        try:
+            yield
+        except UnknownNameError as error:
+            here = {row.name for row in self.rows if not row.problem}
+            gone = [f"{name} {version}" for name, version in plugins.items() if name not in here]
+            if not gone:
+                raise
+            raise UnknownNameError(
+                f"{error}; it was made with plugins that are not here now: {listing(gone)}",
+                f"install them again, or do not disable them: {listing(gone)}",
+            ) from None
 
     def broken(self, kind: Kind[Any], name: str, problem: str) -> PluginError:
         """Return the error that something registered does not keep its contract."""

@@ -131,8 +131,9 @@ class Line:
         if run.status().state == "running":
             raise in_use(path)
         check_settings(run)
-        prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
-        return self._search(job, run.working(), prepared, anyway)
+        with self.registry.expecting(run.read(Environment).plugins):
+            prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
+            return self._search(job, run.working(), prepared, anyway)
 
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
         """Test the network of a run again, from its files alone, with its raw files wherever they are."""
@@ -140,9 +141,10 @@ class Line:
         result = run.read(Result)
         if result.test is None:
             raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
-        job = self._job_of(run, data_dir)
-        prepared = self._prepare_again(job, run)
-        test = pipeline.evaluate_run(job, run, prepared)
+        with self.registry.expecting(run.read(Environment).plugins):
+            job = self._job_of(run, data_dir)
+            prepared = self._prepare_again(job, run)
+            test = pipeline.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)

@@ -67,7 +67,7 @@ def layer(name: str, registry: Registry) -> Layer:
     """
     if _is_path(name):
         path = Path(name)
-        return _architecture_of(path) if path.is_dir() else _checked(name, read_yaml(path))
+        return _architecture_of(path, registry) if path.is_dir() else _checked(name, read_yaml(path))
     if name in registry.names(PRESETS):
         return _checked(name, registry.get(PRESETS, name))
     space, colon, strategy = name.partition(":")
@@ -81,10 +81,12 @@ def _is_path(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) or Path(name).is_dir()
 
 
-def _architecture_of(path: Path) -> Layer:
+def _architecture_of(path: Path, registry: Registry) -> Layer:
     found = Run.open(path).architecture()
     if found.origin is None:
         raise ArtifactError(f"{path}: the architecture does not say which space it is of", "use another run")
+    with registry.expecting(found.origin.plugins):
+        registry.get(SPACES, found.origin.space)
     space = {"name": found.origin.space, **found.origin.settings}
     return {"space": space, "strategy": None, "decisions": dict(found.decisions)}
 

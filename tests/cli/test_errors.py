@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from automtl_cli import listings
 from automtl_core import errors
 from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run
@@ -215,12 +216,80 @@ def test_a_run_in_use(automtl: Automtl) -> None:
         check(automtl("search", "--resume", run.path), 75, "runs/busy: another process works on this run")
 
 
-def test_a_bug_shows_its_traceback(automtl: Automtl, install: Install) -> None:
-    install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
-    Path("log.csv").write_text("item,click\na,1\n")
-    ended = automtl("data", "prepare", "shop", "--data-dir", ".")
+def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
+    def boom() -> None:
+        raise RuntimeError("boom \x1b[31m")
+
+    monkeypatch.setattr(listings, "plugins", boom)
+    ended = automtl("plugins")
     check(ended, 1, "this is a bug of automtl")
+    assert "Traceback" in ended.err
     assert "RuntimeError: boom \\x1b[31m" in ended.err
+
+
+def test_what_a_plugin_raises_is_its_own(
+    automtl: Automtl, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
+    Path("log.csv").write_text("item,click\na,1\n")
+    prepare = ("data", "prepare", "shop", "--data-dir", ".")
+    ended = automtl(*prepare)
+    check(ended, 69, r"the dataset 'shop' of plugin 'shop' failed: RuntimeError: boom \\x1b\[31m \(.*:\d+\)")
+    assert f"repair or upgrade {module} 1.5, or set AUTOMTL_DISABLE_PLUGINS=shop" in ended.err
+    assert "Traceback" not in ended.err
+    monkeypatch.setenv("AUTOMTL_DEBUG", "1")
+    ended = automtl(*prepare)
+    assert ended.code == 69
+    assert "Traceback" in ended.err
+
+
+BROKEN = """
+from torch import nn
+from automtl_core import hookimpl
+from automtl_core.strategy import SearchStrategy
+
+def wide(in_dim, out_dim, dropout):
+    return nn.Linear(in_dim, 1)
+
+class Forgets(SearchStrategy):
+    def search(self, listener): return None
+    def state_dict(self): return {}
+    def load_state_dict(self, state): pass
+
+class Fails(Forgets):
+    def search(self, listener): return self.nothing
+
+@hookimpl
+def automtl_register_ops():
+    return {"wide": wide}
+
+@hookimpl
+def automtl_register_strategies():
+    return {"forgets": Forgets, "fails": Fails}
+"""
+FAULTS = {
+    "op": (
+        ["--set", "space.ops=[identity, wide]"],
+        r"op 'wide' of plugin 'mine' maps \[2, 64\] to \[2, 1\]",
+    ),
+    "result": (["--strategy", "forgets"], "the strategy 'forgets' of plugin 'mine': search returns NoneType"),
+    "code": (
+        ["--strategy", "fails"],
+        "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_of_a_plugin_names_it(
+    automtl: Automtl, install: Install, options: list[str], message: str
+) -> None:
+    install(BROKEN, "mine")
+    ended = automtl("search", "--set", "dataset.rows=1000", *options)
+    check(ended, 69, message)
+    assert "Traceback" not in ended.err
+    for log in Path("runs").glob("*/log.txt"):
+        assert "Traceback" in log.read_text() or "SearchResult" in log.read_text()
 
 
 PAYLOAD = "\x1b[31m\x9b0m\u202e\x07[bold]x[/bold]"

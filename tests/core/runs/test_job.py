@@ -3,12 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
-from automtl_core.errors import UsageError
-from automtl_core.kinds import OPS
+from automtl_core.errors import PluginError, UnknownNameError, UsageError
+from automtl_core.kinds import OPS, SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import default, load_config
 from automtl_core.runs.job import Job
+from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema
 from automtl_desan.ops import Zero
 
@@ -57,3 +59,62 @@ def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
 def test_a_wrong_name_and_a_wrong_setting_are_told_together():
     with pytest.raises(UsageError, match=r"(?s)no space is called 'desam'.*dataset\.row is not a setting"):
         Job.load(REGISTRY, default(REGISTRY), {"space": "desam", "dataset": {"row": 1}})
+
+
+def test_settings_are_parsed_once_and_written_out(small):
+    job = small(space={"name": "desan", "experts": 3})
+    assert job.space_settings.experts == job.config.space.settings["experts"] == 3
+    assert job.config.dataset.settings["split"] == job.dataset().settings.split == "random"
+    assert job.dataset().settings is job.dataset_settings
+    assert job.having(seed=5).config.seed == 5
+    assert job.config.seed == 0
+
+
+class Net(nn.Module):
+    def __init__(self, made):
+        super().__init__()
+        self.made = made
+
+    def forward(self, ids, dense):
+        return self.made(dense)
+
+
+BUILT = {
+    "nothing": (None, "build returns NoneType, expected a torch.nn.Module"),
+    "one column": (
+        Net(lambda dense: dense.new_zeros(len(dense), 1)),
+        r"returns \[2, 1\] for 2 rows",
+    ),
+    "flat": (Net(lambda dense: dense.new_zeros(len(dense))), r"returns \[2\] for 2 rows, expected \[2, 2\]"),
+    "tuple": (Net(lambda dense: (dense, dense)), "returns tuple"),
+}
+
+
+@pytest.mark.parametrize(("built", "problem"), BUILT.values(), ids=BUILT.keys())
+def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(common, built, problem):
+    class Odd(SearchSpace):
+        def build(self, choose):
+            return built
+
+    registry = REGISTRY.adding(SPACES, "odd", Odd, plugin="workbench")
+    job = Job.resolve(load_config(default(registry), common, {"space": "odd"}), registry)
+    with pytest.raises(PluginError, match=f"the space 'odd' of plugin 'workbench': .*{problem}"):
+        space_of(job)
+
+
+def test_a_plugin_that_is_gone_is_named(common):
+    registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
+    job = job_with(registry, "identity", "mine")
+    recorded = job.origin(space_of(job)).plugins
+    with (
+        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not here now: workbench") as error,
+        REGISTRY.expecting(recorded),
+    ):
+        space_of(job_with(REGISTRY, "identity", "mine"))
+    assert "install them again" in error.value.fix
+    with (
+        pytest.raises(UnknownNameError, match="no op is called 'other'") as error,
+        registry.expecting(recorded),
+    ):
+        space_of(job_with(registry, "other"))
+    assert "not here now" not in str(error.value)
