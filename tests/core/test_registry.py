@@ -89,7 +89,7 @@ LATE = {
     "exits": ("ops", "automtl_test_exits:exits", "SystemExit: 4"),
     "no factory": ("ops", "automtl_core:__version__", "expected a factory, called with"),
     "another class": ("datasets", "builtins:dict", "expected a subclass of automtl_core.dataset:Dataset"),
-    "abstract": ("datasets", "automtl_core.dataset:Dataset", "Dataset does not define: rows"),
+    "abstract": ("datasets", "automtl_core.dataset:Dataset", "Dataset does not define: "),
 }
 
 
