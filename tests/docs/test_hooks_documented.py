@@ -102,6 +102,6 @@ def test_the_dataset_makes_its_rows(registry: Registry) -> None:
         assert list(shop.files()["log"].columns) == db.table("log").columns
         rows = shop.rows(db)
         assert isinstance(rows, duckdb.DuckDBPyRelation)
-        assert {*shop.sparse, *shop.dense, *shop.tasks, shop.time} <= set(rows.columns)
+        assert {*shop.fields, *shop.labels, shop.time} <= set(rows.columns)
         assert rows.fetchall() == [(7, 1, "a b", 1.5, 10, 1, 0)]
         assert sorted(shop.values(db, "tags").fetchall()) == [("a b", "a"), ("a b", "b")]
