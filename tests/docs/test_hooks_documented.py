@@ -102,6 +102,7 @@ def test_the_dataset_makes_its_rows(registry: Registry) -> None:
         assert list(shop.files()["log"].columns) == db.table("log").columns
         rows = shop.rows(db)
         assert isinstance(rows, duckdb.DuckDBPyRelation)
-        assert {*shop.fields, *shop.labels, shop.time} <= set(rows.columns)
+        declared = {each.name for each in (*shop.fields, *shop.labels)}
+        assert {*declared, shop.time} <= set(rows.columns)
         assert rows.fetchall() == [(7, 1, "a b", 1.5, 10, 1, 0)]
         assert sorted(shop.values(db, "tags").fetchall()) == [("a b", "a"), ("a b", "b")]
