@@ -1,7 +1,7 @@
 """Settings: the typed, immutable form of what a user may choose."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -74,10 +74,6 @@ class Setting:
     takes: str
     """Which values, in words."""
     description: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return asdict(self)
 
 
 def explain(settings: type[Settings]) -> list[Setting]:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
@@ -25,7 +26,7 @@ def emit(outcome: Outcome, render: Callable[[Outcome], Iterable[RenderableType]]
     sys.stdout.flush()
 
 
-def say(text: Any) -> None:
+def say(text: object) -> None:
     """Print a line on standard error, if anybody is there to read it."""
     with suppress(OSError):  # such as after the end of the terminal
         sys.stderr.write(printable(str(text)) + "\n")
@@ -39,8 +40,13 @@ def lenient_streams() -> None:
 
 
 def _as_json(outcome: object) -> str:
-    """Return JSON, in which values stand as they say themselves."""
-    return json.dumps(outcome, indent=2, default=lambda value: value.to_json()) + "\n"
+    """Return JSON, in which frozen values stand as mappings."""
+    return json.dumps(outcome, indent=2, default=_value) + "\n"
+
+
+def _value(value: Any) -> Any:
+    """Return a value as JSON, or as what JSON is made of."""
+    return value.to_json() if hasattr(value, "to_json") else asdict(value)
 
 
 def _rendered(parts: Iterable[RenderableType]) -> str:

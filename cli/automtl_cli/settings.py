@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli import listings
-from automtl_cli.output import Json
 from automtl_cli.tables import safe, table
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
@@ -33,10 +32,6 @@ class Explained:
     """Of the space, strategy or dataset; empty where there is one only."""
     description: str
     settings: Sequence[Setting]
-
-    def to_json(self) -> Json:
-        """Return it as JSON."""
-        return asdict(self)
 
 
 def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Iterable[RenderableType]]]:

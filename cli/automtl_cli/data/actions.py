@@ -1,14 +1,14 @@
 """What the commands that work on one dataset do; `data_render` shows it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from automtl_cli.configuration import Chosen
 from automtl_cli.data import preparing
 from automtl_cli.data.catalogue import can_be_simulated, datasets
+from automtl_cli.output import Json
 from automtl_core.data.inspect.describe import describe
 from automtl_core.data.prepare.prepare import prepare, write_rejected
 from automtl_core.data.raw.load import Rejected
@@ -38,7 +38,7 @@ def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
     return made
 
 
-def about(made: Prepared) -> dict[str, Any]:
+def about(made: Prepared) -> Json:
     """Return where prepared data is, how much, and what one should know of it."""
     manifest, schema = made.manifest, made.schema
     return {
@@ -51,18 +51,18 @@ def about(made: Prepared) -> dict[str, Any]:
     }
 
 
-def described(made: Prepared) -> dict[str, Any]:
+def described(made: Prepared) -> Json:
     """Return what prepared data looks like."""
     with preparing.stages("describing data") as show:
         return {"prepared": about(made), "data": describe(made, show)}
 
 
-def sampled(made: Prepared, rows: int) -> dict[str, Any]:
+def sampled(made: Prepared, rows: int) -> Json:
     """Return the first training rows as raw values."""
     return {"prepared": about(made), "rows": sample(made, rows)}
 
 
-def validated(chosen: Chosen, out: Path | None) -> dict[str, Any]:
+def validated(chosen: Chosen, out: Path | None) -> Json:
     """Check all raw files, and return what was found; all faulty rows are written to `out`, if given.
 
     Raises:
@@ -71,7 +71,7 @@ def validated(chosen: Chosen, out: Path | None) -> dict[str, Any]:
     """
     settings = chosen.dataset.settings
     validation = Validation(chosen.dataset, chosen.name, chosen.folder)
-    faults: list[dict[str, Any]] = []
+    faults: list[Json] = []
 
     def found() -> Iterator[Rejected]:
         with preparing.stages("checking data") as show:
@@ -98,7 +98,7 @@ def validated(chosen: Chosen, out: Path | None) -> dict[str, Any]:
     }
 
 
-def check_valid(found: Mapping[str, Any]) -> None:
+def check_valid(found: Json) -> None:
     """Check that a validation found no more than is allowed.
 
     Raises:
@@ -115,7 +115,7 @@ def check_valid(found: Mapping[str, Any]) -> None:
         )
 
 
-def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, Any]:
+def simulated(name: str, rows: int, seed: int, out: Path | None) -> Json:
     """Write generated raw files of a dataset, and return where they are.
 
     Raises:
@@ -124,7 +124,7 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, An
     """
     dataset_class = load_registry().get(DATASETS, name)
     if not can_be_simulated(dataset_class):
-        known = listing(other for other, facts in datasets().items() if facts["simulated"])
+        known = listing(other for other, facts in datasets().items() if facts.simulated)
         raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")
     folder = out if out is not None else default_raw_folder(name)
     dataset = dataset_class(dataset_class.settings_class.parse({}, "dataset"))
@@ -141,6 +141,6 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> dict[str, An
     }
 
 
-def _listed(rejected: Rejected) -> dict[str, Any]:
+def _listed(rejected: Rejected) -> Json:
     fault = rejected.fault._asdict()
     return {"file": rejected.file, **fault, "text": rejected.fault.text[:TEXT]}

@@ -1,16 +1,15 @@
 """The datasets that there are: which ones, and what each of them is and needs."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli import listings
 from automtl_cli.configuration import Chosen
-from automtl_cli.output import Json
 from automtl_cli.settings import written
 from automtl_cli.tables import safe, table
 from automtl_core.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
@@ -21,62 +20,130 @@ from automtl_core.registry import Registry
 from automtl_core.settings import explain
 
 
-def datasets() -> dict[str, dict[str, Any]]:
-    """Return the datasets by name: what `automtl list` tells, the tasks, and whether it can be simulated."""
-    registry, known = load_registry(), listings.names(DATASETS.plural)
-    return {name: {**about, **_in_short(registry, name)} for name, about in known.items()}
+@dataclass(frozen=True)
+class Listed(listings.Entry):
+    """A dataset in short."""
+
+    tasks: Sequence[str]
+    simulated: bool
+    """Whether it can be."""
 
 
-def render_datasets(described: Mapping[str, Json]) -> Iterator[RenderableType]:
+@dataclass(frozen=True)
+class File:
+    """A raw file of a dataset."""
+
+    path: str
+    found: int
+    """Files that are there."""
+    rows: int | None
+    header: bool
+    separator: str
+    columns: Mapping[str, str]
+    """Name -> what values it holds."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a dataset."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A label of a dataset."""
+
+    name: str
+    kind: str
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Valued:
+    """A setting of a dataset with its value."""
+
+    value: object
+    takes: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What there is to know of a dataset before it is prepared."""
+
+    name: str
+    description: str
+    source: str
+    licence: str
+    preparation: str
+    folder: str | None
+    files: Mapping[str, File]
+    fields: Sequence[Field]
+    tasks: Sequence[Task]
+    splits: Sequence[str]
+    """How it can be split."""
+    given_parts: bool
+    simulated: bool
+    """Whether it can be."""
+    settings: Mapping[str, Valued]
+
+
+def datasets() -> dict[str, Listed]:
+    """Return the datasets by name."""
+    registry = load_registry()
+    return {name: _listed(registry, name) for name in registry.names(DATASETS)}
+
+
+def render_datasets(described: Mapping[str, Listed]) -> Iterator[RenderableType]:
     """Render the names of datasets, and what each of them is."""
     rows = [
-        (name, about["description"], about["tasks"] or None, about["simulated"], about["plugin"])
+        (name, about.description, about.tasks or None, about.simulated, about.plugin)
         for name, about in described.items()
     ]
     yield table(["name", "what it is", "tasks", "can be simulated", "plugin"], rows)
 
 
-def dataset(chosen: Chosen) -> dict[str, Any]:
+def dataset(chosen: Chosen) -> Sheet:
     """Return what there is to know of a dataset before it is prepared."""
     found = chosen.dataset
-    return {
-        "name": chosen.name,
-        "description": inspect.cleandoc(type(found).__doc__ or ""),
-        "source": found.source,
-        "licence": found.licence,
-        "preparation": found.preparation,
-        "folder": str(chosen.folder) if chosen.folder else None,
-        "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
-        "fields": [{"name": field.name, "kind": _field(field)} for field in found.fields],
-        "tasks": [{"name": label.name, "kind": label.kind, "after": label.after} for label in found.labels],
-        "splits": _splits(found),
-        "given_parts": found.part is not None,
-        "simulated": can_be_simulated(type(found)),
-        "settings": _settings(found),
-    }
+    return Sheet(
+        name=chosen.name,
+        description=inspect.cleandoc(type(found).__doc__ or ""),
+        source=found.source,
+        licence=found.licence,
+        preparation=found.preparation,
+        folder=str(chosen.folder) if chosen.folder else None,
+        files={table: _file(file, chosen.folder) for table, file in found.files().items()},
+        fields=[Field(field.name, _kind(field)) for field in found.fields],
+        tasks=[Task(label.name, label.kind, label.after) for label in found.labels],
+        splits=_splits(found),
+        given_parts=found.part is not None,
+        simulated=can_be_simulated(type(found)),
+        settings=_settings(found),
+    )
 
 
-def render_dataset(found: Json) -> Iterator[RenderableType]:
+def render_dataset(found: Sheet) -> Iterator[RenderableType]:
     """Render what there is to know of a dataset."""
-    yield safe(f"{found['name']}\n\n{found['description']}")
+    yield safe(f"{found.name}\n\n{found.description}")
     yield Text()
     yield table(["about", ""], _about(found))
-    for file in found["files"].values():
+    for file in found.files.values():
         yield Text()
         yield safe(_title(file))
-        yield table(["column", "values"], file["columns"].items())
-    if found["fields"]:
+        yield table(["column", "values"], file.columns.items())
+    if found.fields:
         yield Text()
-        kinds = {field["kind"]: "" for field in found["fields"]}
-        names = {kind: [f["name"] for f in found["fields"] if f["kind"] == kind] for kind in kinds}
+        kinds = dict.fromkeys(field.kind for field in found.fields)
+        names = {kind: [field.name for field in found.fields if field.kind == kind] for kind in kinds}
         yield table(["fields", ""], ((kind, ", ".join(of_kind)) for kind, of_kind in names.items()))
-    if found["tasks"]:
+    if found.tasks:
         yield Text()
-        rows = [(task["name"], task["kind"], task["after"]) for task in found["tasks"]]
-        yield table(["task", "kind", "comes after"], rows)
+        yield table(["task", "kind", "comes after"], map(astuple, found.tasks))
     yield Text()
-    settings = ((name, written(about["value"]), about["takes"], about["description"])
-                for name, about in found["settings"].items())  # fmt: skip
+    settings = ((name, written(s.value), s.takes, s.description) for name, s in found.settings.items())
     yield table(["setting", "value", "takes", "what it is"], settings)
 
 
@@ -85,24 +152,20 @@ def can_be_simulated(dataset_class: type[Dataset]) -> bool:
     return dataset_class.simulate is not Dataset.simulate
 
 
-def _in_short(registry: Registry, name: str) -> dict[str, Any]:
+def _listed(registry: Registry, name: str) -> Listed:
+    entry = listings.entry(registry, DATASETS, name)
     try:
         found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
-        return {"tasks": [], "simulated": False}
-    labels = stated(found, "labels") or ()
-    return {"tasks": [label.name for label in labels], "simulated": can_be_simulated(found)}
+        return Listed(entry.description, entry.plugin, [], simulated=False)
+    tasks = [label.name for label in stated(found, "labels") or ()]
+    return Listed(entry.description, entry.plugin, tasks, can_be_simulated(found))
 
 
-def _file(file: RawFile, folder: Path | None) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "found": sum(path.is_file() for path in folder.glob(file.path)) if folder else 0,
-        "rows": file.rows,
-        "header": file.header,
-        "separator": file.separator,
-        "columns": {name: _values(column) for name, column in file.columns.items()},
-    }
+def _file(file: RawFile, folder: Path | None) -> File:
+    found = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
+    columns = {name: _values(column) for name, column in file.columns.items()}
+    return File(file.path, found, file.rows, file.header, file.separator, columns)
 
 
 def _values(column: Column) -> str:
@@ -111,7 +174,7 @@ def _values(column: Column) -> str:
     return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
 
 
-def _field(field: Sparse | Dense) -> str:
+def _kind(field: Sparse | Dense) -> str:
     if isinstance(field, Dense):
         return "numeric"
     if field.buckets:
@@ -125,28 +188,28 @@ def _splits(found: Dataset) -> list[str]:
     return ["random", *(split for split, column in named.items() if column)]
 
 
-def _settings(found: Dataset) -> dict[str, Json]:
+def _settings(found: Dataset) -> dict[str, Valued]:
     """Return the settings by name, with their values, and what `automtl settings` tells of them."""
     values = found.settings.model_dump(mode="json")
     return {
-        each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
+        each.name: Valued(values[each.name], each.takes, each.description)
         for each in explain(type(found).settings_class)
         if each.name in values
     }
 
 
-def _about(found: Json) -> Iterator[tuple[str, object]]:
-    told = {"where to get it": "source", "licence": "licence", "preparation": "preparation"}
-    yield from ((what, found[key]) for what, key in told.items() if found[key])
-    if found["folder"]:
-        yield "raw files in", found["folder"]
-    if found["simulated"]:
-        yield "no raw files?", f"automtl data simulate {found['name']}"
-    yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
+def _about(found: Sheet) -> Iterator[tuple[str, object]]:
+    told = {"where to get it": found.source, "licence": found.licence, "preparation": found.preparation}
+    yield from ((what, said) for what, said in told.items() if said)
+    if found.folder:
+        yield "raw files in", found.folder
+    if found.simulated:
+        yield "no raw files?", f"automtl data simulate {found.name}"
+    yield "split by", ", ".join(found.splits) + ("; some parts are given" if found.given_parts else "")
 
 
-def _title(file: Json) -> str:
-    rows = f", {file['rows']:,} rows" if file["rows"] else ""
-    header = "" if file["header"] else ", no header"
-    there = {0: "not there", 1: "there"}.get(file["found"], f"{file['found']} files there")
-    return f"{file['path']} ({there}){rows}{header}"
+def _title(file: File) -> str:
+    rows = f", {file.rows:,} rows" if file.rows else ""
+    header = "" if file.header else ", no header"
+    there = {0: "not there", 1: "there"}.get(file.found, f"{file.found} files there")
+    return f"{file.path} ({there}){rows}{header}"

@@ -1,7 +1,6 @@
 """What the commands that work on one dataset show, made from the same documents that `--json` prints."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -93,7 +92,7 @@ def _without_blanks(facts: Mapping[str, Json]) -> Mapping[str, Json]:
     return {name: {key: value for key, value in row.items() if key in known} for name, row in facts.items()}
 
 
-def _alone(alone: Mapping[str, Any]) -> Table:
+def _alone(alone: Json) -> Table:
     rows = [
         (task, one["name"], one["kind"], one["measure"], one["score"])
         for task, told in alone.items()
@@ -108,7 +107,7 @@ def _rules(rules: list[Json]) -> Iterator[str]:
         yield f"{rule['then']} is {rule['is']} in all {rule['rows']:,} rows with {rule['if']}{declared}"
 
 
-def _suspicions(alone: Mapping[str, Any]) -> Iterator[str]:
+def _suspicions(alone: Json) -> Iterator[str]:
     for task, told in alone.items():
         for one in told:
             if one["suspicious"]:

@@ -1,10 +1,9 @@
 """An architecture for people: its decisions as a tree, and who shares what as matrices."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -70,7 +69,7 @@ def render(found: Json) -> Iterator[RenderableType]:
         yield safe(f"\nnote: {warning(found['simulated'])}")
 
 
-def _simulated(path: Path) -> dict[str, Any]:
+def _simulated(path: Path) -> Json:
     """Return how the data of a run was simulated, if it was."""
     try:
         marker = Run.open(path).read(Data).simulated
@@ -79,7 +78,7 @@ def _simulated(path: Path) -> dict[str, Any]:
     return {"simulated": marker} if marker is not None else {}
 
 
-def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:
+def _tree(title: str, decisions: Json) -> Tree:
     nodes = {"": Tree(safe(title))}
     for label in sorted(decisions, key=_natural):
         path = ""
@@ -91,7 +90,7 @@ def _tree(title: str, decisions: Mapping[str, Any]) -> Tree:
     return nodes[""]
 
 
-def _groups(decisions: Mapping[str, Any]) -> dict[str, AnyOfs]:
+def _groups(decisions: Json) -> dict[str, AnyOfs]:
     """Group any-of choices by both ends of their labels: `layer0/expert1/single` by layer0 and single."""
     groups: dict[str, AnyOfs] = {}
     for label in sorted(decisions, key=_natural):

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from automtl_cli.output import say
+from automtl_cli.output import Json, say
 from automtl_cli.runs import actions, progress
 from automtl_cli.tables import safe, table
 from automtl_core.comparison.cells import Bench, Cell
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
     out: Path | None
 
 
-def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
+def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
     """Compare models, show how that goes, and write down and return what was found."""
     if not wanted.models:
         raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
@@ -62,7 +62,7 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> dict[str, Any]:
     return {**found.to_json(), "out": str(out)}
 
 
-def render(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+def render(found: Json) -> Iterator[RenderableType]:
     """Render the tables of a comparison, and where they were written."""
     if found["simulated"]:
         yield safe(f"note: {warning(found['simulated'])}\n")
