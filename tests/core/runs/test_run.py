@@ -1,13 +1,15 @@
 """A run directory is made once, and one process at a time works in it."""
 
+import shutil
 import subprocess
 import sys
 import time
 
 import pytest
 
-from automtl_core.errors import RunExistsError, RunInUseError
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.runs.config import load_config
+from automtl_core.runs.pipeline import start
 from automtl_core.runs.run import Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
@@ -43,7 +45,7 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
 RACE = """
 import sys, time
 from pathlib import Path
-from automtl_core.errors import RunExistsError, RunInUseError
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
@@ -111,3 +113,27 @@ def test_a_place_that_cannot_be_written_to_ends_the_numbering(tmp_path):
         numbered(tmp_path / "file", "a", create),
     ):
         pass
+
+
+def test_a_copied_run_encodes_new_examples_without_the_prepared_data(tmp_path, small):
+    job = small()
+    prepared = job.prepare()
+    row = {f.name: prepared.vocabulary(f.name)[:1] for f in prepared.schema.sparse}
+    row |= {f.name: [0.5] for f in prepared.schema.dense}
+    expected = prepared.encoder.encode(row)
+    with start(job, prepared, tmp_path / "run") as run:
+        assert run.encoder() == prepared.encoder
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "run")
+    shutil.rmtree(prepared.path)
+    found = Run.open(tmp_path / "copy").encoder().encode(row)
+    assert found.ids.tolist() == expected.ids.tolist() == [[1] * len(prepared.schema.sparse)]
+    assert found.dense.tolist() == expected.dense.tolist()
+
+
+def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
+    with create(tmp_path / "run") as run:
+        path = run.path / "encoder" / "encoder.json"
+    path.write_text(path.read_text().replace("29", "28"))
+    with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
+        run.encoder()
