@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from reprlib import repr as short
 from typing import Any, Literal, get_args
 
@@ -25,6 +26,8 @@ class Sparse:
     `sequence`, of which order and repeats count. Sequences can be declared, and not yet be prepared."""
     buckets: int | None = None
     """For a column of numbers: how many buckets of equal frequency make the ids."""
+    missing: float | None = None
+    """For a column of numbers: the number that stands for a blank; where None, a blank has id 0."""
     vectors: str | None = None
     """Table of `files()` with a pretrained vector a value. Can be declared, and not yet be prepared."""
 
@@ -36,6 +39,8 @@ class Dense:
     name: str
     """Of the column of `rows`."""
     scaling: Scaling = "standard"
+    missing: float | None = None
+    """The number that stands for a blank; where None, a blank is 0 after scaling."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,8 @@ def _names(
 
 
 def _field(field: Sparse | Dense, holds_bags: bool) -> Iterator[str]:
+    if field.missing is not None and not (isinstance(field.missing, int | float) and isfinite(field.missing)):
+        yield f"field {field.name!r}: missing is {field.missing!r}, allowed are finite numbers"
     if isinstance(field, Dense):
         yield from _one_of(field.name, "scaling", field.scaling, get_args(Scaling))
         return
@@ -117,6 +124,8 @@ def _field(field: Sparse | Dense, holds_bags: bool) -> Iterator[str]:
         yield f"field {field.name!r} is of the kind 'bag': define `values`, which tells what bags hold"
     if field.buckets is not None and not (isinstance(field.buckets, int) and field.buckets > 1):
         yield f"field {field.name!r}: buckets is {field.buckets!r}, allowed are whole numbers from 2"
+    if field.missing is not None and field.buckets is None:
+        yield f"field {field.name!r}: missing is for numbers, in buckets or dense"
     if field.buckets is not None and (field.kind != "single" or field.vectors):
         yield f"field {field.name!r}: buckets are for a single number a row, without vectors"
 

@@ -103,6 +103,8 @@ class Buckets:
     """A sparse field of numbers: id 1 + how many edges a number has reached, 0 where missing."""
 
     edges: tuple[float, ...]
+    missing: float | None = None
+    """What stands for a missing number, if anything does."""
 
     @property
     def size(self) -> int:
@@ -111,6 +113,7 @@ class Buckets:
 
     def __call__(self, values: Floats) -> Ids:
         """Return the ids of numbers."""
+        values = _filled(values, self.missing)
         found = np.searchsorted(np.array(self.edges, np.float64), values, side="right") + 1
         return np.where(np.isnan(values), 0, found).astype(np.int32)
 
@@ -126,9 +129,12 @@ class Scale:
     kind: Scaling
     offset: float
     width: float
+    missing: float | None = None
+    """What stands for a missing number, if anything does."""
 
     def __call__(self, values: Floats) -> Floats:
         """Return scaled values, 0 where missing."""
+        values = _filled(values, self.missing)
         values = np.sign(values) * np.log1p(np.abs(values)) if self.kind == "log" else values
         return np.nan_to_num((values - self.offset) / self.width)
 
@@ -203,6 +209,10 @@ def fault(name: str, row: int, value: object, what: str, fix: str) -> DataError:
     return DataError(f"column {name!r}, row {row} (the first one is 0): {held} {what}", fix)
 
 
+def _filled(values: Floats, missing: float | None) -> Floats:
+    return values if missing is None else np.where(np.isnan(values), missing, values)
+
+
 def _floats(values: NDArray[Any]) -> Floats:
     """Return objects as numbers, infinite where they are none."""
     try:
@@ -246,7 +256,7 @@ def to_json(encoding: FieldEncoding) -> dict[str, Any]:
         case Hashed():
             return {"kind": "hashed", "buckets": encoding.buckets}
         case Buckets():
-            return {"kind": "buckets", "edges": list(encoding.edges)}
+            return {"kind": "buckets", "edges": list(encoding.edges), "missing": encoding.missing}
 
 
 def from_json(value: Mapping[str, Any], path: Path) -> FieldEncoding:
@@ -257,5 +267,5 @@ def from_json(value: Mapping[str, Any], path: Path) -> FieldEncoding:
         case "hashed":
             return Hashed(int(value["buckets"]))
         case "buckets":
-            return Buckets(tuple(map(float, value["edges"])))
+            return Buckets(tuple(map(float, value["edges"])), value["missing"])
     raise ValueError(f"unknown kind {value['kind']!r}")

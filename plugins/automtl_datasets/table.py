@@ -24,7 +24,7 @@ from automtl_core.dataset import (
 )
 from automtl_core.errors import DataError, UsageError
 from automtl_core.wording import printable
-from automtl_datasets.table_settings import ROLES, NumberColumn, TableSettings
+from automtl_datasets.table_settings import ROLES, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A label as data frames write it: with blanks among them, their integers become floats."""
@@ -42,7 +42,7 @@ class Table(Dataset):
 
     settings_class = TableSettings
     settings: TableSettings
-    version = 1
+    version = 2
     preparation = (
         "Rows are taken as they are. A blank label is missing, a blank number is 0 once it is scaled, and a "
         "blank in a categorical field is as an unseen value."
@@ -60,8 +60,8 @@ class Table(Dataset):
         return (
             *map(Sparse, self.settings.sparse),
             *(Sparse(name, "bag") for name in self.settings.multi),
-            *(Sparse(name, buckets=number.buckets) for name, number in numbers if number.buckets),
-            *(Dense(name, number.scaling) for name, number in numbers if not number.buckets),
+            *(Sparse(name, buckets=n.buckets, missing=n.missing) for name, n in numbers if n.buckets),
+            *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
         )
 
     @property
@@ -156,8 +156,7 @@ class Table(Dataset):
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Put the files together, and say what labels and blanks mean."""
         chosen = [
-            *map(quoted, (*self.settings.sparse, *self.settings.multi)),
-            *(f"{_number(name, n)} AS {quoted(name)}" for name, n in self.settings.dense.items()),
+            *map(quoted, (*self.settings.sparse, *self.settings.multi, *self.settings.dense)),
             *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
         ]
         if time := self.settings.time:
@@ -211,10 +210,6 @@ class Table(Dataset):
             f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows something else",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
         )
-
-
-def _number(name: str, number: NumberColumn) -> str:
-    return quoted(name) if number.missing is None else f"coalesce({quoted(name)}, {number.missing!r})"
 
 
 def _separator(pattern: str) -> str:

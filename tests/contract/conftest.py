@@ -93,7 +93,15 @@ def aliccp(draw: np.random.Generator) -> Files:
 
 def own_table(draw: np.random.Generator) -> Files:
     rows = [
-        [k % 9, k % 40, k % 7, draw.random(), "|".join("abc"[: k % 4]), k % 2, "" if k % 5 else draw.random()]
+        [
+            k % 9,
+            k % 40,
+            k % 7,
+            "" if k % 11 == 3 else draw.random(),
+            "|".join("abc"[: k % 4]),
+            k % 2,
+            "" if k % 5 else draw.random(),
+        ]
         for k in range(ROWS)
     ]
     return {"own.csv": table("user,item,shop,price,tags,click,rating", rows)}

@@ -5,7 +5,7 @@ over the examples: the first one counts and measures, the second one writes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -118,8 +118,9 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
             measured.add(values[~np.isnan(values)])
         for name, sample in samples.items():
             sample.append(chunk[name][train][::step])
+    missing = {field.name: field.missing for field in dataset.fields}
     buckets = {
-        name: Buckets(tuple(edges(np.concatenate(found), sizes[name]).tolist()))
+        name: Buckets(tuple(edges(np.concatenate(found), sizes[name]).tolist()), missing[name])
         for name, found in samples.items()
     }
     vocabularies: dict[str, Ids] = {}
@@ -132,7 +133,10 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts) -> Enco
             found[name] = _bagged(db, dataset, name, counts[name], vocabularies)
         else:
             found[name] = _lookup(dataset.settings, name, counts[name][1:], vocabularies)
-    scales = {name: scale(scalings[name], seen) for name, seen in moments.items()}
+    scales = {
+        name: replace(scale(scalings[name], seen), missing=missing.get(name))
+        for name, seen in moments.items()
+    }
     constant = [name for name, seen in counts.items() if np.count_nonzero(seen) <= 1]
     constant += [name for name, one in buckets.items() if not len(one.edges)]
     constant += [field.name for field in dense_fields(dataset) if not moments[field.name].deviation]

@@ -48,9 +48,12 @@ def _create_unsorted(
     columns = {column: quoted(column) for column in _columns(dataset)}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
     columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
+    for field in dataset.fields:
+        if field.missing is not None:
+            columns[field.name] = f"coalesce({columns[field.name]}, {float(field.missing)!r})"
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    single = [field for field in code_fields(dataset) if field not in bag_fields(dataset)]
-    columns |= {field: category(quoted(field), kinds[field]) for field in single}
+    single = [name for name in code_fields(dataset) if name not in bag_fields(dataset)]
+    columns |= {name: category(quoted(name), kinds[name]) for name in single}
     try:
         chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
         create(db, "unsorted", relation.project(chosen))
@@ -58,7 +61,7 @@ def _create_unsorted(
         words = printable(str(error).splitlines()[0])
         raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
     except duckdb.InvalidInputException:
-        floats = [field for field in single if kinds[field] in ("DOUBLE", "FLOAT")]
+        floats = [name for name in single if kinds[name] in ("DOUBLE", "FLOAT")]
         if not floats:
             raise
         raise DataError(

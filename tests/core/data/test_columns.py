@@ -121,6 +121,11 @@ def test_numbers_fall_into_buckets():
     assert ids(Buckets(()), "price", [1, None]).tolist() == [1, 0]
 
 
+def test_a_number_may_stand_for_blanks():
+    assert ids(Buckets((0.0, 1.5), missing=7), "price", [None, 1]).tolist() == [3, 2]
+    assert Scale("minmax", 2.0, 4.0, missing=4)(np.array([np.nan, 2.0])).tolist() == [0.5, 0.0]
+
+
 @pytest.mark.parametrize("kind", ["standard", "minmax", "log", "none"])
 def test_scaled_numbers_come_back(kind):
     scale = Scale(kind, *((0.0, 1.0) if kind in ("log", "none") else (3.0, 0.7)))
