@@ -88,9 +88,8 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
     if kind in UNKNOWN:
         return f"{key} is not a setting{did_you_mean(str(path[-1]), _fields(at.above))}"
     if path and path[-1] == "[key]":
-        at = find(model, where, path[:-2])
-        keys = get_args(bare(at.annotation)[0])[0]
-        return f"{at.key}: expected {words(keys)} as key, given {shown(given)}{_hint(keys, given)}"
+        keys, key = get_args(at.above)[0], find(model, where, path[:-2]).key
+        return f"{key}: expected {words(keys)} as key, given {shown(given)}{_hint(keys, given)}"
     if kind not in IN_WORDS or at.annotation is None:
         return f"{key}: {_own_words(fault)}"
     if kind == "missing":
@@ -101,10 +100,10 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
 def _own_words(fault: ErrorDetails) -> str:
     """Return what a validator of the class says, or pydantic, with the value where that is no mapping."""
     error = fault.get("ctx", {}).get("error")
-    said = str(error) if error is not None else fault["msg"]
-    if isinstance(fault["input"], Mapping):
-        return said
-    return f"{said[:1].lower()}{said[1:]}, given {shown(fault['input'])}"
+    said = str(fault["msg"] if error is None else error)
+    if fault["type"] in OWN_WORDS and error is None:
+        said = said[:1].lower() + said[1:]
+    return said if isinstance(fault["input"], Mapping) else f"{said}, given {shown(fault['input'])}"
 
 
 def _expected(at: Place, given: object) -> str:

@@ -27,7 +27,7 @@ class Inner(Settings):
 
 def _even(value: object) -> object:
     if value == "odd":
-        raise PydanticCustomError("odd", "give one that is even")
+        raise PydanticCustomError("odd", "YAML has no odd numbers")
     return value
 
 
@@ -61,7 +61,7 @@ class Outer(Settings):
     """Of tasks."""
     answers: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     """To questions."""
-    part: dict[Literal["train", "test"], str] = Field(default_factory=dict)
+    part: dict[Literal["train", "test"], str] | None = None
     """Of files."""
     inner: dict[str, Inner] = Field(default_factory=dict)
     """Settings by name."""
@@ -147,7 +147,7 @@ FAULTS: Mapping[str, tuple[Any, str]] = {
         "it.inner.a.width: expected a whole number from 2 or null, given 1",
     ),
     "words of a class": ({"name": "a b"}, "it.name: no blanks are allowed, given 'a b'"),
-    "words of an annotation": ({"even": "odd"}, "it.even: give one that is even, given 'odd'"),
+    "words of an annotation": ({"even": "odd"}, "it.even: YAML has no odd numbers, given 'odd'"),
     "said by Takes": ({"even": [1]}, "it.even: expected an even number, given [1]"),
     "of all": ({"count": 8}, "it: count does not go with on"),
     "long": ({"count": "x" * 99}, f"it.count: expected a whole number from 1, given '{'x' * 59}..."),

@@ -69,6 +69,20 @@ def test_settings_go_with_the_component_they_were_given_to():
     assert merge(below, {"space": {"experts": 2}})["space"]["layers"] == 3
 
 
+def test_a_bare_name_stands_for_what_it_names():
+    below = {"space": {"name": "desan", "layers": 3}}
+    assert merge(below, {"space": "other"})["space"] == {"name": "other"}
+    assert merge(below, {"space": "desan"})["space"] == {"name": "desan", "layers": 3}
+    assert merge({"space": "desan"}, {"space": {"layers": 3}})["space"] == {"name": "desan", "layers": 3}
+    assert merge({"space": {"layers": 3}}, {"space": "desan"})["space"] == {"layers": 3, "name": "desan"}
+
+
+def test_a_label_may_be_called_name():
+    below = {"dataset": {"name": "table", "labels": {"name": {"kind": "binary"}, "click": {}}}}
+    merged = merge(below, {"dataset": {"labels": {"name": {"kind": "regression"}}}})
+    assert merged["dataset"]["labels"] == {"name": {"kind": "regression"}, "click": {}}
+
+
 def test_assignments():
     layer = assignments(
         ["space.ops=[identity, mlp-48]", "training.epochs=3", "training.loss_weights.click=2.0"]
