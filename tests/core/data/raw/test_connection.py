@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -5,40 +7,48 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.errors import DataError, OutOfMemoryError
 
 
-@pytest.fixture
-def folders(tmp_path):
-    for name in ("raw", "work", "elsewhere"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.csv").write_text("x\n1\n")
-    return tmp_path
+def test_its_own_folders_are_open(tmp_path: Path) -> None:
+    data, work = tmp_path / "it's data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    (data / "a.csv").write_text("x\n1\n")
+    with connect(data, work) as db:
+        assert db.read_csv(str(data / "a.csv")).fetchall() == [(1,)]
+        db.sql("SELECT 2 AS y").write_csv(str(work / "b.csv"))
+    assert (work / "b.csv").read_text() == "y\n2\n"
 
 
-def test_its_folders_are_open_and_nothing_else_is(folders):
-    with connect(folders / "raw", folders / "work") as db:
-        assert db.execute(f"FROM '{folders}/raw/a.csv'").fetchall() == [(1,)]
-        db.execute(f"COPY (SELECT 2) TO '{folders}/work/b.csv'")
-        for statement in (
-            f"FROM '{folders}/elsewhere/a.csv'",
-            f"FROM '{folders}/raw/../elsewhere/a.csv'",
-            f"COPY (SELECT 2) TO '{folders}/elsewhere/b.csv'",
-            "SET enable_external_access = true",
-            "SET allowed_directories = ['/']",
-            "INSTALL httpfs",
-        ):
-            with pytest.raises(duckdb.Error):
-                db.execute(statement)
-    assert not (folders / "elsewhere" / "b.csv").exists()
-
-
-def test_a_value_that_cannot_be_converted_is_a_fault_of_the_data(folders):
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('{outside}/secret.csv')",
+        "SELECT * FROM read_text('{data}/../secret.csv')",
+        "COPY (SELECT 1) TO '{outside}/new.csv'",
+        "ATTACH '{outside}/new.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET allowed_directories = ['/']",
+    ],
+)
+def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> None:
+    data, work = tmp_path / "data", tmp_path / "work"
+    data.mkdir()
+    work.mkdir()
+    (tmp_path / "secret.csv").write_text("a\n1\n")
     with (
-        pytest.raises(DataError, match="Could not convert string 'x'"),
-        connect(None, folders / "work") as db,
+        connect(data, work) as db,
+        pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
     ):
-        db.execute("SELECT CAST('x' AS INTEGER)")
+        db.execute(statement.format(outside=tmp_path, data=data))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
 
 
-def test_too_little_memory_says_how_to_allow_more(folders):
-    with pytest.raises(OutOfMemoryError) as error, connect(None, folders / "work", "20MiB", 1) as db:
+def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
+        db.execute("SELECT CAST('x1' AS INTEGER)")
+
+
+def test_too_little_memory_says_how_to_allow_more(tmp_path: Path) -> None:
+    with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
     assert "--memory-limit" in error.value.fix

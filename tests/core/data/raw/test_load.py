@@ -1,4 +1,3 @@
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +5,7 @@ import duckdb
 import pytest
 
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find, source_of, survey
+from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.dataset import (
     BIT,
@@ -14,13 +13,9 @@ from automtl_core.dataset import (
     NUMBER,
     TEXT,
     UNUSED,
-    Dataset,
-    DatasetSettings,
-    Label,
     RawFile,
-    Sparse,
 )
-from automtl_core.errors import DataError, InputMissingError
+from automtl_core.errors import DataError
 
 COLUMNS = {"user": INTEGER, "tags": TEXT, "click": BIT}
 LOG = RawFile("log.csv", COLUMNS)
@@ -149,9 +144,9 @@ def test_several_files_become_one_table(folders: tuple[Path, Path], name: str) -
         if suffix == "parquet":
             duckdb.sql(values).write_parquet(str(data / f"{stem}{n}.parquet"))
     file = RawFile(f"{stem}*.{suffix}", COLUMNS)
-    found = find(data, dataset({"log": file}), "shop")["log"]
+    found = sorted(data.glob(file.path))
     with connect(data, work) as db:
-        load(db, "log", [source_of(path, one, data) for path, one in found], work, None)
+        load(db, "log", [source_of(path, file, data) for path in found], work, None)
         assert db.table("log").fetchall() == [(1, "a", 1), (2, "a", 0)]
 
 
@@ -187,102 +182,3 @@ def test_a_blank_value_too_many_is_noticed(folders: tuple[Path, Path], tail: byt
 def test_a_row_that_the_database_reads_over_is_noticed(folders: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match=r"log\.csv:2: .*NUL"):
         read(folders, b"1,a,0\n2,b\0c,1\n", BARE)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT * FROM read_csv('{outside}/secret.csv')",
-        "SELECT * FROM read_text('{data}/../secret.csv')",
-        "COPY (SELECT 1) TO '{outside}/new.csv'",
-        "ATTACH '{outside}/new.duckdb'",
-        "INSTALL httpfs",
-        "SET enable_external_access = true",
-        "SET allowed_directories = ['/']",
-    ],
-)
-def test_the_connection_reaches_nothing_else(tmp_path: Path, statement: str) -> None:
-    data, work = tmp_path / "data", tmp_path / "work"
-    data.mkdir()
-    work.mkdir()
-    (tmp_path / "secret.csv").write_text("a\n1\n")
-    with (
-        connect(data, work) as db,
-        pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)),
-    ):
-        db.execute(statement.format(outside=tmp_path, data=data))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "secret.csv", "work"]
-
-
-def test_errors_of_the_database_are_errors_of_the_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"raw data: .*'x1'"), connect(None, tmp_path) as db:
-        db.execute("SELECT CAST('x1' AS INTEGER)")
-
-
-def dataset(files: dict[str, RawFile], source: str = "") -> Dataset:
-    class Shop(Dataset):
-        version = 1
-        fields = (Sparse("a"),)
-        labels = (Label("click"),)
-
-        def files(self) -> dict[str, RawFile]:
-            return files
-
-        def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-            return db.table("log")
-
-    made = Shop(DatasetSettings())
-    made.__class__.source = source
-    return made
-
-
-def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
-    (tmp_path / "there.csv").touch()
-    files = {name: RawFile(f"{name}.csv", {"a": TEXT}) for name in ("there", "log", "users")}
-    with pytest.raises(InputMissingError) as error:
-        find(tmp_path, dataset(files, "https://example.org (CC0)"), "shop")
-    assert str(error.value).splitlines() == [
-        f"{tmp_path}/log.csv: raw file of dataset shop not found",
-        f"{tmp_path}/users.csv: raw file of dataset shop not found",
-    ]
-    assert error.value.fix == (
-        "get them from https://example.org (CC0); or try `--dataset synthetic`, which needs no files"
-    )
-    with pytest.raises(
-        InputMissingError, match=r"needs a folder with its raw files: there\.csv, log\.csv, users\.csv"
-    ):
-        find(None, dataset(files), "shop")
-
-
-def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    (tmp_path / "log.csv").touch()
-    (data / "log.csv").symlink_to(tmp_path / "log.csv")
-    with pytest.raises(DataError, match="links to a file outside"):
-        find(data, dataset({"log": LOG}), "shop")
-
-
-@pytest.mark.parametrize(
-    ("content", "lines"),
-    [
-        (b"1,2\n", 1),
-        (b"1,2\n3,4", 2),
-        (b"", 0),
-        (b"1,2\n\n3,4\n", None),
-        (b'"1",2\n', None),
-        (b"1,2\r\n", None),
-        (b"1,2\0\n", None),
-    ],
-)
-def test_a_survey_tells_of_the_content(tmp_path: Path, content: bytes, lines: int | None) -> None:
-    (tmp_path / "log.csv").write_bytes(content)
-    found = survey(tmp_path / "log.csv", ",")
-    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines, content.count(b","))
-
-
-def test_blank_lines_are_seen_where_chunks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "log.csv").write_bytes(b"1,2\n\n3,4\n")
-    for size in range(1, 11):
-        monkeypatch.setattr("automtl_core.data.raw.find.HASH_CHUNK", size)
-        assert survey(tmp_path / "log.csv", ",").lines is None
