@@ -38,9 +38,9 @@ def root(
 
 @app.command()
 def search(
-    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [desan].")] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Search strategy [pd-darts].")] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [preset default].")] = None,
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Strategy [preset default].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,
@@ -89,7 +89,7 @@ def train(
             metavar="MODEL", help="A space that asks nothing, or a run whose architecture to train anew."
         ),
     ] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
     data_dir: options.DataDir = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -130,7 +130,7 @@ def compare(
             help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, runs, files of settings.",
         ),
     ],
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
     data_dir: options.DataDir = None,
     config: options.File = None,
     settings: options.Settings = None,

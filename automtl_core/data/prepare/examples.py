@@ -26,7 +26,13 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
     """
     _check_declared(dataset, name)
-    rows = dataset.rows(db)
+    rows: object = dataset.rows(db)
+    if not isinstance(rows, pd.DataFrame | duckdb.DuckDBPyRelation):
+        raise PluginError(
+            f"dataset {name}: {type(dataset).__name__}.rows returns {type(rows).__name__}, "
+            "expected a relation or a data frame",
+            "repair or upgrade the plugin that supplies it; see `automtl list datasets`",
+        )
     relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
     _check_names(relation, dataset, name)
     _create_unsorted(db, relation, dataset, name)

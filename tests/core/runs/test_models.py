@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.choices import Architecture
+from automtl_core.choices import Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
@@ -159,3 +159,13 @@ def test_a_strategy_needs_open_choices(resolve):
     with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
         job.problem(job.prepare())
     assert "automtl train --model mmoe" in error.value.fix
+
+
+def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
+    job = small()
+    with start(job, job.prepare(), tmp_path / "found") as run:
+        origin = Origin("gone", {}, {}, {"vanished": "1.5", "desan": "0.1"})
+        run.write_architecture(Architecture({}, origin))
+    with pytest.raises(UnknownNameError, match=r"called 'gone'.* not here now: vanished 1\.5") as error:
+        layer(str(run.path), REGISTRY)
+    assert "install them again" in error.value.fix

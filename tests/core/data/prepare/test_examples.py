@@ -126,3 +126,10 @@ def test_settings_that_leave_nothing(tmp_path: Path, given: Callable[..., Any], 
         connect(None, tmp_path) as db,
     ):
         make_examples(db, dataset, "shop")
+
+
+def test_rows_that_are_no_rows_are_the_plugins_fault(tmp_path: Path, given: Callable[..., Any]) -> None:
+    dataset = given(GOOD)
+    dataset.rows = lambda db: None
+    with connect(None, tmp_path) as db, pytest.raises(PluginError, match=r"shop: .*\.rows returns NoneType"):
+        make_examples(db, dataset, "shop")
