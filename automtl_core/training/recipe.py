@@ -28,5 +28,5 @@ class Recipe(Settings):
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(100, ge=1)
-    """Tasks with fewer positive (or negative) validation rows do not decide when to stop; nor do regressions
-    with fewer rows."""
+    """Tasks with fewer positive (or negative) validation rows do not decide when to stop, nor do regressions
+    with fewer rows; with fewer such test rows they are marked, and are not in a mean over tasks."""
