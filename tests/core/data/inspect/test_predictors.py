@@ -1,6 +1,6 @@
 import numpy as np
 
-from automtl_core.data.inspect.predictors import clues
+from automtl_core.data.inspect.predictors import predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -18,7 +18,7 @@ PART = Part(
 
 
 def found():
-    return {clue.name: clue for clue in clues(SCHEMA, PART)}
+    return {clue.name: clue for clue in predictors(SCHEMA, PART)}
 
 
 def test_fields_and_labels_are_clues():
