@@ -1,7 +1,6 @@
 """docs/hooks.md documents every hook, and its examples are plugins that work."""
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,14 @@ from automtl_core.kinds import DATASETS, SPACES, STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.registry import Registry
 from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.strategy import Problem
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import plain_schema, sample_problem
-from automtl_core.testing.spaces import check_space
-from automtl_core.testing.strategies import check_strategy
-from automtl_core.training.listener import Silent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
-TESTS = [block for block in BLOCKS if "def test_" in block]
+TESTS = {re.search(r"def (test_\w+)", block)[1]: block for block in BLOCKS if "def test_" in block}  # type: ignore[index]
+OTHERS = [block for block in BLOCKS if block not in EXAMPLES and block not in TESTS.values()]
+"""Those that are no plugins: classes, and what a script does."""
 HOOKS = [name for name in vars(hookspecs) if name.startswith("automtl_")]
 
 SCHEMA = Schema((SparseField("user", 5), SparseField("item", 7)), (), (Task("click"), Task("buy")))
@@ -66,29 +62,38 @@ def test_the_ops_map_in_to_out(registry: Registry, name: str) -> None:
     assert registry.op(name)(3, 5, 0.1)(torch.zeros(4, 3)).shape == (4, 5)
 
 
-def test_the_documented_test_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def documented(name: str) -> Any:
+    """Return a test of the page."""
+    names: dict[str, Any] = {}
+    exec(TESTS[name], names)  # noqa: S102
+    return names[name]
+
+
+def test_the_documented_test_of_an_op_passes(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "automtl_swish.py").write_text(EXAMPLES[0])
     monkeypatch.syspath_prepend(tmp_path)
-    (code,) = TESTS
-    names: dict[str, Any] = {}
-    exec(code, names)  # noqa: S102
-    names["test_swish"]()
-
-
-def test_the_examples_keep_their_contracts(registry: Registry) -> None:
-    space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
-    space = space_class(plain_schema(), space_class.settings_class(), registry.op)
-    check_space(space)
+    documented("test_swish")()
     check_op(registry.op("low-rank-8"))
-    check_strategy(partial(strategy, strategy.settings_class()), sample_problem(space))
 
 
-def test_the_strategy_searches_the_space(registry: Registry) -> None:
-    space_class, strategy = registry.get(SPACES, "one-block"), registry.get(STRATEGIES, "coin-flip")
-    space = space_class(SCHEMA, space_class.settings_class(), registry.op)
-    problem = Problem(space, data=None, recipe=None, seed=3)  # type: ignore[arg-type]
-    found = strategy(strategy.settings_class(), problem).search(Silent()).architecture
-    assert space.network(found)(*batch()).shape == space.supernet()(*batch()).shape == (3, 2)
+def test_the_documented_test_of_a_space_passes(registry: Registry) -> None:
+    documented("test_one_block")(registry.get(SPACES, "one-block"))
+
+
+@pytest.mark.parametrize("name", ["plain", "best-of-three"])
+def test_the_documented_test_of_a_strategy_passes(registry: Registry, name: str) -> None:
+    documented("test_strategy")(registry.get(STRATEGIES, name))
+
+
+def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(OTHERS) == 3
+    for block in OTHERS:
+        quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')
+        exec(quick, {"SMALL": {"strategy": {"warmup_epochs": 0, "search_epochs": 1}}})  # noqa: S102
+    assert (tmp_path / "runs" / "synthetic-1" / "result.json").exists()
 
 
 def test_the_dataset_makes_its_rows(registry: Registry) -> None:
