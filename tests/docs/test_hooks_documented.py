@@ -15,6 +15,7 @@ from automtl_core.kinds import DATASETS, SPACES, STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.registry import Registry
 from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
@@ -111,3 +112,10 @@ def test_the_dataset_makes_its_rows(registry: Registry) -> None:
         assert {*declared, shop.time} <= set(rows.columns)
         assert rows.fetchall() == [(7, 1, "a b", 1.5, 10, 1, 0)]
         assert sorted(shop.values(db, "tags").fetchall()) == [("a b", "a"), ("a b", "b")]
+
+
+def test_the_dataset_without_files_is_prepared(tmp_path: Path) -> None:
+    (code,) = [block for block in BLOCKS if "def content(" in block]
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102
+    check_dataset(names["Notebook"](DatasetSettings()), None, tmp_path)
