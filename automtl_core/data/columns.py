@@ -156,13 +156,14 @@ def edges(values: Floats, buckets: int) -> Floats:
     return np.unique(np.quantile(known, inner, method="inverted_cdf"))
 
 
-def ids(encoding: FieldEncoding, name: str, column: Column) -> Ids:
+def ids(encoding: FieldEncoding, name: str, column: Column, rows: NDArray[np.int64] | None = None) -> Ids:
     """Return the ids of a column, [R]: 0 where it is blank, or where its value is not known.
 
     Args:
         encoding: Of the field.
         name: Of the column, for errors.
         column: Text, integers, or floats that are whole because of gaps; for buckets numbers.
+        rows: The row of each value, for errors; where None, its place.
 
     Raises:
         DataError: a value is none of these.
@@ -175,7 +176,12 @@ def ids(encoding: FieldEncoding, name: str, column: Column) -> Ids:
         places, values = pd.factorize(series)  # -1 for None and NaN
     except TypeError:  # a list, or alike
         places, values = np.arange(len(series)), pd.Index(series, dtype=object)
-    known = encoding.ids([_text(name, series, value) for value in values.tolist()])
+    texts = [_text(value) for value in values.tolist()]
+    if None in texts:
+        place = int((places == texts.index(None)).argmax())
+        row = place if rows is None else int(rows[place])
+        raise fault(name, row, series.iloc[place], "is not one value", "give one text or integer a row")
+    known = encoding.ids([str(text) for text in texts])
     return np.concatenate([np.zeros(1, np.int32), known])[places + 1]
 
 
@@ -228,16 +234,13 @@ def _float(value: Any) -> float:
         return np.inf
 
 
-def _text(name: str, series: "pd.Series[Any]", value: object) -> str:
-    """Return a value as preparation writes it."""
+def _text(value: object) -> str | None:
+    """Return a value as preparation writes it; None where it is not one value."""
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
-    if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
-        row = next(row for row, one in enumerate(series) if one is value or type(one) is type(value))
-        raise fault(name, row, value, "is not one value", "give one text or integer a row")
-    return str(value)
+    return None if isinstance(value, bytes) or not pd.api.types.is_scalar(value) else str(value)
 
 
 def _numbered(ids: Iterable[int]) -> dict[int, str | None]:

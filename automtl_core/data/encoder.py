@@ -185,7 +185,7 @@ def _bags(encoding: FieldEncoding, name: str, column: Column) -> Bags:
     bags = [_held(name, row, bag) for row, bag in enumerate(column)]
     lengths = np.fromiter(map(len, bags), np.int64, len(bags))
     owners = np.repeat(np.arange(len(bags)), lengths)
-    values = one.ids(encoding, name, list(chain.from_iterable(bags)))
+    values = one.ids(encoding, name, list(chain.from_iterable(bags)), owners)
     pairs = np.unique((owners * encoding.size + values)[values > 0])
     counts = np.bincount(pairs // encoding.size, minlength=len(bags))
     starts = np.concatenate([np.zeros(2, np.int64), np.cumsum(counts)])
