@@ -81,7 +81,9 @@ def adapted(command: str) -> tuple[str, int]:
     if "--config" in command and "search" in command:
         quick = QUICK.replace(" --set dataset.rows=1000", "")
         return command + quick + QUICK_STRATEGIES["pd-darts"], 0
-    if command.startswith(("automtl search", "automtl train", "automtl compare")):
+    if command.startswith("automtl train"):
+        return command + QUICK, 0
+    if command.startswith(("automtl search", "automtl compare")):
         strategy = re.search("--strategy ([a-z-]+)", command)
         return command + QUICK + QUICK_STRATEGIES[strategy[1] if strategy else "pd-darts"], 0
     return command, 0
