@@ -124,7 +124,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     header = _is_header(first[0], first[1:])
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
-        names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator))
+        names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
     most = min(ROWS, int(BYTES / size) + 1)
     db.read_csv(
         str(path.resolve()),

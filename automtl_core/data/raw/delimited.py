@@ -204,12 +204,6 @@ def split(text: str, separator: str) -> Values:
     return Values(values, "whole", bare_return)
 
 
-def ends_in_return(path: Path) -> bool:
-    """Return whether the first line of a file ends in a carriage return and a line feed."""
-    with opened(path) as stream:
-        return stream.readline(LINE_LIMIT).endswith(b"\r\n")
-
-
 def _opener(path: Path) -> tuple[Callable[[Path, str], Any], tuple[type[Exception], ...]]:
     """Return what opens a file, and what reading raises if the file is damaged."""
     if path.suffix == ".gz":

@@ -13,9 +13,9 @@ import duckdb
 from duckdb import CSVLineTerminator
 
 from automtl_core.data.raw import parquet
-from automtl_core.data.raw.delimited import LINE_LIMIT, ends_in_return
+from automtl_core.data.raw.delimited import LINE_LIMIT
 from automtl_core.data.raw.find import Source, source_of
-from automtl_core.data.raw.records import Fault, ambiguous, layout, records, shown
+from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, records, shown
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, create, quoted, typed
 from automtl_core.dataset import RawFile
@@ -77,51 +77,50 @@ def _error(path: Path, fault: Fault, fix: str) -> DataError:
 def _load_text(
     db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
 ) -> list[Fault]:
-    columns = layout(source.path, source.file)
-    plain = source.survey.lines is not None or not ambiguous(source.path, source.file)
-    if plain and _read(db, table, source, columns):
+    found = layout(source.path, source.file)
+    plain = source.survey.lines is not None or not ambiguous(found)
+    if plain and _read(db, table, source, found):
         return []
     if most is None:
-        following = records(source.path, source.file)
+        following = records(found)
         for record in following:
             if record.fault:
                 raise refused(source.path, source.file, record.fault, following)
     clean = work_dir / f"{table}.csv"
-    faults = _copy(source, clean, columns, most or 0)
+    faults = _copy(found, clean, most or 0)
     whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)
-    if not _read(db, table, source_of(clean, whole, work_dir), columns, copy=True):
+    if not _read(db, table, source_of(clean, whole, work_dir), found, copy=True):
         raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
     return faults
 
 
-def _copy(source: Source, clean: Path, columns: Sequence[str], most: int) -> list[Fault]:
+def _copy(found: Layout, clean: Path, most: int) -> list[Fault]:
     """Write the rows without a fault to `clean`, and return the faults of the others."""
     faults: list[Fault] = []
     with clean.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        if source.file.header:
-            writer.writerow(columns)
-        for record in records(source.path, source.file):
+        if found.file.header:
+            writer.writerow(found.columns)
+        for record in records(found):
             if record.fault is None:
                 writer.writerow(record.fields)
                 continue
             faults.append(record.fault)
             if len(faults) > most:
-                raise _error(source.path, faults[0], f"repair such rows, or allow more than {most}: {MORE}")
+                raise _error(found.path, faults[0], f"repair such rows, or allow more than {most}: {MORE}")
     return faults
 
 
 def _read(
-    db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: Sequence[str], copy: bool = False
+    db: duckdb.DuckDBPyConnection, table: str, source: Source, found: Layout, copy: bool = False
 ) -> bool:
     """Create a table from a file, or from its copy, and return whether every row was as declared."""
-    end = CSVLineTerminator.LINE_FEED
-    if not copy and ends_in_return(source.path):
-        end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED
+    returns = found.returns and not copy
+    end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if returns else CSVLineTerminator.LINE_FEED
     declared = source.file.columns
     used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
-    seen = {name: f"c{n}" for n, name in enumerate(columns)}  # a header may hold what SQL does not take
+    seen = {name: f"c{n}" for n, name in enumerate(found.columns)}  # a header may hold what SQL does not take
     try:
         scan = db.read_csv(
             str(source.path.resolve()),
@@ -141,7 +140,7 @@ def _read(
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    if not _all_taken(db, table, source, len(columns)):
+    if not _all_taken(db, table, source, len(found.columns)):
         db.execute(f"DROP TABLE {quoted(table)}")
         return False
     return True

@@ -7,11 +7,12 @@ others, and takes some of them in a way of its own; `ambiguous` knows which.
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from automtl_core.data.raw.delimited import BLOCK, Lines, Row, blocks, opened, rows, split
+from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset import TEXT, UNUSED, Column, RawFile
 from automtl_core.errors import DataError
 from automtl_core.wording import did_you_mean, listing, printable
@@ -65,14 +66,27 @@ class Record(NamedTuple):
     """Why it does not fit, if so."""
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is laid out."""
+
+    path: Path
+    file: RawFile
+    """Its declaration."""
+    columns: tuple[str, ...]
+    """All columns in their order."""
+    returns: bool
+    """Whether its first line ends in a carriage return and a line feed."""
+
+
 def shown(text: str) -> str:
     """Return a row or a value of a raw file as a message shows it."""
     line = printable(text.split("\n")[0])
     return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
 
-def layout(path: Path, file: RawFile) -> tuple[str, ...]:
-    """Return all columns of a file in their order, from its header if it has one.
+def layout(path: Path, file: RawFile) -> Layout:
+    """Return how a file is laid out, its columns from its header if it has one.
 
     Raises:
         DataError: the file is empty, is no text in UTF-8 with the declared separator, or has another header;
@@ -80,7 +94,10 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
 
     """
     with opened(path) as stream:
-        _check_format(path, stream.read(BLOCK))
+        head = stream.read(BLOCK)
+        _check_format(path, head)
+        line = head.partition(b"\n")[0] if b"\n" in head else head + stream.readline(LINE_LIMIT).rstrip(b"\n")
+    returns = line.endswith(b"\r")
     with opened(path) as stream:
         first = next(rows(Lines(stream), file.separator), None)
     if first is None:
@@ -91,24 +108,24 @@ def layout(path: Path, file: RawFile) -> tuple[str, ...]:
             f"declare the separator {other!r}, or write the file with {file.separator!r}",
         )
     if not file.header:
-        return tuple(file.columns)
+        return Layout(path, file, tuple(file.columns), returns)
     if reason := _header_fault(first, file):
         raise DataError(f"{path}:1: {reason}", _header_fix(first, file))
-    return tuple(first[2])
+    return Layout(path, file, tuple(first[2]), returns)
 
 
-def records(path: Path, file: RawFile) -> Iterator[Record]:
+def records(laid_out: Layout) -> Iterator[Record]:
     """Yield each record of a file, and the fault of each that does not fit.
 
     After a quote that does not end, or ends amid a value, the next record starts in the next line.
 
     Raises:
-        DataError: as `layout` and `opened`.
+        DataError: as `opened`.
 
     """
-    columns = layout(path, file)
+    file, columns = laid_out.file, laid_out.columns
     judge = _judge(columns, file)
-    with opened(path) as stream:
+    with opened(laid_out.path) as stream:
         lines = Lines(stream)
         found = rows(lines, file.separator)
         if file.header:
@@ -117,7 +134,7 @@ def records(path: Path, file: RawFile) -> Iterator[Record]:
         yield from _without_cut_tail(judged, lines, len(columns)) if file.cut_tail else judged
 
 
-def ambiguous(path: Path, file: RawFile) -> bool:
+def ambiguous(laid_out: Layout) -> bool:
     """Return whether DuckDB may take a file for another table than `records` does, and be silent about it.
 
     To it NUL is text, blank values behind the last column are none, spaces and more quotes may stand around
@@ -125,12 +142,13 @@ def ambiguous(path: Path, file: RawFile) -> bool:
     that it reads well. DuckDB has to be told the line end, which is that of the first line.
 
     Raises:
-        DataError: as `layout` and `opened`.
+        DataError: as `opened`.
 
     """
-    gaps, separator = len(layout(path, file)) - 1, file.separator.encode()
+    file, gaps = laid_out.file, len(laid_out.columns) - 1
+    separator = file.separator.encode()
     signs = [b' "', b'" ', *(separator + end for end in (b"\n", b"\r\n", b'""'))]
-    with opened(path) as stream:
+    with opened(laid_out.path) as stream:
         for (block, _), following in pairwise(chain[Any](blocks(stream), [None])):
             if _has_odd_lines(block):
                 return True

@@ -10,7 +10,7 @@ from automtl_core.data.raw import parquet
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import Rejected
-from automtl_core.data.raw.records import records
+from automtl_core.data.raw.records import layout, records
 from automtl_core.data.raw.sql import literal
 from automtl_core.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
@@ -72,7 +72,7 @@ class Validation:
                 checked.problem = str(error)
 
     def _in_text(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
-        for record in records(path, file):
+        for record in records(layout(path, file)):
             if record.fault is None:
                 checked.accepted += 1
             else:

@@ -11,7 +11,7 @@ import yaml
 
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
-from automtl_core.data.raw.records import Record, records, shown
+from automtl_core.data.raw.records import Record, layout, records, shown
 from automtl_core.errors import DataError
 
 from .corpus import CASES, SETTINGS, Case
@@ -26,7 +26,7 @@ def path(case: Case, tmp_path: Path) -> Path:
 
 def read(case: Case, path: Path) -> list[Record]:
     """Return all records; a file without any is refused by what makes tables of them."""
-    found = list(records(path, case.file))
+    found = list(records(layout(path, case.file)))
     if not found:
         raise DataError(f"{path}: holds no rows", "get a complete copy of the file")
     return found

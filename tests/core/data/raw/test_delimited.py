@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from automtl_core.data.raw.delimited import Lines, blocks, ends_in_return, opened, rows, split
+from automtl_core.data.raw.delimited import Lines, blocks, opened, rows, split
 from automtl_core.errors import DataError
 
 
@@ -64,9 +64,3 @@ def test_a_compressed_file_is_read_as_a_plain_one_and_a_cut_one_is_refused(tmp_p
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(DataError), opened(path) as stream:
         stream.read()
-
-
-def test_the_end_of_lines_is_seen(tmp_path):
-    (tmp_path / "a").write_bytes(b"a\r\n")
-    (tmp_path / "b").write_bytes(b"a\n")
-    assert [ends_in_return(tmp_path / name) for name in "ab"] == [True, False]

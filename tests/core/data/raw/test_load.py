@@ -4,7 +4,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from automtl_core.data.raw import records
 from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.delimited import opened
 from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.dataset import (
@@ -182,3 +184,20 @@ def test_a_blank_value_too_many_is_noticed(folders: tuple[Path, Path], tail: byt
 def test_a_row_that_the_database_reads_over_is_noticed(folders: tuple[Path, Path]) -> None:
     with pytest.raises(DataError, match=r"log\.csv:2: .*NUL"):
         read(folders, b"1,a,0\n2,b\0c,1\n", BARE)
+
+
+def test_a_clean_file_with_quotes_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its format, its first line, whether DuckDB may read it; then DuckDB does."""
+    seen = []
+
+    def counted(path: Path) -> Any:
+        seen.append(path)
+        return opened(path)
+
+    monkeypatch.setattr(records, "opened", counted)
+    (tmp_path / "log.csv").write_text('a\n"x,y"\n"z"\n')
+    source = source_of(tmp_path / "log.csv", RawFile("log.csv", {"a": TEXT}), tmp_path)
+    with connect(tmp_path, tmp_path) as db:
+        assert load(db, "log", [source], tmp_path, None) == []
+        assert db.table("log").fetchall() == [("x,y",), ("z",)]
+    assert len(seen) == 3

@@ -44,7 +44,7 @@ def read(tmp_path: Path) -> Read:
     def read(content: bytes, file: RawFile = BARE) -> tuple[list[list[str]], list[str]]:
         path = tmp_path / file.path
         path.write_bytes(content)
-        found = list(records(path, file))
+        found = list(records(layout(path, file)))
         faults = [f"{record.fault.line}: {record.fault.reason}" for record in found if record.fault]
         return [record.fields for record in found if not record.fault], faults
 
@@ -77,7 +77,7 @@ def test_quotes_amid_a_value_are_part_of_it(read: Read) -> None:
 def test_lines_are_counted_as_editors_do(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b'user,tag,click\n1,"a\nb",0\n\n2,b,1\r\n3,"c\r\n\n",1\n4,d\n')
-    assert [record.line for record in records(path, LOG)] == [2, 5, 6, 9]
+    assert [record.line for record in records(layout(path, LOG))] == [2, 5, 6, 9]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_an_odd_row_costs_itself_alone(read: Read, odd: bytes, reason: str) -> N
 def test_the_text_of_a_fault_is_legible(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b"1,caf\xe9 \xc3\xa9,0\n")
-    (record,) = records(path, BARE)
+    (record,) = records(layout(path, BARE))
     assert record.fault is not None
     assert record.fault == (1, "tag", "tag: not UTF-8", r"1,caf\xe9 é,0")
     assert record.fields[1] == r"caf\xe9 é"
@@ -142,7 +142,7 @@ def test_the_longest_rows(read: Read) -> None:
 def test_a_line_of_many_megabytes_is_one_fault_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b"x" * (5 * LINE_LIMIT) + b"\n1,a,0\n")
-    first, second = records(path, BARE)
+    first, second = records(layout(path, BARE))
     assert first.fault is not None
     assert first.fault.reason == f"longer than {LINE_LIMIT} bytes"
     assert len(first.fault.text) < 1.5 * LINE_LIMIT
@@ -266,7 +266,7 @@ def test_a_header_may_name_other_columns_in_any_order(read: Read, tmp_path: Path
     file = RawFile("log.csv", COLUMNS, others=True)
     content = b'click,"more, or less",user,,tag\n0,?,1,?,a\n7,?,2,?,b\n1,?,3,a\n'
     rows, faults = read(content, file)
-    assert layout(tmp_path / "log.csv", file) == ("click", "more, or less", "user", "", "tag")
+    assert layout(tmp_path / "log.csv", file).columns == ("click", "more, or less", "user", "", "tag")
     assert rows == [["0", "?", "1", "?", "a"]]
     assert faults == ['3: click: expected 0 or 1, found "7"', "4: expected 5 columns, found 4"]
     with pytest.raises(DataError, match="the header lacks 'tag'") as error:
@@ -428,15 +428,15 @@ def duck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Duck]:
     ],
 )
 def test_what_duckdb_may_misread(duck: Duck, content: bytes, expected: bool) -> None:
-    assert ambiguous(duck.write(content), BARE) == expected
+    assert ambiguous(layout(duck.write(content), BARE)) == expected
 
 
 @pytest.mark.parametrize("tail", [b"3", b"3,c", b"3,c\n", b"3,c,1", b"3,c,1\n"])
 def test_a_cut_last_line_is_not_ambiguous(duck: Duck, tail: bytes) -> None:
     file = RawFile("log.csv", COLUMNS, header=False, cut_tail=True)
-    assert not ambiguous(duck.write(b"1,a,0\n2,b,1\n" + tail), file)
-    assert ambiguous(duck.write(b"1,a,0\n2,b,1,\n" + tail), file)
-    assert ambiguous(duck.write(b"1,a,0\n2,b,1\n3,c,1,"), file)
+    assert not ambiguous(layout(duck.write(b"1,a,0\n2,b,1\n" + tail), file))
+    assert ambiguous(layout(duck.write(b"1,a,0\n2,b,1,\n" + tail), file))
+    assert ambiguous(layout(duck.write(b"1,a,0\n2,b,1\n3,c,1,"), file))
 
 
 texts = st.text(
@@ -477,7 +477,7 @@ def test_any_table_with_any_quoting_reads_back_equal(
     rows, content, line_end = table
     file = RawFile("any.csv", {f"c{n}": TEXT for n in range(len(rows[0]))}, header=header)
     path = duck.write((",".join(file.columns) + line_end).encode() * header + content)
-    found = list(records(path, file))
+    found = list(records(layout(path, file)))
     assert [record.fault for record in found] == [None] * len(rows)
     assert [record.fields for record in found] == rows
     assert duck.read(path, file, line_end) == rows
@@ -519,7 +519,7 @@ def test_any_damage_is_read_or_told(
         content = content[:at] + odd + content[at + length :]
     path = duck.write(content)
     try:
-        found = list(records(path, file))
+        found = list(records(layout(path, file)))
     except DataError:
         return
     lines = [record.line for record in found]
@@ -527,7 +527,7 @@ def test_any_damage_is_read_or_told(
     assert all(record.fault.line == record.line for record in found if record.fault)
     assert all(len(record.fields) == len(columns) for record in found if not record.fault)
     taken = duck.read(path, file, line_end)
-    if taken is not None and not ambiguous(path, file):
+    if taken is not None and not ambiguous(layout(path, file)):
         assert [record.fields for record in found] == taken[: len(found)]
         assert len(taken) - len(found) <= cut_tail  # a last row whose values do not fit
     accepted = [record.fields for record in found if not record.fault]
@@ -549,12 +549,20 @@ def test_sql_takes_the_same_values(duck: Duck, column: Column, value: str) -> No
     assume(value and "+-" not in value)  # DuckDB takes +-5 for a number
     content = io.StringIO()
     csv.writer(content, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow([value])
-    (record,) = records(
-        duck.write(content.getvalue().encode()), RawFile("x.csv", {"c": column}, header=False)
-    )
+    path = duck.write(content.getvalue().encode())
+    (record,) = records(layout(path, RawFile("x.csv", {"c": column}, header=False)))
     try:
         duck.db.execute(f"SELECT {typed('c', column)} FROM (SELECT ? AS c)", [value]).fetchall()  # noqa: S608
     except duckdb.InvalidInputException:
         assert record.fault
     else:
         assert not record.fault
+
+
+@pytest.mark.parametrize("length", [1, 300_000])
+def test_the_end_of_the_first_line_is_seen(tmp_path: Path, length: int) -> None:
+    for end in (b"\n", b"\r\n"):
+        (tmp_path / "x.csv").write_bytes(b"a" * length + end + b"b" + end)
+        found = layout(tmp_path / "x.csv", RawFile("x.csv", {"c": TEXT}, header=False))
+        assert found.returns == (end == b"\r\n")
+        assert found.columns == ("c",)
