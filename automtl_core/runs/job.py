@@ -100,13 +100,11 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
-            PluginError: what it builds is no network for the tasks.
 
         """
         space_class = self.registry.get(SPACES, self.config.space.name)
         space = space_class(prepared.schema, self.space_settings, self.registry.op)
-        if problem := _network_problem(space):  # which also names ops that nobody registers
-            raise self.registry.broken(SPACES, self.config.space.name, problem)
+        space.ops()  # which names those that nobody registers
         return space
 
     def problem(self, prepared: Prepared) -> Problem:
@@ -114,9 +112,12 @@ class Job:
 
         Raises:
             UsageError: the recipe or the space names what does not exist; or nobody decides what is open.
+            PluginError: what the space builds is no network for the tasks.
 
         """
         space = self.space(prepared)
+        if problem := _network_problem(space):
+            raise self.registry.broken(SPACES, self.config.space.name, problem)
         tasks = space.schema.tasks
         task_losses(self.config.training, tasks, self.compute().device)
         if self.strategy_settings is None:

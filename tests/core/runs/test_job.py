@@ -99,7 +99,7 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
     registry = REGISTRY.adding(SPACES, "odd", Odd, plugin="workbench")
     job = Job.resolve(load_config(default(registry), common, {"space": "odd"}), registry)
     with pytest.raises(PluginError, match=f"the space 'odd' of plugin 'workbench': .*{problem}"):
-        space_of(job)
+        job.problem(SimpleNamespace(schema=plain_schema()))
 
 
 def test_a_plugin_that_is_gone_is_named(common):
