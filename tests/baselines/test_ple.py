@@ -21,7 +21,7 @@ def test_a_level_reads_what_the_level_before_made_of_its_own_part(network, logit
     assert logits(network("ple", WEIGHTS, **SIZES), 2)[0] == pytest.approx([31, 150])
 
 
-def test_the_shared_gate_reads_the_shared_part(network, logits):
+def test_the_shared_gating_network_reads_the_shared_part(network, logits):
     weights = {**WEIGHTS, "levels.1.shared_gating.linear": [[0.0], [LOG3 / 6], [0.0]]}
     level = {name.replace("levels.1.", "levels.2."): w for name, w in WEIGHTS.items() if "levels.1." in name}
     level |= {
