@@ -52,7 +52,7 @@ def test_default_sizes_are_comparable(name):
     schema = Schema(
         tuple(SparseField(field.name, 10) for field in KuaiRand.fields),
         (),
-        tuple(Task(task, KuaiRand.after.get(task)) for task in KuaiRand.tasks),
+        tuple(Task(label.name, label.after) for label in KuaiRand.labels),
     )
     with torch.device("meta"):
         network = cls(schema, cls.settings_class(), REGISTRY.op).supernet()
