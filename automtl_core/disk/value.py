@@ -1,6 +1,7 @@
 """Values: frozen dataclasses that are written as JSON, and read back only where every type is right."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +15,7 @@ class Value:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return asdict(self)
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_json(cls, value: object, where: object) -> Self:
@@ -37,3 +38,13 @@ class Value:
                 f"{where}: damaged, or of another version: {place}: {fault['msg']}", "restore it from a copy"
             ) from None
         return found
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it; what knows its own form in JSON says it."""
+    match value:
+        case Mapping():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return value.to_json() if hasattr(value, "to_json") else value

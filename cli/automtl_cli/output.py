@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
@@ -45,8 +45,10 @@ def _as_json(outcome: object) -> str:
 
 
 def _value(value: Any) -> Any:
-    """Return a value as JSON, or as what JSON is made of."""
-    return value.to_json() if hasattr(value, "to_json") else asdict(value)
+    """Return a value as JSON, or as what is in it, for each of which the same is asked."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _rendered(parts: Iterable[RenderableType]) -> str:

@@ -5,59 +5,126 @@ row of the training part.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.columns import Scale
-from automtl_core.data.inspect.duplicates import duplicates
-from automtl_core.data.inspect.leaks import alone, rules
+from automtl_core.data.inspect.duplicates import Duplicates, duplicates
+from automtl_core.data.inspect.leaks import Rule, Told, alone, rules
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.disk.value import Value
 from automtl_core.schema import SparseField
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def describe(prepared: Prepared, progress: Progress = silent) -> dict[str, Any]:
-    """Return rows of each part, and what fields and tasks hold, as JSON.
+@dataclass(frozen=True)
+class SparseFacts(Value):
+    """What the rows hold of a sparse field."""
 
-    For a sparse field: its vocabulary's size, the share of training rows that hold its most frequent value,
-    values a row where it is multi-valued, and for each part the share of rows without a known value: blank,
-    rare or unseen. For a dense field: mean, deviation and range in the training part, a missing number taken
-    as its stand-in. For a task: rows with the label in each part, their mean, and the positives. The
-    correlation of labels [T, T] is that of the training rows that have both, null where one is constant.
-    Then what may be wrong: see `duplicates`, `leaks.alone` and `leaks.rules`.
-    """
-    schema, parts = prepared.schema, {name: prepared.part(name) for name in PARTS}
+    vocabulary: int
+    """Values that are known."""
+    top: float
+    """Share of the training rows that hold the most frequent value."""
+    values_a_row: float | None
+    """Of the training part; None where the field is not multi-valued."""
+    unknown_train: float
+    """Share of the rows without a known value: blank, rare or unseen."""
+    unknown_validation: float
+    unknown_test: float
+
+
+@dataclass(frozen=True)
+class DenseFacts(Value):
+    """What training rows hold of a dense field, a missing number taken as its stand-in."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LabelFacts(Value):
+    """What the rows of a part hold of a label."""
+
+    rows: int
+    """Rows that have it."""
+    mean: float | None
+    """None where no row has it."""
+    positives: int | None = None
+    """None, and not in JSON, where the label is not binary."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        found = super().to_json()
+        return {key: value for key, value in found.items() if key != "positives" or value is not None}
+
+
+@dataclass(frozen=True)
+class Described(Value):
+    """What prepared data looks like, and what may be wrong with it."""
+
+    rows: Mapping[str, int]
+    """Of each part."""
+    sparse: Mapping[str, SparseFacts]
+    dense: Mapping[str, DenseFacts]
+    tasks: Mapping[str, Mapping[str, LabelFacts]]
+    """Task -> part -> what it holds of the label."""
+    correlation: tuple[tuple[float | None, ...], ...]
+    """Of labels, [T, T], over the training rows that have both; None where one is constant."""
+    rules: tuple[Rule, ...]
+    """See `leaks.rules`."""
+    alone: Mapping[str, tuple[Told, ...]]
+    """See `leaks.alone`."""
+    duplicates: Mapping[str, Duplicates]
+
+
+def describe(prepared: Prepared, progress: Progress = silent) -> Described:
+    """Return rows of each part, what fields and tasks hold, and what may be wrong."""
+    parts = {name: prepared.part(name) for name in PARTS}
     progress("fields and labels", 0.0)
-    pairs = _pairs(parts["train"])
-    found = {
-        "rows": {name: len(part) for name, part in parts.items()},
-        "sparse": {field.name: _sparse(field, parts, place) for place, field in enumerate(schema.sparse)},
-        "dense": {
-            field.name: _dense(parts["train"], place, prepared.encoder.scales[field.name])
-            for place, field in enumerate(schema.dense)
-        },
-        "tasks": {
-            task.name: {name: prepared.manifest["labels"][name][task.name] for name in PARTS}
-            for task in schema.tasks
-        },
-        "correlation": _correlation(pairs),
-        "rules": rules(schema, pairs.one, pairs.product, pairs.rows),
-    }
+    sparse, dense, pairs = _sparse_fields(prepared, parts), _dense_fields(prepared), _pairs(parts["train"])
     progress("leaks", 0.3)
-    found["alone"] = alone(prepared)
+    told = alone(prepared)
     progress("duplicates", 0.7)
-    return {**found, "duplicates": duplicates(prepared)}
+    return Described(
+        rows={name: len(part) for name, part in parts.items()},
+        sparse=sparse,
+        dense=dense,
+        tasks=_tasks(prepared),
+        correlation=_correlation(pairs),
+        rules=rules(prepared.schema, pairs.one, pairs.product, pairs.rows),
+        alone=told,
+        duplicates=duplicates(prepared),
+    )
 
 
-def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[str, float | None]:
+def _sparse_fields(prepared: Prepared, parts: Mapping[str, Part]) -> dict[str, SparseFacts]:
+    return {field.name: _sparse(field, parts, place) for place, field in enumerate(prepared.schema.sparse)}
+
+
+def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
+    train, scales = prepared.part("train"), prepared.encoder.scales
+    names = [field.name for field in prepared.schema.dense]
+    return {name: _dense(train, place, scales[name]) for place, name in enumerate(names)}
+
+
+def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
+    """Return what preparation counted."""
+    counted, tasks = prepared.manifest["labels"], [task.name for task in prepared.schema.tasks]
+    return {task: {part: LabelFacts(**counted[part][task]) for part in PARTS} for task in tasks}
+
+
+def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
     bags = parts["train"].bags.get(place)
     size = field.size if bags is None else len(bags.starts) - 1
     counts = {name: _counts(part, place, size) for name, part in parts.items()}
@@ -68,12 +135,14 @@ def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> dict[s
             np.add.at(of_values, values, counts["train"][owners])
     rows = counts["train"].sum()
     unknown = {name: float(seen[lengths == 0].sum() / seen.sum()) for name, seen in counts.items()}
-    return {
-        "vocabulary": field.size - 1,
-        "top": float(of_values[1:].max(initial=0) / rows),
-        "values_a_row": None if bags is None else float(lengths @ counts["train"] / rows),
-        **{f"unknown_{name}": share for name, share in unknown.items()},
-    }
+    return SparseFacts(
+        vocabulary=field.size - 1,
+        top=float(of_values[1:].max(initial=0) / rows),
+        values_a_row=None if bags is None else float(lengths @ counts["train"] / rows),
+        unknown_train=unknown["train"],
+        unknown_validation=unknown["validation"],
+        unknown_test=unknown["test"],
+    )
 
 
 def _counts(part: Part, place: int, size: int) -> Ints:
@@ -84,11 +153,11 @@ def _counts(part: Part, place: int, size: int) -> Ints:
     return counts
 
 
-def _dense(train: Part, place: int, scale: Scale) -> dict[str, float]:
+def _dense(train: Part, place: int, scale: Scale) -> DenseFacts:
     seen = Moments()
     for chunk in chunks(train):
         seen.add(scale.inverse(chunk.dense[:, place]))
-    return {"mean": seen.mean, "deviation": seen.deviation, "low": seen.low, "high": seen.high}
+    return DenseFacts(seen.mean, seen.deviation, seen.low, seen.high)
 
 
 class _Pairs(NamedTuple):
@@ -115,12 +184,12 @@ def _pairs(part: Part) -> _Pairs:
     return sums
 
 
-def _correlation(pairs: _Pairs) -> list[list[float | None]]:
+def _correlation(pairs: _Pairs) -> tuple[tuple[float | None, ...], ...]:
     rows = np.maximum(pairs.rows, 1)
     spread = pairs.square - pairs.one**2 / rows
     scale = np.sqrt(spread * spread.T)
     shared = pairs.product - pairs.one * pairs.one.T / rows
-    return [
-        [round(float(value / size), 6) if size > 0 else None for value, size in zip(*both, strict=True)]
+    return tuple(
+        tuple(round(float(value / size), 6) if size > 0 else None for value, size in zip(*both, strict=True))
         for both in zip(shared, scale, strict=True)
-    ]
+    )

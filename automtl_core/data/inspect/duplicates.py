@@ -4,6 +4,8 @@ Rows are compared by 64-bit hashes: that two different ones of 20 million have t
 100,000 datasets. Letters: R rows.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.disk.value import Value
 
 Hashes = NDArray[np.uint64]
 
@@ -18,20 +21,28 @@ FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """An odd number with bits all over, so that the order of columns counts."""
 
 
-def duplicates(prepared: Prepared) -> dict[str, dict[str, float]]:
-    """Return by part the share of rows whose features, and whose features and labels, are in training rows.
+@dataclass(frozen=True)
+class Duplicates(Value):
+    """Shares of the rows of a part that are in training rows; of the training part, in another row of it."""
 
-    For the training part that is in another row of it. Features are as a model sees them: different unseen
-    values are one.
-    """
-    found: dict[str, dict[str, float]] = {name: {} for name in PARTS}
-    for what, labels in (("features", False), ("features_and_labels", True)):
-        train = np.sort(_hashes(prepared.part("train"), labels))
-        found["train"][what] = _repeated(train)
-        for name in PARTS[1:]:
-            other = np.sort(_hashes(prepared.part(name), labels))  # looked up faster in this order
-            places = np.searchsorted(train, other)
-            found[name][what] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
+    features: float
+    """Rows whose features are; they are as a model sees them: different unseen values are one."""
+    features_and_labels: float
+
+
+def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
+    """Return by part how many rows are in training rows."""
+    features, whole = (_shares(prepared, labels) for labels in (False, True))
+    return {name: Duplicates(features[name], whole[name]) for name in PARTS}
+
+
+def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
+    train = np.sort(_hashes(prepared.part("train"), labels))
+    found = {"train": _repeated(train)}
+    for name in PARTS[1:]:
+        other = np.sort(_hashes(prepared.part(name), labels))  # looked up faster in this order
+        places = np.searchsorted(train, other)
+        found[name] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
     return found
 
 

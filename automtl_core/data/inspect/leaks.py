@@ -5,18 +5,23 @@ validation rows. Letters: R rows, T tasks, C codes of a predictor.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from automtl_core.data.inspect.predictors import Codes, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
+from automtl_core.disk.value import Value
 from automtl_core.schema import Schema, Task, TaskKind
 
 Floats = NDArray[np.float64]
+By = Literal["value", "presence"]
+"""What of a predictor tells: its value, or whether there is one."""
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
 """AUC, or R2, from which on a predictor is likelier to be a leak than a finding."""
@@ -30,6 +35,38 @@ CELLS = 1 << 22
 """Codes times tasks that are counted in one pass over the rows, unless one predictor has more."""
 
 
+@dataclass(frozen=True)
+class Told(Value):
+    """How well something predicts a task alone."""
+
+    name: str
+    """Of the field, or of the other label."""
+    kind: Literal["field", "label"]
+    by: By
+    suspicious: bool
+    """Whether it is likelier to be a leak than a finding."""
+    measure: Literal["AUC", "R2"]
+    score: float
+
+
+@dataclass(frozen=True)
+class Rule(Value):
+    """A binary label that settles another one: in all rows where `one` is 1, `other` is `value`."""
+
+    one: Annotated[str, Field(alias="if")]
+    other: Annotated[str, Field(alias="then")]
+    value: Annotated[int, Field(alias="is")]
+    rows: int
+    """Training rows where `one` is 1 and that have the other label."""
+    declared: bool
+    """Whether the schema says as much."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        settles = {"if": self.one, "then": self.other, "is": self.value}
+        return {**settles, "rows": self.rows, "declared": self.declared}
+
+
 class Tally(NamedTuple):
     """What rows hold, by code, [C], or by task and code, [T, C]."""
 
@@ -40,7 +77,7 @@ class Tally(NamedTuple):
     """Sum of the squares of the labels, of all codes together."""
 
 
-def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
+def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
     """Return by task what predicts it best, and all that is suspicious, the best first.
 
     The score is AUC or R2 on validation rows. Of a sparse field it is, if that is higher, the score of
@@ -49,7 +86,7 @@ def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
     suspicious.
     """
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
-    found: dict[str, list[dict[str, Any]]] = {task.name: [] for task in schema.tasks}
+    found: dict[str, list[Told]] = {task.name: [] for task in schema.tasks}
     for group in _groups(predictors(schema, train), len(schema.tasks)):
         tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
         for predictor, seen, judged in tallies:
@@ -61,8 +98,8 @@ def alone(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
     return {task: _best(told) for task, told in found.items()}
 
 
-def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> list[dict[str, Any]]:
-    """Return which binary labels settle another one: in all rows where `if` is 1, `then` is `is`.
+def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
+    """Return which binary labels settle another one.
 
     Args:
         schema: Names the labels.
@@ -78,9 +115,9 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> list[dict
         for value, exceptions, chance in ((1, ones[i, j] - both[i, j], 1 - rate), (0, both[i, j], rate)):
             if exceptions == 0 and ones[i, j] * chance >= EXPECTED:
                 one, other = schema.tasks[i].name, schema.tasks[j].name
-                rule = {"if": one, "then": other, "is": value, "rows": int(ones[i, j])}
-                found.append({**rule, "declared": value == 1 and declared(schema, one, other)})
-    return found
+                known = value == 1 and declared(schema, one, other)
+                found.append(Rule(one, other, value, int(ones[i, j]), known))
+    return tuple(found)
 
 
 def declared(schema: Schema, one: str, other: str) -> bool:
@@ -126,10 +163,10 @@ def _of_task(tally: Tally, task: int) -> Tally:
     return Tally(tally.rows[task], tally.total[task], tally.squares[task])
 
 
-def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[str, float | None]:
+def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dict[By, float | None]:
     bags = predictor.bags
     expected = _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
-    scores = {"value": _score(task.kind, expected, judged)}
+    scores: dict[By, float | None] = {"value": _score(task.kind, expected, judged)}
     if predictor.blank is not None and 0 < seen.rows[predictor.blank].sum() < seen.rows.sum():
         filled = Tally(_two(seen.rows, predictor.blank), _two(seen.total, predictor.blank), seen.squares)
         scores["presence"] = _score(task.kind, _expected(filled), filled)
@@ -176,18 +213,16 @@ def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
     return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
-def _told(
-    predictor: Predictor, task: Task, scores: Mapping[str, float | None], fine: bool
-) -> Iterator[dict[str, Any]]:
+def _told(predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool) -> Iterator[Told]:
     """Yield what is told of a predictor, if there is a score."""
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])
         suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
-        about = {"name": predictor.name, "kind": predictor.kind, "by": by, "suspicious": suspicious}
-        yield {**about, "measure": "R2" if task.kind == "regression" else "AUC", "score": known[by]}
+        measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
+        yield Told(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 
-def _best(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    ordered = sorted(told, key=lambda one: -one["score"])
-    return [one for place, one in enumerate(ordered) if place < SHOWN or one["suspicious"]]
+def _best(told: Sequence[Told]) -> tuple[Told, ...]:
+    ordered = sorted(told, key=lambda one: -one.score)
+    return tuple(one for place, one in enumerate(ordered) if place < SHOWN or one.suspicious)

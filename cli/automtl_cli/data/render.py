@@ -1,52 +1,55 @@
-"""What the commands that work on one dataset show, made from the same documents that `--json` prints."""
+"""What the commands that work on one dataset show, made from the same outcomes that `--json` prints."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from automtl_cli.data.actions import About, Description, Sample
 from automtl_cli.output import Json
 from automtl_cli.tables import by_name, listed, safe, table
+from automtl_core.data.inspect.describe import LabelFacts
+from automtl_core.data.inspect.leaks import Rule, Told
 from automtl_core.data.raw.records import shown
+from automtl_core.disk.value import Value
 
 PRINTED = 20
 """Faulty rows that are printed."""
 
 
-def prepared(document: Json) -> Iterator[RenderableType]:
+def prepared(found: About) -> Iterator[RenderableType]:
     """Render where prepared data is, how much, and what one should know of it."""
-    yield listed("prepared", {**document, "warnings": "\n".join(document["warnings"]) or None})
+    yield listed("prepared", {**vars(found), "warnings": "\n".join(found.warnings) or None})
 
 
-def described(document: Json) -> Iterator[RenderableType]:
+def described(found: Description) -> Iterator[RenderableType]:
     """Render what prepared data looks like, and what may be wrong with it."""
-    yield from prepared(document["prepared"])
-    data = document["data"]
-    tasks = list(data["tasks"])
+    yield from prepared(found.prepared)
+    data, tasks = found.data, list(found.data.tasks)
     tables = {
-        "sparse field": _without_blanks(data["sparse"]),
-        "dense field": data["dense"],
-        "task and part": _labels(data["tasks"]),
-        "share of rows also in train": data["duplicates"],
+        "sparse field": _without_blanks(_facts(data.sparse)),
+        "dense field": _facts(data.dense),
+        "task and part": _facts(_by_task_and_part(data.tasks)),
+        "share of rows also in train": _facts(data.duplicates),
     }
     for what, facts in tables.items():
         if facts:
             yield Text()
             yield by_name(what, facts)
     yield Text()
-    rows = ([task, *row] for task, row in zip(tasks, data["correlation"], strict=True))
+    rows = ([task, *row] for task, row in zip(tasks, data.correlation, strict=True))
     yield table(["correlation", *tasks], rows, align="right")
     yield Text()
-    yield _alone(data["alone"])
-    if findings := [*_rules(data["rules"]), *_suspicions(data["alone"])]:
+    yield _alone(data.alone)
+    if findings := [*_rules(data.rules), *_suspicions(data.alone)]:
         yield Text()
         yield from map(safe, findings)
 
 
-def sampled(document: Json) -> Iterator[RenderableType]:
+def sampled(found: Sample) -> Iterator[RenderableType]:
     """Render rows as a table, the longer side of which goes down."""
-    rows = document["rows"]
+    rows = found.rows
     columns = list(rows[0]) if rows else []
     if len(columns) > len(rows):
         cells = ([column, *(row[column] for row in rows)] for column in columns)
@@ -78,38 +81,36 @@ def simulated(document: Json) -> Iterator[RenderableType]:
     yield safe(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))
 
 
-def _labels(tasks: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
-    return {
-        f"{task}, {part}": {key: facts.get(key) for key in ("rows", "mean", "positives")}
-        for task, parts in tasks.items()
-        for part, facts in parts.items()
-    }
+def _facts(values: Mapping[str, Value]) -> dict[str, Mapping[str, object]]:
+    return {name: vars(value) for name, value in values.items()}
 
 
-def _without_blanks(facts: Mapping[str, Json]) -> Mapping[str, Json]:
+def _by_task_and_part(tasks: Mapping[str, Mapping[str, LabelFacts]]) -> dict[str, LabelFacts]:
+    return {f"{task}, {part}": facts for task, parts in tasks.items() for part, facts in parts.items()}
+
+
+def _without_blanks(facts: Mapping[str, Mapping[str, object]]) -> Mapping[str, Mapping[str, object]]:
     """Return the facts without those that no name has."""
     known = {key for row in facts.values() for key, value in row.items() if value is not None}
     return {name: {key: value for key, value in row.items() if key in known} for name, row in facts.items()}
 
 
-def _alone(alone: Json) -> Table:
+def _alone(alone: Mapping[str, Iterable[Told]]) -> Table:
     rows = [
-        (task, one["name"], one["kind"], one["measure"], one["score"])
-        for task, told in alone.items()
-        for one in told
+        (task, one.name, one.kind, one.measure, one.score) for task, told in alone.items() for one in told
     ]
     return table(["best alone for", "by", "kind", "measure", "score"], rows)
 
 
-def _rules(rules: list[Json]) -> Iterator[str]:
+def _rules(rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
-        declared = ", as declared" if rule["declared"] else ""
-        yield f"{rule['then']} is {rule['is']} in all {rule['rows']:,} rows with {rule['if']}{declared}"
+        declared = ", as declared" if rule.declared else ""
+        yield f"{rule.other} is {rule.value} in all {rule.rows:,} rows with {rule.one}{declared}"
 
 
-def _suspicions(alone: Json) -> Iterator[str]:
+def _suspicions(alone: Mapping[str, Iterable[Told]]) -> Iterator[str]:
     for task, told in alone.items():
         for one in told:
-            if one["suspicious"]:
-                how = f"whether there is a {one['name']}" if one["by"] == "presence" else one["name"]
+            if one.suspicious:
+                how = f"whether there is a {one.name}" if one.by == "presence" else one.name
                 yield f"warning: {how} predicts {task} alone: is it known only afterwards?"

@@ -170,7 +170,12 @@ def test_a_memory_limit_is_kept(automtl: Automtl, monkeypatch: pytest.MonkeyPatc
 def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: Path) -> None:
     skip = ("--bad-rows", "skip")
     found = automtl("data", "describe", "shop", *skip, "--json").json()
-    assert found["prepared"]["rejected"] == 3
+    assert found["prepared"] == {
+        **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
+    }  # fmt: skip
+    assert list(found["data"]) == [
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates"
+    ]  # fmt: skip
     assert [
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
     ] == ["coupon"]

@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,23 @@ VALUE = Outer("run", {"train": Inner(3)}, 0.5)
 def test_a_value_survives_json():
     assert Outer.from_json(json.loads(json.dumps(VALUE.to_json())), "here") == VALUE
     assert Outer.from_json({"name": "run", "parts": {}}, "here") == Outer("run", {})
+
+
+def test_a_value_within_says_its_own_json() -> None:
+    @dataclass(frozen=True)
+    class Own(Value):
+        one: int
+
+        def to_json(self) -> dict[str, Any]:
+            return {"if": self.one}
+
+    @dataclass(frozen=True)
+    class Whole(Value):
+        rules: tuple[Own, ...]
+        by_name: dict[str, tuple[Own, ...]]
+
+    made = Whole((Own(1),), {"a": (Own(2), Own(3))}).to_json()
+    assert made == {"rules": [{"if": 1}], "by_name": {"a": [{"if": 2}, {"if": 3}]}}
 
 
 @pytest.mark.parametrize(

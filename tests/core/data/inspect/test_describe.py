@@ -1,6 +1,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.inspect.describe import describe
+from automtl_core.data.inspect.describe import Described, LabelFacts, SparseFacts, describe
+from automtl_core.data.inspect.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset, Dense, Sparse
+from automtl_core.dataset import Dataset, Dense, Label, Sparse
 
 Given = Callable[..., Any]
 
@@ -18,24 +20,44 @@ Given = Callable[..., Any]
 def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
     prepared = prepare(shop, "shop", shop_dir, tmp_path / "out")
     found, train = describe(prepared), prepared.part("train")
-    assert json.loads(json.dumps(found)) == found
-    assert found["rows"] == {"train": 80, "validation": 10, "test": 10}
-    assert found["sparse"]["user"]["vocabulary"] == len(prepared.vocabulary("user"))
+    assert found.rows == {"train": 80, "validation": 10, "test": 10}
+    assert found.sparse["user"].vocabulary == len(prepared.vocabulary("user"))
     counts = np.unique(train.ids[:, 1], return_counts=True)[1]
-    assert found["sparse"]["city"] == {
-        "vocabulary": 4, "top": counts.max() / 80, "values_a_row": None,
-        "unknown_train": 0.0, "unknown_validation": 0.0, "unknown_test": 0.0,
-    }  # fmt: skip
+    assert found.sparse["city"] == SparseFacts(4, counts.max() / 80, None, 0.0, 0.0, 0.0)
     price = train.dense[:, 0] * prepared.encoder.scales["price"].width
     price += prepared.encoder.scales["price"].offset
-    assert found["dense"]["price"] == pytest.approx(
+    assert found.dense["price"].to_json() == pytest.approx(
         {"mean": price.mean(), "deviation": price.std(), "low": price.min(), "high": price.max()}, rel=1e-5
     )
     clicks = train.labels[:, 0]
-    assert found["tasks"]["click"]["train"] == {
-        "rows": 80, "mean": pytest.approx(clicks.mean()), "positives": clicks.sum()
-    }  # fmt: skip
-    np.testing.assert_allclose(found["correlation"], np.corrcoef(train.labels.T), atol=1e-6)
+    assert found.tasks["click"]["train"] == LabelFacts(80, pytest.approx(clicks.mean()), clicks.sum())
+    np.testing.assert_allclose(found.correlation, np.corrcoef(train.labels.T), atol=1e-6)
+
+
+def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
+    """Keys, and what is left out, are what others read."""
+    random = np.random.default_rng(0)
+    click, buy = random.integers(0, 2, 500), random.normal(size=500)
+    dataset = given(
+        {"user": random.integers(0, 9, 500), "city": "x", "price": 1.0, "click": click, "buy": buy}
+    )
+    dataset.labels = (Label("click"), Label("buy", "regression"))
+    found = describe(prepare(dataset, "given", None, tmp_path))
+    found = replace(found, rules=(Rule("click", "buy", 1, 9, declared=False),))
+    document = json.loads(json.dumps(found.to_json()))
+    assert list(document) == [
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates"
+    ]  # fmt: skip
+    assert list(document["sparse"]["user"]) == [
+        "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
+    ]  # fmt: skip
+    assert list(document["dense"]["price"]) == ["mean", "deviation", "low", "high"]
+    assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
+    assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
+    assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
+    assert list(document["alone"]["click"][0]) == ["name", "kind", "by", "suspicious", "measure", "score"]
+    assert list(document["duplicates"]["test"]) == ["features", "features_and_labels"]
+    assert Described.from_json(document, "here") == found
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "log", "none"])
@@ -45,9 +67,9 @@ def test_dense_numbers_are_those_before_scaling(given: Given, tmp_path: Path, sc
     labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
     dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
     dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", scaling))
-    found = describe(prepare(dataset, "given", None, tmp_path))["dense"]["price"]
-    assert (found["low"], found["high"]) == pytest.approx((price.min(), price.max()), rel=1e-3)
-    assert found["mean"] == pytest.approx(price.mean(), abs=2)
+    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
+    assert (found.low, found.high) == pytest.approx((price.min(), price.max()), rel=1e-3)
+    assert found.mean == pytest.approx(price.mean(), abs=2)
 
 
 def test_blank_and_unseen_values_are_counted_by_part(given: Given, tmp_path: Path) -> None:
@@ -58,11 +80,11 @@ def test_blank_and_unseen_values_are_counted_by_part(given: Given, tmp_path: Pat
     prepared = prepare(
         given({"user": np.arange(rows), "city": city, "price": 1.0, **labels}), "given", None, tmp_path
     )
-    found = describe(prepared)["sparse"]
-    assert found["user"]["unknown_train"] == 0.0
-    assert found["user"]["unknown_validation"] == found["user"]["unknown_test"] == 1.0
+    found = describe(prepared).sparse
+    assert found["user"].unknown_train == 0.0
+    assert found["user"].unknown_validation == found["user"].unknown_test == 1.0
     for part in ("train", "validation", "test"):
-        assert found["city"][f"unknown_{part}"] == (prepared.part(part).ids[:, 1] == 0).mean() > 0.2
+        assert getattr(found["city"], f"unknown_{part}") == (prepared.part(part).ids[:, 1] == 0).mean() > 0.2
 
 
 def test_labels_correlate_over_the_rows_that_have_both(given: Given, tmp_path: Path) -> None:
@@ -78,7 +100,7 @@ def test_labels_correlate_over_the_rows_that_have_both(given: Given, tmp_path: P
     )
     labels = pd.DataFrame(prepared.part("train").labels)
     assert labels[1].isna().sum() > 100
-    np.testing.assert_allclose(describe(prepared)["correlation"], labels.corr(), atol=1e-6)
+    np.testing.assert_allclose(describe(prepared).correlation, labels.corr(), atol=1e-6)
 
 
 def test_a_constant_label_has_no_correlation(given: Given, tmp_path: Path) -> None:
@@ -90,7 +112,7 @@ def test_a_constant_label_has_no_correlation(given: Given, tmp_path: Path) -> No
     dataset = given(
         {"user": random.integers(0, 9, 500), "city": city, "price": 1.0, "click": click, "buy": buy}
     )
-    assert describe(prepare(dataset, "given", None, tmp_path))["correlation"] == [[1.0, None], [None, 1.0]]
+    assert describe(prepare(dataset, "given", None, tmp_path)).correlation == ((1.0, None), (None, 1.0))
 
 
 def test_rows_are_read_in_chunks(given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

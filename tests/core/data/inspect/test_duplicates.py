@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.inspect.duplicates import duplicates
+from automtl_core.data.inspect.duplicates import Duplicates, duplicates
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dense, Sparse
@@ -47,10 +47,10 @@ def test_shares_are_those_of_comparing_all_rows(
     found = duplicates(prepared)
     for what, labels in (("features", False), ("features_and_labels", True)):
         train = table(prepared, "train", labels)
-        assert found["train"][what] == train.duplicated(keep=False).mean()
+        assert getattr(found["train"], what) == train.duplicated(keep=False).mean()
         for part in ("validation", "test"):
-            assert found[part][what] == table(prepared, part, labels).isin(set(train)).mean()
-    assert 0 < found["test"]["features_and_labels"] < found["test"]["features"] < 1
+            assert getattr(found[part], what) == table(prepared, part, labels).isin(set(train)).mean()
+    assert 0 < found["test"].features_and_labels < found["test"].features < 1
 
 
 def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
         "click": [0, 1] * 50,
     }
     prepared = prepare(given({**one, "buy": [1, 0] * 50}), "given", None, tmp_path)
-    assert duplicates(prepared)["train"] == {"features": 0.0, "features_and_labels": 0.0}
+    assert duplicates(prepared)["train"] == Duplicates(features=0.0, features_and_labels=0.0)
 
 
 def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> None:
@@ -80,4 +80,4 @@ def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> No
     dataset.part = "part"
     dataset.frame["part"] = np.repeat(["train", "validation", "test"], [80, 10, 10])
     prepared = prepare(dataset, "bags", None, tmp_path)
-    assert duplicates(prepared)["train"] == {"features": 0.5, "features_and_labels": 0.0}
+    assert duplicates(prepared)["train"] == Duplicates(features=0.5, features_and_labels=0.0)

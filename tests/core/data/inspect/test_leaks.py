@@ -1,6 +1,6 @@
 """What is planted is found: fields that give a label away, and labels that settle another one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from automtl_core.data.inspect import leaks
 from automtl_core.data.inspect.describe import describe
-from automtl_core.data.inspect.leaks import alone, declared
+from automtl_core.data.inspect.leaks import Rule, Told, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
@@ -58,14 +58,14 @@ def clicks(seed: int = 1) -> Any:
     return np.random.default_rng(seed).random(ROWS) < 0.4
 
 
-def suspects(found: dict[str, list[dict[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
-    return {t: [(c["name"], c["by"]) for c in told if c["suspicious"]] for t, told in found.items()}
+def suspects(found: Mapping[str, Sequence[Told]]) -> dict[str, list[tuple[str, str]]]:
+    return {task: [(one.name, one.by) for one in told if one.suspicious] for task, told in found.items()}
 
 
 def test_nothing_is_suspicious_where_nothing_tells(tmp_path: Path) -> None:
     found = alone(prepared(tmp_path, Table()))
     assert suspects(found) == {"click": [], "buy": []}
-    assert all(0.4 < predictor["score"] < 0.6 for predictors in found.values() for predictor in predictors)
+    assert all(0.4 < predictor.score < 0.6 for predictors in found.values() for predictor in predictors)
 
 
 def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_scores_are_those_of_target_means(tmp_path: Path) -> None:
     mean = (seen["sum"] + train.labels[:, 0].mean()) / (seen["count"] + 1)
     scores = pd.Series(validation.ids[:, 0]).map(mean).fillna(train.labels[:, 0].mean())
     (best, *_) = alone(made)["click"]
-    assert best["name"] == "user"
-    assert best["score"] == pytest.approx(auc(validation.labels[:, 0], scores.to_numpy()))
-    assert best["score"] > 0.7
+    assert best.name == "user"
+    assert best.score == pytest.approx(auc(validation.labels[:, 0], scores.to_numpy()))
+    assert best.score > 0.7
 
 
 @pytest.mark.parametrize("opposite", [False, True])
@@ -92,9 +92,7 @@ def test_a_field_that_repeats_a_label_is_found(tmp_path: Path, opposite: bool) -
     dataset = Table(click=click, city=np.where(click ^ opposite, "yes", "no"))
     found = alone(prepared(tmp_path, dataset))
     assert suspects(found) == {"click": [("city", "value")], "buy": []}
-    assert found["click"][0] == {
-        "name": "city", "kind": "field", "by": "value", "measure": "AUC", "score": 1.0, "suspicious": True
-    }  # fmt: skip
+    assert found["click"][0] == Told("city", "field", "value", suspicious=True, measure="AUC", score=1.0)
 
 
 def test_a_field_that_is_filled_in_afterwards_is_found(tmp_path: Path) -> None:
@@ -130,7 +128,7 @@ def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_pa
     made = prepared(tmp_path, dataset)
     assert made.schema.sparse[1].kind == "bag"
     assert suspects(alone(made))["click"] == [("city", "value")]
-    assert describe(made)["sparse"]["city"]["values_a_row"] == pytest.approx(
+    assert describe(made).sparse["city"].values_a_row == pytest.approx(
         np.mean([4 / 3 + c for c in click]), abs=0.05
     )
 
@@ -148,13 +146,13 @@ def test_a_label_that_repeats_another_is_found_unless_it_is_declared(tmp_path: P
     click = clicks()
     dataset = Table(click=click, buy=click)
     made = describe(prepared(tmp_path / "undeclared", dataset))
-    assert suspects(made["alone"]) == {"click": [("buy", "value")], "buy": [("click", "value")]}
-    rules = {(rule["if"], rule["then"], rule["is"], rule["declared"]) for rule in made["rules"]}
+    assert suspects(made.alone) == {"click": [("buy", "value")], "buy": [("click", "value")]}
+    rules = {(rule.one, rule.other, rule.value, rule.declared) for rule in made.rules}
     assert rules == {("click", "buy", 1, False), ("buy", "click", 1, False)}
     dataset.labels = (Label("click"), Label("buy", after="click"))
     made = describe(prepared(tmp_path / "declared", dataset))
-    assert suspects(made["alone"]) == {"click": [], "buy": []}
-    assert all(rule["declared"] for rule in made["rules"])
+    assert suspects(made.alone) == {"click": [], "buy": []}
+    assert all(rule.declared for rule in made.rules)
 
 
 def test_a_label_that_is_given_another_one_is_no_leak(tmp_path: Path) -> None:
@@ -171,10 +169,9 @@ def test_labels_that_imply_or_exclude_another_are_told(tmp_path: Path) -> None:
     few = np.random.default_rng(7).random(ROWS) < 0.3
     made = prepared(tmp_path / "implies", Table(click=click, buy=click & few))
     rows = int(made.part("train").labels[:, 1].sum())
-    rule = {"if": "buy", "then": "click", "is": 1, "rows": rows, "declared": False}
-    assert describe(made)["rules"] == [rule]
+    assert describe(made).rules == (Rule("buy", "click", 1, rows, declared=False),)
     made = prepared(tmp_path / "excludes", Table(click=click, buy=~click & few))
-    assert [(r["if"], r["then"], r["is"]) for r in describe(made)["rules"]] == [
+    assert [(rule.one, rule.other, rule.value) for rule in describe(made).rules] == [
         ("click", "buy", 0), ("buy", "click", 0)
     ]  # fmt: skip
 
@@ -183,7 +180,7 @@ def test_a_rule_that_chance_makes_is_not_told(tmp_path: Path) -> None:
     buy = np.zeros(ROWS, dtype=bool)
     click = clicks()
     buy[np.flatnonzero(click)[:6]] = True
-    assert describe(prepared(tmp_path, Table(click=click, buy=buy)))["rules"] == []
+    assert describe(prepared(tmp_path, Table(click=click, buy=buy))).rules == ()
 
 
 def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
@@ -192,19 +189,19 @@ def test_a_real_label_is_judged_by_r2(tmp_path: Path) -> None:
     dataset = Table(buy=minutes, price=minutes * 60, click=minutes > 30)
     dataset.labels = (Label("click"), Label("buy", "regression"))
     found = alone(prepared(tmp_path, dataset))
-    assert (found["buy"][0]["name"], found["buy"][0]["measure"]) == ("price", "R2")
+    assert (found["buy"][0].name, found["buy"][0].measure) == ("price", "R2")
     assert suspects(found)["buy"] == [("price", "value")]
     assert set(suspects(found)["click"]) == {("buy", "value"), ("price", "value")}
-    click = next(predictor for predictor in found["buy"] if predictor["name"] == "click")
+    click = next(predictor for predictor in found["buy"] if predictor.name == "click")
     made = prepared(tmp_path, dataset).part("validation").labels
-    assert click["score"] == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
+    assert click.score == pytest.approx(np.corrcoef(made.T)[0, 1] ** 2, abs=0.02)
 
 
 def test_too_few_rows_say_nothing(tmp_path: Path) -> None:
     click = np.zeros(ROWS, dtype=bool)
     click[:40] = True
     found = alone(prepared(tmp_path, Table(click=click, city=np.where(click, "yes", "no"))))
-    assert found["click"] == []
+    assert found["click"] == ()
 
 
 def test_missing_labels_are_left_out_and_tell_where_they_are_missing(tmp_path: Path) -> None:
