@@ -1,4 +1,4 @@
-"""The commands on datasets: list, show, prepare, describe, validate, sample, simulate."""
+"""The commands on one dataset: prepare, describe, validate, sample, simulate."""
 
 import csv
 import json
@@ -9,101 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
-
 Automtl = Callable[..., Any]
-Install = Callable[..., str]
 
 SMALL = ("--set", "dataset.rows=1000")
 SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 3000, "qb-video": 3000, "aliccp": 1500}
 """Dataset -> rows to simulate, for each label to be there."""
 
-SHOP = """
-from automtl_core import hookimpl
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, Label, RawFile, Sparse
-
-class Shop(Dataset):
-    version = 1
-    fields = (Sparse("user"), Sparse("coupon"))
-    labels = (Label("click"),)
-
-    def files(self):
-        return {"log": RawFile("log.csv", {"user": INTEGER, "coupon": TEXT, "click": BIT})}
-
-    def rows(self, db):
-        return db.table("log")
-
-@hookimpl
-def automtl_register_datasets():
-    return {"shop": Shop}
-"""
-BAD = ["x,a,1", "7,a", "8,a,3"]
-
-
-@pytest.fixture
-def shop(install: Install, here: Path) -> Path:
-    """Register the dataset `shop`, whose file has 600 rows and three faulty ones; `coupon` is the label."""
-    install(SHOP, "shop")
-    rows = [f"{n % 40},c{n * n % 3 % 2},{n * n % 3 % 2}" for n in range(600)]
-    path = here / "data/shop/log.csv"
-    path.parent.mkdir(parents=True)
-    path.write_text("\n".join(["user,coupon,click", *rows[:100], *BAD, *rows[100:], ""]))
-    return path
-
 
 def warnings(ended: Any) -> list[str]:
     return [line for line in ended.err.splitlines() if line.startswith("warning: ")]
-
-
-def test_datasets_are_listed_with_tasks_and_what_can_be_simulated(automtl: Automtl) -> None:
-    found = automtl("data", "list", "--json").json()
-    assert set(found) == set(load_registry().names(DATASETS))
-    for name, about in automtl("list", "datasets", "--json").json().items():
-        assert about.items() <= found[name].items()
-    assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
-    assert [name for name, about in found.items() if about["simulated"]] == sorted(SIMULATED)
-    assert [line.split()[0] for line in automtl("data", "list").out.splitlines()] == ["name", *found]
-
-
-def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl: Automtl, install: Install) -> None:
-    install(SHOP.replace('{"shop": Shop}', '{"shop": "automtl_no_such_module:Shop"}'), "shop")
-    found = automtl("data", "list", "--json").json()["shop"]
-    assert found["description"].startswith("NOT USABLE: ")
-    assert (found["tasks"], found["simulated"]) == ([], False)
-
-
-@pytest.mark.parametrize("name", load_registry().names(DATASETS))
-def test_every_dataset_can_be_shown(automtl: Automtl, name: str) -> None:
-    found = automtl("data", "show", name, "--json").json()
-    adapter = load_registry().get(DATASETS, name)
-    assert found["description"].startswith(load_registry().describe(DATASETS, name))
-    assert found["preparation"] == adapter.preparation
-    assert set(found["settings"]) == set(adapter.settings_class.model_fields)
-    assert all(setting["description"] for setting in found["settings"].values())
-    shown = automtl("data", "show", name)
-    assert shown.code == 0, shown.err
-    for file in found["files"].values():
-        assert file["found"] == 0
-        assert f"\n{file['path']} (not there)" in shown.out
-
-
-def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) -> None:
-    found = automtl("data", "show", "shop", "--set", "dataset.min_count=3", "--json").json()
-    assert found["folder"] == str(shop.parent)
-    assert found["files"] == {
-        "log": {
-            "path": "log.csv", "found": 1, "rows": None, "header": True, "separator": ",",
-            "columns": {"user": "integer", "coupon": "text", "click": "0 or 1"},
-        }
-    }  # fmt: skip
-    assert found["tasks"] == [{"name": "click", "kind": "binary", "after": None}]
-    assert found["settings"]["min_count"] == {
-        "value": 3,
-        "takes": "a whole number from 1",
-        "description": "Values of a sparse field that fewer training rows hold are treated as unseen.",
-    }
-    assert automtl("data", "show", "shop", "--set", "dataset.min_cout=3").code == 2
 
 
 def test_preparing_once_is_enough(automtl: Automtl) -> None:
