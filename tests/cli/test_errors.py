@@ -6,9 +6,8 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,41 +17,9 @@ from automtl_core.runs.config import load_config
 from automtl_core.runs.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
-Automtl = Callable[..., Any]
-Install = Callable[..., str]
+from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 
-PAGE = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
 PROGRAM = (sys.executable, "-c", "from automtl_cli.app import main; main()")
-SEARCH = ("search", "--config", "small.yaml")
-
-DATASET = """
-from automtl_core import hookimpl
-from automtl_core.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
-
-class Shop(Dataset):
-    version = 1
-    fields = (Sparse("item"),)
-    labels = (Label("click"),)
-
-    def files(self):
-        return {"log": RawFile("log.csv", {"item": TEXT, "click": BIT})}
-
-    def rows(self, db):
-        %s
-
-@hookimpl
-def automtl_register_datasets():
-    return {"shop": Shop}
-"""
-
-
-def check(ended: Any, code: int, message: str) -> None:
-    assert ended.code == code, ended.err
-    assert ended.out == ""
-    assert re.search(rf"^error: .*{message}", ended.err, re.MULTILINE), ended.err
-    assert re.search(r"^  fix: ", ended.err, re.MULTILINE), ended.err
-    assert ("Traceback" in ended.err) == (code == 1)
-    assert f"\n| {code} |" in PAGE
 
 
 def all_errors(base: type[errors.AutoMTLError]) -> Iterator[type[errors.AutoMTLError]]:
@@ -160,16 +127,6 @@ def test_missing_input(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> Non
     check(automtl("data", "prepare", "userbehavior"), 66, "/nowhere/userbehavior/UserBehavior.csv")
 
 
-def test_an_unusable_plugin(automtl: Automtl, install: Install) -> None:
-    hook = "from automtl_core import hookimpl\n@hookimpl\ndef automtl_register_datasets():\n    "
-    install(hook + "return {'shop': 'automtl_no_such_module:Shop'}", "shop")
-    check(
-        automtl("data", "prepare", "shop"),
-        69,
-        "the dataset 'shop' of plugin 'shop' cannot be used: ModuleNot",
-    )
-
-
 def test_too_little_memory(automtl: Automtl, install: Install) -> None:
     install(DATASET % "raise MemoryError", "shop")
     Path("log.csv").write_text("item,click\na,1\n")
@@ -225,138 +182,3 @@ def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyP
     check(ended, 1, "this is a bug of automtl")
     assert "Traceback" in ended.err
     assert "RuntimeError: boom \\x1b[31m" in ended.err
-
-
-def test_what_a_plugin_raises_is_its_own(
-    automtl: Automtl, install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = install(DATASET % "raise RuntimeError('boom \\x1b[31m')", "shop")
-    Path("log.csv").write_text("item,click\na,1\n")
-    prepare = ("data", "prepare", "shop", "--data-dir", ".")
-    ended = automtl(*prepare)
-    check(ended, 69, r"the dataset 'shop' of plugin 'shop' failed: RuntimeError: boom \\x1b\[31m \(.*:\d+\)")
-    assert f"repair or upgrade {module} 1.5, or set AUTOMTL_DISABLE_PLUGINS=shop" in ended.err
-    assert "Traceback" not in ended.err
-    monkeypatch.setenv("AUTOMTL_DEBUG", "1")
-    ended = automtl(*prepare)
-    assert ended.code == 69
-    assert "Traceback" in ended.err
-
-
-BROKEN = """
-from torch import nn
-from automtl_core import hookimpl
-from automtl_core.strategy import SearchStrategy
-
-def wide(in_dim, out_dim, dropout):
-    return nn.Linear(in_dim, 1)
-
-class Forgets(SearchStrategy):
-    def search(self, listener): return None
-    def state_dict(self): return {}
-    def load_state_dict(self, state): pass
-
-class Fails(Forgets):
-    def search(self, listener): return self.nothing
-
-@hookimpl
-def automtl_register_ops():
-    return {"wide": wide}
-
-@hookimpl
-def automtl_register_strategies():
-    return {"forgets": Forgets, "fails": Fails}
-"""
-FAULTS = {
-    "op": (
-        ["--set", "space.ops=[identity, wide]"],
-        r"op 'wide' of plugin 'mine' maps \[2, 64\] to \[2, 1\]",
-    ),
-    "result": (["--strategy", "forgets"], "the strategy 'forgets' of plugin 'mine': search returns NoneType"),
-    "code": (
-        ["--strategy", "fails"],
-        "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'",
-    ),
-}
-
-
-@pytest.mark.parametrize(("options", "message"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_a_plugin_names_it(
-    automtl: Automtl, install: Install, options: list[str], message: str
-) -> None:
-    install(BROKEN, "mine")
-    ended = automtl("search", "--set", "dataset.rows=1000", *options)
-    check(ended, 69, message)
-    assert "Traceback" not in ended.err
-    for log in Path("runs").glob("*/log.txt"):
-        assert "Traceback" in log.read_text() or "SearchResult" in log.read_text()
-
-
-PAYLOAD = "\x1b[31m\x9b0m\u202e\x07[bold]x[/bold]"
-
-
-def sinks(automtl: Automtl, install: Install) -> Iterator[Any]:
-    """Give a hostile string to everything that prints what it is given."""
-    yield automtl(PAYLOAD)
-    yield automtl("search", f"--{PAYLOAD}")
-    yield automtl("list", PAYLOAD)
-    for option in (
-        "--space",
-        "--strategy",
-        "--dataset",
-        "--preset",
-        "--config",
-        "--set",
-        "--resume",
-        "--seed",
-    ):
-        yield automtl("search", option, PAYLOAD)
-    yield automtl("search", "--set", f"{PAYLOAD}=1")
-    yield automtl("search", "--set", f"training.epochs='{PAYLOAD}'")
-    yield automtl("data", "prepare", "userbehavior", "--data-dir", PAYLOAD)
-    yield automtl(*SEARCH, "--name", PAYLOAD)
-    yield automtl(*SEARCH, "--name", PAYLOAD)
-    yield automtl("evaluate", Path("runs", PAYLOAD))
-    yield automtl("show", PAYLOAD)
-    for value in (PAYLOAD, [PAYLOAD]):
-        Path("a.json").write_text(
-            json.dumps({"format": 1, "origin": None, "decisions": {f"{PAYLOAD}/{PAYLOAD}/x": value}})
-        )
-        yield automtl("show", "a.json")
-        yield automtl("show", "a.json", "--json")
-    install(f"'''x'''\nraise RuntimeError({PAYLOAD!r})", PAYLOAD.replace("[", "").replace("]", ""))
-    install(
-        DATASET.replace("class Shop(Dataset):", f"class Shop(Dataset):\n    {PAYLOAD!r}") % "pass", "shop"
-    )
-    yield automtl("plugins")
-    yield automtl("plugins", "--json")
-    yield automtl("list", "datasets")
-    yield automtl("list", "datasets", "--json")
-
-
-def test_nothing_printed_acts_on_a_terminal(automtl: Automtl, install: Install) -> None:
-    for ended in sinks(automtl, install):
-        printed = ended.out + ended.err
-        assert printed
-        assert [c for c in printed if not c.isprintable() and c != "\n"] == []
-
-
-HOSTILE = {
-    "no JSON": "{",
-    "a list": "[]",
-    "a number": "3",
-    "deep": "[" * 100_000,
-    "other origin": '{"format": 1, "origin": {"space": 1}, "decisions": {}}',
-    "other schema": (
-        '{"format": 1, "origin": {"space": "s", "settings": 1, "schema": 3, "plugins": 4}, "decisions": {}}'
-    ),
-    "other decisions": '{"format": 1, "origin": null, "decisions": [1]}',
-    "decision of another kind": '{"format": 1, "origin": null, "decisions": {"a": 1}}',
-    "huge number": '{"format": 1, "origin": null, "decisions": ' + "9" * 10_000 + "}",
-}
-
-
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
-def test_no_file_is_shown_that_is_no_architecture(automtl: Automtl, content: str) -> None:
-    Path("a.json").write_text(content)
-    check(automtl("show", "a.json"), 65, "")

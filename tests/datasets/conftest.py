@@ -1,4 +1,4 @@
-"""Raw files by hand, the folder of real samples, and prepared data against the same rows made without it."""
+"""Raw files by hand, tables of one's own, real samples, and prepared data against rows made without it."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find, source_of
 from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset import Dataset, dense_fields, names_of, sparse_fields
+
+from .tables import table
 
 Rows = list[tuple[Any, ...]]
 
@@ -54,6 +57,18 @@ def rows_of(loaded: Callable[..., Any]) -> Callable[[Dataset, Mapping[str, str]]
             return sorted(relation.project(", ".join(columns)).fetchall())
 
     return rows
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Callable[..., Prepared]:
+    """Prepare a table of files, given as name -> text."""
+
+    def prepared(files: dict[str, str], /, **settings: Any) -> Prepared:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        return prepare(table(**settings), "table", tmp_path, tmp_path / "out")
+
+    return prepared
 
 
 @pytest.fixture(scope="session")

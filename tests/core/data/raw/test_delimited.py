@@ -1,4 +1,4 @@
-"""The grammar one by one; test_records.py holds it for any table and any damage."""
+"""The grammar one by one; test_records_duckdb.py holds it for any table and any damage."""
 
 import gzip
 import io

@@ -1,0 +1,41 @@
+"""How a command fails: the check of its message, its remedy and its exit code."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Automtl = Callable[..., Any]
+Install = Callable[..., str]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "exit-codes.md").read_text()
+SEARCH = ("search", "--config", "small.yaml")
+
+DATASET = """
+from automtl_core import hookimpl
+from automtl_core.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
+
+class Shop(Dataset):
+    version = 1
+    fields = (Sparse("item"),)
+    labels = (Label("click"),)
+
+    def files(self):
+        return {"log": RawFile("log.csv", {"item": TEXT, "click": BIT})}
+
+    def rows(self, db):
+        %s
+
+@hookimpl
+def automtl_register_datasets():
+    return {"shop": Shop}
+"""
+
+
+def check(ended: Any, code: int, message: str) -> None:
+    assert ended.code == code, ended.err
+    assert ended.out == ""
+    assert re.search(rf"^error: .*{message}", ended.err, re.MULTILINE), ended.err
+    assert re.search(r"^  fix: ", ended.err, re.MULTILINE), ended.err
+    assert ("Traceback" in ended.err) == (code == 1)
+    assert f"\n| {code} |" in PAGE

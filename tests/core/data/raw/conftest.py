@@ -1,0 +1,24 @@
+"""Files that are written, and read record by record."""
+
+from pathlib import Path
+
+import pytest
+
+from automtl_core.data.raw.records import layout, records
+from automtl_core.dataset import RawFile
+
+from .logs import BARE, Read
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Return the values of the accepted rows of a file, and its faults as `line: reason`."""
+
+    def read(content: bytes, file: RawFile = BARE) -> tuple[list[list[str]], list[str]]:
+        path = tmp_path / file.path
+        path.write_bytes(content)
+        found = list(records(layout(path, file)))
+        faults = [f"{record.fault.line}: {record.fault.reason}" for record in found if record.fault]
+        return [record.fields for record in found if not record.fault], faults
+
+    return read

@@ -1,0 +1,18 @@
+"""One's own tables of users and clicks."""
+
+from typing import Any
+
+from automtl_datasets.table import Table
+from automtl_datasets.table_settings import TableSettings
+
+CLICKS = {"files": "clicks.csv", "sparse": ["user"], "labels": ["click"]}
+HEADED = "user,click\n"
+
+
+def table(**settings: Any) -> Table:
+    return Table(TableSettings.parse({**CLICKS, **settings}, "dataset"))
+
+
+def rows(count: int) -> str:
+    """Return rows of 7 users, every third of which clicks."""
+    return HEADED + "".join(f"u{n % 7},{int(n % 3 == 0)}\n" for n in range(count))

@@ -1,0 +1,138 @@
+"""One's own tables: which settings are refused, and by which words."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from automtl_core.errors import DataError, UsageError
+from automtl_datasets.table import Table
+from automtl_datasets.table_settings import TableSettings
+
+from .tables import table
+
+
+def test_settings_stay_the_same_when_they_are_written_and_read_again() -> None:
+    labels = {"click": None, "buy": {"given": "click"}, "stars": {"kind": "regression"}}
+    settings = table(labels=labels, dense=["a"], multi=["b"], files={"train": "a.csv"}).settings
+    written = settings.model_dump(mode="json")
+    assert TableSettings.parse(written, "dataset") == settings
+    assert settings.multi == {"b": "|"}
+
+
+def test_without_settings_it_can_be_looked_at_but_has_no_rows() -> None:
+    found = Table(TableSettings())
+    assert found.files() == {}
+    with pytest.raises(UsageError, match="needs settings") as caught:
+        found.content()
+    assert "automtl data init FILE" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [
+        ({"labels": []}, "dataset.labels names no column"),
+        ({"sparse": []}, "sparse, dense and multi name no column"),
+    ],
+)
+def test_what_is_needed(left_out: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        table(**left_out).files()
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": ({"spars": ["user"]}, r"dataset\.spars is not a setting \(did you mean 'sparse'"),
+    "unknown inner key": (
+        {"dense": {"a": {"scalling": "log"}}},
+        r"dataset\.dense\.a\.scalling is not a setting \(did you mean 'scaling'",
+    ),
+    "unknown kind": ({"labels": {"a": {"kind": "ordinal"}}}, r"dataset\.labels\.a\.kind: .*given 'ordinal'"),
+    "unknown type": ({"sparse": {"user": "int"}}, r"dataset\.sparse\.user: expected text or integer"),
+    "unknown part": ({"files": {"valid": "a.csv"}}, r"dataset\.files: .*validation.*given 'valid'"),
+    "no file": ({"files": []}, r"dataset\.files\.all: .*at least one"),
+    "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` are split"),
+    "no train": ({"files": {"test": "a.csv"}}, r"dataset\.files: the part `train` is missing"),
+    "absolute": ({"files": "/data/a.csv"}, r"dataset\.files: '/data/a.csv' is no name .*`data_dir`"),
+    "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),
+    "a number for a name": ({"sparse": [1]}, r"dataset\.sparse: write texts in quotes"),
+    "yes for a text": (
+        {"labels": {"a": {"positive": [True]}}},
+        r"labels\.a\.positive\[0\]: write texts in quotes",
+    ),
+    "named twice": ({"sparse": ["user", "user"]}, r"dataset\.sparse: name 'user' once"),
+    "two roles": ({"dense": ["user"]}, r"dataset\.dense names 'user', and so does sparse"),
+    "a label among the fields": ({"sparse": ["click"]}, r"dataset\.labels names 'click', and so does sparse"),
+    "case": ({"dense": ["User"]}, r"dataset\.dense names 'User', and sparse 'user', alike but for the case"),
+    "case of the time": ({"time": "User"}, r"dataset\.time names 'User', and sparse 'user', alike but"),
+    "not a column": (
+        {"columns": ["users", "click"]},
+        r"dataset\.sparse names 'user', which is not in `columns` \(did you mean 'users'",
+    ),
+    "column twice": ({"columns": ["user", "click", "click"]}, r"dataset\.columns names 'click' twice"),
+    "after": (
+        {"labels": {"click": {}, "buy": {"after": "clik"}}},
+        r"dataset\.labels\.buy\.after names 'clik', which is no other label \(did you mean 'click'",
+    ),
+    "after itself": (
+        {"labels": {"a": {"after": "a"}}},
+        r"dataset\.labels\.a\.after names 'a', which is no other",
+    ),
+    "circle": (
+        {"labels": {"a": {"after": "b"}, "b": {"after": "c"}, "c": {"after": "a"}}},
+        r"dataset\.labels\.a\.after: .*comes after itself",
+    ),
+    "given": (
+        {"labels": {"a": {"given": "b"}}},
+        r"dataset\.labels\.a\.given names 'b', which is no other label",
+    ),
+    "given a regression": (
+        {"labels": {"a": {"given": "b"}, "b": {"kind": "regression"}}},
+        r"dataset\.labels\.a\.given names 'b', which is a regression",
+    ),
+    "positive numbers": (
+        {"labels": {"a": {"kind": "regression", "positive": ["1"]}}},
+        r"dataset\.labels\.a\.positive is for binary labels",
+    ),
+    "scaled buckets": (
+        {"dense": {"a": {"scaling": "log", "buckets": 3}}},
+        r"dataset\.dense\.a: buckets are not scaled",
+    ),
+    "one bucket": ({"dense": {"a": {"buckets": 1}}}, r"dataset\.dense\.a\.buckets: .*given 1"),
+    "user": ({"user": "usr"}, r"dataset\.user names 'usr', which is not in `sparse` \(did you mean 'user'"),
+    "split by user": ({"split": "user"}, r"dataset\.split: user needs a column; name it by dataset\.user"),
+    "split by time": ({"split": "time"}, r"dataset\.split: time needs a column; name it by dataset\.time"),
+    "separator": ({"separator": "::"}, r"dataset\.separator: .*given '::'"),
+}
+
+
+@pytest.mark.parametrize(("settings", "message"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_settings_are_told_by_their_key(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        table(**settings)
+    assert caught.value.fix
+
+
+def test_all_faults_come_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        table(user="a", split="time", dense=["user"])
+    assert [line.split()[0] for line in str(caught.value).splitlines()] == [
+        "dataset.dense",
+        "dataset.user",
+        "dataset.split:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("user,shop,clic\nu,s,1\n", "correct dataset.labels (the first line"),
+        (
+            "user,shop,click\n" + "u,s,2\nu,s,1\nu,s,3\n" * 9,
+            "say which values mean 1, such as dataset.labels.click",
+        ),
+    ],
+)
+def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix: str) -> None:
+    with pytest.raises(DataError) as caught, loaded(table(labels=["click"]), {"clicks.csv": text}):
+        pass
+    assert str(caught.value.fix).startswith(fix)
