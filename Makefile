@@ -16,7 +16,7 @@ check:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --quiet
+	$(BIN)/pytest --quiet -n auto --dist loadfile
 
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py
