@@ -4,7 +4,7 @@ An op is a module that maps `[B, in_dim]` to `[B, out_dim]`. A plugin registers 
 family such as `mlp-*` takes one whole number more, so that `mlp-48` is as good a name as `mlp-64`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
@@ -24,6 +24,10 @@ class OpFamily(Protocol):
     def __call__(self, in_dim: int, out_dim: int, dropout: float, number: int, /) -> nn.Module:
         """Return a new op; `number` is what stands in a name in place of `*`."""
         ...
+
+
+Candidates = Mapping[str, Callable[[], nn.Module]]
+"""What a choice is between: name -> a call that builds the module, an op at its full width."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ the first of them lists the questions, and both tell what answers cost, without 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -19,12 +19,9 @@ from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
-from automtl_core.ops import OpFactory, standalone
+from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.schema import Schema
 from automtl_core.settings import Configured, S
-
-Candidates = Mapping[str, Callable[[], nn.Module]]
-"""Name -> a call that builds the module, an op at its full width."""
 
 
 class Chooser(Protocol):
@@ -76,6 +73,7 @@ class SearchSpace(ABC, Configured[S]):
         self.settings = settings
         self._op = op
         self._asked: dict[str, None] = {}
+        self._choices: dict[str, Choice] = {}  # once they were asked for
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
@@ -114,8 +112,10 @@ class SearchSpace(ABC, Configured[S]):
 
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating a weight."""
-        with torch.device("meta"):
-            return self.supernet().choices()
+        if not self._choices:  # of a space that asks nothing, a build is cheap
+            with torch.device("meta"):
+                self._choices = self.supernet().choices()
+        return dict(self._choices)
 
     def network(self, architecture: Architecture, inherit: Supernet | None = None) -> nn.Module:
         """Return the derived network, which holds nothing that was not chosen.

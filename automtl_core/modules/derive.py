@@ -1,6 +1,6 @@
 """From an architecture to a network that holds nothing else, with the weights of a supernet if wanted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from automtl_core.choices import AnyOf, Decision
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.relaxed import MixedOp, Question
-from automtl_core.ops import narrowed, standalone
+from automtl_core.ops import Candidates, narrowed, standalone
 from automtl_core.wording import listing
 
 
@@ -42,7 +42,7 @@ class Fixing:
     def one_of(
         self,
         name: str,
-        candidates: Mapping[str, Callable[[], nn.Module]],
+        candidates: Candidates,
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> nn.Module:

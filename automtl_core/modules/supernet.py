@@ -1,6 +1,6 @@
 """The supernet: a network with its choices open, and all that a search strategy needs of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
 from automtl_core.network import Ids, Penalised
-from automtl_core.ops import SharingOp, narrowed
+from automtl_core.ops import Candidates, SharingOp, narrowed
 
 
 class Relaxing:
@@ -26,7 +26,7 @@ class Relaxing:
     def one_of(
         self,
         name: str,
-        candidates: Mapping[str, Callable[[], nn.Module]],
+        candidates: Candidates,
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> MixedOp:
