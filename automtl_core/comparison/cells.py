@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from automtl_core.comparison.document import CellCosts, CellResult, Diverged, Measured
 from automtl_core.data.store import Prepared
@@ -25,7 +25,6 @@ from automtl_core.errors import (
     RunInUseError,
 )
 from automtl_core.runs import pipeline
-from automtl_core.runs.config import RunConfig
 from automtl_core.runs.facts import Costs, Result, Status
 from automtl_core.runs.identity import Identity, check_checkpoint, check_settings
 from automtl_core.runs.job import Job
@@ -33,12 +32,10 @@ from automtl_core.runs.run import Run
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics
 
-ELSEWHERE = ("data_dir", "prepared_dir")
-"""What a cell does not depend on: where files are."""
+T = TypeVar("T")
+
 PAUSE = 0.5
 """Seconds until cells that others hold are looked at again."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +67,8 @@ class Bench:
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
         versions = job.versions(job.space(self.prepared))
-        data = self.prepared.manifest["fingerprint"]
-        all_of_it = {"config": _identity(job.config), "data": data, "versions": versions}
+        identity = Identity.of(job.config, self.prepared).to_json()
+        all_of_it = {**identity, "device": job.config.device, "versions": versions}
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         return Cell(model, job, self.folder / "cells" / f"{plain}-s{job.config.seed}-{digest[:8]}")
@@ -206,8 +203,3 @@ def _measured(cell: Cell, run: Run) -> Measured:
             costs.rows_per_second,
         ),
     )
-
-
-def _identity(config: RunConfig) -> dict[str, Any]:
-    """Return what a cell's outcome depends on."""
-    return config.model_dump(mode="json", exclude=set(ELSEWHERE))
