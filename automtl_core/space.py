@@ -83,6 +83,13 @@ class SearchSpace(ABC, Configured[S]):
         Parts that no kept option leads to should not be built, nor asked about.
         """
 
+    def landmarks(self) -> dict[str, Architecture]:
+        """Return known points of the space by name, such as `mmoe`: what a search should not end below.
+
+        Each answers all of `choices()`. Strategies let them take part in their last round.
+        """
+        return {}
+
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, to be called with (in_dim, out_dim, dropout).
 

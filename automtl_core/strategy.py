@@ -1,6 +1,7 @@
 """The contract of search strategies: a loop of its own that finds an architecture in any search space."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -8,6 +9,7 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.evidence import Evidence, Point
 from automtl_core.settings import Configured, S
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
@@ -39,6 +41,10 @@ class SearchResult:
     """The derived network with the weights that the search gave it; None where it gave none."""
     epochs: int = 0
     """Passes over the training part that these weights have behind them."""
+    evidence: Sequence[Evidence] = ()
+    """Why each decision was made, in the order in which they were; none where a strategy does not say."""
+    front: Sequence[Point] = ()
+    """What else could have been taken, by rising cost: each point is better than all that are cheaper."""
 
 
 class SearchStrategy(ABC, Configured[S]):
