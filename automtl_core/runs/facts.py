@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from automtl_core.data.store import Prepared
 from automtl_core.disk.value import Value
+from automtl_core.evidence import Evidence, Point
 from automtl_core.training.metrics import TaskMetrics
 
 
@@ -72,6 +73,18 @@ class Data(Fact):
     def of(cls, prepared: Prepared) -> Self:
         """Return what a manifest says."""
         return cls(**{one.name: prepared.manifest[one.name] for one in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Search(Fact):
+    """Why a search decided as it did, and what else could be taken; a run without a search has none."""
+
+    file = "search"
+
+    evidence: tuple[Evidence, ...] = ()
+    """In the order of the decisions."""
+    front: tuple[Point, ...] = ()
+    """By rising cost. People number its points from 1."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ mmoe                 a space that asks no question
 desan:pd-darts       a space and the strategy that searches it
 random-architecture  a preset
 runs/first           the architecture of a run, trained anew
+runs/first@2         the second point of the front that its search kept
 mine.yaml            a file with `space` and perhaps `strategy`
 
 What files and flags say of `space` and `strategy` goes to every model that has such a setting; if they name
@@ -16,9 +17,11 @@ from typing import Any
 
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.evidence import Point
 from automtl_core.kinds import PRESETS, SPACES, STRATEGIES
 from automtl_core.registry import Registry
 from automtl_core.runs.config import COMPONENTS, Common, Layer, RunConfig, check_named, load_common, merge
+from automtl_core.runs.facts import Search
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
 from automtl_core.wording import did_you_mean, listing
@@ -42,7 +45,7 @@ def models(names: Sequence[str], registry: Registry, *layers: Layer) -> dict[str
     common, settings = load_common(*layers)
     found: dict[str, Layer] = {}
     for given in names:
-        name = Path(given).name if _is_path(given) else given
+        name = Path(given).name if _is_file(given) or _run(given) else given
         if name in found:
             raise UsageError(f"two models are called {name!r}", "name each model once")
         found[name] = layer(given, registry)
@@ -60,14 +63,16 @@ def layer(name: str, registry: Registry) -> Layer:
 
     Raises:
         UnknownNameError: nothing is called so.
-        UsageError: a preset or a file sets what all models share, or names no space.
+        UsageError: a preset or a file sets what all models share, or names no space; or a run has no such
+            point.
         InputMissingError: there is no such file.
         ArtifactError: a run without an architecture.
 
     """
-    if _is_path(name):
-        path = Path(name)
-        return _architecture_of(path, registry) if path.is_dir() else _checked(name, read_yaml(path))
+    if run := _run(name):
+        return _architecture_of(*run, registry)
+    if _is_file(name):
+        return _checked(name, read_yaml(Path(name)))
     if name in registry.names(PRESETS):
         return _checked(name, registry.get(PRESETS, name))
     space, colon, strategy = name.partition(":")
@@ -77,18 +82,48 @@ def layer(name: str, registry: Registry) -> Layer:
     return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
 
 
-def _is_path(name: str) -> bool:
-    return name.endswith((".yaml", ".yml")) or Path(name).is_dir()
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
 
 
-def _architecture_of(path: Path, registry: Registry) -> Layer:
-    found = Run.open(path).architecture()
+def _run(name: str) -> tuple[Path, str | None] | None:
+    """Return the folder of the run that is named, and the number of a point of its front if one is."""
+    if Path(name).is_dir():
+        return Path(name), None
+    path, _, number = name.rpartition("@")
+    return (Path(path), number) if path and Path(path).is_dir() else None
+
+
+def _architecture_of(path: Path, number: str | None, registry: Registry) -> Layer:
+    run = Run.open(path)
+    found = run.architecture()
     if found.origin is None:
         raise ArtifactError(f"{path}: the architecture does not say which space it is of", "use another run")
     with registry.expecting(found.origin.plugins):
         registry.get(SPACES, found.origin.space)
     space = {"name": found.origin.space, **found.origin.settings}
-    return {"space": space, "strategy": None, "decisions": dict(found.decisions)}
+    decisions = found.decisions if number is None else _point(run, number).decisions
+    return {"space": space, "strategy": None, "decisions": dict(decisions)}
+
+
+def _point(run: Run, number: str) -> Point:
+    """Return a point of the front of a run, by its number.
+
+    Raises:
+        UsageError: there is none; lists those that there are.
+
+    """
+    front = run.read(Search).front if run.has(Search) else ()
+    points = {str(k): point for k, point in enumerate(front, 1)}
+    if number not in points:
+        told = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs a row)" for k, point in points.items()]
+        raise UsageError(
+            f"{run.path}@{number}: the run has no such point",
+            f"choose one of its front: {', '.join(told)}"
+            if told
+            else f"its search kept no front; leave out @{number}",
+        )
+    return points[number]
 
 
 def _checked(name: str, found: Layer) -> Layer:

@@ -17,7 +17,7 @@ from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, OutOfMemoryError
 from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
-from automtl_core.runs.facts import Costs, Data, Result
+from automtl_core.runs.facts import Costs, Data, Result, Search
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.outcomes import Plan
@@ -148,6 +148,8 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
         return problem.space.network(run.architecture()), 0
     found = _searched(job, problem, recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
+    if job.config.strategy is not None:
+        run.write(Search(tuple(found.evidence), tuple(found.front)))
     run.write_architecture(architecture)
     log.info("found an architecture")
     if found.network is not None and job.retrain() == "inherit":

@@ -7,6 +7,7 @@ runs/<name>/
     data.json              raw files, fingerprint, schema and row counts of the prepared data
     metrics.jsonl          one line an epoch; equal for equal seeds
     architecture.json      the decisions by name
+    search.json            of a search: why it decided so, and what else could be taken
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     costs.json             seconds of search and training, rows a second

@@ -1,5 +1,6 @@
 """The contract of search strategies."""
 
+import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import torch
 
+from automtl_core.choices import Architecture, OneOf
 from automtl_core.disk.state import State, load_state, save_state
+from automtl_core.disk.value import Value
+from automtl_core.errors import ArtifactError
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import EpochReport, Silent
 
@@ -71,6 +75,8 @@ def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) 
     torch.manual_seed(1)
     watch, found = _search(make, problem)
     _check_reports(make(problem), watch, found)
+    _check_evidence(problem, found)
+    _check_front(problem, found)
     torch.manual_seed(2)
     _, again = _search(make, problem)
     _assert_same(found, again, "a search must follow from the seed of its problem alone")
@@ -95,6 +101,46 @@ def _check_reports(strategy: SearchStrategy, watch: _Watch, found: SearchResult)
     for report in watch.reports:
         assert set(report.metrics) == tasks, "a report needs the metrics of every task"
     assert found.epochs <= len(numbers), "a network cannot have more epochs behind it than were reported"
+
+
+def _check_evidence(problem: Problem, found: SearchResult) -> None:
+    choices = problem.space.choices()
+    for one in found.evidence:
+        where = f"evidence of {one.choice}"
+        assert one.choice in choices, f"{where}: the space has no such choice"
+        choice = choices[one.choice]
+        for option in (one.option, one.against):
+            assert option is None or option in choice.options, f"{where}: {option!r} is none of its options"
+        of_one = isinstance(choice, OneOf)
+        assert (one.action == "chosen") is of_one, (
+            f"{where}: an option of a {'choose-one is' if of_one else 'choose-any is never'} chosen, "
+            f"got {one.action!r}"
+        )
+        _check_json(one, where)
+
+
+def _check_front(problem: Problem, found: SearchResult) -> None:
+    for point in found.front:
+        try:
+            Architecture(point.decisions).check(problem.space.choices())
+        except ArtifactError as error:
+            raise AssertionError(f"point {point.name!r} of the front does not answer: {error}") from None
+        _check_json(point, f"point {point.name!r} of the front")
+    costs = [point.flops_per_row for point in found.front]
+    assert costs == sorted(costs), f"the points of a front must stand by rising cost, got FLOPs {costs}"
+    chosen = [point for point in found.front if point.chosen]
+    assert len(chosen) <= 1, f"one point at most can be the chosen one, got {[p.name for p in chosen]}"
+    assert all(p.decisions == found.architecture.decisions for p in chosen), (
+        "the point that is called chosen must be the architecture that was found"
+    )
+
+
+def _check_json(value: Value, where: str) -> None:
+    try:
+        again = type(value).from_json(json.loads(json.dumps(value.to_json(), allow_nan=False)), where)
+    except (TypeError, ValueError, ArtifactError) as error:
+        raise AssertionError(f"{where} must be plain finite values, for a run to keep: {error}") from None
+    assert again == value, f"{where} must survive JSON"
 
 
 def _check_resumed(
@@ -133,6 +179,8 @@ def _search(make: Callable[[Problem], SearchStrategy], problem: Problem) -> tupl
 def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:
     assert one.architecture == other.architecture, f"{promise}: another architecture"
     assert one.epochs == other.epochs, f"{promise}: other epochs"
+    assert tuple(one.evidence) == tuple(other.evidence), f"{promise}: other evidence"
+    assert tuple(one.front) == tuple(other.front), f"{promise}: another front"
     if one.network is not None and other.network is not None:
         left, right = one.network.state_dict(), other.network.state_dict()
         same = left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)

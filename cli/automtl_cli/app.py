@@ -89,6 +89,10 @@ def train(
             metavar="MODEL", help="A space that asks nothing, or a run whose architecture to train anew."
         ),
     ] = None,
+    pick: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of a run as MODEL, take point N of its front, as RUN@N does."),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
     data_dir: options.DataDir = None,
     config: options.File = None,
@@ -103,7 +107,8 @@ def train(
 ) -> None:
     """Train one model without a search, and test it once.
 
-    MODEL is a hand-designed model such as mmoe or ple, the folder of a run, or whatever compare takes.
+    MODEL is a hand-designed model such as mmoe or ple, the folder of a run (RUN@N: point N of the front that
+    its search kept, see `automtl show RUN`), or whatever compare takes.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions, render
@@ -111,11 +116,11 @@ def train(
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
-        given = any(layers) or model is not None or name is not None or dry_run
+        given = any(layers) or (model, pick, name) != (None, None, None) or dry_run
         return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
-    (job,) = line.models([actions.check_named(model)], layers).values()
+    (job,) = line.models([actions.check_named(model, pick)], layers).values()
     if dry_run:
         return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
     emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
@@ -127,7 +132,7 @@ def compare(
         str,
         typer.Option(
             metavar="MODEL,...",
-            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, runs, files of settings.",
+            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files.",
         ),
     ],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,

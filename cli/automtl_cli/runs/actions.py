@@ -61,8 +61,8 @@ def check_not_resumed(anyway: bool) -> None:
         raise UsageError("--anyway belongs to --resume", "give the run, such as --resume runs/NAME --anyway")
 
 
-def check_named(model: str | None) -> str:
-    """Return the model that is named.
+def check_named(model: str | None, pick: int | None = None) -> str:
+    """Return the model that is named, or the point that is picked of its front.
 
     Raises:
         UsageError: none is.
@@ -70,7 +70,7 @@ def check_named(model: str | None) -> str:
     """
     if model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    return model
+    return model if pick is None else f"{model}@{pick}"
 
 
 def check_repeated(outcome: Evaluation) -> None:

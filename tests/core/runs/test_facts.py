@@ -6,7 +6,8 @@ import pytest
 
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import ArtifactError
-from automtl_core.runs.facts import Costs, Environment, Result, Status
+from automtl_core.evidence import Evidence, Point
+from automtl_core.runs.facts import Costs, Environment, Result, Search, Status
 from automtl_core.runs.run import FORMAT, Run
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
@@ -16,11 +17,14 @@ RESULT = Result(
     3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"seed": 1}, {"weights": "x"}, {"click": CLICK}
 )
 THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
+EVIDENCE = Evidence("op", "mlp-4", "chosen", "tie: cheapest", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
+POINT = Point("mmoe", {"op": "mlp-4", "fields": ("a",)}, 0.5, 0.0, None, 10, 20, trained=True, chosen=True)
 FACTS = [
     Status("failed", "no space left", 74),
     Costs({"search": 1.5, "train": 0.0}, None),
     Environment("0.2", {}, "3.12", "2.5", "2.0", "cuda", 1, (THEN, THEN)),
     RESULT,
+    Search((EVIDENCE, EVIDENCE), (POINT,)),
 ]
 
 

@@ -2,12 +2,15 @@
 
 import pytest
 
-from automtl_core.choices import Architecture, Origin
+from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
+from automtl_core.evidence import Point
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
+from automtl_core.runs.facts import Search
 from automtl_core.runs.models import layer, models
 from automtl_core.runs.pipeline import start
+from automtl_core.runs.run import Run
 
 REGISTRY = load_registry()
 
@@ -121,6 +124,54 @@ def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
     assert found.config.space == job.config.space
     assert found.given(found.space(prepared)) == architecture
     assert found.retrain() == "scratch"
+
+
+@pytest.fixture
+def front(small, tmp_path):
+    """A run with a front of two points; the found architecture is neither."""
+    job = small()
+    prepared = job.prepare()
+    space = job.space(prepared)
+    found = {
+        name: choice.options[:1] for name, choice in space.choices().items() if isinstance(choice, AnyOf)
+    }
+    found = space.supernet().architecture().decisions | found
+    points = [
+        Point("small", found | {"layer0/expert0/single": ()}, 0.6, 0.1, None, 1000, 10, trained=False),
+        Point("large", found | {"layer0/expert1/single": ()}, 0.5, 0.0, 0.7, 25000, 10, trained=True),
+    ]
+    with start(job, prepared, tmp_path / "found") as run:
+        run.write_architecture(Architecture(found, job.origin(space)))
+        run.write(Search((), tuple(points)))
+    return run.path, points
+
+
+def test_a_point_of_a_front_is_its_decisions_with_the_space_of_the_run(front, resolve):
+    path, points = front
+    jobs = resolve(str(path), f"{path}@1", f"{path}@2")
+    assert list(jobs) == ["found", "found@1", "found@2"]
+    for job, point in zip(list(jobs.values())[1:], points, strict=True):
+        assert job.given(job.space(job.prepare())).decisions == point.decisions
+        assert job.config.space == jobs["found"].config.space
+    assert jobs["found"].config.decisions not in [point.decisions for point in points]
+
+
+@pytest.mark.parametrize("number", ["0", "3", "-1", "two", ""])
+def test_a_point_that_is_not_there_lists_those_that_are(front, number):
+    path, _ = front
+    with pytest.raises(UsageError, match=f"found@{number}: the run has no such point") as error:
+        layer(f"{path}@{number}", REGISTRY)
+    assert error.value.fix == (
+        "choose one of its front: 1 (small, 1,000 FLOPs a row), 2 (large, 25,000 FLOPs a row)"
+    )
+
+
+def test_a_run_whose_search_kept_no_front_says_so(front):
+    path, _ = front
+    Run(path).write(Search())
+    with pytest.raises(UsageError) as error:
+        layer(f"{path}@1", REGISTRY)
+    assert error.value.fix == "its search kept no front; leave out @1"
 
 
 def test_a_run_that_does_not_know_its_space_is_refused(small, tmp_path):

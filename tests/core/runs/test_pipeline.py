@@ -8,19 +8,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.part import Part
 from automtl_core.errors import ArtifactError, DataError, UsageError
+from automtl_core.evidence import Evidence, Point
+from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import default, load_config
-from automtl_core.runs.facts import Data, Result, Status
+from automtl_core.runs.facts import Data, Result, Search, Status
 from automtl_core.runs.job import Job
+from automtl_core.runs.models import models
 from automtl_core.runs.pipeline import evaluate_run, plan, reachable, search, start
 from automtl_core.runs.run import Run
 from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.strategy import SearchResult, SearchStrategy
 from automtl_core.training.listener import Silent
 
 REGISTRY = load_registry()
-EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json")
+EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
 SMALL = {
     "dataset": {"rows": 2000},
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
@@ -98,6 +103,39 @@ def test_a_run_directory_holds_everything(whole):
     assert all(0.5 < result.reachable[task] < 1 for task in result.test)
     assert whole.read(Data).raw == {}
     assert whole.config().space.settings["blocks"] == 3, "defaults are written out"
+
+
+class Telling(SearchStrategy):
+    """Takes the first options without a look at the data, and says so."""
+
+    def search(self, listener):
+        choices = self.problem.space.choices()
+        found = {n: c.options[0] if isinstance(c, OneOf) else c.options[:1] for n, c in choices.items()}
+        told = [Evidence(n, c.options[0], "chosen", "at chance", epoch=2) for n, c in choices.items()]
+        front = [Point("first", found, 0.5, 0.0, None, 10, 20, trained=False, chosen=True)]
+        return SearchResult(Architecture(found), evidence=told, front=front)
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def test_a_run_keeps_why_its_search_decided_so_and_what_else_there_was(tmp_path):
+    registry = REGISTRY.adding(STRATEGIES, "telling", Telling)
+    layers = (SMALL, {"prepared_dir": tmp_path / "prepared", "strategy": "telling"})
+    run = begin(Job.resolve(load_config(default(registry), *layers), registry), tmp_path / "run")
+    kept = run.read(Search)
+    assert [(e.choice, e.epoch) for e in kept.evidence] == [(n, 2) for n in run.architecture().decisions]
+    assert [point.decisions for point in kept.front] == [run.architecture().decisions]
+
+
+def test_a_run_without_a_search_keeps_nothing_of_one(tmp_path):
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "training": {"batch_size": 256, "epochs": 1}}
+    job = models(["mmoe"], REGISTRY, layer, {"prepared_dir": tmp_path / "prepared"})["mmoe"]
+    run = begin(job, tmp_path / "run")
+    assert not run.has(Search)
 
 
 def test_equal_seeds_give_equal_bytes(job, whole, tmp_path):
