@@ -113,7 +113,7 @@ class Architecture:
                     fix="search again, or use the version of automtl that wrote it",
                 )
             decisions = {str(name): _decision(value) for name, value in value["decisions"].items()}
-            return cls(decisions, value["origin"] and Origin(**value["origin"]))
+            return cls(decisions, value["origin"] and _origin(value["origin"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactError(
                 f"not an architecture: {error}", fix="use an architecture.json of a run"
@@ -132,6 +132,11 @@ def _drawn(choice: Choice, random: np.random.Generator, share: float) -> Decisio
     if isinstance(choice, OneOf):
         return choice.options[int(random.integers(len(choice.options)))]
     return tuple(name for name in choice.options if random.random() < share)
+
+
+def _origin(value: Mapping[str, Any]) -> Origin:
+    settings, schema, plugins = (dict(value[key]) for key in ("settings", "schema", "plugins"))
+    return Origin(str(value["space"]), settings, schema, plugins)
 
 
 def _decision(value: str | Sequence[str]) -> Decision:

@@ -204,7 +204,12 @@ class Dataset(ABC):
         return None
 
     def truth(self) -> Mapping[str, Any]:
-        """Return what is known of how the data came about, as JSON; kept with the prepared data."""
+        """Return what is known of how the data came about, as JSON; kept with prepared data and runs.
+
+        What a search found is shown beside two keys: `noise`, the names of fields that act on nothing, and
+        `tasks`, for each task `fields`, the names of those that act on it, and `pairs`, those that do so
+        together.
+        """
         return {}
 
     def simulate(self, folder: Path, rows: int, seed: int) -> None:

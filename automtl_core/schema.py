@@ -59,7 +59,7 @@ class Schema:
     tasks: tuple[Task, ...]
 
     def __post_init__(self) -> None:
-        names = [f.name for f in self.sparse] + [f.name for f in self.dense]
+        names = self.fields()
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
@@ -71,6 +71,10 @@ class Schema:
         if not names or not self.tasks:
             raise ArtifactError("a schema needs at least one field and one task")
         self.funnel()
+
+    def fields(self) -> list[str]:
+        """Return the names of the fields, the categorical ones first."""
+        return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
     def funnel(self) -> tuple[Task, ...]:
         """Return the tasks so that each stands behind the one that it comes after.

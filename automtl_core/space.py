@@ -22,10 +22,14 @@ from automtl_core.modules.supernet import Relaxing, Supernet
 from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.schema import Schema
 from automtl_core.settings import Configured, S
+from automtl_core.sharing import Sharing
 
 
 class Chooser(Protocol):
-    """What `SearchSpace.build` asks. Names of choices are unique within a space and stable over versions."""
+    """What `SearchSpace.build` asks. Names of choices are unique within a space and stable over versions.
+
+    People read from the names who shares what: they are paths, see `automtl_core.sharing.Sharing`.
+    """
 
     def one_of(
         self,
@@ -145,6 +149,18 @@ class SearchSpace(ABC, Configured[S]):
                 break
             copy_shared(inherit.network, network, choose.chosen)
         return network
+
+    def sharing(self, architecture: Architecture) -> Sharing:
+        """Return who reads what in the derived network; nothing is computed. Raises as `network` does.
+
+        It follows from the names of choices, see `Sharing`.
+        """
+        choices = self.choices()
+        architecture.check(choices)
+        choose = Fixing(architecture.decisions, {})
+        with torch.device("meta"):
+            self.build(choose)
+        return Sharing.of(choose.asked, choices, self.schema.fields())
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return what the derived network costs; nothing is computed. Raises as `network` does."""

@@ -38,6 +38,8 @@ class Fixing:
         self.decisions = decisions
         self.trained = trained
         self.chosen: list[nn.Module] = []
+        self.asked: dict[str, Decision] = {}
+        """What was asked, with the answers: no part that is left out is asked about."""
 
     def one_of(
         self,
@@ -48,6 +50,7 @@ class Fixing:
     ) -> nn.Module:
         """Return the chosen module, narrowed to the inputs that are left."""
         decision = str(self.decisions[name])
+        self.asked[name] = decision
         trained = self.trained.get(name)
         op = _copy_of(trained, decision) if isinstance(trained, MixedOp) else candidates[decision]()
         if inputs is not None:
@@ -57,7 +60,8 @@ class Fixing:
 
     def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
         """Return the gate that passes the chosen options."""
-        return FixedGate(AnyOf(name, tuple(options)), tuple(self.decisions[name]))
+        self.asked[name] = decision = tuple(self.decisions[name])
+        return FixedGate(AnyOf(name, tuple(options)), decision)
 
 
 def _copy_of(question: MixedOp, decision: str) -> nn.Module:

@@ -1,7 +1,7 @@
 """Facts: what a run keeps as signed JSON, one typed value a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
 from automtl_core.data.store import Prepared
@@ -68,6 +68,8 @@ class Data(Fact):
     """Of each part."""
     simulated: dict[str, Any] | None
     """How the raw files were simulated; None where they are real."""
+    truth: dict[str, Any] = field(default_factory=dict)
+    """What the dataset knows of how the data came about."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:

@@ -1,0 +1,117 @@
+"""What was found: an architecture, who reads what in it, and why the search decided so."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from automtl_core.choices import AnyOf, Architecture
+from automtl_core.disk.value import Value
+from automtl_core.errors import AutoMTLError, InputMissingError
+from automtl_core.kinds import SPACES
+from automtl_core.registry import Registry
+from automtl_core.runs.facts import Data, Search
+from automtl_core.runs.run import Run
+from automtl_core.schema import Schema
+from automtl_core.sharing import Sharing
+
+
+@dataclass(frozen=True)
+class Truth(Value):
+    """What was found, against what is known of how the data came about."""
+
+    noise: tuple[str, ...]
+    """Fields that act on nothing."""
+    seen: tuple[str, ...]
+    """Those of them that the network sees."""
+    missed: Mapping[str, tuple[str, ...]]
+    """Task -> the fields that act on it and that it does not see."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An architecture, and what is known of how it came about."""
+
+    architecture: Architecture
+    sharing: Sharing
+    unasked: str | None = None
+    """Why the search space could not be asked who reads what: the decisions alone had to tell."""
+    search: Search = field(default_factory=Search)
+    truth: Truth | None = None
+    """None where nothing is known."""
+    simulated: Mapping[str, Any] | None = None
+    """How the raw files were simulated; None where they are real, or nobody knows."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "architecture": json.loads(self.architecture.to_json()),
+            "sharing": {**self.sharing.to_json(), "closed": list(self.sharing.closed())},
+            "unasked": self.unasked,
+            **self.search.to_json(),
+            "truth": self.truth and self.truth.to_json(),
+            "simulated": self.simulated,
+        }
+
+
+def finding(path: Path, registry: Registry) -> Finding:
+    """Return what a run found, or what a file `architecture.json` says.
+
+    Raises:
+        InputMissingError: there is neither.
+        ArtifactError: the search has not ended, or a file is damaged.
+
+    """
+    if not (path / "config.yaml").exists():
+        found = _of_file(path)
+        return Finding(found, *_sharing(found, registry))
+    run = Run.open(path)
+    found = run.architecture()
+    sharing, unasked = _sharing(found, registry)
+    search = run.read(Search) if run.has(Search) else Search()
+    data = run.read(Data)
+    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), data.simulated)
+
+
+def truth(told: Mapping[str, Any], sharing: Sharing) -> Truth | None:
+    """Return what was found against what a dataset tells, see `Dataset.truth`."""
+    if "noise" not in told and "tasks" not in told:
+        return None
+    noise, closed = tuple(told.get("noise", ())), sharing.closed()
+    needs = {
+        task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
+        for task, about in told.get("tasks", {}).items()
+    }
+    return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
+
+
+def _of_file(path: Path) -> Architecture:
+    file = path / "architecture.json" if path.is_dir() else path
+    try:
+        return Architecture.from_json(file.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise InputMissingError(
+            f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"
+        ) from None
+
+
+def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | None]:
+    """Return who reads what and, where the decisions alone had to tell, why."""
+    if found.origin is None:
+        return _told(found, ()), "the architecture does not say which space it is of"
+    schema = Schema.from_json(found.origin.schema)
+    try:
+        with registry.expecting(found.origin.plugins):
+            space_class = registry.get(SPACES, found.origin.space)
+        settings = space_class.settings_class.parse(dict(found.origin.settings), "space", found.origin.space)
+        return space_class(schema, settings, registry.op).sharing(found), None
+    except AutoMTLError as error:
+        return _told(found, schema.fields()), str(error)
+
+
+def _told(found: Architecture, fields: Sequence[str]) -> Sharing:
+    """Return who reads what as the decisions tell, which do not know of what else could be read."""
+    gates = {name: d for name, d in found.decisions.items() if not isinstance(d, str)}
+    return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

@@ -1,0 +1,101 @@
+"""Who reads what in a found network: fields, experts, tasks, as the names of choices tell."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from automtl_core.choices import AnyOf, Choice, Decision
+from automtl_core.disk.value import Value
+
+
+@dataclass(frozen=True)
+class Sharing(Value):
+    """Parts of a network by name, such as `layer0/expert2` or `task/click`, and what each of them reads.
+
+    The name of a choice is the name of its part, a slash, and what is asked: `layer0/expert2/single`. What is
+    asked of the whole network has no slash; its part is called `network`. The options of a choose-any are
+    what the part reads: names of fields, or last words of names of parts. `expert2` is the first part of that
+    name that is asked about after the reader and is not beside it, as under the same `layer1/`.
+    """
+
+    sees: Mapping[str, tuple[str, ...]]
+    """Part -> the fields that it reads itself, of those that can be closed; only parts that are asked."""
+    reads: Mapping[str, tuple[str, ...]]
+    """Part -> the parts that it reads; only parts that are asked."""
+    fields: tuple[str, ...]
+    """All that can be closed."""
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Decision], choices: Mapping[str, Choice], fields: Sequence[str]) -> Self:
+        """Return who reads what.
+
+        Args:
+            asked: What the derived network asks, in the order of asking, with the answers.
+            choices: All that the space asks.
+            fields: Names of all fields, in their order.
+
+        """
+        gates = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
+        of_fields = {
+            name: options for name, options in gates.items() if options and set(options) <= {*fields}
+        }
+        parts = list(dict.fromkeys(map(_part, asked)))
+        sees: dict[str, set[str]] = {}
+        reads: dict[str, dict[str, None]] = {}
+        for name, decision in asked.items():
+            part = _part(name)
+            if name in of_fields:
+                sees.setdefault(part, set()).update(decision)
+            elif name in gates and "/" in name:
+                below = parts[parts.index(part) + 1 :]
+                found = (_named(option, below, part) for option in decision)
+                reads.setdefault(part, {}).update(dict.fromkeys(found))
+        offered = {option for options in of_fields.values() for option in options}
+        return cls(
+            {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
+            {part: tuple(found) for part, found in reads.items()},
+            tuple(field for field in fields if field in offered),
+        )
+
+    def closed(self) -> tuple[str, ...]:
+        """Return the fields that no part sees."""
+        seen = {field for fields in self.sees.values() for field in fields}
+        return tuple(field for field in self.fields if field not in seen)
+
+    def behind(self, part: str) -> frozenset[str]:
+        """Return the fields that a part sees, itself or through what it reads."""
+        through = [self.behind(other) for other in self.reads.get(part, ()) if other != part]
+        return frozenset(self.sees.get(part, ())).union(*through)
+
+    def readers(self, part: str) -> tuple[str, ...]:
+        """Return the parts that read one."""
+        return tuple(reader for reader, parts in self.reads.items() if part in parts)
+
+    def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+        """Return which fields are needed and not seen, by the last word of the name of a part.
+
+        Args:
+            needs: Last word, such as that of a task -> the fields that it needs.
+
+        """
+        found = {}
+        for part in {**self.reads, **self.sees}:
+            needed = needs.get(_word(part), ())
+            seen = self.behind(part)
+            if missing := [f for f in self.fields if f in needed and f not in seen]:
+                found[_word(part)] = tuple(missing)
+        return found
+
+
+def _part(name: str) -> str:
+    return name.rpartition("/")[0] or "network"
+
+
+def _word(part: str) -> str:
+    return part.rpartition("/")[2]
+
+
+def _named(option: str, below: Sequence[str], reader: str) -> str:
+    """Return the part that a reader means by an option; the option where it means none."""
+    beside = reader.rpartition("/")[0]
+    return next((p for p in below if _word(p) == option and p.rpartition("/")[0] != beside), option)

@@ -1,0 +1,105 @@
+"""Who reads what, as the names of choices tell."""
+
+import json
+
+import pytest
+
+from automtl_core.choices import AnyOf, Architecture, OneOf
+from automtl_core.errors import ArtifactError
+from automtl_core.plugins import load_registry
+from automtl_core.sharing import Sharing
+from automtl_core.testing.samples import plain_schema
+from automtl_desan.space import DESAN, DESANSettings
+
+FIELDS = ("user", "item", "tab", "age")
+EXPERTS = ("expert0", "expert1")
+CHOICES = {
+    "task/buy/experts": AnyOf("task/buy/experts", EXPERTS),
+    "task/click/experts": AnyOf("task/click/experts", EXPERTS),
+    "layers": AnyOf("layers", ("layer1",)),
+    **{f"layer1/{e}/experts": AnyOf(f"layer1/{e}/experts", EXPERTS) for e in EXPERTS},
+    **{f"layer1/{e}/block": OneOf(f"layer1/{e}/block", ("wide", "narrow")) for e in EXPERTS},
+    **{f"layer0/{e}/single": AnyOf(f"layer0/{e}/single", FIELDS[:3]) for e in EXPERTS},
+    **{f"layer0/{e}/pairs": AnyOf(f"layer0/{e}/pairs", FIELDS[:3]) for e in EXPERTS},
+}
+ASKED = {
+    "task/buy/experts": ("expert1",),
+    "task/click/experts": (),
+    "layers": ("layer1",),
+    "layer1/expert1/experts": ("expert0", "expert1"),
+    "layer1/expert1/block": "wide",
+    "layer0/expert0/single": ("item",),
+    "layer0/expert0/pairs": ("user", "item"),
+    "layer0/expert1/single": (),
+    "layer0/expert1/pairs": (),
+}
+FOUND = Sharing.of(ASKED, CHOICES, FIELDS)
+
+
+def test_parts_read_those_of_the_next_group_that_is_asked_about():
+    assert FOUND.reads == {
+        "task/buy": ("layer1/expert1",),
+        "task/click": (),
+        "layer1/expert1": ("layer0/expert0", "layer0/expert1"),
+    }
+    assert FOUND.readers("layer0/expert1") == ("layer1/expert1",)
+
+
+def test_a_group_that_is_left_out_is_passed_over():
+    asked = {name: d for name, d in ASKED.items() if not name.startswith("layer1")}
+    assert Sharing.of(asked, CHOICES, FIELDS).reads["task/buy"] == ("layer0/expert1",)
+
+
+def test_an_expert_sees_a_field_in_any_way_and_in_the_order_of_the_fields():
+    assert FOUND.sees == {"layer0/expert0": ("user", "item"), "layer0/expert1": ()}
+    assert FOUND.behind("task/buy") == {"user", "item"}
+    assert FOUND.behind("task/click") == set()
+
+
+def test_what_is_never_asked_about_is_not_closed():
+    assert FOUND.fields == ("user", "item", "tab")
+    assert FOUND.closed() == ("tab",)
+
+
+def test_what_a_task_needs_and_does_not_see():
+    needs = {"buy": ["user", "tab"], "click": ["item", "age"], "like": ["user"]}
+    assert FOUND.missed(needs) == {"buy": ("tab",), "click": ("item",)}
+
+
+def test_what_is_asked_of_all_is_of_the_network():
+    one = Sharing.of({"fields": ("item",)}, {"fields": AnyOf("fields", FIELDS)}, FIELDS)
+    assert one.sees == {"network": ("item",)}
+    assert one.missed({"network": ["age"]}) == {"network": ("age",)}
+
+
+def test_an_option_that_is_no_part_keeps_its_name():
+    found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
+    assert found.reads == {"a/x": ("b",)}
+
+
+def test_it_survives_json():
+    assert Sharing.from_json(json.loads(json.dumps(FOUND.to_json())), "here") == FOUND
+
+
+@pytest.fixture
+def space():
+    sizes = DESANSettings(embedding_dim=2, experts=2, layers=2, blocks=1, expert_width=4, ops=("identity",))
+    return DESAN(plain_schema(), sizes, load_registry().op)
+
+
+def test_a_space_tells_what_leads_to_a_task_alone(space):
+    everything = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    whole = space.sharing(Architecture(everything))
+    assert whole.closed() == ()
+    tasks = [f"task/{task.name}" for task in space.schema.tasks]
+    readers = tuple(f"layer1/{e}" for e in EXPERTS)
+    assert whole.reads == dict.fromkeys(tasks, readers) | dict.fromkeys(
+        readers, ("layer0/expert0", "layer0/expert1")
+    )
+    closed = {f"layer1/{e}/experts": ("expert0",) for e in EXPERTS} | {"layer0/expert0/single": ("item",)}
+    closed["layer0/expert0/interaction"] = ()
+    found = space.sharing(Architecture(everything | closed))
+    assert found.sees == {"layer0/expert0": ("item",)}, "layer0/expert1 sees all and leads to no task"
+    assert set(found.closed()) == {"user", "tab"}
+    with pytest.raises(ArtifactError, match="does not fit"):
+        space.sharing(Architecture({}))
