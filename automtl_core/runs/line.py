@@ -23,11 +23,12 @@ from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.config import Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
+from automtl_core.runs.finding import finding
 from automtl_core.runs.folders import prepared_folder, raw_folder
 from automtl_core.runs.identity import check_data, check_settings, data_differences, environment_differences
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.lock import in_use
-from automtl_core.runs.models import models
+from automtl_core.runs.models import common, models
 from automtl_core.runs.outcomes import Evaluation, Found, Plan
 from automtl_core.runs.run import Run, numbered, resuming
 from automtl_core.training.listener import Listener, Silent
@@ -88,6 +89,11 @@ class Line:
         lowest, _ = split(default(self.registry))
         jobs = models(names, self.registry, lowest, *layers)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
+
+    def model(self, name: str, layers: Sequence[Layer]) -> Job:
+        """Return the job of one model; a run comes with data and recipe, which layers may change."""
+        (job,) = self.models([name], [common(name), *layers]).values()
+        return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
         """Prepare the job's data, and tell what one should know of it; see `data.prepare`."""
@@ -172,7 +178,8 @@ class Line:
     ) -> Found:
         with held as run, _resumable(run), self.watch.training() as listener:
             result = pipeline.search(job, run, prepared, listener, anyway)
-        return Found(run.path, result, run.architecture(), job.config.training.min_positives)
+        found = finding(run.path, self.registry)
+        return Found(run.path, result, found, job.config.training.min_positives)
 
 
 def warnings(prepared: Prepared) -> Iterator[str]:

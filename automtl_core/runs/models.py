@@ -20,7 +20,16 @@ from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.evidence import Point
 from automtl_core.kinds import PRESETS, SPACES, STRATEGIES
 from automtl_core.registry import Registry
-from automtl_core.runs.config import COMPONENTS, Common, Layer, RunConfig, check_named, load_common, merge
+from automtl_core.runs.config import (
+    COMPONENTS,
+    Common,
+    Layer,
+    RunConfig,
+    check_named,
+    load_common,
+    merge,
+    split,
+)
 from automtl_core.runs.facts import Search
 from automtl_core.runs.job import Job
 from automtl_core.runs.run import Run
@@ -80,6 +89,14 @@ def layer(name: str, registry: Registry) -> Layer:
     if colon:
         registry.get(STRATEGIES, strategy)
     return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
+
+
+def common(name: str) -> Layer:
+    """Return data and recipe of a run that is named as a model, as a layer; nothing of other models."""
+    if not (run := _run(name)):
+        return {}
+    shared, _ = split(Run.open(run[0]).config().model_dump(exclude={"device", "prepared_dir"}))
+    return shared
 
 
 def _is_file(name: str) -> bool:

@@ -1,6 +1,5 @@
 """Outcomes: what the line gives back, as values that can be printed as JSON."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from automtl_core.choices import Architecture
 from automtl_core.disk.value import Value
 from automtl_core.runs.facts import Result
+from automtl_core.runs.finding import Finding
 from automtl_core.training.metrics import Metrics
 
 
@@ -37,16 +37,21 @@ class Found:
 
     run: Path
     result: Result
-    architecture: Architecture
+    finding: Finding
     min_positives: int
     """Of the recipe: tasks with fewer are not in the mean over tasks."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """What was found."""
+        return self.finding.architecture
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
             "run": str(self.run),
             "result": self.result.to_json(),
-            "architecture": json.loads(self.architecture.to_json()),
+            **self.finding.to_json(),
             "min_positives": self.min_positives,
         }
 

@@ -108,7 +108,7 @@ def train(
     """Train one model without a search, and test it once.
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run (RUN@N: point N of the front that
-    its search kept, see `automtl show RUN`), or whatever compare takes.
+    its search kept, see `automtl show RUN`), or whatever compare takes. A run comes with its data and recipe.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions, render
@@ -120,7 +120,7 @@ def train(
         return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
-    (job,) = line.models([actions.check_named(model, pick)], layers).values()
+    job = line.model(actions.check_named(model, pick), layers)
     if dry_run:
         return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
     emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
@@ -181,11 +181,20 @@ def evaluate(run: options.Run, data_dir: options.DataDir = None, as_json: option
 
 
 @app.command()
-def show(run: options.Run, as_json: options.AsJson = False) -> None:
-    """Show the architecture of a run, or of an architecture.json, and who shares what."""
-    from automtl_cli.runs import architecture
+def show(
+    run: options.Run,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a run found: the architecture, who shares what, why, and what else could be taken.
 
-    emit(architecture.read(run), architecture.render, as_json)
+    RUN may also be an architecture.json, which knows the first two.
+    """
+    from automtl_cli.runs import finding
+
+    emit(finding.read(run), lambda found: finding.whole(found, evidence), as_json)
 
 
 @app.command()

@@ -93,9 +93,8 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
     assert whole.closed() == ()
     tasks = [f"task/{task.name}" for task in space.schema.tasks]
     readers = tuple(f"layer1/{e}" for e in EXPERTS)
-    assert whole.reads == dict.fromkeys(tasks, readers) | dict.fromkeys(
-        readers, ("layer0/expert0", "layer0/expert1")
-    )
+    below = ("layer0/expert0", "layer0/expert1")
+    assert whole.reads == dict.fromkeys(tasks, readers) | dict.fromkeys(readers, below)
     closed = {f"layer1/{e}/experts": ("expert0",) for e in EXPERTS} | {"layer0/expert0/single": ("item",)}
     closed["layer0/expert0/interaction"] = ()
     found = space.sharing(Architecture(everything | closed))

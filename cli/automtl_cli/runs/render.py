@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli.output import Json
-from automtl_cli.runs import architecture
+from automtl_cli.runs import finding
 from automtl_cli.tables import by_name, listed, safe
 from automtl_core.data.simulate import warning
 from automtl_core.runs.config import RunConfig
@@ -35,8 +35,8 @@ def plan(document: Json) -> Iterator[RenderableType]:
 
 
 def found(document: Json) -> Iterator[RenderableType]:
-    """Render what a search found, and where to go from there."""
-    yield from architecture.render(document["architecture"])
+    """Render in short what a search found, and where to go from there."""
+    yield from finding.short(document)
     yield Text()
     result = document["result"]
     yield from _metrics(result["test"], result["reachable"], document["min_positives"])

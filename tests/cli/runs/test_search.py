@@ -43,7 +43,7 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
     assert json.loads((run / "environment.json").read_text())["plugins"]["desan"] == __version__
 
 
-def test_people_see_progress_tree_metrics_and_what_is_next(automtl: Automtl) -> None:
+def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Automtl) -> None:
     shown = automtl(*SEARCH, "--name", "mine")
     assert shown.code == 0
     epochs = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
@@ -52,6 +52,9 @@ def test_people_see_progress_tree_metrics_and_what_is_next(automtl: Automtl) -> 
     assert "fixed" in shown.err
     for part in (
         "architecture of desan",
+        "read by",
+        "seen by no expert: ",
+        "noise fields seen by no expert: ",
         "best reachable",
         "mean ",
         "run: runs/mine",
@@ -122,51 +125,3 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl
     assert "runs/done: the test metrics are not those that the run recorded" in ended.err
     assert "torch was 1.0, is " in ended.err
     assert "click" in ended.out
-
-
-def test_the_architecture_as_tree_and_matrices(automtl: Automtl, done: Path) -> None:
-    found = json.loads((done / "architecture.json").read_text())
-    shown = automtl("show", done)
-    assert shown.out == automtl("show", done / "architecture.json").out
-    decisions = found["decisions"]
-    assert f"block0: {decisions['layer0/expert1/block0']}" in shown.out
-    fields = [field["name"] for field in found["origin"]["schema"]["sparse"]]
-    lines = shown.out.splitlines()
-    start = lines.index(next(line for line in lines if line.startswith("layer0 single")))
-    assert lines[start].split() == ["layer0", "single", "expert0", "expert1"]
-    for line, field in zip(lines[start + 1 :], fields, strict=False):
-        marks = ["●" if field in decisions[f"layer0/expert{k}/single"] else "·" for k in (0, 1)]
-        assert line.split() == [field, *marks]
-    assert automtl("show", done, "--json").json() == found
-
-
-HAND_MADE = {
-    "format": 1,
-    "origin": None,
-    "decisions": {
-        "op": "mlp-4",
-        "gate": [],
-        "a/x/use": ["e10", "e2"],
-        "a/y/use": ["e2"],
-        "a": "both",
-        "a/x": "z",
-    },
-}
-
-
-def test_any_labels_can_be_shown(automtl: Automtl) -> None:
-    Path("mine.json").write_text(json.dumps(HAND_MADE))
-    assert automtl("show", "mine.json").out == (
-        "architecture\n"
-        "├── a: both\n"
-        "│   ├── x: z\n"
-        "│   │   └── use: e10, e2\n"
-        "│   └── y\n"
-        "│       └── use: e2\n"
-        "├── gate: none\n"
-        "└── op: mlp-4\n"
-        "\n"
-        "a use  x  y\n"
-        "e2     ●  ●\n"
-        "e10    ●  ·\n"
-    )

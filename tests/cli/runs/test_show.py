@@ -1,5 +1,6 @@
 """What a search found, why, and what else there was; another point is picked."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,33 +9,200 @@ from typing import Any
 
 import pytest
 
-from automtl_core.evidence import Point
+from automtl_core.choices import Architecture
+from automtl_core.evidence import Evidence, Point
 from automtl_core.runs.facts import Search
 from automtl_core.runs.run import Run
 
 Automtl = Callable[..., Any]
+EVIDENCE = (
+    Evidence("layer0/expert0/single", "noise_small", "closed", "tie: cheapest", None, 1e-4, 2e-4, 320, 2048),
+    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "needed", "identity", -1.2e-3, 3e-4, -96, epoch=4),
+    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "tie: cheapest", "identity", 0.0, 1e-4),
+    Evidence("layer1/expert0/block0", "identity", "chosen", "at chance", certainty=0.001, epoch=5),
+)
 
 
 @pytest.fixture
 def told(finished: Path, here: Path) -> Run:
-    """Return a finished run whose search has told what it could."""
+    """Return a finished run whose search has told what it could.
+
+    Experts 1 of both layers lead nowhere, and expert0 sees all but what is noise.
+    """
     shutil.copytree(finished, here, dirs_exist_ok=True)
     run = Run.open(Path("runs/done"))
+    fields = [f["name"] for f in json.loads((run.path / "data.json").read_text())["schema"]["sparse"]]
+    seen = tuple(field for field in fields if not field.startswith("noise"))
     found = dict(run.architecture().decisions)
+    found |= {name: ("expert0",) for name in found if name.endswith("/experts")}
+    found |= {"layer0/expert0/single": seen, "layer0/expert0/interaction": ()}
+    (run.path / "result.json").unlink()  # which holds the digest of the architecture that was
+    run.write_architecture(Architecture(found, run.architecture().origin))
     taken = Point("evolution 3", found, 0.5, 0.0, 0.8210, 40_000, 90_000, trained=True, chosen=True)
     closed = found | {"layer0/expert0/single": ()}
     cheap = Point("shared-bottom", closed, 0.52, 0.001, 0.8105, 9_000, 70_000, trained=False)
-    dear = replace(taken, name="mmoe", loss=0.51, score=0.8190, flops_per_row=270_000, chosen=False)
-    run.write(Search((), (cheap, taken, dear)))
+    dear = replace(taken, name="mmoe", loss=0.49, score=0.8310, flops_per_row=70_000, chosen=False)
+    run.write(Search(EVIDENCE, (cheap, taken, dear)))
     return run
 
 
+def after(text: str, start: str) -> list[str]:
+    """Return the lines of a text from the first that begins with `start` on, one blank between words."""
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
+
+
+def test_who_shares_what(automtl: Automtl, told: Run) -> None:
+    shown = automtl("show", told.path).out
+    decisions = told.architecture().decisions
+    assert f"block0: {decisions['layer0/expert1/block0']}" in shown
+    fields = after(shown, "layer0 expert0")
+    assert fields[0] == "layer0 expert0", "expert1 leads to no task"
+    assert fields[1:12:10] == ["user_id ●", "noise_large ·"]
+    assert after(shown, "layer1 expert0")[1] == "layer0/expert0 ●"
+    assert after(shown, "task click")[:2] == ["task click like skip hide", "layer1/expert0 ● ● ● ●"]
+    assert after(shown, "read by")[1:7] == [
+        "layer0/expert0 layer1/expert0 all but noise_small, noise_large",
+        "layer1/expert0 click, like, skip, hide layer0/expert0",
+        "seen by no expert: noise_small, noise_large",
+        "cannot be closed: dense_signal, dense_noise",
+        "noise fields seen by no expert: no (seen: dense_noise)",
+        "fields that act on a task seen by an expert that it reads: yes",
+    ]
+
+
+def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
+    shown = automtl("show", told.path).out
+    assert after(shown, "4 decisions")[:2] == [
+        "4 decisions: 1 needed, 2 ties: cheapest taken, 1 at chance (all: automtl show runs/done --evidence)",
+        "1 was made at chance, as nothing spoke for one option over another: layer1/expert0/block0",
+    ]
+    assert "±" not in shown
+    told.write(Search(EVIDENCE[:2]))
+    assert "chance" not in automtl("show", told.path).out
+
+
+def test_all_evidence(automtl: Automtl, told: Run) -> None:
+    shown = automtl("show", told.path, "--evidence").out
+    table = after(shown, "choice option")
+    assert table[0] == "choice option against difference FLOPs saved parameters saved certainty verdict epoch"
+    assert table[1:5] == [
+        "layer0/expert0/single noise_small closed +0.00010 ± 0.00020 320 2,048 tie: cheapest",
+        "layer0/expert1/block0 mlp-4 chosen identity -0.00120 ± 0.00030 -96 needed 4",
+        "layer0/expert0/block0 mlp-4 chosen identity +0.00000 ± 0.00010 tie: cheapest",
+        "layer1/expert0/block0 identity chosen 0.0010 at chance 5",
+    ]
+    told.write(Search(EVIDENCE[:1]))
+    table = after(automtl("show", told.path, "--evidence").out, "choice option")
+    assert table[0] == "choice option difference FLOPs saved parameters saved verdict"
+
+
+def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
+    shown = after(automtl("show", told.path).out, "point AUC")
+    assert shown[:6] == [
+        "point AUC loss FLOPs a row parameters weights",
+        "1 shared-bottom 0.8105 0.52000 9,000 70,000 inherited",
+        "2 evolution 3 * 0.8210 0.50000 40,000 90,000 trained",
+        "3 mmoe 0.8310 0.49000 70,000 90,000 trained",
+        "* the one that was taken",
+        "on validation rows; those of inherited weights get better by training",
+    ]
+    picture = shown[7:22]
+    assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]
+    assert picture[13] == "9,000 FLOPs a row 70,000"
+    assert shown[-1] == "take another: automtl train --model runs/done --pick N"
+
+
+def test_a_front_without_auc_is_drawn_by_loss_and_of_wide_costs_by_their_logarithm(
+    automtl: Automtl, told: Run
+) -> None:
+    points = told.read(Search).front
+    wide = [replace(p, score=None, flops_per_row=10**k) for k, p in enumerate(points, 2)]
+    told.write(Search((), (*wide, replace(wide[0], name="same", chosen=False))))
+    shown = after(automtl("show", told.path).out, "loss")
+    assert [shown[1], shown[11]] == ["0.5200 │1", "0.4900 │ 3"], "4 is where 1 is, which was there first"
+    assert "logarithmic" in shown[13]
+    told.write(Search((), (wide[1],)))
+    assert "│ 1*" in after(automtl("show", told.path).out, "loss")[6]
+
+
+def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
+    found = automtl("show", told.path, "--json").json()
+    architecture = json.loads((told.path / "architecture.json").read_text())
+    assert {key: found[key] for key in architecture} == architecture
+    assert found["sharing"]["closed"] == ["noise_small", "noise_large"]
+    assert found["sharing"]["reads"]["layer1/expert0"] == ["layer0/expert0"]
+    assert [one["verdict"] for one in found["evidence"]] == [one.verdict for one in EVIDENCE]
+    assert [point["name"] for point in found["front"]] == ["shared-bottom", "evolution 3", "mmoe"]
+    assert found["truth"] == {
+        "noise": ["noise_small", "noise_large", "dense_noise"],
+        "seen": ["dense_noise"],
+        "missed": {},
+    }
+
+
+def test_a_file_is_shown_as_far_as_it_tells(automtl: Automtl, told: Run) -> None:
+    whole, alone = automtl("show", told.path).out, automtl("show", told.path / "architecture.json").out
+    assert whole.startswith(alone.partition("noise fields")[0])
+    assert "decisions:" not in alone
+    assert "at chance" not in alone
+
+
+HAND_MADE = {
+    "format": 1,
+    "origin": None,
+    "decisions": {
+        "op": "mlp-4",
+        "gate": [],
+        "a/x/use": ["e10", "e2"],
+        "a/y/use": ["e2"],
+        "a": "both",
+        "a/x": "z",
+    },
+}
+
+
+def test_any_labels_can_be_shown(automtl: Automtl) -> None:
+    Path("mine.json").write_text(json.dumps(HAND_MADE))
+    assert automtl("show", "mine.json").out == (
+        "architecture\n"
+        "├── a: both\n"
+        "│   ├── x: z\n"
+        "│   │   └── use: e10, e2\n"
+        "│   └── y\n"
+        "│       └── use: e2\n"
+        "├── gate: none\n"
+        "└── op: mlp-4\n"
+        "\n"
+        "a    x  y\n"
+        "e2   ●  ●\n"
+        "e10  ●  ·\n"
+    )
+
+
+def test_a_space_that_is_not_here_is_told(
+    automtl: Automtl, told: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
+    shown = automtl("show", told.path).out
+    assert "note: the search space cannot tell what is left out: no space is called 'desan'" in shown
+    assert "layer0/expert0" in shown
+
+
 def test_a_point_is_picked_by_its_number(automtl: Automtl, told: Run) -> None:
-    options = ("--config", "common.yaml", "--dry-run", "--json")
-    Path("common.yaml").write_text("dataset: {name: synthetic, rows: 1000}\n")
+    options = ("--dry-run", "--json")
     picked = automtl("train", "--model", told.path, "--pick", "1", *options).json()
     assert picked["config"]["decisions"]["layer0/expert0/single"] == []
     assert picked == automtl("train", "--model", f"{told.path}@1", *options).json()
+
+
+def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl: Automtl, told: Run) -> None:
+    train = ("train", "--model", told.path, "--dry-run", "--json")
+    then, now = told.config(), automtl(*train).json()["config"]
+    assert now["dataset"]["rows"] == then.dataset.settings["rows"] == 1000
+    assert (now["seed"], now["training"]["batch_size"]) == (then.seed, then.training.batch_size) == (3, 200)
+    other = automtl(*train, "--seed", "5", "--set", "training.epochs=1").json()["config"]
+    assert (other["seed"], other["training"]["epochs"], other["training"]["batch_size"]) == (5, 1, 200)
 
 
 def test_a_point_that_is_not_there(automtl: Automtl, told: Run) -> None:

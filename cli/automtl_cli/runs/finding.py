@@ -1,0 +1,71 @@
+"""What was found, for people: all of it, or in short."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from automtl_cli.output import Json
+from automtl_cli.runs import evidence, front, sharing
+from automtl_cli.runs.architecture import tree
+from automtl_cli.tables import safe
+from automtl_core.data.simulate import warning
+from automtl_core.plugins import load_registry
+from automtl_core.runs.facts import Search
+from automtl_core.runs.finding import Truth, finding
+from automtl_core.schema import Schema
+from automtl_core.sharing import Sharing
+
+
+def read(path: Path) -> Json:
+    """Return what a run found, or what a file `architecture.json` says; raises as `finding` does."""
+    found = finding(path, load_registry()).to_json()
+    return {**found.pop("architecture"), **found, "path": str(path)}
+
+
+def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
+    """Render all decisions, who reads what, why it was decided so, and what else could be taken."""
+    shared, search = Sharing.from_json(found["sharing"], ""), Search.from_json(found, "")
+    yield tree(found)
+    yield from sharing.matrices(shared)
+    yield from _shared(found["origin"], found, shared)
+    if found["origin"] and (why := found["unasked"]):
+        yield safe(f"note: the search space cannot tell what is left out: {why}")
+    if search.evidence:
+        yield Text()
+        hint = "" if all_evidence else f" (all: automtl show {shlex.quote(found['path'])} --evidence)"
+        yield from evidence.summary(search.evidence, hint)
+        if all_evidence:
+            yield Text()
+            yield evidence.everything(search.evidence)
+    if search.front:
+        yield Text()
+        yield from front.render(search.front, found["path"])
+    if found["simulated"]:
+        yield safe(f"\nnote: {warning(found['simulated'])}")
+
+
+def short(found: Json) -> Iterator[RenderableType]:
+    """Render in a few lines what a search found."""
+    origin, search = found["architecture"]["origin"], Search.from_json(found, "")
+    yield safe(f"architecture of {origin['space']}")
+    yield from _shared(origin, found, Sharing.from_json(found["sharing"], ""))
+    if search.evidence or search.front:
+        yield Text()
+    yield from evidence.summary(search.evidence, "")
+    if search.front:
+        yield safe(f"taken of a front of {len(search.front)}: {_taken(search)}")
+
+
+def _shared(origin: Json | None, found: Json, shared: Sharing) -> Iterator[RenderableType]:
+    fields = Schema.from_json(origin["schema"]).fields() if origin else []
+    truth = Truth.from_json(found["truth"], "") if found["truth"] else None
+    if parts := [*sharing.lines(shared), *sharing.unseen(shared, truth, fields)]:
+        yield from (Text(), *parts)
+
+
+def _taken(search: Search) -> str:
+    taken = [f"point {number}, {point.name}" for number, point in enumerate(search.front, 1) if point.chosen]
+    return taken[0] if taken else "none of its points"
