@@ -29,7 +29,8 @@ def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     """Render all decisions, who reads what, why it was decided so, and what else could be taken."""
     shared, search = Sharing.from_json(found["sharing"], ""), Search.from_json(found, "")
     yield tree(found)
-    yield from sharing.matrices(shared)
+    yield from sharing.fields_seen(shared)
+    yield from sharing.parts_read(shared)
     yield from _shared(found["origin"], found, shared)
     if found["origin"] and (why := found["unasked"]):
         yield safe(f"note: the search space cannot tell what is left out: {why}")
@@ -48,10 +49,12 @@ def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
 
 
 def short(found: Json) -> Iterator[RenderableType]:
-    """Render in a few lines what a search found."""
+    """Render in short what a search found: which fields are seen, a line a part, and why in a sentence."""
     origin, search = found["architecture"]["origin"], Search.from_json(found, "")
+    shared = Sharing.from_json(found["sharing"], "")
     yield safe(f"architecture of {origin['space']}")
-    yield from _shared(origin, found, Sharing.from_json(found["sharing"], ""))
+    yield from sharing.fields_seen(shared)
+    yield from _shared(origin, found, shared)
     if search.evidence or search.front:
         yield Text()
     yield from evidence.summary(search.evidence, "")

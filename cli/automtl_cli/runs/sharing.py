@@ -1,6 +1,6 @@
 """Who reads what, for people: matrices, or a line a part; and what nobody sees."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -14,29 +14,34 @@ from automtl_core.sharing import Sharing
 CHOSEN, NOT_CHOSEN = "●", "·"
 
 
-def matrices(sharing: Sharing) -> Iterator[RenderableType]:
-    """Render a matrix for the parts of a layer: what they read, fields first, by who reads it."""
-    called = _names(sharing)
-    for title, columns in _groups(sharing.sees).items():
+def fields_seen(sharing: Sharing) -> Iterator[RenderableType]:
+    """Render a matrix for each layer that sees fields: which of its parts see which."""
+    for title, parts in _groups(sharing.sees).items():
         yield Text()
-        yield _matrix(title, sharing.fields, columns, {})
-    for title, columns in reversed(_groups(sharing.reads).items()):
-        if read := sorted({part for parts in columns.values() for part in parts}, key=natural):
+        yield _matrix(title, sharing.fields, {word: sharing.sees[part] for word, part in parts.items()}, {})
+
+
+def parts_read(sharing: Sharing) -> Iterator[RenderableType]:
+    """Render a matrix for each layer that reads parts, and for the tasks: which of them read which."""
+    called = _names(sharing)
+    for title, parts in reversed(_groups(sharing.reads).items()):
+        columns = {word: sharing.reads[part] for word, part in parts.items()}
+        if read := sorted({part for column in columns.values() for part in column}, key=natural):
             yield Text()
             yield _matrix(title, read, columns, called)
 
 
 def lines(sharing: Sharing) -> Iterator[RenderableType]:
     """Render a line for each part that is read, or sees fields: what it reads, and who reads it."""
-    called = _names(sharing)
-    rows = []
-    for part in dict.fromkeys([*sharing.sees, *reversed(list(sharing.reads))]):
+    called, rows = _names(sharing), []
+    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
+    for part in dict.fromkeys([*sharing.sees, *above]):
         readers = sharing.readers(part)
         if readers or part in sharing.sees:
             fields = [_seen(sharing, part)] if part in sharing.sees else []
-            parts = [called.get(name, name) for name in sharing.reads.get(part, ())]
+            parts = _listed(sharing.reads.get(part, ()), sharing, called)
             rows.append(
-                [called[part], ", ".join(called[r] for r in readers) or "-", ", ".join(fields + parts)]
+                [called[part], ", ".join(_listed(readers, sharing, called)) or "-", ", ".join(fields + parts)]
             )
     if rows:
         yield table(["", "read by", "reads"], rows)
@@ -68,13 +73,21 @@ def _yes(faults: object, told: str) -> str:
     return f"no ({told})" if faults else "yes"
 
 
-def _groups(parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Sequence[str]]]:
+def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
     """Group parts by all but the last word of their names: `layer0/expert1` is `expert1` of `layer0`."""
-    groups: dict[str, dict[str, Sequence[str]]] = {}
-    for part, read in parts.items():
+    groups: dict[str, dict[str, str]] = {}
+    for part in parts:
         group, _, word = part.rpartition("/")
-        groups.setdefault(group or part, {})[word] = read
+        groups.setdefault(group or part, {})[word] = part
     return groups
+
+
+def _listed(parts: Sequence[str], sharing: Sharing, called: Mapping[str, str]) -> list[str]:
+    """Return what parts are called; several that are all of a layer, which others read, by the layer."""
+    for group, members in _groups([*sharing.sees, *sharing.reads]).items():
+        if len(parts) > 1 and set(parts) == set(members.values()) and any(map(sharing.readers, parts)):
+            return [f"all of {group}"]
+    return [called.get(part, part) for part in parts]
 
 
 def _matrix(

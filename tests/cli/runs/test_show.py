@@ -71,6 +71,19 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     ]
 
 
+def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
+    found = json.loads((finished / "runs/done/architecture.json").read_text())
+    both = ["expert0", "expert1"]
+    found["decisions"] |= {name: both for name in found["decisions"] if name.endswith("/experts")}
+    found["decisions"]["task/hide/experts"] = []
+    Path("mine.json").write_text(json.dumps(found))
+    shown = automtl("show", "mine.json").out
+    lines = after(shown, "read by")
+    assert lines[1].startswith("layer0/expert0 all of layer1 ")
+    assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
+    assert "task/hide reads nothing" in lines
+
+
 def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
     assert after(shown, "4 decisions")[:2] == [
