@@ -57,12 +57,12 @@ def sigmoid(logit: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
 
 
-def intercept(logit: Floats, rate: float) -> float:
-    """Return what to add to the logits for a mean probability of `rate`, by bisection."""
+def intercept(logit: Floats, rate: float, share: Floats | float = 1.0) -> float:
+    """Return what to add to the logits for a mean of probability times `share` of `rate`, by bisection."""
     low, high = -20.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if sigmoid(logit + middle).mean() < rate else (low, middle)
+        low, high = (middle, high) if (sigmoid(logit + middle) * share).mean() < rate else (low, middle)
     return low
 
 

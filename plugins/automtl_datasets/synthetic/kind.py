@@ -1,0 +1,173 @@
+"""What the kinds of generated data have in common. Letters: R rows, V values of a field."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automtl_core.dataset import Dense, Label, Sparse
+from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import (
+    Chance,
+    Floats,
+    Ints,
+    draw,
+    effects,
+    intercept,
+    sigmoid,
+    zipf,
+)
+
+
+class Ids(NamedTuple):
+    """A categorical field."""
+
+    values: int
+    """How many there are; fewer may be drawn."""
+    exponent: float = 0.0
+    """Of their Zipf frequencies; with 0 all are as frequent."""
+
+    @property
+    def frequencies(self) -> Floats:
+        """How often each value is drawn [V]; their sum is 1."""
+        return zipf(self.values, self.exponent)
+
+
+class Kind:
+    """One problem: fields, tasks, how the tasks depend on the fields, and with that the best reachable AUC.
+
+    Args:
+        seed: All that is drawn follows from it.
+        rows: How many to draw.
+
+    """
+
+    name: ClassVar[str]
+    rows: ClassVar[int]
+    """How many there are where nothing is said."""
+    ids: ClassVar[Mapping[str, Ids]]
+    numbers: ClassVar[tuple[str, ...]] = ()
+    groups: ClassVar[Mapping[str, Mapping[str, Chance]]]
+    """Group -> task -> its rate, and the deviation, with sign, of what fields and pairs do to its logit."""
+    noise: ClassVar[tuple[str, ...]]
+    """The fields that act on nothing."""
+    after: ClassVar[Mapping[str, str]] = {}
+    """Task -> the one before it, without which it is 0: what acts on that acts on it too, and what is said of
+    it is said of the rows where that is 1, save for the rate."""
+    user: ClassVar[str | None] = None
+    time: ClassVar[str | None] = None
+    split: ClassVar[Mapping[str, Any]] = {}
+    """Settings of the split that hold where nothing is said."""
+    constants: ClassVar[Mapping[str, Any]] = {}
+    """What else the rows are made of, as JSON."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        self.seed, self.size = seed, rows
+
+    @classmethod
+    def tasks(cls) -> dict[str, Chance]:
+        """Return all tasks in their order."""
+        return {task: chance for tasks in cls.groups.values() for task, chance in tasks.items()}
+
+    @classmethod
+    def fields(cls) -> tuple[Sparse | Dense, ...]:
+        """Return categorical fields, then numbers."""
+        return (*map(Sparse, cls.ids), *map(Dense, cls.numbers))
+
+    @classmethod
+    def labels(cls) -> tuple[Label, ...]:
+        """Return the labels, each with the column of the probabilities that it is drawn with."""
+        return tuple(Label(task, after=cls.after.get(task), oracle=_oracle(task)) for task in cls.tasks())
+
+    @classmethod
+    def content(cls) -> Mapping[str, Any]:
+        """Return what the rows are drawn from, as JSON."""
+        told = {
+            task: {"rate": c.rate, "effects": c.effects, "pairs": [[*pair, s] for pair, s in c.pairs.items()]}
+            for task, c in cls.tasks().items()
+        }
+        return {"rows": cls.rows, "ids": cls.ids, "numbers": cls.numbers, "tasks": told, **cls.constants}
+
+    @classmethod
+    def truth(cls) -> Mapping[str, Any]:
+        """Return groups, and each task's fields with their effects and its pairs, and the noise fields."""
+        told: dict[str, dict[str, Any]] = {}
+        for task, chance in cls.tasks().items():
+            before = told.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
+            fields = Counter(before["fields"])
+            fields.update(chance.effects)
+            told[task] = {"fields": dict(fields), "pairs": before["pairs"] + [list(p) for p in chance.pairs]}
+        groups = {group: list(tasks) for group, tasks in cls.groups.items()}
+        return {"groups": groups, "tasks": told, "noise": list(cls.noise)}
+
+    def frame(self) -> pd.DataFrame:
+        """Draw fields, then the labels from their probabilities."""
+        drawn = self.draw()
+        columns: dict[str, Any] = {field: self.names(field)[drawn[field]] for field in self.ids}
+        columns |= {column: values for column, values in drawn.items() if column not in self.ids}
+        return pd.DataFrame(columns | self.drawn_labels(self.logits(drawn)))
+
+    def draw(self) -> dict[str, Any]:
+        """Draw numbers of the values [R] of each categorical field, and numbers [R]; and the time, if any."""
+        ids = {field: self.drawn_ids(field) for field in self.ids}
+        return ids | {
+            field: self.random("values", field).standard_normal(self.size) for field in self.numbers
+        }
+
+    def logits(self, drawn: Mapping[str, Any]) -> dict[str, Floats]:
+        """Return the logit [R] of each task, without intercept: the sum of what pairs and fields do."""
+        found = {}
+        for group, tasks in self.groups.items():
+            for task, chance in tasks.items():
+                parts = [size * self.together(pair, group, drawn) for pair, size in chance.pairs.items()]
+                parts += [size * self.alone(field, group, drawn) for field, size in chance.effects.items()]
+                found[task] = np.asarray(sum(parts))
+        return found
+
+    def alone(self, field: str, group: str, drawn: Mapping[str, Any]) -> Floats:
+        """Return what a field does [R] to a group, with deviation 1; here to all groups the same."""
+        return self.effects(field)[drawn[field]] if field in self.ids else np.asarray(drawn[field])
+
+    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+        """Return what a pair does [R] to a group: a product of effects, of which none shows alone."""
+        left, right = (self.effects(field, "pair")[drawn[field]] for field in pair)
+        return np.asarray(left * right)
+
+    def drawn_labels(self, logits: Mapping[str, Floats]) -> dict[str, Any]:
+        """Draw labels with their rates; returns the columns of labels and of their probabilities."""
+        columns: dict[str, Any] = {}
+        for task, chance in self.tasks().items():
+            before = self.after.get(task)
+            done, share = (columns[before], columns[_oracle(before)]) if before else (1, np.ones(self.size))
+            chosen = sigmoid(logits[task] + intercept(logits[task], chance.rate, share))
+            columns[task] = ((self.random("label", task).random(self.size) < chosen) * done).astype(np.int8)
+            columns[_oracle(task)] = chosen * share
+        return columns
+
+    def random(self, *purpose: str) -> np.random.Generator:
+        """Return the generator of one purpose."""
+        return generator(self.seed, "synthetic", self.name, *purpose)
+
+    def drawn_ids(self, field: str) -> Ints:
+        """Draw numbers of values [R]."""
+        return draw(self.random("values", field), self.ids[field].frequencies, self.size)
+
+    def effects(self, field: str, *of: str) -> Floats:
+        """Draw the effect of each value [V], with mean 0 and deviation 1 over rows."""
+        return effects(self.random("effects", field, *of), self.ids[field].frequencies)
+
+    def names(self, field: str) -> NDArray[np.object_]:
+        """Return the text of each value [V]."""
+        return np.array([f"{field}_{number}" for number in range(self.ids[field].values)], dtype=object)
+
+
+def scaled(values: Floats) -> Floats:
+    """Return values [R] with mean 0 and deviation 1."""
+    return np.asarray((values - values.mean()) / values.std())
+
+
+def _oracle(task: str) -> str:
+    return f"probability_{task}"

@@ -1,0 +1,65 @@
+"""Fields that matter to one group of tasks, alone or only together, and noise.
+
+Two groups of two tasks. A task's logit is a sum of effects of its group's fields:
+
+- `user_id`, `item_id`, `appeal` and `dense_signal` act on both groups with opposite signs;
+- `engage_only` and `avoid_only` act on one group;
+- the fields of a pair act only together: the effect is the product of a sign of either value, and both
+  signs are as frequent, so that each field alone tells nothing;
+- the noise fields act on nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from automtl_core.seeds import generator
+from automtl_datasets.simulated.draws import Chance, Floats, Ints
+from automtl_datasets.synthetic.kind import Ids, Kind
+
+BOTH = {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6}
+ENGAGE = BOTH | {"engage_only": 0.7}, {("engage_left", "engage_right"): 0.9}
+AVOID = (
+    {field: -size for field, size in BOTH.items()} | {"avoid_only": 0.7},
+    {("avoid_left", "avoid_right"): 0.9},
+)
+
+
+class Pairs(Kind):
+    """Fields that act alone, on one group of tasks or on both with opposite signs, or only in pairs."""
+
+    name = "pairs"
+    rows = 50_000
+    ids: ClassVar[Mapping[str, Ids]] = {
+        "user_id": Ids(2000, 0.6),
+        "item_id": Ids(1000, 0.9),
+        "appeal": Ids(20),
+        "engage_only": Ids(12),
+        "avoid_only": Ids(12),
+        "engage_left": Ids(6),
+        "engage_right": Ids(6),
+        "avoid_left": Ids(6),
+        "avoid_right": Ids(6),
+        "noise_small": Ids(10),
+        "noise_large": Ids(500, 0.9),
+    }
+    numbers = ("dense_signal", "dense_noise")
+    groups: ClassVar[Mapping[str, Mapping[str, Chance]]] = {
+        "engage": {"click": Chance(0.4, *ENGAGE), "like": Chance(0.15, *ENGAGE)},
+        "avoid": {"skip": Chance(0.5, *AVOID), "hide": Chance(0.1, *AVOID)},
+    }
+    noise = ("noise_small", "noise_large", "dense_noise")
+
+    def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
+        """Return the product of signs."""
+        left, right = (_sign(drawn[field]) for field in pair)
+        return left * right
+
+    def random(self, *purpose: str) -> np.random.Generator:
+        """Return the generator of one purpose, as it was when there was one kind."""
+        return generator(self.seed, "synthetic", *purpose)
+
+
+def _sign(ids: Ints) -> Floats:
+    return np.asarray(1 - 2 * (ids % 2), dtype=np.float64)

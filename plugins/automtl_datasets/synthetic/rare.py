@@ -1,0 +1,50 @@
+"""Rare labels, and ids with long tails: a funnel of click, cart and buy, and a report that opposes it.
+
+There is no cart without a click and no buy without a cart, so that what acts on one acts on those after it
+too; `slot` makes clicks likelier that are seldom followed by a cart. What most users do cannot be learned of
+their few rows; items, of which few make most of the rows, tell more, and fields with few values most.
+`category` and `slot` act on the report with the opposite sign. The noise fields act on nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from automtl_datasets.simulated.draws import Chance
+from automtl_datasets.synthetic.kind import Ids, Kind
+
+
+class Rare(Kind):
+    """Positives of .4 to 2 % and ids with long tails, in a funnel of three tasks and in one against it."""
+
+    name = "rare"
+    rows = 120_000
+    ids: ClassVar[Mapping[str, Ids]] = {
+        "user_id": Ids(10_000, 0.5),
+        "item_id": Ids(5000, 1.0),
+        "seller_id": Ids(300, 0.8),
+        "category": Ids(20, 0.5),
+        "slot": Ids(8),
+        "hour": Ids(8),
+        "price_band": Ids(6),
+        "member": Ids(3),
+        "noise_small": Ids(10),
+        "noise_large": Ids(2000, 0.9),
+    }
+    groups: ClassVar[Mapping[str, Mapping[str, Chance]]] = {
+        "funnel": {
+            "click": Chance(
+                0.02,
+                {"user_id": 0.3, "item_id": 0.5, "category": 0.6, "slot": 0.7},
+                {("category", "hour"): 0.7},
+            ),
+            "cart": Chance(0.008, {"price_band": 0.7, "slot": -0.3}),
+            "buy": Chance(0.004, {"member": 0.8}),
+        },
+        "against": {
+            "report": Chance(0.01, {"user_id": 0.3, "seller_id": 0.8, "category": -0.6, "slot": -0.6})
+        },
+    }
+    after: ClassVar[Mapping[str, str]] = {"cart": "click", "buy": "cart"}
+    noise = ("noise_small", "noise_large")
+    user = "user_id"
+    split: ClassVar[Mapping[str, Any]] = {"validation_fraction": 0.25, "test_fraction": 0.25}

@@ -1,0 +1,50 @@
+import duckdb
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
+
+
+def settings(**values):
+    return SyntheticSettings.parse(values, "dataset")
+
+
+def test_without_a_word_it_is_pairs_split_at_random():
+    assert (settings().kind, settings().split, settings().rows) == ("pairs", "random", None)
+
+
+def test_a_kind_is_split_its_own_way_where_nothing_is_said():
+    assert settings(kind="drift").split == "time"
+    assert settings(kind="drift", split="random").split == "random"
+    assert settings(kind="rare").test_fraction == 0.25
+    assert settings(kind="rare", test_fraction=0.1).test_fraction == 0.1
+    assert settings(kind="rare").model_dump() == settings(**settings(kind="rare").model_dump()).model_dump()
+
+
+def test_an_unknown_kind_is_an_error_that_lists_all():
+    with pytest.raises(UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare or drift"):
+        settings(kind="pair")
+
+
+def test_every_kind_has_content_of_its_own():
+    told = [Synthetic(settings(kind=kind)).content() for kind in KINDS]
+    assert all(told.count(one) == 1 for one in told)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_as_many_as_told(kind):
+    with duckdb.connect() as db:
+        assert len(Synthetic(settings(kind=kind, rows=700)).rows(db)) == 700
+
+
+def test_users_and_time_are_told_where_there_are_any():
+    told = {
+        kind: (Synthetic(settings(kind=kind)).user, Synthetic(settings(kind=kind)).time) for kind in KINDS
+    }
+    assert told == {
+        "pairs": (None, None),
+        "factors": ("user_id", None),
+        "numbers": (None, None),
+        "rare": ("user_id", None),
+        "drift": ("user_id", "time"),
+    }

@@ -1,0 +1,124 @@
+"""What every kind promises: rates, known answers, and a best reachable AUC with room below it."""
+
+from functools import cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from automtl_core.dataset import names_of
+from automtl_core.testing.datasets import check_dataset
+from automtl_core.training.metrics import auc
+from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def synthetic(**settings: Any) -> Synthetic:
+    return Synthetic(SyntheticSettings(**settings))
+
+
+def rows(**settings: Any) -> pd.DataFrame:
+    with duckdb.connect() as db:
+        return synthetic(**settings).rows(db)
+
+
+@cache
+def frame(kind: str) -> pd.DataFrame:
+    return rows(kind=kind)
+
+
+def codes(kind: str, field: str) -> NDArray[np.int64]:
+    """Return the value [R] of a field as a number from 0; of a dense field the tenth that it is in."""
+    column = frame(kind)[field]
+    return (pd.qcut(column.rank(method="first"), 10).cat.codes if field in KINDS[kind].numbers
+            else pd.Categorical(column).codes).astype(np.int64)  # fmt: skip
+
+
+def logit(kind: str, task: str) -> NDArray[np.float64]:
+    chance = frame(kind)[f"probability_{task}"].to_numpy()
+    return np.asarray(np.log(chance / (1 - chance)))
+
+
+def residual(values: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    means = np.bincount(groups, values) / np.maximum(np.bincount(groups), 1)
+    return np.asarray(values - means[groups])
+
+
+def by_chance(values: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
+    """Return the p of one-way analysis of variance: how likely means of groups differ so much by chance."""
+    count, within = len(np.unique(groups)), np.sum(residual(values, groups) ** 2)
+    between = np.sum((values - values.mean()) ** 2) - within
+    rest = len(values) - count
+    return float(stats.f.sf(between / (count - 1) / (within / rest), count - 1, rest))
+
+
+@every_kind
+def test_labels_have_their_rates(kind: str) -> None:
+    for task, chance in KINDS[kind].tasks().items():
+        assert frame(kind)[f"probability_{task}"].mean() == pytest.approx(chance.rate, abs=1e-9)
+        error = np.sqrt(chance.rate / len(frame(kind)))
+        assert frame(kind)[task].mean() == pytest.approx(chance.rate, abs=4 * error)
+
+
+@every_kind
+def test_rows_follow_the_seed(kind: str) -> None:
+    first = KINDS[kind].labels()[0].name
+    assert len(frame(kind)) == KINDS[kind].rows
+    pd.testing.assert_frame_equal(rows(kind=kind, rows=2000), rows(kind=kind, rows=2000))
+    assert not rows(kind=kind, rows=2000, seed=1)[first].equals(rows(kind=kind, rows=2000)[first])
+
+
+@every_kind
+def test_the_best_reachable_auc_leaves_room(kind: str) -> None:
+    for label in KINDS[kind].labels():
+        best = auc(frame(kind)[label.name].to_numpy(np.float64), frame(kind)[label.oracle].to_numpy())
+        assert best is not None
+        assert 0.77 < best < 0.89
+
+
+@every_kind
+def test_noise_acts_on_nothing(kind: str) -> None:
+    for field in KINDS[kind].noise:
+        for task in KINDS[kind].tasks():
+            assert by_chance(logit(kind, task), codes(kind, field)) > 1e-3, (field, task)
+
+
+@every_kind
+def test_every_field_of_the_truth_acts(kind: str) -> None:
+    for task, told in synthetic(kind=kind).truth()["tasks"].items():
+        for field in told["fields"]:
+            assert by_chance(logit(kind, task), codes(kind, field)) < 1e-6, (field, task)
+
+
+@every_kind
+def test_every_pair_of_the_truth_acts_beyond_its_fields(kind: str) -> None:
+    for task, told in synthetic(kind=kind).truth()["tasks"].items():
+        for one, two in told["pairs"]:
+            left, right = codes(kind, one), codes(kind, two)
+            rest = residual(residual(logit(kind, task), left), right)
+            cells = np.unique(left * (right.max() + 1) + right, return_inverse=True)[1]
+            assert by_chance(rest, cells) < 1e-6, (one, two, task)
+
+
+@every_kind
+def test_the_truth_names_fields_and_tasks(kind: str) -> None:
+    dataset = synthetic(kind=kind)
+    truth, fields = dataset.truth(), set(names_of(dataset.fields))
+    grouped = [task for tasks in truth["groups"].values() for task in tasks]
+    assert [*truth["tasks"]] == grouped == names_of(dataset.labels)
+    seen = {field for told in truth["tasks"].values() for field in told["fields"]}
+    seen |= {field for told in truth["tasks"].values() for pair in told["pairs"] for field in pair}
+    assert seen | set(truth["noise"]) == fields
+    assert not seen & set(truth["noise"])
+
+
+@every_kind
+def test_the_contract_of_datasets(kind: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    prepared = check_dataset(synthetic(kind=kind, rows=3000), None, tmp_path_factory.mktemp(kind))
+    assert prepared.manifest["truth"] == synthetic(kind=kind).truth()
+    assert prepared.oracle("test") is not None
