@@ -1,14 +1,14 @@
 """Tastes of users for items, as in ratings: products of latent vectors, of which some tasks read others.
 
 Each user and each item has a vector of `RANK` numbers. A group of tasks reads some of its dimensions, see
-`READ`: each group has one to itself, and two are read by both, with opposite signs. So what one group
+`READ`: each group has two to itself, and two are read by both, with opposite signs. So what one group
 learns of users and items helps the other, but only by a weight of its own for each dimension. Beside it
 
 - users and items are liked more or less by all, with opposite signs for the groups;
 - the segment of a user and the genre of an item have such vectors too, of which few values are to be learned;
 - the noise fields act on nothing.
 
-A user has forty rows, an item seventy, frequent items far more: enough for a product of embeddings, too few
+A user has fifty rows, an item a hundred, frequent items far more: enough for a product of embeddings, too few
 for a network that has to find out from ids what a product is.
 """
 
@@ -20,8 +20,8 @@ import numpy as np
 from automtl_datasets.simulated.draws import Chance, Floats
 from automtl_datasets.synthetic.kind import Ids, Kind
 
-RANK = 4
-READ = {"taste": (1, 1, 1, 0), "regret": (0, -1, -1, 1)}
+RANK = 6
+READ = {"taste": (1, 1, 1, 1, 0, 0), "regret": (0, 0, -1, -1, 1, 1)}
 """Group -> weight of each dimension."""
 TASTES = {("user_id", "item_id"): 1.7, ("segment", "genre"): 0.7}
 TASTE = {"user_id": 0.4, "item_id": 0.5, "hour": 0.3}, TASTES
@@ -36,7 +36,7 @@ class Factors(Kind):
     name = "factors"
     rows = 60_000
     ids: ClassVar[Mapping[str, Ids]] = {
-        "user_id": Ids(1500, 0.3),
+        "user_id": Ids(1200, 0.3),
         "item_id": Ids(600, 0.7),
         "segment": Ids(8),
         "genre": Ids(12),

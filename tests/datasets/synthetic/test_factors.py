@@ -30,7 +30,7 @@ def test_products_have_their_rank_and_deviation(kind):
 def test_groups_share_dimensions_and_conflict(kind):
     drawn = kind.draw()
     taste, regret = (kind.together(("user_id", "item_id"), group, drawn) for group in READ)
-    assert np.corrcoef(taste, regret)[0, 1] == pytest.approx(-2 / 3, abs=0.1)
+    assert np.corrcoef(taste, regret)[0, 1] == pytest.approx(-1 / 2, abs=0.1)
     labels = kind.frame()[[*Factors.tasks()]].corr()
     assert labels.loc["click", "like"] > 0.2
     assert labels.loc["click", "skip"] < -0.2
