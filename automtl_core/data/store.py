@@ -10,6 +10,7 @@
         train/dense.npy                  [R, M] float32
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/oracle.npy                 [R, T] float64, for generated data only
+        train/users.npy                  [R, 1] int32, where there are users: each has a number above 0
         validation/... test/...
 
 The manifest holds the SHA-256 of each of these files and of itself.
@@ -34,7 +35,7 @@ from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import Schema
 
-FORMAT = 4
+FORMAT = 5
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"
@@ -74,6 +75,14 @@ class Prepared:
         """
         path = self.path / name / "oracle.npy"
         return _mapped(path) if path.exists() else None
+
+    def users(self, name: str) -> NDArray[np.int32] | None:
+        """Return the number of the user of each row of a part, [R]; None where the data knows no users.
+
+        Users that no training row names have numbers of their own, as ids do not; 0 is a row without a user.
+        """
+        path = self.path / name / "users.npy"
+        return _mapped(path)[:, 0] if path.exists() else None
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -147,6 +147,9 @@ def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
     def ids(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         return lambda chunk: encoding.fields[name](chunk[name])
 
+    def code(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
+        return lambda chunk: chunk[name]
+
     def number(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         return lambda chunk: encoding.scales[name](chunk[name])
 
@@ -164,4 +167,6 @@ def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
     ]
     if oracles(dataset):
         arrays.append(_Array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
+    if dataset.user:
+        arrays.append(_Array("users", np.int32, [code(dataset.user)]))
     return arrays

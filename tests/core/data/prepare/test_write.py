@@ -44,3 +44,25 @@ def test_probabilities_stand_beside_the_labels_that_have_them(
         assert np.isnan(found[:, 0]).all()
         # p is the last digit of n, whose oddness is the label
         assert np.array_equal(np.round(found[:, 1] * 10) % 2, part.labels[:, 1])
+
+
+@pytest.mark.parametrize("split", ["random", "user"])
+def test_users_are_told_apart_also_where_no_training_row_names_them(
+    tmp_path: Path, given: Callable[..., Any], split: str
+) -> None:
+    user = N % 250
+    dataset = given({**COLUMNS, "user": [f"u{n}" if n else None for n in user], "p": user / 250}, split=split)
+    dataset.user = "user"
+    dataset.labels = (Label("click", oracle="p"),)
+    prepared = prepare(dataset, "given", None, tmp_path)
+    for name in PARTS:
+        numbers, told = prepared.users(name), prepared.oracle(name)
+        assert numbers is not None
+        assert told is not None
+        pairs = {(int(number), round(p * 250)) for number, p in zip(numbers, told[:, 0], strict=True)}
+        assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
+        assert all((number == 0) == (who == 0) for number, who in pairs)
+
+
+def test_without_users_none_are_written(tmp_path: Path, given: Callable[..., Any]) -> None:
+    assert prepare(given(COLUMNS), "given", None, tmp_path).users("test") is None
