@@ -1,4 +1,4 @@
-"""Cells: one model with one seed and one recipe. Each is a run directory, made once and then found again.
+"""Cells: one model with one seed, split and recipe. Each is a run directory, made once and then found again.
 
 Several processes may fill the same cells, also from several machines that share a disk. The lock of a run
 tells who works on it: a cell that another process holds is left out and looked at again later, and if that
@@ -8,13 +8,15 @@ process dies its lock is free and the cell goes on from its last epoch elsewhere
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from automtl_core.comparison.document import CellCosts, CellResult, Diverged, Measured
+from automtl_core.comparison.measured import CellCosts, CellResult, Diverged, Measured
+from automtl_core.comparison.samples import Samples, samples
+from automtl_core.comparison.splits import split_of
 from automtl_core.data.store import Prepared
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import (
@@ -40,10 +42,11 @@ PAUSE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One model with one seed."""
+    """One model with one seed, on one split."""
 
     model: str
     job: Job
+    prepared: Prepared
     path: Path
 
     @property
@@ -51,29 +54,37 @@ class Cell:
         """The seed of its run."""
         return self.job.config.seed
 
+    @property
+    def split(self) -> int:
+        """The seed of the split of its data."""
+        return split_of(self.job)
+
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells are, and the data that all of them share."""
+    """Where cells are, and the data that they share."""
 
     folder: Path
-    prepared: Prepared
+    prepared: Mapping[int, Prepared]
+    """Seed of a split -> its data."""
     listener: Listener
-    on_work: Callable[[Cell], None]
-    """Hears of each cell that this process trains, before it begins."""
+    on_work: Callable[[Cell, str], None]
+    """Hears of each cell that this process trains, before it begins, and which it is: `cell 3 of 6`."""
     on_wait: Callable[[Cell], None]
     """Hears of a cell that another process holds, when nothing else is left to do."""
 
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
-        versions = job.versions(job.space(self.prepared))
-        identity = Identity.of(job.config, self.prepared).to_json()
+        prepared = self.prepared[split_of(job)]
+        versions = job.versions(job.space(prepared))
+        identity = Identity.of(job.config, prepared).to_json()
         all_of_it = {**identity, "device": job.config.device, "versions": versions}
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
-        return Cell(model, job, self.folder / "cells" / f"{plain}-s{job.config.seed}-{digest[:8]}")
+        name = f"{plain}-s{job.config.seed}-{digest[:8]}"
+        return Cell(model, job, prepared, self.folder / "cells" / name)
 
-    def fitted(self, cells: Sequence[Cell]) -> dict[Cell, Metrics | None]:
+    def fitted(self, cells: Sequence[Cell], called: str = "cell") -> dict[Cell, Metrics | None]:
         """Train the cells that are not trained yet, and return the validation metrics of all.
 
         A cell that was stopped goes on from its last epoch. One that diverged would do so again: it has None.
@@ -84,26 +95,29 @@ class Bench:
         """
         for cell in cells:
             if cell.path.exists():
-                _check(cell, self.prepared)
-        return self._each(cells, self._fitted)
+                _check(cell)
+        return self._each(cells, self._fitted, called)
 
-    def tested(self, cells: Sequence[Cell]) -> dict[Cell, CellResult]:
+    def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
         """Test the cells that are not tested yet, all of them trained, and return the results of all.
+
+        With each comes what it scores on resampled test rows; nothing where training diverged.
 
         Raises:
             ArtifactError: a cell is damaged.
 
         """
-        return self._each(cells, self._tested)
+        return self._each(cells, self._tested, "cell")
 
-    def _each(self, cells: Sequence[Cell], work: Callable[[Cell], T]) -> dict[Cell, T]:
+    def _each(self, cells: Sequence[Cell], work: Callable[[Cell, str], T], called: str) -> dict[Cell, T]:
         """Do the work on each cell, on those that another process holds once it is done with them."""
+        number = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
         found: dict[Cell, T] = {}
         told: set[Cell] = set()
         while left := [cell for cell in cells if cell not in found]:
             for cell in left:
                 with _skipped(cell):
-                    found[cell] = work(cell)
+                    found[cell] = work(cell, number[cell])
             if not any(cell in found for cell in left):
                 if left[0] not in told:
                     self.on_wait(left[0])
@@ -111,22 +125,22 @@ class Bench:
                 time.sleep(PAUSE)
         return {cell: found[cell] for cell in cells}
 
-    def _fitted(self, cell: Cell) -> Metrics | None:
-        if self._trained(cell) is not None:
+    def _fitted(self, cell: Cell, which: str) -> Metrics | None:
+        if self._trained(cell, which) is not None:
             return None
         return Run.open(cell.path).read(Result).validation
 
-    def _tested(self, cell: Cell) -> CellResult:
-        if (error := self._trained(cell)) is not None:
-            return Diverged(cell.seed, cell.path.name, error)
+    def _tested(self, cell: Cell, which: str) -> tuple[CellResult, Samples]:
+        if (error := self._trained(cell, which)) is not None:
+            return Diverged(cell.split, cell.seed, cell.path.name, error), {}
         run = Run.open(cell.path)
         if run.read(Result).test is None:
             with run.working():
                 if run.read(Result).test is None:  # else another process has tested it meanwhile
-                    pipeline.test(cell.job, run, self.prepared)
-        return _measured(cell, run)
+                    pipeline.test(cell.job, run, cell.prepared)
+        return _measured(cell, run), samples(cell.job, run, cell.prepared)
 
-    def _trained(self, cell: Cell) -> str | None:
+    def _trained(self, cell: Cell, which: str) -> str | None:
         """Train a cell unless it is trained, and return how training diverged, if it did."""
         if cell.path.exists():
             run = Run.open(cell.path)
@@ -138,9 +152,9 @@ class Bench:
         try:
             with self._held(cell) as run:
                 if not run.has(Result):  # else another process has trained it meanwhile
-                    self.on_work(cell)
+                    self.on_work(cell, which)
                     # What differs can only be the machine: versions are part of the name.
-                    pipeline.fit(cell.job, run, self.prepared, self.listener, anyway=True)
+                    pipeline.fit(cell.job, run, cell.prepared, self.listener, anyway=True)
         except DivergedError as error:
             return str(error)
         return None
@@ -148,7 +162,7 @@ class Bench:
     def _held(self, cell: Cell) -> AbstractContextManager[Run]:
         if cell.path.exists():
             return Run.open(cell.path).working()
-        return pipeline.start(cell.job, self.prepared, cell.path)
+        return pipeline.start(cell.job, cell.prepared, cell.path)
 
 
 @contextmanager
@@ -163,7 +177,7 @@ def _skipped(cell: Cell) -> Iterator[None]:
             raise  # its place cannot be written to
 
 
-def _check(cell: Cell, prepared: Prepared) -> None:
+def _check(cell: Cell) -> None:
     """Check that a cell is what was written there.
 
     Raises:
@@ -174,7 +188,7 @@ def _check(cell: Cell, prepared: Prepared) -> None:
         run = Run.open(cell.path)
         run.read(Status)
         check_settings(run)
-        if run.read(Identity) != Identity.of(cell.job.config, prepared):
+        if run.read(Identity) != Identity.of(cell.job.config, cell.prepared):
             raise ArtifactError(f"{cell.path}: holds another cell")
         if run.has(Result):
             run.read(Costs)
@@ -190,6 +204,7 @@ def _check(cell: Cell, prepared: Prepared) -> None:
 def _measured(cell: Cell, run: Run) -> Measured:
     result, costs = run.read(Result), run.read(Costs)
     return Measured(
+        cell.split,
         cell.seed,
         cell.path.name,
         result.best_epoch,

@@ -1,15 +1,22 @@
-"""A comparison: tune each model, train it with every seed, and only then test."""
+"""A comparison: tune each model, train it with every seed on every split, and only then test."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from automtl_core.comparison.cells import Bench
-from automtl_core.comparison.document import CellResult, Comparison, ModelResult, TaskFacts
+from automtl_core.comparison.cells import Bench, Cell
+from automtl_core.comparison.document import ALONE, MEAN, Comparison, Noises
+from automtl_core.comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
+from automtl_core.comparison.samples import Samples
+from automtl_core.comparison.splits import in_split
+from automtl_core.comparison.statistics import Noise, noise
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.runs.job import Job
 from automtl_core.training.metrics import task_metrics
+
+Tested = Mapping[Cell, tuple[CellResult, Samples]]
 
 
 def compare(
@@ -22,36 +29,40 @@ def compare(
 
     Args:
         jobs: The models by name; alike in data and recipe, and of the first seed.
-        seeds: One run of each model for each of them.
-        trials: Recipes that each model may try on validation data; with one, all take the recipe as it is.
+        seeds: One run of each model for each of them, on each split.
+        trials: Recipes that each model may try on the validation data of each split; with one, all take the
+            recipe as it is.
         reference: The model that differences are taken against.
-        bench: Where the cells are.
+        bench: Where the cells are, and the splits.
 
     """
-    for job in jobs.values():
-        job.problem(bench.prepared)  # names what is unknown or open now, before hours of work
+    by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
+    for split, prepared in bench.prepared.items():
+        for job in by_split[split].values():
+            job.problem(prepared)  # names what is unknown or open now, before hours of work
     if trials > 1:
-        jobs = tuned(jobs, trials, bench)
-    cells = [bench.cell(name, _with_seed(job, seed)) for seed in seeds for name, job in jobs.items()]
+        by_split = {split: tuned(each, trials, bench) for split, each in by_split.items()}
+    cells = [
+        bench.cell(name, job.having(seed=seed))
+        for each in by_split.values()
+        for seed in seeds
+        for name, job in each.items()
+    ]
     bench.fitted(cells)
-    results = bench.tested(cells)
-    models = {
-        name: _model(job, [results[cell] for cell in cells if cell.model == name])
-        for name, job in jobs.items()
-    }
-    common = next(iter(jobs.values())).config
-    manifest, least = bench.prepared.manifest, common.training.min_positives
-    return Comparison(
-        dataset=common.dataset.name,
-        fingerprint=manifest["fingerprint"],
-        rows=manifest["rows"],
-        simulated=manifest["simulated"],
-        tasks=task_facts(bench.prepared, least),
+    tested = bench.tested(cells)
+    common = next(iter(jobs.values()))
+    least = common.config.training.min_positives
+    found = Comparison(
+        dataset=common.config.dataset.name,
+        simulated=next(iter(bench.prepared.values())).manifest["simulated"],
+        splits={seed: _split(prepared, least) for seed, prepared in bench.prepared.items()},
+        user=common.dataset().user,
         min_positives=least,
         trials=trials,
         reference=reference,
-        models=models,
+        models={name: _model(name, tested) for name in jobs},
     )
+    return replace(found, noises=_noises(found, tested))
 
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
@@ -64,10 +75,42 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     return found
 
 
-def _model(job: Job, cells: Sequence[CellResult]) -> ModelResult:
-    strategy = job.config.strategy
-    return ModelResult(job.config.space.name, strategy.name if strategy else None, recipe(job), cells)
+def _split(prepared: Prepared, least: int) -> Split:
+    manifest = prepared.manifest
+    return Split(manifest["fingerprint"], manifest["rows"], task_facts(prepared, least))
 
 
-def _with_seed(job: Job, seed: int) -> Job:
-    return job.having(seed=seed)
+def _model(name: str, tested: Tested) -> ModelResult:
+    cells = [cell for cell in tested if cell.model == name]
+    config = cells[0].job.config
+    return ModelResult(
+        config.space.name,
+        config.strategy.name if config.strategy else None,
+        {cell.split: recipe(cell.job) for cell in cells},
+        [tested[cell][0] for cell in cells],
+    )
+
+
+def _noises(found: Comparison, tested: Tested) -> Noises:
+    """Return what test rows contribute to each difference of a comparison."""
+    counting = [task for task in found.of_kind("binary") if found.tasks[task].counts]
+    by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
+    for cell, (_, scores) in tested.items():
+        if scores:
+            mean = {MEAN: np.mean([scores[task] for task in counting], axis=0)} if counting else {}
+            by_model[cell.model][cell.split, cell.seed] = {**scores, **mean}
+    against = [name for name in dict.fromkeys((found.reference, ALONE)) if name in by_model]
+    return {
+        base: {
+            name: _noise(cells, by_model[base]) for name, cells in by_model.items() if name != base
+        }
+        for base in against
+    }  # fmt: skip
+
+
+def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dict[str, Noise]:
+    """Return the same by task, for one model and what it is compared with."""
+    common = sorted(cells.keys() & base.keys())
+    tasks = cells[common[0]] if common else ()
+    found = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
+    return {task: each for task, each in found.items() if each is not None}

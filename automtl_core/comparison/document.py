@@ -1,17 +1,20 @@
-"""What a comparison found: the metrics of each cell, and what follows from them over the seeds.
+"""What a comparison found: the metrics of each cell, and what follows from them over seeds and splits.
 
-A `Comparison` holds what was measured. Means, differences and costs are computed from that, so that what it
-says cannot contradict itself, however it was read.
+A `Comparison` holds what was measured. Means, differences, costs and verdicts are computed from that, so that
+what it says cannot contradict itself, however it was read.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
-from automtl_core.comparison.statistics import Difference, Summary, holm, paired, summary
+from automtl_core.comparison.measured import ModelResult, Place, Split, TaskFacts
+from automtl_core.comparison.statistics import Difference, Noise, Summary, holm, paired, summary
+from automtl_core.comparison.verdicts import verdict
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import TaskKind
-from automtl_core.training.metrics import METRICS, Metric, Metrics, mean_over_tasks, metrics_from_json
+from automtl_core.training.metrics import METRICS, Metric, mean_over_tasks
 
 MEAN = "mean"
 """Name of the column that averages the binary tasks which have enough positives; errors in the units of
@@ -19,97 +22,19 @@ different labels have no mean."""
 ALONE = "single-task"
 """The model against which negative transfer is judged."""
 
-Scores = Mapping[str, Mapping[int, float]]
-"""Task, or `MEAN` -> seed -> value."""
+Scores = Mapping[str, Mapping[Place, float]]
+"""Task, or `MEAN` -> seeds of split and run -> value."""
+Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
+"""Model that others are compared with -> model -> task, or `MEAN` -> what test rows contribute."""
 
 
 @dataclass(frozen=True)
-class TaskFacts:
-    """What the labels of the test part are like."""
+class Relative:
+    """What a model costs in the mean, over what the reference costs; None where unknown."""
 
-    kind: TaskKind
-    positives: int | None
-    """Of a binary task."""
-    rows: int
-    """Rows that have the label."""
-    counts: bool
-    """Whether there are enough of them, and of either class, to say anything."""
-
-
-@dataclass(frozen=True)
-class CellCosts:
-    """What a network and its training cost."""
-
-    parameters: int
-    parameters_beside_embeddings: int
-    flops_per_row: int | None
-    search_seconds: float
-    train_seconds: float
-    rows_per_second: float | None
-
-
-COSTS = tuple(field.name for field in fields(CellCosts))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one cell gave."""
-
-    seed: int
-    run: str
-    """Name of its folder among the cells."""
-    best_epoch: int
-    test: Metrics
-    costs: CellCosts
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        test = {task: m.to_json() for task, m in self.test.items()}
-        about = {"seed": self.seed, "run": self.run, "best_epoch": self.best_epoch}
-        return {**about, "test": test, **asdict(self.costs)}
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """A cell whose training diverged."""
-
-    seed: int
-    run: str
-    error: str
-    """What became infinite or no number."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
-CellResult = Measured | Diverged
-
-
-@dataclass(frozen=True)
-class ModelResult:
-    """What one model gave."""
-
-    space: str
-    strategy: str | None
-    """None where nothing was searched."""
-    recipe: Mapping[str, float | None]
-    """Settings that tuning may change, as it was trained with them; None where it has no such setting."""
-    cells: Sequence[CellResult]
-    """One for each seed."""
-
-    @property
-    def tested(self) -> list[Measured]:
-        """The cells that did not diverge."""
-        return [cell for cell in self.cells if isinstance(cell, Measured)]
-
-    def costs(self) -> dict[str, Summary | None]:
-        """Return each of `COSTS` over the seeds, None where it is unknown."""
-        known = {
-            key: [value for cell in self.tested if (value := getattr(cell.costs, key)) is not None]
-            for key in COSTS
-        }
-        return {key: summary(values) if values else None for key, values in known.items()}
+    flops_per_row: float | None
+    seconds: float | None
+    """Of search and training."""
 
 
 @dataclass(frozen=True)
@@ -117,13 +42,12 @@ class Comparison:
     """What was compared, and what each model gave."""
 
     dataset: str
-    fingerprint: str
-    """Of the prepared data."""
-    rows: Mapping[str, int]
-    """By part."""
     simulated: Mapping[str, Any] | None
     """How the raw files were simulated, if they were."""
-    tasks: Mapping[str, TaskFacts]
+    splits: Mapping[int, Split]
+    """Seed of a split -> its data."""
+    user: str | None
+    """The field that names users, who are resampled whole; None where rows are."""
     min_positives: int
     """Test rows of either class that a task needs to count."""
     trials: int
@@ -131,10 +55,18 @@ class Comparison:
     reference: str
     """The model that differences are taken against."""
     models: Mapping[str, ModelResult]
+    noises: Noises = field(default_factory=dict)
+    """For the reference and for `ALONE`."""
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskFacts]:
+        """The tasks, with the fewest rows of any split; one that counts does so in all."""
+        by_split = [split.tasks for split in self.splits.values()]
+        return {task: _fewest([tasks[task] for tasks in by_split]) for task in by_split[0]}
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of all cells."""
+        """The seeds of the runs."""
         return sorted({cell.seed for model in self.models.values() for cell in model.cells})
 
     def metrics(self) -> list[Metric]:
@@ -146,18 +78,19 @@ class Comparison:
         return [task for task, facts in self.tasks.items() if facts.kind == kind]
 
     def scores(self, model: str, metric: Metric) -> Scores:
-        """Return a metric by task and seed where it is defined, and its mean where it has one."""
-        found: dict[str, dict[int, float]] = {}
+        """Return a metric by task and cell where it is defined, and its mean where it has one."""
+        found: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
             values = {task: getattr(m, metric.key, None) for task, m in cell.test.items()}
-            values[MEAN] = mean_over_tasks(values, cell.test, self.min_positives)
+            counting = {task: m for task, m in cell.test.items() if self.tasks[task].counts}
+            values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
-                    found.setdefault(task, {})[cell.seed] = value
+                    found.setdefault(task, {})[cell.place] = value
         return found
 
     def summaries(self, model: str, metric: Metric) -> dict[str, Summary]:
-        """Return the same over the seeds."""
+        """Return the same over the cells."""
         return {task: summary(list(by.values())) for task, by in self.scores(model, metric).items()}
 
     def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
@@ -170,8 +103,12 @@ class Comparison:
             return {}
         gains = {name: self._gains(name) for name in self.models}
         found: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
+        noises = self.noises.get(reference, {})
         for task, base in gains[reference].items():
-            pairs = {name: _paired(gains[name].get(task, {}), base) for name in found}
+            pairs = {
+                name: _paired(gains[name].get(task, {}), base, noises.get(name, {}).get(task))
+                for name in found
+            }
             known = {name: difference for name, difference in pairs.items() if difference is not None}
             for name, difference in holm(known).items():
                 found[name][task] = difference
@@ -180,41 +117,59 @@ class Comparison:
     def _gains(self, model: str) -> Scores:
         """Return the deciding metric of each task, signed so that more is better."""
         return {
-            task: {seed: score.sign * value for seed, value in by_seed.items()}
+            task: {place: score.sign * value for place, value in by_place.items()}
             for score, *_ in METRICS.values()
-            for task, by_seed in self.scores(model, score).items()
+            for task, by_place in self.scores(model, score).items()
         }
+
+    def relative(self, model: str) -> Relative:
+        """Return what a model costs, over what the reference costs."""
+        own, base = (self.models[name].costs() for name in (model, self.reference))
+        flops = [_mean(costs, "flops_per_row") for costs in (own, base)]
+        seconds = [_mean(costs, "search_seconds", "train_seconds") for costs in (own, base)]
+        return Relative(_ratio(*flops), _ratio(*seconds))
+
+    def verdicts(self) -> dict[str, str]:
+        """Return what is said of each model but the reference: by the mean, and by each real label."""
+        found = {}
+        for name, by_task in self.differences(self.reference).items():
+            deciding = {
+                column: (metric, by_task[column])
+                for kind, (metric, *_) in METRICS.items()
+                for column in self.judged(kind)
+                if column in by_task
+            }
+            found[name] = verdict(self.reference, deciding, self.relative(name).flops_per_row)
+        return found
+
+    def judged(self, kind: TaskKind) -> list[str]:
+        """Return the columns by which models are judged."""
+        return [MEAN] if kind == "binary" else [t for t in self.of_kind(kind) if self.tasks[t].counts]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that was found, what follows from it included, as `compare.json` has it."""
         return {
             "dataset": self.dataset,
-            "fingerprint": self.fingerprint,
-            "rows": dict(self.rows),
             "simulated": self.simulated,
-            "tasks": {task: asdict(facts) for task, facts in self.tasks.items()},
+            "splits": {str(seed): split.to_json() for seed, split in self.splits.items()},
+            "user": self.user,
             "min_positives": self.min_positives,
             "seeds": self.seeds,
             "trials": self.trials,
             "reference": self.reference,
             "models": {name: self._model_to_json(name) for name in self.models},
+            "noises": _plain(self.noises),
             "differences": _plain(self.differences(self.reference)),
             "transfer": _plain(self.differences(ALONE)),
+            "verdicts": self.verdicts(),
         }
 
     def _model_to_json(self, name: str) -> dict[str, Any]:
-        model = self.models[name]
-        return {
-            "space": model.space,
-            "strategy": model.strategy,
-            "recipe": dict(model.recipe),
-            **{
-                metric.key: {task: asdict(s) for task, s in self.summaries(name, metric).items()}
-                for metric in self.metrics()
-            },
-            "costs": {key: asdict(s) if s else None for key, s in model.costs().items()},
-            "cells": [cell.to_json() for cell in model.cells],
+        scores = {
+            metric.key: {task: asdict(s) for task, s in self.summaries(name, metric).items()}
+            for metric in self.metrics()
         }
+        return {**self.models[name].to_json(), **scores, "relative_costs": asdict(self.relative(name))}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Comparison":
@@ -226,34 +181,51 @@ class Comparison:
         """
         try:
             return cls(
-                **{key: found[key] for key in ("dataset", "fingerprint", "rows", "simulated")},
+                **{key: found[key] for key in ("dataset", "simulated", "user")},
                 **{key: found[key] for key in ("min_positives", "trials", "reference")},
-                tasks={task: TaskFacts(**facts) for task, facts in found["tasks"].items()},
-                models={name: _model_from_json(model) for name, model in found["models"].items()},
+                splits={int(seed): Split.from_json(split) for seed, split in found["splits"].items()},
+                models={name: ModelResult.from_json(model) for name, model in found["models"].items()},
+                noises={
+                    against: {
+                        name: {task: Noise(**noise) for task, noise in by_task.items()}
+                        for name, by_task in by_model.items()
+                    }
+                    for against, by_model in found["noises"].items()
+                },
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ArtifactError(f"no comparison: {error!r}", "compare again") from None
 
 
-def _model_from_json(model: Mapping[str, Any]) -> ModelResult:
-    cells = [_cell_from_json(cell) for cell in model["cells"]]
-    return ModelResult(model["space"], model["strategy"], model["recipe"], cells)
+def _fewest(facts: list[TaskFacts]) -> TaskFacts:
+    positives = [each.positives for each in facts if each.positives is not None]
+    return TaskFacts(
+        kind=facts[0].kind,
+        positives=min(positives) if positives else None,
+        rows=min(each.rows for each in facts),
+        counts=all(each.counts for each in facts),
+    )
 
 
-def _cell_from_json(cell: Mapping[str, Any]) -> CellResult:
-    if "error" in cell:
-        return Diverged(**cell)
-    costs = CellCosts(**{key: cell[key] for key in COSTS})
-    return Measured(cell["seed"], cell["run"], cell["best_epoch"], metrics_from_json(cell["test"]), costs)
-
-
-def _paired(scores: Mapping[int, float], base: Mapping[int, float]) -> Difference | None:
+def _paired(
+    scores: Mapping[Place, float], base: Mapping[Place, float], rows: Noise | None
+) -> Difference | None:
     common = sorted(scores.keys() & base.keys())
-    return paired([scores[seed] for seed in common], [base[seed] for seed in common]) if common else None
+    return (
+        paired([scores[cell] for cell in common], [base[cell] for cell in common], rows) if common else None
+    )
 
 
-def _plain(differences: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
-    return {
-        name: {task: difference.to_json() for task, difference in by_task.items()}
-        for name, by_task in differences.items()
-    }
+def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
+    """Return the sum of the means of costs; None where one is unknown."""
+    means = [found.mean for key in keys if (found := costs[key]) is not None]
+    return sum(means) if len(means) == len(keys) else None
+
+
+def _ratio(cost: float | None, base: float | None) -> float | None:
+    return None if cost is None or not base else cost / base
+
+
+def _plain(found: Any) -> Any:
+    """Return mappings of values as plain JSON."""
+    return {key: _plain(each) for key, each in found.items()} if isinstance(found, Mapping) else asdict(found)

@@ -2,17 +2,16 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from automtl_core.comparison.document import ALONE, COSTS, MEAN, Comparison, Diverged
+from automtl_core.comparison.document import ALONE, MEAN, Comparison
+from automtl_core.comparison.measured import COSTS, Diverged, Measured
 from automtl_core.comparison.statistics import Difference, Summary
+from automtl_core.comparison.verdicts import SURE
 from automtl_core.data.simulate import warning
 from automtl_core.schema import TaskKind
 from automtl_core.training.metrics import METRICS, too_few
-
-SURE = 0.05
-"""A p below this is marked."""
 
 
 class Grid(NamedTuple):
@@ -33,12 +32,17 @@ def grids(found: Comparison) -> Iterator[Grid]:
     yield _costs(found)
     if found.trials > 1:
         yield _recipes(found)
+    if len(found.models) > 1:
+        yield _verdicts(found)
 
 
 def markdown(found: Comparison) -> str:
     """Return the text of `compare.md`."""
-    rows = ", ".join(f"{part} {count:,}" for part, count in found.rows.items())
-    parts = [f"# Comparison on {found.dataset}\n\nRows: {rows}. Data {found.fingerprint[:12]}.\n"]
+    parts = [f"# Comparison on {found.dataset}\n"]
+    for seed, split in found.splits.items():
+        rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
+        which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
+        parts.append(f"{which}: {rows}. Data {split.fingerprint[:12]}.\n")
     if found.simulated:
         parts.append(f"**Note: {_plain(warning(found.simulated))}.**\n")
     for grid in grids(found):
@@ -50,23 +54,23 @@ def markdown(found: Comparison) -> str:
 
 
 def comma_separated(found: Comparison) -> str:
-    """Return the text of `compare.csv`: a row for each model, seed and task, blank what a task lacks."""
+    """Return the text of `compare.csv`: a row for each model, cell and task, blank what a task lacks."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
-    writer.writerow(["model", "seed", "task", *measured, "run", *COSTS])
+    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS])
     for name, model in found.models.items():
         for cell in model.tested:
             costs = [getattr(cell.costs, key) for key in COSTS]
             for task, m in cell.test.items():
                 values = [getattr(m, key, None) for key in measured]
-                writer.writerow([name, cell.seed, task, *values, cell.run, *costs])
+                writer.writerow([name, *cell.place, task, *values, cell.run, *costs])
     return out.getvalue()
 
 
 def _scores(found: Comparison) -> Iterator[Grid]:
     notes = [*_rare(found), *_failures(found)]
-    seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+    over = _over(found)
     for kind, metrics in METRICS.items():
         if columns := _columns(found, kind):
             for metric in metrics:
@@ -75,9 +79,21 @@ def _scores(found: Comparison) -> Iterator[Grid]:
                     [name, *(_spread(by_task.get(column), metric.form) for column in columns)]
                     for name, by_task in summaries.items()
                 ]
-                title = f"test {metric.title}, mean ± standard deviation over {seeds}"
+                title = f"test {metric.title}, mean ± standard deviation over {over}"
                 yield Grid(title, _header(found, columns), rows, notes)
                 notes = []  # once is enough
+
+
+def _over(found: Comparison) -> str:
+    """Return over what means are taken."""
+    seeds, splits = len(found.seeds), len(found.splits)
+    told = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    return told if splits == 1 else f"{told} on each of {splits} splits"
+
+
+def _which(found: Comparison, cell: Measured | Diverged) -> str:
+    """Return which cell of a model it is."""
+    return f"seed {cell.seed}" + (f", split {cell.split}" if len(found.splits) > 1 else "")
 
 
 def _rare(found: Comparison) -> list[str]:
@@ -88,7 +104,7 @@ def _rare(found: Comparison) -> list[str]:
 
 def _failures(found: Comparison) -> list[str]:
     return [
-        f"{name}, seed {cell.seed}: {cell.error}"
+        f"{name}, {_which(found, cell)}: {cell.error}"
         for name, model in found.models.items()
         for cell in model.cells
         if isinstance(cell, Diverged)
@@ -96,7 +112,7 @@ def _failures(found: Comparison) -> list[str]:
 
 
 def _differences(found: Comparison, against: str) -> Iterator[Grid]:
-    note = "95 % confidence interval of the paired t test; p after Holm's correction; ! where it is below .05"
+    notes = _how(found)
     differences = found.differences(against)
     for kind, (score, *_) in METRICS.items():
         if differences and (columns := _columns(found, kind)):
@@ -105,7 +121,18 @@ def _differences(found: Comparison, against: str) -> Iterator[Grid]:
                 for name, by_task in differences.items()
             ]
             what = score.title if score.sign > 0 else f"fall of {score.title}"
-            yield Grid(f"{what} against {against}", _header(found, columns), rows, [note])
+            yield Grid(f"{what} against {against}", _header(found, columns), rows, notes)
+
+
+def _how(found: Comparison) -> list[str]:
+    """Return how differences come to their intervals and p values."""
+    whom = f"test rows, all of a {found.user} at once" if found.user else "test rows"
+    chance = f"paired bootstrap over {whom}"
+    if len(found.seeds) * len(found.splits) > 1:
+        told = f"95 % confidence interval from the spread over {_over(found)} and a {chance}"
+    else:
+        told = f"95 % confidence interval of a {chance}; what chance adds in training is not in it"
+    return [f"{told}; p after Holm's correction; ! where it is below .05"]
 
 
 def _columns(found: Comparison, kind: TaskKind) -> list[str]:
@@ -118,21 +145,38 @@ def _header(found: Comparison, columns: Sequence[str]) -> list[str]:
 
 
 def _costs(found: Comparison) -> Grid:
-    rows = [
-        [name, *(_spread(value, ",.0f") for value in model.costs().values())]
-        for name, model in found.models.items()
-    ]
-    return Grid("costs, mean ± standard deviation", ["model", *map(_words, COSTS)], rows)
+    times = f"of {found.reference}"
+    rows = []
+    for name, model in found.models.items():
+        relative = found.relative(name)
+        means = [_spread(value, ",.0f") for value in model.costs().values()]
+        rows.append([name, *means, _times(relative.flops_per_row), _times(relative.seconds)])
+    header = ["model", *map(_words, COSTS), f"flops {times}", f"seconds {times}"]
+    return Grid("costs, mean ± standard deviation", header, rows)
 
 
 def _recipes(found: Comparison) -> Grid:
-    recipes: Mapping[str, Mapping[str, float | None]] = {n: m.recipe for n, m in found.models.items()}
+    recipes = {
+        f"{name}, split {split}" if len(found.splits) > 1 else name: recipe
+        for name, model in found.models.items()
+        for split, recipe in model.recipes.items()
+    }
     header = ["model", *map(_words, next(iter(recipes.values())))]
     rows = [
-        [name, *("-" if value is None else f"{value:g}" for value in values.values())]
-        for name, values in recipes.items()
+        [name, *("-" if value is None else f"{value:g}" for value in recipe.values())]
+        for name, recipe in recipes.items()
     ]
     return Grid(f"recipe, best of {found.trials} on validation data", header, rows)
+
+
+def _verdicts(found: Comparison) -> Grid:
+    note = f"p below {SURE:g} after Holm's correction is more than chance; cost: operations a row"
+    rows = list(found.verdicts().items())
+    return Grid(f"verdict against {found.reference}", ["model", "verdict"], rows, [note])
+
+
+def _times(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f} x"
 
 
 def _words(key: str) -> str:

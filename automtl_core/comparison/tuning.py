@@ -33,7 +33,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench) -> dict[str, Job]:
         name: [bench.cell(name, candidate) for candidate in _candidates(job, trials)]
         for name, job in jobs.items()
     }
-    found = bench.fitted([cell for tried in cells.values() for cell in tried])
+    found = bench.fitted([cell for tried in cells.values() for cell in tried], "trial")
     return {name: _best(name, [(cell.job, found[cell]) for cell in tried]) for name, tried in cells.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
@@ -26,7 +27,7 @@ from automtl_core.runs.run import Run
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
-from automtl_core.training.loop import evaluate
+from automtl_core.training.loop import evaluate, predict
 from automtl_core.training.metrics import Metrics, auc
 
 log = logging.getLogger("automtl")
@@ -179,17 +180,36 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
 
     """
     problem = job.problem(prepared)
+    with _memory_errors():
+        network = _restored(problem, run, prepared)
+        part = prepared.part("test")
+        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.compute)
+
+
+def predictions(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
+    """Return what a finished run's network says of the R test rows, [R, T]; see `training.loop.predict`.
+
+    Raises:
+        ArtifactError: as `evaluate_run` does.
+
+    """
+    problem = job.problem(prepared)
+    with _memory_errors():
+        network = _restored(problem, run, prepared)
+        return predict(network, prepared.part("test"), problem.recipe.batch_size, problem.compute)
+
+
+def _restored(problem: Problem, run: Run, prepared: Prepared) -> nn.Module:
+    """Return the trained network of a finished run."""
     architecture = run.architecture()
     if architecture.origin and architecture.origin.schema != prepared.schema.to_json():
         raise ArtifactError(
             f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    with _memory_errors():
-        network = problem.space.network(architecture).to(problem.compute.device)
-        load_weights(network, run.weights(), run.path)
-        part = prepared.part("test")
-        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.compute)
+    network = problem.space.network(architecture).to(problem.compute.device)
+    load_weights(network, run.weights(), run.path)
+    return network
 
 
 def load_weights(network: nn.Module, state: State, where: Path) -> None:

@@ -141,6 +141,9 @@ def compare(
     settings: options.Settings = None,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each model.")] = 3,
     seed: options.Seed = None,
+    splits: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Splits of the data, each with all seeds.")
+    ] = 1,
     tune: Annotated[
         int, typer.Option(metavar="N", min=0, help="Recipes that each model tries on validation data.")
     ] = 0,
@@ -152,7 +155,7 @@ def compare(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models: the same data, recipe and seeds for all, with error bars.
+    """Compare models: the same data, recipe, seeds and splits for all, with error bars and a verdict.
 
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
     what is new. Several processes that are given the same command share the work. Writes compare.json,
@@ -163,7 +166,8 @@ def compare(
 
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
-    wanted = comparison.Wanted([name for name in models.split(",") if name], seeds, tune, reference, out)
+    names = [name for name in models.split(",") if name]
+    wanted = comparison.Wanted(names, seeds, splits, tune, reference, out)
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 
 

@@ -15,6 +15,7 @@ from automtl_cli.tables import safe, table
 from automtl_core.comparison.cells import Bench, Cell
 from automtl_core.comparison.compare import compare as compare_models
 from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.comparison.tables import comma_separated, grids, markdown
 from automtl_core.data.simulate import warning
 from automtl_core.disk.files import write_atomic
@@ -34,6 +35,7 @@ class Wanted(NamedTuple):
 
     models: Sequence[str]
     seeds: int
+    splits: int
     trials: int
     reference: str | None
     out: Path | None
@@ -51,7 +53,8 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
         hint = did_you_mean(reference, jobs)
         raise UsageError(f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}")
     out = wanted.out if wanted.out is not None else Path("comparisons") / common.config.dataset.name
-    prepared = line.prepare(common)
+    splits = split_seeds(common, wanted.splits)
+    prepared = {split: line.prepare(in_split(common, split)) for split in splits}
     seeds = range(common.config.seed, common.config.seed + wanted.seeds)
     with _resumable(out), progress.training() as listener:
         bench = Bench(out, prepared, listener, _work, _wait)
@@ -75,12 +78,16 @@ def render(found: Json) -> Iterator[RenderableType]:
     yield safe(f"written to {found['out']}: {names}")
 
 
-def _work(cell: Cell) -> None:
-    say(f"{cell.model}, seed {cell.seed}: {cell.path.name}")
+def _work(cell: Cell, which: str) -> None:
+    say(f"{which}: {_named(cell)}")
 
 
 def _wait(cell: Cell) -> None:
-    say(f"waiting for another process, which has {cell.model}, seed {cell.seed}: {cell.path.name}")
+    say(f"waiting for another process, which has {_named(cell)}")
+
+
+def _named(cell: Cell) -> str:
+    return f"{cell.model}, seed {cell.seed}, split {cell.split}: {cell.path.name}"
 
 
 @contextmanager

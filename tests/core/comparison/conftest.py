@@ -1,7 +1,9 @@
 import pytest
 
 from automtl_core.comparison.cells import Bench
-from automtl_core.comparison.document import CellCosts, Comparison, Measured, ModelResult, TaskFacts
+from automtl_core.comparison.document import ALONE, MEAN, Comparison
+from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
+from automtl_core.comparison.statistics import Noise
 from automtl_core.plugins import load_registry
 from automtl_core.runs.models import models
 from automtl_core.training.listener import Silent
@@ -65,9 +67,9 @@ def bench(tmp_path, prepared):
         worked = []
         made = Bench(
             tmp_path / "out",
-            prepared,
+            {0: prepared},
             listener or Silent(),
-            on_work=lambda cell: worked.append((cell.model, cell.seed)),
+            on_work=lambda cell, which: worked.append((cell.model, cell.seed)),
             on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
         )
         return made, worked
@@ -116,6 +118,8 @@ FACTS = {
 }
 AREAS = {"one.yaml": (0.70, 0.72), "two.yaml": (0.71, 0.74), "single-task": (0.69, 0.69)}
 SHIFTED = {"same": (0.5, 0.5), "shifted": (0.55, 0.55)}
+ERROR = 0.001
+"""Standard error of every difference by the draw of test rows."""
 ERRORS = {"one.yaml": (20.0, 21.0), "two.yaml": (19.0, 19.5), "single-task": (18.0, 18.5)}
 
 
@@ -133,15 +137,17 @@ def compared():
 
     def cell(tasks, model, seed):
         test = {task: metrics(task, model, seed) for task in tasks}
-        return Measured(seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, 7, 0.0, 5.0 + seed, None))
+        return Measured(0, seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, 7, 0.0, 5.0 + seed, None))
 
     def make(*tasks, reference="one.yaml"):
+        facts, rows = {task: FACTS[task] for task in tasks}, {"train": 800, "validation": 100, "test": 100}
+        models = SHIFTED if reference in SHIFTED else AREAS
+        noises = dict.fromkeys([*tasks, MEAN], Noise(ERROR, 0.0))
         return Comparison(
             dataset="made-up",
-            fingerprint="0" * 64,
-            rows={"train": 800, "validation": 100, "test": 100},
             simulated=None,
-            tasks={task: FACTS[task] for task in tasks},
+            splits={0: Split("0" * 64, rows, facts)},
+            user=None,
             min_positives=30,
             trials=1,
             reference=reference,
@@ -149,11 +155,12 @@ def compared():
                 model: ModelResult(
                     "mmoe",
                     "given",
-                    {"learning_rate": 0.002, "dropout": None},
+                    {0: {"learning_rate": 0.002, "dropout": None}},
                     [cell(tasks, model, seed) for seed in (0, 1)],
                 )
-                for model in (SHIFTED if reference in SHIFTED else AREAS)
+                for model in models
             },
+            noises={base: dict.fromkeys(models, noises) for base in (reference, ALONE)},
         )
 
     return make

@@ -6,10 +6,11 @@ import threading
 from contextlib import ExitStack
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from automtl_core.comparison import cells
-from automtl_core.comparison.document import Diverged, Measured
+from automtl_core.comparison.measured import Diverged, Measured
 from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
@@ -71,7 +72,7 @@ def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny,
     waited = []
     made = replace(made, on_wait=lambda cell: waited.append(cell.model))
     one, two = all_cells(made, tiny())
-    held.enter_context(pipeline.start(one.job, made.prepared, one.path))
+    held.enter_context(pipeline.start(one.job, one.prepared, one.path))
     naps += [lambda: None, lambda: None, held.close]
     found = made.fitted([one, two])
     assert worked == [("two.yaml", 0), ("one.yaml", 0)], "the free one first, then what its holder left"
@@ -101,9 +102,11 @@ def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps
     thread.start()
     working.wait(10)
     naps += [lambda: (ready.set(), thread.join())]
-    found = made.tested([cell])
+    found, scores = made.tested([cell])[cell]
     assert (others_work, worked, waited) == ([("one.yaml", 0)], [], ["one.yaml"])
-    assert found == other.tested([cell])
+    again, same = other.tested([cell])[cell]
+    assert found == again
+    assert all(np.array_equal(scores[task], same[task]) for task in scores)
     assert count.epochs == 0
 
 
@@ -125,7 +128,7 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
 
     monkeypatch.setattr(cells.Bench, "_held", late)
     worked.clear()
-    found = made.tested([cell])[cell]
+    found, _ = made.tested([cell])[cell]
     assert isinstance(found, Measured)
     assert worked == []
     log = (cell.path / "log.txt").read_text()
@@ -177,7 +180,7 @@ def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
     made, worked = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     assert made.fitted([cell]) == {cell: None}
-    assert made.tested([cell]) == {cell: Diverged(0, cell.path.name, "the loss became nan")}
+    assert made.tested([cell]) == {cell: (Diverged(0, 0, cell.path.name, "the loss became nan"), {})}
     assert worked == [("one.yaml", 0)]
 
 
@@ -248,10 +251,10 @@ HURT = {
 def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
-    made = cells.Bench(folder, prepared, Silent(), on_work=lambda cell: None, on_wait=pytest.fail)
+    made = cells.Bench(folder, {0: prepared}, Silent(), on_work=lambda cell, which: None, on_wait=pytest.fail)
     both = all_cells(made, tiny())
     made.fitted(both)
-    return folder, list(made.tested(both).values())
+    return folder, [result for result, _ in made.tested(both).values()]
 
 
 @pytest.mark.parametrize("hurt", HURT.values(), ids=HURT)
@@ -278,7 +281,7 @@ def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
     made.fitted([one, two])
     found = made.tested([one, two])
     assert worked == [("one.yaml", 0)]
-    assert [found[cell].test for cell in (one, two)] == [result.test for result in expected]
+    assert [found[cell][0].test for cell in (one, two)] == [result.test for result in expected]
 
 
 @pytest.mark.parametrize("hurt", ["copied", "flipped"])

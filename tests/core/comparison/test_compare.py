@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from automtl_core.comparison.compare import compare, task_facts
-from automtl_core.comparison.document import Comparison, Diverged, TaskFacts
+from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.measured import Diverged, TaskFacts
 from automtl_core.comparison.tables import grids, markdown
 from automtl_core.data.part import Part
 from automtl_core.errors import DivergedError, UsageError

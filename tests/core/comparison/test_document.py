@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.comparison.document import Comparison, Diverged
+from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.measured import Diverged
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metrics import METRICS
 
@@ -70,10 +71,10 @@ def test_without_single_task_nothing_is_said_of_transfer(compared):
 def test_seeds_that_diverged_are_left_out_of_what_is_paired(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert broken.seeds == [0, 1]
-    assert broken.scores("one.yaml", AUC)["click"] == {0: 0.70}
+    assert broken.scores("one.yaml", AUC)["click"] == {(0, 0): 0.70}
     difference = broken.differences("two.yaml")["one.yaml"]["click"]
     assert (difference.mean, difference.p) == (pytest.approx(-0.01), None)
 
@@ -88,7 +89,7 @@ def test_costs_are_over_the_seeds_and_none_where_unknown(compared):
 def test_json_gives_the_same_comparison_back(compared):
     found = compared("click", "price", "age")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
     found = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text)) == found
@@ -102,7 +103,9 @@ def test_what_follows_from_the_cells_is_not_believed_but_computed(compared):
     assert Comparison.from_json(edited).to_json() == found.to_json()
 
 
-@pytest.mark.parametrize("broken", [{}, {"models": 3}, {"tasks": {"click": {"kind": "binary"}}}])
+@pytest.mark.parametrize(
+    "broken", [{}, {"models": 3}, {"splits": {"0": {"tasks": {}}}}, {"noises": {"one.yaml": 3}}]
+)
 def test_what_is_no_comparison_is_refused(compared, broken):
     whole = compared("click").to_json() if broken else {}
     with pytest.raises(ArtifactError, match="no comparison"):

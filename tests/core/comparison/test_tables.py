@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import replace
 
-from automtl_core.comparison.document import Diverged
+from automtl_core.comparison.measured import Diverged
 from automtl_core.comparison.tables import comma_separated, grids, markdown
 
 
@@ -44,7 +44,7 @@ def test_differences_that_are_more_than_chance_are_marked(compared):
     assert two.startswith("+0.0150 [")
     assert not two.endswith("!"), "two seeds say little"
     shifted = grid(compared("click", reference="same"), "AUC against same").rows[0][1]
-    assert shifted == "+0.0500 [+0.0500, +0.0500] p 0.000 !"
+    assert shifted == "+0.0500 [+0.0480, +0.0520] p 0.000 !"
 
 
 def test_transfer_is_not_shown_twice(compared):
@@ -63,7 +63,7 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
 def test_a_seed_that_diverged_is_told(compared):
     found = compared("click")
     one = found.models["one.yaml"]
-    cells = [one.cells[0], Diverged(1, "one-s1", "the loss became nan")]
+    cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
     assert "one.yaml, seed 1: the loss became nan" in markdown(broken)
     assert len(comma_separated(broken).splitlines()) == len(comma_separated(found).splitlines()) - 1

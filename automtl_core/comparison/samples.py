@@ -1,0 +1,61 @@
+"""What a cell scores on resampled test rows: computed once, then kept in the cell's run directory.
+
+The file `resampled.safetensors` holds scores of resamples and no rows, so it is small however many rows there
+are. It follows from the cell: one that is missing, damaged or of another cell is made again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from automtl_core.comparison.resampling import resampled
+from automtl_core.data.store import Prepared
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.errors import ArtifactError
+from automtl_core.runs import pipeline
+from automtl_core.runs.facts import Result
+from automtl_core.runs.job import Job
+from automtl_core.runs.run import Run
+
+FILE = "resampled.safetensors"
+VERSION = 1
+"""Raised whenever the same cell would have other scores."""
+
+Samples = Mapping[str, NDArray[np.float64]]
+"""Task -> its score on each of B resamples, [B]; NaN where it is undefined."""
+
+
+def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
+    """Return the scores of a tested run on resampled test rows, the same rows for all runs on the data.
+
+    Raises:
+        RunInUseError: they are not there yet, and another process works on the run.
+
+    """
+    fingerprint = prepared.manifest["fingerprint"]
+    test = run.read(Result).test or {}
+    origin = {"version": VERSION, "data": fingerprint, "test": {task: m.score for task, m in test.items()}}
+    scores = _kept(run, origin)
+    if scores is None:
+        with run.working():
+            part, said = prepared.part("test"), pipeline.predictions(job, run, prepared)
+            users = prepared.users("test")
+            units = np.zeros(len(part), np.int32) if users is None else users
+            scores = resampled(prepared.schema.tasks, part.labels, said, units, int(fingerprint[:15], 16))
+            save_state(run.path / FILE, {"origin": origin, "scores": torch.from_numpy(scores)})
+    return {task.name: scores[:, t] for t, task in enumerate(prepared.schema.tasks)}
+
+
+def _kept(run: Run, origin: Mapping[str, Any]) -> NDArray[np.float64] | None:
+    """Return the scores that the run holds; None where they are none of this origin."""
+    try:
+        state = load_state(run.path / FILE)
+    except ArtifactError:
+        return None
+    if state.get("origin") != origin:
+        return None
+    scores: NDArray[np.float64] = state["scores"].numpy()
+    return scores

@@ -1,0 +1,62 @@
+"""Verdicts: what a comparison says of a model, in words that one may quote."""
+
+from collections.abc import Mapping
+
+from automtl_core.comparison.statistics import Difference
+from automtl_core.training.metrics import Metric
+
+SURE = 0.05
+"""A p below this, corrected for the number of models, is more than chance."""
+NEAR = 0.05
+"""Two costs are called equal, or a ratio simple, if they differ by no more than this share."""
+PARTS = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 10: "a tenth of"}
+
+
+def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]], cost: float | None) -> str:
+    """Return what is said of a model.
+
+    Args:
+        reference: The model that it is compared with.
+        differences: Score by which models are judged -> its metric, and the difference, positive where the
+            model is better. Empty where the model, or the reference, gave nothing.
+        cost: Its operations a row over those of the reference; None where unknown.
+
+    Returns:
+        Such as "ahead of mmoe (+.0041, p .012); a third of its cost".
+
+    """
+    if not differences:
+        return f"no score says enough to compare it with {reference}"
+    said = [
+        f"{name}: {words}" if len(differences) > 1 else words
+        for name, (metric, difference) in differences.items()
+        for words in [_standing(reference, metric, difference)]
+    ]
+    return "; ".join([*said, *([_cost(cost)] if cost is not None else [])])
+
+
+def _standing(reference: str, metric: Metric, difference: Difference) -> str:
+    change = _short(f"{difference.mean:+{metric.form}}")
+    p = difference.adjusted_p
+    if p is None:
+        return f"{change} against {reference}, with no word of chance"
+    if p >= SURE:
+        return f"not distinguishable from {reference} ({change}, p {_short(f'{p:.2f}')})"
+    sure = f"p {_short(f'{p:.3f}')}" if p >= 0.001 else "p < .001"
+    return f"{'ahead of' if difference.mean > 0 else 'behind'} {reference} ({change}, {sure})"
+
+
+def _cost(ratio: float) -> str:
+    if abs(ratio - 1) <= NEAR:
+        return "equal cost"
+    for part, words in PARTS.items():
+        if abs(ratio * part - 1) <= NEAR:
+            return f"{words} its cost"
+    if ratio < 1:
+        return f"{100 * ratio:.2g} % of its cost"
+    return "twice its cost" if abs(ratio / 2 - 1) <= NEAR else f"{ratio:,.{int(ratio < 10)}f} times its cost"
+
+
+def _short(number: str) -> str:
+    """Return a number without the zero before its point."""
+    return number.replace("0.", ".", 1) if number.lstrip("+-").startswith("0.") else number

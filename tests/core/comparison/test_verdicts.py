@@ -1,0 +1,61 @@
+"""Verdicts in words."""
+
+import pytest
+
+from automtl_core.comparison.statistics import Difference
+from automtl_core.comparison.verdicts import verdict
+from automtl_core.training.metrics import METRICS
+
+AUC, RMSE = METRICS["binary"][0], METRICS["regression"][0]
+
+
+def difference(mean, p):
+    return Difference(mean, mean - 1, mean + 1, p, p)
+
+
+@pytest.mark.parametrize(
+    ("mean", "p", "cost", "words"),
+    [
+        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+.0004, p .61); half its cost"),
+        (0.0, 1.0, 1.0, "not distinguishable from mmoe (+.0000, p 1.00); equal cost"),
+        (0.0041, 0.0123, 0.34, "ahead of mmoe (+.0041, p .012); a third of its cost"),
+        (-0.006, 0.001, 1.3, "behind mmoe (-.0060, p .001); 1.3 times its cost"),
+        (-0.06, 0.0009, None, "behind mmoe (-.0600, p < .001)"),
+        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+.0040, p .05); 40 % of its cost"),
+    ],
+)
+def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
+    assert verdict("mmoe", {"mean": (AUC, difference(mean, p))}, cost) == words
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (0.96, "equal cost"),
+        (1.06, "1.1 times its cost"),
+        (1.96, "twice its cost"),
+        (12.4, "12 times its cost"),
+        (1234.0, "1,234 times its cost"),
+        (0.252, "a quarter of its cost"),
+        (0.2, "a fifth of its cost"),
+        (0.1, "a tenth of its cost"),
+        (0.034, "3.4 % of its cost"),
+    ],
+)
+def test_costs_in_words(cost, words):
+    assert verdict("mmoe", {"mean": (AUC, difference(0.0, 1.0))}, cost).endswith(f"; {words}")
+
+
+def test_several_scores_are_named():
+    found = verdict(
+        "ple", {"mean": (AUC, difference(0.01, 0.02)), "price": (RMSE, difference(-1.25, 0.4))}, 1
+    )
+    assert found == (
+        "mean: ahead of ple (+.0100, p .020); price: not distinguishable from ple (-1.25, p .40); equal cost"
+    )
+
+
+def test_what_is_not_known_is_not_said():
+    unsure = Difference(0.01, None, None, None)
+    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+.0100 against ple, with no word of chance"
+    assert verdict("ple", {}, 0.5) == "no score says enough to compare it with ple"
