@@ -21,6 +21,8 @@ class Grid(NamedTuple):
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
+    words: bool = False
+    """Whether the cells are words, and no numbers."""
 
 
 def grids(found: Comparison) -> Iterator[Grid]:
@@ -145,13 +147,15 @@ def _header(found: Comparison, columns: Sequence[str]) -> list[str]:
 
 
 def _costs(found: Comparison) -> Grid:
-    times = f"of {found.reference}"
     rows = []
     for name, model in found.models.items():
         relative = found.relative(name)
         means = [_spread(value, ",.0f") for value in model.costs().values()]
-        rows.append([name, *means, _times(relative.flops_per_row), _times(relative.seconds)])
-    header = ["model", *map(_words, COSTS), f"flops {times}", f"seconds {times}"]
+        ratios = [
+            "-" if ratio is None else f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)
+        ]
+        rows.append([name, *means, *ratios])
+    header = ["model", *map(_words, COSTS), f"flops / {found.reference}", f"seconds / {found.reference}"]
     return Grid("costs, mean ± standard deviation", header, rows)
 
 
@@ -172,11 +176,7 @@ def _recipes(found: Comparison) -> Grid:
 def _verdicts(found: Comparison) -> Grid:
     note = f"p below {SURE:g} after Holm's correction is more than chance; cost: operations a row"
     rows = list(found.verdicts().items())
-    return Grid(f"verdict against {found.reference}", ["model", "verdict"], rows, [note])
-
-
-def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f} x"
+    return Grid(f"verdict against {found.reference}", ["model", "verdict"], rows, [note], words=True)
 
 
 def _words(key: str) -> str:

@@ -71,7 +71,7 @@ def render(found: Json) -> Iterator[RenderableType]:
         yield safe(f"note: {warning(found['simulated'])}\n")
     for grid in grids(Comparison.from_json(found)):
         yield safe(grid.title)
-        yield table(grid.header, grid.rows, align="right")
+        yield table(grid.header, grid.rows, align="left" if grid.words else "right")
         yield from (safe(note) for note in grid.notes)
         yield Text()
     names = ", ".join(f"compare.{ending}" for ending in FORMATS)

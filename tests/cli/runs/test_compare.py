@@ -55,6 +55,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (["compare", "--models", "mmoe", "--reference", "mmo"], "did you mean 'mmoe'?"),
         (["compare", "--models", "mmoe,paper"], "paper sets training"),
         (["compare", "--models", "desan"], "choices open"),
+        (["compare", "--models", "mmoe", "--splits", "0"], "--splits"),
         (["train", "--model", "mmoe", "--set", "space.expert=2"], "did you mean 'experts'?"),
         (
             ["train", "--model", "mmoe", "--set", "strategy.epochs=2"],
@@ -83,7 +84,8 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert "test AUC, mean ± standard deviation over 2 seeds" in shown.out
     assert "AUC against tiny.yaml" in shown.out
     assert shown.out.endswith("written to comparisons/synthetic: compare.json, compare.csv, compare.md\n")
-    assert "tiny.yaml, seed 0: " in shown.err
+    assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
+    assert "verdict against tiny.yaml" in shown.out
     folder = Path("comparisons/synthetic")
     again = automtl(*COMPARE, "--json")
     assert again.err == "", "nothing is computed again"
@@ -107,7 +109,22 @@ def test_a_result_that_was_edited_is_refused_and_computed_again(automtl: Automtl
     assert refused.code == 65
     assert f"fix: remove the folder {result.parent}, and its cell is computed again" in refused.err
     shutil.rmtree(result.parent)
-    assert f"tiny.yaml, seed 0: {result.parent.name}" in automtl(*command).err
+    assert f"cell 1 of 1: tiny.yaml, seed 0, split 0: {result.parent.name}" in automtl(*command).err
+
+
+def test_several_splits_are_prepared_once_each_and_given_to_all_models(automtl: Automtl, here: Path) -> None:
+    (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))
+    command = ("compare", "--config", "common.yaml", "--models", "tiny.yaml,two.yaml", "--seeds", "1")
+    assert automtl(*command).code == 0
+    shown = automtl(*command, "--splits", "2", "--set", "training.min_positives=1", "--json")
+    assert shown.err.count("preparing data: write") == 1, "the first split is there already"
+    found = shown.json()
+    assert list(found["splits"]) == ["0", "1"]
+    places = [[cell["split"], cell["seed"]] for cell in found["models"]["two.yaml"]["cells"]]
+    assert places == [[0, 0], [1, 0]]
+    assert "tiny.yaml" in found["verdicts"]["two.yaml"]
+    markdown = Path("comparisons/synthetic/compare.md").read_text()
+    assert f"| two.yaml | {found['verdicts']['two.yaml']} |" in markdown
 
 
 @pytest.mark.parametrize("command", ["train", "compare"])
@@ -170,8 +187,8 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, start: Any, stop_a
     again = start([*COMPARE, "--json"])
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
-    worked = [line.split(":")[0] for line in err.splitlines() if "seed" in line]
-    assert "tiny.yaml, seed 0" not in worked
+    worked = [line.split(": ")[1] for line in err.splitlines() if "seed" in line]
+    assert worked[0] == "desan:pd-darts, seed 0, split 0"
     assert "warm-up 1" not in err.split("desan:pd-darts, seed 0")[1].split("seed 1")[0]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert set(json.loads(out)["models"]) == {"tiny.yaml", "desan:pd-darts"}

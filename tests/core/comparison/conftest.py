@@ -3,6 +3,7 @@ import pytest
 from automtl_core.comparison.cells import Bench
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
+from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise
 from automtl_core.plugins import load_registry
 from automtl_core.runs.models import models
@@ -41,8 +42,16 @@ def common(prepared_dir):
 
 @pytest.fixture(scope="session")
 def prepared(common):
+    """Return the data of split 0."""
     (job,) = models(["mmoe"], REGISTRY, common).values()
     return job.prepare()
+
+
+@pytest.fixture(scope="session")
+def both_splits(common, prepared):
+    """Return the data of splits 0 and 1."""
+    (job,) = models(["mmoe"], REGISTRY, common).values()
+    return {0: prepared, 1: in_split(job, 1).prepare()}
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +72,11 @@ def tiny(tmp_path_factory, common):
 def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
 
-    def make(listener=None):
+    def make(listener=None, splits=None):
         worked = []
         made = Bench(
             tmp_path / "out",
-            {0: prepared},
+            splits or {0: prepared},
             listener or Silent(),
             on_work=lambda cell, which: worked.append((cell.model, cell.seed)),
             on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
@@ -118,6 +127,7 @@ FACTS = {
 }
 AREAS = {"one.yaml": (0.70, 0.72), "two.yaml": (0.71, 0.74), "single-task": (0.69, 0.69)}
 SHIFTED = {"same": (0.5, 0.5), "shifted": (0.55, 0.55)}
+FLOPS = {"two.yaml": 5}
 ERROR = 0.001
 """Standard error of every difference by the draw of test rows."""
 ERRORS = {"one.yaml": (20.0, 21.0), "two.yaml": (19.0, 19.5), "single-task": (18.0, 18.5)}
@@ -133,11 +143,13 @@ def metrics(task, model, seed):
 
 @pytest.fixture
 def compared():
-    """Return a function that makes up two seeds of some models for some tasks."""
+    """Return a function that makes up two seeds of some models for some tasks; `two.yaml` is cheap."""
 
     def cell(tasks, model, seed):
         test = {task: metrics(task, model, seed) for task in tasks}
-        return Measured(0, seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, 7, 0.0, 5.0 + seed, None))
+        return Measured(
+            0, seed, f"{model}-s{seed}", 1, test, CellCosts(9, 8, FLOPS.get(model, 10), 0.0, 5.0 + seed, None)
+        )
 
     def make(*tasks, reference="one.yaml"):
         facts, rows = {task: FACTS[task] for task in tasks}, {"train": 800, "validation": 100, "test": 100}

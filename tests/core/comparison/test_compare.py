@@ -1,5 +1,6 @@
 """Comparisons: what is done once, in which order, and what is reported."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +63,49 @@ def test_a_longer_comparison_adds_only_what_is_new(tiny, bench):
     made, worked = bench()
     compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", made)
     assert worked == [("desan:pd-darts", 0), ("one.yaml", 1), ("two.yaml", 1), ("desan:pd-darts", 1)]
+
+
+def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(tiny, bench, both_splits):
+    made, _ = bench()
+    alone = compare(tiny(), [0, 1], 0, "one.yaml", made)
+    made, _ = bench(splits=both_splits)
+    told = []
+    made = replace(made, on_work=lambda cell, which: told.append((cell.model, cell.seed, cell.split, which)))
+    found = compare(tiny(), [0, 1], 0, "one.yaml", made)
+    assert told == [
+        ("one.yaml", 0, 1, "cell 5 of 8"),
+        ("two.yaml", 0, 1, "cell 6 of 8"),
+        ("one.yaml", 1, 1, "cell 7 of 8"),
+        ("two.yaml", 1, 1, "cell 8 of 8"),
+    ]
+    cells = found.models["one.yaml"].cells
+    assert [(cell.split, cell.seed) for cell in cells] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert cells[:2] == alone.models["one.yaml"].cells
+    assert found.splits[0] == alone.splits[0]
+    assert found.splits[1].fingerprint == both_splits[1].manifest["fingerprint"]
+    assert found.splits[1].tasks != found.splits[0].tasks, "other rows have other labels"
+    base, noise = alone.noises["one.yaml"]["two.yaml"]["mean"], found.noises["one.yaml"]["two.yaml"]["mean"]
+    assert 0.4 < noise.error / base.error < 1, "twice the test rows"
+
+
+def test_each_split_has_its_own_recipe_of_its_own_validation_rows(tiny, bench, both_splits):
+    made, _ = bench(splits=both_splits)
+    told = []
+    made = replace(made, on_work=lambda cell, which: told.append((cell.split, which)))
+    job = {"one.yaml": tiny()["one.yaml"]}
+    found = compare(job, [0, 1], 3, "one.yaml", made)
+    trials = [f"trial {n} of 3" for n in (1, 2, 3)]
+    assert [which for split, which in told if split == 0][:3] == trials
+    assert [which for split, which in told if split == 1][:3] == trials
+    assert set(found.models["one.yaml"].recipes) == {0, 1}
+
+
+def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
+    made, _ = bench()
+    job = tiny()["one.yaml"]
+    found = compare({"one.yaml": job, "again": job}, [0], 0, "one.yaml", made)
+    words = "not distinguishable from one.yaml (+.0000, p 1.00); equal cost"
+    assert found.verdicts() == {"again": words}
 
 
 def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.document import Comparison, Relative
 from automtl_core.comparison.measured import Diverged
 from automtl_core.errors import ArtifactError
 from automtl_core.training.metrics import METRICS
@@ -110,3 +110,62 @@ def test_what_is_no_comparison_is_refused(compared, broken):
     whole = compared("click").to_json() if broken else {}
     with pytest.raises(ArtifactError, match="no comparison"):
         Comparison.from_json({**whole, **broken})
+
+
+def test_a_cost_is_told_relative_to_that_of_the_reference(compared):
+    found = compared("click")
+    assert found.relative("two.yaml") == Relative(0.5, 1.0)
+    assert replace(found, reference="two.yaml").relative("one.yaml").flops_per_row == 2.0
+    one = found.models["one.yaml"]
+    free = replace(one.cells[0], costs=replace(one.cells[0].costs, flops_per_row=None, train_seconds=0.0))
+    unknown = replace(found, models={**found.models, "one.yaml": replace(one, cells=[free])})
+    assert unknown.relative("two.yaml") == Relative(None, None)
+
+
+def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
+    assert compared("click").verdicts() == {
+        "two.yaml": "not distinguishable from one.yaml (+.0150, p .39); half its cost",
+        "single-task": "not distinguishable from one.yaml (-.0200, p .39); equal cost",
+    }
+    assert compared("click", reference="same").verdicts() == {
+        "shifted": "ahead of same (+.0500, p < .001); equal cost"
+    }
+    both = compared("click", "price", "age").verdicts()["two.yaml"]
+    assert both.startswith("mean: not distinguishable from one.yaml (+.0150, p .39); price: ")
+    assert "age" not in both, "too few rows"
+
+
+def test_of_what_cannot_be_told_the_verdict_says_so(compared):
+    assert compared("buy").verdicts()["two.yaml"].startswith("no score says enough")
+    found = replace(compared("click"), noises={})
+    assert found.verdicts()["two.yaml"].startswith("+.0150 against one.yaml, with no word of chance")
+    assert found.differences("one.yaml")["two.yaml"]["click"].p is None
+
+
+def test_cells_of_another_split_are_others_and_pair_by_split_and_seed(compared):
+    found = compared("click", "buy")
+    few = {**found.splits[0].tasks, "click": replace(found.splits[0].tasks["click"], positives=31)}
+    models = {
+        name: replace(model, cells=[*model.cells, *(replace(cell, split=1) for cell in model.cells[:places])])
+        for places, (name, model) in enumerate(found.models.items())
+    }
+    splits = {0: found.splits[0], 1: replace(found.splits[0], tasks=few)}
+    found = replace(found, splits=splits, models=models)
+    assert found.tasks["click"].positives == 31
+    assert set(found.scores("two.yaml", AUC)["click"]) == {(0, 0), (0, 1), (1, 0)}
+    assert found.differences("one.yaml")["two.yaml"]["click"].mean == pytest.approx(0.015)
+    assert found.differences("two.yaml")["single-task"]["click"].mean == pytest.approx(
+        (-0.02 - 0.05 - 0.02) / 3
+    )
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
+    found = compared("click", "buy")
+    telling = {task: replace(facts, counts=True) for task, facts in found.splits[0].tasks.items()}
+    for first, second, counts in ((telling, found.splits[0].tasks, False), (telling, telling, True)):
+        both = {0: replace(found.splits[0], tasks=first), 1: replace(found.splits[0], tasks=second)}
+        two = replace(found, splits=both, min_positives=5)
+        assert two.tasks["buy"].counts is counts
+        scores = two.scores("one.yaml", AUC)
+        assert (scores["mean"] != scores["click"]) is counts

@@ -93,6 +93,8 @@ def test_where_there_is_no_difference_one_is_seen_in_about_five_cases_of_a_hundr
     found = drawn(cases) + rng.normal(0, of_runs, (cases, cells))
     wrong = np.mean([paired(case, [0.0] * cells, rows).p < 0.05 for case in found])
     assert 0.015 < wrong < 0.075
+    planted = 6 * (rows.error**2 + of_runs**2 / cells) ** 0.5  # six true standard errors
+    assert np.mean([paired(case + planted, [0.0] * cells, rows).p < 0.05 for case in found]) > 0.8
 
 
 def test_holm_multiplies_by_the_number_left_and_never_falls():

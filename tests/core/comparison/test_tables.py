@@ -107,3 +107,48 @@ def test_names_cannot_break_out_of_a_table(compared):
     found = compared("click")
     evil = replace(found, models={"a|b\n<script>": found.models["one.yaml"]}, reference="a|b\n<script>")
     assert "| a\\|b &lt;script> |" in markdown(evil)
+
+
+def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(compared):
+    found = compared("click")
+    *_, last = grids(found)
+    assert last.title == "verdict against one.yaml"
+    assert last.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
+    assert last.words
+    assert "| two.yaml | not distinguishable from one.yaml (+.0150" in markdown(found)
+    costs = grid(found, "costs")
+    assert costs.header[-2:] == ["flops / one.yaml", "seconds / one.yaml"]
+    assert [row[-2:] for row in costs.rows] == [["1.00", "1.00"], ["0.50", "1.00"], ["1.00", "1.00"]]
+    alone = replace(found, models={"one.yaml": found.models["one.yaml"]})
+    assert not [title for title in titles(alone) if title.startswith("verdict")]
+
+
+def test_it_is_told_what_an_interval_holds(compared):
+    found = compared("click")
+    (note,) = grid(found, "AUC against").notes
+    assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
+    one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
+    (note,) = grid(replace(found, models=one, user="user_id"), "AUC against").notes
+    assert (
+        "bootstrap over test rows, all of a user_id at once; what chance adds in training is not in it"
+        in note
+    )
+
+
+def test_several_splits_are_told_apart(compared):
+    found = compared("click")
+    cells = {name: [*m.cells, Diverged(3, 0, "x", "nan")] for name, m in found.models.items()}
+    found = replace(
+        found,
+        trials=2,
+        splits={0: found.splits[0], 3: replace(found.splits[0], fingerprint="3" * 64)},
+        models={
+            name: replace(m, cells=cells[name], recipes={0: {"dropout": 0.1}, 3: {"dropout": 0.2}})
+            for name, m in found.models.items()
+        },
+    )
+    assert grid(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
+    assert "one.yaml, seed 0, split 3: nan" in grid(found, "test AUC").notes
+    assert grid(found, "recipe").rows[:2] == [["one.yaml, split 0", "0.1"], ["one.yaml, split 3", "0.2"]]
+    assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in markdown(found)
+    assert "model,split,seed,task," in comma_separated(found)
