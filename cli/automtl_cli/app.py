@@ -155,7 +155,7 @@ def compare(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models: the same data, recipe, seeds and splits for all, with error bars and a verdict.
+    """Compare models on the same data and seeds, with error bars and a verdict.
 
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
     what is new. Several processes that are given the same command share the work. Writes compare.json,
