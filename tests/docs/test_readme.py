@@ -18,6 +18,7 @@ import pytest
 from automtl_core.dataset import names_of
 from automtl_core.kinds import DATASETS, SPACES
 from automtl_core.plugins import load_registry
+from automtl_datasets.synthetic import KINDS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -119,13 +120,29 @@ def test_the_plugin_shown_is_the_plugin_tested(file: str) -> None:
     assert (PLUGIN / file).read_text() in README
 
 
+def rows_of(heading: str) -> list[list[str]]:
+    """Return the rows of tables below a heading that begin with a name, each as its columns."""
+    section = re.split(r"\n##+ ", README.split(f"\n{heading}\n")[1])[0]
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", section, re.MULTILINE)
+    return [[name, *others.split(" | ")] for name, others in rows]
+
+
 def test_the_table_of_datasets_is_complete() -> None:
-    section = README.split("\n## Datasets\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*?) \|", section, re.MULTILINE)
     registry = load_registry()
-    assert {name for name, _ in rows} == set(registry.names(DATASETS))
-    for name, tasks in rows:
-        assert name == "table" or tasks.split(", ") == names_of(registry.get(DATASETS, name).labels)
+    rows = {name: tasks for name, tasks, *_ in rows_of("## Datasets")}
+    assert set(rows) == set(registry.names(DATASETS))
+    del rows["table"]  # has the labels that its user names
+    for name, tasks in rows.items():
+        cls = registry.get(DATASETS, name)
+        assert tasks.split(", ") == names_of(cls(cls.settings_class()).labels)
+
+
+def test_the_table_of_kinds_is_complete() -> None:
+    rows = {name: (number, tasks) for name, _, number, tasks in rows_of("### Kinds of `synthetic`")}
+    assert rows == {
+        name: (f"{kind.rows:,}", "; ".join(", ".join(tasks) for tasks in kind.groups.values()))
+        for name, kind in KINDS.items()
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
