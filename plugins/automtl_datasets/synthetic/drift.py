@@ -3,10 +3,10 @@
 The effect of a value turns from one drawn at the beginning towards another, independent one: at a time t in
 [0, 1] it is cos(a t) of the first and sin(a t) of the second, a the angle of its field (`TURNS`). That of
 `item_id` turns by a quarter of a circle, so that what was learned is worth less the older it is; that of
-`campaign` by three quarters, for the group `browse` alone: what is learned of the first rows is the opposite of
-what holds in the last ones, which are for validation and the test. There `browse` does better without the
-field, though it acts, and `order`, for which it stays as it was, better with it. User, category, hour and price
-band stay, also their pairs. The noise fields act on nothing.
+`campaign` by three quarters, for the group `browse` alone: what is learned of the first rows is the opposite
+of what holds in the last ones, which are for validation and the test. There `browse` does better without the
+field, though it acts, and `order`, for which it stays as it was, better with it. User, category, hour and
+price band stay, also their pairs. The noise fields act on nothing.
 
 The best reachable AUC is that of who knows the effects of the day; past rows do not tell them.
 Rows are spread evenly over sixty days; `time` is in seconds and no field. The split is by time where nothing
