@@ -18,7 +18,7 @@ def factorisation_machine(z: Tensor) -> Tensor:
 
 
 class FeatureSelection(nn.Module):
-    """concat(single * e flattened [N*d], FM(interaction * e) [d], dense [M]), of width (N+1)*d + M.
+    """concat(single * e flattened [N*d], FM(interaction * e) [d], numbers * dense [M]), of width (N+1)*d + M.
 
     A single field has no interaction, and then there is no machine: the width is d + M.
     With decided gates only the chosen columns exist: `columns` says which of the full width they are.
@@ -26,6 +26,7 @@ class FeatureSelection(nn.Module):
     Args:
         single: Gate over the fields that are passed on as they are.
         interaction: Gate over the fields that enter the factorisation machine.
+        numbers: Gate over the dense fields. In the paper all are passed on.
         sparse: N.
         dense: M.
         dim: d.
@@ -33,18 +34,25 @@ class FeatureSelection(nn.Module):
     """
 
     def __init__(
-        self, single: Gate | FixedGate, interaction: Gate | FixedGate, sparse: int, dense: int, dim: int
+        self,
+        single: Gate | FixedGate,
+        interaction: Gate | FixedGate,
+        numbers: Gate | FixedGate,
+        sparse: int,
+        dense: int,
+        dim: int,
     ) -> None:
         super().__init__()
         self.single = single
         self.interaction = interaction
+        self.numbers = numbers
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
         fm_at, fm_width = sparse * dim, dim if sparse > 1 else 0
         self.columns: Sequence[int] = [
             *(field * dim + k for field in single.kept for k in range(dim)),
             *(fm_at + k for k in range(dim) if self.interacts),
-            *range(fm_at + fm_width, fm_at + fm_width + dense),
+            *(fm_at + fm_width + field for field in numbers.kept),
         ]
         self.width = fm_at + fm_width + dense
 
@@ -52,8 +60,9 @@ class FeatureSelection(nn.Module):
         parts = [self.single(_fields(e, self.single.kept), dim=1).flatten(1)]
         if self.interacts:
             parts.append(factorisation_machine(self.interaction(_fields(e, self.interaction.kept), dim=1)))
-        return torch.cat([*parts, dense], dim=1)
+        parts.append(self.numbers(_fields(dense, self.numbers.kept), dim=1))
+        return torch.cat(parts, dim=1)
 
 
-def _fields(e: Tensor, kept: tuple[int, ...]) -> Tensor:
-    return e if len(kept) == e.shape[1] else e[:, kept]
+def _fields(x: Tensor, kept: tuple[int, ...]) -> Tensor:
+    return x if len(kept) == x.shape[1] else x[:, kept]

@@ -1,4 +1,7 @@
-"""The candidate ops of a block (AutoMTL, section 3.2). Letters: B batch, h hidden width, C candidates."""
+"""The candidate ops of a block: the paper's (AutoMTL, section 3.2), products, and sums of ops.
+
+Letters: B batch, h hidden width, r rank, C candidates.
+"""
 
 from collections.abc import Sequence
 from typing import Self
@@ -7,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.ops import ZeroFilled
+from automtl_core.ops import OpFactory, ZeroFilled, narrowed
 
 
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
@@ -67,8 +70,11 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
         x = F.dropout(x, self.dropout, self.training)
-        x = F.relu(self.norm(self.hidden(x)))  # [B, h]
-        return F.relu(self.out(x))
+        return self.give(self.norm(self.hidden(x)))
+
+    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
+        """Return what follows on the hidden layer; what variants of the op differ in."""
+        return F.relu(self.out(F.relu(hidden)))
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Keep the hidden layer's weights of the given columns."""
@@ -86,11 +92,11 @@ class MLP(nn.Module):
         hidden = F.linear(
             x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
         )
-        activated = F.relu(_joint_norm([op.norm for op in ops], hidden))  # [B, sum of h]
-        slices = torch.split(activated, [op.norm.num_features for op in ops], dim=1)
+        normalised = _joint_norm([op.norm for op in ops], hidden)  # [B, sum of h]
+        slices = torch.split(normalised, [op.norm.num_features for op in ops], dim=1)
         out = torch.zeros((), dtype=x.dtype, device=x.device)
         for k, op in enumerate(ops):
-            out = torch.addcmul(out, weights[k], F.relu(op.out(slices[k])))
+            out = torch.addcmul(out, weights[k], op.give(slices[k]))
         return out
 
 
@@ -112,3 +118,111 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
             norm.running_var.copy_(new_var)  # type: ignore[union-attr]
             norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
     return out
+
+
+class LinearMLP(MLP):
+    """`mlp-linear-h`: as `mlp-h` without the last ReLU, so that what it gives can be of either sign."""
+
+    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
+        """Return Linear(ReLU(hidden))."""
+        out: Tensor = self.out(F.relu(hidden))
+        return out
+
+
+class SiLUMLP(MLP):
+    """`mlp-silu-h`: as `mlp-linear-h` with SiLU in place of ReLU."""
+
+    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
+        """Return Linear(SiLU(hidden))."""
+        out: Tensor = self.out(F.silu(hidden))
+        return out
+
+
+class Factorised(nn.Module):
+    """`factorised-h`: products of pairs of inputs, h of them (FinalNet, SIGIR 2023, eq. 4).
+
+    Dropout -> Linear(in, 2h), whose halves are h1 and h2 -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.halves = nn.Linear(in_dim, 2 * width)
+        self.norm = nn.BatchNorm1d(width)
+        self.out = nn.Linear(width, out_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        x = F.dropout(x, self.dropout, self.training)
+        one, two = self.halves(x).chunk(2, dim=1)  # [B, h] twice
+        out: Tensor = self.out(self.norm(torch.addcmul(two, one, two)))
+        return out
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Keep the weights of the given columns."""
+        self.halves = narrow_linear(self.halves, columns)
+        return self
+
+
+class Cross(nn.Module):
+    """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is of GDCN, CIKM 2023).
+
+    Dropout -> x + x * (U V x + b) * sigmoid(G V x), V of r x in -> Linear(in, out, no bias) -> BatchNorm(out).
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, dropout: float, rank: int) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.down = nn.Linear(in_dim, rank, bias=False)
+        self.up = nn.Linear(rank, in_dim)
+        self.gate = nn.Linear(rank, in_dim, bias=False)
+        self.out = nn.Linear(in_dim, out_dim, bias=False)
+        self.norm = nn.BatchNorm1d(out_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        x = F.dropout(x, self.dropout, self.training)
+        low = self.down(x)  # [B, r]
+        crossed = x + x * self.up(low) * self.gate(low).sigmoid()
+        out: Tensor = self.norm(self.out(crossed))
+        return out
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Keep what reads and what gives the given columns: the others stay zero through the product."""
+        self.down = narrow_linear(self.down, columns)
+        self.out = narrow_linear(self.out, columns)
+        self.up, self.gate = _some_outputs(self.up, columns), _some_outputs(self.gate, columns)
+        return self
+
+
+def _some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
+    """Return the layer giving only some of its outputs."""
+    some = nn.Linear(linear.in_features, 1, linear.bias is not None)
+    some.out_features = len(rows)
+    some.weight = nn.Parameter(linear.weight.detach()[list(rows)].clone())
+    if linear.bias is not None:
+        some.bias = nn.Parameter(linear.bias.detach()[list(rows)].clone())
+    return some
+
+
+class Sum(nn.Module):
+    """`a+b`: the sum of ops on the same input."""
+
+    def __init__(self, ops: Sequence[nn.Module], in_dim: int) -> None:
+        super().__init__()
+        self.ops = nn.ModuleList(ops)
+        self.in_dim = in_dim
+
+    @classmethod
+    def of(cls, factories: Sequence[OpFactory], in_dim: int, out_dim: int, dropout: float) -> Self:
+        """Return the sum of what the factories make."""
+        return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        first, *others = self.ops
+        out: Tensor = first(x)
+        for op in others:
+            out = out + op(x)
+        return out
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Narrow each of the ops."""
+        return Sum([narrowed(op, columns, self.in_dim) for op in self.ops], len(columns))

@@ -7,11 +7,15 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_ops() -> Mapping[str, str]:
-    """Offer the ops of the paper, and `zero` of the authors' code."""
+    """Offer the ops of the paper, `zero` of the authors' code, and what the paper's cannot express."""
     return {
         "identity": "automtl_desan.ops:Identity",
         "zero": "automtl_desan.ops:Zero",
         "mlp-*": "automtl_desan.ops:MLP",
+        "mlp-linear-*": "automtl_desan.ops:LinearMLP",
+        "mlp-silu-*": "automtl_desan.ops:SiLUMLP",
+        "factorised-*": "automtl_desan.ops:Factorised",
+        "cross-*": "automtl_desan.ops:Cross",
     }
 
 

@@ -1,0 +1,135 @@
+"""The modules that DESAN is made of (AutoMTL, section 3).
+
+Letters: B batch, N sparse fields, M dense fields, d embedding, D width of the raw input, H expert width, T tasks.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.relaxed import Gate
+from automtl_core.network import Ids
+from automtl_core.schema import SparseField
+from automtl_desan.feature_selection import FeatureSelection
+from automtl_desan.selective_gate import SelectiveGate
+
+
+class SharedTable(nn.Module):
+    """The embeddings that all experts share."""
+
+    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, d] -> [B, N, d]
+        return e
+
+
+class OwnTable(nn.Module):
+    """Embeddings of one expert's own."""
+
+    def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
+        super().__init__()
+        self.embedding = FieldEmbedding(fields, dim, std)
+
+    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, d] -> [B, N, d]
+        own: Tensor = self.embedding(ids)
+        return own
+
+
+class FieldReader(nn.Module):
+    """What an expert of the first layer reads: selected fields, of the shared table or of its own."""
+
+    def __init__(self, selection: FeatureSelection, table: nn.Module) -> None:
+        super().__init__()
+        self.selection = selection
+        self.table = table
+        self.columns, self.width = selection.columns, selection.width
+
+    def forward(self, e: Tensor, dense: Tensor, ids: Ids) -> Tensor:  # -> [B, len(columns)]
+        selected: Tensor = self.selection(self.table(e, ids), dense)
+        return selected
+
+
+class Expert(nn.Module):
+    """A reader of its inputs and a chain of K blocks.
+
+    Args:
+        reader: Of fields, or of the experts of the layer below.
+        blocks: The first maps the reader's width to H, the others H to H.
+        residual: Whether the others add to what they read.
+
+    """
+
+    def __init__(
+        self, reader: FieldReader | SelectiveGate, blocks: Sequence[nn.Module], residual: bool = False
+    ) -> None:
+        super().__init__()
+        self.reader = reader
+        self.blocks = nn.ModuleList(blocks)
+        self.residual = residual
+
+    def forward(self, *inputs: Any) -> Tensor:  # what the reader takes -> [B, H]
+        first, *others = self.blocks
+        x: Tensor = first(self.reader(*inputs))
+        for block in others:
+            x = x + block(x) if self.residual else block(x)
+        return x
+
+
+class Task(nn.Module):
+    """A task's selective gate and tower: Linear(H, w) -> BatchNorm -> ReLU -> Dropout -> Linear(w, 1)."""
+
+    def __init__(self, gate: SelectiveGate, tower_width: int, dropout: float) -> None:
+        super().__init__()
+        self.gate = gate
+        self.tower = nn.Sequential(
+            nn.Linear(gate.width, tower_width),
+            nn.BatchNorm1d(tower_width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(tower_width, 1),
+        )
+
+    def forward(self, x: Tensor, experts: Mapping[str, Tensor]) -> Tensor:  # [B, D], E x [B, H] -> [B, 1]
+        logit: Tensor = self.tower(self.gate(x, experts))
+        return logit
+
+
+class DESANNetwork(nn.Module):
+    """The straight line of DESAN; supernet or derived network, as its gates and ops were chosen.
+
+    Args:
+        embedding: The shared table.
+        layers: Each layer's experts by name, under the name of the layer; the lowest first.
+        depth: Gate over the layers but the first; one that is left out passes on the experts below it.
+        tasks: In the order of the schema.
+
+    """
+
+    def __init__(
+        self,
+        embedding: FieldEmbedding,
+        layers: Mapping[str, nn.ModuleDict],
+        depth: Gate | FixedGate,
+        tasks: Sequence[Task],
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.layers = nn.ModuleDict(layers)
+        self.depth = depth
+        self.tasks = nn.ModuleList(tasks)
+
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
+        e = self.embedding(ids)
+        dense = dense.to(e.dtype)
+        x = torch.cat([e.flatten(1), dense], dim=1)
+        lowest, *others = self.layers.values()
+        experts = {name: expert(e, dense, ids) for name, expert in lowest.items()}  # type: ignore[operator]
+        bits = self.depth(x.new_ones(len(others)), dim=0)
+        for layer, bit in zip(others, bits, strict=True):
+            above = {name: expert(x, experts) for name, expert in layer.items()}  # type: ignore[operator]
+            if isinstance(self.depth, Gate):
+                above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
+            experts = above
+        return torch.cat([task(x, experts) for task in self.tasks], dim=1)

@@ -1,0 +1,56 @@
+"""The settings of DESAN."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from automtl_core.settings import Settings
+
+
+class DESANSettings(Settings):
+    """What DESAN searches over. Preset `paper` has the paper's space, docs/results.md why this one differs."""
+
+    embedding_dim: int = Field(16, ge=1)
+    """d, numbers per id."""
+    embedding_std: float = Field(0.01, gt=0)
+    """Standard deviation that embeddings start with."""
+    layers: int = Field(1, ge=1)
+    """L, layers of experts."""
+    optional_layers: bool = False
+    """Whether each layer but the first may be left out: its experts are then those of the layer below."""
+    experts: int = Field(4, ge=1)
+    """E, experts of a layer."""
+    blocks: int = Field(1, ge=1)
+    """K, blocks in a chain that make an expert."""
+    residual: bool = True
+    """Whether blocks after the first add to what they read, which makes depth harmless. `identity` is then
+    what adds nothing."""
+    expert_width: int = Field(64, ge=1)
+    """H, width of what a block gives."""
+    tower_width: int = Field(64, ge=1)
+    """Width of the hidden layer of a task's tower."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of a block's inputs and of a tower's hidden values that training drops. An expert drops at each
+    of its blocks, the first time from embeddings: the paper's 0.2 underfits (docs/results.md)."""
+    gating: Literal["open", "all"] = "open"
+    """Which experts a gating network's softmax runs over: those that are open, or all of the layer, as in
+    the paper, where closing an expert costs scale."""
+    tables: Literal["shared", "chosen"] = "shared"
+    """shared: all experts read one embedding table. chosen: each expert of the first layer reads that one or
+    one of its own, so that a task which shares with nobody can be a model of its own (STEM)."""
+    numbers: Literal["chosen", "all"] = "chosen"
+    """Whether each expert of the first layer chooses its numeric fields too, or sees them all, as in the
+    paper."""
+    ops: tuple[str, ...] = Field(
+        (
+            "identity",
+            "mlp-linear-16",
+            "mlp-linear-64",
+            "mlp-linear-256",
+            "mlp-linear-16+factorised-8",
+            "mlp-linear-64+factorised-32",
+            "mlp-linear-256+factorised-128",
+        ),
+        min_length=1,
+    )
+    """The candidate ops of every block. `a+b` is an op too: the sum of a and b."""
