@@ -1,13 +1,11 @@
 """Hand-designed models that DESAN contains, as points of it."""
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.schema import Schema
 from automtl_desan.settings import DESANSettings
-
-Open = Callable[[str, str], bool]
-"""Whether an option of a choose-any is open, by the names of both."""
 
 
 def landmarks(
@@ -15,32 +13,34 @@ def landmarks(
 ) -> dict[str, Architecture]:
     """Return known points of the space by name; of equal ones the first.
 
-    - shared-bottom: all tasks share one expert (Caruana 1997)
+    - shared-bottom: all tasks read one expert (Caruana 1997)
     - mmoe: all tasks mix all experts (KDD 2018)
-    - single-task: each task has an expert alone; where there are enough experts
-    - ple: each task mixes an expert of its own with those that all share (PLE, RecSys 2020); as above
+    - single-task: each task has an expert alone, with a table of its own where tables are chosen; where
+      there are as many experts as tasks
+    - ple: each task mixes an expert of its own with those that all share (one level of PLE, RecSys 2020);
+      where there are more experts than tasks
+    - stem: the same, and experts of one task read tables of their own (AAAI 2024); where tables are chosen
     - all-OP: everything open, all blocks OP
 
-    The first four read each field as it is, without interaction, and their experts are the widest MLP.
+    All but the last kind are of one layer and one block, the widest MLP, as far as layers may be left out
+    and `identity` is an op. Their experts read each field as it is, without interaction.
     """
-    plain = [op for op in settings.ops if op.startswith("mlp") and "+" not in op]
-    widest = plain[-1] if plain else settings.ops[-1]
-    experts = [f"expert{j}" for j in range(settings.experts)]
-    tasks = [task.name for task in schema.tasks]
-    own = dict(zip(tasks, experts, strict=False))
-    common = experts[len(tasks) :]
-    everybody: dict[str, Collection[str]] = dict.fromkeys(tasks, experts)
+    tasks, experts = [task.name for task in schema.tasks], settings.expert_names
+    alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
+    op, chosen = _widest(settings.ops), settings.tables == "chosen"
     found = {
-        "shared-bottom": _point(choices, widest, dict.fromkeys(tasks, experts[:1])),
-        "mmoe": _point(choices, widest, everybody),
+        "shared-bottom": _by_hand(choices, op, dict.fromkeys(tasks, experts[:1])),
+        "mmoe": _by_hand(choices, op, dict.fromkeys(tasks, experts)),
     }
-    if len(own) == len(tasks) and len(tasks) > 1:
-        found["single-task"] = _point(choices, widest, {task: [expert] for task, expert in own.items()})
-        if common:
-            mixed = {task: [expert, *common] for task, expert in own.items()}
-            found["ple"] = _point(choices, widest, mixed)
-    for op in settings.ops:
-        found[f"all-{op}"] = _point(choices, op, everybody, interacts=True)
+    if len(alone) == len(tasks):
+        single = {task: [expert] for task, expert in alone.items()}
+        found["single-task"] = _by_hand(choices, op, single, experts if chosen else ())
+    if common:
+        mixed = {task: [expert, *common] for task, expert in alone.items()}
+        found["ple"] = _by_hand(choices, op, mixed)
+        if chosen:
+            found["stem"] = _by_hand(choices, op, mixed, alone.values())
+    found |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
     first: dict[str, Architecture] = {}
     for name, architecture in found.items():
         if architecture not in first.values():
@@ -48,23 +48,45 @@ def landmarks(
     return first
 
 
-def _point(
-    choices: Mapping[str, Choice], op: str, shares: Mapping[str, Collection[str]], interacts: bool = False
+def _widest(ops: Sequence[str]) -> str:
+    """Return the widest plain MLP, or where there is none the last op."""
+    plain = [op for op in ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
+    return max(plain, key=lambda op: int(op.rpartition("-")[2]), default=ops[-1])
+
+
+def _by_hand(
+    choices: Mapping[str, Choice], op: str, shares: Mapping[str, Sequence[str]], own: Collection[str] = ()
 ) -> Architecture:
-    """Return the point at which each task reads the experts that it shares, on every layer."""
+    """Return the point at which tasks read the experts that they share, and some experts tables of their own.
+
+    An expert of an upper layer reads the one of its name below it.
+    """
 
     def decide(name: str, choice: Choice) -> Decision:
-        if not isinstance(choice, AnyOf):
-            return op if op in choice.options else choice.options[0]  # the other choose-one is of tables
-        *where, what = name.split("/")
-        if what == "interaction" and not interacts:
-            return ()
-        if what != "experts":
+        where, _, what = name.rpartition("/")
+        expert = where.rpartition("/")[2]
+        match what:
+            case "layers" | "interaction":
+                return ()
+            case "experts":
+                read = shares[where.removeprefix("task/")] if where.startswith("task/") else [expert]
+                return tuple(option for option in choice.options if option in read)
+            case "table":
+                return "own" if expert in own else "shared"
+        if isinstance(choice, AnyOf):
             return choice.options
-        if where[0] == "task":
-            read: Collection[str] = shares[where[1]]
-        else:  # an expert of an upper layer reads what the tasks that share it may read
-            read = {e for experts in shares.values() if where[1] in experts for e in experts}
-        return tuple(option for option in choice.options if option in read)
+        more = not (where.startswith("layer0/") and what == "block0")
+        return "identity" if more and "identity" in choice.options else op
 
     return Architecture({name: decide(name, choice) for name, choice in choices.items()})
+
+
+def _everything(choices: Mapping[str, Choice], op: str) -> Architecture:
+    """Return the point with everything open, every block the op, and the shared table."""
+
+    def decide(choice: Choice) -> Decision:
+        if isinstance(choice, AnyOf):
+            return choice.options
+        return op if op in choice.options else "shared"
+
+    return Architecture({name: decide(choice) for name, choice in choices.items()})

@@ -1,6 +1,7 @@
 """The modules that DESAN is made of (AutoMTL, section 3).
 
-Letters: B batch, N sparse fields, M dense fields, d embedding, D width of the raw input, H expert width, T tasks.
+Letters: B batch, N sparse fields, M dense fields, d embedding, D width of the raw input, H expert width,
+T tasks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,30 +52,42 @@ class FieldReader(nn.Module):
         return selected
 
 
+class Residual(nn.Module):
+    """A block that adds to what it reads (He et al., CVPR 2016): x + block(x)."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, H] -> [B, H]
+        out: Tensor = x + self.block(x)
+        return out
+
+
 class Expert(nn.Module):
     """A reader of its inputs and a chain of K blocks.
 
     Args:
         reader: Of fields, or of the experts of the layer below.
         blocks: The first maps the reader's width to H, the others H to H.
-        residual: Whether the others add to what they read.
 
     """
 
-    def __init__(
-        self, reader: FieldReader | SelectiveGate, blocks: Sequence[nn.Module], residual: bool = False
-    ) -> None:
+    def __init__(self, reader: nn.Module, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.reader = reader
-        self.blocks = nn.ModuleList(blocks)
-        self.residual = residual
+        self.blocks = nn.Sequential(*blocks)
 
     def forward(self, *inputs: Any) -> Tensor:  # what the reader takes -> [B, H]
-        first, *others = self.blocks
-        x: Tensor = first(self.reader(*inputs))
-        for block in others:
-            x = x + block(x) if self.residual else block(x)
-        return x
+        out: Tensor = self.blocks(self.reader(*inputs))
+        return out
+
+
+class Layer(nn.ModuleDict):
+    """Experts by name, all of which read the same inputs."""
+
+    def forward(self, *inputs: Any) -> dict[str, Tensor]:  # -> [B, H] by the name of the expert
+        return {name: expert(*inputs) for name, expert in self.items()}
 
 
 class Task(nn.Module):
@@ -101,8 +114,8 @@ class DESANNetwork(nn.Module):
 
     Args:
         embedding: The shared table.
-        layers: Each layer's experts by name, under the name of the layer; the lowest first.
-        depth: Gate over the layers but the first; one that is left out passes on the experts below it.
+        layers: By name, such as `layer0`; the lowest first. Of these the derived network has what was kept.
+        depth: Gate over the layers but the lowest; one that is closed passes on the experts below it.
         tasks: In the order of the schema.
 
     """
@@ -110,7 +123,7 @@ class DESANNetwork(nn.Module):
     def __init__(
         self,
         embedding: FieldEmbedding,
-        layers: Mapping[str, nn.ModuleDict],
+        layers: Mapping[str, Layer],
         depth: Gate | FixedGate,
         tasks: Sequence[Task],
     ) -> None:
@@ -125,10 +138,9 @@ class DESANNetwork(nn.Module):
         dense = dense.to(e.dtype)
         x = torch.cat([e.flatten(1), dense], dim=1)
         lowest, *others = self.layers.values()
-        experts = {name: expert(e, dense, ids) for name, expert in lowest.items()}  # type: ignore[operator]
-        bits = self.depth(x.new_ones(len(others)), dim=0)
-        for layer, bit in zip(others, bits, strict=True):
-            above = {name: expert(x, experts) for name, expert in layer.items()}  # type: ignore[operator]
+        experts: dict[str, Tensor] = lowest(e, dense, ids)
+        for layer, bit in zip(others, self.depth(x.new_ones(len(others)), dim=0), strict=True):
+            above: dict[str, Tensor] = layer(x, experts)
             if isinstance(self.depth, Gate):
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above

@@ -15,14 +15,24 @@ from automtl_core.ops import OpFactory, ZeroFilled, narrowed
 
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
     """Return the layer on some of its inputs, with the weights of these."""
-    kept = linear.weight.detach()[:, list(columns)]
-    # Built with one input and then given its weight: torch warns of a layer without inputs.
-    narrow = nn.Linear(1, linear.out_features, linear.bias is not None)
-    narrow.in_features = len(columns)
-    narrow.weight = nn.Parameter(kept.clone())
-    if linear.bias is not None:
-        narrow.bias = nn.Parameter(linear.bias.detach().clone())
-    return narrow
+    return _linear(linear.weight[:, list(columns)], linear.bias)
+
+
+def _some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
+    """Return the layer with some of its outputs."""
+    bias = None if linear.bias is None else linear.bias[list(rows)]
+    return _linear(linear.weight[list(rows)], bias)
+
+
+def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a layer with copies of these weights, [out, in] and [out]."""
+    # Built with one number each way and then given its weights: torch warns of a layer without inputs.
+    layer = nn.Linear(1, 1, bias is not None)
+    layer.out_features, layer.in_features = weight.shape
+    layer.weight = nn.Parameter(weight.detach().clone())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone())
+    return layer
 
 
 class Identity(nn.Module):
@@ -166,7 +176,8 @@ class Factorised(nn.Module):
 class Cross(nn.Module):
     """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is of GDCN, CIKM 2023).
 
-    Dropout -> x + x * (U V x + b) * sigmoid(G V x), V of r x in -> Linear(in, out, no bias) -> BatchNorm(out).
+    Dropout -> x + x * (U V x + b) * sigmoid(G V x), with V [r, in], U and G [in, r] -> Linear(in, out),
+    bias-free -> BatchNorm(out).
     """
 
     def __init__(self, in_dim: int, out_dim: int, dropout: float, rank: int) -> None:
@@ -191,16 +202,6 @@ class Cross(nn.Module):
         self.out = narrow_linear(self.out, columns)
         self.up, self.gate = _some_outputs(self.up, columns), _some_outputs(self.gate, columns)
         return self
-
-
-def _some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
-    """Return the layer giving only some of its outputs."""
-    some = nn.Linear(linear.in_features, 1, linear.bias is not None)
-    some.out_features = len(rows)
-    some.weight = nn.Parameter(linear.weight.detach()[list(rows)].clone())
-    if linear.bias is not None:
-        some.bias = nn.Parameter(linear.bias.detach()[list(rows)].clone())
-    return some
 
 
 class Sum(nn.Module):

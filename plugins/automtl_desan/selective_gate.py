@@ -15,10 +15,10 @@ from automtl_core.modules.relaxed import Gate
 
 
 class SelectiveGate(nn.Module):
-    """out = sum_i g(x)_i * expert_i over the open experts i, with g(x) from a softmax of W x, W bias-free.
+    """out = sum_i g(x)_i * expert_i, where g(x) comes of the softmax of W x, W [E, D], and of the bits s.
 
-    - over all: g = s * softmax(W x), as in the paper: what a closed expert would have got is lost
-    - over open: g = s * exp(W x) / sum of the same, so that weights of what is open always sum to 1
+    - over all: g = s * softmax(W x), as in the paper; what a closed expert would have got is lost
+    - over open: g = s * exp(W x) / sum_i s_i exp(W x)_i, so that what is open always adds up to 1
 
     Args:
         in_dim: Width D of the raw input x.
@@ -40,8 +40,10 @@ class SelectiveGate(nn.Module):
         super().__init__()
         self.shared = shared
         self.inputs = [experts[k] for k in shared.kept]
-        # A row of W has the name of its expert, so that a network which holds fewer can take it over.
-        rows = self.inputs if over == "open" else experts if self.inputs else []
+        weighed = self.inputs if over == "open" else experts
+        # Where there is one expert to weigh, or nothing to read, no weight follows from x. Each row of W has
+        # the name of its expert, so that a network of fewer experts can take it over.
+        rows = weighed if len(weighed) > 1 and self.inputs else []
         self.gating = nn.ModuleDict({name: nn.Linear(in_dim, 1, bias=False) for name in rows})
         self.over = over
         self.width = width
@@ -51,12 +53,19 @@ class SelectiveGate(nn.Module):
         if not self.inputs:
             return x.new_zeros(len(x), self.width)
         stacked = torch.stack([experts[name] for name in self.inputs], dim=1)  # [B, kept, H]
-        return torch.einsum("bk,bkh->bh", self._weights(x), stacked)
+        return torch.einsum("bk,bkh->bh", self.weights(x), stacked)
 
-    def _weights(self, x: Tensor) -> Tensor:  # [B, D] -> [B, kept]
+    def weights(self, x: Tensor) -> Tensor:  # [B, D] -> [B, kept]
+        """Return g(x) of the experts that are kept."""
+        bits: Tensor = self.shared(x.new_ones(len(self.inputs)), dim=0)  # [kept]
+        if not self.gating:
+            return bits.expand(len(x), -1)
         logits = F.linear(x, torch.cat(list(self.gating.parameters())))
         if self.over == "all":
-            chosen: Tensor = self.shared(logits.softmax(1)[:, self.shared.kept], dim=1)
-            return chosen
-        powers: Tensor = self.shared((logits - logits.detach().amax(1, keepdim=True)).exp(), dim=1)
-        return powers / powers.sum(1, keepdim=True).clamp(min=torch.finfo(powers.dtype).tiny)
+            return logits.softmax(1)[:, self.shared.kept] * bits
+        highest = logits.detach().masked_fill(bits == 0, -torch.inf).amax(1, keepdim=True)
+        # Closed experts may have larger logits than all open ones: theirs count as the highest, or the
+        # gradient of their bits overflows.
+        powers = (logits - highest).clamp(max=0).exp() * bits
+        total = powers.sum(1, keepdim=True)
+        return powers / torch.where(total > 0, total, 1)  # of nothing open, nothing

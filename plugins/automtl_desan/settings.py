@@ -8,7 +8,7 @@ from automtl_core.settings import Settings
 
 
 class DESANSettings(Settings):
-    """What DESAN searches over. Preset `paper` has the paper's space, docs/results.md why this one differs."""
+    """What DESAN searches over; preset `paper` has the paper's space, exactly."""
 
     embedding_dim: int = Field(16, ge=1)
     """d, numbers per id."""
@@ -17,14 +17,15 @@ class DESANSettings(Settings):
     layers: int = Field(1, ge=1)
     """L, layers of experts."""
     optional_layers: bool = False
-    """Whether each layer but the first may be left out: its experts are then those of the layer below."""
+    """Whether layers above the first may be left out: their experts are then those of the layer below. Of
+    one layer there is nothing to leave out."""
     experts: int = Field(4, ge=1)
     """E, experts of a layer."""
     blocks: int = Field(1, ge=1)
     """K, blocks in a chain that make an expert."""
     residual: bool = True
-    """Whether blocks after the first add to what they read, which makes depth harmless. `identity` is then
-    what adds nothing."""
+    """Whether blocks add to what they read, all but those that read fields; depth is then harmless, and
+    `identity` is what adds nothing."""
     expert_width: int = Field(64, ge=1)
     """H, width of what a block gives."""
     tower_width: int = Field(64, ge=1)
@@ -54,3 +55,8 @@ class DESANSettings(Settings):
         min_length=1,
     )
     """The candidate ops of every block. `a+b` is an op too: the sum of a and b."""
+
+    @property
+    def expert_names(self) -> list[str]:
+        """The experts of a layer, the same in each."""
+        return [f"expert{j}" for j in range(self.experts)]

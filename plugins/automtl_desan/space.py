@@ -25,7 +25,16 @@ from automtl_core.ops import Candidates, OpFactory
 from automtl_core.space import Chooser, SearchSpace
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.landmarks import landmarks
-from automtl_desan.network import DESANNetwork, Expert, FieldReader, OwnTable, SharedTable, Task
+from automtl_desan.network import (
+    DESANNetwork,
+    Expert,
+    FieldReader,
+    Layer,
+    OwnTable,
+    Residual,
+    SharedTable,
+    Task,
+)
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selective_gate import SelectiveGate
 from automtl_desan.settings import DESANSettings
@@ -37,80 +46,74 @@ class DESAN(SearchSpace[DESANSettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Ask from the tasks down, so that an expert that nobody shares is neither asked about nor built."""
         s = self.settings
-        tasks = [
-            Task(self._selective_gate(choose, f"task/{task.name}"), s.tower_width, s.dropout)
-            for task in self.schema.tasks
-        ]
-        upper = [f"layer{layer}" for layer in range(1, s.layers)]
-        depth = _asked(choose, "layers", upper, s.optional_layers)
-        gates = [task.gate for task in tasks]
-        passed: set[str] = set()  # experts whose place one of a layer below takes
-        layers: dict[str, nn.ModuleDict] = {}
-        for layer in (*(k + 1 for k in reversed(depth.kept)), 0):
-            shared = [n for n in self._experts() if n in passed or any(n in gate.inputs for gate in gates)]
-            experts = {name: self._expert(choose, layer, name) for name in shared}
-            gates = [expert.reader for expert in experts.values() if isinstance(expert.reader, SelectiveGate)]
-            passed = set(shared) if isinstance(depth, Gate) else set()
-            layers = {f"layer{layer}": nn.ModuleDict(experts), **layers}
+        gates = {task.name: self._selective_gate(choose, f"task/{task.name}") for task in self.schema.tasks}
+        depth = _gate(choose, "layers", [f"layer{k}" for k in range(1, s.layers)], s.optional_layers)
+        layers: dict[str, Layer] = {}
+        wanted = {name for gate in gates.values() for name in gate.inputs}
+        for layer in (*(f"layer{k + 1}" for k in reversed(depth.kept)), "layer0"):
+            names = [name for name in s.expert_names if name in wanted]
+            experts = {name: self._expert(choose, f"{layer}/{name}", layer == "layer0") for name in names}
+            layers = {layer: Layer(experts), **layers}
+            readers = [e.reader for e in experts.values() if isinstance(e.reader, SelectiveGate)]
+            # While a layer may still be left out, those below stand by to take the place of its experts.
+            wanted = wanted if isinstance(depth, Gate) else set()
+            wanted = wanted | {name for reader in readers for name in reader.inputs}
         embedding = FieldEmbedding(self.schema.sparse, s.embedding_dim, s.embedding_std)
+        tasks = [Task(gate, s.tower_width, s.dropout) for gate in gates.values()]
         return DESANNetwork(embedding, layers, depth, tasks)
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return shared-bottom, MMoE, single-task and PLE-like points, and all open with each op."""
         return landmarks(self.choices(), self.schema, self.settings)
 
-    def _experts(self) -> list[str]:
-        return [f"expert{j}" for j in range(self.settings.experts)]
-
-    def _expert(self, choose: Chooser, layer: int, expert: str) -> Expert:
+    def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
+        """Return an expert; of the lowest layer it reads fields."""
         s = self.settings
-        name = f"layer{layer}/{expert}"
-        reader = self._selective_gate(choose, name) if layer else self._field_reader(choose, name)
-        blocks = [self._block(choose, f"{name}/block0", reader.columns, reader.width)]
-        for k in range(1, s.blocks):
-            blocks.append(self._block(choose, f"{name}/block{k}", range(s.expert_width), s.expert_width))
-        return Expert(reader, blocks, s.residual)
+        reader = self._field_reader(choose, name) if lowest else self._selective_gate(choose, name)
+        columns, width = reader.columns, reader.width
+        blocks: list[nn.Module] = []
+        for k in range(s.blocks):
+            adds = s.residual and not (lowest and k == 0)
+            ops: Candidates = {
+                op: partial(self._made(op, adds), width, s.expert_width, s.dropout) for op in s.ops
+            }
+            block = choose.one_of(f"{name}/block{k}", ops, (columns, width))
+            blocks.append(Residual(block) if adds else block)
+            columns, width = range(s.expert_width), s.expert_width
+        return Expert(reader, blocks)
 
-    def _block(self, choose: Chooser, name: str, columns: Sequence[int], in_dim: int) -> nn.Module:
-        s = self.settings
-        adds = s.residual and not name.endswith("/block0")
-        candidates = {
-            op: partial(self._op_named(op, adds), in_dim, s.expert_width, s.dropout) for op in s.ops
-        }
-        return choose.one_of(name, candidates, (columns, in_dim))
-
-    def _op_named(self, name: str, adds: bool) -> OpFactory:
-        if adds and name == "identity":
-            return Zero  # what it reads is there already
-        factories = [self.op(part) for part in name.split("+")]
-        return partial(Sum.of, factories) if len(factories) > 1 else factories[0]
+    def _made(self, name: str, adds: bool) -> OpFactory:
+        """Return the factory of a candidate, in a block that adds to what it reads or not."""
+        # What an identity would pass on is there already.
+        parts = [Zero if adds and part == "identity" else self.op(part) for part in name.split("+")]
+        return parts[0] if len(parts) == 1 else partial(Sum.of, parts)
 
     def _field_reader(self, choose: Chooser, name: str) -> FieldReader:
-        s = self.settings
-        sparse = [field.name for field in self.schema.sparse]
-        dense = [field.name for field in self.schema.dense]
+        s, schema = self.settings, self.schema
+        sparse = [field.name for field in schema.sparse]
+        dense = [field.name for field in schema.dense]
         selection = FeatureSelection(
             choose.any_of(f"{name}/single", sparse),
             choose.any_of(f"{name}/interaction", sparse),
-            _asked(choose, f"{name}/numbers", dense, s.numbers == "chosen"),
+            _gate(choose, f"{name}/numbers", dense, s.numbers == "chosen"),
             sparse=len(sparse),
             dense=len(dense),
             dim=s.embedding_dim,
         )
-        own = partial(OwnTable, self.schema.sparse, s.embedding_dim, s.embedding_std)
-        tables: Candidates = {"shared": SharedTable, "own": own}
-        chosen = s.tables == "chosen"
-        return FieldReader(selection, choose.one_of(f"{name}/table", tables) if chosen else SharedTable())
+        if s.tables == "shared":
+            return FieldReader(selection, SharedTable())
+        own = partial(OwnTable, schema.sparse, s.embedding_dim, s.embedding_std)
+        return FieldReader(selection, choose.one_of(f"{name}/table", {"shared": SharedTable, "own": own}))
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings
         raw_width = len(self.schema.sparse) * s.embedding_dim + len(self.schema.dense)
-        shared = choose.any_of(f"{name}/experts", self._experts())
-        return SelectiveGate(raw_width, self._experts(), shared, s.expert_width, s.gating)
+        shared = choose.any_of(f"{name}/experts", s.expert_names)
+        return SelectiveGate(raw_width, s.expert_names, shared, s.expert_width, s.gating)
 
 
-def _asked(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:
-    """Return the gate over the options; one that is open for all of them where nothing is asked."""
+def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:
+    """Return the gate over the options; where nothing is asked, one that is open for all of them."""
     if asked and options:
         return choose.any_of(name, options)
     return FixedGate(AnyOf(name, tuple(options)), options)
