@@ -6,14 +6,16 @@ from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import take
+from automtl_core.errors import ArtifactError
 from automtl_core.network import Ids
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part
+from automtl_core.wording import listing
 
 
 def check_space(space: SearchSpace, architectures: int = 6) -> None:
-    """Check the supernet, the derived network, and that both are the same function.
+    """Check the supernet, the derived network, that both are the same function, and the landmarks.
 
     Args:
         space: Built for any schema; `sample_schema()` is small.
@@ -34,6 +36,20 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
             "architectures must survive JSON"
         )
         _check_derived(space, architecture, ids, dense)
+    _check_landmarks(space, ids, dense)
+
+
+def _check_landmarks(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
+    choices, points = space.choices(), space.landmarks()
+    for name, architecture in points.items():
+        try:
+            architecture.check(choices)
+        except ArtifactError as error:
+            raise AssertionError(f"the landmark {name} must answer all of choices(): {error}") from None
+        same = [other for other, decided in points.items() if decided == architecture]
+        assert same == [name], f"landmarks must differ: {listing(same)}"
+        logits = space.network(architecture).double().eval()(ids, dense)
+        assert logits.isfinite().all(), f"the network of the landmark {name} must give finite logits"
 
 
 def _check_gradients(space: SearchSpace, ids: Ids, dense: Tensor) -> None:

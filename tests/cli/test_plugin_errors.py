@@ -60,7 +60,7 @@ def automtl_register_strategies():
 FAULTS = {
     "op": (
         ["--set", "space.ops=[identity, wide]"],
-        r"op 'wide' of plugin 'mine' maps \[2, 64\] to \[2, 1\]",
+        r"op 'wide' of plugin 'mine' maps \[2, \d+\] to \[2, 1\]",
     ),
     "result": (["--strategy", "forgets"], "the strategy 'forgets' of plugin 'mine': search returns NoneType"),
     "code": (

@@ -16,15 +16,22 @@ from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
 REGISTRY = load_registry()
-FAMILY_MEMBERS = {"mlp-*": ["mlp-16", "mlp-48"]}
+FAMILY_MEMBERS = {
+    "mlp-*": ["mlp-16", "mlp-48"],
+    "mlp-linear-*": ["mlp-linear-16"],
+    "mlp-silu-*": ["mlp-silu-16"],
+    "factorised-*": ["factorised-8"],
+    "cross-*": ["cross-3"],
+}
 # Small sizes, for speed.
 SMALL = {
     "desan": {
         "embedding_dim": 4,
         "expert_width": 8,
         "experts": 3,
+        "layers": 2,
         "blocks": 2,
-        "ops": ["identity", "mlp-16", "zero"],
+        "ops": ["identity", "mlp-16", "mlp-linear-16+factorised-8", "zero"],
     },
 }
 

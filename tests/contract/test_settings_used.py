@@ -42,6 +42,7 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 }
 # What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
 OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
+    ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
     ("pd-darts", "decay"): (1.0, {}),
     ("random", "halving"): (2, {}),

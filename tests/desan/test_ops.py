@@ -6,8 +6,10 @@ from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import ZeroFilled
 from automtl_core.plugins import load_registry
 from automtl_core.testing import plain_schema
-from automtl_desan.ops import MLP, Identity, Zero, narrow_linear
-from automtl_desan.space import DESAN, DESANSettings
+from automtl_core.testing.ops import check_op
+from automtl_desan.ops import MLP, Cross, Factorised, Identity, LinearMLP, SiLUMLP, Sum, Zero, narrow_linear
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
 
 
 def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():
@@ -22,7 +24,8 @@ def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():
 
     settings = DESANSettings(layers=1, experts=1, blocks=2, ops=("identity", "mlp-16"), dropout=0.37)
     DESAN(plain_schema(), settings, op).supernet()
-    assert asked == [("identity", 0.37), ("mlp-16", 0.37)] * 2
+    # an identity adds nothing where a block adds to what it reads
+    assert asked == [("identity", 0.37), ("mlp-16", 0.37), ("mlp-16", 0.37)]
 
 
 def test_an_mlp_drops_its_share_of_inputs_in_training_alone():
@@ -69,3 +72,89 @@ def test_identity_is_narrowed_to_its_projection_or_filled_with_zeros():
 
 def test_zero_learns_nothing():
     assert list(Zero(3, 2, 0.5).parameters()) == []
+
+
+def settled(op):
+    """Return the op in evaluation, with statistics and weights that tell its parts apart."""
+    torch.manual_seed(0)
+    for parameter in op.parameters():
+        nn.init.normal_(parameter)
+    for _ in range(3):
+        op.train()(3 * torch.randn(20, 4) + 1)
+    return op.eval()
+
+
+def normalised(norm, x):
+    return (x - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
+
+
+X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("cls", "formula"),
+    [
+        (LinearMLP, lambda hidden: hidden.clamp(min=0)),
+        (SiLUMLP, lambda hidden: hidden / (1 + (-hidden).exp())),
+    ],
+)
+def test_variants_of_mlps_end_in_a_linear_layer(cls, formula):
+    op = settled(cls(4, 3, 0.5, 8))
+    hidden = normalised(op.norm, X @ op.hidden.weight.T + op.hidden.bias)
+    assert torch.allclose(op(X), formula(hidden) @ op.out.weight.T + op.out.bias, atol=1e-5)
+    assert (op(X) < 0).any()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mixture_of_variants_is_evaluated_by_their_own_formula(training):
+    ops = [settled(cls(4, 3, 0.0, 8)).train(training) for cls in (MLP, SiLUMLP, SiLUMLP, LinearMLP)]
+    weights = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    expected = sum(weight * op(X) for weight, op in zip(weights, ops, strict=True))
+    assert torch.allclose(mixture(ops, weights, X), expected, atol=1e-5)
+
+
+def test_factorised_multiplies_the_halves_of_one_linear_layer():
+    op = settled(Factorised(4, 3, 0.5, 8))
+    product = X @ op.halves.weight.T + op.halves.bias
+    h1, h2 = product[:, :8], product[:, 8:]
+    assert torch.allclose(
+        op(X), normalised(op.norm, h2 + h1 * h2) @ op.out.weight.T + op.out.bias, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_cross_multiplies_its_input_by_a_gated_form_of_low_rank():
+    op = settled(Cross(4, 3, 0.5, 2))
+    low = X @ op.down.weight.T
+    gate = 1 / (1 + (-low @ op.gate.weight.T).exp())
+    crossed = X + X * (low @ op.up.weight.T + op.up.bias) * gate
+    assert torch.allclose(op(X), normalised(op.norm, crossed @ op.out.weight.T), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", [Factorised, Cross])
+def test_products_drop_their_share_of_inputs_in_training_alone(cls):
+    op = settled(cls(4, 3, 0.5, 2))
+    assert torch.equal(op(X), op(X))
+    op.train()
+    assert not torch.equal(op(X), op(X))
+
+
+def test_cross_on_some_inputs_holds_no_weight_of_the_others():
+    op = settled(Cross(4, 3, 0.5, 2))
+    x = X.clone()
+    x[:, [0, 2]] = 0
+    expected = op(x)
+    narrow = op.narrow([1, 3])
+    assert torch.allclose(narrow(x[:, [1, 3]]), expected, atol=1e-6)
+    # V, U, b, G and the projection, on two inputs; BatchNorm
+    assert sum(p.numel() for p in narrow.parameters()) == 2 * 2 + 2 * 2 + 2 + 2 * 2 + 3 * 2 + 6
+
+
+def sum_of(in_dim, out_dim, dropout):
+    op = load_registry().op
+    return Sum.of([op("mlp-linear-8"), op("identity"), op("factorised-4")], in_dim, out_dim, dropout)
+
+
+def test_a_sum_adds_what_its_ops_give_and_keeps_the_contract():
+    summed = sum_of(4, 3, 0.5).eval()
+    assert torch.allclose(summed(X), sum(op(X) for op in summed.ops))
+    check_op(sum_of)

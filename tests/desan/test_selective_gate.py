@@ -5,29 +5,107 @@ import torch
 
 from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.relaxed import Gate
 from automtl_desan.selective_gate import SelectiveGate
 
-EXPERTS = ("e0", "e1", "e2")
+NAMES = ("e0", "e1", "e2")
+CHOICE = AnyOf("experts", NAMES)
+EXPERTS = {name: torch.full((1, 3), value) for name, value in zip(NAMES, (4.0, 99.0, 8.0), strict=True)}
+X = torch.tensor([[1.0, 0.0]])
+LOGITS = (0.0, math.log(2.0), math.log(3.0))
 
 
-def gate(*shared):
-    return SelectiveGate(2, EXPERTS, FixedGate(AnyOf("experts", EXPERTS), shared), width=3)
+def gate(shared, over="open", logits=LOGITS):
+    """Return a gate whose logits are these for X."""
+    made = SelectiveGate(2, NAMES, shared, width=3, over=over)
+    for name, row in made.gating.items():
+        row.weight.data = torch.tensor([[logits[NAMES.index(name)], 0.0]])
+    return made
+
+
+def fixed(*shared):
+    return FixedGate(CHOICE, shared)
+
+
+def held(*shared):
+    made = Gate(CHOICE, Softmax())
+    made.hold(shared)
+    return made
 
 
 def test_inputs_are_the_shared_experts_in_the_order_of_the_layer():
-    assert gate("e2", "e0").inputs == ["e0", "e2"]
-    assert list(gate("e0").columns) == [0, 1, 2]
+    assert gate(fixed("e2", "e0")).inputs == ["e0", "e2"]
+    assert list(gate(fixed("e0")).columns) == [0, 1, 2]
 
 
-def test_the_softmax_runs_over_all_experts_and_those_not_shared_are_not_read():
-    module = gate("e0", "e2")
-    module.gating.weight.data = torch.tensor([[0.0, 0.0], [math.log(2.0), 0.0], [0.0, 0.0]])
-    experts = {"e0": torch.full((1, 3), 4.0), "e2": torch.full((1, 3), 8.0)}
-    # weights 1/4, 1/2 and 1/4, that of the second is lost
-    assert module(torch.tensor([[1.0, 0.0]]), experts)[0].tolist() == pytest.approx([3.0] * 3)
+@pytest.mark.parametrize("shared", [fixed, held])
+def test_over_all_what_is_not_shared_takes_its_weight_along(shared):
+    # weights 1/6, 2/6 and 3/6, that of the second is lost
+    out = gate(shared("e0", "e2"), over="all")(X, EXPERTS)
+    assert out[0].tolist() == pytest.approx([4 / 6 + 8 / 2] * 3)
 
 
-def test_without_an_expert_it_is_zero_and_has_no_weights():
-    module = gate()
+@pytest.mark.parametrize("shared", [fixed, held])
+def test_over_open_weights_add_up_to_1(shared):
+    # weights 1/4 and 3/4
+    out = gate(shared("e0", "e2"))(X, EXPERTS)
+    assert out[0].tolist() == pytest.approx([4 / 4 + 8 * 3 / 4] * 3)
+
+
+@pytest.mark.parametrize("over", ["open", "all"])
+def test_without_an_expert_it_is_zero_and_has_no_weights(over):
+    module = gate(fixed(), over)
     assert list(module.parameters()) == []
     assert module(torch.ones(2, 2), {}).tolist() == [[0, 0, 0]] * 2
+    assert gate(held(), over)(X, EXPERTS).tolist() == [[0, 0, 0]]
+
+
+def test_of_one_expert_there_is_nothing_to_weigh():
+    module = gate(fixed("e2"))
+    assert list(module.parameters()) == []
+    assert module(X, EXPERTS).tolist() == gate(held("e2"))(X, EXPERTS).tolist() == [[8, 8, 8]]
+    assert len(list(gate(fixed("e2"), over="all").parameters())) == 3
+
+
+def test_drawn_bits_give_what_a_network_of_the_open_experts_gives():
+    relaxation = Softmax()
+    supernet = gate(Gate(CHOICE, relaxation)).train()
+    seen = set()
+    for seed in range(20):
+        relaxation.seed(seed)
+        out = supernet(X, EXPERTS)
+        relaxation.seed(seed)
+        bits = supernet.shared.bits()
+        opened = [name for name, bit in zip(NAMES, bits.tolist(), strict=True) if bit > 0.5]
+        seen.add(len(opened))
+        assert torch.allclose(out, gate(fixed(*opened))(X, EXPERTS), rtol=1e-5)
+    assert seen == {0, 1, 2, 3}
+
+
+def test_a_closed_expert_of_a_huge_logit_changes_nothing():
+    module = gate(held("e0", "e2"), logits=(0.0, 500.0, math.log(3.0)))
+    assert module(X, EXPERTS)[0].tolist() == pytest.approx([7.0] * 3)
+
+
+@pytest.mark.parametrize("over", ["open", "all"])
+@pytest.mark.parametrize("shared", [(), ("e0",), NAMES])
+def test_the_gradient_of_bits_is_finite_whatever_was_drawn(over, shared):
+    class Drawn(Softmax):
+        def any_of(self, logits, training):
+            p = logits.sigmoid()
+            return torch.tensor([float(name in shared) for name in NAMES]) + p - p.detach()
+
+    shares = Gate(CHOICE, Drawn())
+    gate(shares, over, logits=(0.0, 500.0, 1.0))(X, EXPERTS).sum().backward()
+    assert shares.logits.grad.isfinite().all()
+    assert shares.logits.grad.abs().max() < 1000
+    if not shared:
+        assert shares.logits.grad.abs().max() > 0, "what is closed can open again"
+
+
+def test_a_gate_that_is_not_read_learns_nothing():
+    module = gate(held("e0", "e2"))
+    module(X, EXPERTS).sum().backward()
+    assert module.gating["e1"].weight.grad.abs().sum() == 0
+    assert module.gating["e0"].weight.grad.abs().sum() > 0

@@ -4,11 +4,15 @@ import pytest
 import torch
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.errors import UsageError
+from automtl_core.errors import UnknownNameError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.testing.samples import plain_schema, sample_architectures
-from automtl_desan.space import DESAN, DESANSettings
+from automtl_core.testing.spaces import check_space
+from automtl_desan.network import Residual
+from automtl_desan.ops import Identity, Zero
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
 
 REGISTRY = load_registry()
 
@@ -18,31 +22,17 @@ def desan(dense=1, **sizes):
     return DESAN(plain_schema(dense), DESANSettings.parse(sizes, "space"), REGISTRY.op)
 
 
-def test_defaults_are_the_papers_but_for_dropout():
-    s = DESANSettings()
-    assert (s.embedding_dim, s.layers, s.experts, s.blocks, s.expert_width, s.tower_width) == (
-        16,
-        2,
-        4,
-        3,
-        64,
-        64,
-    )
-    assert s.dropout == 0.1
-    assert s.ops == ("identity", *(f"mlp-{h}" for h in (16, 32, 64, 128, 256, 512, 1024)))
-
-
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_number_of_decisions(layers):
     experts, blocks, tasks, fields = 4, 3, 2, 3
-    choices = desan(layers=layers).choices().values()
+    choices = desan(layers=layers, blocks=blocks, numbers="all").choices().values()
     assert sum(isinstance(c, OneOf) for c in choices) == layers * experts * blocks
     bits = sum(len(c.options) for c in choices if not isinstance(c, OneOf))
     assert bits == 2 * experts * fields + (layers - 1) * experts * experts + tasks * experts
 
 
 def test_labels():
-    labels = set(desan(layers=2, experts=2, blocks=1).choices())
+    labels = set(desan(layers=2, experts=2, numbers="all").choices())
     assert labels == {
         "layer0/expert0/single", "layer0/expert0/interaction", "layer0/expert0/block0",
         "layer0/expert1/single", "layer0/expert1/interaction", "layer0/expert1/block0",
@@ -50,6 +40,26 @@ def test_labels():
         "layer1/expert1/experts", "layer1/expert1/block0",
         "task/click/experts", "task/like/experts",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, {"layer0/expert0/numbers": ("x0",), "layer0/expert1/numbers": ("x0",)}),
+        ({"dense": 0}, {}),
+        ({"numbers": "all"}, {}),
+        (
+            {"numbers": "all", "tables": "chosen"},
+            {f"layer0/expert{j}/table": ("shared", "own") for j in (0, 1)},
+        ),
+        ({"numbers": "all", "layers": 3, "optional_layers": True}, {"layers": ("layer1", "layer2")}),
+        ({"numbers": "all", "layers": 1, "optional_layers": True}, {}),
+    ],
+)
+def test_what_else_is_asked_as_the_settings_say(settings, asked):
+    choices = desan(experts=2, **settings).choices()
+    plain = desan(experts=2, numbers="all", layers=settings.get("layers", 1)).choices()
+    assert {name: choice.options for name, choice in choices.items() if name not in plain} == asked
 
 
 def decisions(space, **change):
@@ -61,7 +71,7 @@ def decisions(space, **change):
 
 
 def test_experts_that_lead_to_no_task_are_not_built():
-    space = desan(experts=3)
+    space = desan(experts=3, layers=2)
     architecture = decisions(
         space,
         **{
@@ -73,7 +83,7 @@ def test_experts_that_lead_to_no_task_are_not_built():
         },
     )
     network = space.network(architecture)
-    assert [list(layer) for layer in network.layers] == [["expert1"], ["expert0", "expert2"]]
+    assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert0", "expert2"]]
 
 
 def test_a_network_whose_tasks_share_nothing_is_a_constant():
@@ -91,7 +101,7 @@ def test_single_task_and_shared_bottom_are_points_of_the_space():
     )
     assert [task.gate.inputs for task in single.tasks] == [["expert0"], ["expert1"]]
     both = {f"task/{t}/experts": ("expert0",) for t in ("click", "like")}
-    assert list(space.network(decisions(space, **both)).layers[0]) == ["expert0"]
+    assert list(space.network(decisions(space, **both)).layers["layer0"]) == ["expert0"]
 
 
 def test_no_dense_fields():
@@ -110,16 +120,65 @@ def test_a_single_field_has_no_interaction():
         assert space.network(architecture, supernet)(*inputs).shape == (2, 2)
 
 
+EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identity+mlp-silu-4", "cross-2")
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "sizes",
     [
-        ({"layers": 0}, "space.layers: expected a whole number from 1, given 0"),
-        ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
-        ({"ops": ()}, "space.ops"),
-        ({"expert": 3}, "space.expert is not a setting (did you mean 'experts'?)"),
+        {"gating": "all", "numbers": "all", "residual": False, "layers": 2, "blocks": 2},
+        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "ops": EVERYTHING},
+        {"gating": "all", "tables": "chosen", "layers": 3, "optional_layers": True},
+        {"gating": "open", "residual": False, "layers": 3, "blocks": 2, "optional_layers": True},
     ],
+    ids=["paper", "tables", "depth", "chain"],
 )
-def test_bad_sizes_are_named(change, message):
-    with pytest.raises(UsageError) as error:
-        desan(**change)
-    assert message in str(error.value)
+def test_derived_networks_are_the_supernet_with_the_same_decisions(sizes):
+    check_space(desan(dense=2, experts=2, **sizes), architectures=6)
+
+
+def test_all_blocks_but_those_that_read_fields_add_to_what_they_read():
+    space = desan(layers=2, blocks=2, experts=1)
+    network = space.network(decisions(space))
+    adds = [[type(b) is Residual for b in layer["expert0"].blocks] for layer in network.layers.values()]
+    assert adds == [[False, True], [True, True]]
+    plain = desan(layers=2, blocks=2, experts=1, residual=False)
+    modules = plain.network(decisions(plain)).modules()
+    assert not any(isinstance(module, Residual) for module in modules)
+
+
+@pytest.mark.parametrize("op", ["identity", "identity+zero"])
+def test_an_identity_adds_nothing_to_what_is_there(op):
+    space = desan(layers=2, blocks=2, experts=1, ops=(op,))
+    network = space.network(decisions(space))
+    first, *others = [b for layer in network.layers.values() for b in layer["expert0"].blocks]
+    assert any(isinstance(module, Identity) for module in first.modules())
+    x = torch.randn(2, 8)
+    for block in others:
+        assert torch.equal(block(x), x)
+        assert all(isinstance(m, Zero) for m in block.block.modules() if not list(m.children()))
+
+
+def test_a_layer_that_is_left_out_is_not_built():
+    space = desan(layers=3, experts=2, optional_layers=True)
+    network = space.network(decisions(space, layers=("layer2",), **{"task/click/experts": ("expert0",)}))
+    assert list(network.layers) == ["layer0", "layer2"]
+    assert list(space.network(decisions(space, layers=())).layers) == ["layer0"]
+
+
+def test_experts_have_tables_of_their_own_where_they_chose_them():
+    space = desan(experts=2, tables="chosen")
+    network = space.network(decisions(space, **{"layer0/expert0/table": "shared"}))
+    sizes = [sum(p.numel() for p in e.reader.table.parameters()) for e in network.layers["layer0"].values()]
+    assert sizes == [0, (30 + 20 + 4) * 4]
+
+
+def test_what_a_run_depends_on_are_the_ops_of_a_sum():
+    assert set(desan(ops=("mlp-4+cross-2", "identity"), blocks=2).ops()) == {"mlp-4", "cross-2", "identity"}
+
+
+@pytest.mark.parametrize("op", ["mlp-4+", "mlp-4+crosses-2"])
+def test_an_unknown_part_of_a_sum_is_named(op):
+    with pytest.raises(UnknownNameError) as error:
+        desan(ops=(op,)).choices()
+    assert repr(op.partition("+")[2]) in str(error.value)

@@ -14,6 +14,7 @@ from automtl_core.data.batches import take
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset import Dataset, DatasetSettings, Label, Sparse
+from automtl_core.kinds import PRESETS
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.modules.relaxed import Gate
 from automtl_core.plugins import load_registry
@@ -26,7 +27,8 @@ from automtl_core.training.loop import Pass, predict, shuffled, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
-from automtl_desan.space import DESAN, DESANSettings
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 
 REGISTRY = load_registry()
@@ -34,10 +36,11 @@ REGISTRY = load_registry()
 
 @pytest.fixture
 def space():
-    settings = DESANSettings(
-        embedding_dim=4, experts=3, expert_width=8, tower_width=8, ops=("identity", "mlp-16")
-    )
-    return DESAN(plain_schema(), settings, REGISTRY.op)
+    """Return the paper's space, only smaller."""
+    small = {"embedding_dim": 4, "experts": 3, "expert_width": 8, "tower_width": 8}
+    preset = {key: value for key, value in REGISTRY.get(PRESETS, "paper")["space"].items() if key != "name"}
+    sizes = DESANSettings.parse({**preset, **small, "ops": ["identity", "mlp-16"]}, "space")
+    return DESAN(plain_schema(), sizes, REGISTRY.op)
 
 
 class Rows(Dataset):
@@ -87,7 +90,7 @@ def test_an_exported_architecture_keeps_single_and_interaction_fields_apart(spac
     read = Architecture.from_json(supernet.architecture().to_json())
     assert read.decisions["layer0/expert0/single"] == ("user",)
     assert read.decisions["layer0/expert0/interaction"] == ("item", "tab")
-    selection = space.network(read).layers[0]["expert0"].reader
+    selection = space.network(read).layers["layer0"]["expert0"].reader.selection
     assert (selection.single.kept, selection.interaction.kept) == ((0,), (1, 2))
 
 
@@ -118,9 +121,9 @@ def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
         third, decisions=decisions | {"layer0/expert1/single": ("tab",), "layer0/expert1/interaction": ()}
     )
     network = space.network(few)
-    assert [list(layer) for layer in network.layers] == [["expert1"], ["expert1"]]
-    first = network.layers[0]["expert1"]
-    assert first.reader(torch.ones(2, 3, 4), torch.ones(2, 1)).shape == (2, 4 + 1)
+    assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert1"]]
+    first = network.layers["layer0"]["expert1"]
+    assert first.reader(torch.ones(2, 3, 4), torch.ones(2, 1), torch.ones(2, 3)).shape == (2, 4 + 1)
     size = sum(p.numel() for p in network.parameters())
     assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
@@ -225,18 +228,17 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
 def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space):
     network = space.supernet().network
     for task in network.tasks:
-        assert task.gate.gating.in_features == 3 * 4 + 1
+        assert {row.in_features for row in task.gate.gating.values()} == {3 * 4 + 1}
     network.double().eval()
     ids = torch.ones(1, 3).long()
     x = {value: network_gate_input(network, ids, torch.tensor([[value]])) for value in (0.0, 1.0)}
     assert x[0.0].shape == (1, 13)
-    gates = [network.tasks[0].gate.gating(value.double()).softmax(1) for value in x.values()]
-    assert not torch.equal(*gates)
+    assert not torch.equal(*(network.tasks[0].gate.weights(value) for value in x.values()))
 
 
 def network_gate_input(network, ids, dense):
     seen = []
-    hook = network.tasks[0].gate.gating.register_forward_pre_hook(
+    hook = network.tasks[0].gate.register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].detach())
     )
     network(ids, dense.double())

@@ -17,9 +17,9 @@ from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import BinaryMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser, RowAdam
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
+from automtl_desan.network import Expert, Task
 from automtl_desan.ops import MLP, Identity, Zero
 from automtl_desan.selective_gate import SelectiveGate
-from automtl_desan.space import Expert, Task
 from automtl_strategies.relaxed import entropy
 
 
@@ -47,7 +47,8 @@ def test_factorisation_machine():
 
 def test_feature_selection_concatenates_single_fields_machine_and_dense():
     fields = ["a", "b", "c"]
-    module = FeatureSelection(gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), sparse=3, dense=1, dim=2)
+    gates = gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), FixedGate(AnyOf("numbers", ("x",)), ["x"])
+    module = FeatureSelection(*gates, sparse=3, dense=1, dim=2)
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     # b is closed as a single field; the machine sees b and c: 3*5 and 4*6; width (3 + 1) * 2 + 1
     out = module(e, torch.tensor([[7.0]]))
@@ -57,8 +58,9 @@ def test_feature_selection_concatenates_single_fields_machine_and_dense():
 
 def test_feature_selection_of_a_derived_network_holds_the_same_numbers_without_the_closed_ones():
     choice = AnyOf("fields", ("a", "b", "c"))
+    numbers = FixedGate(AnyOf("numbers", ("x",)), ["x"])
     module = FeatureSelection(
-        FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), sparse=3, dense=1, dim=2
+        FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), numbers, sparse=3, dense=1, dim=2
     )
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     assert module(e, torch.tensor([[7.0]])).tolist() == [[1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
@@ -106,8 +108,10 @@ def test_mlp_drops_inputs_before_the_first_layer():
 
 
 def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
-    module = SelectiveGate(1, ["e0", "e1", "e2"], gate(["e0", "e1", "e2"], ["e0", "e2"]), width=2)
-    module.gating.weight.data = torch.tensor([[0.0], [math.log(2.0)], [math.log(5.0)]])
+    names = ["e0", "e1", "e2"]
+    module = SelectiveGate(1, names, gate(names, ["e0", "e2"]), width=2, over="all")
+    for name, power in zip(names, (1.0, 2.0, 5.0), strict=True):
+        module.gating[name].weight.data = torch.tensor([[math.log(power)]])
     experts = {
         "e0": torch.tensor([[8.0, 0.0]]),
         "e1": torch.tensor([[99.0, 99.0]]),
@@ -116,17 +120,17 @@ def test_selective_gate_weighs_shared_experts_by_a_softmax_over_all():
     # g = (1, 2, 5) / 8; e1 is not shared, and its share is not given to the others
     out = module(torch.tensor([[1.0]]), experts)
     assert out[0].tolist() == pytest.approx([1.0, 5.0])
-    assert module.gating.bias is None
+    assert [row.bias for row in module.gating.values()] == [None] * 3
 
 
 def test_selective_gate_that_shares_nothing_is_zero():
     choice = AnyOf("experts", ("e0", "e1"))
-    module = SelectiveGate(1, ["e0", "e1"], FixedGate(choice, []), width=2)
+    module = SelectiveGate(1, ["e0", "e1"], FixedGate(choice, []), width=2, over="all")
     assert module(torch.ones(3, 1), {}).tolist() == [[0.0, 0.0]] * 3
 
 
 def test_tower_is_linear_norm_relu_dropout_linear():
-    experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1)
+    experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1, over="all")
     task = Task(experts, tower_width=2, dropout=0.5).eval()
     linear, norm, _, dropout, last = task.tower
     assert [type(m) for m in task.tower] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]

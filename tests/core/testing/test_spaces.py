@@ -1,9 +1,12 @@
 """What is wrong with a search space is found, and said."""
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from torch import nn
 
+from automtl_core.choices import Architecture
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing import check_space, plain_schema
@@ -64,12 +67,34 @@ class OnlyInMemory(Space):
             return super().forward(ids, dense) * self.scale
 
 
+class Landmarks(Space):
+    points: Mapping[str, tuple[str, ...]] = {"all": ("user", "item", "tab"), "user": ("user",)}
+
+    def landmarks(self):
+        return {name: Architecture({"fields": fields}) for name, fields in self.points.items()}
+
+
+class NoAnswer(Landmarks):
+    points: Mapping[str, tuple[str, ...]] = {"all": ("user", "number")}
+
+
+class Equal(Landmarks):
+    points: Mapping[str, tuple[str, ...]] = {"user": ("user",), "one": ("user",)}
+
+
+class Infinite(Landmarks):
+    class net(Net):  # noqa: N801
+        def forward(self, ids, dense):
+            return super().forward(ids, dense) / (len(self.gate.kept) != 1)
+
+
 def made(space):
     return space(plain_schema(), Settings(), {}.__getitem__)
 
 
 def test_a_good_space_passes():
     check_space(made(Space))
+    check_space(made(Landmarks))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +105,11 @@ def test_a_good_space_passes():
         (OtherFunction, "must equal the fixed supernet"),
         (AlwaysRandom, "evaluation must be deterministic"),
         (OnlyInMemory, "must equal the fixed supernet|weights must load"),
+        (NoAnswer, "the landmark all must answer all of"),
+        (Equal, "landmarks must differ: one, user"),
+        (Infinite, "the landmark user must give finite logits"),
     ],
 )
 def test_a_broken_promise_is_named(space, promise):
     with pytest.raises(AssertionError, match=promise):
-        check_space(made(space))
+        check_space(made(space), architectures=2)

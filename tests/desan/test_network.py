@@ -1,0 +1,115 @@
+import pytest
+import torch
+from torch import nn
+
+from automtl_core.choices import AnyOf
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.relaxed import Gate
+from automtl_core.schema import SparseField
+from automtl_desan.feature_selection import FeatureSelection
+from automtl_desan.network import (
+    DESANNetwork,
+    Expert,
+    FieldReader,
+    Layer,
+    OwnTable,
+    Residual,
+    SharedTable,
+    Task,
+)
+from automtl_desan.selective_gate import SelectiveGate
+
+FIELDS = (SparseField("user", 5), SparseField("item", 3))
+IDS = torch.tensor([[1, 2], [4, 0]])
+DENSE = torch.tensor([[7.0], [8.0]])
+
+
+class Times(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x, *more):
+        return self.factor * x
+
+
+class Named(nn.Module):
+    """Passes on what an expert of the layer below gives."""
+
+    def forward(self, x, experts):
+        return experts["a"]
+
+
+def all_of(name, *options):
+    return FixedGate(AnyOf(name, options), options)
+
+
+def field_reader(table):
+    gates = all_of("single", "user", "item"), all_of("interaction", "user", "item"), all_of("numbers", "x")
+    return FieldReader(FeatureSelection(*gates, sparse=2, dense=1, dim=4), table)
+
+
+def test_an_expert_reads_the_shared_table_or_one_of_its_own():
+    e, own = torch.randn(2, 2, 4), OwnTable(FIELDS, 4, 1.0)
+    shared = field_reader(SharedTable())
+    assert torch.equal(shared(e, DENSE, IDS)[:, :8], e.flatten(1))
+    other = field_reader(own)
+    assert torch.equal(other(e, DENSE, IDS)[:, :8], own.embedding(IDS).flatten(1))
+    assert (list(shared.columns), shared.width) == (list(other.columns), other.width) == (list(range(13)), 13)
+
+
+def test_a_table_of_its_own_starts_as_the_settings_say():
+    torch.manual_seed(0)
+    table = OwnTable((SparseField("user", 1000),), 16, 0.3).embedding.table.weight
+    assert table.std().item() == pytest.approx(0.3, rel=0.05)
+
+
+def test_a_residual_block_adds_to_what_it_reads():
+    assert Expert(Times(2.0), [Times(3.0), Residual(Times(4.0))])(torch.ones(1)).item() == 2 * 3 * (1 + 4)
+
+
+def test_experts_of_a_layer_read_the_same():
+    layer = Layer({"a": Times(2.0), "b": Times(3.0)})
+    assert {name: out.item() for name, out in layer(torch.ones(1)).items()} == {"a": 2, "b": 3}
+
+
+def network(depth):
+    """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
+
+    class Sum(nn.Module):
+        def forward(self, e, dense, ids):
+            return e.sum((1, 2))[:, None]
+
+    layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(Named(), [Times(2.0)])})}
+    kept = {f"layer{k}": layers[f"layer{k}"] for k in (0, *(k + 1 for k in depth.kept))}
+    gate = SelectiveGate(9, ["a"], all_of("experts", "a"), width=1)
+    task = Task(gate, 4, 0.0)
+    task.tower = nn.Identity()
+    embedding = FieldEmbedding(FIELDS, 4, 1.0)
+    nn.init.ones_(embedding.table.weight)
+    return DESANNetwork(embedding, kept, depth, [task])
+
+
+LAYERS = AnyOf("layers", ("layer1",))
+
+
+@pytest.mark.parametrize(("kept", "value"), [(("layer1",), 16), ((), 8)])
+def test_a_layer_that_is_left_out_passes_on_what_is_below(kept, value):
+    open_gate = Gate(LAYERS, Softmax())
+    open_gate.hold(kept)
+    for depth in (open_gate, FixedGate(LAYERS, kept)):
+        assert network(depth)(IDS, DENSE).tolist() == [[value]] * 2
+
+
+def test_a_gate_between_open_and_closed_weighs_a_layer_against_the_one_below():
+    class Half(Softmax):
+        def any_of(self, logits, training):
+            return 0.25 * torch.ones_like(logits)
+
+    assert network(Gate(LAYERS, Half()))(IDS, DENSE).tolist() == [[0.25 * 16 + 0.75 * 8]] * 2
+
+
+def test_dense_values_take_the_type_of_the_weights():
+    assert network(FixedGate(LAYERS, ())).double()(IDS, DENSE).dtype == torch.float64
