@@ -83,7 +83,9 @@ def test_it_survives_json():
 
 @pytest.fixture
 def space():
-    sizes = DESANSettings(embedding_dim=2, experts=2, layers=2, blocks=1, expert_width=4, ops=("identity",))
+    sizes = DESANSettings(
+        embedding_dim=2, experts=2, layers=2, blocks=1, expert_width=4, numbers="all", ops=("identity",)
+    )
     return DESAN(plain_schema(), sizes, load_registry().op)
 
 

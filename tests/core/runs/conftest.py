@@ -8,9 +8,11 @@ REGISTRY = load_registry()
 SEARCH = {
     "space": {
         "embedding_dim": 4,
+        "layers": 2,
         "experts": 2,
         "expert_width": 8,
         "blocks": 1,
+        "numbers": "all",
         "ops": ["identity", "mlp-16"],
     },
     "strategy": {"warmup_epochs": 1, "search_epochs": 1},
