@@ -49,7 +49,7 @@ def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
         "training.epoch is not a setting (did you mean 'epochs'?)",
         "space.layer is not a setting (did you mean 'layers'?)",
         "strategy.level: expected single or bi, given 'dual'",
-        "dataset.rows: expected a whole number from 100, given true",
+        "dataset.rows: expected a whole number from 100 or null, given true",
     ]
     commands = ["training", "space desan", "strategy pd-darts", "dataset synthetic"]
     remedies = str(caught.value.fix).splitlines()
