@@ -102,7 +102,7 @@ def test_a_run_directory_holds_everything(whole):
     assert set(result.test) == {"click", "like", "skip", "hide"}
     assert all(0.5 < result.reachable[task] < 1 for task in result.test)
     assert whole.read(Data).raw == {}
-    assert whole.config().space.settings["blocks"] == 3, "defaults are written out"
+    assert whole.config().space.settings["tower_width"] == 64, "defaults are written out"
 
 
 class Telling(SearchStrategy):
