@@ -1,0 +1,171 @@
+"""A supernet that learns by single paths, until held-out rows say that it is done.
+
+In each step one architecture is drawn, any candidate of a choose-one, each option of a choose-any with a
+probability, and only its weights move (Guo et al., "Single Path One-Shot", ECCV 2020; NASRec, WWW 2023). What
+is scored afterwards is then like what was trained. The running average of the weights is what is scored.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from pydantic import Field
+
+from automtl_core import seeds
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.data.batches import steps
+from automtl_core.disk.state import State, cpu_copy
+from automtl_core.held_out import HeldOut, Scored
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.supernet import Supernet
+from automtl_core.relaxed_search import RelaxedSearch
+from automtl_core.settings import Settings
+from automtl_core.strategy import Problem
+from automtl_core.training.average import Average
+from automtl_core.training.listener import Listener
+
+BEST = 3
+"""Probes whose mean loss tells how far the supernet is."""
+
+
+Option = tuple[str, str]
+"""A choose-any choice and one of its options."""
+
+
+class PathSettings(Settings):
+    """How a supernet learns by single paths."""
+
+    epochs: int = Field(25, ge=1)
+    """Epochs of the supernet at most; it ends when held-out rows are predicted no better."""
+    patience: int = Field(2, ge=1)
+    """Epochs without a better loss on held-out rows before the supernet is done."""
+    share: float = Field(0.8, gt=0, le=1)
+    """Chance of each option of a choose-any to be open in a step."""
+    rows: int = Field(20_000, ge=100)
+    """Validation rows that decisions are weighed on, at most."""
+
+
+class Paths:
+    """A supernet in training, its running average, and the best that this was.
+
+    Args:
+        problem: What to search.
+        settings: How.
+
+    """
+
+    def __init__(self, problem: Problem, settings: PathSettings) -> None:
+        self.problem = problem
+        self.settings = settings
+        self.relaxed = RelaxedSearch(problem, Softmax())
+        span = problem.recipe.average_epochs * steps(len(problem.data.train), problem.recipe.batch_size)
+        self.average = Average(self.relaxed.supernet, span, problem.compute)
+        self.held_out = HeldOut(problem, settings.rows)
+        self.closed: set[Option] = set()
+        """Options that are drawn no more."""
+        self.best_loss = float("inf")
+        self.best_epoch = 0
+        self.best_weights: State = {}
+
+    @property
+    def supernet(self) -> Supernet:
+        """The supernet with averaged weights: what is scored."""
+        averaged = self.average.network
+        assert isinstance(averaged, Supernet)  # noqa: S101 - a copy of one
+        return averaged
+
+    @property
+    def epoch(self) -> int:
+        """Epochs behind the supernet."""
+        return self.relaxed.epoch
+
+    @property
+    def learning(self) -> bool:
+        """Whether another epoch may help."""
+        s = self.settings
+        return self.relaxed.going_on and self.epoch < s.epochs and self.epoch - self.best_epoch < s.patience
+
+    def train(self, listener: Listener) -> None:
+        """Train until held-out rows are predicted no better, and take the best weights."""
+        while self.learning:
+            self.step_epoch("supernet", listener)
+        self.restore_best()
+
+    def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
+        """Train for an epoch, score, and report; keep the weights if they are the best."""
+        relaxed = self.relaxed
+        epoch = relaxed.begin(phase, listener)
+        random = seeds.generator(self.problem.seed, "paths", relaxed.epoch)
+        for batch in epoch:
+            with relaxed.supernet.following(self.draw(random)):
+                epoch.add(relaxed.step(batch, relaxed.weights), batch)
+            self.average.update()
+        scored = sorted((self.score(a) for a in self.probes()), key=lambda s: float(s.losses.mean()))
+        loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
+        if loss < self.best_loss or not self.best_weights:
+            self.best_loss, self.best_epoch = loss, self.epoch
+            self.best_weights = cpu_copy(self.supernet.state_dict())
+        relaxed.end(epoch, listener, scored[0].metrics, fixed=fixed)
+
+    def restore_best(self) -> None:
+        """Give both the supernet in training and its average the best weights."""
+        if self.best_weights:
+            self.supernet.load_state_dict(self.best_weights)
+            self.relaxed.supernet.load_state_dict(self.best_weights)
+
+    def draw(self, random: np.random.Generator) -> dict[str, Decision]:
+        """Draw a path that opens nothing closed."""
+        return self.without(self.relaxed.supernet.path(random, self.settings.share), self.closed)
+
+    def score(self, architecture: Architecture) -> Scored:
+        """Return what the averaged weights are worth for an architecture, without what is closed."""
+        return self.held_out.score(self.supernet, self.without(architecture.decisions, self.closed))
+
+    def probes(self) -> Sequence[Architecture]:
+        """Return the architectures that tell how far the supernet is: landmarks, or uniform ones."""
+        decided = self.relaxed.supernet.decided()
+        found = list(self.problem.space.landmarks().values()) or uniform(self.relaxed.supernet.choices())
+        return [Architecture({**a.decisions, **decided}) for a in found]
+
+    @staticmethod
+    def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
+        """Return decisions that open nothing of `closed`."""
+        return {
+            name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
+            for name, d in decisions.items()
+        }
+
+    def state_dict(self) -> State:
+        """Return weights, moments, the best, and what is closed."""
+        return {
+            "relaxed": self.relaxed.state_dict(),
+            "average": self.average.state_dict(),
+            "closed": sorted(map(list, self.closed)),
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state`."""
+        self.relaxed.load_state_dict(state["relaxed"])
+        for name, decision in self.relaxed.supernet.decided().items():
+            if name not in self.supernet.decided():
+                self.supernet.fix(name, decision)
+        self.average.load_state_dict(state["average"])
+        self.closed = {(name, option) for name, option in state["closed"]}
+        self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
+        self.best_weights = state["best_weights"]
+
+
+def uniform(choices: Mapping[str, Choice]) -> list[Architecture]:
+    """Return architectures with everything open and the same candidate everywhere, one for each."""
+    most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
+    return [
+        Architecture(
+            {
+                name: c.options if isinstance(c, AnyOf) else c.options[min(k, len(c.options) - 1)]
+                for name, c in choices.items()
+            }
+        )
+        for k in range(most)
+    ]

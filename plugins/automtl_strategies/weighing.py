@@ -1,0 +1,186 @@
+"""Decisions by evidence: what held-out rows say when an option is removed, or a cheaper one takes its place.
+
+- of a choose-one the cheapest candidate is taken that is not significantly worse than the best
+- of a choose-any an option is closed where held-out rows do not significantly miss it; a few at a time, the
+  least missed first, and then all closings together are looked at: two options that can stand in for each
+  other are each dispensable, and both together are not
+
+Differences are of the loss row by row, see `automtl_core.held_out`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pydantic import Field
+
+from automtl_core.choices import AnyOf, Architecture, Decision
+from automtl_core.evidence import Evidence, Verdict
+from automtl_core.held_out import Difference, Losses, difference
+from automtl_core.modules.cost import Cost
+from automtl_core.settings import Settings
+from automtl_core.space import SearchSpace
+from automtl_strategies.paths import Option, Paths
+
+
+class WeighingSettings(Settings):
+    """When evidence is enough."""
+
+    sure: float = Field(1.0, ge=0)
+    """Standard errors from which on a difference of a single decision counts; below, the cheaper is taken."""
+    undo: float = Field(2.0, ge=0)
+    """Standard errors of the loss of several closings together from which on they are taken back."""
+    close_at_once: int = Field(8, ge=1)
+    """Options that are closed together, at most."""
+    flop_price: float = Field(0.0, ge=0)
+    """Share of the loss that a million operations a row are worth."""
+    parameter_price: float = Field(0.0, ge=0)
+    """Share of the loss that a million parameters are worth."""
+
+
+Score = Callable[[Mapping[str, Decision]], Losses]
+"""Returns what each held-out row loses, given all decisions."""
+
+
+class Weighing:
+    """Decides, and notes why.
+
+    Args:
+        space: Whose choices are decided; tells costs.
+        score: Tells losses.
+        settings: When evidence is enough.
+        epoch: Of the search, for the notes.
+
+    """
+
+    def __init__(self, space: SearchSpace, score: Score, settings: WeighingSettings, epoch: int) -> None:
+        self.space = space
+        self.score = score
+        self.settings = settings
+        self.epoch = epoch
+        self.choices = space.choices()
+        self.evidence: list[Evidence] = []
+
+    def choose(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> dict[str, Decision]:
+        """Decide the named choose-ones, one after the other, everything else as in `decisions`."""
+        decided = dict(decisions)
+        for name in names:
+            decided[name] = self._chosen(decided, name)
+        return decided
+
+    def _chosen(self, decisions: Mapping[str, Decision], name: str) -> str:
+        options = self.choices[name].options
+        losses = {o: self.score({**decisions, name: o}) for o in options}
+        costs = {o: self.cost({**decisions, name: o}) for o in options}
+        best = min(options, key=lambda o: losses[o].mean() + self._price(costs[o]))
+        cheapest_first = sorted(options, key=lambda o: (costs[o].flops_per_row, costs[o].parameters))
+        for option in cheapest_first:
+            found = difference(losses[option], losses[best])
+            if option == best or not self._missed(found, costs[best] - costs[option]):
+                break
+        # Told is the difference to the best or, of the best itself, to the next.
+        others = [o for o in options if o != option]
+        against = best if option != best else min(others, key=lambda o: losses[o].mean(), default=best)
+        found = difference(losses[option], losses[against])
+        clear = Difference(-found.mean, found.error).exceeds(self.settings.sure)
+        self._note(
+            name, option, "chosen", "better" if clear else "tie: cheapest", found,
+            costs[against] - costs[option], against,
+        )  # fmt: skip
+        return option
+
+    def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
+        """Close what is not missed, in rounds until nothing is left to close; a few options a round."""
+        decided, tried = dict(decisions), set[Option]()
+        whole = losses = self.score(decided)
+        done = 0
+        while rounds is None or done < rounds:
+            done += 1
+            weighed = self._weighed(decided, losses, tried)
+            least_missed = sorted(weighed, key=lambda o: _z(weighed[o][0]))
+            few = [o for o in least_missed if not self._missed(*weighed[o])][: self.settings.close_at_once]
+            if not few:
+                break
+            kept = self._closed_together(decided, losses, few, whole)
+            for option in few:
+                found, saved = weighed[option]
+                if option in kept:
+                    better = Difference(-found.mean, found.error).exceeds(self.settings.sure)
+                    self._note(*option, "closed", "better" if better else "tie: cheapest", found, saved)
+                else:
+                    self._note(*option, "kept", "undone", found, saved)
+                    tried.add(option)
+            decided = Paths.without(decided, kept)
+            losses = self.score(decided)
+        for option, (found, saved) in self._weighed(decided, losses, tried).items():
+            self._note(*option, "kept", "needed", found, saved)
+        return decided
+
+    def cost(self, decisions: Mapping[str, Decision]) -> Cost:
+        """Return what the network of these decisions costs."""
+        return self.space.cost(Architecture(decisions))
+
+    def _weighed(
+        self, decided: Mapping[str, Decision], losses: Losses, tried: set[Option]
+    ) -> dict[Option, tuple[Difference, Cost]]:
+        """Return for each open option what its removal alone costs in loss, and saves."""
+        whole = self.cost(decided)
+        found: dict[Option, tuple[Difference, Cost]] = {}
+        for option in self._open(decided):
+            if option in tried:
+                continue
+            without = Paths.without(decided, {option})
+            saved = whole - self.cost(without)
+            found[option] = difference(self.score(without), losses), saved
+        return found
+
+    def _open(self, decided: Mapping[str, Decision]) -> list[Option]:
+        return [
+            (name, option)
+            for name, choice in self.choices.items()
+            if isinstance(choice, AnyOf)
+            for option in decided[name]
+        ]
+
+    def _closed_together(
+        self, decided: Mapping[str, Decision], losses: Losses, few: Sequence[Option], whole: Losses
+    ) -> set[Option]:
+        """Return what of a few closings stands: all, or of either half what stands."""
+        now = self.score(Paths.without(decided, set(few)))
+        missed = difference(now, losses).exceeds(self.settings.undo)
+        if not missed and not difference(now, whole).exceeds(self.settings.undo):
+            return set(few)
+        if len(few) == 1:
+            return set()
+        first = self._closed_together(decided, losses, few[: len(few) // 2], whole)
+        rest = Paths.without(decided, first)
+        losses = self.score(rest) if first else losses
+        return first | self._closed_together(rest, losses, few[len(few) // 2 :], whole)
+
+    def _missed(self, found: Difference, saved: Cost) -> bool:
+        """Return whether a loss is significant, after what is saved."""
+        priced = Difference(found.mean - self._price(saved), found.error)
+        return priced.mean > 0 and priced.exceeds(self.settings.sure)
+
+    def _price(self, cost: Cost) -> float:
+        s = self.settings
+        return (s.flop_price * cost.flops_per_row + s.parameter_price * cost.parameters) / 1e6
+
+    def _note(
+        self,
+        choice: str,
+        option: str,
+        action: str,
+        verdict: Verdict,
+        found: Difference,
+        saved: Cost,
+        against: str | None = None,
+    ) -> None:
+        self.evidence.append(
+            Evidence(
+                choice, option, action, verdict, against, found.mean, found.error,  # type: ignore[arg-type]
+                saved.flops_per_row, saved.parameters, epoch=self.epoch,
+            )
+        )  # fmt: skip
+
+
+def _z(found: Difference) -> float:
+    return found.mean / found.error if found.error else 0.0
