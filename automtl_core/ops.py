@@ -5,7 +5,7 @@ family such as `mlp-*` takes one whole number more, so that `mlp-48` is as good 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -72,6 +72,14 @@ class SharingOp(Protocol):
 def standalone(op: nn.Module) -> nn.Module:
     """Return an op that shares its weights with no other: itself, unless it is a `SharingOp`."""
     return op.alone() if isinstance(op, SharingOp) else op
+
+
+def share_alike(ops: Sequence[nn.Module]) -> None:
+    """Let ops of one class hold common weights, those that can."""
+    for cls in dict.fromkeys(map(type, ops)):
+        alike: list[Any] = [op for op in ops if type(op) is cls]
+        if len(alike) > 1 and issubclass(cls, SharingOp):
+            cls.share(alike)
 
 
 class ZeroFilled(nn.Module):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
 from automtl_core.network import Ids, Penalised
-from automtl_core.ops import Candidates, SharingOp, narrowed
+from automtl_core.ops import Candidates, narrowed, share_alike
 
 
 class Relaxing:
@@ -35,7 +34,7 @@ class Relaxing:
         if inputs is not None:
             ops = {option: narrowed(op, *inputs) for option, op in ops.items()}
         if shared:
-            _share(list(ops.values()))
+            share_alike(list(ops.values()))
         mixed = MixedOp(OneOf(name, tuple(candidates)), ops, self.relaxation)
         self._ask(name, mixed)
         return mixed
@@ -49,14 +48,6 @@ class Relaxing:
     def _ask(self, name: str, question: Question) -> None:
         if self.questions.setdefault(name, question) is not question:
             raise PluginError(f"the search space asks {name!r} twice", fix="give each choice its own name")
-
-
-def _share(ops: Sequence[nn.Module]) -> None:
-    """Let ops of one class that can hold the same weights."""
-    for cls in dict.fromkeys(map(type, ops)):
-        alike: list[Any] = [op for op in ops if type(op) is cls]
-        if len(alike) > 1 and issubclass(cls, SharingOp):
-            cls.share(alike)
 
 
 class Supernet(nn.Module):

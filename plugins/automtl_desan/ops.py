@@ -4,13 +4,15 @@ Letters: B batch, h hidden width, r rank, C candidates.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.ops import OpFactory, ZeroFilled, narrowed
+from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
+from automtl_desan.nested import first_of_norm, normalise_first
 
 
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
@@ -74,22 +76,60 @@ class MLP(nn.Module):
     def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
         super().__init__()
         self.dropout = dropout
+        self.width = width
         self.hidden = nn.Linear(in_dim, width)
         self.norm = nn.BatchNorm1d(width)
         self.out = nn.Linear(width, out_dim)
+        self.wider: tuple[Self, ...] = ()
+        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = F.dropout(x, self.dropout, self.training)
-        return self.give(self.norm(self.hidden(x)))
+        return self.give(self.normalised(F.dropout(x, self.dropout, self.training)))
+
+    def normalised(self, x: Tensor) -> Tensor:  # [B, in] -> [B, h]
+        """Return the hidden layer, normalised."""
+        if not self.wider:
+            normalised: Tensor = self.norm(self.hidden(x))
+            return normalised
+        hidden = self.wider[0].hidden
+        return normalise_first(
+            self.wider[0].norm, F.linear(x, hidden.weight[: self.width], hidden.bias[: self.width])
+        )
+
+    def project(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
+        """Return what the last layer makes of the activated hidden layer."""
+        out = (self.wider or (self,))[0].out
+        return F.linear(hidden, out.weight[:, : self.width], out.bias)
 
     def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
         """Return what follows on the hidden layer; what variants of the op differ in."""
-        return F.relu(self.out(F.relu(hidden)))
+        return F.relu(self.project(F.relu(hidden)))
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Keep the hidden layer's weights of the given columns."""
         self.hidden = narrow_linear(self.hidden, columns)
         return self
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let all be the first units of the widest."""
+        widest = max(ops, key=lambda op: op.width)
+        for op in ops:
+            if op is not widest:
+                op.wider = (widest,)
+                del op.hidden, op.norm, op.out
+
+    def alone(self) -> nn.Module:
+        """Return an op of this width that shares nothing."""
+        if not self.wider:
+            return self
+        wide, w = self.wider[0], self.width
+        op = copy(self)
+        op._modules, op.wider = {}, ()
+        op.hidden = _linear(wide.hidden.weight[:w], wide.hidden.bias[:w])
+        op.norm = first_of_norm(wide.norm, w)
+        op.out = _linear(wide.out.weight[:, :w], wide.out.bias)
+        return op.train(self.training)
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
@@ -99,6 +139,10 @@ class MLP(nn.Module):
         distribution is the same, and one mask costs an eighth of eight.
         """
         x = F.dropout(x, ops[0].dropout, ops[0].training)
+        if any(op.wider for op in ops):  # the widest computes all that the others need
+            widest = max(ops, key=lambda op: op.width)
+            wide = widest.normalised(x)
+            return torch.stack([weights[k] * op.give(wide[:, : op.width]) for k, op in enumerate(ops)]).sum(0)
         hidden = F.linear(
             x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
         )
@@ -135,8 +179,7 @@ class LinearMLP(MLP):
 
     def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
         """Return Linear(ReLU(hidden))."""
-        out: Tensor = self.out(F.relu(hidden))
-        return out
+        return self.project(F.relu(hidden))
 
 
 class SiLUMLP(MLP):
@@ -144,8 +187,7 @@ class SiLUMLP(MLP):
 
     def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
         """Return Linear(SiLU(hidden))."""
-        out: Tensor = self.out(F.silu(hidden))
-        return out
+        return self.project(F.silu(hidden))
 
 
 class Factorised(nn.Module):
@@ -157,20 +199,48 @@ class Factorised(nn.Module):
     def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
         super().__init__()
         self.dropout = dropout
-        self.halves = nn.Linear(in_dim, 2 * width)
+        self.width = width
+        self.one = nn.Linear(in_dim, width)
+        self.two = nn.Linear(in_dim, width)
         self.norm = nn.BatchNorm1d(width)
         self.out = nn.Linear(width, out_dim)
+        self.wider: tuple[Self, ...] = ()
+        """As of an MLP."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
         x = F.dropout(x, self.dropout, self.training)
-        one, two = self.halves(x).chunk(2, dim=1)  # [B, h] twice
-        out: Tensor = self.out(self.norm(torch.addcmul(two, one, two)))
-        return out
+        owner, w = (self.wider or (self,))[0], self.width
+        one, two = (F.linear(x, layer.weight[:w], layer.bias[:w]) for layer in (owner.one, owner.two))
+        products = torch.addcmul(two, one, two)  # [B, h]
+        normalised = normalise_first(owner.norm, products) if self.wider else self.norm(products)
+        return F.linear(normalised, owner.out.weight[:, :w], owner.out.bias)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Keep the weights of the given columns."""
-        self.halves = narrow_linear(self.halves, columns)
+        self.one, self.two = narrow_linear(self.one, columns), narrow_linear(self.two, columns)
         return self
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let all be the first products of the widest."""
+        widest = max(ops, key=lambda op: op.width)
+        for op in ops:
+            if op is not widest:
+                op.wider = (widest,)
+                del op.one, op.two, op.norm, op.out
+
+    def alone(self) -> nn.Module:
+        """Return an op of this width that shares nothing."""
+        if not self.wider:
+            return self
+        wide, w = self.wider[0], self.width
+        op = copy(self)
+        op._modules, op.wider = {}, ()
+        op.one = _linear(wide.one.weight[:w], wide.one.bias[:w])
+        op.two = _linear(wide.two.weight[:w], wide.two.bias[:w])
+        op.norm = first_of_norm(wide.norm, w)
+        op.out = _linear(wide.out.weight[:, :w], wide.out.bias)
+        return op.train(self.training)
 
 
 class Cross(nn.Module):
@@ -227,3 +297,12 @@ class Sum(nn.Module):
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Narrow each of the ops."""
         return Sum([narrowed(op, columns, self.in_dim) for op in self.ops], len(columns))
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let parts of one class share, if the class can."""
+        share_alike([part for op in ops for part in op.ops])
+
+    def alone(self) -> nn.Module:
+        """Return a sum of what shares nothing."""
+        return Sum([standalone(op) for op in self.ops], self.in_dim)

@@ -55,6 +55,9 @@ class DESANSettings(Settings):
         min_length=1,
     )
     """The candidate ops of every block. `a+b` is an op too: the sum of a and b."""
+    nested: bool = True
+    """Whether ops of one kind are, while the choice between them is open, the first units of the widest, so
+    that all widths learn in each step. A network that is found has weights of its own."""
 
     @property
     def expert_names(self) -> list[str]:

@@ -77,7 +77,7 @@ class DESAN(SearchSpace[DESANSettings]):
             ops: Candidates = {
                 op: partial(self._made(op, adds), width, s.expert_width, s.dropout) for op in s.ops
             }
-            block = choose.one_of(f"{name}/block{k}", ops, (columns, width))
+            block = choose.one_of(f"{name}/block{k}", ops, (columns, width), shared=s.nested)
             blocks.append(Residual(block) if adds else block)
             columns, width = range(s.expert_width), s.expert_width
         return Expert(reader, blocks)
