@@ -21,7 +21,7 @@ Verdict = Literal["needed", "better", "tie: cheapest", "undone", "by its logit",
 
 @dataclass(frozen=True)
 class Evidence(Value):
-    """One decision with what spoke for it. Losses are means over tasks and held-out rows, in nats."""
+    """One decision with what spoke for it. Losses are relative to those of the best constant, see `Point`."""
 
     choice: str
     option: str
@@ -52,13 +52,13 @@ class Point(Value):
     """Of a landmark its name, such as `mmoe`; else where it came from, such as `evolution 3`."""
     decisions: Mapping[str, Decision]
     loss: float
-    """Mean over tasks and held-out rows, in nats, or squared errors of standardised labels."""
-    error: float
-    """Standard error of the loss minus that of the point which was chosen; 0 for itself."""
+    """Mean over tasks of the held-out loss relative to that of the best constant: 1 tells nothing."""
+    error: float | None
+    """Standard error of the loss minus that of the favourite by inherited weights; None where it was trained."""
     score: float | None
     """Mean validation AUC of the binary tasks; None where there is none."""
     flops_per_row: int
     parameters: int
-    trained: bool
+    trained: bool = False
     """Whether the score is of weights of its own, not of inherited ones."""
     chosen: bool = False

@@ -22,7 +22,7 @@ from automtl_core.modules.supernet import Supernet
 from automtl_core.strategy import Problem
 from automtl_core.training.loop import shuffled
 from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of
+from automtl_core.training.metrics import BinaryMetrics, Metrics, TaskMetrics, mean_over_tasks, metrics_of
 from automtl_core.training.norms import renorm
 
 Losses = NDArray[np.float64]
@@ -109,22 +109,43 @@ class HeldOut:
         return Scored(np.nan_to_num(losses, nan=np.inf), metrics, score)
 
     def _weights_of_rows(self) -> NDArray[np.float64]:
-        """Return what the loss of a row counts in each task, [T]: the mean over rows is then the mean loss."""
+        """Return what the loss of a row counts in each task, [T]: then the mean over rows is the loss."""
         tasks = self.problem.data.tasks
         blind = metrics_of(tasks, self._labels, np.zeros_like(self._labels, dtype=np.float64))
-        tells = np.array([blind[task.name].tells(self.problem.recipe.min_positives) for task in tasks])
-        weights = self._of_tasks.weights.double().cpu().numpy() * (tells if tells.any() else 1.0)
+        counting = _telling(blind, self.problem.recipe.min_positives)
+        weights = np.zeros(len(tasks))
         for t, task in enumerate(tasks):
             known = self._labels[~np.isnan(self._labels[:, t]), t].astype(np.float64)
-            share = len(known) / max(len(self._labels), 1)
-            constant = (
-                float(known.var() if task.kind == "regression" else _entropy(known)) if len(known) else 0
-            )
-            weights[t] *= 1 / (constant * share) if constant > 0 else 0.0
+            constant = float(known.var()) if task.kind == "regression" else _entropy(float(known.mean()))
+            if task.name in counting and constant:
+                weights[t] = len(self._labels) / (len(known) * constant)
         return weights / max(int((weights > 0).sum()), 1)
 
 
-def _entropy(labels: NDArray[np.float64]) -> float:
+def relative_loss(metrics: Metrics, least: int) -> float:
+    """Return the mean over tasks of the loss relative to that of the best constant: 1 tells nothing.
+
+    Args:
+        metrics: By task, on the rows in question.
+        least: Rows of either class that a task needs to count, unless that leaves none.
+
+    """
+    losses = [loss for task in _telling(metrics, least) if (loss := _relative(metrics[task])) is not None]
+    return float(np.mean(losses)) if losses else 1.0
+
+
+def _telling(metrics: Metrics, least: int) -> list[str]:
+    """Return the tasks that count, as `relative_change` counts them."""
+    return [task for task, found in metrics.items() if found.tells(least)] or list(metrics)
+
+
+def _relative(found: TaskMetrics) -> float | None:
+    if not isinstance(found, BinaryMetrics):
+        return None if found.r2 is None else 1 - found.r2
+    constant = _entropy(found.positives / max(found.rows, 1))
+    return found.log_loss / constant if found.log_loss is not None and constant else None
+
+
+def _entropy(p: float) -> float:
     """Return the log loss of the best constant, in nats."""
-    p = labels.mean()
     return float(-p * np.log(p) - (1 - p) * np.log1p(-p)) if 0 < p < 1 else 0.0

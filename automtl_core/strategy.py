@@ -17,8 +17,8 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
 
-Retrain = Literal["inherit", "scratch"]
-"""Whether the found network goes on from the weights of the search, or starts anew."""
+Retrain = Literal["inherit", "scratch", "keep"]
+"""Whether the found network goes on from the weights of the search, starts anew, or is trained already."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class SearchResult:
     evidence: Sequence[Evidence] = ()
     """Why each decision was made, in the order in which they were; none where a strategy does not say."""
     front: Sequence[Point] = ()
-    """What else could have been taken, by rising cost: each point is better than all that are cheaper."""
+    """What else could have been taken, by rising cost: of what was scored by inherited weights those that are
+    better than all that are cheaper, and what was trained."""
 
 
 class SearchStrategy(ABC, Configured[S]):

@@ -101,13 +101,17 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
         network, spent = _found(job, run, problem, recorder)
-        trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, spent)
-        recorder.follow("train", trainer)
-        validation = trainer.run(recorder)
+        if job.retrain() == "keep" and spent:
+            best_epoch, validation = spent, _validated(network, problem)
+        else:
+            trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, spent)
+            recorder.follow("train", trainer)
+            validation = trainer.run(recorder)
+            best_epoch = trainer.best_epoch
         run.save_weights(network.state_dict())
         run.write(_costs(recorder, prepared))
         result = Result(
-            best_epoch=trainer.best_epoch,
+            best_epoch=best_epoch,
             **cost_of(network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             simulated=prepared.manifest["simulated"],
@@ -153,10 +157,16 @@ def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn
         run.write(Search(tuple(found.evidence), tuple(found.front)))
     run.write_architecture(architecture)
     log.info("found an architecture")
-    if found.network is not None and job.retrain() == "inherit":
+    if found.network is not None and job.retrain() != "scratch":
         return found.network, found.epochs
     seeds.seed_torch(problem.seed, "network")
     return problem.space.network(architecture), 0
+
+
+def _validated(network: nn.Module, problem: Problem) -> Metrics:
+    """Return the validation metrics of a network that a search has trained."""
+    data, size = problem.data, problem.recipe.batch_size
+    return evaluate(network, data.validation, data.tasks, size, problem.compute)
 
 
 def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:

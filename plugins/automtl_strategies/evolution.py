@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
-from automtl_core.held_out import Scored
+from automtl_core.evidence import Point
+from automtl_core.held_out import Scored, difference
 from automtl_core.modules.cost import Cost
 from automtl_core.settings import Settings
 
@@ -49,6 +50,19 @@ class Candidate:
     def loss(self) -> float:
         """Mean loss on held-out rows."""
         return float(self.scored.losses.mean())
+
+    def point(self, chosen: "Candidate") -> Point:
+        """Return what is kept of it, with the error of its loss against that of what was chosen."""
+        error = difference(self.scored.losses, chosen.scored.losses).error
+        return Point(
+            self.name,
+            self.architecture.decisions,
+            self.loss,
+            error,
+            self.scored.score,
+            self.cost.flops_per_row,
+            self.cost.parameters,
+        )
 
 
 class Evolution:

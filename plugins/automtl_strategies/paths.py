@@ -5,7 +5,7 @@ probability, and only its weights move (Guo et al., "Single Path One-Shot", ECCV
 is scored afterwards is then like what was trained. The running average of the weights is what is scored.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from pydantic import Field
@@ -19,16 +19,13 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.relaxed_search import RelaxedSearch
 from automtl_core.settings import Settings
+from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem
 from automtl_core.training.average import Average
 from automtl_core.training.listener import Listener
 
 BEST = 3
 """Probes whose mean loss tells how far the supernet is."""
-
-
-Option = tuple[str, str]
-"""A choose-any choice and one of its options."""
 
 
 class PathSettings(Settings):
@@ -60,8 +57,9 @@ class Paths:
         span = problem.recipe.average_epochs * steps(len(problem.data.train), problem.recipe.batch_size)
         self.average = Average(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
-        self.closed: set[Option] = set()
-        """Options that are drawn no more."""
+        self._probes = list(probes(problem.space).values())
+        self.bounds: dict[str, Decision] = {}
+        """Decisions that are made, of a choose-any what may still be drawn."""
         self.best_loss = float("inf")
         self.best_epoch = 0
         self.best_weights: State = {}
@@ -84,11 +82,21 @@ class Paths:
         s = self.settings
         return self.relaxed.going_on and self.epoch < s.epochs and self.epoch - self.best_epoch < s.patience
 
-    def train(self, listener: Listener) -> None:
+    def train(self, phase: str, listener: Listener) -> None:
         """Train until held-out rows are predicted no better, and take the best weights."""
         while self.learning:
-            self.step_epoch("supernet", listener)
+            self.step_epoch(phase, listener)
         self.restore_best()
+
+    def narrow_to(self, decisions: Mapping[str, Decision], fixed: Collection[str]) -> None:
+        """Draw nothing any more that is closed in `decisions`, and of the fixed choose-ones what they say.
+
+        From here on the best weights are those that are best for these decisions.
+        """
+        self.bounds = {n: d for n, d in decisions.items() if not isinstance(d, str) or n in fixed}
+        self._probes = [Architecture(decisions)]
+        self.best_loss, self.best_epoch = float(self.score(self._probes[0]).losses.mean()), self.epoch
+        self.best_weights = cpu_copy(self.supernet.state_dict())
 
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
         """Train for an epoch, score, and report; keep the weights if they are the best."""
@@ -99,7 +107,7 @@ class Paths:
             with relaxed.supernet.following(self.draw(random)):
                 epoch.add(relaxed.step(batch, relaxed.weights), batch)
             self.average.update()
-        scored = sorted((self.score(a) for a in self.probes()), key=lambda s: float(s.losses.mean()))
+        scored = sorted((self.score(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
         loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
         if loss < self.best_loss or not self.best_weights:
             self.best_loss, self.best_epoch = loss, self.epoch
@@ -113,33 +121,23 @@ class Paths:
             self.relaxed.supernet.load_state_dict(self.best_weights)
 
     def draw(self, random: np.random.Generator) -> dict[str, Decision]:
-        """Draw a path that opens nothing closed."""
-        return self.without(self.relaxed.supernet.path(random, self.settings.share), self.closed)
+        """Draw a path within the bounds."""
+        path = self.relaxed.supernet.path(random, self.settings.share)
+        for name, bound in self.bounds.items():
+            drawn = path[name]
+            path[name] = bound if isinstance(bound, str) else tuple(o for o in bound if o in drawn)
+        return path
 
     def score(self, architecture: Architecture) -> Scored:
-        """Return what the averaged weights are worth for an architecture, without what is closed."""
-        return self.held_out.score(self.supernet, self.without(architecture.decisions, self.closed))
-
-    def probes(self) -> Sequence[Architecture]:
-        """Return the architectures that tell how far the supernet is: landmarks, or uniform ones."""
-        decided = self.relaxed.supernet.decided()
-        found = list(self.problem.space.landmarks().values()) or uniform(self.relaxed.supernet.choices())
-        return [Architecture({**a.decisions, **decided}) for a in found]
-
-    @staticmethod
-    def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
-        """Return decisions that open nothing of `closed`."""
-        return {
-            name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
-            for name, d in decisions.items()
-        }
+        """Return what the averaged weights are worth for an architecture."""
+        return self.held_out.score(self.supernet, architecture.decisions)
 
     def state_dict(self) -> State:
-        """Return weights, moments, the best, and what is closed."""
+        """Return weights, moments, the best, and the bounds."""
         return {
             "relaxed": self.relaxed.state_dict(),
             "average": self.average.state_dict(),
-            "closed": sorted(map(list, self.closed)),
+            "bounds": Architecture(self.bounds).to_json(),
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_weights": self.best_weights,
@@ -148,24 +146,24 @@ class Paths:
     def load_state_dict(self, state: State) -> None:
         """Go on from `state`."""
         self.relaxed.load_state_dict(state["relaxed"])
-        for name, decision in self.relaxed.supernet.decided().items():
-            if name not in self.supernet.decided():
-                self.supernet.fix(name, decision)
         self.average.load_state_dict(state["average"])
-        self.closed = {(name, option) for name, option in state["closed"]}
+        self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
         self.best_weights = state["best_weights"]
 
 
-def uniform(choices: Mapping[str, Choice]) -> list[Architecture]:
-    """Return architectures with everything open and the same candidate everywhere, one for each."""
+def probes(space: SearchSpace) -> dict[str, Architecture]:
+    """Return architectures to look at first: the landmarks of a space or, where it names none, uniform ones.
+
+    In a uniform one everything is open, and each choose-one has the candidate of the same place.
+    """
+    choices = space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
-    return [
-        Architecture(
-            {
-                name: c.options if isinstance(c, AnyOf) else c.options[min(k, len(c.options) - 1)]
-                for name, c in choices.items()
-            }
-        )
+    return space.landmarks() or {
+        f"uniform {k + 1}": Architecture({name: _kth(c, k) for name, c in choices.items()})
         for k in range(most)
-    ]
+    }
+
+
+def _kth(choice: Choice, k: int) -> Decision:
+    return choice.options if isinstance(choice, AnyOf) else choice.options[min(k, len(choice.options) - 1)]

@@ -7,9 +7,10 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_strategies() -> Mapping[str, str]:
-    """Offer PD-DARTS, and what it is compared with."""
+    """Offer PD-DARTS and one-shot search, and what they are compared with."""
     return {
         "darts": "automtl_strategies.darts:DARTS",
+        "one-shot": "automtl_strategies.one_shot:OneShot",
         "pd-darts": "automtl_strategies.pd_darts:PDDARTS",
         "random": "automtl_strategies.random_search:RandomSearch",
     }

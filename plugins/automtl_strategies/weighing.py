@@ -8,17 +8,19 @@
 Differences are of the loss row by row, see `automtl_core.held_out`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pydantic import Field
 
-from automtl_core.choices import AnyOf, Architecture, Decision
+from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.evidence import Evidence, Verdict
 from automtl_core.held_out import Difference, Losses, difference
 from automtl_core.modules.cost import Cost
 from automtl_core.settings import Settings
 from automtl_core.space import SearchSpace
-from automtl_strategies.paths import Option, Paths
+
+Option = tuple[str, str]
+"""A choose-any choice and one of its options."""
 
 
 class WeighingSettings(Settings):
@@ -59,6 +61,11 @@ class Weighing:
         self.choices = space.choices()
         self.evidence: list[Evidence] = []
 
+    def all(self, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
+        """Decide everything, beginning with what is open and chosen in `decisions`."""
+        names = [name for name, choice in self.choices.items() if isinstance(choice, OneOf)]
+        return self.close(self.choose(decisions, names))
+
     def choose(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> dict[str, Decision]:
         """Decide the named choose-ones, one after the other, everything else as in `decisions`."""
         decided = dict(decisions)
@@ -87,6 +94,19 @@ class Weighing:
         )  # fmt: skip
         return option
 
+    def clearest(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> list[str]:
+        """Return names of choose-ones, that first whose best candidate is most clearly ahead of the next."""
+
+        def clarity(name: str) -> float:
+            options = self.choices[name].options
+            best, *others = sorted(
+                (self.score({**decisions, name: o}) for o in options), key=lambda losses: losses.mean()
+            )
+            return z_score(difference(others[0], best)) if others else float("inf")
+
+        found = {name: clarity(name) for name in names}
+        return sorted(names, key=found.__getitem__, reverse=True)
+
     def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
         """Close what is not missed, in rounds until nothing is left to close; a few options a round."""
         decided, tried = dict(decisions), set[Option]()
@@ -95,7 +115,7 @@ class Weighing:
         while rounds is None or done < rounds:
             done += 1
             weighed = self._weighed(decided, losses, tried)
-            least_missed = sorted(weighed, key=lambda o: _z(weighed[o][0]))
+            least_missed = sorted(weighed, key=lambda o: z_score(weighed[o][0]))
             few = [o for o in least_missed if not self._missed(*weighed[o])][: self.settings.close_at_once]
             if not few:
                 break
@@ -108,7 +128,7 @@ class Weighing:
                 else:
                     self._note(*option, "kept", "undone", found, saved)
                     tried.add(option)
-            decided = Paths.without(decided, kept)
+            decided = without(decided, kept)
             losses = self.score(decided)
         for option, (found, saved) in self._weighed(decided, losses, tried).items():
             self._note(*option, "kept", "needed", found, saved)
@@ -127,9 +147,8 @@ class Weighing:
         for option in self._open(decided):
             if option in tried:
                 continue
-            without = Paths.without(decided, {option})
-            saved = whole - self.cost(without)
-            found[option] = difference(self.score(without), losses), saved
+            less = without(decided, {option})
+            found[option] = difference(self.score(less), losses), whole - self.cost(less)
         return found
 
     def _open(self, decided: Mapping[str, Decision]) -> list[Option]:
@@ -144,14 +163,14 @@ class Weighing:
         self, decided: Mapping[str, Decision], losses: Losses, few: Sequence[Option], whole: Losses
     ) -> set[Option]:
         """Return what of a few closings stands: all, or of either half what stands."""
-        now = self.score(Paths.without(decided, set(few)))
+        now = self.score(without(decided, set(few)))
         missed = difference(now, losses).exceeds(self.settings.undo)
         if not missed and not difference(now, whole).exceeds(self.settings.undo):
             return set(few)
         if len(few) == 1:
             return set()
         first = self._closed_together(decided, losses, few[: len(few) // 2], whole)
-        rest = Paths.without(decided, first)
+        rest = without(decided, first)
         losses = self.score(rest) if first else losses
         return first | self._closed_together(rest, losses, few[len(few) // 2 :], whole)
 
@@ -182,5 +201,14 @@ class Weighing:
         )  # fmt: skip
 
 
-def _z(found: Difference) -> float:
+def z_score(found: Difference) -> float:
+    """Return a difference in standard errors."""
     return found.mean / found.error if found.error else 0.0
+
+
+def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
+    """Return decisions that open nothing of `closed`."""
+    return {
+        name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
+        for name, d in decisions.items()
+    }

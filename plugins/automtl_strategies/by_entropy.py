@@ -1,0 +1,113 @@
+"""PD-DARTS by entropy: differentiable search as in the paper (AutoMTL, KDD 2024, section 3.4).
+
+1. warm-up: weights only, all gates open
+2. search: weights and logits together
+3. at the end of each search epoch the most certain choose-one decisions are fixed to their argmax
+4. at the end everything is fixed; the network keeps its weights and trains on (`automtl_core.training.fit`)
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from automtl_core.choices import Decision
+from automtl_core.data.batches import Batch
+from automtl_core.disk.state import State
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.relaxed_search import RelaxedSearch
+from automtl_core.settings import Settings
+from automtl_core.strategy import Problem, SearchResult
+from automtl_core.training.listener import Listener
+from automtl_core.training.loop import Pass
+from automtl_strategies.relaxed import entropies, halves, mean_entropy
+
+
+class EntropySettings(Settings):
+    """Settings of PD-DARTS that decides by the entropy of logits; the others are not used."""
+
+    warmup_epochs: int = Field(2, ge=0)
+    """Epochs that train weights alone, with every gate open."""
+    search_epochs: int = Field(3, ge=1)
+    """Epochs that train weights and logits."""
+    fix_per_epoch: int = Field(10, ge=1)
+    """Choose-one decisions that are fixed at the end of each search epoch."""
+    learning_rate: float = Field(1e-2, gt=0)
+    """Step size of Adam on logits. The paper's 1e-3 moves a logit by 0.1 in a hundred steps, which leaves
+    mixed ops close to uniform on small data; gates are closed as well by either (docs/results.md)."""
+    decay: float = Field(1e-6, ge=0)
+    """L2 on logits."""
+    level: Literal["single", "bi"] = "single"
+    """single: weights and logits move together on each batch. bi: weights on one half of the training
+    rows, logits on the other, in turns (DARTS, first order)."""
+
+
+class ByEntropy:
+    """The procedure.
+
+    Args:
+        settings: Of PD-DARTS.
+        problem: What to search.
+
+    """
+
+    def __init__(self, settings: EntropySettings, problem: Problem) -> None:
+        self.settings = settings
+        self.last_epoch = settings.warmup_epochs + settings.search_epochs
+        self.relaxation = Softmax()
+        self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
+        self.supernet = self.relaxed.supernet
+        self.halves = halves(problem) if settings.level == "bi" else None
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Run steps 1 to 3; the fourth is the trainer's."""
+        relaxed, last = self.relaxed, self.last_epoch
+        while relaxed.epoch < last and relaxed.going_on:
+            searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
+            epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)
+            metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
+            fixed = self._settled(searching, relaxed.epoch == last)
+            relaxed.fix(fixed)
+            relaxed.end(epoch, listener, metrics, entropy, fixed)
+        return relaxed.result()
+
+    def _warm_up(self, listener: Listener) -> Pass[Batch]:
+        """Train weights alone for an epoch."""
+        relaxed, ours = self.relaxed, self.halves[0] if self.halves else None
+        epoch = relaxed.begin("warm-up", listener, ours)
+        for batch in epoch:
+            epoch.add(relaxed.step(batch, relaxed.weights), batch)
+        return epoch
+
+    def _search(self, listener: Listener) -> Pass[Batch] | Pass[tuple[Batch, Batch]]:
+        """Train weights and logits for an epoch: together, or in turns on rows of their own."""
+        relaxed = self.relaxed
+        if not self.halves:
+            epoch = relaxed.begin("search", listener)
+            for batch in epoch:
+                epoch.add(relaxed.step(batch), batch)
+            return epoch
+        pairs = relaxed.begin_pairs("search", listener, *self.halves)
+        for batch, held_out in pairs:
+            relaxed.step(held_out, relaxed.logits)
+            pairs.add(relaxed.step(batch, relaxed.weights), batch)
+        return pairs
+
+    def _settled(self, searching: bool, is_last: bool) -> Mapping[str, Decision]:
+        """Return what is fixed at the end of an epoch."""
+        favourites, undecided = self.supernet.favourites(), self.supernet.logits()
+        if is_last:
+            return {name: favourites[name] for name in undecided}
+        if not searching:
+            return {}
+        uncertainty = entropies(self.supernet)
+        most_certain = sorted(uncertainty, key=lambda name: uncertainty[name])[: self.settings.fix_per_epoch]
+        return {name: favourites[name] for name in most_certain}
+
+    def state_dict(self) -> State:
+        """Return weights, logits, moments, and what is decided."""
+        return self.relaxed.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state` when searched next."""
+        self.relaxed.load_state_dict(state)

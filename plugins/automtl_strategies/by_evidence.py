@@ -1,0 +1,120 @@
+"""PD-DARTS by evidence: the clearest decisions are fixed first, by what held-out rows say.
+
+1. warm-up: single paths with gates drawn open with a probability, until held-out rows are predicted no better
+2. in each round the choose-ones of the clearest evidence are fixed, and a few options are closed that are not
+   missed (`weighing`); then the rest learns on for an epoch, unless held-out rows are predicted worse after it
+3. the network that is left and the best landmarks are trained from scratch (`last_round`)
+"""
+
+from pydantic import Field
+
+from automtl_core.choices import Architecture, Decision, OneOf
+from automtl_core.disk.state import State
+from automtl_core.evidence import Evidence
+from automtl_core.strategy import Problem, SearchResult
+from automtl_core.training.listener import Listener
+from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.paths import Paths, PathSettings, probes
+from automtl_strategies.weighing import Weighing, WeighingSettings
+
+
+class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
+    """Settings of PD-DARTS that decides by evidence."""
+
+    rounds: int = Field(4, ge=1)
+    """Rounds of deciding, with an epoch of learning between two."""
+    close_rounds: int = Field(2, ge=0)
+    """How often a round closes options that are not missed; the last one until nothing is left to close."""
+
+
+class ByEvidence:
+    """The procedure.
+
+    Args:
+        settings: Of PD-DARTS.
+        problem: What to search.
+
+    """
+
+    def __init__(self, settings: EvidenceSettings, problem: Problem) -> None:
+        self.settings = settings
+        self.problem = problem
+        self.paths = Paths(problem, settings)
+        self.last_round = LastRound(problem, settings)
+        self.choices = problem.space.choices()
+        self.landmarks: dict[str, Architecture] = {}  # the best first, once the supernet is warm
+        self.decisions: dict[str, Decision] = {}  # as they stand, once the supernet is warm
+        self.fixed: list[str] = []  # choose-ones that are decided
+        self.round = 0
+        self.evidence: list[Evidence] = []
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Take the three steps."""
+        if not self.last_round.begun:
+            self._warm_up(listener)
+            self._discretise(listener)
+            self._begin_last_round()
+        return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
+
+    def _warm_up(self, listener: Listener) -> None:
+        """Train until held-out rows are predicted no better, and rank the landmarks."""
+        if self.decisions:
+            return
+        self.paths.train("warm-up", listener)
+        known = probes(self.problem.space)
+        loss = {name: float(self.paths.score(a).losses.mean()) for name, a in known.items()}
+        self.landmarks = {name: known[name] for name in sorted(known, key=loss.__getitem__)}
+        self.decisions = dict(next(iter(self.landmarks.values())).decisions)
+
+    def _discretise(self, listener: Listener) -> None:
+        """Decide in rounds, with an epoch of learning between two, which is kept where it helped."""
+        rounds, paths = self.settings.rounds, self.paths
+        while self.round < rounds and paths.relaxed.going_on:
+            paths.restore_best()
+            self._decide_some(rounds - self.round)
+            self.round += 1
+            if self.round < rounds:
+                paths.narrow_to(self.decisions, self.fixed)
+                paths.step_epoch("search", listener, {name: self.decisions[name] for name in self.fixed})
+
+    def _decide_some(self, rounds_left: int) -> None:
+        """Fix the clearest choose-ones, and close some of what is not missed."""
+        s, paths = self.settings, self.paths
+        weighing = Weighing(
+            self.problem.space, lambda d: paths.score(Architecture(d)).losses, s, epoch=paths.epoch
+        )
+        undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
+        names = weighing.clearest(self.decisions, undecided)[: -(-len(undecided) // rounds_left)]
+        self.decisions = weighing.choose(self.decisions, names)
+        self.decisions = weighing.close(self.decisions, rounds=s.close_rounds if rounds_left > 1 else None)
+        self.fixed = [*self.fixed, *names]
+        self.evidence += weighing.evidence
+
+    def _begin_last_round(self) -> None:
+        landmarks = list(self.landmarks.items())[: self.settings.landmarks]
+        found = {"found": Architecture(self.decisions), **dict(landmarks)}
+        self.last_round.begin(found, self.paths.epoch, self.evidence)
+
+    def state_dict(self) -> State:
+        """Return the supernet and what is decided or, once the last round has begun, that round alone."""
+        if self.last_round.begun:
+            return {"last_round": self.last_round.state_dict()}
+        return {
+            "paths": self.paths.state_dict(),
+            "landmarks": {name: a.to_json() for name, a in self.landmarks.items()},
+            "decisions": Architecture(self.decisions).to_json(),
+            "fixed": self.fixed,
+            "round": self.round,
+            "evidence": [evidence.to_json() for evidence in self.evidence],
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state` when searched next."""
+        if "last_round" in state:
+            self.last_round.load_state_dict(state["last_round"])
+            return
+        self.landmarks = {name: Architecture.from_json(text) for name, text in state["landmarks"].items()}
+        self.decisions = dict(Architecture.from_json(state["decisions"]).decisions)
+        self.fixed, self.round = list(state["fixed"]), state["round"]
+        self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
+        self.paths.load_state_dict(state["paths"])

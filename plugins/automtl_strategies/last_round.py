@@ -1,0 +1,128 @@
+"""The last round of a search: the best few and known points are trained from scratch, and the best is taken."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from automtl_core.choices import Architecture
+from automtl_core.disk.state import State
+from automtl_core.evidence import Evidence, Point
+from automtl_core.held_out import relative_loss
+from automtl_core.strategy import Problem, SearchResult
+from automtl_core.training.listener import Listener
+from automtl_core.training.metrics import Metrics, mean_over_tasks
+from automtl_strategies.halving import Halving, HalvingSettings
+
+
+class LastRoundSettings(HalvingSettings):
+    """Who takes part in the last round, and how it goes."""
+
+    landmarks: int = Field(2, ge=0)
+    """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it does
+    not end below them; those that it takes for the best."""
+
+
+class LastRound:
+    """What a search has decided, and the training of those that are left.
+
+    Args:
+        problem: What is searched.
+        settings: How the round goes.
+
+    """
+
+    def __init__(self, problem: Problem, settings: HalvingSettings) -> None:
+        self.problem = problem
+        self.settings = settings
+        self.evidence: Sequence[Evidence] = ()
+        self.front: Sequence[Point] = ()
+        self.halving: Halving | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the search has decided who takes part."""
+        return self.halving is not None
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nothing to compare."""
+        return self.halving is not None and len(self.halving.entrants) == 1
+
+    def begin(
+        self,
+        entrants: Mapping[str, Architecture],
+        spent: int,
+        evidence: Sequence[Evidence] = (),
+        front: Sequence[Point] = (),
+    ) -> None:
+        """Let these take part, the favourite first; equal ones once.
+
+        Args:
+            entrants: Architectures by name.
+            spent: Epochs of the search before.
+            evidence: Why the search decided as it did.
+            front: What it scored by inherited weights.
+
+        """
+        first: dict[str, Architecture] = {}
+        for name, architecture in entrants.items():
+            if architecture not in first.values():
+                first[name] = architecture
+        self.halving = Halving(self.problem, first, self.settings, spent)
+        self.evidence, self.front = evidence, front
+
+    def run(self, listener: Listener) -> SearchResult:
+        """Train until one is left; the network of the result has been trained to its end."""
+        halving = self.halving
+        assert halving is not None  # noqa: S101 - it has begun
+        name, fit = halving.run(listener)
+        trained = [self._point(n, metrics, chosen=n == name) for n, metrics in halving.metrics().items()]
+        points = sorted([*self.front, *trained], key=lambda point: (point.flops_per_row, point.name))
+        return SearchResult(halving.entrants[name], fit.network, fit.best_epoch, self.evidence, points)
+
+    def favourite(self) -> SearchResult:
+        """Return what the search would have trained first, untrained."""
+        assert self.halving is not None  # noqa: S101 - it has begun
+        first = next(iter(self.halving.entrants.values()))
+        return SearchResult(first, evidence=self.evidence, front=self.front)
+
+    def _point(self, name: str, metrics: Metrics, chosen: bool) -> Point:
+        assert self.halving is not None  # noqa: S101
+        architecture, problem = self.halving.entrants[name], self.problem
+        cost, least = problem.space.cost(architecture), problem.recipe.min_positives
+        return Point(
+            name,
+            architecture.decisions,
+            relative_loss(metrics, least),
+            error=None,
+            score=mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, least),
+            flops_per_row=cost.flops_per_row,
+            parameters=cost.parameters,
+            trained=True,
+            chosen=chosen,
+        )
+
+    def state_dict(self) -> State:
+        """Return who takes part and how far they are; nothing before it has begun."""
+        if self.halving is None:
+            return {}
+        return {
+            "entrants": {name: a.to_json() for name, a in self.halving.entrants.items()},
+            "halving": self.halving.state_dict(),
+            "evidence": [evidence.to_json() for evidence in self.evidence],
+            "front": [point.to_json() for point in self.front],
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state`."""
+        if not state:
+            return
+        where = "the checkpoint"
+        self.begin(
+            {name: Architecture.from_json(text) for name, text in state["entrants"].items()},
+            spent=0,
+            evidence=[Evidence.from_json(value, where) for value in state["evidence"]],
+            front=[Point.from_json(value, where) for value in state["front"]],
+        )
+        assert self.halving is not None  # noqa: S101
+        self.halving.load_state_dict(state["halving"])

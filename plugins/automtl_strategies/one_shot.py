@@ -1,0 +1,95 @@
+"""One-shot search: a supernet learns by single paths, evolution ranks by its weights, the best few are trained.
+
+1. a supernet learns by single paths until held-out rows are predicted no better (`paths`)
+2. evolution over what its weights are worth on held-out rows (`evolution`)
+3. in the best, everything is closed that held-out rows do not miss (`weighing`)
+4. the best few and the best landmarks are trained from scratch, by successive halving (`last_round`)
+
+After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023); the third step is that of
+DARTS-PT (ICLR 2021), with options in place of ops.
+"""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from automtl_core import seeds
+from automtl_core.choices import Architecture
+from automtl_core.disk.state import State
+from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
+from automtl_core.training.listener import Listener
+from automtl_strategies.evolution import Evolution, EvolutionSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.paths import Paths, PathSettings, probes
+from automtl_strategies.weighing import Weighing, WeighingSettings
+
+
+class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRoundSettings):
+    """Settings of one-shot search."""
+
+    finalists: int = Field(2, ge=1)
+    """The best of the evolution that are closed by evidence, and then trained from scratch."""
+
+
+class OneShot(SearchStrategy[OneShotSettings]):
+    """Single paths, evolution by inherited weights, closing by evidence, and training of the best few."""
+
+    retrain: ClassVar[Retrain] = "keep"
+
+    def __init__(self, settings: OneShotSettings, problem: Problem) -> None:
+        super().__init__(settings, problem)
+        self.paths = Paths(problem, settings)
+        self.last_round = LastRound(problem, settings)
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Take the four steps."""
+        paths, round_ = self.paths, self.last_round
+        if not round_.begun:
+            paths.train("supernet", listener)
+            self._decide(listener)
+        if not paths.relaxed.going_on:  # the best by the weights of the supernet
+            return round_.favourite()
+        return round_.run(listener)
+
+    def _decide(self, listener: Listener) -> None:
+        """Find the few that are trained from scratch."""
+        s, space, paths = self.settings, self.problem.space, self.paths
+        known = probes(space)
+        evolution = Evolution(space.choices(), paths.score, space.cost, s, s.flop_price)
+        evolution.begin(known, seeds.generator(self.problem.seed, "evolution", 0), s.share)
+        for number in range(1, s.rounds + 1):
+            if self._goes_on(listener, "evolution", s.rounds, number):
+                evolution.round(number, seeds.generator(self.problem.seed, "evolution", number))
+        weighing = Weighing(
+            space, lambda decisions: paths.score(Architecture(decisions)).losses, s, paths.epoch
+        )
+        best = evolution.best(s.finalists)
+        for number, candidate in enumerate(best, start=1):
+            if self._goes_on(listener, "closing", len(best), number):
+                weighed = weighing.all(candidate.architecture.decisions)
+                evolution.add(f"closed {number}", Architecture(weighed))
+        ranked = evolution.best(len(evolution.candidates))
+        closed = [c for c in ranked if c.name.startswith("closed ")]
+        landmarks = [c for c in ranked if c.name in known][: s.landmarks]
+        entrants = [*(closed or best), *best[:1], *landmarks]
+        front = [c.point(closed[0] if closed else best[0]) for c in evolution.front()]
+        self.last_round.begin(
+            {c.name: c.architecture for c in entrants}, paths.epoch, weighing.evidence, front
+        )
+
+    def _goes_on(self, listener: Listener, phase: str, steps: int, done: int) -> bool:
+        relaxed = self.paths.relaxed
+        relaxed.going_on = relaxed.going_on and listener.step(phase, self.paths.epoch, steps, done, 0)
+        return relaxed.going_on
+
+    def state_dict(self) -> State:
+        """Return the supernet and, once it is decided who takes part in the last round, that round alone."""
+        decided = self.last_round.state_dict()
+        return {"last_round": decided} if decided else {"paths": self.paths.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from `state` when searched next."""
+        if "paths" in state:
+            self.paths.load_state_dict(state["paths"])
+        else:
+            self.last_round.load_state_dict(state["last_round"])
