@@ -17,8 +17,8 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
 
-Retrain = Literal["inherit", "scratch", "keep"]
-"""Whether the found network goes on from the weights of the search, starts anew, or is trained already."""
+Retrain = Literal["inherit", "scratch"]
+"""Whether the found network goes on from the weights of the search, or starts anew."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class SearchResult:
     """The derived network with the weights that the search gave it; None where it gave none."""
     epochs: int = 0
     """Passes over the training part that these weights have behind them."""
+    trained: bool = False
+    """Whether the network has been trained as the recipe says, so that there is nothing left to train."""
     evidence: Sequence[Evidence] = ()
     """Why each decision was made, in the order in which they were; none where a strategy does not say."""
     front: Sequence[Point] = ()

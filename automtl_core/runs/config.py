@@ -84,9 +84,9 @@ class RunConfig(Common):
     """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Without a strategy, the answer to each question of the space; none where it asks none."""
-    retrain: Literal["inherit", "scratch", "keep"] | None = None
-    """Whether the found network goes on from the weights of the search, starts anew, or is kept as the search
-    has trained it; where null, as the strategy does."""
+    retrain: Literal["inherit", "scratch"] | None = None
+    """Whether the found network goes on from the weights of the search or starts anew; where null, as the
+    strategy does. One that the search has trained to its end goes on no further."""
 
     def to_yaml(self) -> str:
         """Return the text of `config.yaml`."""

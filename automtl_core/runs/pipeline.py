@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -100,19 +101,21 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
-        network, spent = _found(job, run, problem, recorder)
-        if job.retrain() == "keep" and spent:
-            best_epoch, validation = spent, _validated(network, problem)
+        found = _found(job, run, problem, recorder)
+        if found.trained:
+            best_epoch, validation = found.epochs, _validated(found.network, problem)
         else:
-            trainer = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, spent)
+            trainer = Fit(
+                found.network, problem.data, problem.recipe, problem.seed, problem.compute, found.epochs
+            )
             recorder.follow("train", trainer)
             validation = trainer.run(recorder)
             best_epoch = trainer.best_epoch
-        run.save_weights(network.state_dict())
+        run.save_weights(found.network.state_dict())
         run.write(_costs(recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
-            **cost_of(network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
+            **cost_of(found.network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             simulated=prepared.manifest["simulated"],
             files=run.sums(),
@@ -147,20 +150,30 @@ def _memory_errors() -> Iterator[None]:
         raise
 
 
-def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[nn.Module, int]:
-    """Return the network of the found architecture, and the epochs that its weights have behind them."""
+class _Start(NamedTuple):
+    """The network that was found, to be trained from here on."""
+
+    network: nn.Module
+    epochs: int = 0
+    """Behind its weights."""
+    trained: bool = False
+    """Whether there is nothing left to train."""
+
+
+def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> _Start:
+    """Return the network of the found architecture, with the weights that the search gave it or new ones."""
     if recorder.stage == "train":
-        return problem.space.network(run.architecture()), 0
+        return _Start(problem.space.network(run.architecture()))
     found = _searched(job, problem, recorder)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     if job.config.strategy is not None:
         run.write(Search(tuple(found.evidence), tuple(found.front)))
     run.write_architecture(architecture)
     log.info("found an architecture")
-    if found.network is not None and job.retrain() != "scratch":
-        return found.network, found.epochs
+    if found.network is not None and (found.trained or job.retrain() == "inherit"):
+        return _Start(found.network, found.epochs, found.trained)
     seeds.seed_torch(problem.seed, "network")
-    return problem.space.network(architecture), 0
+    return _Start(problem.space.network(architecture))
 
 
 def _validated(network: nn.Module, problem: Problem) -> Metrics:

@@ -78,7 +78,9 @@ class LastRound:
         name, fit = halving.run(listener)
         trained = [self._point(n, metrics, chosen=n == name) for n, metrics in halving.metrics().items()]
         points = sorted([*self.front, *trained], key=lambda point: (point.flops_per_row, point.name))
-        return SearchResult(halving.entrants[name], fit.network, fit.best_epoch, self.evidence, points)
+        return SearchResult(
+            halving.entrants[name], fit.network, fit.best_epoch, halving.going_on, self.evidence, points
+        )
 
     def favourite(self) -> SearchResult:
         """Return what the search would have trained first, untrained."""

@@ -9,14 +9,12 @@ After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023);
 DARTS-PT (ICLR 2021), with options in place of ops.
 """
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
+from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.evolution import Evolution, EvolutionSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings
@@ -33,8 +31,6 @@ class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRou
 
 class OneShot(SearchStrategy[OneShotSettings]):
     """Single paths, evolution by inherited weights, closing by evidence, and training of the best few."""
-
-    retrain: ClassVar[Retrain] = "keep"
 
     def __init__(self, settings: OneShotSettings, problem: Problem) -> None:
         super().__init__(settings, problem)

@@ -5,10 +5,10 @@ between. What is clear is said by evidence on held-out rows (`by_evidence`) or, 
 of logits (`by_entropy`); docs/pd-darts.md tells what was measured of both.
 """
 
-from typing import ClassVar, Literal, Protocol
+from typing import Literal, Protocol
 
 from automtl_core.disk.state import State
-from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
+from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
@@ -40,8 +40,6 @@ class Procedure(Protocol):
 
 class PDDARTS(SearchStrategy[PDDARTSSettings]):
     """Progressive discretisation (AutoMTL, KDD 2024): fixes its clearest decisions as it goes, by evidence."""
-
-    retrain: ClassVar[Retrain] = "keep"
 
     def __init__(self, settings: PDDARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)

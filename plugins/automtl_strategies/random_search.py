@@ -4,14 +4,12 @@ Architectures are drawn at random, trained from scratch, and the best on validat
 "Random Search and Reproducibility for Neural Architecture Search", UAI 2019); see `halving` for the rest.
 """
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture, draw
 from automtl_core.disk.state import State
-from automtl_core.strategy import Problem, Retrain, SearchResult, SearchStrategy
+from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 
@@ -29,8 +27,6 @@ class RandomSettings(LastRoundSettings):
 
 class RandomSearch(SearchStrategy[RandomSettings]):
     """Trains architectures drawn at random, and takes the best (Li and Talwalkar, UAI 2019)."""
-
-    retrain: ClassVar[Retrain] = "keep"
 
     def __init__(self, settings: RandomSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
