@@ -39,10 +39,6 @@ class Difference(NamedTuple):
     error: float
     """Standard error of the mean."""
 
-    def exceeds(self, errors: float) -> bool:
-        """Return whether the mean is above so many standard errors."""
-        return self.mean > errors * self.error
-
 
 def difference(one: Losses, other: Losses) -> Difference:
     """Return how much more `one` loses than `other`, on the same rows."""

@@ -9,6 +9,7 @@ Differences are of the loss row by row, see `automtl_core.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -40,6 +41,18 @@ class WeighingSettings(Settings):
 
 Score = Callable[[Mapping[str, Decision]], Losses]
 """Returns what each held-out row loses, given all decisions."""
+
+
+class _Stand(NamedTuple):
+    """Decisions, what they lose and what they cost."""
+
+    decisions: Mapping[str, Decision]
+    losses: Losses
+    cost: Cost
+
+    def against(self, before: "_Stand") -> tuple[Difference, Cost]:
+        """Return how much more these lose than those before, and what they save."""
+        return difference(self.losses, before.losses), before.cost - self.cost
 
 
 class Weighing:
@@ -81,13 +94,13 @@ class Weighing:
         cheapest_first = sorted(options, key=lambda o: (costs[o].flops_per_row, costs[o].parameters))
         for option in cheapest_first:
             found = difference(losses[option], losses[best])
-            if option == best or not self._missed(found, costs[best] - costs[option]):
+            if option == best or not self._missed(found, costs[best] - costs[option], self.settings.sure):
                 break
         # Told is the difference to the best or, of the best itself, to the next.
         others = [o for o in options if o != option]
         against = best if option != best else min(others, key=lambda o: losses[o].mean(), default=best)
         found = difference(losses[option], losses[against])
-        clear = Difference(-found.mean, found.error).exceeds(self.settings.sure)
+        clear = clearly_less(found, self.settings.sure)
         self._note(
             name, option, "chosen", "better" if clear else "tie: cheapest", found,
             costs[against] - costs[option], against,
@@ -109,75 +122,63 @@ class Weighing:
 
     def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
         """Close what is not missed, in rounds until nothing is left to close; a few options a round."""
-        decided, tried = dict(decisions), set[Option]()
-        whole = losses = self.score(decided)
+        start = now = self._stand(decisions)
+        undone = set[Option]()
         done = 0
         while rounds is None or done < rounds:
             done += 1
-            weighed = self._weighed(decided, losses, tried)
+            weighed = self._weighed(now, undone)
             least_missed = sorted(weighed, key=lambda o: z_score(weighed[o][0]))
-            few = [o for o in least_missed if not self._missed(*weighed[o])][: self.settings.close_at_once]
+            few = [o for o in least_missed if not self._missed(*weighed[o], self.settings.sure)]
             if not few:
                 break
-            kept = self._closed_together(decided, losses, few, whole)
+            few = few[: self.settings.close_at_once]
+            closed = self._closed_together(now, few, start)
             for option in few:
-                found, saved = weighed[option]
-                if option in kept:
-                    better = Difference(-found.mean, found.error).exceeds(self.settings.sure)
-                    self._note(*option, "closed", "better" if better else "tie: cheapest", found, saved)
+                if option in closed:
+                    clear = clearly_less(weighed[option][0], self.settings.sure)
+                    self._note(*option, "closed", "better" if clear else "tie: cheapest", *weighed[option])
                 else:
-                    self._note(*option, "kept", "undone", found, saved)
-                    tried.add(option)
-            decided = without(decided, kept)
-            losses = self.score(decided)
-        for option, (found, saved) in self._weighed(decided, losses, tried).items():
+                    self._note(*option, "kept", "undone", *weighed[option])
+                    undone.add(option)
+            now = self._stand(without(now.decisions, closed))
+        for option, (found, saved) in self._weighed(now, undone).items():
             self._note(*option, "kept", "needed", found, saved)
-        return decided
+        return dict(now.decisions)
 
     def cost(self, decisions: Mapping[str, Decision]) -> Cost:
         """Return what the network of these decisions costs."""
         return self.space.cost(Architecture(decisions))
 
-    def _weighed(
-        self, decided: Mapping[str, Decision], losses: Losses, tried: set[Option]
-    ) -> dict[Option, tuple[Difference, Cost]]:
-        """Return for each open option what its removal alone costs in loss, and saves."""
-        whole = self.cost(decided)
-        found: dict[Option, tuple[Difference, Cost]] = {}
-        for option in self._open(decided):
-            if option in tried:
-                continue
-            less = without(decided, {option})
-            found[option] = difference(self.score(less), losses), whole - self.cost(less)
-        return found
+    def _stand(self, decisions: Mapping[str, Decision]) -> "_Stand":
+        return _Stand(decisions, self.score(decisions), self.cost(decisions))
 
-    def _open(self, decided: Mapping[str, Decision]) -> list[Option]:
-        return [
+    def _weighed(self, now: "_Stand", undone: set[Option]) -> dict[Option, tuple[Difference, Cost]]:
+        """Return for each open option what its removal alone costs in loss, and saves."""
+        options = [
             (name, option)
             for name, choice in self.choices.items()
             if isinstance(choice, AnyOf)
-            for option in decided[name]
+            for option in now.decisions[name]
         ]
+        return {o: self._stand(without(now.decisions, {o})).against(now) for o in options if o not in undone}
 
-    def _closed_together(
-        self, decided: Mapping[str, Decision], losses: Losses, few: Sequence[Option], whole: Losses
-    ) -> set[Option]:
+    def _closed_together(self, now: "_Stand", few: Sequence[Option], start: "_Stand") -> set[Option]:
         """Return what of a few closings stands: all, or of either half what stands."""
-        now = self.score(without(decided, set(few)))
-        missed = difference(now, losses).exceeds(self.settings.undo)
-        if not missed and not difference(now, whole).exceeds(self.settings.undo):
+        after = self._stand(without(now.decisions, set(few)))
+        if not any(self._missed(*after.against(before), self.settings.undo) for before in (now, start)):
             return set(few)
         if len(few) == 1:
             return set()
-        first = self._closed_together(decided, losses, few[: len(few) // 2], whole)
-        rest = without(decided, first)
-        losses = self.score(rest) if first else losses
-        return first | self._closed_together(rest, losses, few[len(few) // 2 :], whole)
+        first = self._closed_together(now, few[: len(few) // 2], start)
+        if first:
+            now = self._stand(without(now.decisions, first))
+        return first | self._closed_together(now, few[len(few) // 2 :], start)
 
-    def _missed(self, found: Difference, saved: Cost) -> bool:
+    def _missed(self, found: Difference, saved: Cost, errors: float) -> bool:
         """Return whether a loss is significant, after what is saved."""
-        priced = Difference(found.mean - self._price(saved), found.error)
-        return priced.mean > 0 and priced.exceeds(self.settings.sure)
+        worse = found.mean - self._price(saved)
+        return worse > 0 and worse > errors * found.error
 
     def _price(self, cost: Cost) -> float:
         s = self.settings
@@ -199,6 +200,11 @@ class Weighing:
                 saved.flops_per_row, saved.parameters, epoch=self.epoch,
             )
         )  # fmt: skip
+
+
+def clearly_less(found: Difference, errors: float) -> bool:
+    """Return whether a difference is below 0 by so many standard errors."""
+    return found.mean < 0 and -found.mean > errors * found.error
 
 
 def z_score(found: Difference) -> float:
