@@ -9,6 +9,7 @@ Differences are of the loss row by row, see `automtl_core.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from pydantic import Field
@@ -24,6 +25,10 @@ Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
 
+DOUBTFUL = 3.0
+"""Standard errors up to which an option that is missed is weighed again when others are closed."""
+
+
 class WeighingSettings(Settings):
     """When evidence is enough."""
 
@@ -31,8 +36,8 @@ class WeighingSettings(Settings):
     """Standard errors from which on a difference of a single decision counts; below, the cheaper is taken."""
     undo: float = Field(2.0, ge=0)
     """Standard errors of the loss of several closings together from which on they are taken back."""
-    close_at_once: int = Field(8, ge=1)
-    """Options that are closed together, at most."""
+    close_share: float = Field(0.35, gt=0, le=1)
+    """Share of what is not missed that is closed together, the least missed first."""
     flop_price: float = Field(0.0, ge=0)
     """Share of the loss that a million operations a row are worth."""
     parameter_price: float = Field(0.0, ge=0)
@@ -100,9 +105,8 @@ class Weighing:
         others = [o for o in options if o != option]
         against = best if option != best else min(others, key=lambda o: losses[o].mean(), default=best)
         found = difference(losses[option], losses[against])
-        clear = clearly_less(found, self.settings.sure)
         self._note(
-            name, option, "chosen", "better" if clear else "tie: cheapest", found,
+            name, option, "chosen", self._clear(found), found,
             costs[against] - costs[option], against,
         )  # fmt: skip
         return option
@@ -123,27 +127,34 @@ class Weighing:
     def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
         """Close what is not missed, in rounds until nothing is left to close; a few options a round."""
         start = now = self._stand(decisions)
+        weighed = self._weighed(now, self._open(now))
         undone = set[Option]()
         done = 0
         while rounds is None or done < rounds:
             done += 1
-            weighed = self._weighed(now, undone)
             least_missed = sorted(weighed, key=lambda o: z_score(weighed[o][0]))
-            few = [o for o in least_missed if not self._missed(*weighed[o], self.settings.sure)]
-            if not few:
+            closable = [
+                o
+                for o in least_missed
+                if o not in undone and not self._missed(*weighed[o], self.settings.sure)
+            ]
+            if not closable:
                 break
-            few = few[: self.settings.close_at_once]
+            few = closable[: ceil(self.settings.close_share * len(closable))]
             closed = self._closed_together(now, few, start)
             for option in few:
                 if option in closed:
-                    clear = clearly_less(weighed[option][0], self.settings.sure)
-                    self._note(*option, "closed", "better" if clear else "tie: cheapest", *weighed[option])
+                    self._note(*option, "closed", self._clear(weighed[option][0]), *weighed.pop(option))
                 else:
                     self._note(*option, "kept", "undone", *weighed[option])
                     undone.add(option)
             now = self._stand(without(now.decisions, closed))
-        for option, (found, saved) in self._weighed(now, undone).items():
-            self._note(*option, "kept", "needed", found, saved)
+            # What is missed by far stays so, however much else is closed.
+            doubtful = [o for o in weighed if o not in undone and z_score(weighed[o][0]) < DOUBTFUL]
+            weighed |= self._weighed(now, doubtful)
+        for option, (found, saved) in weighed.items():
+            if option not in undone:
+                self._note(*option, "kept", "needed", found, saved)
         return dict(now.decisions)
 
     def cost(self, decisions: Mapping[str, Decision]) -> Cost:
@@ -153,15 +164,17 @@ class Weighing:
     def _stand(self, decisions: Mapping[str, Decision]) -> "_Stand":
         return _Stand(decisions, self.score(decisions), self.cost(decisions))
 
-    def _weighed(self, now: "_Stand", undone: set[Option]) -> dict[Option, tuple[Difference, Cost]]:
-        """Return for each open option what its removal alone costs in loss, and saves."""
-        options = [
-            (name, option)
-            for name, choice in self.choices.items()
-            if isinstance(choice, AnyOf)
-            for option in now.decisions[name]
-        ]
-        return {o: self._stand(without(now.decisions, {o})).against(now) for o in options if o not in undone}
+    def _open(self, now: "_Stand") -> list[Option]:
+        gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
+        return [(name, option) for name in gates for option in now.decisions[name]]
+
+    def _weighed(self, now: "_Stand", options: Sequence[Option]) -> dict[Option, tuple[Difference, Cost]]:
+        """Return for each option what its removal alone costs in loss, and saves."""
+        return {o: self._stand(without(now.decisions, {o})).against(now) for o in options}
+
+    def _clear(self, found: Difference) -> Verdict:
+        """Return what is said of a decision that costs so much loss, and was made."""
+        return "better" if clearly_less(found, self.settings.sure) else "tie: cheapest"
 
     def _closed_together(self, now: "_Stand", few: Sequence[Option], start: "_Stand") -> set[Option]:
         """Return what of a few closings stands: all, or of either half what stands."""

@@ -60,9 +60,9 @@ def told(weighing, choice="fields"):
     return {e.option: (e.action, e.verdict) for e in weighing.evidence if e.choice == choice}
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 8])
-def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both(at_once):
-    w = weighing(close_at_once=at_once)
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both(share):
+    w = weighing(close_share=share)
     found = w.close(ALL)["fields"]
     assert "needed" in found
     assert not {"noise", "harmful"} & set(found)
@@ -74,14 +74,14 @@ def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both(at_once):
 
 
 def test_closing_twins_together_is_taken_back():
-    w = weighing(close_at_once=8)
+    w = weighing(close_share=1)
     w.close(ALL)
     assert ("kept", "undone") in told(w).values()
 
 
 def test_rounds_bound_what_is_closed():
-    assert len(weighing(close_at_once=1).close(ALL, rounds=1)["fields"]) == 4
-    assert weighing(close_at_once=1).close(ALL, rounds=0)["fields"] == FIELDS
+    assert len(weighing(close_share=0.01).close(ALL, rounds=1)["fields"]) == 4
+    assert weighing(close_share=0.01).close(ALL, rounds=0)["fields"] == FIELDS
 
 
 def test_every_option_has_one_last_word():
