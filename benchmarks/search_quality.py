@@ -1,0 +1,136 @@
+"""What a search costs, and what else could have been had for the same: random search and hand-designed models.
+
+A search is worth its cost where it ends above what the same operations buy elsewhere. Operations are those of
+matrix products, forward and backward, of everything that a search does until its network is trained: supernet,
+scoring, closing, last round. This script counts them, and says how many random architectures, and how many
+recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead, with errors.
+
+    python benchmarks/search_quality.py --dataset synthetic --set dataset.kind=factors
+"""
+
+import argparse
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from automtl_core import seeds
+from automtl_core.data.store import Prepared
+from automtl_core.kinds import STRATEGIES
+from automtl_core.plugins import load_registry
+from automtl_core.runs.config import assignments
+from automtl_core.runs.job import Job
+from automtl_core.runs.line import Line
+from automtl_core.training.fit import Fit
+from automtl_core.training.listener import Silent
+
+RIVALS = ("shared-bottom", "mmoe", "ple", "single-task")
+"""Hand-designed models that a search is compared with."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What something cost to find and to train."""
+
+    name: str
+    gigaflops: float
+    flops_per_row: int
+    """Of the network that came out."""
+
+
+def spent(name: str, job: Job, prepared: Prepared) -> Spent:
+    """Search if there is a strategy, train, and count; the test part is not read."""
+    problem = job.problem(prepared)
+    with FlopCounterMode(display=False) as counter:
+        if job.config.strategy is None:
+            architecture, network, epochs, trained = job.given(problem.space), None, 0, False
+        else:
+            found = job.strategy(problem).search(Silent())
+            architecture, network, epochs, trained = (
+                found.architecture, found.network, found.epochs, found.trained,
+            )  # fmt: skip
+        if not trained:
+            if network is None or job.retrain() == "scratch":
+                seeds.seed_torch(problem.seed, "network")
+                network, epochs = problem.space.network(architecture), 0
+            Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, epochs).run(Silent())
+    cost = problem.space.cost(architecture)
+    return Spent(name, counter.get_total_flops() / 1e9, cost.flops_per_row)
+
+
+def candidates(budget: float, random: Job, prepared: Prepared, start: int = 2) -> tuple[int, Spent]:
+    """Return the most candidates of a random search that cost no more than a budget, and what they cost.
+
+    The cost of a search of a few tells that of more: about in proportion.
+    """
+    found = start, spent("desan:random", with_candidates(random, start), prepared)
+    while (count := int(found[0] * budget / found[1].gigaflops)) > found[0]:
+        tried = spent("desan:random", with_candidates(random, count), prepared)
+        if tried.gigaflops > 1.1 * budget:
+            break
+        found = count, tried
+    return found
+
+
+def with_candidates(job: Job, count: int) -> Job:
+    """Return a random search of so many candidates."""
+    strategy = job.config.strategy
+    assert strategy is not None  # noqa: S101 - it searches
+    settings = {**strategy.settings, "candidates": count}
+    changed = job.config.model_copy(update={"strategy": strategy.model_copy(update={"settings": settings})})
+    return Job.resolve(changed, job.registry)
+
+
+def main() -> None:
+    """Print costs, and the comparisons at equal cost as commands."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", default="synthetic")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--space", default="desan")
+    parser.add_argument("--strategies", default="one-shot,pd-darts")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    line = Line(registry := load_registry())
+    common: dict[str, Any] = {"dataset": {"name": arguments.dataset}, "seed": arguments.seed}
+    if arguments.data_dir:
+        common["data_dir"] = arguments.data_dir
+    searches = [f"{arguments.space}:{name}" for name in arguments.strategies.split(",")]
+    names = [*RIVALS, f"{arguments.space}:random", *searches]
+    jobs = line.models(names, [common, assignments(arguments.assignments)])
+    assert all(registry.get(STRATEGIES, name) for name in arguments.strategies.split(","))  # noqa: S101
+    prepared = line.prepare(jobs[names[0]])
+    report(jobs, searches, prepared, shlex.join(_words(arguments)))
+
+
+def report(jobs: Mapping[str, Job], searches: list[str], prepared: Prepared, words: str) -> None:
+    """Count what each costs, print a line of JSON each, then the commands."""
+    costs: dict[str, Spent] = {}
+    for name in (*RIVALS, *searches):
+        costs[name] = spent(name, jobs[name], prepared)
+        print(json.dumps(costs[name].__dict__), flush=True)
+    budget = max(costs[name].gigaflops for name in searches)
+    random = next(name for name in jobs if name.endswith(":random"))
+    count, cost = candidates(budget, jobs[random], prepared)
+    print(json.dumps({**cost.__dict__, "candidates": count}), flush=True)
+    models = ",".join((*RIVALS, random, "random-architecture", *searches))
+    print(f"automtl compare {words} --seeds 3 --models {models} --set strategy.candidates={count}")
+    for name in RIVALS:
+        recipes = max(1, int(budget / costs[name].gigaflops))
+        print(f"automtl compare {words} --seeds 3 --models {name} --tune {recipes}")
+
+
+def _words(arguments: argparse.Namespace) -> list[str]:
+    words = ["--dataset", arguments.dataset]
+    if arguments.data_dir:
+        words += ["--data-dir", arguments.data_dir]
+    return [*words, *(word for given in arguments.assignments for word in ("--set", given))]
+
+
+if __name__ == "__main__":
+    main()
