@@ -54,7 +54,7 @@ class Point(Value):
     loss: float
     """Mean over tasks of the held-out loss relative to that of the best constant: 1 tells nothing."""
     error: float | None
-    """Standard error of the loss minus that of the favourite by inherited weights; None where it was trained."""
+    """Standard error of the loss minus that of the favourite, by inherited weights; None where trained."""
     score: float | None
     """Mean validation AUC of the binary tasks; None where there is none."""
     flops_per_row: int

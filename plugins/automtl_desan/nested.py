@@ -1,6 +1,6 @@
 """Nested widths: a narrow op that is the first units of a wider one, so that all widths learn at each step.
 
-As in once-for-all networks (Cai et al., ICLR 2020). Each unit of a hidden layer is computed alone and normalised
+As in once-for-all networks (Cai et al., ICLR 2020). Each unit of a hidden layer is computed and normalised
 alone, so the first units of a wide layer are exactly a narrow layer.
 """
 

@@ -2,7 +2,7 @@
 
 1. warm-up: single paths with gates drawn open with a probability, until held-out rows are predicted no better
 2. in each round the choose-ones of the clearest evidence are fixed, and a few options are closed that are not
-   missed (`weighing`); then the rest learns on for an epoch, unless held-out rows are predicted worse after it
+   missed (`weighing`); then the rest learns on for an epoch, which counts where held-out rows gain by it
 3. the network that is left and the best landmarks are trained from scratch (`last_round`)
 """
 

@@ -1,4 +1,4 @@
-"""Evolution over architectures that are scored by inherited weights (Real et al., AAAI 2019; NASRec, WWW 2023).
+"""Evolution of architectures by inherited weights (Real et al., AAAI 2019; NASRec, WWW 2023).
 
 Begins with landmarks and random architectures. In each round some of the best are changed in a few decisions,
 some are crossed; what is scored stays known, so that the front of loss against cost comes with it.
@@ -31,7 +31,7 @@ class EvolutionSettings(Settings):
     parents: int = Field(15, ge=2)
     """The best, from which the next round is made."""
     rate: float = Field(0.15, gt=0, le=1)
-    """Chance of a choose-one to be drawn anew in a mutation; an option of a choose-any flips with half of it."""
+    """Chance of a choose-one to be drawn anew in a mutation; options of a choose-any flip with half of it."""
     flops: float | None = Field(None, gt=0)
     """Most operations a row of what is found, in millions; null for no limit. Landmarks take part only where
     they keep it."""

@@ -65,7 +65,7 @@ class Halving:
         self.found: dict[str, State] = {}  # best validation metrics of each that was trained
 
     def run(self, listener: Listener) -> tuple[str, Fit]:
-        """Train rung by rung; return the name of the one that is left, and its training with its best weights."""
+        """Train rung by rung; return the name of what is left, and its training with its best weights."""
         while self.going_on and self.waiting:
             self._train(self.waiting[0], listener)
             del self.waiting[0]

@@ -1,4 +1,4 @@
-"""The last round of a search: the best few and known points are trained from scratch, and the best is taken."""
+"""The last round of a search: the best few and known points are trained from scratch, the best is taken."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,8 +18,8 @@ class LastRoundSettings(HalvingSettings):
     """Who takes part in the last round, and how it goes."""
 
     landmarks: int = Field(2, ge=0)
-    """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it does
-    not end below them; those that it takes for the best."""
+    """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it
+    does not end below them; those that it takes for the best."""
 
 
 class LastRound:

@@ -1,4 +1,4 @@
-"""One-shot search: a supernet learns by single paths, evolution ranks by its weights, the best few are trained.
+"""One-shot search: a supernet learns by single paths, evolution ranks by its weights, the best are trained.
 
 1. a supernet learns by single paths until held-out rows are predicted no better (`paths`)
 2. evolution over what its weights are worth on held-out rows (`evolution`)

@@ -1,8 +1,8 @@
 """PD-DARTS: search with progressive discretisation (AutoMTL, KDD 2024, section 3.4).
 
-A supernet warms up; then decisions are fixed a few at a time, the clearest first, and what is left learns on in
-between. What is clear is said by evidence on held-out rows (`by_evidence`) or, as in the paper, by the entropy
-of logits (`by_entropy`); docs/pd-darts.md tells what was measured of both.
+A supernet warms up; then decisions are fixed a few at a time, the clearest first, and what is left learns on
+in between. What is clear is said by evidence on held-out rows (`by_evidence`) or, as in the paper, by the
+entropy of logits (`by_entropy`); docs/pd-darts.md tells what was measured of both.
 """
 
 from typing import Literal, Protocol
@@ -18,8 +18,8 @@ class PDDARTSSettings(EntropySettings, EvidenceSettings):
     """Settings of PD-DARTS."""
 
     criterion: Literal["evidence", "entropy"] = "evidence"
-    """evidence: decides by what held-out rows say when an option is removed. entropy: decides by logits, as in the
-    paper, and trains on with the weights of the search; see preset `paper`."""
+    """evidence: decides by what held-out rows say when an option is removed. entropy: decides by logits, as in
+    the paper, and trains on with the weights of the search; see preset `paper`."""
 
 
 class Procedure(Protocol):
@@ -39,7 +39,7 @@ class Procedure(Protocol):
 
 
 class PDDARTS(SearchStrategy[PDDARTSSettings]):
-    """Progressive discretisation (AutoMTL, KDD 2024): fixes its clearest decisions as it goes, by evidence."""
+    """Progressive discretisation (AutoMTL, KDD 2024): fixes its clearest decisions as it goes."""
 
     def __init__(self, settings: PDDARTSSettings, problem: Problem) -> None:
         super().__init__(settings, problem)

@@ -20,7 +20,7 @@ class RandomSettings(LastRoundSettings):
     candidates: int = Field(8, ge=1)
     """Architectures to draw and train. Of one there is nothing to compare, and nothing is trained."""
     share: float = Field(0.8, ge=0, le=1)
-    """Chance of each option of a choose-any to be open; with .5 every architecture is as likely as any other."""
+    """Chance of each option of a choose-any to be open; with .5 all architectures are equally likely."""
     landmarks: int = Field(0, ge=0)
     """Known points of the space, such as `mmoe`, that are trained beside them, in the order of the space."""
 

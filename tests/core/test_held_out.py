@@ -67,7 +67,7 @@ def test_rows_are_drawn_once_where_there_are_more(both):
 
 
 def test_a_task_with_too_few_positives_counts_nothing(both):
-    p, supernet = both
+    p, _ = both
     labels = p.data.validation.labels.copy()
     labels[:, 2] = 0.0
     labels[0, 2] = 1.0
