@@ -1,0 +1,54 @@
+"""A problem of two tasks, small enough for tests of strategies, and what watches a search of it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from automtl_core.plugins import load_registry
+from automtl_core.strategy import Problem
+from automtl_core.testing.samples import plain_schema, sample_problem
+from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.training.metrics import BinaryMetrics
+from automtl_desan.space import DESAN, DESANSettings
+
+SIZES = DESANSettings(
+    embedding_dim=4, embedding_std=0.5, layers=1, experts=2, blocks=1, expert_width=8, tower_width=8,
+    ops=("identity", "mlp-linear-4", "mlp-linear-8"),
+)  # fmt: skip
+
+
+def problem(seed: int = 0, rows: int = 256, **recipe: object) -> Problem:
+    """Return a problem of four steps an epoch, with these settings of the recipe."""
+    given = sample_problem(DESAN(plain_schema(), SIZES, load_registry().op), rows, seed)
+    return replace(given, recipe=given.recipe.model_copy(update=recipe))
+
+
+class Watch(Silent):
+    """Keeps the reports, and has enough after some steps or epochs."""
+
+    def __init__(self, steps: int | None = None, epochs: int | None = None) -> None:
+        self.reports: list[EpochReport] = []
+        self.steps = 0
+        self.last_step, self.last_epoch = steps, epochs
+
+    @property
+    def phases(self) -> list[str]:
+        """The phase of each report."""
+        return [report.phase for report in self.reports]
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+        self.steps += 1
+        return self.steps != self.last_step
+
+    def epoch(self, report: EpochReport) -> bool:
+        self.reports.append(report)
+        return len(self.reports) != self.last_epoch
+
+
+def script(monkeypatch, aucs: Iterable[float]) -> None:
+    """Let validation of what is trained from scratch return these AUCs epoch by epoch, for both tasks."""
+    values = iter(aucs)
+
+    def evaluate(*_):
+        return dict.fromkeys(("click", "like"), BinaryMetrics(next(values), 0.5, 100, 400))
+
+    monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)

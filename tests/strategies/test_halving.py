@@ -1,0 +1,150 @@
+"""Successive halving: the better ones train on, and the winner is what a training of it alone gives."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from automtl_core import seeds
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.fit import Fit
+from automtl_core.training.listener import Silent
+from automtl_strategies.halving import Halving, HalvingSettings
+
+from .small import Watch, problem, script
+
+DEAR = ("all-mlp-linear-8", "all-mlp-linear-4", "all-identity", "mmoe", "shared-bottom")
+
+
+def make(count, rung_epochs=1, halving=2, spent=0, **recipe):
+    given = problem(**{"epochs": 4, "patience": 9, **recipe})
+    known = given.space.landmarks()
+    entrants = {f"entrant {k}": known[name] for k, name in enumerate(DEAR[:count], start=1)}
+    settings = HalvingSettings(rung_epochs=rung_epochs, halving=halving)
+    return Halving(given, entrants, settings, spent)
+
+
+def run(halving, watch=None):
+    watch = watch or Watch()
+    return *halving.run(watch), [int(phase.split()[1]) for phase in watch.phases]
+
+
+def alone(halving, name):
+    """Return the training from scratch of an entrant, by `Fit`, and its reports."""
+    given = halving.problem
+    seeds.seed_torch(given.seed, "network")
+    network = given.space.network(halving.entrants[name])
+    fit, watch = Fit(network, given.data, given.recipe, given.seed, given.compute), Watch()
+    fit.run(watch)
+    return fit, watch.reports
+
+
+def assert_same(one, other):
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch):
+    # after an epoch 2 and 4 are ahead; after two 4 is; it trains on to the end of the recipe
+    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.63, 0.64, 0.66, 0.65])
+    halving = make(4)
+    name, fit, trained = run(halving)
+    assert trained == [1, 2, 3, 4, 2, 4, 4, 4]
+    assert (name, fit.best_epoch, fit.epoch) == ("entrant 4", 3, 4)
+    assert halving.metrics()["entrant 4"]["click"].auc == 0.66
+    assert halving.metrics()["entrant 3"]["click"].auc == 0.55
+
+
+def test_a_third_goes_on_for_three_times_as_many(monkeypatch):
+    script(monkeypatch, [0.5, 0.6, 0.7, 0.65, 0.55, *[0.7] * 9])
+    _, _, trained = run(make(5, halving=3, epochs=6))
+    assert Counter(trained) == {1: 1, 2: 1, 3: 6, 4: 1, 5: 1}
+
+
+def test_what_trains_no_better_waits_no_longer(monkeypatch):
+    # 1 is best in its first epoch, and spends its patience in the second rung
+    script(monkeypatch, [0.9, 0.1, 0.8, 0.2, 0.1, 0.81, 0.1, 0.1, 0.1])
+    halving = make(4, patience=1)
+    name, fit, trained = run(halving)
+    assert trained == [1, 2, 3, 4, 1, 3]
+    assert (name, fit.best_epoch) == ("entrant 1", 1)
+
+
+def test_the_first_of_equals_is_taken(monkeypatch):
+    script(monkeypatch, [0.6] * 20)
+    assert run(make(3))[0] == "entrant 1"
+
+
+def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
+    script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
+    halving = make(4, rung_epochs=9, epochs=2)
+    name, _, trained = run(halving)
+    assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert name == "entrant 2"
+    assert list(halving.fits) == [name], "nothing else is kept"
+
+
+def test_reports_go_on_from_the_epochs_before():
+    watch = Watch()
+    make(2, spent=7).run(watch)
+    assert [report.epoch for report in watch.reports] == list(range(8, 8 + len(watch.reports)))
+
+
+def test_only_what_can_still_win_is_kept():
+    halving, kept = make(4), []
+
+    class Kept(Silent):
+        def epoch(self, report):
+            kept.append(len(halving.state_dict()["fits"]))
+            return True
+
+    halving.run(Kept())
+    assert kept == [1, 2, 3, 4, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_winner_is_trained_as_if_it_had_been_alone(count):
+    halving, watch = make(count, patience=2), Watch()
+    torch.manual_seed(99)
+    name, fit = halving.run(watch)
+    torch.manual_seed(98)
+    expected, reports = alone(halving, name)
+    assert_same(fit.network, expected.network)
+    assert (fit.best_epoch, fit.best) == (expected.best_epoch, expected.best)
+    ours = [report for report in watch.reports if report.phase == name]
+    assert [(r.losses, r.metrics, r.change) for r in ours] == [
+        (r.losses, r.metrics, r.change) for r in reports
+    ]
+
+
+def test_a_state_goes_on_to_the_same_weights(tmp_path):
+    class Stopped(Watch):
+        def epoch(self, report):
+            super().epoch(report)
+            save_state(tmp_path / str(len(self.reports)), half.state_dict())
+            return True
+
+    half, watch = make(4), Stopped()
+    name, whole = half.run(watch)
+    for stop in range(1, len(watch.reports) + 1):
+        rest, later = make(4), Watch()
+        rest.load_state_dict(load_state(tmp_path / str(stop)))
+        torch.manual_seed(99)
+        again, fit = rest.run(later)
+        assert again == name
+        assert_same(fit.network, whole.network)
+        assert [r.to_json() for r in watch.reports[stop:]] == [r.to_json() for r in later.reports]
+        assert rest.metrics() == half.metrics()
+
+
+def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):
+    script(monkeypatch, [0.6, 0.7, 0.5, 0.5])
+    for watch in (Watch(epochs=3), Watch(steps=9)):  # in the third epoch
+        halving = make(4)
+        name, fit, trained = run(halving, watch)
+        assert trained == [1, 2, 3]
+        assert name == "entrant 2"
+        assert fit.best_epoch == 1
+        assert not halving.going_on
+        script(monkeypatch, [0.6, 0.7, 0.5, 0.5])

@@ -1,0 +1,202 @@
+"""Single paths: one architecture moves in a step, within bounds, until held-out rows say that it is done."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from automtl_core.choices import AnyOf, Architecture, OneOf
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.held_out import Scored
+from automtl_core.training.listener import Silent
+from automtl_strategies.paths import Paths, PathSettings, probes
+
+from .small import Watch, problem
+
+BLOCK, GATE = "layer0/expert0/block0", "layer0/expert1/single"
+
+
+def make(given=None, **settings):
+    return Paths(given or problem(), PathSettings(**settings))
+
+
+def script(paths, losses):
+    """Let held-out rows lose this much, score by score; return what is scored."""
+    values, scored = iter(losses), []
+
+    def score(architecture):
+        scored.append(architecture)
+        return Scored(np.full(4, next(values)), {}, None)
+
+    paths.score = score
+    return scored
+
+
+def weights(supernet):
+    return {name: p.detach().clone() for name, p in supernet.state_dict().items()}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_only_weights_of_the_drawn_path_move():
+    paths = make(problem(weight_decay=0.0))  # which Adam moves all by that has no gradient
+    path = {**paths.relaxed.supernet.favourites(), BLOCK: "identity", "layer0/expert1/block0": "mlp-linear-4"}
+    paths.draw = lambda random: path
+    before = weights(paths.relaxed.supernet)
+    paths.step_epoch("supernet", Silent())
+    moved = {name for name, p in weights(paths.relaxed.supernet).items() if not torch.equal(p, before[name])}
+    first, second = (f"network.layers.layer0.expert{k}.blocks.0.candidates." for k in (0, 1))
+    assert f"{first}identity.projection.weight" in moved
+    assert not any(name.startswith(f"{first}mlp") for name in moved)
+    # of the widest the first units alone are on the path
+    change = weights(paths.relaxed.supernet)[f"{second}mlp-linear-8.hidden.weight"]
+    change = change - before[f"{second}mlp-linear-8.hidden.weight"]
+    assert change[:4].any()
+    assert not change[4:].any()
+    assert not [name for name in moved if name.endswith(".logits")]
+
+
+def test_each_step_draws_anew_from_the_seed_of_the_epoch(monkeypatch):
+    def drawn(paths):
+        seen, draw = [], paths.draw
+        monkeypatch.setattr(paths, "draw", lambda random: seen.append(draw(random)) or seen[-1])
+        for _ in range(2):
+            paths.step_epoch("supernet", Silent())
+        return [Architecture(path).to_json() for path in seen]
+
+    first = drawn(make())
+    assert len(first) == len(set(first)) == 8
+    torch.manual_seed(99)
+    assert drawn(make()) == first
+
+
+def test_the_share_is_the_chance_of_an_option():
+    choices = problem().space.choices()
+    gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
+    most, some = make(share=1.0), make(share=0.3)
+    random = np.random.default_rng(0)
+    assert all(most.draw(random)[name] == choices[name].options for name in gates)
+    opened = np.mean([len(some.draw(random)[GATE]) for _ in range(300)]) / len(choices[GATE].options)
+    assert 0.25 < opened < 0.35
+
+
+def test_nothing_closed_is_drawn_and_what_is_fixed_stays():
+    paths = make(share=0.9)
+    closed = {**paths.relaxed.supernet.favourites(), GATE: ("item",), BLOCK: "mlp-linear-4"}
+    paths.narrow_to(closed, [BLOCK])
+    random = np.random.default_rng(0)
+    draws = [paths.draw(random) for _ in range(60)]
+    assert {draw[BLOCK] for draw in draws} == {"mlp-linear-4"}
+    assert {draw[GATE] for draw in draws} == {("item",), ()}
+    assert {draw["layer0/expert1/block0"] for draw in draws} == {"identity", "mlp-linear-4", "mlp-linear-8"}
+
+
+def test_it_learns_until_held_out_rows_are_predicted_no_better():
+    paths = make(patience=2)
+    count = len(paths._probes)
+    by_epoch = [0.9, 0.8, 0.85, 0.81, 0.1]
+    script(paths, (loss for loss in by_epoch for _ in range(count)))
+    kept, step_epoch = [], paths.step_epoch
+
+    def stepped(*arguments):
+        step_epoch(*arguments)
+        kept.append(weights(paths.supernet))
+
+    paths.step_epoch = stepped
+    watch = Watch()
+    paths.train("supernet", watch)
+    assert watch.phases == ["supernet"] * 4
+    assert (paths.best_epoch, paths.best_loss) == (2, pytest.approx(0.8))
+    assert not torch.equal(*(epoch["network.tasks.0.tower.0.weight"] for epoch in (kept[1], kept[3])))
+    for supernet in (paths.supernet, paths.relaxed.supernet):
+        assert_same(weights(supernet), kept[1])
+
+
+def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
+    for paths, watch, epochs in (
+        (make(epochs=2, patience=9), Watch(), 2),
+        (make(), Watch(epochs=1), 1),
+        (make(), Watch(steps=3), 1),
+    ):
+        paths.train("supernet", watch)
+        assert len(watch.reports) == paths.epoch == epochs
+        assert not paths.learning
+    assert watch.steps == 3
+
+
+def test_how_far_it_is_tells_the_mean_of_the_best_probes():
+    paths = make()
+    scored = script(paths, [0.5, 0.9, 0.7, 0.6, *[0.95] * 9])
+    paths.step_epoch("supernet", Silent())
+    assert paths.best_loss == pytest.approx((0.5 + 0.6 + 0.7) / 3)
+    assert scored == list(problem().space.landmarks().values())
+
+
+def test_once_narrowed_the_best_is_that_of_the_decisions():
+    paths = make(patience=1)
+    paths.step_epoch("warm-up", Silent())
+    decisions = paths.relaxed.supernet.favourites()
+    scored = script(paths, [0.7, 0.8])
+    paths.narrow_to(decisions, [])
+    assert (paths.best_loss, paths.best_epoch) == (pytest.approx(0.7), 1)
+    before, watch = weights(paths.supernet), Watch()
+    paths.step_epoch("search", watch, {BLOCK: "identity"})
+    assert scored == [Architecture(decisions)] * 2
+    assert watch.reports[0].fixed == {BLOCK: "identity"}
+    assert not torch.equal(*(w["network.tasks.0.tower.0.weight"] for w in (weights(paths.supernet), before)))
+    paths.restore_best()
+    assert_same(weights(paths.supernet), before)
+
+
+def test_the_average_is_scored():
+    paths = make()
+    paths.step_epoch("supernet", Silent())
+    assert paths.supernet is not paths.relaxed.supernet
+    probe = paths._probes[0]
+    before = paths.score(probe)
+    with torch.no_grad():
+        for p in paths.relaxed.supernet.parameters():
+            p.zero_()
+    assert np.array_equal(paths.score(probe).losses, before.losses)
+
+
+def test_a_state_goes_on_to_the_same_weights(tmp_path):
+    whole, half = make(epochs=3, patience=3), make(epochs=3, patience=3)
+    for paths in (whole, half):
+        paths.step_epoch("supernet", Silent())
+    half.bounds = whole.bounds = {GATE: ("item",)}
+    save_state(tmp_path / "state", half.state_dict())
+    torch.manual_seed(99)
+    rest = make(epochs=3, patience=3)
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    for paths in (whole, rest):
+        paths.train("supernet", Silent())
+    assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
+    assert_same(weights(rest.supernet), weights(whole.supernet))
+    assert rest.bounds == whole.bounds
+
+
+def test_probes_are_landmarks():
+    space = problem().space
+    assert probes(space) == space.landmarks()
+    assert "mmoe" in probes(space)
+
+
+def test_without_landmarks_probes_are_uniform():
+    choices = {
+        "op": OneOf("op", ("a", "b", "c")),
+        "few": OneOf("few", ("a", "b")),
+        "gate": AnyOf("gate", ("x", "y")),
+    }
+    space = SimpleNamespace(choices=lambda: choices, landmarks=dict)
+    found = probes(space)
+    assert list(found) == ["uniform 1", "uniform 2", "uniform 3"]
+    assert [(a.decisions["op"], a.decisions["few"]) for a in found.values()] == [
+        ("a", "a"), ("b", "b"), ("c", "b"),
+    ]  # fmt: skip
+    assert all(a.decisions["gate"] == ("x", "y") for a in found.values())
+    assert list(probes(SimpleNamespace(choices=dict, landmarks=dict))) == ["uniform 1"]
