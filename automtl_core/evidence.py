@@ -49,7 +49,7 @@ class Point(Value):
     """An architecture that a search has scored: a point of loss against cost."""
 
     name: str
-    """Of a landmark its name, such as `mmoe`; else where it came from, such as `evolution 3`."""
+    """Of a landmark its name, such as `mmoe`; else where it came from, such as `evolution 3.7`."""
     decisions: Mapping[str, Decision]
     loss: float
     """Mean over tasks of the held-out loss relative to that of the best constant: 1 tells nothing."""

@@ -105,12 +105,11 @@ class Evolution:
         best = [candidate.architecture for candidate in self.best(self.settings.parents)]
         if not best:
             return
-        name = f"evolution {number}"
-        for _ in range(self.settings.mutations):
-            self.add(name, self._mutated(best[int(random.integers(len(best)))], random))
-        for _ in range(self.settings.crossings):
+        s = self.settings
+        for child in range(1, s.mutations + s.crossings + 1):
             one, other = (best[int(random.integers(len(best)))] for _ in range(2))
-            self.add(name, self._crossed(one, other, random))
+            born = self._mutated(one, random) if child <= s.mutations else self._crossed(one, other, random)
+            self.add(f"evolution {number}.{child}", born)
 
     def add(self, name: str, architecture: Architecture) -> None:
         """Score an architecture, if it is new and not too dear."""

@@ -14,6 +14,7 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.errors import UsageError
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.evolution import Evolution, EvolutionSettings
@@ -60,6 +61,12 @@ class OneShot(SearchStrategy[OneShotSettings]):
             space, lambda decisions: paths.score(Architecture(decisions)).losses, s, paths.epoch
         )
         best = evolution.best(s.finalists)
+        if not best:
+            least = min(space.cost(architecture).flops_per_row for architecture in known.values()) / 1e6
+            raise UsageError(
+                f"strategy.flops: no architecture of {s.flops:g} million operations a row or fewer was found",
+                fix=f"raise it, or shrink the space; its cheapest landmark takes {least:.3g} million",
+            )
         for number, candidate in enumerate(best, start=1):
             if self._goes_on(listener, "closing", len(best), number):
                 weighed = weighing.all(candidate.architecture.decisions)

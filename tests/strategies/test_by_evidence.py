@@ -1,0 +1,175 @@
+"""PD-DARTS by evidence: the clearest decisions first, by what held-out rows say."""
+
+from math import ceil
+
+import numpy as np
+import pytest
+import torch
+
+from automtl_core.choices import AnyOf, OneOf
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.listener import Silent
+from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
+
+from .small import Watch, problem
+
+FEW = {"epochs": 2, "rounds": 3, "close_rounds": 1, "landmarks": 1, "rung_epochs": 1}
+BLOCKS = ["layer0/expert0/block0", "layer0/expert1/block0"]
+
+
+def make(**settings):
+    return ByEvidence(EvidenceSettings(**FEW | settings), problem(epochs=2))
+
+
+class Decisions(Watch):
+    """Keeps what is decided at each epoch."""
+
+    def __init__(self, search, **enough):
+        super().__init__(**enough)
+        self.search = search
+        self.decisions = []
+
+    def epoch(self, report):
+        self.decisions.append(dict(self.search.decisions))
+        return super().epoch(report)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A search, its reports, and what it found."""
+    search = make()
+    watch = Decisions(search)
+    return search, watch, search.search(watch)
+
+
+def is_open_in(decisions, other):
+    """Whether everything that is open in one is in the other."""
+    return all(set(d) <= set(other[n]) for n, d in decisions.items() if not isinstance(d, str))
+
+
+def test_it_warms_up_and_learns_on_between_rounds_and_trains_what_is_left(whole):
+    search, watch, _ = whole
+    assert watch.phases[:4] == ["warm-up", "warm-up", "search", "search"]
+    assert list(dict.fromkeys(watch.phases[4:])) == ["found", next(iter(search.landmarks))]
+    assert [report.epoch for report in watch.reports] == list(range(1, len(watch.reports) + 1))
+
+
+def test_choose_ones_are_fixed_in_rounds_and_stay_so(whole):
+    search, watch, _ = whole
+    assert [len(report.fixed) for report in watch.reports[:4]] == [0, 0, 1, 2]
+    first, second = (dict(report.fixed) for report in watch.reports[2:4])
+    assert first.items() <= second.items()
+    assert second == {name: search.decisions[name] for name in BLOCKS}
+
+
+def test_what_is_closed_stays_so(whole):
+    search, watch, _ = whole
+    stages = [*watch.decisions[2:4], search.decisions]
+    assert is_open_in(stages[0], next(iter(search.landmarks.values())).decisions)
+    assert is_open_in(stages[1], stages[0])
+    assert is_open_in(stages[2], stages[1])
+
+
+def test_every_decision_is_told(whole):
+    search, _, found = whole
+    assert found.trained
+    choices = search.problem.space.choices()
+    chosen = [e for e in found.evidence if e.action == "chosen"]
+    assert sorted(e.choice for e in chosen) == BLOCKS
+    assert {e.choice: e.option for e in chosen} == {name: search.decisions[name] for name in BLOCKS}
+    closed = {(e.choice, e.option) for e in found.evidence if e.action == "closed"}
+    start = next(iter(search.landmarks.values())).decisions
+    for name, choice in choices.items():
+        if isinstance(choice, AnyOf):
+            assert {o for o in start[name] if (name, o) not in closed} == set(search.decisions[name])
+    assert all(e.epoch in (2, 3, 4) for e in found.evidence)
+    assert found.architecture in search.last_round.halving.entrants.values()
+
+
+def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
+    search = make(epochs=1)
+    search._warm_up(Silent())
+    loss = [float(search.paths.score(a).losses.mean()) for a in search.landmarks.values()]
+    assert loss == sorted(loss)
+    assert set(search.landmarks) == set(search.problem.space.landmarks())
+    assert search.decisions == next(iter(search.landmarks.values())).decisions
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_rounds_share_out_the_choose_ones(rounds):
+    search, watch = make(epochs=1, rounds=rounds, landmarks=0), Watch()
+    search._warm_up(Silent())
+    search._discretise(watch)
+    assert watch.phases == ["search"] * (rounds - 1)
+    fixed, left = [], 2
+    for k in range(rounds - 1):
+        left -= ceil(left / (rounds - k))
+        fixed.append(2 - left)
+    assert [len(report.fixed) for report in watch.reports] == fixed
+    assert sorted(search.fixed) == BLOCKS
+
+
+def test_the_last_round_closes_until_nothing_is_left_to_close():
+    search = make(epochs=1, rounds=2, close_rounds=0, undo=1e9, sure=1e9)
+    search._warm_up(Silent())
+    start = dict(search.decisions)
+    search._decide_some(rounds_left=2)
+    gates = [n for n, c in search.choices.items() if not isinstance(c, OneOf)]
+    assert [search.decisions[n] for n in gates] == [start[n] for n in gates]
+    search._decide_some(rounds_left=1)
+    assert not any(search.decisions[n] for n in gates)
+
+
+def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
+    search = make(epochs=1, rounds=2)
+    search._warm_up(Silent())
+    weight = search.paths.supernet.network.tasks[0].tower[0].weight
+    warm, decided = weight.detach().clone(), []
+    decide, score = search._decide_some, search.paths.score
+
+    def decide_some(left):
+        decided.append(weight.detach().clone())
+        decide(left)
+
+    def worse_after_an_epoch(architecture):
+        scored = score(architecture)
+        return scored._replace(losses=scored.losses + 9.0 * (search.paths.epoch > 1))
+
+    search._decide_some, search.paths.score = decide_some, worse_after_an_epoch
+    search._discretise(Silent())
+    assert len(decided) == 2
+    assert torch.equal(decided[1], warm)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_where_the_listener_has_enough_it_decides_with_what_it_knows(epochs):
+    search = make()
+    watch = Decisions(search, epochs=epochs)
+    found = search.search(watch)
+    assert len(watch.reports) == epochs
+    assert found.network is None
+    if epochs == 1:
+        assert found.architecture in search.landmarks.values()
+    else:
+        assert found.architecture.decisions == watch.decisions[-1]
+
+
+def test_a_state_holds_the_supernet_or_the_last_round(tmp_path):
+    search = make()
+    states = []
+
+    class Kept(Silent):
+        def epoch(self, report):
+            states.append(search.state_dict())
+            return True
+
+    search.search(Kept())
+    assert "paths" in states[3]
+    assert set(states[4]) == {"last_round"}
+    save_state(tmp_path / "state", states[3])
+    rest = make()
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    assert (rest.round, sorted(rest.fixed)) == (2, BLOCKS)
+    assert rest.evidence == search.evidence[: len(rest.evidence)]
+    assert rest.landmarks == search.landmarks
+    assert np.isfinite(rest.paths.best_loss)
