@@ -112,8 +112,10 @@ class HeldOut:
         weights = np.zeros(len(tasks))
         for t, task in enumerate(tasks):
             known = self._labels[~np.isnan(self._labels[:, t]), t].astype(np.float64)
+            if task.name not in counting or not len(known):
+                continue
             constant = float(known.var()) if task.kind == "regression" else _entropy(float(known.mean()))
-            if task.name in counting and constant:
+            if constant:
                 weights[t] = len(self._labels) / (len(known) * constant)
         return weights / max(int((weights > 0).sum()), 1)
 

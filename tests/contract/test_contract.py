@@ -1,6 +1,8 @@
 """Everything registered keeps its contract: registering is being tested."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,18 +42,35 @@ def ops() -> list[str]:
     return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
 
 
-def space(name: str, schema: Schema) -> SearchSpace:
+def space(name: str, schema: Schema, sizes: Mapping[str, Any] | None = None) -> SearchSpace:
     cls = REGISTRY.get(SPACES, name)
-    return cls(schema, cls.settings_class.parse(SMALL.get(name, {}), "space"), REGISTRY.op)
+    settings = cls.settings_class.parse(dict(sizes or SMALL.get(name, {})), "space")
+    return cls(schema, settings, REGISTRY.op)
 
 
+# For strategies, of which each check is a dozen searches.
+SEARCHED = {
+    "embedding_dim": 4, "experts": 1, "blocks": 2, "expert_width": 8, "tower_width": 8,
+    "ops": ["identity", "mlp-linear-4", "mlp-linear-8"],
+}  # fmt: skip
+SHORT = {"rung_epochs": 1, "landmarks": 1}
+ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
-    "random": [
-        {"candidates": 1},
-        {"candidates": 2, "epochs": 2},
-        {"candidates": 4, "epochs": 1, "halving": 2},
+    "one-shot": [
+        {
+            **SHORT,
+            "epochs": 1,
+            "rounds": 1,
+            "random": 2,
+            "mutations": 1,
+            "crossings": 1,
+            "finalists": 1,
+            "close_share": 1.0,
+        }
     ],
+    "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}, ENTROPY, {**ENTROPY, "level": "bi"}],
+    "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
 }
 
 
@@ -72,7 +91,7 @@ def test_space(name, schema):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    problem = sample_problem(space("desan", sample_schema()), rows=128, missing=0.3)
+    problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=128, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 

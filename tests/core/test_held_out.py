@@ -80,6 +80,16 @@ def test_a_task_with_too_few_positives_counts_nothing(both):
     assert all(weights[:2] > 0)
 
 
+def test_a_task_without_a_label_counts_nothing(both):
+    p, supernet = both
+    p.data.validation.labels[:, 2] = float("nan")
+    p.data.validation.labels[:, 0] = 1.0  # no task but the regression tells anything
+    held_out = HeldOut(p, 10_000)
+    assert (held_out._weights > 0).tolist() == [False, True, False]
+    architecture = next(sample_architectures(p.space, 1))
+    assert np.isfinite(held_out.score(supernet, architecture.decisions).losses).all()
+
+
 def test_difference_is_of_rows():
     one, other = np.array([2.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0])
     found = difference(one, other)

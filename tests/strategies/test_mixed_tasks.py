@@ -8,37 +8,34 @@ import torch
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.testing.samples import sample_problem, sample_schema
-from automtl_core.testing.strategies import check_strategy
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()
 SIZES = DESANSettings(
     embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
-    ops=("identity", "mlp-16", "zero"),
+    ops=("identity", "mlp-linear-4", "mlp-linear-8"),
 )  # fmt: skip
+FEW = {"epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}
 SEARCHES = [
     ("darts", {"epochs": 2, "order": "first"}),
     ("darts", {"epochs": 2, "order": "second"}),
-    ("pd-darts", {"warmup_epochs": 1, "search_epochs": 2}),
-    ("pd-darts", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
-    ("random", {"candidates": 2, "epochs": 2}),
-    ("random", {"candidates": 4, "epochs": 1, "halving": 2}),
+    ("one-shot", {**FEW, "random": 2, "mutations": 2, "crossings": 0, "finalists": 1, "sure": 1e9}),
+    ("pd-darts", {**FEW, "close_rounds": 1}),
+    ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2}),
+    ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
+    ("random", {"candidates": 2, "rung_epochs": 1}),
+    ("random", {"candidates": 1, "landmarks": 2, "rung_epochs": 1}),
 ]
 
 
 def problem(missing):
-    return sample_problem(DESAN(sample_schema(multi=False), SIZES, REGISTRY.op), missing=missing)
+    return sample_problem(DESAN(sample_schema(multi=False), SIZES, REGISTRY.op), epochs=2, missing=missing)
 
 
 def make(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
     return partial(cls, cls.settings_class(**settings))
-
-
-@pytest.mark.parametrize(("name", "settings"), SEARCHES)
-def test_contracts_hold(name, settings):
-    check_strategy(make(name, settings), problem(missing=0.3))
 
 
 class Reports(Silent):
@@ -69,7 +66,7 @@ def test_random_search_takes_the_lowest_rmse():
     given = problem(missing=0.0)
     for part in (given.data.train, given.data.validation):
         part.labels[:, 0::2] = float("nan")
-    search = make("random", {"candidates": 4, "epochs": 2})(given)
+    search = make("random", {"candidates": 4, "rung_epochs": 2})(given)
     reports = Reports()
     found = search.search(reports)
     rmse = [report.metrics["price"].rmse for report in reports.reports]

@@ -1,166 +1,134 @@
-"""Random search: equal budgets, the best on validation wins, and halving goes on where it stopped."""
+"""Random search: candidates of seeds of their own, halving until one is left, which is trained to its end."""
 
-from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
-from automtl_core.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_problem
+from automtl_core import seeds
+from automtl_core.choices import AnyOf
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
-from automtl_core.training.metrics import BinaryMetrics
-from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
-
-def strategy(patience=3, **settings):
-    sizes = DESANSettings(
-        embedding_dim=4,
-        experts=2,
-        layers=1,
-        blocks=1,
-        expert_width=8,
-        tower_width=8,
-        ops=("identity", "mlp-16", "zero"),
-    )
-    problem = sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
-    recipe = problem.recipe.model_copy(update={"patience": patience})
-    return RandomSearch(RandomSettings(**settings), replace(problem, recipe=recipe))
+from .small import Watch, problem, script
 
 
-class Watch(Silent):
-    def __init__(self, search):
-        self.search = search
-        self.reports = []
-        self.kept = []
-        self.steps = []
-
-    def step(self, phase, epoch, steps, done, rows):
-        self.steps.append((phase, epoch))
-        return True
-
-    def epoch(self, report):
-        self.reports.append(report)
-        self.kept.append(list(self.search.state_dict()["fits"]))
-        return True
+def make(given=None, **settings):
+    return RandomSearch(RandomSettings(**{"rung_epochs": 1} | settings), given or problem(epochs=4))
 
 
-def run(search):
-    watch = Watch(search)
+def run(search, watch=None):
+    watch = watch or Watch()
     return search.search(watch), watch
 
 
-def script(monkeypatch, aucs):
-    """Let validation return these AUCs epoch by epoch, for both tasks."""
-    values = iter(aucs)
-
-    def evaluate(*_):
-        return dict.fromkeys(("click", "like"), BinaryMetrics(next(values), 0.5, 100, 400))
-
-    monkeypatch.setattr("automtl_core.training.fit.evaluate", evaluate)
+def assert_same(one, other):
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
 
 
-@pytest.mark.parametrize(
-    ("aucs", "winner", "epochs"),
-    [
-        ([0.6, 0.7, 0.65, 0.6, 0.5, 0.5], 0, 2),
-        ([0.6, 0.5, 0.8, 0.6, 0.7, 0.7], 1, 1),
-        ([0.6, 0.5, 0.5, 0.6, 0.4, 0.7], 2, 2),
-        ([0.6, 0.6, 0.6, 0.6, 0.6, 0.6], 0, 1),
-    ],
-)
-def test_the_best_epoch_of_the_best_candidate_wins(monkeypatch, aucs, winner, epochs):
-    script(monkeypatch, aucs)
-    search = strategy(candidates=3, epochs=2)
-    found, _ = run(search)
-    assert found.architecture == search.architectures[winner]
-    assert found.epochs == epochs
+def test_the_better_half_trains_on_until_one_is_left(monkeypatch):
+    # candidates 1 to 5 after an epoch; 2 and 4 go on for one more; 4 trains on to the end
+    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.58, 0.63, 0.64, 0.66, 0.65])
+    search = make(candidates=5)
+    found, watch = run(search)
+    assert [int(phase.removeprefix("candidate ")) for phase in watch.phases] == [1, 2, 3, 4, 5, 2, 4, 4, 4]
+    assert [report.epoch for report in watch.reports] == list(range(1, 10))
+    assert found.architecture == search.architectures[3]
+    assert (found.epochs, found.trained) == (3, True)
     assert search.retrain == "inherit"
 
 
-def test_the_network_has_the_weights_that_won():
-    search = strategy(candidates=3, epochs=2)
+@pytest.mark.parametrize(
+    ("aucs", "winner"),
+    [([0.6, 0.5, 0.7, 0.7, 0.7], 2), ([0.6, 0.7, 0.5, 0.7, 0.7], 1), ([0.6, 0.6, 0.6, 0.7, 0.7], 0)],
+)
+def test_the_best_wins_and_of_equals_the_first(monkeypatch, aucs, winner):
+    script(monkeypatch, aucs)
+    search = make(problem(epochs=3), candidates=3)
+    assert run(search)[0].architecture == search.architectures[winner]
+
+
+def test_the_winner_is_the_network_that_a_training_of_it_alone_gives():
+    search = make(candidates=3)
     found, _ = run(search)
-    ((_, fit),) = search.fits.items()
-    weights = found.network.state_dict()
-    assert weights.keys() == fit["best_weights"].keys()
-    assert all(torch.equal(weights[name], fit["best_weights"][name]) for name in weights)
-
-
-def test_all_have_the_same_budget_however_little_patience_there_is(monkeypatch):
-    script(monkeypatch, [0.9 - 0.01 * k for k in range(12)])
-    _, watch = run(strategy(candidates=3, epochs=4, patience=1))
-    assert [r.epoch for r in watch.reports] == list(range(1, 13))
-    assert Counter(r.phase for r in watch.reports) == {f"candidate {k}": 4 for k in (1, 2, 3)}
-    assert list(dict.fromkeys(watch.steps)) == [(r.phase, r.epoch) for r in watch.reports]
+    given = search.problem
+    seeds.seed_torch(given.seed, "network")
+    fit = Fit(given.space.network(found.architecture), given.data, given.recipe, given.seed, given.compute)
+    fit.run(Silent())
+    assert_same(found.network, fit.network)
+    assert found.epochs == fit.best_epoch
 
 
 def test_candidates_do_not_depend_on_how_many_there_are():
-    few, many = strategy(candidates=2, epochs=2), strategy(candidates=4, epochs=2)
+    few, many = make(candidates=2), make(candidates=4)
     assert few.architectures == many.architectures[:2]
-    reports = [[r.to_json() for r in run(search)[1].reports] for search in (few, many)]
-    assert reports[0] == reports[1][:4]
-    assert len(reports[1]) == 8
+    assert all(one != other for one, other in pairwise(many.architectures))
+    first = [run(search)[1].reports[:2] for search in (few, many)]
+    assert [r.to_json() for r in first[0]] == [r.to_json() for r in first[1]]
 
 
-def test_candidates_differ():
-    search = strategy(candidates=4)
-    assert all(one != other for one, other in pairwise(search.architectures))
-    assert len(set(search.seeds)) == 4
+def test_the_share_is_the_chance_of_an_option():
+    choices = problem().space.choices()
+    gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
+
+    def opened(**settings):
+        drawn = make(candidates=60, **settings).architectures
+        return np.mean([o in a.decisions[n] for a in drawn for n in gates for o in choices[n].options])
+
+    assert opened() == pytest.approx(0.8, abs=0.05)
+    assert opened(share=0.5) == pytest.approx(0.5, abs=0.05)
+    assert opened(share=1.0) == 1
 
 
-def test_halving_trains_the_better_ones_on(monkeypatch):
-    # Candidates 1 to 5 after an epoch; 2 and 4 go on for two more; 4 wins with its first epoch of these.
-    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.58, 0.63, 0.60, 0.70, 0.55])
-    search = strategy(candidates=5, epochs=1, halving=2)
+def test_landmarks_take_part_in_the_order_of_the_space(monkeypatch):
+    script(monkeypatch, [0.6, 0.5, 0.7, 0.65, 0.66, 0.7, 0.7, 0.7])
+    search = make(candidates=2, landmarks=2)
     found, watch = run(search)
-    numbers = [int(r.phase.removeprefix("candidate ")) for r in watch.reports]
-    assert numbers == [1, 2, 3, 4, 5, 2, 2, 4, 4]
-    assert [r.epoch for r in watch.reports] == list(range(1, 10))
-    assert found.architecture == search.architectures[3]
-    assert found.epochs == 2
-
-
-def test_halving_goes_on_until_one_is_left(monkeypatch):
-    script(monkeypatch, [0.5 + 0.01 * k for k in range(100)])
-    _, watch = run(strategy(candidates=9, epochs=1, halving=3))
-    assert Counter(r.phase for r in watch.reports) == {
-        **{f"candidate {k}": 1 for k in range(1, 7)},
-        **{f"candidate {k}": 1 + 3 for k in range(7, 10)},
-    }
-
-
-def test_a_candidate_that_goes_on_is_trained_as_if_never_interrupted():
-    _, halved = run(strategy(candidates=4, epochs=1, halving=2))
-    _, whole = run(strategy(candidates=4, epochs=3))
-    survivor = halved.reports[-1].phase
-    losses = [[r.losses for r in watch.reports if r.phase == survivor] for watch in (halved, whole)]
-    assert losses[0] == losses[1]
-    assert len(losses[0]) == 3
-
-
-def test_only_what_can_still_win_is_kept():
-    search = strategy(candidates=4, epochs=1)
-    _, watch = run(search)
-    assert max(map(len, watch.kept)) == 2
-    assert len(search.fits) == 1
-    search = strategy(candidates=6, epochs=1, halving=3)
-    _, watch = run(search)
-    assert list(map(len, watch.kept)) == [1, 2, 3, 3, 3, 3, *[2] * 6]
+    assert watch.phases[:4] == ["candidate 1", "candidate 2", "shared-bottom", "mmoe"]
+    assert found.architecture == search.problem.space.landmarks()["shared-bottom"]
+    assert {point.name for point in found.front} == set(watch.phases)
+    assert [point.name for point in found.front if point.chosen] == ["shared-bottom"]
 
 
 def test_of_one_candidate_nothing_is_trained():
-    search = strategy(candidates=1)
+    search = make(candidates=1)
     found, watch = run(search)
     assert found.architecture == search.architectures[0]
-    assert found.network is None
+    assert (found.network, found.trained) == (None, False)
     assert not watch.reports
+
+
+def test_one_candidate_is_compared_with_a_landmark():
+    _, watch = run(make(candidates=1, landmarks=1))
+    assert set(watch.phases) == {"candidate 1", "shared-bottom"}
 
 
 def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
-    monkeypatch.setattr(DESAN, "choices", lambda self: {})
-    found, watch = run(strategy(candidates=4))
+    given = problem()
+    monkeypatch.setattr(type(given.space), "choices", lambda self: {})
+    found, watch = run(make(given, candidates=4))
     assert found.architecture.decisions == {}
     assert not watch.reports
+
+
+def test_it_goes_on_from_a_state_to_the_same_network(tmp_path):
+    class Stopped(Watch):
+        def epoch(self, report):
+            save_state(tmp_path / str(len(self.reports)), whole.state_dict())
+            return super().epoch(report)
+
+    whole = make(candidates=3)
+    found, watch = run(whole, Stopped())
+    for stop in (0, 2, 3):
+        rest = make(candidates=3)
+        rest.load_state_dict(load_state(tmp_path / str(stop)))
+        torch.manual_seed(99)
+        again, later = run(rest)
+        assert_same(again.network, found.network)
+        assert [r.epoch for r in later.reports] == [r.epoch for r in watch.reports[stop + 1 :]]
+        assert again.front == found.front
