@@ -4,14 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.relaxed import mixture
-from automtl_core.ops import JointOp, Narrowable, OpFactory, narrowed
+from automtl_core.ops import JointOp, Narrowable, OpFactory, SharingOp, narrowed
 
 TOLERANCE = 1e-12
 """Largest difference, in float64, between two ways to compute the same function."""
 
 
 def check_op(factory: OpFactory) -> None:
-    """Check shapes, determinism, gradients, saving, and the optional `narrow` and `mixture`.
+    """Check shapes, determinism, gradients, saving, and the optional `narrow`, `mixture` and `share`.
 
     Raises:
         AssertionError: says which promise is broken.
@@ -24,6 +24,7 @@ def check_op(factory: OpFactory) -> None:
         _check_saving(op, factory(in_dim, out_dim, 0.2).double(), x)
         _check_narrow(factory, in_dim, out_dim)
         _check_mixture(factory, in_dim, out_dim)
+        _check_sharing(factory, in_dim, out_dim)
 
 
 def _check_forward(op: nn.Module, x: Tensor, out_dim: int) -> None:
@@ -84,3 +85,28 @@ def _check_mixture(factory: OpFactory, in_dim: int, out_dim: int) -> None:
             assert torch.allclose(left.double(), right.double(), atol=TOLERANCE), (
                 f"mixture must update {name} alike"
             )
+
+
+def _check_sharing(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    owner, other = (factory(in_dim, out_dim, 0.0).double() for _ in range(2))
+    if not isinstance(other, SharingOp):
+        return
+    type(other).share([owner, other])
+    assert not _addresses(owner) & _addresses(other), "weights that are shared must be registered by one op"
+    alone = other.alone()
+    assert not _addresses(owner) & _addresses(alone), "an op that was taken out must hold weights of its own"
+    x = torch.randn(6, in_dim, dtype=torch.float64)
+    for training in (True, False):  # in evaluation with the statistics of that step
+        difference = (alone.train(training)(x) - _together(owner, other, training)(x)).abs().max()
+        assert difference < TOLERANCE, f"alone() must equal the op: off by {difference}"
+    factory(in_dim, out_dim, 0.0).double().load_state_dict(alone.state_dict())
+
+
+def _addresses(op: nn.Module) -> set[int]:
+    return {p.data_ptr() for p in op.parameters()}
+
+
+def _together(owner: nn.Module, op: nn.Module, training: bool) -> nn.Module:
+    """Return an op in a mode that the owner of its weights is in too."""
+    owner.train(training)
+    return op.train(training)

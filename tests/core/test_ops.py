@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from automtl_core.ops import ZeroFilled, narrowed, standalone
+from automtl_core.ops import ZeroFilled, narrowed, share_alike, standalone
 
 
 class Narrow(nn.Linear):
@@ -36,3 +36,17 @@ def test_an_op_that_shares_weights_is_taken_out():
     plain = nn.Linear(3, 2)
     assert standalone(plain) is plain
     assert type(standalone(Shared(3, 2))) is nn.Linear
+
+
+def test_ops_of_one_class_share_where_they_can(monkeypatch):
+    shared = []
+    monkeypatch.setattr(Shared, "share", classmethod(lambda cls, ops: shared.append((cls, ops))))
+    other = type("Other", (Shared,), {})
+    ops = [Shared(3, 2), nn.Linear(3, 2), other(3, 2), Shared(3, 4), nn.Linear(3, 2), other(3, 5)]
+    share_alike(ops)
+    assert [cls for cls, _ in shared] == [Shared, other]
+    assert all(a is b for a, b in zip(shared[0][1], [ops[0], ops[3]], strict=True))
+    assert all(a is b for a, b in zip(shared[1][1], [ops[2], ops[5]], strict=True))
+    shared.clear()
+    share_alike(ops[:3])  # one of each class
+    assert not shared

@@ -61,8 +61,57 @@ class WronglyMixed(Op):
         return sum(op(x) for op in ops)
 
 
-def test_a_good_op_passes():
-    check_op(Op)
+class Sharing(Op):
+    """Holds the layer of another, once it shares."""
+
+    @classmethod
+    def share(cls, ops):
+        owner, *others = ops
+        for op in others:
+            op.others = (owner,)
+            del op.linear
+
+    def layer(self):
+        return self.others[0].linear if hasattr(self, "others") else self.linear
+
+    def forward(self, x):
+        return self.layer()(x)
+
+    def alone(self):
+        op = type(self)(self.layer().in_features, self.layer().out_features, 0.0).double()
+        op.load_state_dict(self.layer().state_dict(prefix="linear."))
+        return op
+
+
+class RegisteredTwice(Sharing):
+    @classmethod
+    def share(cls, ops):
+        for op in ops:
+            op.linear = ops[0].linear
+
+
+class StillShared(Sharing):
+    def alone(self):
+        op = super().alone()
+        op.linear = self.layer()
+        return op
+
+
+class OtherAlone(Sharing):
+    def alone(self):
+        op = super().alone()
+        op.linear.bias.data += 1
+        return op
+
+
+class OtherNames(Sharing):
+    def alone(self):
+        return super().alone().linear
+
+
+@pytest.mark.parametrize("op", [Op, Sharing])
+def test_a_good_op_passes(op):
+    check_op(op)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +125,16 @@ def test_a_good_op_passes():
         (Forgetful, "state_dict must hold all that the op learned"),
         (WronglyNarrowed, r"narrow\(columns\) must equal the op"),
         (WronglyMixed, "mixture must equal the weighted sum"),
+        (RegisteredTwice, "shared must be registered by one op"),
+        (StillShared, "must hold weights of its own"),
+        (OtherAlone, r"alone\(\) must equal the op"),
     ],
 )
 def test_a_broken_promise_is_named(op, promise):
     with pytest.raises(AssertionError, match=promise):
         check_op(op)
+
+
+def test_what_is_taken_out_must_have_the_names_of_an_op():
+    with pytest.raises(RuntimeError, match="Missing key"):
+        check_op(OtherNames)
