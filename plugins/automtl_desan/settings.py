@@ -47,10 +47,8 @@ class DESANSettings(Settings):
             "identity",
             "mlp-linear-16",
             "mlp-linear-64",
-            "mlp-linear-256",
             "mlp-linear-16+factorised-8",
             "mlp-linear-64+factorised-32",
-            "mlp-linear-256+factorised-128",
         ),
         min_length=1,
     )

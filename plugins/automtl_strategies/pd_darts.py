@@ -18,7 +18,7 @@ class PDDARTSSettings(EntropySettings, EvidenceSettings):
     """Settings of PD-DARTS."""
 
     criterion: Literal["evidence", "entropy"] = "evidence"
-    """evidence: decides by what held-out rows say when an option is removed. entropy: decides by logits, as in
+    """evidence: decides by what held-out rows say when an option is removed. entropy: decides by logits as in
     the paper, and trains on with the weights of the search; see preset `paper`."""
 
 
