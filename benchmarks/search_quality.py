@@ -3,7 +3,7 @@
 A search is worth its cost where it ends above what the same operations buy elsewhere. Operations are those
 of matrix products, forward and backward, of everything that a search does until its network is trained:
 supernet, scoring, closing, last round. This script counts them, and says how many random architectures, and
-how many recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead, with errors.
+how many recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead.
 
     python benchmarks/search_quality.py --dataset synthetic --set dataset.kind=factors
 """

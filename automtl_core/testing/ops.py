@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.relaxed import mixture
-from automtl_core.ops import JointOp, Narrowable, OpFactory, SharingOp, narrowed
+from automtl_core.ops import JointOp, Narrowable, OpFactory, SharingOp, narrowed, share_alike
 
 TOLERANCE = 1e-12
 """Largest difference, in float64, between two ways to compute the same function."""
@@ -91,7 +91,7 @@ def _check_sharing(factory: OpFactory, in_dim: int, out_dim: int) -> None:
     owner, other = (factory(in_dim, out_dim, 0.0).double() for _ in range(2))
     if not isinstance(other, SharingOp):
         return
-    type(other).share([owner, other])
+    share_alike([owner, other])
     assert not _addresses(owner) & _addresses(other), "weights that are shared must be registered by one op"
     alone = other.alone()
     assert not _addresses(owner) & _addresses(alone), "an op that was taken out must hold weights of its own"
