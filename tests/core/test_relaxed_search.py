@@ -12,6 +12,7 @@ from automtl_core.testing import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
+from automtl_strategies.one_shot import OneShot, OneShotSettings
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
@@ -46,11 +47,12 @@ class Enough(Silent):
 @pytest.mark.parametrize(
     ("strategy", "settings"),
     [
+        (OneShot, OneShotSettings(random=1, rounds=2)),
         (PDDARTS, PDDARTSSettings()),
-        (PDDARTS, PDDARTSSettings(level="bi", warmup_epochs=0, search_epochs=4)),
+        (PDDARTS, PDDARTSSettings(criterion="entropy")),
+        (PDDARTS, PDDARTSSettings(criterion="entropy", level="bi", warmup_epochs=0, search_epochs=4)),
         (DARTS, DARTSSettings()),
         (RandomSearch, RandomSettings(candidates=3)),
-        (RandomSearch, RandomSettings(candidates=4, epochs=1, halving=2)),
     ],
 )
 @pytest.mark.parametrize("steps", [1, 6])
@@ -61,9 +63,11 @@ def test_a_listener_ends_a_search_in_the_middle_which_returns_a_valid_architectu
     found = strategy(settings, problem).search(enough)
     assert enough.left == 0, "no step is taken after the listener has enough"
     found.architecture.check(problem.space.choices())
-    logits = found.network.eval()(torch.zeros(2, 3).long(), torch.zeros(2, 1))
-    assert logits.isfinite().all()
-    assert 1 <= len(enough.reports) < strategy.epochs(settings)
+    if found.network is not None:  # by the weights of a supernet an architecture is found, and no network
+        logits = found.network.eval()(torch.zeros(2, 3).long(), torch.zeros(2, 1))
+        assert logits.isfinite().all()
+    assert not found.trained
+    assert 1 <= len(enough.reports) <= 2
 
 
 def one_epoch(search, moving=None):

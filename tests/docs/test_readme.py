@@ -36,9 +36,9 @@ QUICK = (
     " --set dataset.rows=1000"
 )
 QUICK_STRATEGIES = {
-    "pd-darts": " --set strategy.warmup_epochs=1 --set strategy.search_epochs=1",
+    "pd-darts": " --set strategy.criterion=entropy --set strategy.warmup_epochs=1 --set strategy.search_epochs=1",
     "darts": " --set strategy.epochs=1",
-    "random": " --set strategy.candidates=2 --set strategy.epochs=1",
+    "random": " --set strategy.candidates=2 --set strategy.rung_epochs=1",
 }
 SAMPLES = {
     "userbehavior": " --set dataset.min_buys=1",

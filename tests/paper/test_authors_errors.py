@@ -29,7 +29,7 @@ from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
-from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
+from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 
 REGISTRY = load_registry()
 
@@ -65,7 +65,7 @@ def test_evaluation_is_not_random(space):
 
 def test_gates_leave_warm_up_and_sample(space):
     problem = sample_problem(space)
-    strategy = PDDARTS(PDDARTSSettings(warmup_epochs=1, search_epochs=1), problem)
+    strategy = ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem)
     drawn = {}
 
     class Watch(Silent):
@@ -138,7 +138,7 @@ def test_a_gate_that_was_never_learned_stays_open(space):
 
 def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
     problem = sample_problem(space)
-    strategy = PDDARTS(PDDARTSSettings(warmup_epochs=0, search_epochs=2, fix_per_epoch=3), problem)
+    strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=2, fix_per_epoch=3), problem)
     before = {id(p): p for p in strategy.supernet.parameters()}
     seen = []
 

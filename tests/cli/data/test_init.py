@@ -20,7 +20,12 @@ from automtl_datasets.table_settings import TableSettings
 Automtl = Callable[..., Any]
 SMALL = (
     *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
-    *("--set", "strategy={warmup_epochs: 1, search_epochs: 2}", "--set", "training.epochs=4"),
+    *(
+        "--set",
+        "strategy={criterion: entropy, warmup_epochs: 1, search_epochs: 2}",
+        "--set",
+        "training.epochs=4",
+    ),
 )
 ROWS = 1500
 
