@@ -28,7 +28,7 @@ from automtl_core.training.norms import renorm
 Losses = NDArray[np.float64]
 """Of each row, [R]: the mean over tasks, each relative to what the best constant loses; 1 tells nothing."""
 
-NORM_BATCHES = 6
+NORM_BATCHES = 3
 """Training batches that statistics of batch normalisation are computed on for each architecture."""
 
 

@@ -36,7 +36,8 @@ QUICK = (
     " --set dataset.rows=1000"
 )
 QUICK_STRATEGIES = {
-    "pd-darts": " --set strategy.criterion=entropy --set strategy.warmup_epochs=1 --set strategy.search_epochs=1",
+    "one-shot": " --set 'strategy={epochs: 1, rounds: 1, random: 2, finalists: 1, landmarks: 1}'",
+    "pd-darts": " --set 'strategy={criterion: entropy, warmup_epochs: 1, search_epochs: 1}'",
     "darts": " --set strategy.epochs=1",
     "random": " --set strategy.candidates=2 --set strategy.rung_epochs=1",
 }
