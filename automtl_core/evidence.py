@@ -7,6 +7,7 @@ from typing import Literal
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 
+Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["needed", "better", "tie: cheapest", "undone", "by its logit", "at chance"]
 """Of a decision:
 
@@ -26,7 +27,7 @@ class Evidence(Value):
     choice: str
     option: str
     """Of a choose-one the candidate that was taken; of a choose-any the option that was closed or kept."""
-    action: Literal["chosen", "closed", "kept"]
+    action: Action
     verdict: Verdict
     against: str | None = None
     """Of a choose-one the candidate that it was weighed against."""
@@ -35,7 +36,7 @@ class Evidence(Value):
     error: float | None = None
     """Standard error of the difference."""
     flops: int | None = None
-    """What the decision saves of operations a row; negative where it costs more."""
+    """What the decision saves of operations a row, less than 0 where it costs more; None of what is kept."""
     parameters: int | None = None
     """What it saves of parameters."""
     certainty: float | None = None

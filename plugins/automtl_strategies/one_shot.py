@@ -26,7 +26,7 @@ from automtl_strategies.weighing import Weighing, WeighingSettings
 class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRoundSettings):
     """Settings of one-shot search."""
 
-    finalists: int = Field(2, ge=1)
+    finalists: int = Field(1, ge=1)
     """The best of the evolution that are closed by evidence, and then trained from scratch."""
 
 

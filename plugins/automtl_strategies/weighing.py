@@ -9,13 +9,13 @@ Differences are of the loss row by row, see `automtl_core.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from math import ceil
-from typing import NamedTuple
 
 from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
-from automtl_core.evidence import Evidence, Verdict
+from automtl_core.evidence import Action, Evidence, Verdict
 from automtl_core.held_out import Difference, Losses, difference
 from automtl_core.modules.cost import Cost
 from automtl_core.settings import Settings
@@ -48,16 +48,37 @@ Score = Callable[[Mapping[str, Decision]], Losses]
 """Returns what each held-out row loses, given all decisions."""
 
 
-class _Stand(NamedTuple):
-    """Decisions, what they lose and what they cost."""
+class _Stand:
+    """Decisions, what they lose and what they cost; the latter is counted when it is asked for."""
 
-    decisions: Mapping[str, Decision]
-    losses: Losses
-    cost: Cost
+    def __init__(self, space: SearchSpace, decisions: Mapping[str, Decision], losses: Losses) -> None:
+        self.space = space
+        self.decisions = decisions
+        self.losses = losses
 
-    def against(self, before: "_Stand") -> tuple[Difference, Cost]:
-        """Return how much more these lose than those before, and what they save."""
-        return difference(self.losses, before.losses), before.cost - self.cost
+    @cached_property
+    def cost(self) -> Cost:
+        """What the network of these decisions costs."""
+        return self.space.cost(Architecture(self.decisions))
+
+
+class _Change:
+    """One stand in place of another."""
+
+    def __init__(self, before: _Stand, after: _Stand) -> None:
+        self.before = before
+        self.after = after
+        self.difference = difference(after.losses, before.losses)
+
+    @property
+    def saved(self) -> Cost:
+        """What it saves."""
+        return self.before.cost - self.after.cost
+
+    @property
+    def z(self) -> float:
+        """How much more it loses, in standard errors."""
+        return z_score(self.difference)
 
 
 class Weighing:
@@ -92,23 +113,20 @@ class Weighing:
         return decided
 
     def _chosen(self, decisions: Mapping[str, Decision], name: str) -> str:
-        options = self.choices[name].options
-        losses = {o: self.score({**decisions, name: o}) for o in options}
-        costs = {o: self.cost({**decisions, name: o}) for o in options}
-        best = min(options, key=lambda o: losses[o].mean() + self._price(costs[o]))
-        cheapest_first = sorted(options, key=lambda o: (costs[o].flops_per_row, costs[o].parameters))
-        for option in cheapest_first:
-            found = difference(losses[option], losses[best])
-            if option == best or not self._missed(found, costs[best] - costs[option], self.settings.sure):
-                break
+        stands = {option: self._stand({**decisions, name: option}) for option in self.choices[name].options}
+        best = min(stands, key=lambda o: stands[o].losses.mean() + self._price(stands[o].cost))
+        cheapest_first = sorted(
+            stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
+        )
+        option = next(
+            o
+            for o in cheapest_first
+            if o == best or not self._missed(_Change(stands[best], stands[o]), self.settings.sure)
+        )
         # Told is the difference to the best or, of the best itself, to the next.
-        others = [o for o in options if o != option]
-        against = best if option != best else min(others, key=lambda o: losses[o].mean(), default=best)
-        found = difference(losses[option], losses[against])
-        self._note(
-            name, option, "chosen", self._clear(found), found,
-            costs[against] - costs[option], against,
-        )  # fmt: skip
+        others = [o for o in stands if o != option]
+        against = best if option != best else min(others, key=lambda o: stands[o].losses.mean(), default=best)
+        self._note(name, option, "chosen", None, _Change(stands[against], stands[option]), against)
         return option
 
     def clearest(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> list[str]:
@@ -132,11 +150,11 @@ class Weighing:
         done = 0
         while rounds is None or done < rounds:
             done += 1
-            least_missed = sorted(weighed, key=lambda o: z_score(weighed[o][0]))
+            least_missed = sorted(weighed, key=lambda o: weighed[o].z)
             closable = [
                 o
                 for o in least_missed
-                if o not in undone and not self._missed(*weighed[o], self.settings.sure)
+                if o not in undone and not self._missed(weighed[o], self.settings.sure)
             ]
             if not closable:
                 break
@@ -144,42 +162,34 @@ class Weighing:
             closed = self._closed_together(now, few, start)
             for option in few:
                 if option in closed:
-                    self._note(*option, "closed", self._clear(weighed[option][0]), *weighed.pop(option))
+                    self._note(*option, "closed", None, weighed.pop(option))
                 else:
-                    self._note(*option, "kept", "undone", *weighed[option])
+                    self._note(*option, "kept", "undone", weighed[option])
                     undone.add(option)
             now = self._stand(without(now.decisions, closed))
             # What is missed by far stays so, however much else is closed.
-            doubtful = [o for o in weighed if o not in undone and z_score(weighed[o][0]) < DOUBTFUL]
+            doubtful = [o for o in weighed if o not in undone and weighed[o].z < DOUBTFUL]
             weighed |= self._weighed(now, doubtful)
-        for option, (found, saved) in weighed.items():
+        for option, change in weighed.items():
             if option not in undone:
-                self._note(*option, "kept", "needed", found, saved)
+                self._note(*option, "kept", "needed", change)
         return dict(now.decisions)
 
-    def cost(self, decisions: Mapping[str, Decision]) -> Cost:
-        """Return what the network of these decisions costs."""
-        return self.space.cost(Architecture(decisions))
+    def _stand(self, decisions: Mapping[str, Decision]) -> _Stand:
+        return _Stand(self.space, decisions, self.score(decisions))
 
-    def _stand(self, decisions: Mapping[str, Decision]) -> "_Stand":
-        return _Stand(decisions, self.score(decisions), self.cost(decisions))
-
-    def _open(self, now: "_Stand") -> list[Option]:
+    def _open(self, now: _Stand) -> list[Option]:
         gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
         return [(name, option) for name in gates for option in now.decisions[name]]
 
-    def _weighed(self, now: "_Stand", options: Sequence[Option]) -> dict[Option, tuple[Difference, Cost]]:
-        """Return for each option what its removal alone costs in loss, and saves."""
-        return {o: self._stand(without(now.decisions, {o})).against(now) for o in options}
+    def _weighed(self, now: _Stand, options: Sequence[Option]) -> dict[Option, _Change]:
+        """Return what the removal of each option alone changes."""
+        return {o: _Change(now, self._stand(without(now.decisions, {o}))) for o in options}
 
-    def _clear(self, found: Difference) -> Verdict:
-        """Return what is said of a decision that costs so much loss, and was made."""
-        return "better" if clearly_less(found, self.settings.sure) else "tie: cheapest"
-
-    def _closed_together(self, now: "_Stand", few: Sequence[Option], start: "_Stand") -> set[Option]:
+    def _closed_together(self, now: _Stand, few: Sequence[Option], start: _Stand) -> set[Option]:
         """Return what of a few closings stands: all, or of either half what stands."""
         after = self._stand(without(now.decisions, set(few)))
-        if not any(self._missed(*after.against(before), self.settings.undo) for before in (now, start)):
+        if not any(self._missed(_Change(before, after), self.settings.undo) for before in (now, start)):
             return set(few)
         if len(few) == 1:
             return set()
@@ -188,9 +198,10 @@ class Weighing:
             now = self._stand(without(now.decisions, first))
         return first | self._closed_together(now, few[len(few) // 2 :], start)
 
-    def _missed(self, found: Difference, saved: Cost, errors: float) -> bool:
+    def _missed(self, change: _Change, errors: float) -> bool:
         """Return whether a loss is significant, after what is saved."""
-        worse = found.mean - self._price(saved)
+        found, priced = change.difference, self.settings.flop_price or self.settings.parameter_price
+        worse = found.mean - (self._price(change.saved) if priced else 0.0)
         return worse > 0 and worse > errors * found.error
 
     def _price(self, cost: Cost) -> float:
@@ -201,18 +212,30 @@ class Weighing:
         self,
         choice: str,
         option: str,
-        action: str,
-        verdict: Verdict,
-        found: Difference,
-        saved: Cost,
+        action: Action,
+        verdict: Verdict | None,
+        change: _Change,
         against: str | None = None,
     ) -> None:
+        """Note a decision; where no verdict is given, one that was made is better, or a tie."""
+        found = change.difference
+        if verdict is None:
+            verdict = "better" if clearly_less(found, self.settings.sure) else "tie: cheapest"
+        saved = None if action == "kept" else change.saved
         self.evidence.append(
             Evidence(
-                choice, option, action, verdict, against, found.mean, found.error,  # type: ignore[arg-type]
-                saved.flops_per_row, saved.parameters, epoch=self.epoch,
+                choice,
+                option,
+                action,
+                verdict,
+                against,
+                found.mean,
+                found.error,
+                None if saved is None else saved.flops_per_row,
+                None if saved is None else saved.parameters,
+                epoch=self.epoch,
             )
-        )  # fmt: skip
+        )
 
 
 def clearly_less(found: Difference, errors: float) -> bool:

@@ -99,7 +99,9 @@ def test_evidence_holds_difference_error_saving_and_epoch():
     needed = next(e for e in w.evidence if e.option == "needed")
     assert needed.difference == pytest.approx(0.1)
     assert needed.error == pytest.approx(0.1 / ROWS**0.5, rel=0.2)
-    assert (needed.flops, needed.parameters, needed.epoch) == (10, 10, 3)
+    assert (needed.flops, needed.parameters, needed.epoch) == (None, None, 3)
+    closed = next(e for e in w.evidence if e.option == "noise")
+    assert (closed.flops, closed.parameters) == (10, 10)
 
 
 def test_the_cheapest_candidate_that_is_not_significantly_worse_is_chosen():
