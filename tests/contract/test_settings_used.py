@@ -63,6 +63,7 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 }
 # What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
 OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
+    ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
     ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
     **{
@@ -85,7 +86,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("one-shot", "crossings"): (8, {**CHEAP, "crossings": 0}),
     ("one-shot", "parents"): (8, BREEDS),
     ("one-shot", "rate"): (1.0, BREEDS),
-    ("one-shot", "flops"): (0.0009, {}),
+    ("one-shot", "flops"): (8e-4, {"random": 0, "rounds": 0, "landmarks": 4}),
     ("pd-darts", "criterion"): ("evidence", ENTROPY),
     ("pd-darts", "close_rounds"): (0, {**CLOSES_ALL, "rounds": 2}),
     ("pd-darts", "warmup_epochs"): (2, ENTROPY),
