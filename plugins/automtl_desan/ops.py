@@ -193,7 +193,7 @@ class SiLUMLP(MLP):
 class Factorised(nn.Module):
     """`factorised-h`: products of pairs of inputs, h of them (FinalNet, SIGIR 2023, eq. 4).
 
-    Dropout -> Linear(in, 2h), whose halves are h1 and h2 -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
+    Dropout -> h1 and h2, a Linear(in, h) each -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
     """
 
     def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:

@@ -113,10 +113,9 @@ def test_a_mixture_of_variants_is_evaluated_by_their_own_formula(training):
     assert torch.allclose(mixture(ops, weights, X), expected, atol=1e-5)
 
 
-def test_factorised_multiplies_the_halves_of_one_linear_layer():
+def test_factorised_multiplies_two_linear_layers_and_adds_the_second():
     op = settled(Factorised(4, 3, 0.5, 8))
-    product = X @ op.halves.weight.T + op.halves.bias
-    h1, h2 = product[:, :8], product[:, 8:]
+    h1, h2 = (X @ layer.weight.T + layer.bias for layer in (op.one, op.two))
     assert torch.allclose(
         op(X), normalised(op.norm, h2 + h1 * h2) @ op.out.weight.T + op.out.bias, rtol=1e-4, atol=1e-4
     )
