@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,13 +15,14 @@ from pydantic import Field
 from automtl_core.choices import Decision
 from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
+from automtl_core.evidence import Evidence
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.relaxed_search import RelaxedSearch
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import Pass
-from automtl_strategies.relaxed import entropies, halves, mean_entropy
+from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
 
 
 class EntropySettings(Settings):
@@ -53,6 +55,7 @@ class ByEntropy:
 
     def __init__(self, settings: EntropySettings, problem: Problem) -> None:
         self.settings = settings
+        self.evidence: list[Evidence] = []
         self.last_epoch = settings.warmup_epochs + settings.search_epochs
         self.relaxation = Softmax()
         self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
@@ -67,9 +70,10 @@ class ByEntropy:
             epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self._settled(searching, relaxed.epoch == last)
+            self.evidence += evidence_of(self.supernet, fixed, relaxed.epoch)
             relaxed.fix(fixed)
             relaxed.end(epoch, listener, metrics, entropy, fixed)
-        return relaxed.result()
+        return replace(relaxed.result(), evidence=self.evidence)
 
     def _warm_up(self, listener: Listener) -> Pass[Batch]:
         """Train weights alone for an epoch."""
@@ -105,9 +109,10 @@ class ByEntropy:
         return {name: favourites[name] for name in most_certain}
 
     def state_dict(self) -> State:
-        """Return weights, logits, moments, and what is decided."""
-        return self.relaxed.state_dict()
+        """Return weights, logits, moments, and what is decided, with why."""
+        return {**self.relaxed.state_dict(), "evidence": [e.to_json() for e in self.evidence]}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when searched next."""
         self.relaxed.load_state_dict(state)
+        self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]

@@ -12,6 +12,7 @@ of the training rows which weights never learn from; the validation part is for 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -31,7 +32,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
-from automtl_strategies.relaxed import halves, mean_entropy
+from automtl_strategies.relaxed import evidence_of, halves, mean_entropy
 
 Tensors = Mapping[str, Tensor]
 """Parameters or gradients by the names of the parameters."""
@@ -91,7 +92,8 @@ class DARTS(SearchStrategy[DARTSSettings]):
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self.supernet.favourites() if relaxed.epoch == last else {}
             relaxed.end(epoch, listener, metrics, entropy, fixed)
-        return relaxed.result()
+        evidence = evidence_of(self.supernet, self.supernet.favourites(), relaxed.epoch)
+        return replace(relaxed.result(), evidence=evidence)
 
     def _move_logits(self, batch: Batch, other: Batch, draw: Callable[[str], None]) -> None:
         """Take step 1: along the gradient of the loss on held-out rows, one step of the weights ahead."""

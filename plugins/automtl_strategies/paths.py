@@ -31,9 +31,9 @@ BEST = 3
 class PathSettings(Settings):
     """How a supernet learns by single paths."""
 
-    epochs: int = Field(25, ge=1)
+    epochs: int = Field(30, ge=1)
     """Epochs of the supernet at most; it ends when held-out rows are predicted no better."""
-    patience: int = Field(2, ge=1)
+    patience: int = Field(3, ge=1)
     """Epochs without a better loss on held-out rows before the supernet is done."""
     share: float = Field(0.8, gt=0, le=1)
     """Chance of each option of a choose-any to be open in a step."""

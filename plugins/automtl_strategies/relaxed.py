@@ -1,13 +1,21 @@
 """What differentiable strategies share: how certain a supernet is, and the halves of the training rows."""
 
+from collections.abc import Mapping
+from math import log
+
 import numpy as np
+import torch
 from torch import Tensor
 
 from automtl_core import seeds
-from automtl_core.choices import OneOf
+from automtl_core.choices import Decision, OneOf
 from automtl_core.data.batches import Rows
+from automtl_core.evidence import Action, Evidence, Verdict
 from automtl_core.modules.supernet import Supernet
 from automtl_core.strategy import Problem
+
+CHANCE = 0.05
+"""Certainty, 1 - entropy / entropy of a fair draw, up to which a decision is called one at chance."""
 
 
 def entropy(logits: Tensor) -> float:
@@ -26,6 +34,27 @@ def mean_entropy(supernet: Supernet) -> float | None:
     """Return the mean of `entropies`, or None where all is decided."""
     values = list(entropies(supernet).values())
     return sum(values) / len(values) if values else None
+
+
+def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: int) -> list[Evidence]:
+    """Return what logits say for decisions that are about to be made: how far they are from a fair draw."""
+    choices, undecided = supernet.choices(), supernet.logits()
+    found: list[Evidence] = []
+    for name, decision in decisions.items():
+        logits, choice = undecided[name], choices[name]
+        if isinstance(choice, OneOf):
+            sure = 1 - entropy(logits) / log(len(choice.options)) if len(choice.options) > 1 else 1.0
+            found.append(_by_logit(name, str(decision), "chosen", sure, epoch))
+            continue
+        for option, logit in zip(choice.options, logits.detach(), strict=True):
+            sure = 1 - entropy(torch.stack([logit, torch.zeros_like(logit)])) / log(2)
+            found.append(_by_logit(name, option, "kept" if option in decision else "closed", sure, epoch))
+    return found
+
+
+def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch: int) -> Evidence:
+    verdict: Verdict = "by its logit" if certainty > CHANCE else "at chance"
+    return Evidence(choice, option, action, verdict, certainty=certainty, epoch=epoch)
 
 
 def halves(problem: Problem) -> tuple[Rows, Rows]:

@@ -67,7 +67,7 @@ def test_a_listener_ends_a_search_in_the_middle_which_returns_a_valid_architectu
         logits = found.network.eval()(torch.zeros(2, 3).long(), torch.zeros(2, 1))
         assert logits.isfinite().all()
     assert not found.trained
-    assert 1 <= len(enough.reports) <= 2
+    assert 1 <= len(enough.reports) <= 3
 
 
 def one_epoch(search, moving=None):

@@ -11,7 +11,7 @@ from automtl_core.choices import OneOf
 from automtl_core.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.relaxed import entropies, entropy, halves, mean_entropy
+from automtl_strategies.relaxed import entropies, entropy, evidence_of, halves, mean_entropy
 
 SIZES = DESANSettings(
     embedding_dim=2, experts=1, layers=1, blocks=2, expert_width=4, ops=("identity", "zero")
@@ -58,3 +58,24 @@ def test_entropies_are_those_of_undecided_choose_one_decisions(problem):
     assert list(entropies(supernet)) == ones[1:]
     supernet.fix(ones[1], "zero")
     assert mean_entropy(supernet) is None
+
+
+def test_logits_that_say_nothing_decide_at_chance(problem):
+    supernet = problem.space.supernet()
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=2)
+    assert {e.verdict for e in found} == {"at chance"}
+    assert {e.epoch for e in found} == {2}
+    assert {e.action for e in found} == {"chosen", "kept"}
+
+
+def test_logits_that_are_clear_decide_by_themselves(problem):
+    supernet = problem.space.supernet()
+    for logits in supernet.logits().values():
+        logits.data = torch.tensor([-9.0] + [9.0] * (len(logits) - 1))
+    decisions = supernet.favourites()
+    found = evidence_of(supernet, decisions, epoch=1)
+    gates = [e for e in found if e.action != "chosen"]
+    assert {e.verdict for e in gates} == {"by its logit"}
+    assert {e.action for e in gates} == {"kept", "closed"}
+    assert all(e.certainty > 0.99 for e in gates)
