@@ -1,0 +1,71 @@
+"""Strategies that are known to be bad. A benchmark on which one of them does well measures nothing."""
+
+from automtl_core import seeds
+from automtl_core.choices import draw
+from automtl_core.disk.state import State
+from automtl_core.settings import Settings
+from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.training.listener import Listener
+from automtl_strategies.halving import Halving
+from automtl_strategies.paths import Paths, PathSettings
+from automtl_strategies.random_search import RandomSearch
+
+
+class _Stateless:
+    """For strategies that are never stopped."""
+
+    def state_dict(self) -> State:
+        """Nothing to save."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Nothing to load."""
+
+
+class AtChance(_Stateless, SearchStrategy[Settings]):
+    """Takes the first architecture that it draws."""
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Draw."""
+        random = seeds.generator(self.problem.seed, "at chance")
+        return SearchResult(draw(self.problem.space.choices(), random, 0.8))
+
+
+class Cheapest(_Stateless, SearchStrategy[Settings]):
+    """Takes the cheapest of some architectures, whatever they are worth."""
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Draw and compare costs."""
+        space, random = self.problem.space, seeds.generator(self.problem.seed, "cheapest")
+        drawn = [draw(space.choices(), random, 0.8) for _ in range(8)]
+        return SearchResult(min(drawn, key=lambda a: space.cost(a).flops_per_row))
+
+
+class Backwards(RandomSearch):
+    """Random search with a wrong sign: keeps the worse."""
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Search with scores turned round."""
+        drawn = {str(number): architecture for number, architecture in enumerate(self.architectures)}
+        worst, _ = _Upside(self.problem, drawn, self.settings).run(listener)
+        return SearchResult(drawn[worst])
+
+
+class _Upside(Halving):
+    def score(self, name: str) -> float:
+        return -super().score(name)
+
+
+class WorstInherited(_Stateless, SearchStrategy[PathSettings]):
+    """Trains a supernet, and takes what its weights predict worst with, of some architectures."""
+
+    def __init__(self, settings: PathSettings, problem: Problem) -> None:
+        super().__init__(settings, problem)
+        self.paths = Paths(problem, settings)
+
+    def search(self, listener: Listener) -> SearchResult:
+        """Train, draw, score."""
+        self.paths.train("supernet", listener)
+        random = seeds.generator(self.problem.seed, "worst")
+        drawn = [draw(self.problem.space.choices(), random, 0.8) for _ in range(20)]
+        return SearchResult(max(drawn, key=lambda a: float(self.paths.score(a).losses.mean())))

@@ -1,0 +1,246 @@
+"""A slice of DESAN: so few choices that every architecture can be trained, of each kind that there is.
+
+One layer of two experts of one block, two tasks that conflict. Open are
+
+- the op of expert0
+- which experts each task reads
+- whether expert0 sees `item_id`, which both tasks need, and another field (`engage_only` of pairs, `hour` of
+  factors), which only click needs
+- whether expert1 sees `noise_large`, which acts on nothing
+
+Everything else is as in hand-designed models: all other fields are seen, none enters the factorisation
+machine. So shared-bottom, MMoE and single-task models are points of it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
+from automtl_core.data.part import Part
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import PARTS
+from automtl_core.kinds import DATASETS
+from automtl_core.modules.cost import Cost
+from automtl_core.modules.derive import FixedGate, Fixing
+from automtl_core.modules.relaxed import Gate
+from automtl_core.ops import Candidates, OpFactory
+from automtl_core.plugins import load_registry
+from automtl_core.schema import Schema
+from automtl_core.space import Chooser, SearchSpace
+from automtl_core.strategy import Problem
+from automtl_core.training.fit import TrainingData
+from automtl_core.training.recipe import Recipe
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
+
+PROBLEMS: Mapping[str, int] = {"pairs": 40_000, "factors": 60_000}
+"""Kinds of the dataset `synthetic`, with their rows."""
+NAME = "synthetic"
+DATASET: Mapping[str, Any] = {
+    "tasks": ("click", "skip"),  # one of each group, which conflict
+    "validation_fraction": 0.25,
+    "test_fraction": 0.35,
+}
+SPACE = DESANSettings(
+    embedding_dim=4,
+    embedding_std=0.3,
+    layers=1,
+    optional_layers=False,
+    experts=2,
+    blocks=1,
+    expert_width=16,
+    tower_width=16,
+    dropout=0.0,
+    gating="open",
+    tables="shared",
+    numbers="all",
+    ops=("mlp-linear-32", "mlp-linear-16+factorised-8"),
+    nested=True,
+)
+RECIPE = Recipe(
+    batch_size=2048,
+    epochs=10,
+    patience=3,
+    learning_rate=2e-2,
+    weight_decay=1e-5,
+    embedding_decay=1e-2,
+    average_epochs=1.0,
+    min_positives=100,
+)
+"""All settings are said, so that the table stays what it is when defaults change. Steps are few, so that a
+training takes seconds: embeddings begin larger than usual and steps are longer, else it is luck whether pairs
+are learned in time."""
+
+OPS: Mapping[str, Sequence[str]] = {
+    "layer0/expert0/block0": SPACE.ops,
+    "layer0/expert1/block0": SPACE.ops[:1],
+}
+FIELDS: Mapping[str, Sequence[str]] = {
+    "layer0/expert0/single": ("item_id", "engage_only", "hour"),
+    "layer0/expert1/single": ("noise_large",),
+}
+"""Gates over fields that are open in part: choice -> the options in question, where a problem has them."""
+CLOSED = "interaction"
+"""Last word of the gates that are closed."""
+
+
+class Slice(SearchSpace[DESANSettings]):
+    """DESAN, of which only some questions are asked."""
+
+    def __init__(self, schema: Schema, settings: DESANSettings, op: Callable[[str], OpFactory]) -> None:
+        super().__init__(schema, settings, op)
+        self._costs: dict[str, Cost] = {}  # searches ask for the same few again and again
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Build DESAN, answering most of its questions."""
+        return self._whole().build(Some(choose))
+
+    def asked(self, architecture: Architecture) -> dict[str, Decision]:
+        """Return the decisions that a network depends on: not those of an expert that no task reads."""
+        gates = {name: d for name, d in architecture.decisions.items() if name.startswith("task/")}
+        read = {expert for experts in gates.values() for expert in experts}
+        below = {
+            n: d for n, d in architecture.decisions.items() if n not in gates and n.split("/")[1] in read
+        }
+        return {**gates, **below}
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Return what the derived network costs."""
+        name = key(self.asked(architecture))
+        if name not in self._costs:
+            self._costs[name] = super().cost(architecture)
+        return self._costs[name]
+
+    def landmarks(self) -> dict[str, Architecture]:
+        """Return those of DESAN, as far as they are points of the slice."""
+        choices, found = self.choices(), dict[str, Architecture]()
+        for name, architecture in self._whole().landmarks().items():
+            decisions = {n: _within(c, architecture.decisions[n]) for n, c in choices.items()}
+            if None not in decisions.values() and decisions not in [a.decisions for a in found.values()]:
+                found[name] = Architecture(decisions)
+        return found
+
+    def _whole(self) -> DESAN:
+        return DESAN(self.schema, self.settings, self._op)
+
+
+class Some:
+    """Chooser that passes on some questions, and answers the others."""
+
+    def __init__(self, choose: Chooser) -> None:
+        self.choose = choose
+
+    def one_of(
+        self,
+        name: str,
+        candidates: Candidates,
+        inputs: tuple[Sequence[int], int] | None = None,
+        shared: bool = False,
+    ) -> nn.Module:
+        """Pass on, with fewer candidates."""
+        return self.choose.one_of(name, {op: candidates[op] for op in OPS[name]}, inputs, shared)
+
+    def any_of(self, name: str, options: Sequence[str]) -> "Gate | FixedGate | PartGate | ClosedGate":
+        """Pass on the question of experts, and that of some fields."""
+        whole = AnyOf(name, tuple(options))
+        if name.endswith("/experts"):
+            return self.choose.any_of(name, options)
+        if name.endswith(CLOSED):
+            return FixedGate(whole, ()) if isinstance(self.choose, Fixing) else ClosedGate(len(options))
+        asked = [field for field in FIELDS.get(name, ()) if field in options]
+        if not asked:
+            return FixedGate(whole, options)
+        gate = self.choose.any_of(name, asked)
+        if isinstance(gate, FixedGate):
+            opened = {asked[k] for k in gate.kept}
+            return FixedGate(whole, [o for o in options if o not in asked or o in opened])
+        return PartGate(gate, [options.index(option) for option in asked], len(options))
+
+
+class PartGate(nn.Module):
+    """Gate over options of which only some are in question; the others are open.
+
+    Args:
+        gate: Over the options in question.
+        places: Of these among all.
+        count: Of all.
+
+    """
+
+    def __init__(self, gate: Gate, places: Sequence[int], count: int) -> None:
+        super().__init__()
+        self.gate = gate
+        self.places = torch.tensor(places)
+        self.kept = tuple(range(count))
+
+    def forward(self, x: Tensor, dim: int) -> Tensor:
+        """Multiply the options in question, along `dim`, by their bits."""
+        some = self.gate(x.index_select(dim, self.places.to(x.device)), dim)
+        return x.index_copy(dim, self.places.to(x.device), some)
+
+
+class ClosedGate(nn.Module):
+    """Gate of a supernet that opens nothing. What it closes is there, so that networks can be derived."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.kept = tuple(range(count))
+
+    def forward(self, x: Tensor, dim: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros_like(x)
+
+
+def problem(kind: str, seed: int, prepared_dir: Path) -> tuple[Problem, Part]:
+    """Return a problem of the benchmark, and the test part, which is not in it."""
+    dataset = load_registry().get(DATASETS, NAME)
+    settings = dataset.settings_class.parse({**DATASET, "kind": kind, "rows": PROBLEMS[kind]})
+    prepared = prepare(dataset(settings), NAME, None, prepared_dir)
+    train, validation, test = (_in_memory(prepared.part(name)) for name in PARTS)
+    return posed(prepared.schema, train, validation, seed), test
+
+
+def posed(schema: Schema, train: Part, validation: Part, seed: int) -> Problem:
+    """Return the problem of searching the slice on these rows."""
+    space = Slice(schema, SPACE, load_registry().op)
+    return Problem(space, TrainingData(train, validation, schema.tasks), RECIPE, seed)
+
+
+def _in_memory(part: Part) -> Part:
+    return Part(np.array(part.ids), np.array(part.dense), np.array(part.labels))
+
+
+def key(decisions: Mapping[str, Decision]) -> str:
+    """Return decisions as text that is the same for equal ones, in any order."""
+    return json.dumps(decisions, sort_keys=True)
+
+
+def architectures(space: Slice) -> dict[str, Architecture]:
+    """Return every architecture in which each task reads something, by the key of what it depends on."""
+    choices = space.choices()
+    found: dict[str, Architecture] = {}
+    for answers in product(*map(_answers, choices.values())):
+        architecture = Architecture(dict(zip(choices, answers, strict=True)))
+        found.setdefault(key(space.asked(architecture)), architecture)
+    return found
+
+
+def _answers(choice: Choice) -> Sequence[Decision]:
+    if isinstance(choice, OneOf):
+        return choice.options
+    counts = range(choice.name.endswith("/experts"), len(choice.options) + 1)
+    return [some for count in counts for some in combinations(choice.options, count)]
+
+
+def _within(choice: Choice, decision: Decision) -> Decision | None:
+    """Return a decision of DESAN as one of the slice; None where it is no option."""
+    if isinstance(choice, OneOf):
+        return decision if decision in choice.options else None
+    return tuple(option for option in choice.options if option in decision)

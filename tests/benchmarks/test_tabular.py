@@ -1,0 +1,175 @@
+"""The table is whole, what is played is what was trained, and bad strategies do badly."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from automtl_core.choices import Architecture
+from automtl_core.data.batches import Batch
+from automtl_core.modules.cost import blank_inputs
+from automtl_core.modules.derive import Fixing
+from automtl_core.strategy import SearchResult, SearchStrategy
+from automtl_core.training.fit import Fit
+from automtl_core.training.listener import Silent
+from automtl_core.training.loop import objective
+from automtl_core.training.losses import TaskLosses
+from automtl_strategies.random_search import RandomSearch
+from tabular import bad
+from tabular.play import Meter, PlayedSpace, Products, playing, replay
+from tabular.replay import Bench, named
+from tabular.slice import PROBLEMS, architectures
+from tabular.table import Table
+
+TABLE = Table.load()
+RUNS = range(5)
+
+
+@pytest.fixture(scope="module", params=PROBLEMS)
+def bench(request):
+    return Bench(TABLE.blank(request.param), TABLE.records[request.param])
+
+
+def regret(bench, strategy, **settings):
+    return np.mean([bench.search(strategy, settings, seed).regret for seed in RUNS])
+
+
+def test_table_holds_every_architecture_with_both_seeds(bench):
+    assert set(bench.records) == set(architectures(bench.given.space))
+    recipe = bench.given.recipe
+    for record in bench.records.values():
+        assert [t.seed for t in record.trainings] == TABLE.header["seeds"] == [0, 1]
+        for training in record.trainings:
+            assert 1 <= training.best_epoch <= training.epochs <= recipe.epochs
+            for task in ("click", "skip"):
+                curves = training.validation[task]
+                assert len(curves["auc"]) == len(curves["log_loss"]) == training.epochs
+                assert 0.5 < training.test[task] < 0.9
+
+
+def test_costs_of_the_table_are_those_of_the_space(bench):
+    points = architectures(bench.given.space)
+    for name in list(bench.records)[:3]:
+        cost = bench.given.space.cost(points[name])
+        record = bench.records[name]
+        assert (record.flops_per_row, record.parameters) == (cost.flops_per_row, cost.parameters)
+
+
+def test_a_network_depends_on_what_it_asks():
+    space = TABLE.blank("factors").space
+    for architecture in list(architectures(space).values())[::20]:
+        choose = Fixing(architecture.decisions, {})
+        with torch.device("meta"):
+            space.build(choose)
+        assert space.asked(architecture) == choose.asked
+
+
+def test_landmarks_of_the_slice_are_in_the_table(bench):
+    space = bench.given.space
+    assert {"shared-bottom", "mmoe", "single-task"} <= set(space.landmarks())
+    assert {str(space.asked(a)) for a in space.landmarks().values()} <= {
+        str(space.asked(a)) for a in architectures(space).values()
+    }
+
+
+def test_closed_options_of_the_slice_are_not_read():
+    space = TABLE.blank("pairs").space
+    supernet = space.supernet().eval()
+    fields = [field.name for field in space.schema.sparse]
+    decisions = {**supernet.favourites(), "layer0/expert0/single": (), "layer0/expert1/single": ()}
+    decisions["task/click/experts"] = decisions["task/skip/experts"] = ("expert0",)
+    ids, dense = blank_inputs(space.schema, torch.device("cpu"))
+    with torch.no_grad(), supernet.holding(decisions):
+        expert = supernet.network.layers["layer0"]["expert0"]
+        seen = {}
+        for place, field in enumerate(fields):
+            other = ids.clone()
+            other[:, place] = 1
+            one, two = (expert(supernet.network.embedding(x), dense, x) for x in (ids, other))
+            seen[field] = not torch.equal(one, two)
+    assert [field for field, is_seen in seen.items() if not is_seen] == ["item_id", "engage_only"]
+
+
+def test_a_network_of_the_slice_takes_over_the_weights_of_a_supernet():
+    space = TABLE.blank("pairs").space
+    supernet = space.supernet().eval()
+    decisions = {**supernet.favourites(), "layer0/expert0/single": ("item_id",)}
+    ids, dense = blank_inputs(space.schema, torch.device("cpu"))
+    with torch.no_grad(), supernet.holding(decisions):
+        expected = supernet(ids, dense)
+        network = space.network(Architecture(decisions), supernet).eval()
+        torch.testing.assert_close(network(ids, dense), expected)
+
+
+def test_a_played_training_is_the_one_that_was_made(bench):
+    name, record = next(iter(bench.records.items()))
+    given = replace(bench.given, seed=1)
+    space = PlayedSpace(given.space, bench.records, meter := Meter())
+    space.problem = given
+    with playing():
+        fit = Fit(space.network(architectures(given.space)[name]), given.data, given.recipe, 1, given.compute)
+        best = fit.run(Silent())
+    training = record.training(1)
+    assert (fit.epoch, fit.best_epoch) == (training.epochs, training.best_epoch)
+    assert np.mean([m.score for m in best.values()]) == pytest.approx(training.validation_auc)
+    assert meter.flops == record.cost(given, 1)
+
+
+def test_what_is_counted_of_a_supernet_is_what_torch_counts():
+    given = TABLE.blank("pairs")
+    supernet, losses = given.space.supernet(), TaskLosses(torch.ones(2))
+    ids, dense = blank_inputs(given.space.schema, torch.device("cpu"))
+    batch = Batch(ids, dense, torch.ones(len(dense), 2))
+    meter = Meter()
+    with supernet.following(supernet.path(np.random.default_rng(0), share=1)):
+        for counter in (torch_counter := FlopCounterMode(display=False), Products(meter)):
+            with counter:
+                objective(supernet, batch, losses, given.compute)[0].backward()
+    assert meter.flops == pytest.approx(torch_counter.get_total_flops(), rel=0.02)
+
+
+def test_regret_of_drawing_falls_with_cost(bench):
+    costs, regrets = zip(*bench.drawing_curve(1000), strict=True)
+    assert all(a < b for a, b in pairwise(costs))
+    assert all(a > b for a, b in pairwise(regrets))
+    assert regrets[-1] < regrets[0] / 5
+
+
+class Oracle(bad._Stateless, SearchStrategy):
+    def search(self, listener):
+        space = self.problem.space
+        best = max(space.records, key=lambda name: space.records[name].test_auc)
+        return SearchResult(architectures(space.real)[best])
+
+
+def test_an_oracle_has_no_regret(bench):
+    found = bench.search(Oracle, {}, seed=0)
+    assert (found.regret, found.trainings) == (0, 0)
+
+
+def test_bad_strategies_are_below_random(bench):
+    random = regret(bench, RandomSearch, candidates=4)
+    assert regret(bench, bad.AtChance) > 2 * random
+    assert regret(bench, bad.Cheapest) > 2 * random
+    assert regret(bench, bad.Backwards, candidates=4) > 2 * random
+
+
+def test_random_search_pays_for_what_it_trains(bench):
+    one, few, many = (bench.search(RandomSearch, {"candidates": n}, 0).trainings for n in (1, 2, 8))
+    assert one == 0
+    assert 1 < few < many < 8
+
+
+def test_strategies_are_named_as_elsewhere_or_by_their_module():
+    assert named("random")[0] is RandomSearch
+    assert named("tabular.bad:Cheapest") == (bad.Cheapest, {})
+    assert named("paper's pd-darts")[1]["criterion"] == "entropy"
+
+
+def test_a_replay_finds_what_a_strategy_says(bench):
+    result, record, _ = replay(RandomSearch, {"candidates": 3}, bench.given, bench.records)
+    assert record is not None
+    assert record.flops_per_row == bench.given.space.cost(result.architecture).flops_per_row
