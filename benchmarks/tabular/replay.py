@@ -172,10 +172,7 @@ def report(kind: str, bench: Bench, strategies: Sequence[str], runs: int) -> dic
     _row("candidates", "random with halving: trainings", "regret", "each to its end: trainings", "regret")
     _row(*["---"] * 5)
     for count, one, other in zip(CANDIDATES, random, drawing, strict=True):
-        _row(
-            count,
-            *(f"{value:{form}}" for point in (one, other) for value, form in zip(point, FORMS, strict=True)),
-        )
+        _row(count, *(f"{cost:.1f} | {regret:.4f}" for cost, regret in (one, other)))
     print()
     _row(
         "strategy",
