@@ -88,10 +88,13 @@ def _told(kind: str, given: Problem, test: Part) -> dict[str, Any]:
     }
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a file; one that was cut off is none."""
+def begun(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file, and leave out of it a last one that was cut off."""
     text = path.read_text("utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, "utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 def made(prepared_dir: Path, there: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -131,17 +134,11 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, default=Path("prepared"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    there = lines(options.table)
-    with options.table.open("w", encoding="utf-8") as file:
-        for line in there:
-            file.write(_text(line))
+    there = begun(options.table)
+    with options.table.open("a", encoding="utf-8") as file:
         for line in made(options.prepared, there):
-            file.write(_text(line))
+            file.write(json.dumps(line, separators=(",", ":")) + "\n")
             file.flush()
-
-
-def _text(line: dict[str, Any]) -> str:
-    return json.dumps(line, separators=(",", ":")) + "\n"
 
 
 def _number(metrics: Metrics, task: str, measure: str) -> float:

@@ -172,7 +172,7 @@ def replay(
     assert isinstance(given.space, Slice)  # noqa: S101 - problems of the benchmark are
     space = PlayedSpace(given.space, records, meter := Meter())
     space.problem = replace(given, space=space)
-    search = strategy(strategy.settings_class.parse(settings), space.problem)
+    search = strategy(strategy.settings_class.parse(dict(settings)), space.problem)
     with playing(), Products(meter):
         found = search.search(Silent())
     return found, space.record(found.architecture), meter.flops
