@@ -222,7 +222,7 @@ def main() -> None:
     )
     parser.add_argument("--strategies", default=",".join(LISTED))
     parser.add_argument("--problems", default=",".join(PROBLEMS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--prepared", type=Path, default=Path("prepared"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
