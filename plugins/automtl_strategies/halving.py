@@ -30,8 +30,9 @@ from automtl_core.training.metrics import Metrics, metrics_from_json, relative_c
 class HalvingSettings(Settings):
     """How a few architectures are trained until one is left."""
 
-    rung_epochs: int = Field(4, ge=1)
-    """Epochs that each is trained for before the first are dropped."""
+    rung_epochs: int = Field(8, ge=1)
+    """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
+    that see few fields: a look in epoch 4 takes the wrong ones."""
     halving: int = Field(2, ge=2)
     """eta: the best 1/eta go on, for up to eta times as many epochs."""
 
