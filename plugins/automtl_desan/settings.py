@@ -12,8 +12,9 @@ class DESANSettings(Settings):
 
     embedding_dim: int = Field(16, ge=1)
     """d, numbers per id."""
-    embedding_std: float = Field(0.01, gt=0)
-    """Standard deviation that embeddings start with."""
+    embedding_std: float = Field(0.1, gt=0)
+    """Standard deviation that embeddings start with. With the paper's .01 products of embeddings begin with
+    next to no gradient, and what acts in pairs is learned twice as late."""
     layers: int = Field(1, ge=1)
     """L, layers of experts."""
     optional_layers: bool = False

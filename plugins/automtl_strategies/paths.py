@@ -35,8 +35,9 @@ class PathSettings(Settings):
     """Epochs of the supernet at most; it ends when held-out rows are predicted no better."""
     patience: int = Field(3, ge=1)
     """Epochs without a better loss on held-out rows before the supernet is done."""
-    share: float = Field(0.8, gt=0, le=1)
-    """Chance of each option of a choose-any to be open in a step."""
+    share: float = Field(0.7, gt=0, le=1)
+    """Chance of each option of a choose-any to be open in a step. The higher, the less a supernet learns to
+    do without an option, and the more noise stays open."""
     rows: int = Field(20_000, ge=100)
     """Validation rows that decisions are weighed on, at most."""
 
