@@ -5,8 +5,9 @@ BIN := .venv/bin
 
 .PHONY: demo test check docs
 
+# Networks are small here: several threads would take longer than one.
 demo: .venv/demo
-	$(BIN)/automtl search --dataset synthetic --preset quick
+	OMP_NUM_THREADS=1 $(BIN)/automtl search --dataset synthetic --preset quick
 
 test: .venv/dev
 	$(MAKE) check

@@ -23,10 +23,11 @@ def test_preset_paper_is_the_papers_space_exactly():
     assert set(preset("paper")) == set(paper), "whatever the defaults become"
 
 
-def test_preset_quick_is_the_default_but_for_the_widest_ops():
+def test_preset_quick_is_a_part_of_the_default_space():
     quick, default = DESANSettings.parse(preset("quick"), "space"), DESANSettings()
-    assert quick == default.model_copy(update={"ops": quick.ops})
-    assert quick.ops == tuple(op for op in default.ops if "256" not in op)
+    assert quick == default.model_copy(update={"ops": quick.ops, "experts": quick.experts})
+    assert set(quick.ops) < set(default.ops)
+    assert quick.experts < default.experts
 
 
 def test_experts_have_the_same_names_in_each_layer():
