@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from automtl_core import seeds
 from automtl_core.choices import Decision
@@ -83,16 +84,19 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self._labels)
 
-    @torch.no_grad()
     def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
         """Return what the weights of a supernet are worth as it is decided, with statistics of this path.
 
         The supernet is left as it was.
         """
-        compute = self.problem.compute
         with supernet.holding(decisions):
-            renorm(supernet, self._learned, compute)
-            said = [compute.logits(supernet, batch) for batch in self._batches]
+            renorm(supernet, self._learned, self.problem.compute)
+            return self.measure(supernet)
+
+    @torch.no_grad()
+    def measure(self, network: nn.Module) -> Scored:
+        """Return what a network that is not training is worth, as it is."""
+        said = [self.problem.compute.logits(network, batch) for batch in self._batches]
         by_task = [
             self._of_tasks.by_row(logits, batch.labels).double().cpu().numpy()
             for logits, batch in zip(said, self._batches, strict=True)

@@ -22,7 +22,7 @@ class DESANSettings(Settings):
     one layer there is nothing to leave out."""
     experts: int = Field(4, ge=1)
     """E, experts of a layer."""
-    blocks: int = Field(1, ge=1)
+    blocks: int = Field(2, ge=1)
     """K, blocks in a chain that make an expert."""
     residual: bool = True
     """Whether blocks add to what they read, all but those that read fields; depth is then harmless, and

@@ -13,7 +13,7 @@ from automtl_core.disk.state import State
 from automtl_core.evidence import Evidence
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
-from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
@@ -91,9 +91,9 @@ class ByEvidence:
         self.evidence += weighing.evidence
 
     def _begin_last_round(self) -> None:
-        landmarks = list(self.landmarks.items())[: self.settings.landmarks]
-        found = {"found": Architecture(self.decisions), **dict(landmarks)}
-        self.last_round.begin(found, self.paths.epoch, self.evidence)
+        found = Architecture(self.decisions)
+        others = entrants(found, self.landmarks, self.settings.landmarks)
+        self.last_round.begin({"found": found, **others}, self.paths.epoch, self.evidence)
 
     def state_dict(self) -> State:
         """Return the supernet and what is decided or, once the last round has begun, that round alone."""

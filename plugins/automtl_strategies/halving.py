@@ -7,24 +7,31 @@ Successive halving (Jamieson and Talwalkar, AISTATS 2016) spends more on those t
         keep the best 1/eta
         b <- eta * b
 
-What is left is trained on as the recipe says. All start from the seed of the problem, in the same order of
-rows, so that the network which wins is the one that a training of it alone would have given.
+Of two that held-out rows cannot tell apart, the one goes on that the search prefers: where all are still at
+their beginning, chance would decide. What is left is trained on as the recipe says. All start from the seed
+of the problem, in the same order of rows, so that the network which wins is the one that a training of it
+alone would have given.
 """
 
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 
+import torch
 from pydantic import Field
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.held_out import HeldOut, Losses, difference
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
+
+ROWS = 20_000
+"""Validation rows at most that two networks are told apart on."""
 
 
 class HalvingSettings(Settings):
@@ -35,6 +42,9 @@ class HalvingSettings(Settings):
     that see few fields: a look in epoch 4 takes the wrong ones."""
     halving: int = Field(2, ge=2)
     """eta: the best 1/eta go on, for up to eta times as many epochs."""
+    ahead: float = Field(1.0, ge=0)
+    """Standard errors by which one must predict held-out rows better to go on in place of one that the search
+    prefers; with 0 the better validation score decides."""
 
 
 class Halving:
@@ -42,7 +52,7 @@ class Halving:
 
     Args:
         problem: What is searched.
-        entrants: Architectures by name; the first is what all are scored against.
+        entrants: Architectures by name, the preferred first, which is what all are scored against.
         settings: How.
         spent: Epochs that were reported before, which numbers of reports go on from.
 
@@ -64,6 +74,8 @@ class Halving:
         self.waiting = list(self.entrants)  # those that this rung has still to train
         self.fits: dict[str, State] = {}  # the training of each that may still win, as of its last epoch
         self.found: dict[str, State] = {}  # best validation metrics of each that was trained
+        self.losses: dict[str, Losses] = {}  # by held-out row, of the best weights of each
+        self.held_out = HeldOut(problem, ROWS)
 
     def run(self, listener: Listener) -> tuple[str, Fit]:
         """Train rung by rung; return the name of what is left, and its training with its best weights."""
@@ -72,7 +84,7 @@ class Halving:
             del self.waiting[0]
             if not self.waiting and self.going_on:
                 self._next_rung()
-        name = max(self.fits, key=self.score)
+        name = self._ranked()[0]
         winner = self._fit(name)
         winner.restore_best()
         return name, winner
@@ -97,9 +109,22 @@ class Halving:
         self.rung += 1
         if len(self.fits) > 1:
             keep = 1 if self._epochs(self.rung - 1) >= self.problem.recipe.epochs else self._kept(self.rung)
-            ranked = sorted(self.fits, key=self.score, reverse=True)
+            ranked = self._ranked()
             self.fits = {name: self.fits[name] for name in self.fits if name in ranked[:keep]}
         self.waiting = [name for name in self.fits if not self._done(self._fit(name))]
+
+    def _ranked(self) -> list[str]:
+        """Return those that may still win: each time the first that is not clearly behind the best."""
+        left, ranked = [name for name in self.entrants if name in self.fits], list[str]()
+        while left:
+            best = max(left, key=self.score)
+            ranked.append(next(name for name in left if name == best or not self._behind(name, best)))
+            left.remove(ranked[-1])
+        return ranked
+
+    def _behind(self, name: str, best: str) -> bool:
+        found = difference(self.losses[name], self.losses[best])
+        return self.settings.ahead == 0 or found.mean > self.settings.ahead * found.error
 
     def _kept(self, rung: int) -> int:
         """Return how many a rung trains."""
@@ -132,6 +157,8 @@ class Halving:
         self.spent += 1
         self.fits[name] = deepcopy(fit.state_dict())
         self.found[name] = self.fits[name]["best"]
+        if fit.best_epoch == fit.epoch:
+            self.losses[name] = self.held_out.measure(fit.average.network).losses
         return not self._done(fit)
 
     def state_dict(self) -> State:
@@ -142,12 +169,14 @@ class Halving:
             "waiting": list(self.waiting),
             "fits": dict(self.fits),
             "found": dict(self.found),
+            "losses": {name: torch.from_numpy(losses) for name, losses in self.losses.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when run next."""
         self.spent, self.rung, self.waiting = state["spent"], state["rung"], list(state["waiting"])
         self.fits, self.found = dict(state["fits"]), dict(state["found"])
+        self.losses = {name: losses.numpy() for name, losses in state["losses"].items()}
 
 
 class _OneOfMany:

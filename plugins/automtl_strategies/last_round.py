@@ -19,7 +19,18 @@ class LastRoundSettings(HalvingSettings):
 
     landmarks: int = Field(2, ge=0)
     """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it
-    does not end below them; those that it takes for the best."""
+    does not end below them; those that it takes for the best. Each comes as it is, and with the options
+    closed that the search closed."""
+
+
+def entrants(
+    found: Architecture, landmarks: Mapping[str, Architecture], count: int
+) -> dict[str, Architecture]:
+    """Return who takes part beside what was found: the first landmarks, closed as it is and as they are."""
+    open_to = {name: decision for name, decision in found.decisions.items() if not isinstance(decision, str)}
+    few = dict(list(landmarks.items())[:count])
+    closed = {f"{name}, closed": Architecture({**a.decisions, **open_to}) for name, a in few.items()}
+    return closed | few
 
 
 class LastRound:

@@ -18,7 +18,7 @@ from automtl_core.errors import UsageError
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.evolution import Evolution, EvolutionSettings
-from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
@@ -73,11 +73,14 @@ class OneShot(SearchStrategy[OneShotSettings]):
                 evolution.add(f"closed {number}", Architecture(weighed))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
-        landmarks = [c for c in ranked if c.name in known][: s.landmarks]
-        entrants = [*(closed or best), *best[:1], *landmarks]
-        front = [c.point(closed[0] if closed else best[0]) for c in evolution.front()]
+        landmarks = {c.name: c.architecture for c in ranked if c.name in known}
+        found = [*(closed or best), *best[:1]]
+        front = [c.point(found[0]) for c in evolution.front()]
         self.last_round.begin(
-            {c.name: c.architecture for c in entrants}, paths.epoch, weighing.evidence, front
+            {c.name: c.architecture for c in found} | entrants(found[0].architecture, landmarks, s.landmarks),
+            paths.epoch,
+            weighing.evidence,
+            front,
         )
 
     def _goes_on(self, listener: Listener, phase: str, steps: int, done: int) -> bool:

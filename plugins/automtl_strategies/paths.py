@@ -3,9 +3,14 @@
 In each step one architecture is drawn, any candidate of a choose-one, each option of a choose-any with a
 probability, and only its weights move (Guo et al., "Single Path One-Shot", ECCV 2020; NASRec, WWW 2023). What
 is scored afterwards is then like what was trained. The running average of the weights is what is scored.
+
+Candidates are drawn in the second half alone. In the first, all are those of the dearest probe, as in
+progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): while each step has other candidates,
+embeddings do not learn what acts only in pairs (docs/results.md).
 """
 
 from collections.abc import Collection, Mapping
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -32,9 +37,12 @@ class PathSettings(Settings):
     """How a supernet learns by single paths."""
 
     epochs: int = Field(30, ge=1)
-    """Epochs of the supernet at most; it ends when held-out rows are predicted no better."""
+    """Epochs of either half of the supernet's training at most; a half ends when held-out rows are predicted
+    no better."""
     patience: int = Field(3, ge=1)
-    """Epochs without a better loss on held-out rows before the supernet is done."""
+    """Epochs without a better loss on held-out rows before a half is done."""
+    first: Literal["dearest", "any"] = "dearest"
+    """Candidates that the first half draws: those of the dearest landmark alone; or any, without a second."""
     share: float = Field(0.7, gt=0, le=1)
     """Chance of each option of a choose-any to be open in a step. The higher, the less a supernet learns to
     do without an option, and the more noise stays open."""
@@ -58,9 +66,14 @@ class Paths:
         span = problem.recipe.average_epochs * steps(len(problem.data.train), problem.recipe.batch_size)
         self.average = Average(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
-        self._probes = list(probes(problem.space).values())
+        self._known = probes(problem.space)
+        self._probes = list(self._known.values())
         self.bounds: dict[str, Decision] = {}
         """Decisions that are made, of a choose-any what may still be drawn."""
+        self.first_epoch = 0  # that the present half goes on from
+        self.widened = True
+        if settings.first == "dearest":
+            self._begin_narrow()
         self.best_loss = float("inf")
         self.best_epoch = 0
         self.best_weights: State = {}
@@ -81,13 +94,28 @@ class Paths:
     def learning(self) -> bool:
         """Whether another epoch may help."""
         s = self.settings
-        return self.relaxed.going_on and self.epoch < s.epochs and self.epoch - self.best_epoch < s.patience
+        in_time = self.epoch - self.first_epoch < s.epochs
+        return self.relaxed.going_on and in_time and self.epoch - self.best_epoch < s.patience
 
     def train(self, phase: str, listener: Listener) -> None:
-        """Train until held-out rows are predicted no better, and take the best weights."""
+        """Train both halves until held-out rows are predicted no better, and take the best weights."""
         while self.learning:
             self.step_epoch(phase, listener)
         self.restore_best()
+        if self.relaxed.going_on and not self.widened:
+            self._widen()
+            self.train(phase, listener)
+
+    def _begin_narrow(self) -> None:
+        dearest = max(self._probes, key=lambda a: self.problem.space.cost(a).flops_per_row)
+        self.widened, self._probes = False, [dearest]
+        self.bounds = {name: d for name, d in dearest.decisions.items() if isinstance(d, str)}
+
+    def _widen(self) -> None:
+        """Draw any candidate from here on."""
+        self.widened, self.bounds = True, {}
+        self._probes = list(self._known.values())
+        self.best_loss, self.best_epoch, self.first_epoch = float("inf"), self.epoch, self.epoch
 
     def narrow_to(self, decisions: Mapping[str, Decision], fixed: Collection[str]) -> None:
         """Draw nothing any more that is closed in `decisions`, and of the fixed choose-ones what they say.
@@ -110,7 +138,7 @@ class Paths:
             self.average.update()
         scored = sorted((self.score(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
         loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
-        if loss < self.best_loss or not self.best_weights:
+        if loss < self.best_loss or self.epoch - 1 == self.first_epoch:
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best_weights = cpu_copy(self.supernet.state_dict())
         relaxed.end(epoch, listener, scored[0].metrics, fixed=fixed)
@@ -139,6 +167,8 @@ class Paths:
             "relaxed": self.relaxed.state_dict(),
             "average": self.average.state_dict(),
             "bounds": Architecture(self.bounds).to_json(),
+            "first_epoch": self.first_epoch,
+            "widened": self.widened,
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_weights": self.best_weights,
@@ -149,6 +179,9 @@ class Paths:
         self.relaxed.load_state_dict(state["relaxed"])
         self.average.load_state_dict(state["average"])
         self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
+        self.first_epoch, self.widened = state["first_epoch"], state["widened"]
+        if self.widened:
+            self._probes = list(self._known.values())
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
         self.best_weights = state["best_weights"]
 

@@ -21,6 +21,9 @@ class RandomSettings(LastRoundSettings):
     """Architectures to draw and train. Of one there is nothing to compare, and nothing is trained."""
     share: float = Field(0.8, ge=0, le=1)
     """Chance of each option of a choose-any to be open; with .5 all architectures are equally likely."""
+    ahead: float = Field(0.0, ge=0)
+    """Standard errors by which one must predict held-out rows better to go on in place of one before it; with
+    0 the better validation score decides."""
     landmarks: int = Field(0, ge=0)
     """Known points of the space, such as `mmoe`, that are trained beside them, in the order of the space."""
 

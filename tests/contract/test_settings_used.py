@@ -38,7 +38,7 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "close_share": 1.0}
+SHORT = {"epochs": 1, "first": "any", "landmarks": 1, "rung_epochs": 1, "close_share": 1.0}
 ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 CLOSES_ALL = {"sure": 1e9, "undo": 1e9}
 BREEDS = {"random": 8, "mutations": 8, "crossings": 8}
@@ -78,12 +78,14 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
             ("flop_price", 1e6, {}),
             ("parameter_price", 1e6, {}),
             ("halving", 3, {"landmarks": 4}),  # of four at least all but two are dropped, or all but one
+            ("first", "dearest", {}),
+            ("ahead", 1e9, {"landmarks": 4, "ahead": 0.0}),  # the best goes on, or the first
         ]
     },
     ("one-shot", "rounds"): (2, BREEDS),
     ("one-shot", "random"): (12, {"random": 0}),
     ("one-shot", "mutations"): (8, {**CHEAP, "mutations": 0}),
-    ("one-shot", "crossings"): (8, {**CHEAP, "crossings": 0}),
+    ("one-shot", "crossings"): (24, {**CHEAP, "crossings": 0}),
     ("one-shot", "parents"): (8, BREEDS),
     ("one-shot", "rate"): (1.0, BREEDS),
     ("one-shot", "flops"): (8e-4, {"random": 0, "rounds": 0, "landmarks": 4}),
@@ -96,6 +98,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("pd-darts", "decay"): (1.0, ENTROPY),
     ("pd-darts", "level"): ("bi", ENTROPY),
     ("random", "landmarks"): (1, {}),
+    ("random", "ahead"): (1e9, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
     ("recipe", "min_positives"): (60, {}),
     ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),

@@ -2,11 +2,13 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 
 from automtl_core import seeds
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.held_out import Scored
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
 from automtl_strategies.halving import Halving, HalvingSettings
@@ -16,11 +18,11 @@ from .small import Watch, problem, script
 DEAR = ("all-mlp-linear-8", "all-mlp-linear-4", "all-identity", "mmoe", "shared-bottom")
 
 
-def make(count, rung_epochs=1, halving=2, spent=0, **recipe):
+def make(count, rung_epochs=1, halving=2, spent=0, ahead=0.0, **recipe):
     given = problem(**{"epochs": 4, "patience": 9, **recipe})
     known = given.space.landmarks()
     entrants = {f"entrant {k}": known[name] for k, name in enumerate(DEAR[:count], start=1)}
-    settings = HalvingSettings(rung_epochs=rung_epochs, halving=halving)
+    settings = HalvingSettings(rung_epochs=rung_epochs, halving=halving, ahead=ahead)
     return Halving(given, entrants, settings, spent)
 
 
@@ -69,6 +71,26 @@ def test_what_trains_no_better_waits_no_longer(monkeypatch):
     name, fit, trained = run(halving)
     assert trained == [1, 2, 3, 4, 1, 3]
     assert (name, fit.best_epoch) == ("entrant 1", 1)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "trained", "winner"),
+    [
+        # of a rung [1, 2, 3] the best is 3, by half a standard error: it goes on where that is enough
+        (0.0, [1, 2, 3, 3], "entrant 3"),
+        (0.4, [1, 2, 3, 3], "entrant 3"),
+        (0.6, [1, 2, 3, 1], "entrant 1"),
+    ],
+)
+def test_what_the_search_prefers_goes_on_unless_another_is_clearly_ahead(monkeypatch, ahead, trained, winner):
+    script(monkeypatch, [0.60, 0.61, 0.62, 0.7])
+    halving = make(3, ahead=ahead, epochs=2)
+    rows = np.array([-1.0, 1.0] * 50)
+    error = 99**-0.5  # of a mean of differences that are 1 or -1
+    losses = iter([0 * rows, rows + error / 4, rows - error / 2, 0 * rows])
+    monkeypatch.setattr(halving.held_out, "measure", lambda network: Scored(next(losses), {}, None))
+    name, _, seen = run(halving)
+    assert (seen, name) == (trained, winner)
 
 
 def test_the_first_of_equals_is_taken(monkeypatch):

@@ -7,7 +7,7 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.evidence import Evidence, Point
 from automtl_core.held_out import relative_loss
-from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 
 from .small import Watch, problem, script
 
@@ -15,7 +15,7 @@ EVIDENCE = [Evidence("layer0/expert0/single", "item", "closed", "tie: cheapest",
 
 
 def make(**recipe):
-    return LastRound(problem(**{"epochs": 2, **recipe}), LastRoundSettings(rung_epochs=1))
+    return LastRound(problem(**{"epochs": 2, **recipe}), LastRoundSettings(rung_epochs=1, ahead=0.0))
 
 
 def known(*names):
@@ -64,6 +64,20 @@ def test_what_was_trained_stands_among_what_was_scored_by_rising_cost():
         assert point.loss == pytest.approx(relative_loss(metrics, 1))
         assert point.score == pytest.approx(sum(m.auc for m in metrics.values()) / 2)
         assert point.error is None
+
+
+def test_landmarks_take_part_as_they_are_and_closed_as_what_was_found():
+    landmarks = known("mmoe", "shared-bottom", "all-identity")
+    found = Architecture(
+        {name: d if isinstance(d, str) else d[:1] for name, d in landmarks["all-identity"].decisions.items()}
+    )
+    others = entrants(found, landmarks, 2)
+    assert list(others) == ["mmoe, closed", "shared-bottom, closed", "mmoe", "shared-bottom"]
+    assert others["mmoe"] == landmarks["mmoe"]
+    for name, decision in others["mmoe, closed"].decisions.items():
+        of = landmarks["mmoe"] if isinstance(decision, str) else found
+        assert decision == of.decisions[name]
+    assert entrants(found, landmarks, 0) == {}
 
 
 def test_equal_entrants_take_part_once_under_their_first_name():

@@ -18,7 +18,7 @@ BLOCK, GATE = "layer0/expert0/block0", "layer0/expert1/single"
 
 
 def make(given=None, **settings):
-    return Paths(given or problem(), PathSettings(**settings))
+    return Paths(given or problem(), PathSettings(**{"first": "any", **settings}))
 
 
 def script(paths, losses):
@@ -116,6 +116,26 @@ def test_it_learns_until_held_out_rows_are_predicted_no_better():
         assert_same(weights(supernet), kept[1])
 
 
+def test_first_the_candidates_of_the_dearest_landmark_learn_and_then_all():
+    paths, drawn = make(first="dearest", epochs=2, patience=9), []
+    draw = paths.draw
+
+    def noted(random):
+        drawn.append(draw(random))
+        return drawn[-1]
+
+    paths.draw = noted
+    watch = Watch()
+    paths.train("supernet", watch)
+    halves = drawn[:8], drawn[8:]
+    assert [len(half) for half in halves] == [8, 8]
+    widest, all_ops = {"mlp-linear-8"}, {"identity", "mlp-linear-4", "mlp-linear-8"}
+    assert [{path[BLOCK] for path in half} for half in halves] == [widest, all_ops]
+    assert len({path[GATE] for path in halves[0]}) > 1, "options are open or closed from the first step"
+    assert len(watch.reports) == 4
+    assert paths.best_epoch > 2, "what the first half lost does not count in the second"
+
+
 def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
     for paths, watch, epochs in (
         (make(epochs=2, patience=9), Watch(), 2),
@@ -164,14 +184,15 @@ def test_the_average_is_scored():
     assert np.array_equal(paths.score(probe).losses, before.losses)
 
 
-def test_a_state_goes_on_to_the_same_weights(tmp_path):
-    whole, half = make(epochs=3, patience=3), make(epochs=3, patience=3)
+@pytest.mark.parametrize("settings", [{"epochs": 3, "patience": 3}, {"first": "dearest", "epochs": 2}])
+def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
+    whole, half = make(**settings), make(**settings)
     for paths in (whole, half):
         paths.step_epoch("supernet", Silent())
     half.bounds = whole.bounds = {GATE: ("item",)}
     save_state(tmp_path / "state", half.state_dict())
     torch.manual_seed(99)
-    rest = make(epochs=3, patience=3)
+    rest = make(**settings)
     rest.load_state_dict(load_state(tmp_path / "state"))
     for paths in (whole, rest):
         paths.train("supernet", Silent())
