@@ -123,8 +123,11 @@ class Halving:
         return ranked
 
     def _behind(self, name: str, best: str) -> bool:
+        ahead = self.settings.ahead
+        if not ahead:
+            return True
         found = difference(self.losses[name], self.losses[best])
-        return self.settings.ahead == 0 or found.mean > self.settings.ahead * found.error
+        return found.mean > ahead * found.error
 
     def _kept(self, rung: int) -> int:
         """Return how many a rung trains."""
@@ -157,7 +160,7 @@ class Halving:
         self.spent += 1
         self.fits[name] = deepcopy(fit.state_dict())
         self.found[name] = self.fits[name]["best"]
-        if fit.best_epoch == fit.epoch:
+        if self.settings.ahead and fit.best_epoch == fit.epoch:
             self.losses[name] = self.held_out.measure(fit.average.network).losses
         return not self._done(fit)
 

@@ -79,7 +79,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
             ("parameter_price", 1e6, {}),
             ("halving", 3, {"landmarks": 4}),  # of four at least all but two are dropped, or all but one
             ("first", "dearest", {}),
-            ("ahead", 1e9, {"landmarks": 4, "ahead": 0.0}),  # the best goes on, or the first
+            ("ahead", 1e9, {**CLOSES_ALL, "ahead": 0.0}),  # a landmark goes on, or what lost all
         ]
     },
     ("one-shot", "rounds"): (2, BREEDS),

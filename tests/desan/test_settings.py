@@ -25,9 +25,11 @@ def test_preset_paper_is_the_papers_space_exactly():
 
 def test_preset_quick_is_a_part_of_the_default_space():
     quick, default = DESANSettings.parse(preset("quick"), "space"), DESANSettings()
-    assert quick == default.model_copy(update={"ops": quick.ops, "experts": quick.experts})
+    smaller = {"ops": quick.ops, "experts": quick.experts, "blocks": quick.blocks}
+    assert quick == default.model_copy(update=smaller)
     assert set(quick.ops) < set(default.ops)
     assert quick.experts < default.experts
+    assert quick.blocks < default.blocks
 
 
 def test_experts_have_the_same_names_in_each_layer():

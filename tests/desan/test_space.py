@@ -32,7 +32,7 @@ def test_number_of_decisions(layers):
 
 
 def test_labels():
-    labels = set(desan(layers=2, experts=2, numbers="all").choices())
+    labels = set(desan(layers=2, experts=2, blocks=1, numbers="all").choices())
     assert labels == {
         "layer0/expert0/single", "layer0/expert0/interaction", "layer0/expert0/block0",
         "layer0/expert1/single", "layer0/expert1/interaction", "layer0/expert1/block0",
