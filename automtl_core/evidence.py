@@ -32,7 +32,8 @@ class Evidence(Value):
     against: str | None = None
     """Of a choose-one the candidate that it was weighed against."""
     difference: float | None = None
-    """Held-out loss as decided (of what is kept: without it) minus that of the alternative, row by row."""
+    """Held-out loss as decided (of what is kept: without it) minus that of the alternative, row by row.
+    Options of one name that were closed everywhere at once have it together."""
     error: float | None = None
     """Standard error of the difference."""
     flops: int | None = None

@@ -1,9 +1,10 @@
 """Decisions by evidence: what held-out rows say when an option is removed, or a cheaper one takes its place.
 
 - of a choose-one the cheapest candidate is taken that is not significantly worse than the best
-- of a choose-any an option is closed where held-out rows do not significantly miss it; a few at a time, the
-  least missed first, and then all closings together are looked at: two options that can stand in for each
-  other are each dispensable, and both together are not
+- of a choose-any an option is closed where held-out rows do not significantly miss it; first what nobody
+  misses anywhere, such as a field that tells nothing, then one by one; a few at a time, the least missed
+  first, and then all closings together are looked at: two options that can stand in for each other are each
+  dispensable, and both together are not
 
 Differences are of the loss row by row, see `automtl_core.held_out`.
 """
@@ -24,6 +25,8 @@ from automtl_core.space import SearchSpace
 Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
+Bundle = tuple[Option, ...]
+"""What is closed together or not at all."""
 
 DOUBTFUL = 3.0
 """Standard errors up to which an option that is missed is weighed again when others are closed."""
@@ -143,37 +146,52 @@ class Weighing:
         return sorted(names, key=found.__getitem__, reverse=True)
 
     def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
-        """Close what is not missed, in rounds until nothing is left to close; a few options a round."""
+        """Close what is not missed: first what nobody misses anywhere, then what is open option by option.
+
+        Args:
+            decisions: All, with what is open.
+            rounds: Of either, in each of which a few are closed; None until nothing is left to close.
+
+        """
         start = now = self._stand(decisions)
-        weighed = self._weighed(now, self._open(now))
-        undone = set[Option]()
+        now = self._closed_in_rounds(now, self._everywhere(now), start, rounds, last=False)
+        singly: list[Bundle] = [(option,) for option in self._open(now)]
+        return dict(self._closed_in_rounds(now, singly, start, rounds, last=True).decisions)
+
+    def _closed_in_rounds(
+        self, now: _Stand, bundles: Sequence[Bundle], start: _Stand, rounds: int | None, last: bool
+    ) -> _Stand:
+        """Close bundles, the least missed first; where nothing follows, tell what is kept too."""
+        weighed = self._weighed(now, bundles)
+        undone = set[Bundle]()
         done = 0
         while rounds is None or done < rounds:
             done += 1
-            least_missed = sorted(weighed, key=lambda o: weighed[o].z)
+            least_missed = sorted(weighed, key=lambda b: weighed[b].z)
             closable = [
-                o
-                for o in least_missed
-                if o not in undone and not self._missed(weighed[o], self.settings.sure)
+                b
+                for b in least_missed
+                if b not in undone and not self._missed(weighed[b], self.settings.sure)
             ]
             if not closable:
                 break
             few = closable[: ceil(self.settings.close_share * len(closable))]
             closed = self._closed_together(now, few, start)
-            for option in few:
-                if option in closed:
-                    self._note(*option, "closed", None, weighed.pop(option))
+            for bundle in few:
+                if bundle in closed:
+                    self._note_all(bundle, "closed", None, weighed.pop(bundle))
                 else:
-                    self._note(*option, "kept", "undone", weighed[option])
-                    undone.add(option)
-            now = self._stand(without(now.decisions, closed))
+                    undone.add(bundle)
+                    if last:
+                        self._note_all(bundle, "kept", "undone", weighed[bundle])
+            now = self._stand(without(now.decisions, _all_of(closed)))
             # What is missed by far stays so, however much else is closed.
-            doubtful = [o for o in weighed if o not in undone and weighed[o].z < DOUBTFUL]
+            doubtful = [b for b in weighed if b not in undone and weighed[b].z < DOUBTFUL]
             weighed |= self._weighed(now, doubtful)
-        for option, change in weighed.items():
-            if option not in undone:
-                self._note(*option, "kept", "needed", change)
-        return dict(now.decisions)
+        for bundle, change in weighed.items():
+            if last and bundle not in undone:
+                self._note_all(bundle, "kept", "needed", change)
+        return now
 
     def _stand(self, decisions: Mapping[str, Decision]) -> _Stand:
         return _Stand(self.space, decisions, self.score(decisions))
@@ -182,20 +200,27 @@ class Weighing:
         gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
         return [(name, option) for name in gates for option in now.decisions[name]]
 
-    def _weighed(self, now: _Stand, options: Sequence[Option]) -> dict[Option, _Change]:
-        """Return what the removal of each option alone changes."""
-        return {o: _Change(now, self._stand(without(now.decisions, {o}))) for o in options}
+    def _everywhere(self, now: _Stand) -> list[Bundle]:
+        """Return what is open under one name in several choices of the same options, such as one field."""
+        found: dict[tuple[tuple[str, ...], str], list[Option]] = {}
+        for name, option in self._open(now):
+            found.setdefault((self.choices[name].options, option), []).append((name, option))
+        return [tuple(options) for options in found.values() if len(options) > 1]
 
-    def _closed_together(self, now: _Stand, few: Sequence[Option], start: _Stand) -> set[Option]:
+    def _weighed(self, now: _Stand, bundles: Sequence[Bundle]) -> dict[Bundle, _Change]:
+        """Return what the removal of each bundle alone changes."""
+        return {b: _Change(now, self._stand(without(now.decisions, b))) for b in bundles}
+
+    def _closed_together(self, now: _Stand, few: Sequence[Bundle], start: _Stand) -> set[Bundle]:
         """Return what of a few closings stands: all, or of either half what stands."""
-        after = self._stand(without(now.decisions, set(few)))
+        after = self._stand(without(now.decisions, _all_of(few)))
         if not any(self._missed(_Change(before, after), self.settings.undo) for before in (now, start)):
             return set(few)
         if len(few) == 1:
             return set()
         first = self._closed_together(now, few[: len(few) // 2], start)
         if first:
-            now = self._stand(without(now.decisions, first))
+            now = self._stand(without(now.decisions, _all_of(first)))
         return first | self._closed_together(now, few[len(few) // 2 :], start)
 
     def _missed(self, change: _Change, errors: float) -> bool:
@@ -208,6 +233,10 @@ class Weighing:
         s = self.settings
         return (s.flop_price * cost.flops_per_row + s.parameter_price * cost.parameters) / 1e6
 
+    def _note_all(self, bundle: Bundle, action: Action, verdict: Verdict | None, change: _Change) -> None:
+        for choice, option in bundle:
+            self._note(choice, option, action, verdict, change, sharing=len(bundle))
+
     def _note(
         self,
         choice: str,
@@ -216,8 +245,12 @@ class Weighing:
         verdict: Verdict | None,
         change: _Change,
         against: str | None = None,
+        sharing: int = 1,
     ) -> None:
-        """Note a decision; where no verdict is given, one that was made is better, or a tie."""
+        """Note a decision; where no verdict is given, one that was made is better, or a tie.
+
+        What several save that were closed together is divided among them.
+        """
         found = change.difference
         if verdict is None:
             verdict = "better" if clearly_less(found, self.settings.sure) else "tie: cheapest"
@@ -231,11 +264,15 @@ class Weighing:
                 against,
                 found.mean,
                 found.error,
-                None if saved is None else saved.flops_per_row,
-                None if saved is None else saved.parameters,
+                None if saved is None else saved.flops_per_row // sharing,
+                None if saved is None else saved.parameters // sharing,
                 epoch=self.epoch,
             )
         )
+
+
+def _all_of(bundles: Collection[Bundle]) -> set[Option]:
+    return {option for bundle in bundles for option in bundle}
 
 
 def clearly_less(found: Difference, errors: float) -> bool:

@@ -73,6 +73,39 @@ def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both(share):
     assert verdicts["harmful"] == ("closed", "better")
 
 
+class Two(Space):
+    """Two places that read the same fields, and one that reads others."""
+
+    def choices(self):
+        fields = ("needed", "noise")
+        return {name: AnyOf(name, fields) for name in ("one", "two")} | {"other": AnyOf("other", ("noise",))}
+
+    def cost(self, architecture):
+        flops = 10 * sum(map(len, architecture.decisions.values()))
+        return Cost(flops, flops, flops)
+
+
+def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_itself():
+    scored = []
+
+    def score(decisions):
+        """Noise in one place alone is missed: it has become a counterweight to the other."""
+        scored.append(decisions)
+        places = [decisions[name] for name in ("one", "two")]
+        total = np.ones(ROWS) + 0.1 * (2 - sum("needed" in place for place in places))
+        return total + 0.1 * (sum("noise" in place for place in places) == 1)
+
+    w = Weighing(Two(), score, WeighingSettings(), epoch=1)
+    everything = {name: choice.options for name, choice in Two().choices().items()}
+    assert w.close(everything) == {"one": ("needed",), "two": ("needed",), "other": ()}
+    noise = [e for e in w.evidence if e.option == "noise" and e.choice != "other"]
+    assert [(e.choice, e.action, e.difference, e.flops) for e in noise] == [
+        ("one", "closed", 0.0, 10),
+        ("two", "closed", 0.0, 10),
+    ]
+    assert sorted(e.choice for e in w.evidence if e.verdict == "needed") == ["one", "two"]
+
+
 def test_closing_twins_together_is_taken_back():
     w = weighing(close_share=1)
     w.close(ALL)
