@@ -39,6 +39,9 @@ class WeighingSettings(Settings):
     """Standard errors from which on a difference of a single decision counts; below, the cheaper is taken."""
     undo: float = Field(2.0, ge=0)
     """Standard errors of the loss of several closings together from which on they are taken back."""
+    slack: float = Field(0.0, ge=0)
+    """Standard errors that all closings may lose against what was open before them. Few rows miss nothing
+    significantly, and would let everything be closed bit by bit."""
     close_share: float = Field(0.35, gt=0, le=1)
     """Share of what is not missed that is closed together, the least missed first."""
     flop_price: float = Field(0.0, ge=0)
@@ -214,7 +217,8 @@ class Weighing:
     def _closed_together(self, now: _Stand, few: Sequence[Bundle], start: _Stand) -> set[Bundle]:
         """Return what of a few closings stands: all, or of either half what stands."""
         after = self._stand(without(now.decisions, _all_of(few)))
-        if not any(self._missed(_Change(before, after), self.settings.undo) for before in (now, start)):
+        lost = self._missed(_Change(now, after), self.settings.undo)
+        if not lost and not self._missed(_Change(start, after), self.settings.slack):
             return set(few)
         if len(few) == 1:
             return set()

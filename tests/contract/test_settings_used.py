@@ -40,7 +40,7 @@ SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-line
 
 SHORT = {"epochs": 1, "first": "any", "landmarks": 1, "rung_epochs": 1, "close_share": 1.0}
 ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
-CLOSES_ALL = {"sure": 1e9, "undo": 1e9}
+CLOSES_ALL = {"sure": 1e9, "undo": 1e9, "slack": 1e9}
 BREEDS = {"random": 8, "mutations": 8, "crossings": 8}
 CHEAP = {"flop_price": 1e3, "random": 0, "parents": 4, "rate": 0.5}
 """Breeds the cheapest, of which one that is cheaper still is on the front."""
@@ -74,6 +74,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
             ("rows", 100, {}),
             ("sure", 1e9, {}),
             ("undo", 1e9, {**CLOSES_ALL, "undo": 0.0, "epochs": 6}),
+            ("slack", 1e9, {**CLOSES_ALL, "slack": 0.0, "epochs": 6}),
             ("close_share", 0.3, CLOSES_ALL),
             ("flop_price", 1e6, {}),
             ("parameter_price", 1e6, {}),

@@ -111,7 +111,7 @@ def test_rounds_share_out_the_choose_ones(rounds):
 
 
 def test_the_last_round_closes_until_nothing_is_left_to_close():
-    search = make(epochs=1, rounds=2, close_rounds=0, undo=1e9, sure=1e9)
+    search = make(epochs=1, rounds=2, close_rounds=0, undo=1e9, sure=1e9, slack=1e9)
     search._warm_up(Silent())
     start = dict(search.decisions)
     search._decide_some(rounds_left=2)

@@ -112,6 +112,28 @@ def test_closing_twins_together_is_taken_back():
     assert ("kept", "undone") in told(w).values()
 
 
+@pytest.mark.parametrize(("slack", "left"), [(0.0, 10), (2.0, 0)])
+def test_many_small_losses_that_are_not_significant_are_one_that_is_not_made(slack, left):
+    fields = tuple(f"field{k}" for k in range(10))
+    effects = np.random.default_rng(0).standard_normal((10, ROWS))
+    effects -= effects.mean(1, keepdims=True)
+    little = 0.4 * effects.std(1, keepdims=True) / ROWS**0.5  # 0.4 standard errors each, 1.3 all together
+
+    class Ten(Space):
+        def choices(self):
+            return {"fields": AnyOf("fields", fields)}
+
+        def cost(self, architecture):
+            return Cost(1, 1, 1)
+
+    def score(decisions):
+        closed = [k for k, field in enumerate(fields) if field not in decisions["fields"]]
+        return np.ones(ROWS) + (effects + little)[closed].sum(0)
+
+    w = Weighing(Ten(), score, WeighingSettings(slack=slack, close_share=1.0), epoch=1)
+    assert len(w.close({"fields": fields})["fields"]) == left
+
+
 def test_rounds_bound_what_is_closed():
     assert len(weighing(close_share=0.01).close(ALL, rounds=1)["fields"]) == 4
     assert weighing(close_share=0.01).close(ALL, rounds=0)["fields"] == FIELDS
@@ -163,7 +185,7 @@ def test_a_price_buys_what_is_missed_a_little():
 
 def test_being_surer_closes_more():
     few = weighing(sure=0.0).close({**ALL, "fields": ("needed", "noise")})
-    many = weighing(sure=1e9, undo=1e9).close({**ALL, "fields": ("needed", "noise")})
+    many = weighing(sure=1e9, undo=1e9, slack=1e9).close({**ALL, "fields": ("needed", "noise")})
     assert few["fields"] == ("needed",)
     assert many["fields"] == ()
 
