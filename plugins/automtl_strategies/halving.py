@@ -16,6 +16,7 @@ alone would have given.
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from pydantic import Field
@@ -75,7 +76,11 @@ class Halving:
         self.fits: dict[str, State] = {}  # the training of each that may still win, as of its last epoch
         self.found: dict[str, State] = {}  # best validation metrics of each that was trained
         self.losses: dict[str, Losses] = {}  # by held-out row, of the best weights of each
-        self.held_out = HeldOut(problem, ROWS)
+
+    @cached_property
+    def held_out(self) -> HeldOut:
+        """Validation rows that entrants are told apart on; made when there is something to tell."""
+        return HeldOut(self.problem, ROWS)
 
     def run(self, listener: Listener) -> tuple[str, Fit]:
         """Train rung by rung; return the name of what is left, and its training with its best weights."""
@@ -160,7 +165,7 @@ class Halving:
         self.spent += 1
         self.fits[name] = deepcopy(fit.state_dict())
         self.found[name] = self.fits[name]["best"]
-        if self.settings.ahead and fit.best_epoch == fit.epoch:
+        if self.settings.ahead and len(self.entrants) > 1 and fit.best_epoch == fit.epoch:
             self.losses[name] = self.held_out.measure(fit.average.network).losses
         return not self._done(fit)
 

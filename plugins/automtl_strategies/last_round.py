@@ -19,8 +19,8 @@ class LastRoundSettings(HalvingSettings):
 
     landmarks: int = Field(2, ge=0)
     """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it
-    does not end below them; those that it takes for the best. Each comes as it is, and with the options
-    closed that the search closed."""
+    does not end clearly below them, as `ahead` says; those that it takes for the best. Each comes as it is,
+    and with the options closed that the search closed."""
 
 
 def entrants(
