@@ -8,12 +8,13 @@ from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 
 Action = Literal["chosen", "closed", "kept"]
-Verdict = Literal["needed", "better", "tie: cheapest", "undone", "by its logit", "at chance"]
+Verdict = Literal["needed", "not known", "better", "tie: cheapest", "undone", "by its logit", "at chance"]
 """Of a decision:
 
 - needed: held-out rows are predicted significantly worse without the option;
 - better: they are predicted significantly better as it was decided;
 - tie: cheapest: no significant difference, so the cheaper one was taken;
+- not known: not significantly worse without it, but held-out rows do not tell how much, so it was kept;
 - undone: a tie by itself, but together with other decisions significantly worse, so it was taken back;
 - by its logit: nobody looked at held-out rows; a logit was clear enough;
 - at chance: nobody looked at held-out rows, and the logits said nothing either.
@@ -22,7 +23,7 @@ Verdict = Literal["needed", "better", "tie: cheapest", "undone", "by its logit",
 
 @dataclass(frozen=True)
 class Evidence(Value):
-    """One decision with what spoke for it. Losses are relative to those of the best constant, see `Point`."""
+    """One decision with what spoke for it. Losses are shortfalls of ranking, see `Point`."""
 
     choice: str
     option: str
@@ -54,7 +55,8 @@ class Point(Value):
     """Of a landmark its name, such as `mmoe`; else where it came from, such as `evolution 3.7`."""
     decisions: Mapping[str, Decision]
     loss: float
-    """Mean over tasks of the held-out loss relative to that of the best constant: 1 tells nothing."""
+    """How far the ranking of held-out rows falls short: the mean over tasks of 1 - AUC, of a regression of
+    1 - R2, in which tasks count by the precision with which the rows tell it."""
     error: float | None
     """Standard error of the loss minus that of the favourite, by inherited weights; None where trained."""
     score: float | None

@@ -2,7 +2,9 @@
 
 Removing an option and looking at rows that no weight has learned from is what tells its worth; logits do not
 (Wang et al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021, arXiv 2108.04392).
-Differences are taken row by row, since the losses of two architectures on one row are nearly the same number.
+What counts is how rows are ranked, as when models are compared: the log loss of a few positive rows tells
+most of all whether the level of a probability is right, which a training sets right in any architecture.
+Differences are taken row by row, since two architectures err on the same rows.
 
 Letters: R rows, B batch, T tasks.
 """
@@ -22,14 +24,20 @@ from automtl_core.data.batches import batches
 from automtl_core.modules.supernet import Supernet
 from automtl_core.strategy import Problem
 from automtl_core.training.loop import shuffled
-from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import BinaryMetrics, Metrics, TaskMetrics, mean_over_tasks, metrics_of
+from automtl_core.training.metrics import (
+    BinaryMetrics,
+    Metrics,
+    TaskMetrics,
+    mean_over_tasks,
+    metrics_of,
+    shortfall_by_row,
+)
 from automtl_core.training.norms import renorm
 
 Losses = NDArray[np.float64]
-"""Of each row, [R]: the mean over tasks, each relative to what the best constant loses; 1 tells nothing."""
+"""Of each row, [R]: its part of the shortfall, which is the mean over rows."""
 
-NORM_BATCHES = 3
+NORM_BATCHES = 1
 """Training batches that statistics of batch normalisation are computed on for each architecture."""
 
 
@@ -59,8 +67,6 @@ class Scored(NamedTuple):
 class HeldOut:
     """Validation rows, the same for every architecture that is weighed.
 
-    Tasks with too few positive rows to tell anything count nothing, unless that leaves none.
-
     Args:
         problem: Whose validation part it is.
         rows: Rows to look at, at most; drawn once where there are more.
@@ -77,9 +83,7 @@ class HeldOut:
         self._batches = list(batches(data.validation, recipe.batch_size, problem.compute.device, [places]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
         self._learned = list(islice(learned, NORM_BATCHES))
-        self._of_tasks = task_losses(recipe, data.tasks, problem.compute.device)
         self._labels = np.concatenate([batch.labels.cpu().numpy() for batch in self._batches])
-        self._weights = self._weights_of_rows()
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -97,57 +101,59 @@ class HeldOut:
     def measure(self, network: nn.Module) -> Scored:
         """Return what a network that is not training is worth, as it is."""
         said = [self.problem.compute.logits(network, batch) for batch in self._batches]
-        by_task = [
-            self._of_tasks.by_row(logits, batch.labels).double().cpu().numpy()
-            for logits, batch in zip(said, self._batches, strict=True)
-        ]
-        losses: Losses = np.concatenate(by_task) @ self._weights
         predictions = np.concatenate([logits.double().cpu().numpy() for logits in said])
         metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
+        losses = self._losses(np.nan_to_num(predictions), metrics)
+        losses[~np.isfinite(predictions).all(1)] = np.inf
         areas = {task: m.score for task, m in metrics.items()}
-        score = mean_over_tasks(areas, metrics, self.problem.recipe.min_positives)
-        return Scored(np.nan_to_num(losses, nan=np.inf), metrics, score)
+        return Scored(losses, metrics, mean_over_tasks(areas, metrics, self.problem.recipe.min_positives))
 
-    def _weights_of_rows(self) -> NDArray[np.float64]:
-        """Return what the loss of a row counts in each task, [T]: then the mean over rows is the loss."""
-        tasks = self.problem.data.tasks
-        blind = metrics_of(tasks, self._labels, np.zeros_like(self._labels, dtype=np.float64))
-        counting = _telling(blind, self.problem.recipe.min_positives)
-        weights = np.zeros(len(tasks))
-        for t, task in enumerate(tasks):
-            known = self._labels[~np.isnan(self._labels[:, t]), t].astype(np.float64)
-            if task.name not in counting or not len(known):
+    def _losses(self, predictions: NDArray[np.float64], metrics: Metrics) -> Losses:
+        losses, precisions = np.zeros(len(self)), 0.0
+        for t, task in enumerate(self.problem.data.tasks):
+            found = metrics[task.name]
+            short = _shortfall(found)
+            if short is None:
                 continue
-            constant = float(known.var()) if task.kind == "regression" else _entropy(float(known.mean()))
-            if constant:
-                weights[t] = len(self._labels) / (len(known) * constant)
-        return weights / max(int((weights > 0).sum()), 1)
+            known = ~np.isnan(self._labels[:, t])
+            labels, said = self._labels[known, t].astype(np.float64), predictions[known, t]
+            binary = isinstance(found, BinaryMetrics)
+            by_row = shortfall_by_row(labels, said) if binary else (labels - said) ** 2 / labels.var()
+            precision = _precision(found)
+            losses += precision * short
+            losses[known] += precision * (by_row - short) / known.mean()
+            precisions += precision
+        return losses / (precisions or 1.0)
 
 
-def relative_loss(metrics: Metrics, least: int) -> float:
-    """Return the mean over tasks of the loss relative to that of the best constant: 1 tells nothing.
+def shortfall(metrics: Metrics) -> float:
+    """Return how far ranking falls short: the mean over tasks of 1 - AUC, of a regression of 1 - R2.
+
+    Tasks count by the precision with which their rows tell it, so that one with few positive rows neither
+    decides nor goes unheard.
 
     Args:
-        metrics: By task, on the rows in question.
-        least: Rows of either class that a task needs to count, unless that leaves none.
+        metrics: By task, on the rows in question; tasks without a score do not count.
+
+    Returns:
+        0 is perfect, and 0 where no task has a score.
 
     """
-    losses = [loss for task in _telling(metrics, least) if (loss := _relative(metrics[task])) is not None]
-    return float(np.mean(losses)) if losses else 1.0
+    short = {task: s for task, found in metrics.items() if (s := _shortfall(found)) is not None}
+    precision = {task: _precision(metrics[task]) for task in short}
+    return sum(precision[task] * short[task] for task in short) / (sum(precision.values()) or 1.0)
 
 
-def _telling(metrics: Metrics, least: int) -> list[str]:
-    """Return the tasks that count, as `relative_change` counts them."""
-    return [task for task, found in metrics.items() if found.tells(least)] or list(metrics)
+def _shortfall(found: TaskMetrics) -> float | None:
+    score = found.auc if isinstance(found, BinaryMetrics) else found.r2
+    return None if score is None else 1 - score
 
 
-def _relative(found: TaskMetrics) -> float | None:
-    if not isinstance(found, BinaryMetrics):
-        return None if found.r2 is None else 1 - found.r2
-    constant = _entropy(found.positives / max(found.rows, 1))
-    return found.log_loss / constant if found.log_loss is not None and constant else None
+def _precision(found: TaskMetrics) -> float:
+    """Return 1 / standard error of the AUC of a task that tells nothing, but for a factor that all share.
 
-
-def _entropy(p: float) -> float:
-    """Return the log loss of the best constant, in nats."""
-    return float(-p * np.log(p) - (1 - p) * np.log1p(-p)) if 0 < p < 1 else 0.0
+    A regression counts as a binary task of as many rows, half of them positive.
+    """
+    rows = found.rows
+    positives = found.positives if isinstance(found, BinaryMetrics) else rows / 2
+    return float((positives * (rows - positives) / rows) ** 0.5)

@@ -27,17 +27,12 @@ class TaskLosses(NamedTuple):
         Binary cross-entropy on logits, or for a regression the squared error against the standardised label.
         A task of which no row has the label has the loss 0, and no gradient.
         """
-        known = (~labels.isnan()).sum(0)
-        return self.by_row(logits, labels).sum(0) / known.clamp(min=1)
-
-    def by_row(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of each row and task, 0 where the row lacks the label, [B, T] twice -> [B, T]."""
         known = ~labels.isnan()
         labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss: NaN times 0 is NaN
         losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         if self.real is not None:
             losses = torch.where(self.real, (logits - labels).square(), losses)
-        return losses * known
+        return (losses * known).sum(0) / known.sum(0).clamp(min=1)
 
 
 def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:

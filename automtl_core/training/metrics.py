@@ -140,6 +140,36 @@ def auc(labels: Array, scores: Array) -> float | None:
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 
+def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
+    """Return of each row what it adds to 1 - AUC: the mean over rows is that, their spread its error.
+
+    A positive adds the share of negatives that are placed above it, a negative the share of positives below
+    it; the variance of a difference between two models is then that of differences by row (DeLong, DeLong
+    and Clarke-Pearson, "Comparing the areas under two or more correlated ROC curves", Biometrics 1988).
+
+    Args:
+        labels: [R], zeros and ones, both of them.
+        scores: [R], finite; higher means more likely.
+
+    """
+    positive = labels > 0
+    by_row = np.empty(len(labels))
+    by_row[positive] = 1 - _share_below(scores[~positive], scores[positive])
+    by_row[~positive] = _share_below(scores[positive], scores[~positive])
+    mean = by_row[positive].mean()
+    share = np.where(positive, positive.mean(), 1 - positive.mean())
+    found: NDArray[np.float64] = mean + (by_row - mean) / share
+    return found
+
+
+def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
+    """Return of each score the share of those that is less, ties counting half."""
+    ordered = np.sort(those)
+    less, not_more = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
+    found: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
+    return found
+
+
 def log_loss(labels: Array, logits: Array) -> float:
     """Return the mean binary cross-entropy of logits [R], computed without overflow."""
     return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))

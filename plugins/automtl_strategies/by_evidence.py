@@ -23,8 +23,6 @@ class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
 
     rounds: int = Field(4, ge=1)
     """Rounds of deciding, with an epoch of learning between two."""
-    close_rounds: int = Field(2, ge=0)
-    """How often a round closes options that are not missed; the last one until nothing is left to close."""
 
 
 class ByEvidence:
@@ -46,6 +44,7 @@ class ByEvidence:
         self.decisions: dict[str, Decision] = {}  # as they stand, once the supernet is warm
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0
+        self.lost = 0.0  # of AUC, by what is decided
         self.evidence: list[Evidence] = []
 
     def search(self, listener: Listener) -> SearchResult:
@@ -79,14 +78,20 @@ class ByEvidence:
 
     def _decide_some(self, rounds_left: int) -> None:
         """Fix the clearest choose-ones, and close some of what is not missed."""
-        s, paths = self.settings, self.paths
+        paths = self.paths
         weighing = Weighing(
-            self.problem.space, lambda d: paths.score(Architecture(d)).losses, s, epoch=paths.epoch
+            self.problem.space,
+            lambda decisions: paths.score(Architecture(decisions)).losses,
+            self.settings,
+            self.decisions,
+            paths.epoch,
+            self.lost,
         )
         undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
-        names = weighing.clearest(self.decisions, undecided)[: -(-len(undecided) // rounds_left)]
-        self.decisions = weighing.choose(self.decisions, names)
-        self.decisions = weighing.close(self.decisions, rounds=s.close_rounds if rounds_left > 1 else None)
+        names = weighing.clearest(undecided)[: -(-len(undecided) // rounds_left)]
+        weighing.choose(names)
+        weighing.close(singly=rounds_left == 1)
+        self.decisions, self.lost = weighing.decisions, weighing.lost
         self.fixed = [*self.fixed, *names]
         self.evidence += weighing.evidence
 
@@ -105,6 +110,7 @@ class ByEvidence:
             "decisions": Architecture(self.decisions).to_json(),
             "fixed": self.fixed,
             "round": self.round,
+            "lost": self.lost,
             "evidence": [evidence.to_json() for evidence in self.evidence],
         }
 
@@ -115,6 +121,6 @@ class ByEvidence:
             return
         self.landmarks = {name: Architecture.from_json(text) for name, text in state["landmarks"].items()}
         self.decisions = dict(Architecture.from_json(state["decisions"]).decisions)
-        self.fixed, self.round = list(state["fixed"]), state["round"]
+        self.fixed, self.round, self.lost = list(state["fixed"]), state["round"], state["lost"]
         self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
         self.paths.load_state_dict(state["paths"])

@@ -7,7 +7,7 @@ from pydantic import Field
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.evidence import Evidence, Point
-from automtl_core.held_out import relative_loss
+from automtl_core.held_out import shortfall
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
@@ -27,10 +27,18 @@ def entrants(
     found: Architecture, landmarks: Mapping[str, Architecture], count: int
 ) -> dict[str, Architecture]:
     """Return who takes part beside what was found: the first landmarks, closed as it is and as they are."""
-    open_to = {name: decision for name, decision in found.decisions.items() if not isinstance(decision, str)}
     few = dict(list(landmarks.items())[:count])
-    closed = {f"{name}, closed": Architecture({**a.decisions, **open_to}) for name, a in few.items()}
-    return closed | few
+    return {f"{name}, closed": _closed_as(found, landmark) for name, landmark in few.items()} | few
+
+
+def _closed_as(found: Architecture, landmark: Architecture) -> Architecture:
+    """Return a landmark without what is closed in another architecture."""
+    return Architecture(
+        {
+            name: d if isinstance(d, str) else tuple(o for o in d if o in found.decisions[name])
+            for name, d in landmark.decisions.items()
+        }
+    )
 
 
 class LastRound:
@@ -106,7 +114,7 @@ class LastRound:
         return Point(
             name,
             architecture.decisions,
-            relative_loss(metrics, least),
+            shortfall(metrics),
             error=None,
             score=mean_over_tasks({task: m.score for task, m in metrics.items()}, metrics, least),
             flops_per_row=cost.flops_per_row,

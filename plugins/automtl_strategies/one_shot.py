@@ -9,12 +9,16 @@ After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023);
 DARTS-PT (ICLR 2021), with options in place of ops.
 """
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
 from automtl_core import seeds
-from automtl_core.choices import Architecture
+from automtl_core.choices import Architecture, Decision
 from automtl_core.disk.state import State
 from automtl_core.errors import UsageError
+from automtl_core.evidence import Evidence
+from automtl_core.held_out import Losses
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.evolution import Evolution, EvolutionSettings
@@ -57,9 +61,11 @@ class OneShot(SearchStrategy[OneShotSettings]):
         for number in range(1, s.rounds + 1):
             if self._goes_on(listener, "evolution", s.rounds, number):
                 evolution.round(number, seeds.generator(self.problem.seed, "evolution", number))
-        weighing = Weighing(
-            space, lambda decisions: paths.score(Architecture(decisions)).losses, s, paths.epoch
-        )
+        evidence: list[Evidence] = []
+
+        def losses(decisions: Mapping[str, Decision]) -> Losses:
+            return paths.score(Architecture(decisions)).losses
+
         best = evolution.best(s.finalists)
         if not best:
             least = min(space.cost(architecture).flops_per_row for architecture in known.values()) / 1e6
@@ -69,8 +75,10 @@ class OneShot(SearchStrategy[OneShotSettings]):
             )
         for number, candidate in enumerate(best, start=1):
             if self._goes_on(listener, "closing", len(best), number):
-                weighed = weighing.all(candidate.architecture.decisions)
-                evolution.add(f"closed {number}", Architecture(weighed))
+                weighing = Weighing(space, losses, s, candidate.architecture.decisions, paths.epoch)
+                weighing.all()
+                evidence += weighing.evidence
+                evolution.add(f"closed {number}", Architecture(weighing.decisions))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
         landmarks = {c.name: c.architecture for c in ranked if c.name in known}
@@ -79,7 +87,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         self.last_round.begin(
             {c.name: c.architecture for c in found} | entrants(found[0].architecture, landmarks, s.landmarks),
             paths.epoch,
-            weighing.evidence,
+            evidence,
             front,
         )
 

@@ -1,17 +1,17 @@
-"""Decisions by evidence: what held-out rows say when an option is removed, or a cheaper one takes its place.
+"""Decisions by evidence: what held-out rows say when an option is removed, or another takes its place.
 
-- of a choose-one the cheapest candidate is taken that is not significantly worse than the best
-- of a choose-any an option is closed where held-out rows do not significantly miss it; first what nobody
-  misses anywhere, such as a field that tells nothing, then one by one; a few at a time, the least missed
-  first, and then all closings together are looked at: two options that can stand in for each other are each
-  dispensable, and both together are not
+- of a choose-one the cheapest candidate is taken that may follow what stands, or what is clearly better
+- of a choose-any an option is closed that is dispensable; first what nobody misses anywhere, such as a field
+  that tells nothing, then one by one; all closings together are looked at, and undone by halves: two options
+  that can stand in for each other are each dispensable, and both together are not
 
-Differences are of the loss row by row, see `automtl_core.held_out`.
+Dispensable is what is not significantly missed and, as surely, costs no more than is tolerated of all
+decisions together. The second is what few rows cannot show, and then nothing is closed. Differences are taken
+row by row, see `automtl_core.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from math import ceil
 
 from pydantic import Field
 
@@ -28,22 +28,19 @@ Option = tuple[str, str]
 Bundle = tuple[Option, ...]
 """What is closed together or not at all."""
 
-DOUBTFUL = 3.0
-"""Standard errors up to which an option that is missed is weighed again when others are closed."""
+CLEAR = 2.0
+"""Standard errors by which a candidate takes the place of what stands: by one, the best of a few is ahead
+by chance."""
 
 
 class WeighingSettings(Settings):
     """When evidence is enough."""
 
     sure: float = Field(1.0, ge=0)
-    """Standard errors from which on a difference of a single decision counts; below, the cheaper is taken."""
-    undo: float = Field(2.0, ge=0)
-    """Standard errors of the loss of several closings together from which on they are taken back."""
-    slack: float = Field(0.0, ge=0)
-    """Standard errors that all closings may lose against what was open before them. Few rows miss nothing
-    significantly, and would let everything be closed bit by bit."""
-    close_share: float = Field(0.35, gt=0, le=1)
-    """Share of what is not missed that is closed together, the least missed first."""
+    """Standard errors from which on a difference counts."""
+    tolerance: float = Field(0.002, ge=0)
+    """What a cheaper architecture may lose of AUC, in the mean over tasks, as far as `sure` standard errors
+    tell. Where rows are too few to tell, nothing is closed."""
     flop_price: float = Field(0.0, ge=0)
     """Share of the loss that a million operations a row are worth."""
     parameter_price: float = Field(0.0, ge=0)
@@ -61,6 +58,11 @@ class _Stand:
         self.space = space
         self.decisions = decisions
         self.losses = losses
+
+    @cached_property
+    def loss(self) -> float:
+        """The mean over rows."""
+        return float(self.losses.mean())
 
     @cached_property
     def cost(self) -> Cost:
@@ -94,144 +96,159 @@ class Weighing:
         space: Whose choices are decided; tells costs.
         score: Tells losses.
         settings: When evidence is enough.
+        decisions: What it begins with: what is open and chosen. All that it changes is held against these.
         epoch: Of the search, for the notes.
+        lost: What decisions before have cost already.
 
     """
 
-    def __init__(self, space: SearchSpace, score: Score, settings: WeighingSettings, epoch: int) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        score: Score,
+        settings: WeighingSettings,
+        decisions: Mapping[str, Decision],
+        epoch: int,
+        lost: float = 0.0,
+    ) -> None:
         self.space = space
         self.score = score
         self.settings = settings
         self.epoch = epoch
         self.choices = space.choices()
         self.evidence: list[Evidence] = []
+        self._lost = lost
+        self._start = self._now = self._stand(decisions)
 
-    def all(self, decisions: Mapping[str, Decision]) -> dict[str, Decision]:
-        """Decide everything, beginning with what is open and chosen in `decisions`."""
-        names = [name for name, choice in self.choices.items() if isinstance(choice, OneOf)]
-        return self.close(self.choose(decisions, names))
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """All, as they stand."""
+        return dict(self._now.decisions)
 
-    def choose(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> dict[str, Decision]:
-        """Decide the named choose-ones, one after the other, everything else as in `decisions`."""
-        decided = dict(decisions)
+    @property
+    def lost(self) -> float:
+        """What decisions have cost, those before and these; nothing is made up for by what another gains."""
+        return self._lost + max(0.0, _Change(self._start, self._now).difference.mean)
+
+    def all(self) -> None:
+        """Decide everything."""
+        self.choose([name for name, choice in self.choices.items() if isinstance(choice, OneOf)])
+        self.close()
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Decide the named choose-ones, one after the other, everything else as it stands."""
         for name in names:
-            decided[name] = self._chosen(decided, name)
-        return decided
+            self._choose(name)
 
-    def _chosen(self, decisions: Mapping[str, Decision], name: str) -> str:
-        stands = {option: self._stand({**decisions, name: option}) for option in self.choices[name].options}
-        best = min(stands, key=lambda o: stands[o].losses.mean() + self._price(stands[o].cost))
-        cheapest_first = sorted(
-            stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
-        )
-        option = next(
-            o
-            for o in cheapest_first
-            if o == best or not self._missed(_Change(stands[best], stands[o]), self.settings.sure)
-        )
-        # Told is the difference to the best or, of the best itself, to the next.
-        others = [o for o in stands if o != option]
-        against = best if option != best else min(others, key=lambda o: stands[o].losses.mean(), default=best)
-        self._note(name, option, "chosen", None, _Change(stands[against], stands[option]), against)
-        return option
-
-    def clearest(self, decisions: Mapping[str, Decision], names: Sequence[str]) -> list[str]:
+    def clearest(self, names: Sequence[str]) -> list[str]:
         """Return names of choose-ones, that first whose best candidate is most clearly ahead of the next."""
 
         def clarity(name: str) -> float:
-            options = self.choices[name].options
-            best, *others = sorted(
-                (self.score({**decisions, name: o}) for o in options), key=lambda losses: losses.mean()
-            )
-            return z_score(difference(others[0], best)) if others else float("inf")
+            best, *others = sorted(self._candidates(name).values(), key=lambda stand: stand.loss)
+            return _Change(best, others[0]).z if others else float("inf")
 
         found = {name: clarity(name) for name in names}
         return sorted(names, key=found.__getitem__, reverse=True)
 
-    def close(self, decisions: Mapping[str, Decision], rounds: int | None = None) -> dict[str, Decision]:
-        """Close what is not missed: first what nobody misses anywhere, then what is open option by option.
+    def close(self, singly: bool = True) -> None:
+        """Close what is dispensable: first what nobody misses anywhere, then what is open option by option.
 
         Args:
-            decisions: All, with what is open.
-            rounds: Of either, in each of which a few are closed; None until nothing is left to close.
+            singly: Whether to go on to single options, which are many.
 
         """
-        start = now = self._stand(decisions)
-        now = self._closed_in_rounds(now, self._everywhere(now), start, rounds, last=False)
-        singly: list[Bundle] = [(option,) for option in self._open(now)]
-        return dict(self._closed_in_rounds(now, singly, start, rounds, last=True).decisions)
+        self._close(self._everywhere(), last=not singly)
+        if singly:
+            self._close([(option,) for option in self._open()], last=True)
 
-    def _closed_in_rounds(
-        self, now: _Stand, bundles: Sequence[Bundle], start: _Stand, rounds: int | None, last: bool
-    ) -> _Stand:
+    def _choose(self, name: str) -> None:
+        stands = self._candidates(name)
+        now = str(self._now.decisions[name])
+        best = min(stands, key=lambda o: stands[o].loss + self._price(stands[o].cost))
+        if clearly_less(_Change(stands[now], stands[best]).difference, CLEAR):
+            now = best
+        cheapest_first = sorted(
+            stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
+        )
+        option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
+        # Told is the difference to what stood or, of that itself, to the next.
+        others = [o for o in stands if o != option]
+        against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
+        self._note(name, option, "chosen", None, _Change(stands[against], stands[option]), against)
+        self._now = stands[option]
+
+    def _candidates(self, name: str) -> dict[str, _Stand]:
+        """Return what each candidate of a choose-one would lead to."""
+        now = self._now.decisions
+        return {
+            option: self._now if option == now[name] else self._stand({**now, name: option})
+            for option in self.choices[name].options
+        }
+
+    def _close(self, bundles: Sequence[Bundle], last: bool) -> None:
         """Close bundles, the least missed first; where nothing follows, tell what is kept too."""
-        weighed = self._weighed(now, bundles)
-        undone = set[Bundle]()
-        done = 0
-        while rounds is None or done < rounds:
-            done += 1
-            least_missed = sorted(weighed, key=lambda b: weighed[b].z)
-            closable = [
-                b
-                for b in least_missed
-                if b not in undone and not self._missed(weighed[b], self.settings.sure)
-            ]
-            if not closable:
-                break
-            few = closable[: ceil(self.settings.close_share * len(closable))]
-            closed = self._closed_together(now, few, start)
-            for bundle in few:
-                if bundle in closed:
-                    self._note_all(bundle, "closed", None, weighed.pop(bundle))
-                else:
-                    undone.add(bundle)
-                    if last:
-                        self._note_all(bundle, "kept", "undone", weighed[bundle])
-            now = self._stand(without(now.decisions, _all_of(closed)))
-            # What is missed by far stays so, however much else is closed.
-            doubtful = [b for b in weighed if b not in undone and weighed[b].z < DOUBTFUL]
-            weighed |= self._weighed(now, doubtful)
+        weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
+        least_missed = sorted(weighed, key=lambda b: weighed[b].z)
+        closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
-            if last and bundle not in undone:
-                self._note_all(bundle, "kept", "needed", change)
-        return now
+            if bundle in closed:
+                self._note_all(bundle, "closed", None, change)
+            elif last:
+                self._note_all(bundle, "kept", self._kept(change), change)
+
+    def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
+        """Close all of a few, or of either half what can be closed; return what was."""
+        if not few:
+            return set()
+        after = self._without(_all_of(few))
+        if self._may_follow(self._now, after):
+            self._now = after
+            return set(few)
+        middle = len(few) // 2
+        return self._closed_together(few[:middle]) | self._closed_together(few[middle:]) if middle else set()
+
+    def _kept(self, change: _Change) -> Verdict:
+        """Return why what a change would close is kept."""
+        if self._dispensable(change):
+            return "undone"
+        return "needed" if self._missed(change) else "not known"
 
     def _stand(self, decisions: Mapping[str, Decision]) -> _Stand:
         return _Stand(self.space, decisions, self.score(decisions))
 
-    def _open(self, now: _Stand) -> list[Option]:
-        gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
-        return [(name, option) for name in gates for option in now.decisions[name]]
+    def _without(self, closed: Collection[Option]) -> _Stand:
+        return self._stand(without(self._now.decisions, closed))
 
-    def _everywhere(self, now: _Stand) -> list[Bundle]:
+    def _open(self) -> list[Option]:
+        gates = [name for name, choice in self.choices.items() if isinstance(choice, AnyOf)]
+        return [(name, option) for name in gates for option in self._now.decisions[name]]
+
+    def _everywhere(self) -> list[Bundle]:
         """Return what is open under one name in several choices of the same options, such as one field."""
         found: dict[tuple[tuple[str, ...], str], list[Option]] = {}
-        for name, option in self._open(now):
+        for name, option in self._open():
             found.setdefault((self.choices[name].options, option), []).append((name, option))
         return [tuple(options) for options in found.values() if len(options) > 1]
 
-    def _weighed(self, now: _Stand, bundles: Sequence[Bundle]) -> dict[Bundle, _Change]:
-        """Return what the removal of each bundle alone changes."""
-        return {b: _Change(now, self._stand(without(now.decisions, b))) for b in bundles}
+    def _may_follow(self, now: _Stand, after: _Stand) -> bool:
+        """Return whether a stand is as good as the one before it, and as what it all began with."""
+        return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
 
-    def _closed_together(self, now: _Stand, few: Sequence[Bundle], start: _Stand) -> set[Bundle]:
-        """Return what of a few closings stands: all, or of either half what stands."""
-        after = self._stand(without(now.decisions, _all_of(few)))
-        lost = self._missed(_Change(now, after), self.settings.undo)
-        if not lost and not self._missed(_Change(start, after), self.settings.slack):
-            return set(few)
-        if len(few) == 1:
-            return set()
-        first = self._closed_together(now, few[: len(few) // 2], start)
-        if first:
-            now = self._stand(without(now.decisions, _all_of(first)))
-        return first | self._closed_together(now, few[len(few) // 2 :], start)
+    def _missed(self, change: _Change) -> bool:
+        """Return whether it loses significantly, after what is saved."""
+        worse = self._worse(change)
+        return worse > 0 and worse > self.settings.sure * change.difference.error
 
-    def _missed(self, change: _Change, errors: float) -> bool:
-        """Return whether a loss is significant, after what is saved."""
-        found, priced = change.difference, self.settings.flop_price or self.settings.parameter_price
-        worse = found.mean - (self._price(change.saved) if priced else 0.0)
-        return worse > 0 and worse > errors * found.error
+    def _dispensable(self, change: _Change) -> bool:
+        """Return whether it does not lose significantly, and surely no more than is tolerated."""
+        s = self.settings
+        most = self._lost + self._worse(change) + s.sure * change.difference.error
+        return not self._missed(change) and most <= s.tolerance
+
+    def _worse(self, change: _Change) -> float:
+        """Return what it loses, after what is saved."""
+        priced = self.settings.flop_price or self.settings.parameter_price
+        return change.difference.mean - (self._price(change.saved) if priced else 0.0)
 
     def _price(self, cost: Cost) -> float:
         s = self.settings

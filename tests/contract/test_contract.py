@@ -66,7 +66,6 @@ SEARCHES = {
             "mutations": 1,
             "crossings": 1,
             "finalists": 1,
-            "close_share": 1.0,
         }
     ],
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}, ENTROPY, {**ENTROPY, "level": "bi"}],

@@ -38,9 +38,9 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-SHORT = {"epochs": 1, "first": "any", "landmarks": 1, "rung_epochs": 1, "close_share": 1.0}
+SHORT = {"epochs": 1, "first": "any", "landmarks": 1, "rung_epochs": 1}
 ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
-CLOSES_ALL = {"sure": 1e9, "undo": 1e9, "slack": 1e9}
+CLOSES_ALL = {"sure": 1e9, "tolerance": 1e12}
 BREEDS = {"random": 8, "mutations": 8, "crossings": 8}
 CHEAP = {"flop_price": 1e3, "random": 0, "parents": 4, "rate": 0.5}
 """Breeds the cheapest, of which one that is cheaper still is on the front."""
@@ -72,10 +72,8 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
         for setting, value, beside in [
             ("patience", 6, {"epochs": 8, "patience": 1}),
             ("rows", 100, {}),
-            ("sure", 1e9, {}),
-            ("undo", 1e9, {**CLOSES_ALL, "undo": 0.0, "epochs": 6}),
-            ("slack", 1e9, {**CLOSES_ALL, "slack": 0.0, "epochs": 6}),
-            ("close_share", 0.3, CLOSES_ALL),
+            ("sure", 1e9, {"tolerance": 1e12}),
+            ("tolerance", 0.0, CLOSES_ALL),
             ("flop_price", 1e6, {}),
             ("parameter_price", 1e6, {}),
             ("halving", 3, {"landmarks": 4}),  # of four at least all but two are dropped, or all but one
@@ -87,11 +85,10 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("one-shot", "random"): (12, {"random": 0}),
     ("one-shot", "mutations"): (8, {**CHEAP, "mutations": 0}),
     ("one-shot", "crossings"): (24, {**CHEAP, "crossings": 0}),
-    ("one-shot", "parents"): (8, BREEDS),
+    ("one-shot", "parents"): (8, {**BREEDS, "rounds": 2, "finalists": 3}),
     ("one-shot", "rate"): (1.0, BREEDS),
     ("one-shot", "flops"): (8e-4, {"random": 0, "rounds": 0, "landmarks": 4}),
     ("pd-darts", "criterion"): ("evidence", ENTROPY),
-    ("pd-darts", "close_rounds"): (0, {**CLOSES_ALL, "rounds": 2}),
     ("pd-darts", "warmup_epochs"): (2, ENTROPY),
     ("pd-darts", "search_epochs"): (3, ENTROPY),
     ("pd-darts", "fix_per_epoch"): (2, ENTROPY),

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core.choices import AnyOf, OneOf
+from automtl_core.choices import AnyOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.training.listener import Silent
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
 from .small import Watch, problem
 
-FEW = {"epochs": 2, "first": "any", "rounds": 3, "close_rounds": 1, "landmarks": 1, "rung_epochs": 1}
+FEW = {"epochs": 2, "first": "any", "rounds": 3, "landmarks": 1, "rung_epochs": 1}
 BLOCKS = ["layer0/expert0/block0", "layer0/expert1/block0"]
 
 
@@ -51,7 +51,9 @@ def test_it_warms_up_and_learns_on_between_rounds_and_trains_what_is_left(whole)
     search, watch, _ = whole
     assert watch.phases[:4] == ["warm-up", "warm-up", "search", "search"]
     best = next(iter(search.landmarks))
-    assert list(dict.fromkeys(watch.phases[4:])) == ["found", f"{best}, closed", best]
+    entrants = list(search.last_round.halving.entrants)
+    assert (entrants[0], entrants[-1]) == ("found", best)
+    assert list(dict.fromkeys(watch.phases[4:])) == entrants
     assert [report.epoch for report in watch.reports] == list(range(1, len(watch.reports) + 1))
 
 
@@ -110,15 +112,37 @@ def test_rounds_share_out_the_choose_ones(rounds):
     assert sorted(search.fixed) == BLOCKS
 
 
-def test_the_last_round_closes_until_nothing_is_left_to_close():
-    search = make(epochs=1, rounds=2, close_rounds=0, undo=1e9, sure=1e9, slack=1e9)
+@pytest.mark.parametrize(("rounds_left", "singly"), [(2, False), (1, True)])
+def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly):
+    """What is closed everywhere is closed in two or four places here."""
+    search = make(epochs=1, rounds=2, sure=0.0)
     search._warm_up(Silent())
-    start = dict(search.decisions)
+    start, counts, score = dict(search.decisions), set(), search.paths.score
+    gates = [name for name, choice in search.choices.items() if isinstance(choice, AnyOf)]
+
+    def noted(architecture):
+        counts.add(sum(len(start[name]) - len(architecture.decisions[name]) for name in gates))
+        return score(architecture)
+
+    search.paths.score = noted
+    search._decide_some(rounds_left)
+    assert any(count % 2 for count in counts) == singly
+    assert max(counts) > 1
+
+
+def test_what_decisions_cost_leaves_less_to_those_that_follow():
+    search = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
+    search._warm_up(Silent())
     search._decide_some(rounds_left=2)
-    gates = [n for n, c in search.choices.items() if not isinstance(c, OneOf)]
-    assert [search.decisions[n] for n in gates] == [start[n] for n in gates]
-    search._decide_some(rounds_left=1)
-    assert not any(search.decisions[n] for n in gates)
+    assert search.lost > 0
+    again = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
+    again._warm_up(Silent())
+    again.lost = 1e13
+    start = dict(again.decisions)
+    again._decide_some(rounds_left=2)
+    assert {n: d for n, d in again.decisions.items() if n not in BLOCKS} == {
+        n: d for n, d in start.items() if n not in BLOCKS
+    }
 
 
 def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():

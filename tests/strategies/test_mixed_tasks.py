@@ -21,7 +21,7 @@ SEARCHES = [
     ("darts", {"epochs": 2, "order": "first"}),
     ("darts", {"epochs": 2, "order": "second"}),
     ("one-shot", {**FEW, "random": 2, "mutations": 2, "crossings": 0, "finalists": 1, "sure": 1e9}),
-    ("pd-darts", {**FEW, "close_rounds": 1}),
+    ("pd-darts", FEW),
     ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2}),
     ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
     ("random", {"candidates": 2, "rung_epochs": 1}),

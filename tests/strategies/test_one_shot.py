@@ -11,7 +11,7 @@ from .small import Watch, problem
 
 FEW = {
     "epochs": 2, "first": "any", "rounds": 1, "random": 4, "mutations": 3, "crossings": 2, "parents": 3,
-    "close_share": 1.0, "finalists": 1, "landmarks": 1, "rung_epochs": 1,
+    "finalists": 1, "landmarks": 1, "rung_epochs": 1,
 }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_a_price_of_operations_leaves_fewer():
         strategy = decided(**settings)
         return strategy.problem.space.cost(strategy.last_round.halving.entrants["closed 1"]).flops_per_row
 
-    assert flops(flop_price=1e9) < flops(sure=0.0, undo=0.0)
+    assert flops(flop_price=1e9) < flops(sure=0.0)
 
 
 def test_without_landmarks_of_the_space_uniform_architectures_take_part(monkeypatch):

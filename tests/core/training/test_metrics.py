@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -19,6 +19,7 @@ from automtl_core.training.metrics import (
     metrics_from_json,
     metrics_of,
     relative_change,
+    shortfall_by_row,
     too_few,
 )
 
@@ -52,6 +53,19 @@ def test_auc_is_the_chance_that_a_positive_scores_higher(rows):
     else:
         wins = (positives[:, None] > negatives).mean() + 0.5 * (positives[:, None] == negatives).mean()
         assert area == pytest.approx(wins)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=2, max_size=40))
+def test_shortfall_by_row_has_the_mean_and_the_error_of_the_area(rows):
+    """The error is that of DeLong, of placements in each class."""
+    labels, scores = (np.array(column) for column in zip(*rows, strict=True))
+    assume(0 < labels.sum() < len(labels))
+    by_row = shortfall_by_row(labels, scores)
+    assert by_row.mean() == pytest.approx(1 - auc(labels, scores), abs=1e-12)
+    above = scores[labels][:, None] > scores[~labels]
+    wins = above + 0.5 * (scores[labels][:, None] == scores[~labels])
+    variance = sum(wins.mean(axis).var() / wins.shape[1 - axis] for axis in (0, 1))
+    assert by_row.var() / len(rows) == pytest.approx(variance, abs=1e-12)
 
 
 def test_one_class_is_undefined_with_a_reason():
