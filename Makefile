@@ -7,7 +7,9 @@ BIN := .venv/bin
 
 # Networks are small here: several threads would take longer than one.
 demo: .venv/demo
-	OMP_NUM_THREADS=1 $(BIN)/automtl search --dataset synthetic --preset quick
+	rm -rf runs/demo
+	OMP_NUM_THREADS=1 $(BIN)/automtl search --dataset synthetic --preset quick --name demo
+	OMP_NUM_THREADS=1 $(BIN)/automtl compare --models mmoe,runs/demo --seeds 1 --out comparisons/demo
 
 test: .venv/dev
 	$(MAKE) check
