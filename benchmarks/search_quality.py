@@ -2,8 +2,8 @@
 
 A search is worth its cost where it ends above what the same operations buy elsewhere. Operations are those
 of matrix products, forward and backward, of everything that a search does until its network is trained:
-supernet, scoring, closing, last round. This script counts them, and says how many random architectures, and
-how many recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead.
+supernet, scoring, closing, last round. This script counts them once, and says how many random architectures,
+and how many recipes of a hand-designed model, cost the same; `automtl compare` then tells who is ahead.
 
     python benchmarks/search_quality.py --dataset synthetic --set dataset.kind=factors
 """
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.flop_counter import FlopCounterMode
+import numpy as np
 
 from automtl_core import seeds
 from automtl_core.data.store import Prepared
@@ -26,6 +26,8 @@ from automtl_core.runs.job import Job
 from automtl_core.runs.line import Line
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
+from automtl_strategies.random_search import RandomSearch
+from tabular.play import Meter, Products
 
 RIVALS = ("shared-bottom", "mmoe", "ple", "single-task")
 """Hand-designed models that a search is compared with."""
@@ -43,8 +45,8 @@ class Spent:
 
 def spent(name: str, job: Job, prepared: Prepared) -> Spent:
     """Search if there is a strategy, train, and count; the test part is not read."""
-    problem = job.problem(prepared)
-    with FlopCounterMode(display=False) as counter:
+    problem, meter = job.problem(prepared), Meter()
+    with Products(meter):
         if job.config.strategy is None:
             architecture, network, epochs, trained = job.given(problem.space), None, 0, False
         else:
@@ -57,22 +59,20 @@ def spent(name: str, job: Job, prepared: Prepared) -> Spent:
                 seeds.seed_torch(problem.seed, "network")
                 network, epochs = problem.space.network(architecture), 0
             Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, epochs).run(Silent())
-    cost = problem.space.cost(architecture)
-    return Spent(name, counter.get_total_flops() / 1e9, cost.flops_per_row)
+    return Spent(name, meter.flops / 1e9, problem.space.cost(architecture).flops_per_row)
 
 
-def candidates(budget: float, random: Job, prepared: Prepared, start: int = 2) -> tuple[int, Spent]:
-    """Return the most candidates of a random search that cost no more than a budget, and what they cost.
+def candidates(budget: float, random: Job, prepared: Prepared, few: int = 4, most: int = 100) -> int:
+    """Return how many candidates of a random search cost as much as a budget.
 
-    The cost of a search of a few tells that of more: about in proportion.
+    A few are searched; that more cost in proportion is so by what halving is.
     """
-    found = start, spent("desan:random", with_candidates(random, start), prepared)
-    while (count := int(found[0] * budget / found[1].gigaflops)) > found[0]:
-        tried = spent("desan:random", with_candidates(random, count), prepared)
-        if tried.gigaflops > 1.1 * budget:
-            break
-        found = count, tried
-    return found
+    cost = spent("random", with_candidates(random, few), prepared).gigaflops
+    problem = random.problem(prepared)
+    drawn = with_candidates(random, most).strategy(problem)
+    assert isinstance(drawn, RandomSearch)  # noqa: S101 - whose candidates do not depend on how many there are
+    flops = np.cumsum([problem.space.cost(a).flops_per_row for a in drawn.architectures])
+    return max(2, int(np.searchsorted(flops * cost / flops[few - 1], budget, "right")))
 
 
 def with_candidates(job: Job, count: int) -> Job:
@@ -116,8 +116,8 @@ def report(jobs: Mapping[str, Job], searches: list[str], prepared: Prepared, wor
         print(json.dumps(costs[name].__dict__), flush=True)
     budget = max(costs[name].gigaflops for name in searches)
     random = next(name for name in jobs if name.endswith(":random"))
-    count, cost = candidates(budget, jobs[random], prepared)
-    print(json.dumps({**cost.__dict__, "candidates": count}), flush=True)
+    count = candidates(budget, jobs[random], prepared)
+    print(json.dumps({"name": random, "candidates": count}), flush=True)
     models = ",".join((*RIVALS, random, "random-architecture", *searches))
     print(f"automtl compare {words} --seeds 3 --models {models} --set strategy.candidates={count}")
     for name in RIVALS:
