@@ -154,12 +154,12 @@ class Weighing:
         """Close what is dispensable: first what nobody misses anywhere, then what is open option by option.
 
         Args:
-            singly: Whether to go on to single options, which are many.
+            singly: Whether to go on to single options, which are many, and to tell what is kept.
 
         """
-        self._close(self._everywhere(), last=not singly)
+        self._close(self._everywhere())
         if singly:
-            self._close([(option,) for option in self._open()], last=True)
+            self._close([(option,) for option in self._open()], tell=True)
 
     def _choose(self, name: str) -> None:
         stands = self._candidates(name)
@@ -185,15 +185,15 @@ class Weighing:
             for option in self.choices[name].options
         }
 
-    def _close(self, bundles: Sequence[Bundle], last: bool) -> None:
-        """Close bundles, the least missed first; where nothing follows, tell what is kept too."""
+    def _close(self, bundles: Sequence[Bundle], tell: bool = False) -> None:
+        """Close bundles, the least missed first; and tell what is kept."""
         weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
         least_missed = sorted(weighed, key=lambda b: weighed[b].z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
             if bundle in closed:
                 self._note_all(bundle, "closed", None, change)
-            elif last:
+            elif tell:
                 self._note_all(bundle, "kept", self._kept(change), change)
 
     def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
