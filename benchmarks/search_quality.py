@@ -21,7 +21,7 @@ from automtl_core import seeds
 from automtl_core.data.store import Prepared
 from automtl_core.kinds import STRATEGIES
 from automtl_core.plugins import load_registry
-from automtl_core.runs.config import assignments
+from automtl_core.runs.config import Component, assignments
 from automtl_core.runs.job import Job
 from automtl_core.runs.line import Line
 from automtl_core.training.fit import Fit
@@ -79,9 +79,8 @@ def with_candidates(job: Job, count: int) -> Job:
     """Return a random search of so many candidates."""
     strategy = job.config.strategy
     assert strategy is not None  # noqa: S101 - it searches
-    settings = {**strategy.settings, "candidates": count}
-    changed = job.config.model_copy(update={"strategy": strategy.model_copy(update={"settings": settings})})
-    return Job.resolve(changed, job.registry)
+    changed = Component(**{"name": strategy.name, **strategy.settings, "candidates": count})
+    return Job.resolve(job.config.model_copy(update={"strategy": changed}), job.registry)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ class Recipe(Settings):
 
     batch_size: int = Field(2048, ge=2)
     """Rows of a step."""
-    epochs: int = Field(15, ge=1)
+    epochs: int = Field(40, ge=1)
     """Passes of the trained network over the training part at most; those of a search come before them."""
     patience: int = Field(3, ge=1)
     """Epochs without a better validation score before training stops."""
