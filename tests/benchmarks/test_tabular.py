@@ -21,7 +21,7 @@ from automtl_strategies.random_search import RandomSearch
 from tabular import bad
 from tabular.play import Meter, PlayedSpace, Products, playing, replay
 from tabular.replay import Bench, named
-from tabular.slice import PROBLEMS, architectures
+from tabular.slice import ASKED, PROBLEMS, architectures
 from tabular.table import Table
 
 TABLE = Table.load()
@@ -67,36 +67,36 @@ def test_a_network_depends_on_what_it_asks():
         assert space.asked(architecture) == choose.asked
 
 
-def test_landmarks_of_the_slice_are_in_the_table(bench):
-    space = bench.given.space
-    assert {"shared-bottom", "mmoe", "single-task"} <= set(space.landmarks())
-    assert {str(space.asked(a)) for a in space.landmarks().values()} <= {
-        str(space.asked(a)) for a in architectures(space).values()
-    }
-
-
-def test_closed_options_of_the_slice_are_not_read():
+@pytest.mark.parametrize(
+    ("expert", "asked", "unseen"),
+    [
+        ("expert0", (), {"item_id", "avoid_left", "noise_small", "noise_large"}),
+        ("expert0", ("item_id", "noise_large"), {"avoid_left", "noise_small"}),
+        ("expert1", ("item_id",), {"item_id", "avoid_left", "noise_small", "noise_large"}),
+    ],
+)
+def test_closed_options_of_the_slice_are_not_read(expert, asked, unseen):
     space = TABLE.blank("pairs").space
     supernet = space.supernet().eval()
     fields = [field.name for field in space.schema.sparse]
-    decisions = {**supernet.favourites(), "layer0/expert0/single": (), "layer0/expert1/single": ()}
-    decisions["task/click/experts"] = decisions["task/skip/experts"] = ("expert0",)
+    decisions = {**supernet.favourites(), ASKED: asked}
+    decisions["task/click/experts"] = decisions["task/skip/experts"] = (expert,)
     ids, dense = blank_inputs(space.schema, torch.device("cpu"))
     with torch.no_grad(), supernet.holding(decisions):
-        expert = supernet.network.layers["layer0"]["expert0"]
+        module = supernet.network.layers["layer0"][expert]
         seen = {}
         for place, field in enumerate(fields):
             other = ids.clone()
             other[:, place] = 1
-            one, two = (expert(supernet.network.embedding(x), dense, x) for x in (ids, other))
+            one, two = (module(supernet.network.embedding(x), dense, x) for x in (ids, other))
             seen[field] = not torch.equal(one, two)
-    assert [field for field, is_seen in seen.items() if not is_seen] == ["item_id", "engage_only"]
+    assert {field for field, is_seen in seen.items() if not is_seen} == unseen
 
 
 def test_a_network_of_the_slice_takes_over_the_weights_of_a_supernet():
     space = TABLE.blank("pairs").space
     supernet = space.supernet().eval()
-    decisions = {**supernet.favourites(), "layer0/expert0/single": ("item_id",)}
+    decisions = {**supernet.favourites(), ASKED: ("item_id",)}
     ids, dense = blank_inputs(space.schema, torch.device("cpu"))
     with torch.no_grad(), supernet.holding(decisions):
         expected = supernet(ids, dense)
