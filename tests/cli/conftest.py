@@ -73,10 +73,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[[list[str]], subprocess.Popen[str]]:
-    """Start a command in a process of its own."""
+    """Start a command in a process of its own, which listens to signals even where the tests do not.
+
+    What is started in the background ignores SIGINT, by `nohup` SIGHUP, and passes that on.
+    """
+    listen = "import signal; [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGHUP)]"
+    listen += "; signal.signal(signal.SIGINT, signal.default_int_handler)"
 
     def start(arguments: list[str]) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "from automtl_cli.app import main; main()", *arguments]
+        program = f"{listen}; from automtl_cli.app import main; main()"
+        command = [sys.executable, "-c", program, *arguments]
         pipe = subprocess.PIPE
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True)
