@@ -41,7 +41,7 @@ from automtl_core.training.recipe import Recipe
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
 
-PROBLEMS: Mapping[str, int] = {"pairs": 40_000, "factors": 120_000}
+PROBLEMS: Mapping[str, int] = {"pairs": 100_000, "factors": 120_000}
 """Kinds of the dataset `synthetic`, with their rows."""
 NAME = "synthetic"
 DATASET: Mapping[str, Any] = {
