@@ -12,6 +12,7 @@ from automtl_core.evidence import Evidence, Verdict
 CHANCE = "at chance"
 PLURAL: Mapping[Verdict, tuple[str, str]] = {
     "needed": ("needed", "needed"),
+    "not known": ("kept, worth not known", "kept, worth not known"),
     "better": ("better so", "better so"),
     "tie: cheapest": ("tie: cheapest taken", "ties: cheapest taken"),
     "undone": ("undone", "undone"),
@@ -57,7 +58,7 @@ def summary(evidence: Sequence[Evidence], way_on: str) -> Iterator[RenderableTyp
 
 
 def everything(evidence: Sequence[Evidence]) -> Table:
-    """Return the table of all decisions, of what is known of any; losses in nats."""
+    """Return the table of all decisions, of what is known of any; differences are of AUC."""
     columns = {title: [read(one) for one in evidence] for title, read in COLUMNS.items()}
     columns = {title: cells for title, cells in columns.items() if any(c is not None for c in cells)}
     rows = zip(*(["" if cell is None else cell for cell in cells] for cells in columns.values()), strict=True)
