@@ -31,6 +31,7 @@ __all__ = [
     "RawFile",
     "Scaling",
     "Sparse",
+    "column_of",
     "declaration_faults",
     "dense_fields",
     "learned",
@@ -52,6 +53,10 @@ class Column:
     """Regular expression, in the syntax that RE2 and Python share, of a whole value; any, if empty."""
     remedy: str = ""
     """What to do where many rows hold something else, in place of repairing a row."""
+    separator: str = ""
+    """Of a text of several values: what separates them. A list in a Parquet file becomes such a text."""
+    optional: bool = False
+    """Whether a file whose first line names its columns may lack it; all of its values are then blank."""
 
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")
@@ -195,6 +200,26 @@ class Dataset(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has a field of bags, and no `values`")
 
+    def new_file(self, path: str, labelled: bool) -> RawFile:
+        """Return how files of new examples are laid out, to predict on or, if `labelled`, to test with.
+
+        Here: one column a field, and one a label, by their names and in any order, of which those of numbers
+        with a value for blanks may be left out. A bag is a text with a separator, in Parquet files a list.
+
+        Args:
+            path: Name or pattern, in the folder of the files.
+            labelled: Whether there are columns of labels.
+
+        """
+        columns = {field.name: column_of(field) for field in self.fields}
+        if labelled:
+            columns |= {label.name: BIT if label.kind == "binary" else NUMBER for label in learned(self)}
+        return RawFile(path, columns, others=True)
+
+    def new_rows(self, table: duckdb.DuckDBPyRelation, labelled: bool) -> duckdb.DuckDBPyRelation:
+        """Return new examples from what `new_file` declares, in the same order: labels as in `rows`."""
+        return table
+
     def content(self) -> Any:
         """Return what the rows are made of besides raw files and settings, as JSON; None for nothing else.
 
@@ -245,6 +270,14 @@ def sparse_fields(dataset: Dataset) -> tuple[Sparse, ...]:
 def dense_fields(dataset: Dataset) -> tuple[Dense, ...]:
     """Return the dense fields, in the order of the columns of a batch."""
     return tuple(each for each in dataset.fields if isinstance(each, Dense))
+
+
+def column_of(field: Sparse | Dense) -> Column:
+    """Return what a field looks like in a file of examples."""
+    optional = field.missing is not None
+    if isinstance(field, Dense) or field.buckets:
+        return Column("number", optional=optional)
+    return Column(separator=field.separator if field.kind == "bag" else "")
 
 
 def learned(dataset: Dataset) -> tuple[Label, ...]:

@@ -28,6 +28,8 @@ class Sparse:
     """For a column of numbers: how many buckets of equal frequency make the ids."""
     missing: float | None = None
     """For a column of numbers: the number that stands for a blank; where None, a blank has id 0."""
+    separator: str = "|"
+    """For a bag: what separates its values in a text, as in files of new examples."""
     vectors: str | None = None
     """Table of `files()` with a pretrained vector a value. Can be declared, and not yet be prepared."""
 
@@ -120,6 +122,8 @@ def _field(field: Sparse | Dense, holds_bags: bool) -> Iterator[str]:
         yield from _one_of(field.name, "scaling", field.scaling, get_args(Scaling))
         return
     yield from _one_of(field.name, "kind", field.kind, get_args(FieldKind))
+    if not isinstance(field.separator, str) or not field.separator:
+        yield f"field {field.name!r}: separator is {field.separator!r}, allowed are texts that are not empty"
     if field.kind == "bag" and not holds_bags:
         yield f"field {field.name!r} is of the kind 'bag': define `values`, which tells what bags hold"
     if field.buckets is not None and not (isinstance(field.buckets, int) and field.buckets > 1):

@@ -41,7 +41,7 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
     scores = _kept(run, origin)
     if scores is None:
         with run.working():
-            part, said = prepared.part("test"), pipeline.predictions(job, run, prepared)
+            part, said = prepared.part("test"), pipeline.said(job, run, prepared)
             users = prepared.users("test")
             units = np.zeros(len(part), np.int32) if users is None else users
             scores = resampled(prepared.schema.tasks, part.labels, said, units, int(fingerprint[:15], 16))

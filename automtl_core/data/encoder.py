@@ -64,13 +64,14 @@ class Encoder:
         if set(self.scales) != {field.name for field in self.schema.dense}:
             raise ArtifactError("the encoder and its schema have other dense fields", FIX)
 
-    def encode(self, columns: Mapping[str, Column] | pd.DataFrame) -> Part:
+    def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples as preparation would have stored them.
 
         Args:
             columns: Field or task -> one value a row; others are not looked at. Values of sparse fields are
                 text or integers, those of multi-valued ones lists of them; of dense fields and labels
                 numbers, or text that is one. None, NaN and an empty text are blanks. Labels may be missing.
+            labelled: Whether labels are looked at.
 
         Returns:
             Ids [R, N], 0 where a value is blank or was not in the vocabulary; dense values [R, M]; labels
@@ -81,7 +82,8 @@ class Encoder:
             DataError: a field has no column, columns differ in length, or a value is not as its field.
 
         """
-        rows = self._rows(columns)
+        labels_of = [task.name for task in self.schema.tasks if labelled and task.name in columns]
+        rows = self._rows(columns, labels_of)
         ids = np.zeros((rows, len(self.schema.sparse)), np.int32)
         dense = np.zeros((rows, len(self.schema.dense)), np.float32)
         labels = np.full((rows, len(self.schema.tasks)), np.nan, np.float32)
@@ -96,7 +98,7 @@ class Encoder:
         for place, number in enumerate(self.schema.dense):
             dense[:, place] = self.scales[number.name](one.numbers(number.name, columns[number.name]))
         for place, task in enumerate(self.schema.tasks):
-            if task.name in columns:
+            if task.name in labels_of:
                 labels[:, place] = _labels(task, columns[task.name])
         return Part(ids, dense, labels, bags)
 
@@ -153,14 +155,14 @@ class Encoder:
                 raise ArtifactError(f"{encoding.path}: missing or damaged", FIX)
         return encoder
 
-    def _rows(self, columns: Mapping[str, Column] | pd.DataFrame) -> int:
+    def _rows(self, columns: Mapping[str, Column] | pd.DataFrame, labels: Sequence[str]) -> int:
         """Return the number of rows, after a check of the columns."""
         fields = [*(f.name for f in self.schema.sparse), *(f.name for f in self.schema.dense)]
         known = [str(name) for name in columns]
         missing = [f"{name!r}{did_you_mean(name, known)}" for name in fields if name not in columns]
         if missing:
             raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
-        used = [*fields, *(task.name for task in self.schema.tasks if task.name in columns)]
+        used = [*fields, *labels]
         for name in used:
             if not pd.api.types.is_list_like(columns[name]):
                 raise DataError(f"column {name!r} is one value", "give lists, of one value a row")

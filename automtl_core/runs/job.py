@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import automtl_core
 from automtl_core.choices import Architecture, Origin
+from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
@@ -95,7 +96,7 @@ class Job:
         where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
         return prepare(*where, progress, memory_limit, elsewhere, accept)
 
-    def space(self, prepared: Prepared) -> SearchSpace:
+    def space(self, data: Prepared | Encoder) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
 
         Raises:
@@ -103,7 +104,7 @@ class Job:
 
         """
         space_class = self.registry.get(SPACES, self.config.space.name)
-        space = space_class(prepared.schema, self.space_settings, self.registry.op)
+        space = space_class(data.schema, self.space_settings, self.registry.op)
         space.ops()  # which names those that nobody registers
         return space
 

@@ -18,10 +18,11 @@ from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.simulate import warning
 from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
-from automtl_core.runs.config import Layer, default, split
+from automtl_core.runs.config import Component, Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
 from automtl_core.runs.finding import finding
 from automtl_core.runs.folders import prepared_folder, raw_folder
@@ -29,8 +30,10 @@ from automtl_core.runs.identity import check_data, check_settings, data_differen
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.lock import in_use
 from automtl_core.runs.models import common, models
-from automtl_core.runs.outcomes import Evaluation, Found, Plan
+from automtl_core.runs.new_rows import Reading, measure, write_predictions
+from automtl_core.runs.outcomes import Evaluation, Found, Plan, Predicted, Tested
 from automtl_core.runs.run import Run, numbered, resuming
+from automtl_core.runs.trained import Trained
 from automtl_core.training.listener import Listener, Silent
 
 
@@ -162,6 +165,45 @@ class Line:
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),
         )
+
+    def predict(self, path: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer) -> Predicted:
+        """Write what the network of a run predicts of new examples.
+
+        Args:
+            path: The run; its raw files need not be there.
+            files: Examples, a CSV, TSV or Parquet file or a pattern of such; see `Dataset.new_file`.
+            output: File to write, .csv or .parquet; in the order of the examples.
+            keep: Columns of the files that are written too.
+            bad: Settings of the dataset that say what is done with faulty rows.
+
+        """
+        run = Run.open(path)
+        simulated = run.read(Result).simulated
+        with self._made(run, bad) as (made, dataset), self.watch.preparing() as progress:
+            reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
+            rows, rejected = write_predictions(made, reading, output, keep)
+        return Predicted(
+            str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks), simulated
+        )
+
+    def measure(self, path: Path, files: Path, bad: Layer) -> Tested:
+        """Test the network of a run on new labelled examples; arguments as of `predict`."""
+        run = Run.open(path)
+        run.read(Result)
+        with self._made(run, bad) as (made, dataset), self.watch.preparing() as progress:
+            reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
+            metrics, rows, rejected = measure(made, reading)
+        return Tested(path, metrics, rows, rejected, run.config().training.min_positives)
+
+    @contextmanager
+    def _made(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
+        """Give the network of a run, and its dataset with other settings for faulty rows."""
+        with self.registry.expecting(run.read(Environment).plugins), pipeline.memory_errors():
+            config = run.config()
+            settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
+            dataset = Component.model_validate(settings)
+            job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)
+            yield Trained.of(job, run), job.dataset()
 
     def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
         """Return the job of a run, which writes prepared data to the folder of this process."""

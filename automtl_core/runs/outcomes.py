@@ -57,6 +57,44 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Predicted(Value):
+    """Predictions of new examples that were written to a file."""
+
+    run: str
+    output: str
+    rows: int
+    rejected: int
+    """Rows that are left out as faulty."""
+    tasks: tuple[str, ...]
+    simulated: dict[str, Any] | None
+    """How the raw files of the run were simulated; None where they are real."""
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The test of a finished run's network on new examples."""
+
+    run: Path
+    test: Metrics
+    rows: int
+    rejected: int
+    """Rows that are left out as faulty."""
+    min_positives: int
+    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "run": str(self.run),
+            "test": {task: m.to_json() for task, m in self.test.items()},
+            "reachable": {},
+            "rows": self.rows,
+            "rejected": self.rejected,
+            "min_positives": self.min_positives,
+        }
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The test of a finished run's network, made again."""
 

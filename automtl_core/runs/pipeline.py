@@ -15,8 +15,7 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.disk.state import State
-from automtl_core.errors import ArtifactError, OutOfMemoryError
+from automtl_core.errors import OutOfMemoryError
 from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.runs.facts import Costs, Data, Result, Search
@@ -25,11 +24,12 @@ from automtl_core.runs.job import Job, environment
 from automtl_core.runs.outcomes import Plan
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
+from automtl_core.runs.trained import Trained, restored
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
-from automtl_core.training.loop import evaluate, predict
-from automtl_core.training.metrics import Metrics, auc
+from automtl_core.training.loop import evaluate
+from automtl_core.training.metrics import Metrics, auc, metrics_of
 
 log = logging.getLogger("automtl")
 
@@ -95,7 +95,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
-    with _memory_errors():
+    with memory_errors():
         problem = job.problem(prepared)
         check_settings(run)
         check_data(run, prepared.manifest)
@@ -138,7 +138,8 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
+    """Say in our own words that memory was too little."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -202,52 +203,23 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    problem = job.problem(prepared)
-    with _memory_errors():
-        network = _restored(problem, run, prepared)
-        part = prepared.part("test")
-        return evaluate(network, part, problem.data.tasks, problem.recipe.batch_size, problem.compute)
+    return metrics_of(
+        prepared.schema.tasks, np.asarray(prepared.part("test").labels), said(job, run, prepared)
+    )
 
 
-def predictions(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
+def said(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
     """Return what a finished run's network says of the R test rows, [R, T]; see `training.loop.predict`.
 
     Raises:
         ArtifactError: as `evaluate_run` does.
 
     """
-    problem = job.problem(prepared)
-    with _memory_errors():
-        network = _restored(problem, run, prepared)
-        return predict(network, prepared.part("test"), problem.recipe.batch_size, problem.compute)
-
-
-def _restored(problem: Problem, run: Run, prepared: Prepared) -> nn.Module:
-    """Return the trained network of a finished run."""
-    architecture = run.architecture()
-    if architecture.origin and architecture.origin.schema != prepared.schema.to_json():
-        raise ArtifactError(
-            f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
-            fix="use the raw files and dataset settings of the run",
+    with memory_errors():
+        made = Trained(
+            restored(job, run, prepared), prepared.encoder, job.compute(), job.config.training.batch_size
         )
-    network = problem.space.network(architecture).to(problem.compute.device)
-    load_weights(network, run.weights(), run.path)
-    return network
-
-
-def load_weights(network: nn.Module, state: State, where: Path) -> None:
-    """Give a network the weights of a run.
-
-    Raises:
-        ArtifactError: they belong to another network.
-
-    """
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise ArtifactError(
-            f"{where}: the weights do not fit the architecture: {error}", "use the files of one run"
-        ) from None
+        return made.said(prepared.part("test"))
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:

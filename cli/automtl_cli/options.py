@@ -42,5 +42,19 @@ BadRows = Annotated[
 MaxBadRows = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="Faulty rows that are left out at most [100].")
 ]
+Input = Annotated[
+    Path,
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="New rows: a CSV, TSV or Parquet file, or a pattern of such in quotes.",
+    ),
+]
+NewInput = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", metavar="FILE", help="Test on new rows: CSV, TSV, Parquet, or a pattern of such in quotes."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

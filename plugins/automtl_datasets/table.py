@@ -59,7 +59,7 @@ class Table(Dataset):
         numbers = self.settings.dense.items()
         return (
             *map(Sparse, self.settings.sparse),
-            *(Sparse(name, "bag") for name in self.settings.multi),
+            *(Sparse(name, "bag", separator=sign) for name, sign in self.settings.multi.items()),
             *(Sparse(name, buckets=n.buckets, missing=n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
         )
@@ -102,17 +102,36 @@ class Table(Dataset):
             raise UsageError(
                 "dataset.sparse, dense and multi name no column", "name the columns to predict from"
             )
-        return {
-            table: RawFile(
-                pattern,
-                self._columns(),
-                header=not chosen.columns,
-                others=not chosen.columns,
-                named_by=self._settings_of_columns(),
-                separator=chosen.separator or _separator(pattern),
-            )
-            for table, _, pattern in self._tables()
-        }
+        return {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
+
+    def new_file(self, path: str, labelled: bool) -> RawFile:
+        """Return the layout of the table without its time and, unless there are, labels.
+
+        Where files have no header, all columns have their places, whether they are read or not.
+        """
+        chosen, columns = self.settings, self._columns()
+        idle = {chosen.time, *(() if labelled else chosen.labels)} - {field.name for field in self.fields}
+        if chosen.columns:
+            return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
+        optional = {field.name for field in self.fields if field.missing is not None}
+        read = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
+        return replace(self._file(path, read), named_by={})
+
+    def new_rows(self, table: duckdb.DuckDBPyRelation, labelled: bool) -> duckdb.DuckDBPyRelation:
+        """Say what labels mean."""
+        meant = [f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels]
+        return table.project(f"* REPLACE ({', '.join(meant)})") if labelled else table
+
+    def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
+        chosen = self.settings
+        return RawFile(
+            pattern,
+            columns,
+            header=not chosen.columns,
+            others=not chosen.columns,
+            named_by=self._settings_of_columns(),
+            separator=chosen.separator or _separator(pattern),
+        )
 
     def _tables(self) -> Iterator[tuple[str, str, str]]:
         """Yield a table's name, the part that it is for, and its files."""
@@ -128,7 +147,7 @@ class Table(Dataset):
             remedy = f"take it as text: dataset.sparse.{name}: text"
             used[name] = replace(INTEGER, remedy=remedy) if kind == "integer" else TEXT
         remedy = "take it as categories: name it in dataset.sparse in place of dataset.dense"
-        used |= dict.fromkeys(chosen.multi, TEXT)
+        used |= {name: Column(separator=sign) for name, sign in chosen.multi.items()}
         used |= dict.fromkeys(chosen.dense, replace(NUMBER, remedy=remedy))
         for name, label in chosen.labels.items():
             binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(name))

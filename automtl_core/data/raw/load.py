@@ -21,6 +21,7 @@ from automtl_core.data.raw.sql import count, create, quoted, typed
 from automtl_core.dataset import RawFile
 from automtl_core.errors import DataError
 
+BLANK = "CAST(NULL AS VARCHAR)"
 MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 
 
@@ -135,7 +136,7 @@ def _read(
             store_rejects=True,
             rejects_limit=2,
         )
-        chosen = [f"{typed(seen[name], declared[name])} AS {quoted(name)}" for name in used]
+        chosen = [f"{typed(seen.get(name, BLANK), declared[name])} AS {quoted(name)}" for name in used]
         create(db, table, scan.project(", ".join(chosen or ["1 AS nothing"])))
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")

@@ -75,10 +75,15 @@ def _expressions(
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
     types = {name: kind for name, kind, *_ in described if name != _ROW}
-    if missing := [f"{name!r}{did_you_mean(name, types)}" for name in file.columns if name not in types]:
-        raise DataError(f"{path}: lacks {', '.join(missing)}", f"the columns are: {listing(types)}")
+    lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
+    if lacking:
+        missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)
+        raise DataError(f"{path}: lacks {missing}", f"the columns are: {listing(types)}")
     used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
-    pairs = {name: _value_and_test(quoted(name), types[name], column) for name, column in used.items()}
+    pairs = {
+        name: _value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
+        for name, column in used.items()
+    }
     return {n: value for n, (value, _) in pairs.items()}, {
         n: f"coalesce({test}, false)" for n, (_, test) in pairs.items()
     }
@@ -86,6 +91,10 @@ def _expressions(
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
     """Return SQL for a value, and for whether it is as declared."""
+    if kind.endswith("[]") and column.separator:
+        separator = literal(column.separator)
+        holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"
+        return f"array_to_string({name}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # not-a-number stands for a missing value there
         known = f"nullif({name}, 'nan'::{kind})"
         whole = f"CAST({known} AS BIGINT)"

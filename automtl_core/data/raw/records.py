@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
-from automtl_core.dataset import TEXT, UNUSED, Column, RawFile
+from automtl_core.dataset import Column, RawFile
 from automtl_core.errors import DataError
 from automtl_core.wording import did_you_mean, listing, printable
 
@@ -234,7 +234,7 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
         return "blank, where the header should be"
     if problem:
         return f"the header: {problem.reason}: {shown(text)}"
-    missing = [name for name in declared if name not in found]
+    missing = [name for name, column in file.columns.items() if name not in found and not column.optional]
     unknown = [name for name in found if name not in declared]
     if padded := [name for name in unknown if name.strip() in declared]:
         return f"the header has blanks around {_printed(padded[0])}"
@@ -281,7 +281,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
     tests = [
         (place, name, file.columns[name], _quick(file.columns[name]))
         for place, name in enumerate(columns)
-        if name in file.columns and file.columns[name] not in (TEXT, UNUSED)
+        if name in file.columns and not _anything(file.columns[name])
     ]
 
     def judge(row: Row) -> Fault | None:
@@ -300,6 +300,11 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         return None
 
     return judge
+
+
+def _anything(column: Column) -> bool:
+    """Return whether any value is as declared."""
+    return column.kind == "unused" or not (column.kind != "text" or column.among or column.matching)
 
 
 def _quick(column: Column) -> Callable[[str], object]:

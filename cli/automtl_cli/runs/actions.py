@@ -1,6 +1,7 @@
 """What commands on runs do: the line of the core, shown while it goes."""
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_cli.data import preparing
@@ -14,12 +15,16 @@ from automtl_core.runs.outcomes import Evaluation, Found
 from automtl_core.training.listener import Listener
 
 
+@dataclass(frozen=True)
 class Shown:
     """Watch that shows everything on standard error."""
 
+    doing: str
+    """What is done with data."""
+
     def preparing(self) -> AbstractContextManager[Progress]:
         """Show the preparation as lines, or as a bar."""
-        return preparing.stages("preparing data")
+        return preparing.stages(self.doing)
 
     def training(self) -> AbstractContextManager[Listener]:
         """Show steps as a bar, and epochs as lines."""
@@ -30,9 +35,9 @@ class Shown:
         say(f"warning: {sentence}")
 
 
-def line() -> Line:
+def line(memory_limit: str | None = None, doing: str = "preparing data") -> Line:
     """Return the line with the installed plugins, shown on standard error."""
-    return Line(load_registry(), Shown(), preparing.memory_limit())
+    return Line(load_registry(), Shown(doing), preparing.memory_limit(memory_limit))
 
 
 def resume(path: Path, anyway: bool, also_given: bool) -> Found:

@@ -54,6 +54,17 @@ def evaluated(document: Json) -> Iterator[RenderableType]:
         yield safe("exactly the metrics that the run recorded")
 
 
+def tested(document: Json) -> Iterator[RenderableType]:
+    """Render test metrics of new rows."""
+    yield from _metrics(document["test"], document["reachable"], document["min_positives"])
+    yield safe(f"{document['rows']:,} rows{left_out(document['rejected'])}")
+
+
+def left_out(rejected: int) -> str:
+    """Return a note on faulty rows, if there are any."""
+    return f"; {rejected:,} are left out as faulty" if rejected else ""
+
+
 def _metrics(test: Json, reachable: Mapping[str, float | None], least: int) -> Iterator[RenderableType]:
     """Render test metrics by task and in the mean, and which say too little or are undefined."""
     best = {task: {"reachable": value} for task, value in reachable.items()}

@@ -1,0 +1,97 @@
+"""A run scores new rows, and is tested on them, from its folder alone."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from automtl_core.data.store import Prepared
+from automtl_core.plugins import load_registry
+from automtl_core.runs.facts import Result
+from automtl_core.runs.job import Job
+from automtl_core.runs.pipeline import said
+from automtl_core.runs.run import Run
+
+
+@pytest.fixture
+def moved(finished, here):
+    """Copy a run to where nothing else of it is; return it, its test rows as a file, and its predictions."""
+    run = Run.open(finished / "runs" / "done")
+    (folder,) = (finished / "prepared").glob("synthetic-*")
+    prepared = Prepared.open(folder)
+    shutil.copytree(run.path, here / "mine")
+    columns = prepared.encoder.decode(prepared.part("test"))
+    with (here / "new.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    job = Job.resolve(run.config(), load_registry())
+    return here, run.read(Result), expit(said(job, run, prepared))
+
+
+def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, moved):
+    here, result, expected = moved
+    told = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv", "--json").json()
+    assert told == {
+        "run": "mine",
+        "output": "out.csv",
+        "rows": len(expected),
+        "rejected": 0,
+        "tasks": list(result.test),
+        "simulated": None,
+    }
+    lines = (here / "out.csv").read_text().splitlines()
+    assert lines[0] == ",".join(result.test)
+    assert np.array_equal([[float(v) for v in line.split(",")] for line in lines[1:]], expected)
+    assert sorted(p.name for p in here.iterdir()) == ["mine", "new.csv", "out.csv", "small.yaml"]
+
+
+def test_what_is_kept_stands_in_front(automtl, moved):
+    here, _, expected = moved
+    ended = automtl("predict", "mine", "--input", "*.csv", "--output", "out.csv", "--keep", "user_id,item_id")
+    assert ended.code == 0
+    assert ended.out.startswith(f"out.csv: {len(expected)} rows of click, like, skip, hide")
+    header, first, *_ = (here / "out.csv").read_text().splitlines()
+    assert header == "user_id,item_id,click,like,skip,hide"
+    assert len(first.split(",")) == 6
+
+
+def test_a_run_is_tested_on_new_rows(automtl, moved):
+    _, result, expected = moved
+    told = automtl("evaluate", "mine", "--input", "new.csv", "--json").json()
+    assert told["test"] == {task: metrics.to_json() for task, metrics in result.test.items()}
+    assert (told["rows"], told["rejected"]) == (len(expected), 0)
+    assert f"{len(expected)} rows" in automtl("evaluate", "mine", "--input", "new.csv").out
+
+
+def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
+    here, _, expected = moved
+    with (here / "new.csv").open("a") as file:
+        file.write("a,b\n")
+    to = ("predict", "mine", "--input", "new.csv", "--output", "out.csv")
+    ended = automtl(*to)
+    assert ended.code == 65
+    assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
+    assert not (here / "out.csv").exists()
+    ended = automtl(*to, "--bad-rows", "skip")
+    assert ended.out.startswith(f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 are left out")
+    assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (["predict", "mine", "--input", "no.csv", "--output", "o.csv"], 66, "no.csv: no such file"),
+        (["predict", "no", "--input", "new.csv", "--output", "o.csv"], 66, "no: no run directory"),
+        (["predict", "mine", "--input", "new.csv", "--output", "o.xls"], 2, "ends in none of .csv, .parquet"),
+        (["predict", "mine", "--input", "new.csv"], 2, "Missing option '--output'"),
+        (["evaluate", "mine", "--input", "new.csv", "--data-dir", "."], 2, "give one of them"),
+        (["evaluate", "mine", "--bad-rows", "skip"], 2, "belong to --input"),
+    ],
+)
+def test_what_cannot_be_is_told(automtl, moved, options, code, told):
+    ended = automtl(*options)
+    assert ended.code == code
+    assert told in ended.err

@@ -1,0 +1,74 @@
+"""New rows of every dataset, in a file of its fields: they are read, and predicted, as prepared ones are."""
+
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from automtl_baselines.mmoe import MMoE
+from automtl_core import seeds
+from automtl_core.choices import Architecture
+from automtl_core.data.new_rows import new_rows
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import PARTS
+from automtl_core.plugins import load_registry
+from automtl_core.runs.new_rows import Reading, measure, write_predictions
+from automtl_core.runs.trained import Trained, predictions
+from automtl_core.training.compute import CPU
+from automtl_core.training.metrics import metrics_of
+
+from .test_encoder import NAMES, content, raw_examples
+
+
+@pytest.fixture
+def made(raw_dataset, tmp_path_factory):
+    """Give what a run would have made of a dataset, its prepared data, and a file of all its examples."""
+
+    def make(name, ending):
+        dataset, data_dir = raw_dataset(name)
+        work = tmp_path_factory.mktemp("work")
+        prepared = prepare(dataset, name, data_dir, work / "prepared")
+        if name == "table":
+            return dataset, prepared, data_dir / "own.csv", work
+        columns = raw_examples(dataset, data_dir, prepared.schema, work)
+        return dataset, prepared, written(columns, prepared.schema, work / f"new{ending}"), work
+
+    return make
+
+
+def written(columns, schema, path: Path) -> Path:
+    """Write examples as a file of new rows, one more column among them."""
+    bags = {field.name for field in schema.sparse if field.kind == "bag"}
+    if path.suffix == ".csv":
+        columns = {
+            name: ["|".join(map(str, bag or ())) for bag in values] if name in bags else values
+            for name, values in columns.items()
+        }
+    with duckdb.connect() as db:
+        names = [*columns, "other"]
+        kinds = ["VARCHAR[]" if name in bags and path.suffix != ".csv" else "VARCHAR" for name in names]
+        shape = ", ".join(f'"{name}" {kind}' for name, kind in zip(names, kinds, strict=True))
+        db.execute(f"CREATE TABLE new ({shape})")
+        rows = [list(row) for row in zip(*columns.values(), range(len(columns[names[0]])), strict=True)]
+        db.executemany(f"INSERT INTO new VALUES ({', '.join('?' * len(names))})", rows)  # noqa: S608 - of ?
+        db.execute(f"COPY new TO '{path}'")
+    return path
+
+
+@pytest.mark.parametrize(("name", "ending"), [*((name, ".csv") for name in NAMES), ("aliccp", ".parquet")])
+def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(name, ending, made):
+    dataset, prepared, path, work = made(name, ending)
+    with new_rows(dataset, path, work, labelled=True) as rows:
+        (part,) = (prepared.encoder.encode(chunk) for chunk in rows.chunks(10_000))
+    assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
+
+    seeds.seed_torch(0, "network")
+    space = MMoE(prepared.schema, MMoE.settings_class(), load_registry().op)
+    trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
+    said, reading = trained.said(part), Reading(dataset, path, work)
+    assert write_predictions(trained, reading, work / "out.csv") == (len(said), 0)
+    out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
+    assert np.array_equal(out, predictions(trained.tasks, said))
+    assert measure(trained, reading) == (metrics_of(trained.tasks, part.labels, said), len(said), 0)
