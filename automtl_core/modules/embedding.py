@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.network import Ids, MultiIds
+from automtl_core.network import Bag, Ids, MultiIds
 from automtl_core.schema import SparseField
 
 WHOLE_TABLE = 500_000
@@ -45,9 +45,20 @@ class FieldEmbedding(nn.Module):
             return rows
         columns: list[Tensor] = list(self.table(ids.single + self.offsets[self.single]).unbind(1))
         for place, bag in zip(self.bags, ids.bags, strict=True):
-            values = bag.values + self.offsets[place]
-            pooled = F.embedding_bag(
-                values, self.table.weight, bag.starts, mode="mean", sparse=self.table.sparse
-            )
-            columns.insert(place, pooled)
+            bag = Bag(bag.values + self.offsets[place], bag.starts)
+            columns.insert(place, self._traced(bag) if torch.compiler.is_exporting() else self._mean(bag))
         return torch.stack(columns, dim=1)
+
+    def _mean(self, bag: Bag) -> Tensor:  # -> [B, d]
+        table = self.table
+        return F.embedding_bag(bag.values, table.weight, bag.starts, mode="mean", sparse=table.sparse)
+
+    def _traced(self, bag: Bag) -> Tensor:
+        """Compute the same in operations that are exported for any number of examples and of values."""
+        rows: Tensor = self.table(bag.values)  # [V, d]
+        (examples,), (values, dim) = bag.starts.shape, rows.shape
+        marks = bag.starts.new_zeros(values + 1).index_add(0, bag.starts, bag.starts.new_ones(examples))
+        owners = marks.cumsum(0)[:-1] - 1  # of each value: the last example that starts up to it
+        sums = rows.new_zeros(examples, dim).index_add(0, owners, rows)
+        counts = rows.new_zeros(examples).index_add(0, owners, rows.new_ones(values))
+        return sums / counts.clamp(min=1).unsqueeze(1)

@@ -179,7 +179,7 @@ class Line:
         """
         run = Run.open(path)
         simulated = run.read(Result).simulated
-        with self._made(run, bad) as (made, dataset), self.watch.preparing() as progress:
+        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
             reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
@@ -190,13 +190,13 @@ class Line:
         """Test the network of a run on new labelled examples; arguments as of `predict`."""
         run = Run.open(path)
         run.read(Result)
-        with self._made(run, bad) as (made, dataset), self.watch.preparing() as progress:
+        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
             reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
             metrics, rows, rejected = measure(made, reading)
         return Tested(path, metrics, rows, rejected, run.config().training.min_positives)
 
     @contextmanager
-    def _made(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
+    def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
         """Give the network of a run, and its dataset with other settings for faulty rows."""
         with self.registry.expecting(run.read(Environment).plugins), pipeline.memory_errors():
             config = run.config()

@@ -227,6 +227,27 @@ def evaluate(
 
 
 @app.command()
+def export(
+    run: options.Run,
+    form: Annotated[
+        str, typer.Option("--format", metavar="onnx|torch", help="Format of the network.")
+    ] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write [exports/RUN-FORMAT].")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write the network of a run with its encoder to a folder that predicts without automtl.
+
+    In it are an example of how to call it, and a model card. What it predicts is compared with what the
+    network does: on test rows where the prepared data of the run is at hand, else on drawn ones.
+    """
+    from automtl_cli.runs import exporting
+
+    emit(exporting.export(run, form, out).to_json(), exporting.render, as_json)
+
+
+@app.command()
 def show(
     run: options.Run,
     evidence: Annotated[

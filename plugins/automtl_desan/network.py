@@ -139,9 +139,11 @@ class DESANNetwork(nn.Module):
         x = torch.cat([e.flatten(1), dense], dim=1)
         lowest, *others = self.layers.values()
         experts: dict[str, Tensor] = lowest(e, dense, ids)
-        for layer, bit in zip(others, self.depth(x.new_ones(len(others)), dim=0), strict=True):
+        bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
+        for place, layer in enumerate(others):
             above: dict[str, Tensor] = layer(x, experts)
-            if isinstance(self.depth, Gate):
+            if bits is not None:
+                bit = bits[place]
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above
         return torch.cat([task(x, experts) for task in self.tasks], dim=1)

@@ -63,7 +63,7 @@ class Zero(nn.Module):
         self.out_dim = out_dim
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        return x.new_zeros(len(x), self.out_dim)
+        return x.new_zeros(x.shape[0], self.out_dim)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """No input matters."""

@@ -51,7 +51,7 @@ class SelectiveGate(nn.Module):
 
     def forward(self, x: Tensor, experts: Mapping[str, Tensor]) -> Tensor:  # [B, D], E x [B, H] -> [B, H]
         if not self.inputs:
-            return x.new_zeros(len(x), self.width)
+            return x.new_zeros(x.shape[0], self.width)
         stacked = torch.stack([experts[name] for name in self.inputs], dim=1)  # [B, kept, H]
         return torch.einsum("bk,bkh->bh", self.weights(x), stacked)
 
@@ -59,7 +59,7 @@ class SelectiveGate(nn.Module):
         """Return g(x) of the experts that are kept."""
         bits: Tensor = self.shared(x.new_ones(len(self.inputs)), dim=0)  # [kept]
         if not self.gating:
-            return bits.expand(len(x), -1)
+            return bits.expand(x.shape[0], -1)
         logits = F.linear(x, torch.cat(list(self.gating.parameters())))
         if self.over == "all":
             return logits.softmax(1)[:, self.shared.kept] * bits

@@ -1,0 +1,197 @@
+"""An exported run: a folder that predicts without automtl.
+
+<folder>/
+    model.onnx or model.pt2   the graph, see graph.py
+    encoder/                  vocabularies, edges, scales
+    encode.py                 raw values -> what the graph takes; needs numpy alone
+    example.py                scores the examples in examples.json
+    examples.json             a few rows
+    architecture.json         the decisions by name
+    README.md                 the model card
+"""
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from automtl_core import seeds
+from automtl_core.data.columns import Buckets
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.part import Bags, Part
+from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.disk.files import publish_folder
+from automtl_core.disk.value import Value
+from automtl_core.errors import ArtifactError, AutoMTLError
+from automtl_core.export import graph
+from automtl_core.export.card import card
+from automtl_core.runs.facts import Data
+from automtl_core.runs.run import Run
+from automtl_core.runs.trained import Trained, predictions
+from automtl_core.schema import Schema
+
+Format = Literal["onnx", "torch"]
+ROWS = 10_000
+"""Rows that the graph and the network are compared on, at most."""
+TRACED = 32
+"""Rows that a graph is traced with."""
+SHOWN = 3
+"""Rows of examples.json."""
+CLOSE = 1e-5
+"""Difference between two predictions from which on an export is refused, in units of a label's deviation."""
+
+
+@dataclass(frozen=True)
+class Exported(Value):
+    """A run that was exported."""
+
+    run: str
+    folder: str
+    format: Format
+    rows: int
+    """Rows that graph and network were compared on."""
+    real: bool
+    """Whether these are test rows of the run; else they are drawn at random from what the encoder knows."""
+    largest_difference: float
+    """Of a prediction; of real labels in units of their deviation."""
+
+
+def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
+    """Write a folder that predicts without automtl, and compare it with the network.
+
+    Args:
+        run: Finished.
+        made: What it made.
+        form: Of the graph.
+        folder: To write; nothing is there yet.
+
+    Raises:
+        RunExistsError: the folder exists, or cannot be written.
+        UsageError: what the format needs is not installed.
+        PluginError: the network cannot be exported.
+        ArtifactError: the graph says something else than the network.
+
+    """
+    if form == "onnx":
+        graph.check_onnx()
+    schema = made.encoder.schema
+    part, real = _rows(run, made.encoder)
+    columns = _raw(made.encoder, part)
+    traced = graph.program(made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False))
+    with publish_folder(folder) as draft:
+        made.encoder.save(draft / ENCODER)
+        (draft / "encode.py").write_text(_source("encode.py"), encoding="utf-8")
+        (draft / "example.py").write_text(_source(f"example_{form}.txt"), encoding="utf-8")
+        shown = {name: columns[name][:SHOWN] for name in schema.fields()}
+        (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
+        (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
+        said = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
+        gap = _gap(made, columns, said)
+        rows = f"{len(part):,} {'test rows' if real else 'drawn rows'}"
+        parity = f"The graph repeats the network within {gap:.1g} on {rows}."
+        (draft / "README.md").write_text(card(run, parity), encoding="utf-8")
+    return Exported(str(run.path), str(folder), form, len(part), real, gap)
+
+
+Runs = Callable[[Mapping[str, Tensor]], np.ndarray]
+"""What predicts by a graph that was written."""
+
+
+def _writers() -> Mapping[Format, Callable[[ExportedProgram, Schema, Path], Runs]]:
+    return {"onnx": _onnx, "torch": _torch}
+
+
+def _onnx(traced: ExportedProgram, schema: Schema, folder: Path) -> Runs:
+    graph.write_onnx(traced, schema, folder / "model.onnx")
+    return lambda given: graph.run_onnx(folder / "model.onnx", schema, list(given.values()))
+
+
+def _torch(traced: ExportedProgram, schema: Schema, folder: Path) -> Runs:
+    torch.export.save(traced, folder / "model.pt2")
+    network = torch.export.load(folder / "model.pt2").module()
+    return lambda given: np.asarray(network(*given.values()).detach())
+
+
+def _source(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the inputs of the graph, as the exported code makes them."""
+    spec = importlib.util.spec_from_file_location("encode", folder / "encode.py")
+    assert spec is not None  # noqa: S101 - it is a file of Python
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {n: torch.from_numpy(array) for n, array in module.Encoder(folder / ENCODER)(columns).items()}
+
+
+def _gap(made: Trained, columns: Mapping[str, Any], said: np.ndarray) -> float:
+    """Return the largest difference of predictions, of real labels in units of their deviation.
+
+    Raises:
+        ArtifactError: it is not small.
+
+    """
+    own = predictions(made.tasks, made.said(made.encoder.encode(columns, labelled=False)))
+    units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in made.tasks])
+    gap = float(np.abs((said - own) / units).max())
+    if not gap <= CLOSE:
+        raise ArtifactError(
+            f"the exported graph differs from the network by {gap:.2g}",
+            "try the other --format, and report it",
+        )
+    return gap
+
+
+def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """Return the first rows, again and again where there are fewer."""
+    return {name: (list(values) * count)[:count] for name, values in columns.items()}
+
+
+def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
+    """Return test rows of a run where its prepared data is at hand, or else drawn ones; and which."""
+    data, config = run.read(Data), run.config()
+    folder = config.prepared_dir / f"{data.dataset}-{data.fingerprint[:12]}"
+    try:
+        part = Prepared.open(folder).part("test") if folder.is_dir() else None
+    except AutoMTLError:
+        part = None
+    if part is None or not len(part):
+        return _drawn(encoder.schema), False
+    return Part(part.ids[:ROWS], part.dense[:ROWS], part.labels[:ROWS], part.bags), True
+
+
+def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
+    """Return values of rows: where the encoder does not know them, numbers of the bucket, or any text."""
+    columns: dict[str, list[Any]] = dict(encoder.decode(part))
+    for place, field in enumerate(encoder.schema.sparse):
+        encoding = encoder.fields[field.name]
+        if isinstance(encoding, Buckets):
+            low = [None, *(encoding.edges[:1] or (1.0,)), *encoding.edges]
+            lowest = None if low[1] is None else low[1] - 1
+            columns[field.name] = [lowest if k == 1 else low[k] for k in part.ids[:, place].tolist()]
+    return columns
+
+
+def _drawn(schema: Schema) -> Part:
+    """Return rows of random values that the encoder knows."""
+    random = seeds.generator(0, "export")
+    ids = np.stack([random.integers(0, field.size, ROWS) for field in schema.sparse], 1).astype(np.int32)
+    bags = {}
+    for place, field in enumerate(schema.sparse):
+        if field.kind == "bag":
+            lengths = random.integers(0, min(field.size, 4), ROWS)
+            held = [random.choice(np.arange(1, field.size), n, replace=False) for n in lengths]
+            bags[place] = Bags(np.cumsum([0, 0, *lengths]), np.concatenate(held).astype(np.int32))
+            ids[:, place] = np.arange(1, ROWS + 1)
+    dense = random.standard_normal((ROWS, len(schema.dense))).astype(np.float32)
+    return Part(ids, dense, np.full((ROWS, len(schema.tasks)), np.nan, np.float32), bags)

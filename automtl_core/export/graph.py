@@ -1,0 +1,149 @@
+"""The network as a graph of its own: from encoded examples to probabilities and numbers in their unit.
+
+Its inputs are `ids` [B, fields of one value], `dense` [B, M] and, of each field of bags, `<field>:values` [V]
+and `<field>:starts` [B]; its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of
+bags, T tasks.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from automtl_core.data.batches import take
+from automtl_core.data.part import Part
+from automtl_core.errors import PluginError, UsageError
+from automtl_core.network import Bag, MultiIds
+from automtl_core.schema import Schema
+
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+ONE_FILE = 1 << 30
+"""Bytes of weights that ONNX keeps in the file of the graph; more stand beside it."""
+
+
+class Serving(nn.Module):
+    """A network that predicts.
+
+    Args:
+        network: Trained.
+        schema: Of what it takes and predicts.
+
+    """
+
+    def __init__(self, network: nn.Module, schema: Schema) -> None:
+        super().__init__()
+        self.network = network
+        tasks = schema.tasks
+        self.binary: Tensor
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("binary", torch.tensor([task.kind == "binary" for task in tasks]))
+        self.register_buffer("mean", torch.tensor([task.mean for task in tasks], dtype=torch.float32))
+        self.register_buffer("deviation", torch.tensor([task.deviation for task in tasks]))
+
+    def forward(self, ids: Tensor, dense: Tensor, *bags: Tensor) -> Tensor:  # -> [B, T]
+        values, starts = bags[::2], bags[1::2]
+        whole = MultiIds(ids, tuple(map(Bag, values, starts))) if bags else ids
+        said = self.network(whole, dense)
+        return torch.where(self.binary, said.sigmoid(), said * self.deviation + self.mean)
+
+
+def input_names(schema: Schema) -> list[str]:
+    """Return the names of the inputs, in their order."""
+    bags = [field.name for field in schema.sparse if field.kind == "bag"]
+    return ["ids", "dense", *(f"{bag}:{what}" for bag in bags for what in ("values", "starts"))]
+
+
+def inputs(part: Part) -> tuple[Tensor, ...]:
+    """Return encoded examples as the graph takes them."""
+    batch = take(part, np.arange(len(part)), torch.device("cpu"))
+    if not isinstance(batch.ids, MultiIds):
+        return batch.ids, batch.dense
+    return batch.ids.single, batch.dense, *(each for bag in batch.ids.bags for each in bag)
+
+
+def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
+    """Return the graph, for any number of examples.
+
+    Args:
+        network: Trained.
+        schema: Of what it takes and predicts.
+        some: A few encoded examples, two at least, to trace it with.
+
+    Raises:
+        PluginError: the network computes for a fixed number of examples, or cannot be traced.
+
+    """
+    given = inputs(some)
+    batch = Dim("batch")
+    bags: list[Any] = [{0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(len(given) - 2)]
+    shapes = ({0: batch}, {0: batch}, *([tuple(bags)] if bags else []))
+    fix = "let it take the number of examples from `x.shape[0]`, and not decide by values of tensors"
+    with _quiet():
+        try:
+            return torch.export.export(Serving(network, schema).eval(), given, dynamic_shapes=shapes)
+        except Exception as error:  # torch has no class of its own for what cannot be traced
+            raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
+
+
+def write_onnx(traced: ExportedProgram, schema: Schema, path: Path) -> None:
+    """Write the graph as ONNX.
+
+    Raises:
+        UsageError: what that needs is not installed.
+
+    """
+    check_onnx()
+    size = sum(each.numel() * each.element_size() for each in traced.state_dict.values())
+    with _quiet():
+        made = torch.onnx.export(
+            traced, dynamo=True, verbose=False, input_names=input_names(schema), output_names=["predictions"]
+        )
+        assert made is not None  # noqa: S101 - it is None where torch writes the file by itself
+        made.save(str(path), external_data=size > ONE_FILE)
+
+
+def check_onnx() -> None:
+    """Check that what ONNX needs is installed.
+
+    Raises:
+        UsageError: it is not.
+
+    """
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise UsageError(f"ONNX needs {', '.join(missing)}", "install it: pip install 'automtl[onnx]'")
+
+
+def run_onnx(path: Path, schema: Schema, given: Sequence[Tensor]) -> np.ndarray:
+    """Return what the graph in a file says, [B, T]."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path))
+    named = dict(zip(input_names(schema), (each.numpy() for each in given), strict=True))
+    taken = {one.name for one in session.get_inputs()}  # a network may leave some out
+    (said,) = session.run(None, {name: value for name, value in named.items() if name in taken})
+    return np.asarray(said)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what exporters tell their developers from those who export."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)

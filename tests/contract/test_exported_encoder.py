@@ -1,0 +1,24 @@
+"""The encoder that is exported, which needs numpy alone, encodes every dataset as the one of a run."""
+
+import numpy as np
+import pytest
+
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.export.encode import Encoder
+from automtl_core.export.graph import input_names, inputs
+
+from .test_encoder import NAMES, raw_examples
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_path_factory):
+    dataset, data_dir = raw_dataset(name)
+    work = tmp_path_factory.mktemp("work")
+    prepared = prepare(dataset, name, data_dir, work / "prepared")
+    columns = raw_examples(dataset, data_dir, prepared.schema, work)
+    found = Encoder(prepared.path / "encoder")(columns)
+    expected = inputs(prepared.encoder.encode(columns, labelled=False))
+    assert list(found) == input_names(prepared.schema)
+    for (what, array), tensor in zip(found.items(), expected, strict=True):
+        assert array.dtype == tensor.numpy().dtype, what
+        assert np.array_equal(array, tensor.numpy()), what

@@ -1,0 +1,46 @@
+"""The model card tells what there is to know, from the files of a run."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automtl_core.errors import ArtifactError
+from automtl_core.export.card import auc_interval, card
+from automtl_core.runs.facts import Result
+from automtl_core.runs.run import Run
+from automtl_core.training.metrics import auc
+
+
+def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
+    _, run = finished
+    text, result = card(run, "The graph repeats the network."), run.read(Result)
+    assert text.startswith("# found: click, like, skip, hide\n\n## Tasks\n")
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [f"## {h}" for h in ("Tasks", "Inputs", "Data", "How it was found", "Costs", "Limits")]
+    assert f"| probability of 1 | AUC {result.test['click'].auc:.4f} (" in text
+    assert "| user_id | one value, of " in text
+    assert "- space `desan`, searched by `random`, seed 0; best epoch " in text
+    assert f"- {result.flops_per_row:,} operations a row in prediction" in text
+    assert text.endswith("- The graph repeats the network.\n")
+
+
+def test_a_run_that_is_not_tested_has_no_card(finished, tmp_path):
+    run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
+    run.write(replace(run.read(Result), test=None))
+    with pytest.raises(ArtifactError, match="not tested yet"):
+        card(run, "")
+
+
+def test_the_interval_holds_what_other_rows_give():
+    random = np.random.default_rng(0)
+
+    def drawn():
+        labels = (random.random(400) < 0.2).astype(float)
+        return auc(labels, random.normal(size=400) + labels)
+
+    low, high = auc_interval(0.7602, 80, 320)  # of two normal distributions that are 1 apart
+    inside = [low < drawn() < high for _ in range(400)]
+    assert 0.92 < np.mean(inside) < 0.98
+    assert auc_interval(1.0, 5, 5) == (1.0, 1.0)

@@ -1,0 +1,79 @@
+"""An exported folder predicts as the network, without automtl, torch or pandas where it is ONNX."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from automtl_core.errors import ArtifactError, RunExistsError
+from automtl_core.export import folder as exported
+from automtl_core.export.folder import export
+from automtl_core.runs.run import Run
+
+ALONE = """
+import runpy, sys
+for name in ("torch", "pandas", "scipy", "automtl_core", "automtl_desan"):
+    sys.modules[name] = None  # which ends an import
+sys.path.insert(0, sys.argv[1])
+runpy.run_path(sys.argv[1] + "/example.py", run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def made(finished):
+    line, run = finished
+    with line.trained(run, {}) as (trained, _):
+        return run, trained
+
+
+def test_the_example_predicts_as_the_network_where_nothing_else_is_installed(made, tmp_path):
+    run, trained = made
+    told = export(run, trained, "onnx", tmp_path / "out")
+    assert (told.rows, told.real) == (200, True)
+    assert told.largest_difference < 1e-6
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "README.md", "architecture.json", "encode.py", "encoder", "example.py", "examples.json", "model.onnx",
+    }  # fmt: skip
+    assert len((tmp_path / "out" / "example.py").read_text().splitlines()) <= 30
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(tmp_path / "out")], capture_output=True, text=True, check=True
+    )
+    examples = json.loads((tmp_path / "out" / "examples.json").read_text())
+    expected = trained.predict(examples).round(4).to_dict("records")
+    found = [json.loads(line.replace("'", '"')) for line in done.stdout.splitlines()]
+    assert [list(row) for row in found] == [list(row) for row in expected]
+    assert np.allclose([[*row.values()] for row in found], [[*row.values()] for row in expected], atol=2e-4)
+
+
+def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path):
+    run, trained = made
+    moved = Run.open(shutil.copytree(run.path, tmp_path / "moved"))
+    config = (moved.path / "config.yaml").read_text()
+    (moved.path / "config.yaml").write_text(config.replace("/prepared\n", "/gone\n"))
+    told = export(moved, trained, "torch", tmp_path / "out")
+    assert (told.rows, told.real) == (10_000, False)
+    assert told.largest_difference < 1e-6
+    assert "on 10,000 drawn rows." in (tmp_path / "out" / "README.md").read_text()
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "out" / "example.py")], capture_output=True, text=True, check=True
+    )
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(RunExistsError):
+        export(*made, "torch", tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
+
+
+def test_a_graph_that_says_something_else_is_refused(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(exported, "CLOSE", 0.0)
+    monkeypatch.setattr(exported, "predictions", lambda tasks, said: np.zeros_like(said))
+    with pytest.raises(ArtifactError, match="differs from the network by 0"):
+        export(*made, "torch", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,80 @@
+"""Every network becomes a graph that predicts the same, for any number of examples."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from automtl_core import seeds
+from automtl_core.data.batches import take
+from automtl_core.errors import PluginError, UsageError
+from automtl_core.export import graph
+from automtl_core.kinds import SPACES
+from automtl_core.plugins import load_registry
+from automtl_core.runs.trained import predictions
+from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
+
+REGISTRY = load_registry()
+BINARY = ("esmm", "aitm")
+"""Spaces that take binary labels alone."""
+
+
+def network_of(name, schema):
+    cls = REGISTRY.get(SPACES, name)
+    space = cls(schema, cls.settings_class(), REGISTRY.op)
+    seeds.seed_torch(0, "network")
+    network = space.network(next(iter(sample_architectures(space, 1, 0))))
+    with torch.no_grad():
+        for number, buffer in enumerate(b for b in network.buffers() if b.is_floating_point()):
+            buffer += 0.1 * (number + 1)  # statistics of a trained network
+    return network.eval()
+
+
+def said(network, schema, part):
+    with torch.no_grad():
+        batch = take(part, np.arange(len(part)), torch.device("cpu"))
+        logits = network(batch.ids, batch.dense).double().numpy()
+    return predictions(schema.tasks, logits)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY.names(SPACES)))
+def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
+    schema = sample_schema(regression=name not in BINARY)
+    network = network_of(name, schema)
+    traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
+    for rows in (1, 2, 50):
+        part = sample_part(schema, rows, 1)
+        found = traced(*graph.inputs(part)).detach().numpy()
+        assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+@pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
+def test_onnx_predicts_as_the_network(schema, tmp_path):
+    network = network_of("desan", schema)
+    traced = graph.program(network, schema, sample_part(schema, 32, 0))
+    graph.write_onnx(traced, schema, tmp_path / "model.onnx")
+    for rows in (1, 50):
+        part = sample_part(schema, rows, 1)
+        found = graph.run_onnx(tmp_path / "model.onnx", schema, graph.inputs(part))
+        assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+class Fixed(nn.Module):
+    """Computes for as many examples as it was traced with."""
+
+    def forward(self, ids, dense):
+        return torch.zeros(len(ids), 1) + ids[:, :1]
+
+
+def test_a_network_of_a_fixed_number_of_examples_is_refused():
+    schema = Schema((SparseField("user", 5),), (), (Task("click"),))
+    with pytest.raises(PluginError, match="cannot be exported"):
+        graph.program(Fixed(), schema, sample_part(schema, 32, 0))
+
+
+def test_what_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(graph, "NEEDED", ("onnx", "never_installed"))
+    with pytest.raises(UsageError, match="ONNX needs never_installed") as caught:
+        graph.check_onnx()
+    assert caught.value.fix == "install it: pip install 'automtl[onnx]'"
