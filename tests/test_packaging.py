@@ -15,7 +15,10 @@ LISTED = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 
 
 def folders() -> list[str]:
-    packages = [ROOT / "automtl_core", *(ROOT / "plugins").iterdir(), *(ROOT / "cli").iterdir()]
+    packages = [
+        ROOT / "automtl_core",
+        *(p for top in ("plugins", "cli", "api") for p in (ROOT / top).iterdir()),
+    ]
     return sorted(str(p.relative_to(ROOT)) for p in packages if (p / "__init__.py").exists())
 
 
@@ -37,7 +40,7 @@ def test_every_package_is_typed(folder):
     assert (ROOT / folder / "py.typed").exists()
 
 
-@pytest.mark.parametrize("folder", ["plugins", "cli"])
+@pytest.mark.parametrize("folder", ["plugins", "cli", "api"])
 def test_folders_are_not_importable(folder):
     done = subprocess.run(
         [sys.executable, "-c", f"import {folder}"], cwd="/", capture_output=True, check=False
@@ -60,5 +63,5 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{Path(folder).name}/py.typed" for folder in folders()} <= names
-    assert "automtl_desan/presets/paper.yaml" in names
-    assert not [name for name in names if name.startswith(("plugins/", "cli/", "tests/"))]
+    assert {"automtl_desan/presets/paper.yaml", "automtl_core/export/example_onnx.txt"} <= names
+    assert not [name for name in names if name.startswith(("plugins/", "cli/", "api/", "tests/"))]

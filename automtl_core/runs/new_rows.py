@@ -51,6 +51,13 @@ def write_predictions(
         return len(rows), len(rows.rejected)
 
 
+def predicted(made: Trained, reading: Reading) -> np.ndarray:
+    """Return what is predicted of new examples, [R, T], in their order; raises as above."""
+    with _read(reading, False) as rows:
+        said = [made.said(part) for part in _encoded(made, rows, reading.progress)]
+        return predictions(made.tasks, np.concatenate(said))
+
+
 def measure(made: Trained, reading: Reading) -> tuple[Metrics, int, int]:
     """Return the metrics of new labelled examples, the rows, and those left out; raises as above."""
     with _read(reading, True) as rows:

@@ -163,11 +163,12 @@ def compare(
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
+    from automtl_core.comparison.wanted import Wanted
 
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
-    wanted = comparison.Wanted(names, seeds, splits, tune, reference, out)
+    wanted = Wanted(names, seeds, splits, tune, reference, out)
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 
 

@@ -84,6 +84,13 @@ def guess(seen: Glimpse) -> list[Guess]:
     return found
 
 
+def as_label(facts: Facts) -> Mapping[str, Any] | None:
+    """Return the settings of a column that is a label, whatever its name; None where they cannot be told."""
+    if positive := _positive(facts):
+        return {} if positive == "1" else {"positive": [positive]}
+    return {"kind": "regression"} if facts.kind in ("integer", "number") and facts.values > 2 else None
+
+
 def user(guesses: Sequence[Guess]) -> str | None:
     """Return the field that names users."""
     names = (each.facts.name for each in guesses if each.role == "sparse" and is_id(each.facts.name))
@@ -165,12 +172,10 @@ def _label(facts: Facts) -> Mapping[str, Any] | None:
     named = words(facts.name)
     if not named or set(named).intersection(STATISTICS):
         return None
-    if positive := _positive(facts):
-        if named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named):
-            return {} if positive == "1" else {"positive": [positive]}
-    elif facts.kind in ("integer", "number") and facts.values > 2 and named[-1] in RATINGS:
-        return {"kind": "regression"}
-    return None
+    said = named[-1] in RATINGS
+    if _positive(facts):
+        said = named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
+    return as_label(facts) if said else None
 
 
 def _positive(facts: Facts) -> str | None:

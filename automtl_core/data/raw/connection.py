@@ -1,7 +1,7 @@
 """A DuckDB connection that can read a dataset's folder, write its own, and reach nothing else."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -51,7 +51,8 @@ def _lock_down(
     threads: int | None,
 ) -> None:
     folders = ", ".join(literal(f"{folder}/") for folder in allowed)
-    db.execute("SET enable_progress_bar = false")
+    with suppress(duckdb.InvalidInputException):  # a notebook without widgets has none, and cannot say so
+        db.execute("SET enable_progress_bar = false")
     db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")
     if memory_limit:
         db.execute(f"SET memory_limit = {literal(memory_limit)}")

@@ -1,67 +1,26 @@
 """The command that compares models: what it does, and what it shows."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli.output import Json, say
-from automtl_cli.runs import actions, progress
+from automtl_cli.runs import actions
 from automtl_cli.tables import safe, table
-from automtl_core.comparison.cells import Bench, Cell
-from automtl_core.comparison.compare import compare as compare_models
+from automtl_core.comparison.cells import Cell
 from automtl_core.comparison.document import Comparison
-from automtl_core.comparison.splits import in_split, split_seeds
-from automtl_core.comparison.tables import comma_separated, grids, markdown
+from automtl_core.comparison.tables import grids
+from automtl_core.comparison.wanted import FORMATS, Wanted
 from automtl_core.data.simulate import warning
-from automtl_core.disk.files import write_atomic
-from automtl_core.errors import UsageError
 from automtl_core.runs.config import Layer
-from automtl_core.wording import did_you_mean, listing
-
-FORMATS: Mapping[str, Callable[[Comparison], str]] = {
-    "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
-    "csv": comma_separated,
-    "md": markdown,
-}
-
-
-class Wanted(NamedTuple):
-    """What options say of a comparison."""
-
-    models: Sequence[str]
-    seeds: int
-    splits: int
-    trials: int
-    reference: str | None
-    out: Path | None
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
     """Compare models, show how that goes, and write down and return what was found."""
-    if not wanted.models:
-        raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-    line = actions.line()
-    jobs = line.models(wanted.models, layers)
-    common = next(iter(jobs.values()))
-    reference = wanted.reference if wanted.reference is not None else next(iter(jobs))
-    if reference not in jobs:
-        hint = did_you_mean(reference, jobs)
-        raise UsageError(f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}")
-    out = wanted.out if wanted.out is not None else Path("comparisons") / common.config.dataset.name
-    splits = split_seeds(common, wanted.splits)
-    prepared = {split: line.prepare(in_split(common, split)) for split in splits}
-    seeds = range(common.config.seed, common.config.seed + wanted.seeds)
-    with _resumable(out), progress.training() as listener:
-        bench = Bench(out, prepared, listener, _work, _wait)
-        found = compare_models(jobs, seeds, wanted.trials, reference, bench)
-    out.mkdir(parents=True, exist_ok=True)
-    for ending, form in FORMATS.items():
-        write_atomic(out / f"compare.{ending}", form(found).encode())
+    with _resumable():
+        found, out = wanted.compared(actions.line(), layers, _work, _wait)
     return {**found.to_json(), "out": str(out)}
 
 
@@ -91,10 +50,10 @@ def _named(cell: Cell) -> str:
 
 
 @contextmanager
-def _resumable(out: Path) -> Iterator[None]:
+def _resumable() -> Iterator[None]:
     """Add to what stops a comparison that nothing is lost."""
     try:
         yield
     except KeyboardInterrupt as error:
-        error.add_note(f"give the same command again: it goes on with what is in {out}")
+        error.add_note("give the same command again: it goes on with what is there")
         raise

@@ -1,0 +1,19 @@
+"""Multi-task recommendation models by neural architecture search, from Python.
+
+    import automtl
+
+    run = automtl.search(frame, labels=["click", "buy"])
+    run.metrics
+    run.predict(new_frame)
+    run.export("exports/mine")
+
+What is done is what the command line does: the same runs, in the same folders.
+"""
+
+from automtl.compared import Compared
+from automtl.jobs import compare, load, search, train
+from automtl.run import Run
+from automtl_core import __version__
+from automtl_core.errors import AutoMTLError
+
+__all__ = ["AutoMTLError", "Compared", "Run", "__version__", "compare", "load", "search", "train"]

@@ -1,0 +1,153 @@
+"""Search, training and comparison as functions. They return what is done, and say nothing unless asked to."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automtl.compared import Compared
+from automtl.frames import Labels, data_layer
+from automtl.run import Run
+from automtl_core.comparison.wanted import Wanted
+from automtl_core.data.progress import Progress, silent
+from automtl_core.kinds import PRESETS
+from automtl_core.plugins import load_registry
+from automtl_core.runs.config import Layer
+from automtl_core.runs.facts import Result
+from automtl_core.runs.line import Line
+from automtl_core.runs.run import Run as Folder
+from automtl_core.training.listener import EpochReport, Listener
+
+Heard = Callable[[EpochReport], object]
+"""Hears of each finished epoch; False ends the search or training in order, with the best that there is."""
+
+
+def search(
+    data: object,
+    labels: Labels = (),
+    *,
+    space: str | None = None,
+    strategy: str | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    progress: Heard | None = None,
+) -> Run:
+    """Search an architecture for a table or dataset, train it, and test it once.
+
+    Args:
+        data: A data frame or any table that DuckDB takes, a file, the name of a dataset, or a configuration.
+        labels: What to predict; where empty, columns of a table that look like labels.
+        space: Of what to search.
+        strategy: How.
+        preset: Settings that come with automtl.
+        settings: Any others, as in a YAML file: `{"training": {"epochs": 5}}`.
+        seed: Of everything random.
+        name: Of the run; numbered where None.
+        runs_dir: Holds all runs.
+        progress: Hears of each epoch, and may end the search.
+
+    Raises:
+        AutoMTLError: what the command line would tell; `.fix` says what to do.
+
+    """
+    named = {"space": space, "strategy": strategy, "seed": seed}
+    given = {key: value for key, value in named.items() if value is not None}
+    chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
+    line = Line(load_registry(), Told(progress))
+    job = line.job([chosen, data_layer(data, labels), settings or {}, given])
+    return Run(line.search(job, Path(runs_dir), name).run)
+
+
+def train(
+    data: object,
+    labels: Labels = (),
+    *,
+    model: str = "mmoe",
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    progress: Heard | None = None,
+) -> Run:
+    """Train one model without a search, and test it once; `model` as of `automtl train`, else as `search`."""
+    line = Line(load_registry(), Told(progress))
+    job = line.model(model, [data_layer(data, labels), settings or {}, _seeded(seed)])
+    return Run(line.search(job, Path(runs_dir), name).run)
+
+
+def compare(
+    data: object,
+    labels: Labels = (),
+    *,
+    models: Sequence[str],
+    seeds: int = 3,
+    splits: int = 1,
+    tune: int = 0,
+    reference: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    progress: Heard | None = None,
+) -> Compared:
+    """Compare models on the same data and seeds, with error bars and a verdict; as `automtl compare` does."""
+    wanted = Wanted(models, seeds, splits, tune, reference, None if out is None else Path(out))
+    line = Line(load_registry(), Told(progress))
+    layers: list[Layer] = [data_layer(data, labels), settings or {}, _seeded(seed)]
+    return Compared(*wanted.compared(line, layers, lambda cell, which: None, lambda cell: None))
+
+
+def load(run: str | Path) -> Run:
+    """Return a finished run by its folder.
+
+    Raises:
+        InputMissingError: there is none.
+        ArtifactError: it is not finished, or damaged.
+
+    """
+    Folder.open(Path(run)).read(Result)
+    return Run(Path(run))
+
+
+@dataclass(frozen=True)
+class Told:
+    """Watch that passes on the epochs, and warnings as Python's."""
+
+    heard: Heard | None
+
+    def preparing(self) -> AbstractContextManager[Progress]:
+        """Say nothing."""
+        return nullcontext(silent)
+
+    @contextmanager
+    def training(self) -> Iterator[Listener]:
+        """Pass on the epochs."""
+        yield Epochs(self.heard)
+
+    def warn(self, sentence: str) -> None:
+        """Warn."""
+        import warnings
+
+        warnings.warn(sentence, UserWarning, stacklevel=4)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Listener that passes on the epochs."""
+
+    heard: Heard | None
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+        """Go on."""
+        return True
+
+    def epoch(self, report: EpochReport) -> bool:
+        """Pass the report on; go on unless the answer is False."""
+        return self.heard is None or self.heard(report) is not False
+
+
+def _seeded(seed: int | None) -> Layer:
+    return {} if seed is None else {"seed": seed}

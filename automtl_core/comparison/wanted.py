@@ -1,0 +1,83 @@
+"""What is to be compared, from the names of models to the outcome."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from automtl_core.comparison.cells import Bench, Cell
+from automtl_core.comparison.compare import compare
+from automtl_core.comparison.document import Comparison
+from automtl_core.comparison.splits import in_split, split_seeds
+from automtl_core.comparison.tables import comma_separated, markdown
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import UsageError
+from automtl_core.runs.config import Layer
+from automtl_core.runs.line import Line
+from automtl_core.wording import did_you_mean, listing
+
+FORMATS: Mapping[str, Callable[[Comparison], str]] = {
+    "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
+    "csv": comma_separated,
+    "md": markdown,
+}
+"""How the file of an outcome ends -> its text."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to compare."""
+
+    models: Sequence[str]
+    """By their names, see `runs.models`."""
+    seeds: int = 3
+    """Runs of each model."""
+    splits: int = 1
+    """Of the data, each with all seeds."""
+    trials: int = 0
+    """Recipes that each model tries on validation data."""
+    reference: str | None = None
+    """Model that the others are compared with; the first where None."""
+    out: Path | None = None
+    """Folder that keeps all; named after the dataset where None."""
+
+    def compared(
+        self,
+        line: Line,
+        layers: Sequence[Layer],
+        on_work: Callable[[Cell, str], None],
+        on_wait: Callable[[Cell], None],
+    ) -> tuple[Comparison, Path]:
+        """Return the outcome, and the folder that keeps it, where it is written down too.
+
+        Args:
+            line: Makes jobs and data, and is told how they go.
+            layers: Of the configuration that all models share, the strongest last.
+            on_work: See `Bench`.
+            on_wait: See `Bench`.
+
+        Raises:
+            UsageError: there is no model, or the reference is none of them.
+
+        """
+        if not self.models:
+            raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
+        jobs = line.models(self.models, layers)
+        common = next(iter(jobs.values()))
+        reference = self.reference if self.reference is not None else next(iter(jobs))
+        if reference not in jobs:
+            hint = did_you_mean(reference, jobs)
+            raise UsageError(
+                f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}"
+            )
+        out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
+        splits = split_seeds(common, self.splits)
+        prepared = {split: line.prepare(in_split(common, split)) for split in splits}
+        seeds = range(common.config.seed, common.config.seed + self.seeds)
+        with line.watch.training() as listener:
+            bench = Bench(out, prepared, listener, on_work, on_wait)
+            found = compare(jobs, seeds, self.trials, reference, bench)
+        out.mkdir(parents=True, exist_ok=True)
+        for ending, form in FORMATS.items():
+            write_atomic(out / f"compare.{ending}", form(found).encode())
+        return found, out

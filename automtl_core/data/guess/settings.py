@@ -1,0 +1,74 @@
+"""Settings of the dataset `table` for a table that somebody names the labels of, and no more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from automtl_core.data.guess.guess import Guess, as_label, batch_size, guess, long_tailed, user
+from automtl_core.data.guess.peek import Glimpse
+from automtl_core.errors import UsageError
+from automtl_core.wording import did_you_mean, listing
+
+ROLES = ("labels", "sparse", "dense", "multi")
+
+
+def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the layer of a configuration for a table: what its columns are for, and the size of batches.
+
+    Columns that look like labels and are not named are not used: they tell what is known only afterwards.
+
+    Args:
+        seen: Of the table.
+        labels: Columns to predict, or with what they mean, as in `dataset.labels`; where empty, those that
+            look like labels.
+
+    Raises:
+        UsageError: a label is no column, or it is not known what its values mean; or there is none.
+
+    """
+    given = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
+    guesses = guess(seen)
+    known = {each.facts.name: each for each in guesses}
+    if unknown := [name for name in given if name not in known]:
+        near = did_you_mean(unknown[0], known)
+        raise UsageError(f"label {unknown[0]!r} is no column{near}", f"the columns are: {listing(known)}")
+    if given:
+        guesses = [_as_given(each, given) for each in guesses]
+    elif not any(each.role == "labels" for each in guesses):
+        raise UsageError("no column looks like a label", "name what to predict: labels=[...]")
+    dataset: dict[str, Any] = {"name": "table", "files": seen.pattern}
+    if not seen.parquet:
+        dataset["separator"] = seen.separator
+    if not seen.header:
+        dataset["columns"] = list(known)
+    for role in ROLES:
+        dataset[role] = {each.facts.name: each.setting for each in guesses if each.role == role}
+    dataset["user"] = user(guesses)
+    dataset["time"] = next((each.facts.name for each in guesses if each.role == "time"), None)
+    if long_tailed(guesses):
+        dataset["min_count"] = 2
+    return {
+        "data_dir": str(seen.folder),
+        "dataset": dataset,
+        "training": {"batch_size": batch_size(seen.rows)},
+    }
+
+
+def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Guess:
+    """Return what a column is for, where labels are named."""
+    name = each.facts.name
+    if name not in given:
+        return (
+            replace(each, role="unused", reason="a label that is not named")
+            if each.role == "labels"
+            else each
+        )
+    if (told := given[name]) is not None:
+        return Guess(each.facts, "labels", dict(told))
+    if (setting := as_label(each.facts)) is None:
+        few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
+        raise UsageError(
+            f"label {name!r} holds{few}: which of them means 1 is not known",
+            f"say so: labels={{{name!r}: {{'positive': [...]}}}}",
+        )
+    return Guess(each.facts, "labels", setting)

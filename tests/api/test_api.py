@@ -1,0 +1,166 @@
+"""From Python: a frame is searched, and what was found predicts frames as they were given."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automtl
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "space": {"experts": 2, "embedding_dim": 4, "expert_width": 8, "ops": ["identity", "mlp-8"]},
+    "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
+    "training": {"epochs": 2, "min_positives": 10},
+}
+
+
+def shop(rows=1500):
+    random = np.random.default_rng(0)
+    user, price = random.integers(0, 40, rows), random.normal(size=rows)
+    click = random.random(rows) < 1 / (1 + np.exp(-np.sin(user) - price))
+    return pd.DataFrame(
+        {
+            "user_id": user,
+            "tags": ["|".join("abc"[: k % 4]) for k in user],
+            "price": np.where(user % 5, price, np.nan),
+            "click": np.where(click, "yes", "no"),
+            "bought": (click & (random.random(rows) < 0.4)).astype(int),
+            "rating": (3 + price).round(2),
+        }
+    )
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """A run on the frame, and the epochs that were heard of."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("found"))
+        frame, heard = shop(), []
+        run = automtl.search(
+            frame, ["click", "rating"], settings=SETTINGS, name="mine", progress=heard.append, runs_dir="runs"
+        )
+        pd.testing.assert_frame_equal(frame, shop())
+        yield automtl.load(Path(run.path).absolute()), heard
+
+
+def test_a_run_tells_what_it_found(found):
+    run, heard = found
+    assert list(run.metrics.index) == ["click", "rating"]
+    assert run.metrics.loc["click", "auc"] > 0.55
+    assert list(run.validation.index) == ["click", "rating"]
+    assert run.architecture.decisions
+    assert {"user_id", "tags", "price"} <= set(run.sharing.columns)
+    assert run.sharing.dtypes.eq(bool).all()
+    assert [report.epoch for report in heard] == sorted(report.epoch for report in heard) != []
+    assert "bought" not in str(run.architecture.origin), "a label that is not named is no field"
+    assert "<table" in run._repr_html_()
+
+
+def test_it_predicts_frames_as_they_were_given(found):
+    run, _ = found
+    frame = shop()
+    frame.index = frame.index[::-1]
+    said = run.predict(frame.drop(columns=["click", "rating"]))
+    assert list(said.columns) == ["click", "rating"]
+    assert list(said.index) == list(frame.index)
+    assert said["click"].between(0, 1).all()
+    assert abs(said["rating"].mean() - 3) < 1
+    pd.testing.assert_frame_equal(run.predict(frame.head(3)), said.head(3), atol=1e-6)
+    assert run.predict({name: list(frame[name].head(2)) for name in frame}).shape == (2, 2)
+    metrics = run.evaluate(frame)
+    assert metrics.loc["click", "rows"] == len(frame)
+    assert run.evaluate().equals(run.metrics)
+
+
+def test_it_is_exported(found, here):
+    run, _ = found
+    assert (run.export("out", "torch") / "example.py").exists()
+    with pytest.raises(automtl.AutoMTLError):
+        run.export("out", "torch")
+
+
+def test_models_are_compared_on_a_frame(here):
+    models, settings = ["shared-bottom", "mmoe"], {"training": SETTINGS["training"]}
+    outcome = automtl.compare(shop(600), ["click", "rating"], models=models, seeds=2, settings=settings)
+    assert list(outcome.scores["model"]) == ["shared-bottom"] * 2 + ["mmoe"] * 2
+    assert {"seed", "split", "click", "mean", "rating"} <= set(outcome.scores.columns)
+    assert list(outcome.differences.index) == ["mmoe"]
+    assert "shared-bottom" in outcome.verdicts["mmoe"]
+    assert outcome.path == Path("comparisons/table")
+    assert (here / outcome.path / "compare.md").exists()
+    assert "<table" in outcome._repr_html_()
+
+
+def test_a_callback_ends_a_training_in_order(here):
+    run = automtl.train(
+        "synthetic",
+        settings={"dataset": {"rows": 600}, "training": {"min_positives": 1}},
+        progress=lambda report: False,
+    )
+    assert run.metrics["auc"].notna().all()
+    assert run.path == Path("runs/synthetic-1")
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "told"),
+    [
+        (shop(50), ["clik"], r"label 'clik' is no column \(did you mean 'click'\?\)"),
+        (shop(50), ["tags"], "which of them means 1 is not known"),
+        (shop(50)[["user_id", "price"]], [], "no column looks like a label"),
+        ("synthetic", ["click"], "a dataset has its own"),
+        ("synthetik", [], "no dataset, and no file"),
+        (7, ["click"], "int is no table"),
+    ],
+)
+def test_what_cannot_be_is_told(data, labels, told):
+    with pytest.raises(automtl.AutoMTLError, match=told):
+        automtl.search(data, labels)
+
+
+def test_equal_frames_are_one_file(here):
+    from automtl.frames import written
+
+    assert written(shop(50)) == written(shop(50)) != written(shop(51))
+    assert len(list((here / "prepared" / "frames").iterdir())) == 2
+
+
+SCRIPT = """
+import pandas as pd
+import automtl
+
+def best(frame: pd.DataFrame) -> float:
+    run = automtl.search(frame, labels=["click"], progress=lambda report: report.epoch < 3)
+    found: pd.DataFrame = run.predict(frame)
+    outcome = automtl.compare(frame, ["click"], models=["mmoe"])
+    print(outcome.scores, outcome.verdicts["mmoe"], run.export("out"), found)
+    return float(run.metrics["auc"].max())
+"""
+
+
+def test_a_script_that_uses_it_is_typed(here):
+    (here / "right.py").write_text(SCRIPT)
+    (here / "wrong.py").write_text(SCRIPT.replace('labels=["click"]', "labels=7"))
+    # Where the packages lie as in this repository, and errors in them are not of the script.
+    paths = ":".join(str(ROOT / part) for part in ("", "api", "plugins", "cli"))
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "right.py", "wrong.py"],
+        env={**os.environ, "MYPYPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *errors, last = done.stdout.splitlines()
+    assert last.startswith("Found 1 error in 1 file"), done.stdout
+    assert errors[0].startswith('wrong.py:6: error: Argument "labels"')

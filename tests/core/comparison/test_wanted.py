@@ -1,0 +1,46 @@
+"""A comparison is asked for by names, and written down where it is kept."""
+
+import pytest
+
+from automtl_core.comparison.wanted import Wanted
+from automtl_core.errors import UsageError
+from automtl_core.plugins import load_registry
+from automtl_core.runs.line import Line
+
+SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
+
+
+def compared(wanted, tmp_path):
+    worked = []
+    found, out = wanted.compared(
+        Line(load_registry()),
+        [SMALL, {"prepared_dir": tmp_path / "prepared"}],
+        lambda cell, which: worked.append((cell.model, which)),
+        lambda cell: None,
+    )
+    return found, out, worked
+
+
+def test_it_is_written_as_json_csv_and_markdown(tmp_path):
+    wanted = Wanted(["shared-bottom"], seeds=1, out=tmp_path / "out")
+    found, out, worked = compared(wanted, tmp_path)
+    assert worked == [("shared-bottom", "cell 1 of 1")]
+    assert found.reference == "shared-bottom"
+    assert {path.name for path in out.iterdir()} == {"cells", "compare.json", "compare.csv", "compare.md"}
+    _, _, worked = compared(wanted, tmp_path)
+    assert worked == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (Wanted([]), "there is no model"),
+        (
+            Wanted(["mmoe"], reference="mmoo"),
+            r"--reference 'mmoo' is none of the models \(did you mean 'mmoe'",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path, wanted, told):
+    with pytest.raises(UsageError, match=told):
+        compared(wanted, tmp_path)
