@@ -13,9 +13,14 @@ from automtl_cli import options
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, report
 from automtl_cli.output import emit, lenient_streams
+from automtl_cli.runs.app import runs_app
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+COMPLETE = "_AUTOMTL_COMPLETE"
+"""Environment variable by which a shell asks for completions."""
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=options.CONTEXT)
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
 
 
 def _print_version(wanted: bool) -> None:
@@ -155,7 +160,7 @@ def compare(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models on the same data and seeds, with error bars and a verdict.
+    """Compare models on the same rows, with error bars and a verdict.
 
     What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
     what is new. Several processes that are given the same command share the work. Writes compare.json,
@@ -187,7 +192,7 @@ def predict(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Predict what users will do with new rows, by the network of a run.
+    """Score new rows by the network of a run.
 
     The input has a column a field, as `automtl data sample` shows them; labels are not needed, and other
     columns are not read. Values that training rows did not hold are taken as unknown, and so are blanks. One
@@ -238,10 +243,10 @@ def export(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the network of a run with its encoder to a folder that predicts without automtl.
+    """Export the network of a run to a folder that needs no automtl.
 
-    In it are an example of how to call it, and a model card. What it predicts is compared with what the
-    network does: on test rows where the prepared data of the run is at hand, else on drawn ones.
+    In it are its vocabularies, an example of how to call it, and a model card. It is compared with the
+    network: on test rows where the prepared data of the run is at hand, else on drawn ones.
     """
     from automtl_cli.runs import exporting
 
@@ -251,12 +256,10 @@ def export(
 @app.command()
 def show(
     run: options.Run,
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")
-    ] = False,
+    evidence: options.Evidence = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a run found: the architecture, who shares what, why, and what else could be taken.
+    """Show what a run found: who shares what, and why.
 
     RUN may also be an architecture.json, which knows the first two.
     """
@@ -278,7 +281,7 @@ def list_names(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="ops, spaces, strategies, ...")],
     as_json: options.AsJson = False,
 ) -> None:
-    """List what can be named: ops, spaces, strategies, datasets or presets."""
+    """List ops, spaces, strategies, datasets or presets."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.render_names, as_json)
@@ -292,7 +295,7 @@ def explain_settings(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: their defaults, what they take, and what they are.
+    """Explain settings: what they are, what they take, their defaults.
 
     Without NAME, list the spaces, strategies or datasets that there are.
     """
@@ -311,6 +314,8 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
         return 0
     except typer.Exit as end:
         return end.exit_code
+    except SystemExit as end:  # of `--show-completion`
+        return int(end.code or 0)
     except BaseException as error:
         return report(error, stop)
 
@@ -322,4 +327,6 @@ def main() -> None:
     lenient_streams()
     stop = Stop()
     stop.listen()
+    if COMPLETE in os.environ:
+        app(prog_name="automtl")
     sys.exit(run(sys.argv[1:], stop))

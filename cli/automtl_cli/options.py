@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+"""How help is asked for, and how wide it may be."""
+
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.")]
 Dataset = Annotated[str, typer.Argument(metavar="NAME", help="Name of a dataset.")]
 DataDir = Annotated[
@@ -55,6 +58,9 @@ NewInput = Annotated[
     typer.Option(
         "--input", metavar="FILE", help="Test on new rows: CSV, TSV, Parquet, or a pattern of such in quotes."
     ),
+]
+Evidence = Annotated[
+    bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -13,7 +13,7 @@ data_app = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, che
 
 @data_app.command("list")
 def list_datasets(as_json: options.AsJson = False) -> None:
-    """List the datasets, their tasks, and which of them can be simulated."""
+    """List the datasets, their tasks, and which can be simulated."""
     from automtl_cli.data import catalogue
 
     emit(catalogue.datasets(), catalogue.render_datasets, as_json)
@@ -27,7 +27,7 @@ def show(
     settings: options.Settings = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show where to get a dataset, its files, preparation, fields, tasks and settings."""
+    """Show a dataset: where to get it, files, fields, tasks, settings."""
     from automtl_cli import configuration
     from automtl_cli.data import catalogue
 
@@ -169,7 +169,7 @@ def init(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look at a table of one's own, and write settings for a search on it.
+    """Look at a table, and write settings to search on it.
 
     What each column is for is a guess, from the first 100,000 rows: it is there to be corrected.
     """

@@ -1,0 +1,59 @@
+"""The commands of `automtl runs`; as in `app`, they import what takes long themselves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automtl_cli import options
+from automtl_cli.output import emit
+
+runs_app = typer.Typer(rich_markup_mode=None, help="List, show, compare and remove runs.")
+
+Several = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")]
+
+
+@runs_app.command("list")
+def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson = False) -> None:
+    """List the runs in a folder by dataset, the best first.
+
+    The score is the mean test AUC. Unfinished runs, and those on simulated data, are marked.
+    """
+    from automtl_cli.runs import shelf
+
+    emit(shelf.listed(runs_dir), shelf.render, as_json)
+
+
+@runs_app.command()
+def show(
+    run: options.Run,
+    evidence: options.Evidence = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a run found, as `automtl show` does."""
+    from automtl_cli.runs import finding
+
+    emit(finding.read(run), lambda found: finding.whole(found, evidence), as_json)
+
+
+@runs_app.command()
+def compare(runs: Several, as_json: options.AsJson = False) -> None:
+    """Set test metrics and costs of runs side by side, as they are.
+
+    Error bars and a verdict need several seeds: see `automtl compare --models RUN,RUN`.
+    """
+    from automtl_cli.runs import shelf
+
+    emit(shelf.compared(runs), shelf.render_compared, as_json)
+
+
+@runs_app.command()
+def remove(
+    runs: Several,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Remove runs, after asking."""
+    from automtl_cli.runs import shelf
+
+    emit(shelf.removed(runs, yes), shelf.render_removed, as_json)
