@@ -40,6 +40,8 @@ class Wanted:
     """Model that the others are compared with; the first where None."""
     out: Path | None = None
     """Folder that keeps all; named after the dataset where None."""
+    preset: Layer | None = None
+    """Settings of which each model takes what it knows."""
 
     def compared(
         self,
@@ -62,7 +64,7 @@ class Wanted:
         """
         if not self.models:
             raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-        jobs = line.models(self.models, layers)
+        jobs = line.models(self.models, layers, self.preset)
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:

@@ -87,15 +87,20 @@ class Line:
         """Return the job that layers of a configuration describe, the strongest last."""
         return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
 
-    def models(self, names: Sequence[str], layers: Sequence[Layer]) -> dict[str, Job]:
-        """Return the job of each model by its name, under what layers of a configuration say of all."""
+    def models(
+        self, names: Sequence[str], layers: Sequence[Layer], preset: Layer | None = None
+    ) -> dict[str, Job]:
+        """Return the job of each model by its name, under what layers of a configuration say of all.
+
+        Of a preset each model takes what it knows.
+        """
         lowest, _ = split(default(self.registry))
-        jobs = models(names, self.registry, lowest, *layers)
+        jobs = models(names, self.registry, lowest, *layers, preset=preset)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
-    def model(self, name: str, layers: Sequence[Layer]) -> Job:
+    def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
         """Return the job of one model; a run comes with data and recipe, which layers may change."""
-        (job,) = self.models([name], [common(name), *layers]).values()
+        (job,) = self.models([name], [common(name), *layers], preset).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:

@@ -38,20 +38,24 @@ from automtl_core.wording import did_you_mean, listing
 Setting = tuple[str, ...]
 
 
-def models(names: Sequence[str], registry: Registry, *layers: Layer) -> dict[str, Job]:
+def models(
+    names: Sequence[str], registry: Registry, *layers: Layer, preset: Layer | None = None
+) -> dict[str, Job]:
     """Return the job of each model by its name; all agree in what is `Common`.
 
     Args:
         names: What they are, as above.
         registry: Where spaces, strategies and presets are.
         layers: What holds for all models, the strongest last.
+        preset: Above the first layer; what it says of spaces and strategies that no model has is left out.
 
     Raises:
         UsageError: a name twice, one that stands for no model, or a setting that no model has.
         ArtifactError: a run without an architecture.
 
     """
-    common, settings = load_common(*layers)
+    shared, loose = split(preset or {})
+    common, settings = load_common(*layers[:1], shared, *layers[1:])
     found: dict[str, Layer] = {}
     for given in names:
         name = Path(given).name if _is_file(given) or _run(given) else given
@@ -62,7 +66,9 @@ def models(names: Sequence[str], registry: Registry, *layers: Layer) -> dict[str
     for path in flat:
         _check_known(path, flat, found, registry)
     return {
-        name: _job(common, merge(model, _taken(flat, model, registry)), registry)
+        name: _job(
+            common, merge(model, *(_taken(each, model, registry) for each in (_flat(loose), flat))), registry
+        )
         for name, model in found.items()
     }
 

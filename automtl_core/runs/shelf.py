@@ -42,7 +42,7 @@ class Summary(Value):
 
 
 def shelf(folder: Path) -> list[Summary]:
-    """Return the runs in a folder: by dataset, the best first; those without a score and damaged ones last."""
+    """Return the runs in a folder: by dataset, the best first, those without a score last."""
     paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
     return sorted(map(summary, paths), key=_order)
 

@@ -29,11 +29,16 @@ def layers(
 ) -> list[Layer]:
     """Return what options say as layers of a configuration, the strongest last."""
     return [
-        load_registry().get(PRESETS, preset_name) if preset_name is not None else {},
+        preset(preset_name),
         read_yaml(file) if file is not None else {},
         {key: value for key, value in flags.items() if value is not None},
         assignments(settings or ()),
     ]
+
+
+def preset(name: str | None) -> Layer:
+    """Return the settings of a preset; none where none is named."""
+    return load_registry().get(PRESETS, name) if name is not None else {}
 
 
 def chosen(

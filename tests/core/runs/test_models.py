@@ -220,3 +220,20 @@ def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
     with pytest.raises(UnknownNameError, match=r"called 'gone'.* not here now: vanished 1\.5") as error:
         layer(str(run.path), REGISTRY)
     assert "install them again" in error.value.fix
+
+
+def test_of_a_preset_each_model_takes_what_it_knows():
+    preset = {
+        "training": {"epochs": 7},
+        "space": {"name": "desan", "layers": 2},
+        "strategy": {"name": "pd-darts", "rounds": 2},
+    }
+    layers = ({"dataset": "synthetic"}, {"training": {"patience": 2}})
+    found = models(["mmoe", "desan:random", "desan:pd-darts"], REGISTRY, *layers, preset=preset)
+    assert {
+        name: (job.config.training.epochs, job.config.training.patience) for name, job in found.items()
+    } == dict.fromkeys(found, (7, 2))
+    assert found["desan:random"].space_settings.layers == found["desan:pd-darts"].space_settings.layers == 2
+    assert found["desan:pd-darts"].strategy_settings.rounds == 2
+    stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
+    assert stronger["desan:pd-darts"].space_settings.layers == 1

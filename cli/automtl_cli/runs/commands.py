@@ -1,0 +1,96 @@
+"""The commands on one finished run; as in `app`, they import what takes long themselves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automtl_cli import options
+from automtl_cli.output import emit
+
+
+def predict(
+    run: options.Run,
+    files: options.Input,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="File to write, .csv or .parquet.")
+    ],
+    keep: Annotated[
+        str, typer.Option(metavar="COLUMN,...", help="Columns of the input to write too, such as an id.")
+    ] = "",
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    memory_limit: options.MemoryLimit = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Score new rows by the network of a run.
+
+    The input has a column a field, as `automtl data sample` shows them; labels are not needed, and other
+    columns are not read. Values that training rows did not hold are taken as unknown, and so are blanks. One
+    row is written for each, in the same order: the probability of each task; of a regression its number.
+    """
+    from automtl_cli.runs import new_rows
+
+    bad = new_rows.faulty(bad_rows, max_bad_rows)
+    outcome = new_rows.predict(
+        run, files, output, [name for name in keep.split(",") if name], bad, memory_limit
+    )
+    emit(outcome.to_json(), new_rows.render, as_json)
+
+
+def evaluate(
+    run: options.Run,
+    data_dir: options.DataDir = None,
+    files: options.NewInput = None,
+    bad_rows: options.BadRows = None,
+    max_bad_rows: options.MaxBadRows = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Test the network of a finished run again, from its files alone.
+
+    The metrics must be exactly those that the run recorded; otherwise the exit code is 65. With --input, test
+    it on new rows, which have labels.
+    """
+    from automtl_cli.runs import actions, new_rows, render
+
+    if files is not None:
+        bad = new_rows.faulty(bad_rows, max_bad_rows)
+        return emit(new_rows.measure(run, files, data_dir, bad).to_json(), render.tested, as_json)
+    new_rows.check_no_input(bad_rows, max_bad_rows)
+    outcome = actions.line().evaluate(run, data_dir)
+    emit(outcome.to_json(), render.evaluated, as_json)
+    actions.check_repeated(outcome)
+
+
+def export(
+    run: options.Run,
+    form: Annotated[
+        str, typer.Option("--format", metavar="onnx|torch", help="Format of the network.")
+    ] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write [exports/RUN-FORMAT].")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Export the network of a run to a folder that needs no automtl.
+
+    In it are its vocabularies, an example of how to call it, and a model card. It is compared with the
+    network: on test rows where the prepared data of the run is at hand, else on drawn ones.
+    """
+    from automtl_cli.runs import exporting
+
+    emit(exporting.export(run, form, out).to_json(), exporting.render, as_json)
+
+
+def show(
+    run: options.Run,
+    evidence: options.Evidence = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a run found: who shares what, and why.
+
+    RUN may also be an architecture.json, which knows the first two.
+    """
+    from automtl_cli.runs import finding
+
+    emit(finding.read(run), lambda found: finding.whole(found, evidence), as_json)
