@@ -131,6 +131,24 @@ class Line:
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
         return self._search(job, held, prepared)
 
+    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[Found]:
+        """Train the architecture of a run anew, with its recipe, each seed in a run of its own.
+
+        Args:
+            path: The run. Its data may have grown: vocabularies follow the data, decisions their names.
+            seeds: How many, from that of the run on.
+            layers: What is to be other than in the run, such as `data_dir`.
+            runs_dir: Holds all runs.
+
+        """
+        job = self.model(str(path), layers)
+        prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
+        for seed in range(job.config.seed, job.config.seed + seeds):
+            one = job.having(seed=seed)
+            yield self._search(
+                one, numbered(runs_dir, stem, partial(pipeline.start, one, prepared)), prepared
+            )
+
     def resume(self, path: Path, anyway: bool = False) -> Found:
         """Go on with a run that was stopped.
 

@@ -14,7 +14,7 @@ from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_cli.runs.app import runs_app
-from automtl_cli.runs.commands import evaluate, export, predict, show
+from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
 
 COMPLETE = "_AUTOMTL_COMPLETE"
 """Environment variable by which a shell asks for completions."""
@@ -180,7 +180,7 @@ def compare(
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 
 
-for command in (predict, evaluate, export, show):
+for command in (predict, evaluate, export, retrain, show):
     app.command()(command)
 
 

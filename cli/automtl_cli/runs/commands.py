@@ -82,6 +82,28 @@ def export(
     emit(exporting.export(run, form, out).to_json(), exporting.render, as_json)
 
 
+def retrain(
+    run: options.Run,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Trainings, each with a seed of its own.")
+    ] = 1,
+    data_dir: options.DataDir = None,
+    settings: options.Settings = None,
+    runs_dir: options.RunsDir = Path("runs"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Train the architecture of a run anew, also on data that grew.
+
+    Data and recipe are those of the run, unless --data-dir or --set say otherwise. Vocabularies follow the
+    data, decisions their names. Each training is a run of its own.
+    """
+    from automtl_cli import configuration
+    from automtl_cli.runs import retraining
+
+    layers = configuration.layers(None, None, {"data_dir": data_dir}, settings)
+    emit(retraining.retrained(run, seeds, layers, runs_dir), retraining.render, as_json)
+
+
 def show(
     run: options.Run,
     evidence: options.Evidence = False,

@@ -41,8 +41,18 @@ def compared(paths: Sequence[Path]) -> Json:
 
 
 def render_compared(document: Json) -> Iterator[RenderableType]:
-    """Render metrics and costs side by side."""
+    """Render metrics and costs side by side, and how to know more."""
     runs = document["runs"]
+    yield side_by_side(runs)
+    if not document["comparable"]:
+        yield safe("note: these runs are of other data or splits: their scores cannot be compared")
+    if len(runs) > 1:
+        names = ",".join(run["run"] for run in runs)
+        yield safe(f"with error bars: automtl compare --models {shlex.quote(names)}")
+
+
+def side_by_side(runs: Sequence[Json]) -> RenderableType:
+    """Return a table of a row a run: its test metrics and costs."""
     tasks = dict.fromkeys(task for run in runs for task in run["scores"])
     facts = {
         run["run"]: {
@@ -53,12 +63,7 @@ def render_compared(document: Json) -> Iterator[RenderableType]:
         }
         for run in runs
     }
-    yield by_name("run", facts)
-    if not document["comparable"]:
-        yield safe("note: these runs are of other data or splits: their scores cannot be compared")
-    if len(runs) > 1:
-        names = ",".join(run["run"] for run in runs)
-        yield safe(f"with error bars: automtl compare --models {shlex.quote(names)}")
+    return by_name("run", facts)
 
 
 def removed(paths: Sequence[Path], yes: bool) -> Json:
