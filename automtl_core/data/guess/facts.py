@@ -13,8 +13,11 @@ FEW = 5
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
 """What may separate the values that one value holds, and what these then look like."""
 
-Kind = Literal["integer", "number", "time", "text", "nested"]
-"""What all values of a column can be read as; nested ones are lists and alike, which are not looked at."""
+LIST = "|"
+"""What the values of a list are joined by."""
+
+Kind = Literal["integer", "number", "time", "text", "list", "nested"]
+"""What all values of a column can be read as; lists hold plain values, else nested ones are not looked at."""
 
 
 class Parts(NamedTuple):
@@ -55,8 +58,16 @@ class Facts:
     """Separator -> what it takes texts apart to."""
 
 
-def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
-    """Return what a column of the table `head` holds, which is called `name` in its file."""
+def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool = False) -> Facts:
+    """Return what a column of the table `head` holds, which is called `name` in its file.
+
+    Args:
+        db: Holds the table.
+        name: Of the column in its file.
+        column: Its name in the table.
+        lists: Whether its texts are lists, joined by `LIST`.
+
+    """
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE counted AS SELECT {column} AS value, count(*) AS n, "
         f"TRY_CAST({column} AS BIGINT) AS whole, TRY_CAST({column} AS DOUBLE) AS any_number, "
@@ -75,6 +86,8 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
     if not values:
         return Facts(name)
     kind: Kind = "integer" if integers else "number" if numbers == total else "time" if times else "text"
+    if lists:
+        kind = "list"
     return Facts(
         name=name,
         kind=kind,
@@ -87,21 +100,21 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str) -> Facts:
         low=low,
         high=high,
         mean=mean or 0.0,
-        parts=_parts(db) if kind == "text" else {},
+        parts=_parts(db, PARTS) if kind == "text" else _parts(db, {LIST: ".*"}, True) if lists else {},
     )
 
 
-def _parts(db: duckdb.DuckDBPyConnection) -> dict[str, Parts]:
+def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:
     found = {}
-    for separator, look in PARTS.items():
+    for separator, look in looks.items():
         sql = literal(separator)
         rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
-        if not rows_with:
+        if not rows_with and not always:
             continue
         parts, values, sound = db.execute(
             f"SELECT sum(n), count(DISTINCT part), bool_and(regexp_full_match(part, '{look}')) "
             f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
         ).fetchall()[0]
         if sound:
-            found[separator] = Parts(int(rows_with), int(parts), values)
+            found[separator] = Parts(int(rows_with or 0), int(parts), values)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from automtl_core.data.guess.facts import Facts
+from automtl_core.data.guess.facts import LIST, Facts
 from automtl_core.data.guess.peek import Glimpse
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
@@ -134,6 +134,8 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "sparse", "integer", candidate=candidate)
     if facts.kind == "number" and (is_id(facts.name) or candidate):
         return Guess(facts, "sparse", "text", candidate=candidate)
+    if facts.kind == "list":
+        return Guess(facts, "multi", LIST)
     if facts.kind in ("integer", "number"):
         skewed = float(facts.low) >= 0 and float(facts.high) > SKEW * facts.mean
         return Guess(facts, "dense", {"scaling": "log"} if skewed else {})
@@ -145,14 +147,14 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
 def _useless(facts: Facts, seen: Glimpse) -> str:
     """Return why a column should not be used; nothing if it may be."""
     if facts.kind == "nested":
-        return "holds lists or alike"
+        return "holds lists of lists, texts with bars, or alike"
     if not facts.name.strip():
         return "has no name"
     if not facts.values:
         return "blank in all rows"
     if facts.rows == seen.seen and facts.values == 1:
         return "the same in all rows"
-    if _separator(facts):
+    if facts.kind == "list" or _separator(facts):
         return ""
     if facts.rows == seen.seen == facts.values and facts.kind in ("integer", "text"):
         counts = facts.kind == "integer" and int(facts.high) - int(facts.low) + 1 == facts.values

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.guess.facts import Facts, facts_of
+from automtl_core.data.guess.facts import LIST, Facts, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.records import CONVERT, layout, shown
@@ -59,6 +59,8 @@ class _Head(NamedTuple):
     whole: bool = False
     """Whether these are all rows of the file."""
     nested: Collection[str] = ()
+    lists: Collection[str] = ()
+    """Columns whose values are joined by `LIST`."""
 
 
 def peek(name: str) -> Glimpse:
@@ -87,7 +89,9 @@ def peek(name: str) -> Glimpse:
         else:
             total = _estimated_rows(db, paths, Path(work), head.separator, seen)
         facts = [
-            Facts(column, "nested") if column in head.nested else facts_of(db, column, f"c{n}")
+            Facts(column, "nested")
+            if column in head.nested
+            else facts_of(db, column, f"c{n}", column in head.lists)
             for n, column in enumerate(head.names)
         ]
     return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
@@ -192,17 +196,30 @@ def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
         raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
     types = {name: kind for name, kind, *_ in described}
     nested = {n for n, kind in types.items() if kind.endswith((")", "]", "BLOB")) and "DECIMAL" not in kind}
+    lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}
+    nested -= lists
     chosen = [
         f"{'NULL' if name in nested else _as_text(quoted(name), kind)} AS c{n}"
         for n, (name, kind) in enumerate(types.items())
     ]
     most = min(ROWS, BYTES // (8 * len(types)) + 1)
     db.execute(f"CREATE TABLE head AS SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}")
-    return _Head(list(types), nested=nested)
+    return _Head(list(types), nested=nested, lists=lists)
+
+
+def _is_of_lists(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str) -> bool:
+    """Return whether a column holds lists of plain values, none of which holds what they are joined by."""
+    if not kind.endswith("[]") or kind.removesuffix("[]").endswith(("]", ")", "BLOB")):
+        return False
+    values = f"SELECT unnest({quoted(name)}) AS value FROM (SELECT {quoted(name)} FROM {scan} LIMIT {ROWS})"
+    joined = db.execute(f"SELECT bool_or(contains(CAST(value AS VARCHAR), {literal(LIST)})) FROM ({values})")
+    return not joined.fetchall()[0][0]
 
 
 def _as_text(name: str, kind: str) -> str:
     """Return SQL for the text of a value as a table of text would hold it."""
+    if kind.endswith("[]"):
+        return f"nullif(array_to_string({name}, {literal(LIST)}), '')"
     if kind == "BOOLEAN":
         return f"CAST(CAST({name} AS INTEGER) AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):

@@ -67,6 +67,7 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
         "multi",
         "|",
     ),
+    "lists": (facts("genres", "list", parts={"|": Parts(5, 1020, 900)}), "multi", "|"),
     "prose": (facts("title", "text", parts={",": Parts(300, 1500, 1200)}), "sparse", "text"),
     "separator in few rows": (facts("city", "text", parts={",": Parts(20, 1020, 90)}), "sparse", "text"),
     "click": (bits("click"), "labels", {}),

@@ -120,9 +120,11 @@ def test_rows_of_compressed_files_and_patterns_are_estimated(
 def test_parquet_is_seen_as_text_would_be(tmp_path: Path) -> None:
     with duckdb.connect() as db:
         db.sql(
-            "FROM (VALUES (1.0::DOUBLE, true, 1.5::DECIMAL(4, 2), [1], DATE '2024-01-31', 'a'::BLOB), "
-            "(NULL, false, NULL, [2, 3], DATE '2024-02-01', 'b'::BLOB), "
-            "('nan'::DOUBLE, NULL, 3, NULL, NULL, NULL)) t(item, click, price, tags, day, raw)"
+            "FROM (VALUES (1.0::DOUBLE, true, 1.5::DECIMAL(4, 2), [1], DATE '2024-01-31', 'a'::BLOB, "
+            "['a|b'], [[1]]), "
+            "(NULL, false, NULL, [2, 3], DATE '2024-02-01', 'b'::BLOB, ['a'], NULL), "
+            "('nan'::DOUBLE, NULL, 3, NULL, NULL, NULL, NULL, NULL)) "
+            "t(item, click, price, tags, day, raw, bars, deep)"
         ).write_parquet(str(tmp_path / "a.parquet"))
     found = peek(str(tmp_path / "a.parquet"))
     assert (found.seen, found.rows, found.parquet) == (3, 3, True)
@@ -131,10 +133,13 @@ def test_parquet_is_seen_as_text_would_be(tmp_path: Path) -> None:
         "item": "integer",
         "click": "integer",
         "price": "number",
-        "tags": "nested",
+        "tags": "list",
         "day": "time",
         "raw": "nested",
+        "bars": "nested",
+        "deep": "nested",
     }
+    assert found.columns[3].parts == {"|": Parts(1, 3, 3)}
     assert [facts.few for facts in found.columns[:3]] == [("1",), ("0", "1"), ("1.50", "3.00")]
 
 
