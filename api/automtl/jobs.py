@@ -1,5 +1,6 @@
 """Search, training and comparison as functions. They return what is done, and say nothing unless asked to."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from automtl_core.comparison.wanted import Wanted
 from automtl_core.data.progress import Progress, silent
 from automtl_core.kinds import PRESETS
 from automtl_core.plugins import load_registry
+from automtl_core.runs.budget import seconds_of
 from automtl_core.runs.config import Layer
 from automtl_core.runs.facts import Result
 from automtl_core.runs.line import Line
+from automtl_core.runs.outcomes import Found
 from automtl_core.runs.run import Run as Folder
 from automtl_core.training.listener import EpochReport, Listener
 
@@ -34,6 +37,7 @@ def search(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
+    time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Run:
     """Search an architecture for a table or dataset, train it, and test it once.
@@ -48,18 +52,19 @@ def search(
         seed: Of everything random.
         name: Of the run; numbered where None.
         runs_dir: Holds all runs.
+        time_budget: For all of it, such as `30m`; what it gives up is a warning.
         progress: Hears of each epoch, and may end the search.
 
     Raises:
         AutoMTLError: what the command line would tell; `.fix` says what to do.
 
     """
-    named = {"space": space, "strategy": strategy, "seed": seed}
-    given = {key: value for key, value in named.items() if value is not None}
+    named = {"space": space, "strategy": strategy}
+    given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
     line = Line(load_registry(), Told(progress))
     job = line.job([chosen, data_layer(data, labels), settings or {}, given])
-    return Run(line.search(job, Path(runs_dir), name).run)
+    return _done(line, line.search(job, Path(runs_dir), name))
 
 
 def train(
@@ -71,12 +76,13 @@ def train(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
+    time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Run:
     """Train one model without a search, and test it once; `model` as of `automtl train`, else as `search`."""
     line = Line(load_registry(), Told(progress))
-    job = line.model(model, [data_layer(data, labels), settings or {}, _seeded(seed)])
-    return Run(line.search(job, Path(runs_dir), name).run)
+    job = line.model(model, [data_layer(data, labels), settings or {}, _run(seed, time_budget)])
+    return _done(line, line.search(job, Path(runs_dir), name))
 
 
 def compare(
@@ -91,12 +97,15 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
+    time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Compared:
     """Compare models on the same data and seeds, with error bars and a verdict; as `automtl compare` does."""
-    wanted = Wanted(models, seeds, splits, tune, reference, None if out is None else Path(out))
+    seconds = None if time_budget is None else seconds_of(time_budget)
+    folder = None if out is None else Path(out)
+    wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
     line = Line(load_registry(), Told(progress))
-    layers: list[Layer] = [data_layer(data, labels), settings or {}, _seeded(seed)]
+    layers: list[Layer] = [data_layer(data, labels), settings or {}, _run(seed)]
     return Compared(*wanted.compared(line, layers, lambda cell, which: None, lambda cell: None))
 
 
@@ -129,8 +138,6 @@ class Told:
 
     def warn(self, sentence: str) -> None:
         """Warn."""
-        import warnings
-
         warnings.warn(sentence, UserWarning, stacklevel=4)
 
 
@@ -149,5 +156,13 @@ class Epochs:
         return self.heard is None or self.heard(report) is not False
 
 
-def _seeded(seed: int | None) -> Layer:
-    return {} if seed is None else {"seed": seed}
+def _run(seed: int | None, time_budget: str | None = None) -> Layer:
+    seconds = None if time_budget is None else seconds_of(time_budget)
+    given = {"seed": seed, "time_budget": seconds}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _done(line: Line, found: Found) -> Run:
+    for sentence in found.given_up:
+        line.watch.warn(f"to end in time: {sentence}")
+    return Run(found.run)

@@ -42,6 +42,8 @@ class Wanted:
     """Folder that keeps all; named after the dataset where None."""
     preset: Layer | None = None
     """Settings of which each model takes what it knows."""
+    seconds: float | None = None
+    """For all; each run, and each recipe that is tried, has an equal part."""
 
     def compared(
         self,
@@ -64,7 +66,7 @@ class Wanted:
         """
         if not self.models:
             raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-        jobs = line.models(self.models, layers, self.preset)
+        jobs = line.models(self.models, [*layers, self._time()], self.preset)
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
@@ -83,3 +85,9 @@ class Wanted:
         for ending, form in FORMATS.items():
             write_atomic(out / f"compare.{ending}", form(found).encode())
         return found, out
+
+    def _time(self) -> Layer:
+        if self.seconds is None:
+            return {}
+        tried = self.trials if self.trials > 1 else 0
+        return {"time_budget": self.seconds / (len(self.models) * self.splits * (self.seeds + tried))}

@@ -69,6 +69,8 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
     fp32."""
+    time_budget: float | None = Field(None, gt=0)
+    """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
     data_dir: Path | None = None
     """Folder of the raw files."""
     prepared_dir: Path = Field(default_factory=prepared_folder)

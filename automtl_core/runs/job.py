@@ -80,6 +80,11 @@ class Job:
         """Return the job with other values of its configuration, such as `seed`; not of its components."""
         return replace(self, config=self.config.model_copy(update=values))
 
+    def in_time(self, spent: float) -> "Job":
+        """Return the job with what is left of its time budget, if it has one, after so many seconds."""
+        budget = self.config.time_budget
+        return self if budget is None else self.having(time_budget=max(budget - spent, 1.0))
+
     def dataset(self) -> Dataset:
         """Return the adapter with its settings."""
         return self.registry.get(DATASETS, self.config.dataset.name)(self.dataset_settings)

@@ -7,6 +7,7 @@ The command line is made of this, and so can be any script.
 """
 
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
+from automtl_core.runs.budget import Budget
 from automtl_core.runs.config import Component, Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
 from automtl_core.runs.finding import finding
@@ -124,9 +126,11 @@ class Line:
             name: Of the run; numbered by the dataset where None.
 
         """
+        start = time.monotonic()
         if name is not None and (not name or Path(name).name != name):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         prepared = self.prepare(job)
+        job = job.in_time(time.monotonic() - start)
         make = partial(pipeline.start, job, prepared)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
         return self._search(job, held, prepared)
@@ -244,7 +248,8 @@ class Line:
         with held as run, _resumable(run), self.watch.training() as listener:
             result = pipeline.search(job, run, prepared, listener, anyway)
         found = finding(run.path, self.registry)
-        return Found(run.path, result, found, job.config.training.min_positives)
+        given_up = run.read(Budget).sentences() if run.has(Budget) else ()
+        return Found(run.path, result, found, job.config.training.min_positives, tuple(given_up))
 
 
 def warnings(prepared: Prepared) -> Iterator[str]:

@@ -40,6 +40,8 @@ class Found:
     finding: Finding
     min_positives: int
     """Of the recipe: tasks with fewer are not in the mean over tasks."""
+    given_up: tuple[str, ...] = ()
+    """What was given up to end in time, in words."""
 
     @property
     def architecture(self) -> Architecture:
@@ -53,6 +55,7 @@ class Found:
             "result": self.result.to_json(),
             **self.finding.to_json(),
             "min_positives": self.min_positives,
+            "given_up": list(self.given_up),
         }
 
 

@@ -18,6 +18,7 @@ from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
+from automtl_core.runs.budget import Budget, Clock, planned, with_rows
 from automtl_core.runs.facts import Costs, Data, Result, Search
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
@@ -101,7 +102,8 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
-        found = _found(job, run, problem, recorder)
+        searched, clock = _timed(job, run, problem, recorder)
+        found = _found(job, run, problem, searched, recorder)
         if found.trained:
             best_epoch, validation = found.epochs, _validated(found.network, problem)
         else:
@@ -111,6 +113,8 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
             recorder.follow("train", trainer)
             validation = trainer.run(recorder)
             best_epoch = trainer.best_epoch
+        if clock is not None:
+            run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(found.network.state_dict())
         run.write(_costs(recorder, prepared))
         result = Result(
@@ -161,11 +165,29 @@ class _Start(NamedTuple):
     """Whether there is nothing left to train."""
 
 
-def _found(job: Job, run: Run, problem: Problem, recorder: Recorder) -> _Start:
+def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
+    """Return the problem as the search sees it, and the clock that ends loops, if there is a budget."""
+    seconds = job.config.time_budget
+    if seconds is None:
+        return problem, None
+    if not run.has(Budget):
+        total = len(problem.data.train)
+        run.write(
+            Budget(seconds, 0, total, total) if job.config.strategy is None else planned(problem, seconds)
+        )
+    told = run.read(Budget)
+    clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), told.search)
+    recorder.listener = clock
+    return with_rows(problem, told.rows), clock
+
+
+def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Recorder) -> _Start:
     """Return the network of the found architecture, with the weights that the search gave it or new ones."""
     if recorder.stage == "train":
         return _Start(problem.space.network(run.architecture()))
-    found = _searched(job, problem, recorder)
+    found = _searched(job, searched, recorder)
+    if searched is not problem:  # what was trained on some rows is trained on all
+        found = replace(found, network=None, trained=False)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     if job.config.strategy is not None:
         run.write(Search(tuple(found.evidence), tuple(found.front)))

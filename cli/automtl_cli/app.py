@@ -59,6 +59,7 @@ def search(
         ),
     ] = None,
     seed: options.Seed = None,
+    time_budget: options.TimeBudget = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
@@ -74,7 +75,8 @@ def search(
     from automtl_cli.runs import actions, render
 
     named = {"space": space, "strategy": strategy, "dataset": dataset}
-    flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain}
+    seconds = configuration.seconds(time_budget)
+    flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain, "time_budget": seconds}
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or name is not None or dry_run
@@ -105,6 +107,7 @@ def train(
     config: options.File = None,
     settings: options.Settings = None,
     seed: options.Seed = None,
+    time_budget: options.TimeBudget = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
@@ -120,7 +123,8 @@ def train(
     from automtl_cli import configuration
     from automtl_cli.runs import actions, render
 
-    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
+    seconds = configuration.seconds(time_budget)
+    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "time_budget": seconds}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
@@ -149,6 +153,7 @@ def compare(
     settings: options.Settings = None,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each model.")] = 3,
     seed: options.Seed = None,
+    time_budget: options.TimeBudget = None,
     splits: Annotated[
         int, typer.Option(metavar="N", min=1, help="Splits of the data, each with all seeds.")
     ] = 1,
@@ -176,7 +181,8 @@ def compare(
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
-    wanted = Wanted(names, seeds, splits, tune, reference, out, configuration.preset(preset))
+    chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)
+    wanted = Wanted(names, seeds, splits, tune, reference, out, chosen, seconds)
     emit(comparison.compare(wanted, layers), comparison.render, as_json)
 
 

@@ -9,6 +9,7 @@ from automtl_core.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.kinds import DATASETS, PRESETS
 from automtl_core.plugins import load_registry
+from automtl_core.runs.budget import seconds_of
 from automtl_core.runs.config import Layer, assignments, load_common
 from automtl_core.runs.folders import raw_folder
 
@@ -39,6 +40,16 @@ def layers(
 def preset(name: str | None) -> Layer:
     """Return the settings of a preset; none where none is named."""
     return load_registry().get(PRESETS, name) if name is not None else {}
+
+
+def seconds(time_budget: str | None) -> float | None:
+    """Return the seconds of a time budget; None where there is none.
+
+    Raises:
+        UsageError: it is no time.
+
+    """
+    return None if time_budget is None else seconds_of(time_budget)
 
 
 def chosen(

@@ -59,6 +59,10 @@ NewInput = Annotated[
         "--input", metavar="FILE", help="Test on new rows: CSV, TSV, Parquet, or a pattern of such in quotes."
     ),
 ]
+TimeBudget = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Time for all of it, as 90s, 30m or 1h30m; what it gives up is told."),
+]
 Evidence = Annotated[
     bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")
 ]

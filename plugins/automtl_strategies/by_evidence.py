@@ -6,16 +6,24 @@
 3. the network that is left and the best landmarks are trained from scratch (`last_round`)
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
+
 from pydantic import Field
 
 from automtl_core.choices import Architecture, Decision, OneOf
 from automtl_core.disk.state import State
 from automtl_core.evidence import Evidence
+from automtl_core.held_out import Losses
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
+
+
+class _EnoughError(Exception):
+    """The listener wants no more decisions."""
 
 
 class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
@@ -66,34 +74,47 @@ class ByEvidence:
         self.decisions = dict(next(iter(self.landmarks.values())).decisions)
 
     def _discretise(self, listener: Listener) -> None:
-        """Decide in rounds, with an epoch of learning between two, which is kept where it helped."""
+        """Decide in rounds, with an epoch of learning between two, which is kept where it helped.
+
+        Where the listener has ended the warm-up, everything is decided at once, if it lets that happen.
+        """
         rounds, paths = self.settings.rounds, self.paths
+        hurried, paths.relaxed.going_on = not paths.relaxed.going_on, True
         while self.round < rounds and paths.relaxed.going_on:
             paths.restore_best()
-            self._decide_some(rounds - self.round)
+            self.round = rounds - 1 if hurried else self.round
+            self._decide_some(rounds - self.round, listener)
             self.round += 1
             if self.round < rounds:
                 paths.narrow_to(self.decisions, self.fixed)
                 paths.step_epoch("search", listener, {name: self.decisions[name] for name in self.fixed})
+        paths.relaxed.going_on &= not hurried
 
-    def _decide_some(self, rounds_left: int) -> None:
-        """Fix the clearest choose-ones, and close some of what is not missed."""
-        paths = self.paths
-        weighing = Weighing(
-            self.problem.space,
-            lambda decisions: paths.score(Architecture(decisions)).losses,
-            self.settings,
-            self.decisions,
-            paths.epoch,
-            self.lost,
-        )
-        undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
-        names = weighing.clearest(undecided)[: -(-len(undecided) // rounds_left)]
-        weighing.choose(names)
-        weighing.close(singly=rounds_left == 1)
-        self.decisions, self.lost = weighing.decisions, weighing.lost
-        self.fixed = [*self.fixed, *names]
-        self.evidence += weighing.evidence
+    def _decide_some(self, rounds_left: int, listener: Listener) -> None:
+        """Fix the clearest choose-ones, and close some of what is not missed, while the listener lets it."""
+        paths, relaxed, scored = self.paths, self.paths.relaxed, 0
+
+        def losses(decisions: Mapping[str, Decision]) -> Losses:
+            nonlocal scored
+            scored += 1
+            relaxed.going_on = relaxed.going_on and listener.step("weighing", paths.epoch, scored, scored, 0)
+            if not relaxed.going_on:
+                raise _EnoughError
+            return paths.score(Architecture(decisions)).losses
+
+        with suppress(_EnoughError):
+            weighing = Weighing(
+                self.problem.space, losses, self.settings, self.decisions, paths.epoch, self.lost
+            )
+            undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
+            names = weighing.clearest(undecided)[: -(-len(undecided) // rounds_left)]
+            try:
+                weighing.choose(names)
+                weighing.close(singly=rounds_left == 1)
+            finally:
+                self.decisions, self.lost = weighing.decisions, weighing.lost
+                self.fixed = [*self.fixed, *names]
+                self.evidence += weighing.evidence
 
     def _begin_last_round(self) -> None:
         found = Architecture(self.decisions)

@@ -129,6 +129,13 @@ def test_what_cannot_be_is_told(data, labels, told):
         automtl.search(data, labels)
 
 
+def test_what_a_time_budget_gives_up_is_a_warning(here):
+    settings = {"dataset": {"rows": 2000}, "training": {"epochs": 1000, "patience": 1000}}
+    with pytest.warns(UserWarning, match="to end in time: time ended phase 'train' in epoch"):
+        run = automtl.train("synthetic", model="shared-bottom", settings=settings, time_budget="2s")
+    assert run.metrics["auc"].notna().all()
+
+
 def test_equal_frames_are_one_file(here):
     from automtl.frames import written
 

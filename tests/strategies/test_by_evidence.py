@@ -125,7 +125,7 @@ def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly)
         return score(architecture)
 
     search.paths.score = noted
-    search._decide_some(rounds_left)
+    search._decide_some(rounds_left, Silent())
     assert any(count % 2 for count in counts) == singly
     assert max(counts) > 1
 
@@ -133,13 +133,13 @@ def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly)
 def test_what_decisions_cost_leaves_less_to_those_that_follow():
     search = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
     search._warm_up(Silent())
-    search._decide_some(rounds_left=2)
+    search._decide_some(2, Silent())
     assert search.lost > 0
     again = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
     again._warm_up(Silent())
     again.lost = 1e13
     start = dict(again.decisions)
-    again._decide_some(rounds_left=2)
+    again._decide_some(2, Silent())
     assert {n: d for n, d in again.decisions.items() if n not in BLOCKS} == {
         n: d for n, d in start.items() if n not in BLOCKS
     }
@@ -152,9 +152,9 @@ def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
     warm, decided = weight.detach().clone(), []
     decide, score = search._decide_some, search.paths.score
 
-    def decide_some(left):
+    def decide_some(left, listener):
         decided.append(weight.detach().clone())
-        decide(left)
+        decide(left, listener)
 
     def worse_after_an_epoch(architecture):
         scored = score(architecture)
@@ -173,10 +173,32 @@ def test_where_the_listener_has_enough_it_decides_with_what_it_knows(epochs):
     found = search.search(watch)
     assert len(watch.reports) == epochs
     assert found.network is None
-    if epochs == 1:
-        assert found.architecture in search.landmarks.values()
+    if epochs == 1:  # it was the warm-up that ended, and all is decided at once
+        assert {each.choice for each in found.evidence} >= set(BLOCKS)
     else:
         assert found.architecture.decisions == watch.decisions[-1]
+
+
+@pytest.mark.parametrize("looks", [0, 1, 5, 30])
+def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays(looks):
+    search = make()
+
+    class Hurried(Silent):
+        def __init__(self):
+            self.looks = 0
+
+        def step(self, phase, epoch, steps, done, rows):
+            self.looks += phase == "weighing"
+            return phase == "weighing" and self.looks <= looks
+
+    watch = Hurried()
+    found = search.search(watch)
+    assert watch.looks <= looks + 1
+    found.architecture.check(search.choices)
+    assert found.network is None
+    if looks <= 1:
+        assert found.architecture in search.landmarks.values()
+        assert found.evidence == []
 
 
 def test_a_state_holds_the_supernet_or_the_last_round(tmp_path):

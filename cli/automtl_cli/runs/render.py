@@ -42,6 +42,7 @@ def found(document: Json) -> Iterator[RenderableType]:
     yield from _metrics(result["test"], result["reachable"], document["min_positives"])
     if marker := result["simulated"]:
         yield safe(f"note: {warning(marker)}")
+    yield from (safe(f"to end in time: {sentence}") for sentence in document["given_up"])
     run = document["run"]
     yield Text()
     yield safe(f"run: {run}\nnext: automtl show {run}\n      automtl evaluate {run}")
