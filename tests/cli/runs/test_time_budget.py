@@ -13,8 +13,8 @@ def test_a_search_ends_in_time(automtl, here):
 
 
 def test_a_comparison_shares_the_time(automtl, here):
-    to = ("compare", "--config", "small.yaml", "--models", "mmoe,shared-bottom", "--seeds", "2", "--json")
-    told = automtl(*to, "--time-budget", "1h").json()
+    small = ("--set", "dataset.rows=1000", "--set", "training.epochs=1", "--seeds", "2", "--json")
+    told = automtl("compare", "--models", "mmoe,shared-bottom", *small, "--time-budget", "1h").json()
     assert len(told["models"]) == 2
     for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
         assert "time_budget: 900.0" in (path / "config.yaml").read_text()
