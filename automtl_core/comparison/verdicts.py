@@ -32,7 +32,7 @@ def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]]
         for name, (metric, difference) in differences.items()
         for words in [_standing(reference, metric, difference)]
     ]
-    return "; ".join([*said, *([_cost(cost)] if cost is not None else [])])
+    return "; ".join([*said, *([cost_in_words(cost)] if cost is not None else [])])
 
 
 def _standing(reference: str, metric: Metric, difference: Difference) -> str:
@@ -46,7 +46,8 @@ def _standing(reference: str, metric: Metric, difference: Difference) -> str:
     return f"{'ahead of' if difference.mean > 0 else 'behind'} {reference} ({change}, {sure})"
 
 
-def _cost(ratio: float) -> str:
+def cost_in_words(ratio: float) -> str:
+    """Return what a model costs over another one, such as `half its cost`."""
     if abs(ratio - 1) <= NEAR:
         return "equal cost"
     for part, words in PARTS.items():

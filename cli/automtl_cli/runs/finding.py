@@ -11,6 +11,7 @@ from automtl_cli.output import Json
 from automtl_cli.runs import evidence, front, sharing
 from automtl_cli.runs.architecture import tree
 from automtl_cli.tables import safe
+from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.data.simulate import warning
 from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Search
@@ -60,6 +61,7 @@ def short(found: Json) -> Iterator[RenderableType]:
     yield from evidence.summary(search.evidence, "")
     if search.front:
         yield safe(f"taken of a front of {len(search.front)}: {_taken(search)}")
+        yield from map(safe, _verdict(search))
 
 
 def _shared(origin: Json | None, found: Json, shared: Sharing) -> Iterator[RenderableType]:
@@ -67,6 +69,20 @@ def _shared(origin: Json | None, found: Json, shared: Sharing) -> Iterator[Rende
     truth = Truth.from_json(found["truth"], "") if found["truth"] else None
     if parts := [*sharing.lines(shared), *sharing.unseen(shared, truth, fields)]:
         yield from (Text(), *parts)
+
+
+def _verdict(search: Search) -> Iterator[str]:
+    """Yield how what was taken stands beside the best of what was trained with it, if anything was."""
+    taken = next((point for point in search.front if point.chosen and point.trained), None)
+    others = [
+        point for point in search.front if point.trained and not point.chosen and point.score is not None
+    ]
+    if taken is None or taken.score is None or not others:
+        return
+    best = max(others, key=lambda point: point.score or 0.0)
+    change = f"{taken.score - (best.score or 0.0):+.4f}".replace("0.", ".", 1)
+    cost = cost_in_words(taken.flops_per_row / best.flops_per_row)
+    yield f"beside the best that was trained with it, {best.name}: {change} in validation AUC; {cost}"
 
 
 def _taken(search: Search) -> str:
