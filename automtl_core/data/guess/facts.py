@@ -1,7 +1,7 @@
 """What the first rows of a table hold in a column."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import duckdb
@@ -56,6 +56,8 @@ class Facts:
     """Of the numbers."""
     parts: Mapping[str, Parts] = field(default_factory=dict)
     """Separator -> what it takes texts apart to."""
+    blank_where: str = ""
+    """Column of two values that holds the lower one exactly where this one is blank, if there is one."""
 
 
 def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool = False) -> Facts:
@@ -102,6 +104,29 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
         mean=mean or 0.0,
         parts=_parts(db, PARTS) if kind == "text" else _parts(db, {LIST: ".*"}, True) if lists else {},
     )
+
+
+def blank_where(db: duckdb.DuckDBPyConnection, found: Sequence[Facts]) -> list[Facts]:
+    """Return facts, of columns that are blank in part with the column that tells where.
+
+    Args:
+        db: Holds the table `head`, in columns c0, c1 and so on.
+        found: Of all columns, in their order.
+
+    """
+    bits = {n: facts for n, facts in enumerate(found) if facts.values == 2 and facts.kind != "nested"}
+    told = list(found)
+    for n, facts in bits.items():
+        others = [k for k, other in bits.items() if other.rows > facts.rows]
+        tests = [
+            f"bool_and((c{n} IS NULL) = (c{k} IS NOT DISTINCT FROM {literal(bits[k].few[0])}))"
+            for k in others
+        ]
+        if tests:
+            same = db.execute(f"SELECT {', '.join(tests)} FROM head").fetchall()[0]
+            names = [bits[k].name for k, alike in zip(others, same, strict=True) if alike]
+            told[n] = replace(facts, blank_where=next(iter(names), ""))
+    return told
 
 
 def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:

@@ -44,6 +44,7 @@ SKEW = 20
 """Numbers of which the largest is so many times the mean are scaled by the logarithm."""
 LONG_TAIL = 1000, 0.3
 """Values, and the share of them in one row alone, from which on a field has a long tail."""
+_DECIMAL = re.compile(r"-?[0-9]+,[0-9]+")
 UNDECIDED = "a label, or a categorical field"
 BATCHES = 100
 """Steps that an epoch should have."""
@@ -81,7 +82,18 @@ def guess(seen: Glimpse) -> list[Guess]:
             found[n] = Guess(each.facts, "unused", reason="a time besides that of the rows")
         elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"named as {other} but for the case")
-    return found
+    return _given(found)
+
+
+def _given(found: Sequence[Guess]) -> list[Guess]:
+    """Return guesses, with `given` of labels that are blank exactly where another one is not set."""
+    labels = [each.facts.name for each in found if each.role == "labels"]
+    return [
+        replace(each, setting={**each.setting, "given": each.facts.blank_where})
+        if each.role == "labels" and each.facts.blank_where in labels
+        else each
+        for each in found
+    ]
 
 
 def as_label(facts: Facts) -> Mapping[str, Any] | None:
@@ -119,7 +131,7 @@ def words(name: str) -> list[str]:
 def is_id(name: str) -> bool:
     """Return whether a column is named as one of ids."""
     last = (words(name) or [""])[-1]
-    return last in IDS or (last.endswith("id") and last not in NO_IDS)
+    return last in (*IDS, *USERS) or (last.endswith("id") and last not in NO_IDS)
 
 
 def _guess(facts: Facts, seen: Glimpse) -> Guess:
@@ -154,6 +166,8 @@ def _useless(facts: Facts, seen: Glimpse) -> str:
         return "blank in all rows"
     if facts.rows == seen.seen and facts.values == 1:
         return "the same in all rows"
+    if all(_DECIMAL.fullmatch(value) for value in (facts.low, facts.high, facts.example)):
+        return "numbers with decimal commas: write them with points"
     if facts.kind == "list" or _separator(facts):
         return ""
     if facts.rows == seen.seen == facts.values and facts.kind in ("integer", "text"):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.guess.facts import LIST, Facts, facts_of
+from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.records import CONVERT, layout, shown
@@ -94,6 +94,7 @@ def peek(name: str) -> Glimpse:
             else facts_of(db, column, f"c{n}", column in head.lists)
             for n, column in enumerate(head.names)
         ]
+        facts = blank_where(db, facts)
     return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
 
 
@@ -125,7 +126,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if it is no text
     separator = _separator(path)
     first, size = _first(path, separator)
-    header = _is_header(first[0], first[1:])
+    header = _is_header(first[0], first[1:], path)
     names: Sequence[str] = [f"c{n + 1}" for n in range(len(first[0]))]
     if header:
         names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
@@ -169,16 +170,26 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
     return [values for _, _, values, _ in found], size
 
 
-def _is_header(first: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first row names the columns: above columns of numbers it mostly holds texts."""
-    if len(set(first)) < len(first):
-        return False
+def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path) -> bool:
+    """Return whether the first row names the columns: above columns of numbers it mostly holds texts.
+
+    Raises:
+        DataError: it does, and names one twice.
+
+    """
     above = []
     for n, value in enumerate(first):
         below = [row[n] for row in others if n < len(row) and row[n]]
         if value and below and sum(map(_is_number, below)) > len(below) / 2:
             above.append(_is_number(value))
-    return 2 * sum(above) < len(above) if above else not any(map(_is_number, first))
+    twice = next((name for name in first if first.count(name) > 1), None)
+    if above and 2 * sum(above) < len(above):
+        if twice is not None:
+            raise DataError(
+                f"{path}:1: the header names {shown(twice)} twice", "give each column a name of its own"
+            )
+        return True
+    return not above and twice is None and not any(map(_is_number, first))
 
 
 def _is_number(value: str) -> bool:

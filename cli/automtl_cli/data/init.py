@@ -144,7 +144,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
     match guess.role:
         case "unused":
             return f"{guess.reason}, such as {_value(facts.example)}" if facts.example else guess.reason
-        case "labels" if not guess.setting:
+        case "labels" if not {"positive", "kind"} & guess.setting.keys():
             said = f"{facts.mean:.1%} are 1"
         case "labels" if "positive" in guess.setting:
             said = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"

@@ -1,5 +1,6 @@
 """Which columns are taken for what."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,24 @@ def test_long_tails() -> None:
 )
 def test_batches_fit_the_rows(rows: int, size: int) -> None:
     assert batch_size(rows) == size
+
+
+def test_a_label_counts_where_another_is_set_if_it_is_blank_elsewhere() -> None:
+    buy = replace(bits("buy"), blank_where="click")
+    assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"given": "click"}]
+    assert guessed(bits("vip"), replace(bits("buy"), blank_where="vip"))[1].setting == {}
+
+
+def test_numbers_with_decimal_commas_are_told() -> None:
+    parts = {",": Parts(SEEN, 2 * SEEN, 80)}
+    column = replace(facts("price", "text", 90, low="0,5", high="9,25", parts=parts), example="1,5")
+    (found,) = guessed(column)
+    assert (found.role, found.reason) == ("unused", "numbers with decimal commas: write them with points")
+
+
+def test_a_column_of_users_is_one_of_ids() -> None:
+    assert [guessed(facts(name))[0].role for name in ("user", "customer", "user_age")] == [
+        "sparse",
+        "sparse",
+        "dense",
+    ]

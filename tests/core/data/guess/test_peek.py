@@ -170,17 +170,13 @@ def test_folders_and_links_to_other_places(tmp_path: Path) -> None:
         (b"", "the file is empty"),
         (b"a,b\n", "holds no rows"),
         (b"a\n1\n2\n", "no columns that a comma, a tab"),
-        (b"a,b,a\n1,2,3\n", None),
         ("a,b\nü,1\n".encode("utf-16"), "not text in UTF-8"),
         (b"PAR1" + b"\0" * 50, "not text in UTF-8"),
     ],
-    ids=["empty", "header only", "one column", "name twice", "UTF-16", "Parquet"],
+    ids=["empty", "header only", "one column", "UTF-16", "Parquet"],
 )
-def test_what_is_no_table(tmp_path: Path, content: bytes, message: str | None) -> None:
+def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    if message is None:
-        assert not peek(f"{tmp_path}/a.csv").header
-        return
     with pytest.raises(DataError, match=message):
         peek(f"{tmp_path}/a.csv")
 
@@ -203,3 +199,15 @@ def test_what_is_no_delimited_text_has_its_remedy(tmp_path: Path, content: bytes
     with pytest.raises(DataError) as error:
         peek(str(tmp_path / "a.csv"))
     assert str(error.value.fix).startswith(fix)
+
+
+def test_a_header_that_names_a_column_twice_is_no_data(seen: Peek) -> None:
+    with pytest.raises(DataError, match='a.csv:1: the header names "user" twice'):
+        seen("user,item,user\n1,2,3\n4,5,6\n", name="a.csv")
+    assert not seen("1,2,1\n4,5,6\n").header
+    assert not seen("x,y,x\nz,y,x\n").header
+
+
+def test_a_column_that_is_blank_where_another_is_not_set_tells_so(seen: Peek) -> None:
+    found = seen("click,buy,late,vip\n1,1,1,0\n1,0,,1\n0,,,1\n0,,0,0\n")
+    assert [facts.blank_where for facts in found.columns] == ["", "click", "", ""]
