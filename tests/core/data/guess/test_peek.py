@@ -202,7 +202,7 @@ def test_what_is_no_delimited_text_has_its_remedy(tmp_path: Path, content: bytes
 
 
 def test_a_header_that_names_a_column_twice_is_no_data(seen: Peek) -> None:
-    with pytest.raises(DataError, match='a.csv:1: the header names "user" twice'):
+    with pytest.raises(DataError, match=r'a.csv:1: the header names "user" twice'):
         seen("user,item,user\n1,2,3\n4,5,6\n", name="a.csv")
     assert not seen("1,2,1\n4,5,6\n").header
     assert not seen("x,y,x\nz,y,x\n").header
