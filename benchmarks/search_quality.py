@@ -117,8 +117,10 @@ def report(jobs: Mapping[str, Job], searches: list[str], prepared: Prepared, wor
     random = next(name for name in jobs if name.endswith(":random"))
     count = candidates(budget, jobs[random], prepared)
     print(json.dumps({"name": random, "candidates": count}), flush=True)
-    models = ",".join((*RIVALS, random, "random-architecture", *searches))
+    models = ",".join((*RIVALS, random, *searches))
     print(f"automtl compare {words} --seeds 3 --models {models} --set strategy.candidates={count}")
+    # Apart, since it is a random search too, which would take the candidates for its own.
+    print(f"automtl compare {words} --seeds 3 --models {searches[-1]},random-architecture")
     for name in RIVALS:
         recipes = max(1, int(budget / costs[name].gigaflops))
         print(f"automtl compare {words} --seeds 3 --models {name} --tune {recipes}")
