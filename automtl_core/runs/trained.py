@@ -3,17 +3,15 @@
 Letters: R rows, T tasks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
-from automtl_core.data.columns import Column
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
@@ -62,18 +60,6 @@ class Trained:
         if not np.isfinite(said).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
         return said
-
-    def predict(self, examples: Mapping[str, Column] | pd.DataFrame) -> pd.DataFrame:
-        """Return what is predicted of examples, a column a task, see `predictions`.
-
-        Args:
-            examples: As `Encoder.encode` takes them; labels are not looked at.
-
-        """
-        index = examples.index if isinstance(examples, pd.DataFrame) else None
-        said = self.said(self.encoder.encode(examples, labelled=False))
-        names = [task.name for task in self.tasks]
-        return pd.DataFrame(predictions(self.tasks, said), columns=names, index=index)
 
 
 def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:

@@ -1,9 +1,7 @@
 """What a run made predicts examples, from its folder alone."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.special import expit
 
 from automtl_core.errors import ArtifactError, DataError
 from automtl_core.runs.pipeline import said
@@ -19,18 +17,16 @@ def run(tmp_path_factory):
     return make_job(folder), begin(make_job(folder), folder / "run")
 
 
-def test_it_predicts_frames_by_their_index_and_looks_at_no_label(run):
+def test_it_says_what_the_network_said_and_looks_at_no_label(run):
     job, finished = run
     prepared = job.prepare()
-    examples = pd.DataFrame(prepared.encoder.decode(prepared.part("test")))
-    examples["click"] = "not a label"
-    examples.index = examples.index[::-1]
-    found = Trained.of(job, finished).predict(examples)
-    assert list(found.columns) == ["click", "like", "skip", "hide"]
-    assert list(found.index) == list(examples.index)
-    assert np.array_equal(found.to_numpy(), expit(said(job, finished, prepared)))
-    with pytest.raises(DataError, match="the examples lack 'item_id'"):
-        Trained.of(job, finished).predict(examples.drop(columns="item_id"))
+    examples = prepared.encoder.decode(prepared.part("test")) | {"click": ["not a label"] * 200}
+    made = Trained.of(job, finished)
+    assert [task.name for task in made.tasks] == ["click", "like", "skip", "hide"]
+    found = made.said(made.encoder.encode(examples, labelled=False))
+    assert np.array_equal(found, said(job, finished, prepared))
+    with pytest.raises(DataError, match="column 'click'"):
+        made.encoder.encode(examples)
 
 
 def test_binary_tasks_have_probabilities_and_regressions_their_unit():
