@@ -58,6 +58,11 @@ class Column:
     optional: bool = False
     """Whether a file whose first line names its columns may lack it; all of its values are then blank."""
 
+    @property
+    def anything(self) -> bool:
+        """Whether every value is as declared."""
+        return self.kind == "unused" or (self.kind == "text" and not self.among and not self.matching)
+
 
 TEXT, INTEGER, NUMBER, UNUSED = Column(), Column("integer"), Column("number"), Column("unused")
 BIT = Column("integer", ("0", "1"))

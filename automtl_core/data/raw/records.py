@@ -281,7 +281,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
     tests = [
         (place, name, file.columns[name], _quick(file.columns[name]))
         for place, name in enumerate(columns)
-        if name in file.columns and not _anything(file.columns[name])
+        if name in file.columns and not file.columns[name].anything
     ]
 
     def judge(row: Row) -> Fault | None:
@@ -300,11 +300,6 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         return None
 
     return judge
-
-
-def _anything(column: Column) -> bool:
-    """Return whether any value is as declared."""
-    return column.kind == "unused" or not (column.kind != "text" or column.among or column.matching)
 
 
 def _quick(column: Column) -> Callable[[str], object]:
