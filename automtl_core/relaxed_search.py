@@ -48,7 +48,10 @@ class RelaxedSearch:
         seeds.seed_torch(problem.seed, "supernet")
         self.problem = problem
         self.relaxation = relaxation
-        self.supernet = problem.space.supernet(relaxation).to(problem.compute.device)
+        self.supernet = problem.space.supernet(relaxation)
+        if problem.start is not None:
+            problem.start.give(self.supernet.network, problem.space.schema)
+        self.supernet.to(problem.compute.device)
         self.learning_rate = learning_rate
         self.decay = decay
         self.optimiser = self._optimiser()

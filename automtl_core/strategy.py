@@ -12,6 +12,7 @@ from automtl_core.disk.state import State
 from automtl_core.evidence import Evidence, Point
 from automtl_core.settings import Configured, S
 from automtl_core.space import SearchSpace
+from automtl_core.start import Start
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.listener import Listener
@@ -30,6 +31,8 @@ class Problem:
     recipe: Recipe
     seed: int
     compute: Compute = CPU
+    start: Start | None = None
+    """What another search found, to begin with; its weights are given to supernets of `RelaxedSearch`."""
 
 
 @dataclass(frozen=True)

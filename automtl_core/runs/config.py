@@ -84,6 +84,8 @@ class RunConfig(Common):
     """Search space; see `automtl settings space`."""
     strategy: Annotated[Component | None, Takes(f"{_NAMED}, or null")] = None
     """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
+    start: Path | None = None
+    """Folder of a run whose decisions and weights a search begins with, where names fit."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
     """Without a strategy, the answer to each question of the space; none where it asks none."""
     retrain: Literal["inherit", "scratch"] | None = None

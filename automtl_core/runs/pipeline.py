@@ -26,6 +26,7 @@ from automtl_core.runs.outcomes import Plan
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
 from automtl_core.runs.trained import Trained, restored
+from automtl_core.runs.warm import started
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
@@ -102,6 +103,8 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
+        if job.config.start is not None and job.config.strategy is not None:
+            problem = replace(problem, start=started(job.config.start, prepared.encoder, job.registry))
         searched, clock = _timed(job, run, problem, recorder)
         found = _found(job, run, problem, searched, recorder)
         if found.trained:

@@ -60,6 +60,10 @@ def search(
     ] = None,
     seed: options.Seed = None,
     time_budget: options.TimeBudget = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", help="Begin with what a run found."),
+    ] = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
@@ -74,7 +78,7 @@ def search(
     from automtl_cli import configuration
     from automtl_cli.runs import actions, render
 
-    named = {"space": space, "strategy": strategy, "dataset": dataset}
+    named = {"space": space, "strategy": strategy, "dataset": dataset, "start": start and start.absolute()}
     seconds = configuration.seconds(time_budget)
     flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain, "time_budget": seconds}
     layers = configuration.layers(preset, config, flags, settings)

@@ -18,7 +18,7 @@ from automtl_core.held_out import Losses
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
-from automtl_strategies.paths import Paths, PathSettings, probes
+from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
 
@@ -48,7 +48,7 @@ class ByEvidence:
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
         self.choices = problem.space.choices()
-        self.landmarks: dict[str, Architecture] = {}  # the best first, once the supernet is warm
+        self.landmarks: dict[str, Architecture] = {}  # a start, then the best, once the supernet is warm
         self.decisions: dict[str, Decision] = {}  # as they stand, once the supernet is warm
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0
@@ -68,9 +68,10 @@ class ByEvidence:
         if self.decisions:
             return
         self.paths.train("warm-up", listener)
-        known = probes(self.problem.space)
+        known = probes(self.problem)
         loss = {name: float(self.paths.score(a).losses.mean()) for name, a in known.items()}
-        self.landmarks = {name: known[name] for name in sorted(known, key=loss.__getitem__)}
+        best_first = sorted(known, key=lambda name: (name != START, loss[name]))
+        self.landmarks = {name: known[name] for name in best_first}
         self.decisions = dict(next(iter(self.landmarks.values())).decisions)
 
     def _discretise(self, listener: Listener) -> None:

@@ -55,7 +55,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
     def _decide(self, listener: Listener) -> None:
         """Find the few that are trained from scratch."""
         s, space, paths = self.settings, self.problem.space, self.paths
-        known = probes(space)
+        known = probes(self.problem)
         evolution = Evolution(space.choices(), paths.score, space.cost, s, s.flop_price)
         evolution.begin(known, seeds.generator(self.problem.seed, "evolution", 0), s.share)
         for number in range(1, s.rounds + 1):

@@ -24,11 +24,12 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.relaxed_search import RelaxedSearch
 from automtl_core.settings import Settings
-from automtl_core.space import SearchSpace
 from automtl_core.strategy import Problem
 from automtl_core.training.average import Average
 from automtl_core.training.listener import Listener
 
+START = "start"
+"""Name of what another search found, among probes."""
 BEST = 3
 """Probes whose mean loss tells how far the supernet is."""
 
@@ -66,7 +67,7 @@ class Paths:
         span = problem.recipe.average_epochs * steps(len(problem.data.train), problem.recipe.batch_size)
         self.average = Average(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
-        self._known = probes(problem.space)
+        self._known = probes(problem)
         self._probes = list(self._known.values())
         self.bounds: dict[str, Decision] = {}
         """Decisions that are made, of a choose-any what may still be drawn."""
@@ -186,17 +187,21 @@ class Paths:
         self.best_weights = state["best_weights"]
 
 
-def probes(space: SearchSpace) -> dict[str, Architecture]:
+def probes(problem: Problem) -> dict[str, Architecture]:
     """Return architectures to look at first: the landmarks of a space or, where it names none, uniform ones.
 
-    In a uniform one everything is open, and each choose-one has the candidate of the same place.
+    In a uniform one everything is open, and each choose-one has the candidate of the same place. Before them
+    comes what another search found, where the problem starts with it.
     """
-    choices = space.choices()
+    choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)
-    return space.landmarks() or {
+    known = problem.space.landmarks() or {
         f"uniform {k + 1}": Architecture({name: _kth(c, k) for name, c in choices.items()})
         for k in range(most)
     }
+    if problem.start is None:
+        return known
+    return {START: problem.start.decisions(choices, next(iter(known.values())))} | known
 
 
 def _kth(choice: Choice, k: int) -> Decision:

@@ -12,6 +12,7 @@ from automtl_core.disk.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_strategies.last_round import LastRound, LastRoundSettings
+from automtl_strategies.paths import START, probes
 
 
 class RandomSettings(LastRoundSettings):
@@ -44,8 +45,9 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     def _entrants(self) -> dict[str, Architecture]:
         drawn = {f"candidate {k}": a for k, a in enumerate(self.architectures, start=1)}
-        known = list(self.problem.space.landmarks().items())
-        return {**drawn, **dict(known[: self.settings.landmarks])}
+        known = list(self.problem.space.landmarks().items())[: self.settings.landmarks]
+        start = {name: a for name, a in probes(self.problem).items() if name == START}
+        return {**start, **drawn, **dict(known)}
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left; nothing where there is nothing to compare."""

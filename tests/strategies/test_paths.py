@@ -1,5 +1,6 @@
 """Single paths: one architecture moves in a step, within bounds, until held-out rows say that it is done."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.held_out import Scored
+from automtl_core.start import Start
 from automtl_core.training.listener import Silent
 from automtl_strategies.paths import Paths, PathSettings, probes
 
@@ -202,9 +204,18 @@ def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
 
 
 def test_probes_are_landmarks():
-    space = problem().space
-    assert probes(space) == space.landmarks()
-    assert "mmoe" in probes(space)
+    given = problem()
+    assert probes(given) == given.space.landmarks()
+    assert "mmoe" in probes(given)
+
+
+def test_what_another_search_found_is_looked_at_first():
+    given = problem()
+    known = given.space.landmarks()
+    found = Architecture({**known["mmoe"].decisions, "task/click/experts": ("expert1",)})
+    start = Start(found, given.space.choices(), given.space.network(found), given.space.schema, {})
+    assert list(probes(replace(given, start=start)).items())[0] == ("start", found)
+    assert list(probes(replace(given, start=start)))[1:] == list(known)
 
 
 def test_without_landmarks_probes_are_uniform():
@@ -214,10 +225,12 @@ def test_without_landmarks_probes_are_uniform():
         "gate": AnyOf("gate", ("x", "y")),
     }
     space = SimpleNamespace(choices=lambda: choices, landmarks=dict)
-    found = probes(space)
+    found = probes(SimpleNamespace(space=space, start=None))
     assert list(found) == ["uniform 1", "uniform 2", "uniform 3"]
     assert [(a.decisions["op"], a.decisions["few"]) for a in found.values()] == [
         ("a", "a"), ("b", "b"), ("c", "b"),
     ]  # fmt: skip
     assert all(a.decisions["gate"] == ("x", "y") for a in found.values())
-    assert list(probes(SimpleNamespace(choices=dict, landmarks=dict))) == ["uniform 1"]
+    assert list(probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict), start=None))) == [
+        "uniform 1"
+    ]

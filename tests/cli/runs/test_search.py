@@ -125,3 +125,10 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl
     assert "runs/done: the test metrics are not those that the run recorded" in ended.err
     assert "torch was 1.0, is " in ended.err
     assert "click" in ended.out
+
+
+def test_a_search_begins_with_a_run(automtl: Automtl, done: Path) -> None:
+    again = automtl(*SEARCH, "--from", done, "--name", "again")
+    assert again.code == 0
+    assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["start"] == str(done.absolute())
+    assert automtl(*SEARCH, "--from", "runs/nothing").code == 66
