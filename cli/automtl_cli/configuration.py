@@ -9,7 +9,6 @@ from automtl_core.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.kinds import DATASETS, PRESETS
 from automtl_core.plugins import load_registry
-from automtl_core.runs.budget import seconds_of
 from automtl_core.runs.config import Layer, assignments, load_common
 from automtl_core.runs.folders import raw_folder
 
@@ -49,7 +48,11 @@ def seconds(time_budget: str | None) -> float | None:
         UsageError: it is no time.
 
     """
-    return None if time_budget is None else seconds_of(time_budget)
+    if time_budget is None:
+        return None
+    from automtl_core.runs.budget import seconds_of  # which imports torch
+
+    return seconds_of(time_budget)
 
 
 def chosen(
