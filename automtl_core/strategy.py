@@ -1,7 +1,7 @@
 """The contract of search strategies: a loop of its own that finds an architecture in any search space."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -22,6 +22,11 @@ Retrain = Literal["inherit", "scratch"]
 """Whether the found network goes on from the weights of the search, or starts anew."""
 
 
+def nothing() -> float:
+    """Return that no time is spent, as where there is no budget of it."""
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a strategy searches over, and with what. The test part is not in it."""
@@ -31,6 +36,9 @@ class Problem:
     recipe: Recipe
     seed: int
     compute: Compute = CPU
+    spent: Callable[[], float] = nothing
+    """Tells how much of the time for the search is spent, from 0 to 1, where there is a time budget. By it a
+    strategy may end a phase, to have time for the next."""
     start: Start | None = None
     """What another search found, to begin with; its weights are given to supernets of `RelaxedSearch`."""
 

@@ -1,9 +1,9 @@
 """A time budget: what is given up so that search, training and test end in time.
 
 Training comes first: the search has what some epochs of training leave, and sees as many training rows as
-leave it time for some epochs of its own. It is told to end its first phase, in which a supernet learns, then
-whatever follows, and then the training, when their share of the time is spent. All end in order, with what is
-best by then. What time ends depends on the machine.
+leave it time for some epochs of its own. Strategies may shorten their phases by what is spent (`Problem`).
+What is not done when its share of the time is over is told to end, the search first, then the training. Both
+end in order, with what is best by then. What time ends depends on the machine.
 """
 
 import re
@@ -29,10 +29,8 @@ ALL = 0.93
 """Share of the time after which the training ends; the rest is for the test."""
 SEARCH = 0.1, 0.55
 """Share of the time that a search has, at least and at most."""
-FIRST = 0.6
-"""Share of that after which its first phase ends."""
-TRAINING, LEARNING = 12, 40
-"""Epochs that a training, and the first phase of a search on its rows, should have time for."""
+TRAINING, LEARNING = 12, 70
+"""Epochs that a training, and a search on its rows, should have time for."""
 LEAST = 20
 """Batches that a search sees at least."""
 TRAIN = "train"
@@ -83,7 +81,6 @@ class Clock:
         self.listener = listener
         self.search = search
         self.ended: dict[str, int] = {}
-        self._first = ""
         self._start = time.monotonic()
         self._seconds = seconds
 
@@ -95,10 +92,15 @@ class Clock:
         """Pass on, and look at the clock."""
         return self.listener.epoch(report) and self._in_time(report.phase, report.epoch)
 
+    def spent(self) -> float:
+        """Return how much of the time for the search is spent, see `Problem.spent`."""
+        return min(self._share() / self.search, 1.0) if self.search else 1.0
+
+    def _share(self) -> float:
+        return (time.monotonic() - self._start) / self._seconds
+
     def _in_time(self, phase: str, epoch: int) -> bool:
-        self._first = self._first or phase
-        share = ALL if phase == TRAIN else self.search * (FIRST if phase == self._first else 1)
-        in_time = time.monotonic() - self._start < share * self._seconds
+        in_time = self._share() < (ALL if phase == TRAIN else self.search)
         if not in_time:
             self.ended.setdefault(phase, epoch)
         return in_time
@@ -134,7 +136,7 @@ def planned(problem: Problem, seconds: float) -> Budget:
     step = _step_seconds(problem)
     training = TRAINING * steps(total, size) * step / seconds
     search = min(max(ALL - training, SEARCH[0]), SEARCH[1])
-    fit = FIRST * search * seconds / LEARNING / step * size
+    fit = search * seconds / LEARNING / step * size
     return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total)
 
 

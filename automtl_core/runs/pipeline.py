@@ -181,7 +181,7 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
     told = run.read(Budget)
     clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), told.search)
     recorder.listener = clock
-    return with_rows(problem, told.rows), clock
+    return replace(with_rows(problem, told.rows), spent=clock.spent), clock
 
 
 def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Recorder) -> _Start:
@@ -189,7 +189,7 @@ def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Re
     if recorder.stage == "train":
         return _Start(problem.space.network(run.architecture()))
     found = _searched(job, searched, recorder)
-    if searched is not problem:  # what was trained on some rows is trained on all
+    if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
     architecture = replace(found.architecture, origin=job.origin(problem.space))
     if job.config.strategy is not None:

@@ -21,6 +21,9 @@ from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
+HURRY = 0.5
+"""Share of a limited time of the search from which on there is no time for rounds."""
+
 
 class _EnoughError(Exception):
     """The listener wants no more decisions."""
@@ -77,19 +80,18 @@ class ByEvidence:
     def _discretise(self, listener: Listener) -> None:
         """Decide in rounds, with an epoch of learning between two, which is kept where it helped.
 
-        Where the listener has ended the warm-up, everything is decided at once, if it lets that happen.
+        Where time is short, what is left is decided at once.
         """
         rounds, paths = self.settings.rounds, self.paths
-        hurried, paths.relaxed.going_on = not paths.relaxed.going_on, True
         while self.round < rounds and paths.relaxed.going_on:
             paths.restore_best()
-            self.round = rounds - 1 if hurried else self.round
+            if self.problem.spent() > HURRY:
+                self.round = rounds - 1
             self._decide_some(rounds - self.round, listener)
             self.round += 1
             if self.round < rounds:
                 paths.narrow_to(self.decisions, self.fixed)
                 paths.step_epoch("search", listener, {name: self.decisions[name] for name in self.fixed})
-        paths.relaxed.going_on &= not hurried
 
     def _decide_some(self, rounds_left: int, listener: Listener) -> None:
         """Fix the clearest choose-ones, and close some of what is not missed, while the listener lets it."""

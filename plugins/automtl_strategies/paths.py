@@ -30,6 +30,8 @@ from automtl_core.training.listener import Listener
 
 START = "start"
 """Name of what another search found, among probes."""
+IN_TIME = 0.35, 0.6
+"""Share of a limited time of the search after which either half of the supernet's training ends."""
 BEST = 3
 """Probes whose mean loss tells how far the supernet is."""
 
@@ -95,8 +97,9 @@ class Paths:
     def learning(self) -> bool:
         """Whether another epoch may help."""
         s = self.settings
-        in_time = self.epoch - self.first_epoch < s.epochs
-        return self.relaxed.going_on and in_time and self.epoch - self.best_epoch < s.patience
+        in_time = self.problem.spent() < IN_TIME[self.widened]
+        few = self.epoch - self.first_epoch < s.epochs and self.epoch - self.best_epoch < s.patience
+        return self.relaxed.going_on and few and (in_time or self.epoch == self.first_epoch)
 
     def train(self, phase: str, listener: Listener) -> None:
         """Train both halves until held-out rows are predicted no better, and take the best weights."""

@@ -36,19 +36,18 @@ def test_times_are_read():
             seconds_of(wrong)
 
 
-def test_phases_end_when_their_share_is_spent(clock):
+def test_search_and_training_end_when_their_share_is_spent(clock):
     heard = Clock(Silent(), 100, search=0.5)
-    clock(29)
+    clock(25)
     assert heard.step("warm-up", 3, 10, 1, 64)
-    clock(31)
-    assert not heard.step("warm-up", 4, 10, 1, 64)
-    assert heard.step("weighing", 4, 1, 1, 0)
+    assert heard.spent() == 0.5
     clock(51)
     assert not heard.epoch(EpochReport("search", 5, {}, {}))
+    assert heard.spent() == 1
     assert heard.step("train", 1, 10, 1, 64)
     clock(100 * ALL + 1)
     assert not heard.step("train", 7, 10, 1, 64)
-    assert heard.ended == {"warm-up": 4, "search": 5, "train": 7}
+    assert heard.ended == {"search": 5, "train": 7}
 
 
 def test_what_was_given_up_is_told():
@@ -64,7 +63,7 @@ def test_training_comes_first(tmp_path, monkeypatch):
     job = make_job(tmp_path)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
-    plenty, some, little = (planned(problem, seconds) for seconds in (1000, 12, 2))
+    plenty, some, little = (planned(problem, seconds) for seconds in (10_000, 12, 2))
     assert (plenty.search, plenty.rows) == (0.55, 1600)
     assert some.search == pytest.approx(ALL - 12 * 7 * 0.1 / 12)
     assert (little.search, little.rows) == (
@@ -93,7 +92,8 @@ def test_a_run_ends_in_time_with_a_tested_network(tmp_path):
     job = make_job(tmp_path, EVIDENCE, {"time_budget": 2.0, "training": {"epochs": 1000, "patience": 1000}})
     run = begin(job, tmp_path / "run")
     told = run.read(Budget)
-    assert set(told.ended) >= {"warm-up", "train"}
+    assert "train" in told.ended
+    assert [report["phase"] for report in run.reports()].count("warm-up") < 100
     assert run.read(Result).test is not None
     assert run.reports()[-1]["phase"] == "train"
 
