@@ -130,6 +130,8 @@ class Line:
         if name is not None and (not name or Path(name).name != name):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         prepared = self.prepare(job)
+        for sentence in too_small(prepared, job.config.training.min_positives):
+            self.watch.warn(sentence)
         job = job.in_time(time.monotonic() - start)
         make = partial(pipeline.start, job, prepared)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
@@ -250,6 +252,25 @@ class Line:
         found = finding(run.path, self.registry)
         given_up = run.read(Budget).sentences() if run.has(Budget) else ()
         return Found(run.path, result, found, job.config.training.min_positives, tuple(given_up))
+
+
+def too_small(prepared: Prepared, least: int) -> Iterator[str]:
+    """Yield what one should know where no task has enough validation rows to choose by.
+
+    Args:
+        prepared: The data.
+        least: Rows of either class that a task needs, of any for a regression.
+
+    """
+    told = prepared.manifest["labels"]["validation"].values()
+    if not any(
+        min(t["rows"], t.get("positives", least), t["rows"] - t.get("positives", 0)) >= least for t in told
+    ):
+        rows = prepared.manifest["rows"]["validation"]
+        yield (
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): which epoch and "
+            "which architecture are best is a guess; give more rows, or lower training.min_positives"
+        )
 
 
 def warnings(prepared: Prepared) -> Iterator[str]:

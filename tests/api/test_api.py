@@ -130,7 +130,8 @@ def test_what_cannot_be_is_told(data, labels, told):
 
 
 def test_what_a_time_budget_gives_up_is_a_warning(here):
-    settings = {"dataset": {"rows": 2000}, "training": {"epochs": 1000, "patience": 1000}}
+    training = {"epochs": 1000, "patience": 1000, "min_positives": 10}
+    settings = {"dataset": {"rows": 2000}, "training": training}
     with pytest.warns(UserWarning, match="to end in time: time ended phase 'train' in epoch"):
         run = automtl.train("synthetic", model="shared-bottom", settings=settings, time_budget="2s")
     assert run.metrics["auc"].notna().all()

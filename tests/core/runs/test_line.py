@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError, Us
 from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Data, Environment, Result, Status
-from automtl_core.runs.line import Line, Unwatched
+from automtl_core.runs.line import Line, Unwatched, too_small
 from automtl_core.runs.run import Run
 from automtl_core.training.listener import Silent
 
@@ -234,3 +235,16 @@ def test_an_evaluation_tells_what_has_changed(line, tmp_path):
         "data.version",
         "torch",
     ]
+
+
+def test_too_few_validation_rows_to_choose_by_are_told():
+    def told(**labels):
+        manifest = {"rows": {"validation": 400}, "labels": {"validation": labels}}
+        return list(too_small(SimpleNamespace(manifest=manifest), 100))
+
+    click = {"rows": 400, "positives": 30}
+    assert "no task has 100 validation rows of either class (there are 400 rows)" in told(click=click)[0]
+    assert told(click=click, buy={"rows": 400, "positives": 350})
+    assert not told(click=click, buy={"rows": 400, "positives": 120})
+    assert not told(click=click, rating={"rows": 150})
+    assert told(rating={"rows": 99})
