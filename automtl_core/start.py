@@ -66,11 +66,11 @@ class Start:
                 if isinstance(source, FieldEmbedding) and isinstance(target, FieldEmbedding):
                     given += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
+            in_tables = {f"{table}.table.weight" for table in tables}
             for name, tensor in network.state_dict(keep_vars=True).items():
-                source_tensor = available.get(name)
-                in_table = any(name == f"{table}.table.weight" for table in tables)
-                if source_tensor is not None and source_tensor.shape == tensor.shape and not in_table:
-                    tensor.copy_(source_tensor)
+                value = available.get(name)
+                if value is not None and value.shape == tensor.shape and name not in in_tables:
+                    tensor.copy_(value)
                     given += 1
         return given
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import source_of
+from automtl_core.data.raw.find import given, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset import TEXT, Dataset, Dense, RawFile, Sparse, learned
 from automtl_core.disk.files import publish_file, scratch_folder
-from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.errors import UsageError
 from automtl_core.wording import did_you_mean, listing
 
 MEMORY = "256MiB"
@@ -136,7 +136,7 @@ def new_rows(
         UsageError: a column to keep cannot be had.
 
     """
-    folder, paths = found(files)
+    folder, _, paths = given(str(files))
     settings = dataset.settings
     most = settings.max_bad_rows if settings.bad_rows == "skip" else None
     with (
@@ -151,25 +151,6 @@ def new_rows(
         progress("read", 0.0)
         rejected = load(db, TABLE, sources, work_dir, most)
         yield NewRows(db, work_dir, dataset, labelled, rejected)
-
-
-def found(files: Path) -> tuple[Path, list[Path]]:
-    """Return the folder of a file, or of the files of a pattern, and the files in the order of their names.
-
-    Raises:
-        InputMissingError: there is none.
-
-    """
-    if files.is_file():
-        return files.parent, [files]
-    at = next((n for n, part in enumerate(files.parts) if set("*?[") & set(part)), None)
-    folder = files.parent if at is None else Path(*files.parts[:at])
-    paths = [] if at is None else sorted(p for p in folder.glob(str(Path(*files.parts[at:]))) if p.is_file())
-    if not paths:
-        raise InputMissingError(
-            f"{files}: no such file", "name a CSV, TSV or Parquet file, or a pattern of such in quotes"
-        )
-    return folder, paths
 
 
 def check_output(path: Path) -> None:

@@ -25,5 +25,9 @@ class Part:
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Column of `ids` that numbers bags -> their content."""
 
+    def some(self, rows: slice | NDArray[np.int64]) -> "Part":
+        """Return some of the rows, with the bags of all."""
+        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags)
+
     def __len__(self) -> int:
         return len(self.ids)

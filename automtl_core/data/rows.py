@@ -19,8 +19,7 @@ CHUNK = 1 << 20
 def chunks(part: Part) -> Iterator[Part]:
     """Yield the rows of a part, `CHUNK` at a time, still memory-mapped."""
     for start in range(0, len(part), CHUNK):
-        rows = slice(start, start + CHUNK)
-        yield Part(part.ids[rows], part.dense[rows], part.labels[rows], part.bags)
+        yield part.some(slice(start, start + CHUNK))
 
 
 def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
@@ -37,9 +36,7 @@ def sample(prepared: Prepared, count: int) -> list[dict[str, Value]]:
 
     Numbers are rounded, since they are stored in single precision.
     """
-    part = prepared.part("train")
-    first = Part(part.ids[:count], part.dense[:count], part.labels[:count], part.bags)
-    columns = prepared.encoder.decode(first)
+    columns = prepared.encoder.decode(prepared.part("train").some(slice(count)))
     return [
         {name: _rounded(value) for name, value in zip(columns, row, strict=True)}
         for row in zip(*columns.values(), strict=True)

@@ -167,7 +167,7 @@ def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
         part = None
     if part is None or not len(part):
         return _drawn(encoder.schema), False
-    return Part(part.ids[:ROWS], part.dense[:ROWS], part.labels[:ROWS], part.bags), True
+    return part.some(slice(ROWS)), True
 
 
 def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:

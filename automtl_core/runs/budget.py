@@ -16,7 +16,6 @@ import numpy as np
 
 from automtl_core import seeds
 from automtl_core.data.batches import steps
-from automtl_core.data.part import Part
 from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.relaxed_search import RelaxedSearch
@@ -147,8 +146,7 @@ def with_rows(problem: Problem, count: int) -> Problem:
         return problem
     random = seeds.generator(problem.seed, "budget")
     rows = np.sort(random.choice(len(train), count, replace=False))
-    some = Part(train.ids[rows], train.dense[rows], train.labels[rows], train.bags)
-    return replace(problem, data=replace(problem.data, train=some))
+    return replace(problem, data=replace(problem.data, train=train.some(rows)))
 
 
 def _step_seconds(problem: Problem) -> float:

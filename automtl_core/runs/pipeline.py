@@ -103,7 +103,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
-        if job.config.start is not None and job.config.strategy is not None:
+        if job.config.start is not None and job.config.strategy is not None and recorder.stage != "train":
             problem = replace(problem, start=started(job.config.start, prepared.encoder, job.registry))
         searched, clock = _timed(job, run, problem, recorder)
         found = _found(job, run, problem, searched, recorder)

@@ -22,17 +22,17 @@ class Metric(NamedTuple):
     title: str
     """Its name for people."""
     form: str
-    """How it is printed. Metrics in the units of a label may be large or small."""
+    """How it is printed, `z` making 0 of -0. Metrics in the units of a label may be large or small."""
     sign: int
     """1 where more is better, -1 where less is."""
 
 
 METRICS: Mapping[TaskKind, Sequence[Metric]] = {
-    "binary": (Metric("auc", "AUC", ".4f", 1), Metric("log_loss", "log loss", ".4f", -1)),
+    "binary": (Metric("auc", "AUC", "z.4f", 1), Metric("log_loss", "log loss", "z.4f", -1)),
     "regression": (
         Metric("rmse", "RMSE", ".5g", -1),
         Metric("mae", "MAE", ".5g", -1),
-        Metric("r2", "R2", ".4f", 1),
+        Metric("r2", "R2", "z.4f", 1),
     ),
 }
 """The first of each kind of task is its score: it decides which of two models is better."""

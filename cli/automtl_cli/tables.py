@@ -50,7 +50,7 @@ def cell(value: object) -> str:
         case None:
             return "-"
         case float():
-            return f"{round(value, 4) + 0.0:.4f}"  # which makes 0 of -0
+            return f"{value:z.4f}"
         case bool():
             return "yes" if value else "no"
         case int():

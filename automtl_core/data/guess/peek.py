@@ -3,7 +3,6 @@
 They are read as text; faulty rows are passed over.
 """
 
-import glob
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,11 @@ import duckdb
 from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
+from automtl_core.data.raw.find import given
 from automtl_core.data.raw.records import CONVERT, layout, shown
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset import TEXT, RawFile
-from automtl_core.errors import DataError, InputMissingError, UsageError
+from automtl_core.errors import DataError
 
 ROWS = 100_000
 """Rows that are looked at, at most."""
@@ -75,7 +75,7 @@ def peek(name: str) -> Glimpse:
         UsageError: it is a folder, or no pattern.
 
     """
-    folder, pattern, paths = _found(name)
+    folder, pattern, paths = given(name)
     parquet = paths[0].suffix == ".parquet"
     with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
         head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0])
@@ -96,30 +96,6 @@ def peek(name: str) -> Glimpse:
         ]
         facts = blank_where(db, facts)
     return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
-
-
-def _found(name: str) -> tuple[Path, str, Sequence[Path]]:
-    """Return the folder, the pattern in it, and the files."""
-    path = Path(name)
-    if path.is_dir():
-        raise UsageError(f"{name}: a folder", f"name a file, or a pattern in quotes, such as '{name}/*.csv'")
-    if path.is_file():
-        folder, pattern, paths = path.parent, glob.escape(path.name), [path]
-    else:
-        depth = next((n for n, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts) - 1)
-        folder, pattern = Path(*path.parts[:depth]), str(Path(*path.parts[depth:]))
-        try:
-            paths = sorted(found for found in folder.glob(pattern) if found.is_file())
-        except ValueError as error:
-            raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
-    if not paths:
-        raise InputMissingError(f"{name}: no such file", "check the path")
-    for each in paths:
-        if not each.resolve().is_relative_to(folder.resolve()):
-            raise DataError(
-                f"{each}: links to a file outside of its folder", "name the file that it links to"
-            )
-    return folder, pattern, paths
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:

@@ -1,7 +1,9 @@
 """Which raw files of a dataset are there, and what one pass over the bytes of each tells."""
 
+import glob
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from automtl_core.dataset import Dataset, RawFile
-from automtl_core.errors import DataError, InputMissingError
+from automtl_core.errors import DataError, InputMissingError, UsageError
 
 HASH_CHUNK = 1 << 18
 NEWLINE = ord("\n")
@@ -77,6 +79,37 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
                 "copy the file, or name the folder that holds it",
             )
     return found
+
+
+def given(name: str) -> tuple[Path, str, Sequence[Path]]:
+    """Return the folder of a file, or of the files of a pattern, the pattern in it, and the files by name.
+
+    Raises:
+        DataError: a file links to one outside of the folder.
+        InputMissingError: there is none.
+        UsageError: it is a folder, or no pattern.
+
+    """
+    path = Path(name)
+    if path.is_dir():
+        raise UsageError(f"{name}: a folder", f"name a file, or a pattern in quotes, such as '{name}/*.csv'")
+    if path.is_file():
+        folder, pattern, paths = path.parent, glob.escape(path.name), [path]
+    else:
+        depth = next((n for n, part in enumerate(path.parts) if glob.has_magic(part)), len(path.parts) - 1)
+        folder, pattern = Path(*path.parts[:depth]), str(Path(*path.parts[depth:]))
+        try:
+            paths = sorted(found for found in folder.glob(pattern) if found.is_file())
+        except ValueError as error:
+            raise UsageError(f"{name}: {error}", "give a pattern such as 'clicks-*.csv'") from None
+    if not paths:
+        raise InputMissingError(f"{name}: no such file", "check the path")
+    for each in paths:
+        if not each.resolve().is_relative_to(folder.resolve()):
+            raise DataError(
+                f"{each}: links to a file outside of its folder", "name the file that it links to"
+            )
+    return folder, pattern, paths
 
 
 def survey(path: Path, separator: str) -> Survey:

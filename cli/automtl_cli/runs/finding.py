@@ -80,7 +80,7 @@ def _verdict(search: Search) -> Iterator[str]:
     if taken is None or taken.score is None or not others:
         return
     best = max(others, key=lambda point: point.score or 0.0)
-    change = f"{taken.score - (best.score or 0.0):+.4f}".replace("0.", ".", 1)
+    change = f"{taken.score - (best.score or 0.0):+z.4f}".replace("0.", ".", 1)
     cost = cost_in_words(taken.flops_per_row / best.flops_per_row)
     yield f"beside the best that was trained with it, {best.name}: {change} in validation AUC; {cost}"
 

@@ -94,10 +94,9 @@ def _agreed(paths: Sequence[Path]) -> bool:
 
 
 def _row(run: Json) -> list[object]:
-    name = Path(run["run"]).name + (" *" if run["simulated"] else "")
     costs = _kilo(run["flops_per_row"]), _whole(run["seconds"])
     state = run["state"] + (" (simulated data)" if run["simulated"] else "")
-    return [name, run["dataset"], run["model"], run["seed"], run["score"], *costs, state]
+    return [Path(run["run"]).name, run["dataset"], run["model"], run["seed"], run["score"], *costs, state]
 
 
 def _kilo(flops: int | None) -> str | None:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.new_rows import check_output, found, new_rows
+from automtl_core.data.new_rows import check_output, new_rows
 from automtl_core.dataset import Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
@@ -140,13 +140,22 @@ def test_lists_in_parquet_are_bags_unless_a_value_holds_the_separator(tmp_path):
 
 
 def test_a_pattern_stands_for_files_in_the_order_of_their_names(file, tmp_path):
-    paths = [file("user\n", name) for name in ("b.csv", "a.csv", "a[1].csv")]
-    assert found(tmp_path / "?.csv") == (tmp_path, [tmp_path / "a.csv", tmp_path / "b.csv"])
-    assert found(paths[2]) == (tmp_path, [paths[2]])
+    for name in ("b.csv", "a.csv"):
+        file(f"user,tags,age,price\n{name},a,1,1\n", name)
+    with new_rows(shop(), tmp_path / "?.csv", tmp_path) as rows:
+        assert list(frame(rows)["user"]) == ["a.csv", "b.csv"]
     with pytest.raises(InputMissingError, match=r"c\*.csv: no such file"):
-        found(tmp_path / "c*.csv")
-    with pytest.raises(InputMissingError, match=r"c.csv: no such file"):
-        found(tmp_path / "c.csv")
+        new_rows(shop(), tmp_path / "c*.csv", tmp_path).__enter__()
+    file("user,tags,age,price\nu,a,1,1\n", "a[1].csv")
+    with new_rows(shop(), tmp_path / "a[1].csv", tmp_path) as rows:
+        assert len(rows) == 1
+
+
+def test_a_link_to_elsewhere_is_refused(file, tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "new.csv").symlink_to(file("user,tags,age,price\nu,a,1,1\n"))
+    with pytest.raises(DataError, match="links to a file outside of its folder"):
+        new_rows(shop(), tmp_path / "inner" / "new.csv", tmp_path).__enter__()
 
 
 @pytest.mark.parametrize(
