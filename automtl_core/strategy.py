@@ -82,10 +82,10 @@ class SearchStrategy(ABC, Configured[S]):
         self.problem = problem
 
     @classmethod
-    def epochs(cls, settings: S) -> int | None:
+    def epochs(cls, settings: S, recipe: Recipe) -> int | None:
         """Return how many passes over the training part a search takes at most; None where nobody can say.
 
-        The epochs of `problem.recipe` are for the network that is found, and come on top.
+        The epochs of the recipe are for the network that is found, and come on top.
         """
         return None
 

@@ -14,6 +14,7 @@ from automtl_core.comparison.wanted import Wanted
 from automtl_core.data.progress import Progress, silent
 from automtl_core.kinds import PRESETS
 from automtl_core.plugins import load_registry
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.budget import seconds_of
 from automtl_core.runs.config import Layer
 from automtl_core.runs.facts import Result
@@ -132,7 +133,7 @@ class Told:
         return nullcontext(silent)
 
     @contextmanager
-    def training(self) -> Iterator[Listener]:
+    def training(self, ahead: Ahead) -> Iterator[Listener]:
         """Pass on the epochs."""
         yield Epochs(self.heard)
 

@@ -27,6 +27,7 @@ from automtl_core.errors import (
     RunInUseError,
 )
 from automtl_core.runs import pipeline
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.facts import Costs, Result, Status
 from automtl_core.runs.identity import Identity, check_checkpoint, check_settings
 from automtl_core.runs.job import Job
@@ -61,13 +62,30 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class _Turn:
+    """Where a cell stands among all."""
+
+    which: str
+    after: Sequence[Cell]
+    """Those that come after it."""
+    then: Sequence[Ahead]
+    """What comes after these."""
+
+    def ahead(self, cell: Cell) -> Ahead:
+        """Return what is before the cell and those after it that are still to be trained."""
+        left = [c for c in self.after if not (c.path.exists() and Run.open(c.path).has(Result))]
+        return Ahead.of(cell.job, [*(Ahead.of(c.job) for c in left), *self.then])
+
+
+@dataclass(frozen=True)
 class Bench:
     """Where cells are, and the data that they share."""
 
     folder: Path
     prepared: Mapping[int, Prepared]
     """Seed of a split -> its data."""
-    listener: Listener
+    training: Callable[[Ahead], AbstractContextManager[Listener]]
+    """Gives what hears of a training while it goes."""
     on_work: Callable[[Cell, str], None]
     """Hears of each cell that this process trains, before it begins, and which it is: `cell 3 of 6`."""
     on_wait: Callable[[Cell], None]
@@ -84,10 +102,17 @@ class Bench:
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"
         return Cell(model, job, prepared, self.folder / "cells" / name)
 
-    def fitted(self, cells: Sequence[Cell], called: str = "cell") -> dict[Cell, Metrics | None]:
+    def fitted(
+        self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Ahead] = ()
+    ) -> dict[Cell, Metrics | None]:
         """Train the cells that are not trained yet, and return the validation metrics of all.
 
         A cell that was stopped goes on from its last epoch. One that diverged would do so again: it has None.
+
+        Args:
+            cells: What to train.
+            called: What a cell is called.
+            then: What is done after all of them.
 
         Raises:
             ArtifactError: a cell is damaged, or was changed.
@@ -96,7 +121,7 @@ class Bench:
         for cell in cells:
             if cell.path.exists():
                 _check(cell)
-        return self._each(cells, self._fitted, called)
+        return self._each(cells, self._fitted, called, then)
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
         """Test the cells that are not tested yet, all of them trained, and return the results of all.
@@ -107,17 +132,26 @@ class Bench:
             ArtifactError: a cell is damaged.
 
         """
-        return self._each(cells, self._tested, "cell")
+        return self._each(cells, self._tested)
 
-    def _each(self, cells: Sequence[Cell], work: Callable[[Cell, str], T], called: str) -> dict[Cell, T]:
+    def _each(
+        self,
+        cells: Sequence[Cell],
+        work: Callable[[Cell, _Turn], T],
+        called: str = "cell",
+        then: Sequence[Ahead] = (),
+    ) -> dict[Cell, T]:
         """Do the work on each cell, on those that another process holds once it is done with them."""
-        number = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
+        turns = {
+            cell: _Turn(f"{called} {place} of {len(cells)}", cells[place:], then)
+            for place, cell in enumerate(cells, start=1)
+        }
         found: dict[Cell, T] = {}
         told: set[Cell] = set()
         while left := [cell for cell in cells if cell not in found]:
             for cell in left:
                 with _skipped(cell):
-                    found[cell] = work(cell, number[cell])
+                    found[cell] = work(cell, turns[cell])
             if not any(cell in found for cell in left):
                 if left[0] not in told:
                     self.on_wait(left[0])
@@ -125,13 +159,13 @@ class Bench:
                 time.sleep(PAUSE)
         return {cell: found[cell] for cell in cells}
 
-    def _fitted(self, cell: Cell, which: str) -> Metrics | None:
-        if self._trained(cell, which) is not None:
+    def _fitted(self, cell: Cell, turn: _Turn) -> Metrics | None:
+        if self._trained(cell, turn) is not None:
             return None
         return Run.open(cell.path).read(Result).validation
 
-    def _tested(self, cell: Cell, which: str) -> tuple[CellResult, Samples]:
-        if (error := self._trained(cell, which)) is not None:
+    def _tested(self, cell: Cell, turn: _Turn) -> tuple[CellResult, Samples]:
+        if (error := self._trained(cell, turn)) is not None:
             return Diverged(cell.split, cell.seed, cell.path.name, error), {}
         run = Run.open(cell.path)
         if run.read(Result).test is None:
@@ -140,7 +174,7 @@ class Bench:
                     pipeline.test(cell.job, run, cell.prepared)
         return _measured(cell, run), samples(cell.job, run, cell.prepared)
 
-    def _trained(self, cell: Cell, which: str) -> str | None:
+    def _trained(self, cell: Cell, turn: _Turn) -> str | None:
         """Train a cell unless it is trained, and return how training diverged, if it did."""
         if cell.path.exists():
             run = Run.open(cell.path)
@@ -152,9 +186,10 @@ class Bench:
         try:
             with self._held(cell) as run:
                 if not run.has(Result):  # else another process has trained it meanwhile
-                    self.on_work(cell, which)
-                    # What differs can only be the machine: versions are part of the name.
-                    pipeline.fit(cell.job, run, cell.prepared, self.listener, anyway=True)
+                    self.on_work(cell, turn.which)
+                    with self.training(turn.ahead(cell)) as listener:
+                        # What differs can only be the machine: versions are part of the name.
+                        pipeline.fit(cell.job, run, cell.prepared, listener, anyway=True)
         except DivergedError as error:
             return str(error)
         return None

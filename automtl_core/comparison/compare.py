@@ -13,6 +13,7 @@ from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise, noise
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.job import Job
 from automtl_core.training.metrics import task_metrics
 
@@ -41,7 +42,7 @@ def compare(
         for job in by_split[split].values():
             job.problem(prepared)  # names what is unknown or open now, before hours of work
     if trials > 1:
-        by_split = {split: tuned(each, trials, bench) for split, each in by_split.items()}
+        by_split = _tuned(by_split, trials, bench, seeds)
     cells = [
         bench.cell(name, job.having(seed=seed))
         for each in by_split.values()
@@ -72,6 +73,19 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     for t, task in enumerate(prepared.schema.tasks):
         m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
         found[task.name] = TaskFacts(task.kind, getattr(m, "positives", None), m.rows, m.tells(least))
+    return found
+
+
+def _tuned(
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: Bench, seeds: Sequence[int]
+) -> dict[int, dict[str, Job]]:
+    """Return the jobs of each split with their best recipes."""
+    runs = [Ahead.of(job) for each in by_split.values() for job in each.values() for _ in seeds]
+    found: dict[int, dict[str, Job]] = {}
+    for split, jobs in by_split.items():
+        later = [each for other, each in by_split.items() if other not in (split, *found)]
+        to_try = [Ahead.of(job) for each in later for job in each.values() for _ in range(trials)]
+        found[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
     return found
 
 

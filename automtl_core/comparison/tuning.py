@@ -8,6 +8,7 @@ import numpy as np
 from automtl_core import seeds
 from automtl_core.comparison.cells import Bench
 from automtl_core.errors import DivergedError
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.config import RunConfig, merge
 from automtl_core.runs.job import Job
 from automtl_core.training.metrics import Metrics, relative_change
@@ -20,10 +21,16 @@ Trials = Sequence[tuple[Job, Metrics | None]]
 """Each job with its validation metrics, None where training diverged."""
 
 
-def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench) -> dict[str, Job]:
+def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Ahead] = ()) -> dict[str, Job]:
     """Return each job with the best of `trials` recipes on validation data; the first is the job's own.
 
     Best is the highest mean over tasks of the relative change of the validation score against the first.
+
+    Args:
+        jobs: The models by name.
+        trials: Recipes that each may try.
+        bench: Where cells are.
+        then: What is done afterwards.
 
     Raises:
         DivergedError: training diverges with every recipe.
@@ -33,7 +40,7 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench) -> dict[str, Job]:
         name: [bench.cell(name, candidate) for candidate in _candidates(job, trials)]
         for name, job in jobs.items()
     }
-    found = bench.fitted([cell for tried in cells.values() for cell in tried], "trial")
+    found = bench.fitted([cell for tried in cells.values() for cell in tried], "trial", then)
     return {name: _best(name, [(cell.job, found[cell]) for cell in tried]) for name, tried in cells.items()}
 
 

@@ -78,9 +78,8 @@ class Wanted:
         splits = split_seeds(common, self.splits)
         prepared = {split: line.prepare(in_split(common, split)) for split in splits}
         seeds = range(common.config.seed, common.config.seed + self.seeds)
-        with line.watch.training() as listener:
-            bench = Bench(out, prepared, listener, on_work, on_wait)
-            found = compare(jobs, seeds, self.trials, reference, bench)
+        bench = Bench(out, prepared, line.watch.training, on_work, on_wait)
+        found = compare(jobs, seeds, self.trials, reference, bench)
         out.mkdir(parents=True, exist_ok=True)
         for ending, form in FORMATS.items():
             write_atomic(out / f"compare.{ending}", form(found).encode())

@@ -163,7 +163,7 @@ class Job:
         if self.strategy_settings is None:
             return 0
         strategy_class, settings = self._searching()
-        return strategy_class.epochs(settings)
+        return strategy_class.epochs(settings, self.config.training)
 
     def retrain(self) -> Retrain:
         """Return how the found network is trained: as configured, or else as the strategy does it."""

@@ -23,6 +23,7 @@ from automtl_core.dataset import Dataset
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.budget import Budget
 from automtl_core.runs.config import Component, Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
@@ -46,8 +47,8 @@ class Watch(Protocol):
         """Give what hears of the preparation while it goes."""
         ...
 
-    def training(self) -> AbstractContextManager[Listener]:
-        """Give what hears of search and training while they go, and may end them."""
+    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
+        """Give what hears of a search and its training while they go, and may end them."""
         ...
 
     def warn(self, sentence: str) -> None:
@@ -62,7 +63,7 @@ class Unwatched:
         """Ignore."""
         return nullcontext(silent)
 
-    def training(self) -> AbstractContextManager[Listener]:
+    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
         """Ignore."""
         return nullcontext(Silent())
 
@@ -149,11 +150,10 @@ class Line:
         """
         job = self.model(str(path), layers)
         prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
-        for seed in range(job.config.seed, job.config.seed + seeds):
-            one = job.having(seed=seed)
-            yield self._search(
-                one, numbered(runs_dir, stem, partial(pipeline.start, one, prepared)), prepared
-            )
+        jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
+        for place, one in enumerate(jobs, start=1):
+            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared))
+            yield self._search(one, held, prepared, then=jobs[place:])
 
     def resume(self, path: Path, anyway: bool = False) -> Found:
         """Go on with a run that was stopped.
@@ -245,9 +245,15 @@ class Line:
         return self.prepare(job, run.config().prepared_dir, accept)
 
     def _search(
-        self, job: Job, held: AbstractContextManager[Run], prepared: Prepared, anyway: bool = False
+        self,
+        job: Job,
+        held: AbstractContextManager[Run],
+        prepared: Prepared,
+        anyway: bool = False,
+        then: Sequence[Job] = (),
     ) -> Found:
-        with held as run, _resumable(run), self.watch.training() as listener:
+        ahead = Ahead.of(job, [Ahead.of(one) for one in then])
+        with held as run, _resumable(run), self.watch.training(ahead) as listener:
             result = pipeline.search(job, run, prepared, listener, anyway)
         found = finding(run.path, self.registry)
         given_up = run.read(Budget).sentences() if run.has(Budget) else ()

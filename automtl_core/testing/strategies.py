@@ -93,7 +93,7 @@ def _check_reports(strategy: SearchStrategy, watch: _Watch, found: SearchResult)
     found.architecture.check(problem.space.choices())
     numbers = [report.epoch for report in watch.reports]
     assert numbers == list(range(1, len(numbers) + 1)), f"every epoch must be reported once, got {numbers}"
-    planned = strategy.epochs(strategy.settings)
+    planned = strategy.epochs(strategy.settings, problem.recipe)
     assert planned is None or len(numbers) <= planned, (
         f"planned are {planned} epochs, reported {len(numbers)}"
     )

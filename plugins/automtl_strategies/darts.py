@@ -32,6 +32,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.relaxed import evidence_of, halves, mean_entropy
 
 Tensors = Mapping[str, Tensor]
@@ -75,7 +76,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
         self.rows, self.held_out = halves(problem)
 
     @classmethod
-    def epochs(cls, settings: DARTSSettings) -> int:
+    def epochs(cls, settings: DARTSSettings, recipe: Recipe) -> int:
         """Return the epochs of the search."""
         return settings.epochs
 

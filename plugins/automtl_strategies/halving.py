@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from pydantic import Field
@@ -48,6 +49,38 @@ class HalvingSettings(Settings):
     prefers; with 0 the better validation score decides."""
 
 
+class Rungs(NamedTuple):
+    """Which rungs there are."""
+
+    entrants: int
+    """That the first one trains."""
+    rung_epochs: int
+    """See `HalvingSettings`."""
+    halving: int
+    """See `HalvingSettings`."""
+    whole: int
+    """Epochs of a training to its end."""
+
+    def kept(self, rung: int) -> int:
+        """Return how many a rung trains."""
+        return max(1, self.entrants // int(self.halving**rung))
+
+    def epochs(self, rung: int) -> int:
+        """Return up to which epoch a rung trains."""
+        if self.kept(rung) == 1:
+            return self.whole
+        return min(self.whole, self.rung_epochs * int(self.halving**rung))
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs of all rungs, if no training ends before."""
+        most = rung = before = 0
+        while before < self.whole:
+            most += self.kept(rung) * (self.epochs(rung) - before)
+            before, rung = self.epochs(rung), rung + 1
+        return most
+
+
 class Halving:
     """A last round: entrants that are trained from scratch, of which one stays.
 
@@ -76,6 +109,12 @@ class Halving:
         self.fits: dict[str, State] = {}  # the training of each that may still win, as of its last epoch
         self.found: dict[str, State] = {}  # best validation metrics of each that was trained
         self.losses: dict[str, Losses] = {}  # by held-out row, of the best weights of each
+
+    @property
+    def rungs(self) -> Rungs:
+        """Which rungs there are."""
+        s = self.settings
+        return Rungs(len(self.entrants), s.rung_epochs, s.halving, self.problem.recipe.epochs)
 
     @cached_property
     def held_out(self) -> HeldOut:
@@ -113,7 +152,8 @@ class Halving:
         """Drop the worse, and let those that are left train on; one that is left alone until it is done."""
         self.rung += 1
         if len(self.fits) > 1:
-            keep = 1 if self._epochs(self.rung - 1) >= self.problem.recipe.epochs else self._kept(self.rung)
+            rungs = self.rungs
+            keep = 1 if rungs.epochs(self.rung - 1) >= rungs.whole else rungs.kept(self.rung)
             ranked = self._ranked()
             self.fits = {name: self.fits[name] for name in self.fits if name in ranked[:keep]}
         self.waiting = [name for name in self.fits if not self._done(self._fit(name))]
@@ -134,20 +174,9 @@ class Halving:
         found = difference(self.losses[name], self.losses[best])
         return found.mean > ahead * found.error
 
-    def _kept(self, rung: int) -> int:
-        """Return how many a rung trains."""
-        return max(1, len(self.entrants) // int(self.settings.halving**rung))
-
-    def _epochs(self, rung: int) -> int:
-        """Return up to which epoch a rung trains."""
-        whole = self.problem.recipe.epochs
-        if self._kept(rung) == 1:
-            return whole
-        return min(whole, self.settings.rung_epochs * int(self.settings.halving**rung))
-
     def _done(self, fit: Fit) -> bool:
         """Return whether a training has nothing left to do in this rung."""
-        return fit.epoch >= self._epochs(self.rung) or fit.epoch - fit.best_epoch >= fit.recipe.patience
+        return fit.epoch >= self.rungs.epochs(self.rung) or fit.epoch - fit.best_epoch >= fit.recipe.patience
 
     def _fit(self, name: str) -> Fit:
         """Return the training of an entrant as it stands."""

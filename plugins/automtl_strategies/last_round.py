@@ -11,7 +11,8 @@ from automtl_core.held_out import shortfall
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
-from automtl_strategies.halving import Halving, HalvingSettings
+from automtl_core.training.recipe import Recipe
+from automtl_strategies.halving import Halving, HalvingSettings, Rungs
 
 
 class LastRoundSettings(HalvingSettings):
@@ -21,6 +22,11 @@ class LastRoundSettings(HalvingSettings):
     """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it
     does not end clearly below them, as `ahead` says; those that it takes for the best. Each comes as it is,
     and with the options closed that the search closed."""
+
+    def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
+        """Return the epochs of the round at most, where the search finds so many to take part."""
+        entrants = finalists + 2 * self.landmarks
+        return Rungs(entrants, self.rung_epochs, self.halving, recipe.epochs).most_epochs
 
 
 def entrants(

@@ -21,6 +21,7 @@ from automtl_core.evidence import Evidence
 from automtl_core.held_out import Losses
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.evolution import Evolution, EvolutionSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import Paths, PathSettings, probes
@@ -41,6 +42,11 @@ class OneShot(SearchStrategy[OneShotSettings]):
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
+
+    @classmethod
+    def epochs(cls, settings: OneShotSettings, recipe: Recipe) -> int:
+        """Return the epochs of the supernet and of the last round at most."""
+        return settings.most_epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
 
     def search(self, listener: Listener) -> SearchResult:
         """Take the four steps."""

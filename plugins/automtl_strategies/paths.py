@@ -52,6 +52,11 @@ class PathSettings(Settings):
     rows: int = Field(20_000, ge=100)
     """Validation rows that decisions are weighed on, at most."""
 
+    @property
+    def most_epochs(self) -> int:
+        """Epochs of the supernet's training at most."""
+        return self.epochs if self.first == "any" else 2 * self.epochs
+
 
 class Paths:
     """A supernet in training, its running average, and the best that this was.

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from automtl_core.disk.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
@@ -47,10 +48,10 @@ class PDDARTS(SearchStrategy[PDDARTSSettings]):
         self.procedure: Procedure = make(settings, problem)
 
     @classmethod
-    def epochs(cls, settings: PDDARTSSettings) -> int | None:
-        """Return the epochs of warm-up and search, where they are fixed."""
+    def epochs(cls, settings: PDDARTSSettings, recipe: Recipe) -> int:
+        """Return the epochs of warm-up and search and, by evidence, of the last round at most."""
         if settings.criterion == "evidence":
-            return None
+            return settings.most_epochs + settings.rounds - 1 + settings.last_round(recipe)
         return settings.warmup_epochs + settings.search_epochs
 
     def search(self, listener: Listener) -> SearchResult:

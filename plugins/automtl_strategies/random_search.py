@@ -11,6 +11,8 @@ from automtl_core.choices import Architecture, draw
 from automtl_core.disk.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
+from automtl_core.training.recipe import Recipe
+from automtl_strategies.halving import Rungs
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, probes
 
@@ -48,6 +50,12 @@ class RandomSearch(SearchStrategy[RandomSettings]):
         known = list(self.problem.space.landmarks().items())[: self.settings.landmarks]
         start = {name: a for name, a in probes(self.problem).items() if name == START}
         return {**start, **drawn, **dict(known)}
+
+    @classmethod
+    def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
+        """Return the epochs of all rungs at most, those of a start included."""
+        entrants = settings.candidates + settings.landmarks + 1
+        return Rungs(entrants, settings.rung_epochs, settings.halving, recipe.epochs).most_epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left; nothing where there is nothing to compare."""

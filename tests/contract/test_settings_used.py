@@ -203,7 +203,13 @@ def searched(name: str, text: str, rate: float) -> Any:
     found = strategy.search(watch)
     network = {} if found.network is None else found.network.state_dict()
     told = [value.to_json() for value in (*found.evidence, *found.front)]
-    return strategy.epochs(settings), watch.reports, found.architecture.decisions, network, told
+    return (
+        strategy.epochs(settings, strategy.problem.recipe),
+        watch.reports,
+        found.architecture.decisions,
+        network,
+        told,
+    )
 
 
 @pytest.mark.parametrize(("name", "setting"), of(STRATEGIES))

@@ -3,6 +3,7 @@ import pytest
 from automtl_core.settings import Settings
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.compute import CPU
+from automtl_core.training.recipe import Recipe
 
 
 class Mine(Settings):
@@ -27,7 +28,7 @@ def test_a_strategy_says_its_settings_once():
 
 def test_without_a_word_the_weights_are_kept_and_nobody_knows_how_long_it_takes():
     assert Idle.retrain == "inherit"
-    assert Idle.epochs(Mine()) is None
+    assert Idle.epochs(Mine(), Recipe()) is None
 
 
 def test_a_strategy_has_to_search_and_to_be_saved():

@@ -11,7 +11,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.held_out import Scored
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
-from automtl_strategies.halving import Halving, HalvingSettings
+from automtl_strategies.halving import Halving, HalvingSettings, Rungs
 
 from .small import Watch, problem, script
 
@@ -105,6 +105,20 @@ def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
     assert name == "entrant 2"
     assert list(halving.fits) == [name], "nothing else is kept"
+
+
+@pytest.mark.parametrize(
+    ("entrants", "rung", "halving", "whole", "most"),
+    [(1, 8, 2, 40, 40), (5, 8, 2, 40, 5 * 8 + 2 * 8 + 24), (9, 1, 3, 4, 9 + 3 * 2 + 1), (4, 9, 2, 2, 8)],
+)
+def test_the_most_epochs_are_those_of_all_rungs(entrants, rung, halving, whole, most):
+    assert Rungs(entrants, rung, halving, whole).most_epochs == most
+
+
+def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
+    script(monkeypatch, [0.5 + k / 100 for k in range(9)])
+    halving = make(4)
+    assert len(run(halving)[2]) == halving.rungs.most_epochs == 4 + 2 + 2
 
 
 def test_reports_go_on_from_the_epochs_before():

@@ -6,6 +6,7 @@ from automtl_core.kinds import PRESETS
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import default, load_config
 from automtl_core.training.listener import Silent
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_entropy import ByEntropy
 from automtl_strategies.by_evidence import ByEvidence
 from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
@@ -27,9 +28,12 @@ def test_evidence_decides_unless_the_settings_say_otherwise():
     assert PDDARTSSettings().criterion == "evidence"
 
 
-def test_epochs_are_known_beforehand_where_logits_decide():
-    assert PDDARTS.epochs(PDDARTSSettings(criterion="entropy", warmup_epochs=3, search_epochs=4)) == 7
-    assert PDDARTS.epochs(PDDARTSSettings(criterion="evidence", warmup_epochs=3, search_epochs=4)) is None
+def test_the_most_epochs_are_known_beforehand():
+    recipe = Recipe(epochs=40)
+    assert PDDARTS.epochs(PDDARTSSettings(criterion="entropy", warmup_epochs=3, search_epochs=4), recipe) == 7
+    # two halves of 10, an epoch between two of 4 rounds, and 5 entrants: 5 * 8 + 2 * 8 + 1 * 24
+    assert PDDARTS.epochs(PDDARTSSettings(epochs=10), recipe) == 2 * 10 + 3 + 80
+    assert PDDARTS.epochs(PDDARTSSettings(epochs=10, first="any", landmarks=0), recipe) == 10 + 3 + 40
 
 
 def test_the_recipe_of_the_paper_decides_by_entropy():

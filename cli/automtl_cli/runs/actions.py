@@ -10,6 +10,7 @@ from automtl_cli.runs import progress
 from automtl_core.data.progress import Progress
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.plugins import load_registry
+from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.line import Line
 from automtl_core.runs.outcomes import Evaluation, Found
 from automtl_core.training.listener import Listener
@@ -26,9 +27,9 @@ class Shown:
         """Show the preparation as lines, or as a bar."""
         return preparing.stages(self.doing)
 
-    def training(self) -> AbstractContextManager[Listener]:
-        """Show steps as a bar, and epochs as lines."""
-        return progress.training()
+    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
+        """Show steps and the whole as bars, and epochs as lines."""
+        return progress.training(ahead)
 
     def warn(self, sentence: str) -> None:
         """Print the sentence."""

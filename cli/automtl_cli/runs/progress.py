@@ -1,4 +1,4 @@
-"""Progress of training on standard error: a bar on a terminal, and a line an epoch."""
+"""Progress of training on standard error: bars of the epoch and of all on a terminal, and a line an epoch."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from rich.progress import Progress, TextColumn
 
 from automtl_cli.bars import bar
 from automtl_core.choices import Decision
+from automtl_core.runs.ahead import Ahead, Course
 from automtl_core.training.listener import EpochReport
 from automtl_core.wording import printable
 
@@ -16,21 +17,36 @@ SHOWN = 3
 
 
 class Training:
-    """Listener that shows the steps of an epoch as a bar, and each finished epoch as a line."""
+    """Listener that shows the steps of an epoch, and how far all is, as bars, and each epoch as a line.
 
-    def __init__(self, progress: Progress) -> None:
+    Args:
+        progress: Holds the bars.
+        ahead: What the whole command has before it.
+
+    """
+
+    def __init__(self, progress: Progress, ahead: Ahead) -> None:
         self._progress = progress
-        self._task = progress.add_task("", total=None, rate=0.0)
-        self._epoch = 0
+        self._task = progress.add_task("", total=None, rate="")
+        self._course = Course(ahead)
+        self._all = progress.add_task("all of it, at most", total=None, rate="", visible=False)
+        self._epoch = ("", 0)
         self._start = 0.0
 
     def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Move the bar."""
-        if epoch != self._epoch:
-            self._epoch, self._start = epoch, time.monotonic()
-            self._progress.reset(self._task, total=steps, description=printable(f"{phase}, epoch {epoch}"))
-        rate = rows / max(time.monotonic() - self._start, 1e-9)
-        self._progress.update(self._task, completed=done, rate=rate)
+        if (phase, epoch) != self._epoch:
+            self._epoch, self._start = (phase, epoch), time.monotonic()
+            self._progress.reset(
+                self._task, total=steps, rate="", description=printable(f"{phase}, epoch {epoch}")
+            )
+        self._progress.update(self._task, completed=done)
+        if rows:  # else these are no steps of learning
+            rate = rows / max(time.monotonic() - self._start, 1e-9)
+            self._progress.update(self._task, rate=f"{rate:,.0f} rows/s")
+            reached = self._course.at(phase, epoch, done / steps)
+            known = reached.most is not None
+            self._progress.update(self._all, completed=reached.done, total=reached.most, visible=known)
         return True
 
     def epoch(self, report: EpochReport) -> bool:
@@ -40,10 +56,10 @@ class Training:
 
 
 @contextmanager
-def training() -> Iterator[Training]:
-    """Give a listener that shows how a search goes."""
-    with bar(TextColumn("{task.fields[rate]:,.0f} rows/s")) as progress:
-        yield Training(progress)
+def training(ahead: Ahead) -> Iterator[Training]:
+    """Give a listener that shows how a search and its training go."""
+    with bar(TextColumn("{task.fields[rate]}", markup=False)) as progress:
+        yield Training(progress, ahead)
 
 
 def epoch_line(report: EpochReport) -> str:

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 
 from automtl_core.comparison.cells import Bench
@@ -77,7 +79,7 @@ def bench(tmp_path, prepared):
         made = Bench(
             tmp_path / "out",
             splits or {0: prepared},
-            listener or Silent(),
+            lambda ahead: nullcontext(listener or Silent()),
             on_work=lambda cell, which: worked.append((cell.model, cell.seed)),
             on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
         )

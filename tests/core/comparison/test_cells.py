@@ -15,8 +15,8 @@ from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.facts import Environment, Status
+from automtl_core.runs.line import Unwatched
 from automtl_core.runs.run import Run
-from automtl_core.training.listener import Silent
 
 
 def all_cells(bench, jobs):
@@ -251,7 +251,9 @@ HURT = {
 def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
-    made = cells.Bench(folder, {0: prepared}, Silent(), on_work=lambda cell, which: None, on_wait=pytest.fail)
+    made = cells.Bench(
+        folder, {0: prepared}, Unwatched().training, on_work=lambda cell, which: None, on_wait=pytest.fail
+    )
     both = all_cells(made, tiny())
     made.fitted(both)
     return folder, [result for result, _ in made.tested(both).values()]

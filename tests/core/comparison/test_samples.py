@@ -10,6 +10,7 @@ from automtl_core.errors import RunInUseError
 from automtl_core.runs import pipeline
 from automtl_core.runs.facts import Result, Status
 from automtl_core.runs.run import Run
+from automtl_core.training.listener import Silent
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def tested(tiny, bench):
         cell = made.cell(called, tiny()[called])
         if not cell.path.exists():
             with pipeline.start(cell.job, cell.prepared, cell.path) as run:
-                pipeline.search(cell.job, run, cell.prepared, made.listener)
+                pipeline.search(cell.job, run, cell.prepared, Silent())
         return cell.job, Run.open(cell.path), cell.prepared
 
     return make

@@ -18,7 +18,7 @@ class Given:
     def cell(self, name, job):
         return Given.Cell(name, job)
 
-    def fitted(self, cells, called):
+    def fitted(self, cells, called, then):
         self.tried = cells
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {

@@ -49,8 +49,9 @@ class Watch(Unwatched):
         self.heard = []
 
     @contextmanager
-    def training(self):
+    def training(self, ahead):
         watch = self
+        watch.ahead = ahead
 
         class Listener(Silent):
             def epoch(self, report):

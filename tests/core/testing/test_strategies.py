@@ -30,7 +30,7 @@ class Search(SearchStrategy):
         self.relaxed = RelaxedSearch(problem, Softmax())
 
     @classmethod
-    def epochs(cls, settings):
+    def epochs(cls, settings, recipe):
         return cls.planned
 
     def search(self, listener):
