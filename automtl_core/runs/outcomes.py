@@ -23,9 +23,9 @@ class Plan(Value):
     supernet_parameters: int
     supernet_bytes: int
     """Of weights, gradients and the moments of the optimiser."""
-    search_epochs: int | None
+    most_search_epochs: int | None
     """Passes over the training part that the search takes at most; None where nobody can say."""
-    training_epochs: int
+    most_training_epochs: int
     """Those that the found network is trained at most, on top."""
     steps_per_epoch: int
     device: str

@@ -27,6 +27,7 @@ from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
 from automtl_core.runs.trained import Trained, restored
 from automtl_core.runs.warm import started
+from automtl_core.start import Start
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Listener
@@ -50,8 +51,8 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         choices=len(supernet.choices()),
         supernet_parameters=parameters,
         supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
-        search_epochs=job.search_epochs(),
-        training_epochs=job.config.training.epochs,
+        most_search_epochs=job.search_epochs(),
+        most_training_epochs=job.config.training.epochs,
         steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
         device=str(job.compute().device),
     )
@@ -64,9 +65,11 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
     Raises:
         RunExistsError: there is one at `path`, or none can be made there.
         UsageError: the configuration names what does not exist.
+        ArtifactError: the run that a search starts with is not finished, or damaged.
 
     """
     problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
+    _begun(job, prepared)
     facts = (Identity.of(job.config, prepared), environment(job, problem.space), Data.of(prepared))
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
@@ -103,8 +106,8 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
-        if job.config.start is not None and job.config.strategy is not None and recorder.stage != "train":
-            problem = replace(problem, start=started(job.config.start, prepared.encoder, job.registry))
+        if recorder.stage != "train":
+            problem = replace(problem, start=_begun(job, prepared))
         searched, clock = _timed(job, run, problem, recorder)
         found = _found(job, run, problem, searched, recorder)
         if found.trained:
@@ -158,7 +161,14 @@ def memory_errors() -> Iterator[None]:
         raise
 
 
-class _Start(NamedTuple):
+def _begun(job: Job, prepared: Prepared) -> Start | None:
+    """Return what the search of a job starts with, if it is told a run."""
+    if job.config.start is None or job.config.strategy is None:
+        return None
+    return started(job.config.start, prepared.encoder, job.registry)
+
+
+class _Network(NamedTuple):
     """The network that was found, to be trained from here on."""
 
     network: nn.Module
@@ -184,10 +194,10 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
     return replace(with_rows(problem, told.rows), spent=clock.spent), clock
 
 
-def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Recorder) -> _Start:
+def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Recorder) -> _Network:
     """Return the network of the found architecture, with the weights that the search gave it or new ones."""
     if recorder.stage == "train":
-        return _Start(problem.space.network(run.architecture()))
+        return _Network(problem.space.network(run.architecture()))
     found = _searched(job, searched, recorder)
     if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
@@ -197,9 +207,9 @@ def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Re
     run.write_architecture(architecture)
     log.info("found an architecture")
     if found.network is not None and (found.trained or job.retrain() == "inherit"):
-        return _Start(found.network, found.epochs, found.trained)
+        return _Network(found.network, found.epochs, found.trained)
     seeds.seed_torch(problem.seed, "network")
-    return _Start(problem.space.network(architecture))
+    return _Network(problem.space.network(architecture))
 
 
 def _validated(network: nn.Module, problem: Problem) -> Metrics:

@@ -131,4 +131,6 @@ def test_a_search_begins_with_a_run(automtl: Automtl, done: Path) -> None:
     again = automtl(*SEARCH, "--from", done, "--name", "again")
     assert again.code == 0
     assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["start"] == str(done.absolute())
+    there = set(Path("runs").iterdir())
     assert automtl(*SEARCH, "--from", "runs/nothing").code == 66
+    assert set(Path("runs").iterdir()) == there, "no run is begun that cannot go on"

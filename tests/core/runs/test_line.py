@@ -112,7 +112,7 @@ def test_runs_without_a_name_are_numbered_by_the_dataset(line, tmp_path):
 
 def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
     plan = line().plan(line().job([SMALL]))
-    assert (plan.search_epochs, plan.training_epochs) == (2, 2)
+    assert (plan.most_search_epochs, plan.most_training_epochs) == (2, 2)
     assert plan.tasks == ("click",)
     assert json.loads(json.dumps(plan.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
 
