@@ -20,6 +20,7 @@ from automtl_core.settings import Settings
 __all__ = [
     "BIT",
     "INTEGER",
+    "LARGEST",
     "NUMBER",
     "TEXT",
     "UNUSED",
@@ -41,12 +42,16 @@ __all__ = [
 ]
 
 
+LARGEST = 1e38
+"""Largest number, and smallest below 0, that is taken: single precision holds it."""
+
+
 @dataclass(frozen=True)
 class Column:
     """What the values of a raw column look like. A blank is always allowed, and becomes NULL."""
 
     kind: Literal["text", "integer", "number", "unused"] = "text"
-    """Values that are no integers, or no finite numbers, are faults; unused columns are not looked at."""
+    """Values that are no integers, or no numbers up to `LARGEST`, are faults; unused ones are not read."""
     among: tuple[str, ...] = ()
     """All values that are allowed; any, if none are named."""
     matching: str = ""

@@ -5,8 +5,10 @@ Each entry point of the group `automtl` is taken by itself: whatever is wrong wi
 """
 
 import os
+import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -22,9 +24,25 @@ from automtl_core.wording import did_you_mean, listing
 def load_registry() -> Registry:
     """Load all installed plugins, those of automtl itself first, then by name; their faults are in `rows`."""
     loaded: list[tuple[PluginRow, Contents]] = []
-    for point in sorted(metadata.entry_points(group="automtl"), key=_order):
+    for point in sorted(_points(), key=_order):
         loaded.append(_load(point, loaded))
     return Registry(loaded)
+
+
+def _points() -> Iterator[metadata.EntryPoint]:
+    """Yield the entry points of all plugins; a distribution that cannot say its own has none.
+
+    Of several of one name Python imports the first, which is why no other counts.
+    """
+    seen: set[object] = set()
+    for dist in metadata.distributions():
+        name: object = dist  # where its metadata is damaged
+        with suppress(Exception):
+            name = re.sub(r"[-_.]+", "-", dist.name).lower()
+        if name not in seen:
+            seen.add(name)
+            with suppress(Exception):
+                yield from list(dist.entry_points.select(group="automtl"))
 
 
 def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:

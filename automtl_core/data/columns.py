@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset import Scaling
+from automtl_core.dataset import LARGEST, Scaling
 from automtl_core.errors import ArtifactError, DataError
 from automtl_core.wording import printable
 
@@ -189,23 +189,24 @@ def numbers(name: str, column: Column) -> Floats:
     """Return a column as numbers, [R], NaN where it is blank.
 
     Raises:
-        DataError: a value is no finite number.
+        DataError: a value is no number, or too large.
 
     """
     series = pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
     if pd.api.types.is_numeric_dtype(series.dtype):
         found = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        wrong = np.flatnonzero(np.isinf(found))
+        wrong = np.flatnonzero(abs(found) > LARGEST)
     else:
         values = series.to_numpy(dtype=object)
         found = _floats(values)
         odd = np.flatnonzero(~np.isfinite(found))
         blank = pd.isna(values[odd]) | (values[odd] == "")
         found[odd[blank]] = np.nan
-        wrong = odd[~blank]
+        wrong = np.sort(np.concatenate([odd[~blank], np.flatnonzero(abs(found) > LARGEST)]))
     if len(wrong):
         row = int(wrong[0])
-        raise fault(name, row, series.iloc[row], "is no finite number", "give a number, or None for a blank")
+        what = f"is no number of at most {LARGEST:g}"
+        raise fault(name, row, series.iloc[row], what, "give a number, or None for a blank")
     return found
 
 

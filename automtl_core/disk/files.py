@@ -18,17 +18,21 @@ STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 """Why a folder cannot be moved to where something stands already."""
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
     """Write a whole file, as `publish_file` does."""
-    with publish_file(path) as draft:
+    with publish_file(path, keep) as draft:
         draft.write_bytes(content)
 
 
 @contextmanager
-def publish_file(path: Path) -> Iterator[Path]:
+def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Give the path of a draft, which becomes `path` when the block ends well and vanishes otherwise.
 
     The draft is flushed to the disk before it is moved into place.
+
+    Args:
+        path: Of the file.
+        keep: Where what stood at `path` is moved to, just before; nowhere where None.
 
     Raises:
         StorageError: writing failed; what stood at `path` before is untouched.
@@ -39,6 +43,8 @@ def publish_file(path: Path) -> Iterator[Path]:
         with _storage_errors(path):
             yield draft
             _sync_file(draft)
+            if keep is not None and path.exists():
+                path.replace(keep)
             draft.replace(path)
             _sync_folder(path.parent)
     finally:
@@ -115,6 +121,12 @@ def _storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"{path}: cannot be written: {error.strerror}", "free some space and try again"
         ) from error
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove the drafts of `publish_file` that killed processes have left, where no other process writes."""
+    for draft in folder.glob(".*.draft"):
+        draft.unlink(missing_ok=True)
 
 
 def file_name(name: str) -> str:

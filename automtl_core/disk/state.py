@@ -28,14 +28,12 @@ State = dict[str, Any]
 """Nested dict with string keys; leaves are tensors and JSON values."""
 
 
-def save_state(path: Path, state: State) -> None:
-    """Write a state to `path`, replacing what stands there in one step."""
+def save_state(path: Path, state: State, keep: Path | None = None) -> None:
+    """Write a state to `path`, replacing what stands there in one step, or moving it to `keep` before."""
     tensors: dict[str, Tensor] = {}
     values = json.dumps(_split(state, (), tensors))
-    write_atomic(
-        path,
-        safetensors.torch.save(tensors, metadata={KEY: json.dumps([_digest(values, tensors), values])}),
-    )
+    metadata = {KEY: json.dumps([_digest(values, tensors), values])}
+    write_atomic(path, safetensors.torch.save(tensors, metadata=metadata), keep)
 
 
 def load_state(path: Path) -> State:

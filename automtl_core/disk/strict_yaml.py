@@ -13,14 +13,25 @@ SIZE_LIMIT = 1 << 20
 
 class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem="tags are not allowed", problem_mark=mark)
         return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: Any) -> Any:
+        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in str(node.value)):
+            problem = "a text cannot hold the character 0, or half of a character"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return super().construct_scalar(node)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key has to be a name", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
             seen.add(key.value)
@@ -51,8 +62,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: it is no mapping, or no plain YAML.
 
     """
+    if path.exists() and not path.is_file():  # which may never end
+        raise InputMissingError(f"{path}: no plain file", "give a configuration file")
     try:
-        content = path.read_bytes()[: SIZE_LIMIT + 1]
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the path") from None
     if len(content) > SIZE_LIMIT:

@@ -128,7 +128,7 @@ class Line:
 
         """
         start = time.monotonic()
-        if name is not None and (not name or Path(name).name != name):
+        if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         prepared = self.prepare(job)
         for sentence in too_small(prepared, job.config.training.min_positives):

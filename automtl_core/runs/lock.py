@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from automtl_core.disk.files import LOCK
+from automtl_core.disk.files import LOCK, remove_drafts
 from automtl_core.errors import ArtifactError, RunInUseError
 
 
@@ -25,6 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout:
         raise in_use(folder) from None
     try:
+        remove_drafts(folder)
         yield
     finally:
         lock.release()

@@ -14,7 +14,7 @@ runs/<name>/
     status.json            running, stopped, failed or done
     encoder/               what turns new examples into ids and numbers, see data/encoder.py
     log.txt                times, and what went wrong
-    checkpoint.safetensors what a stopped run goes on from
+    checkpoint.safetensors what a stopped run goes on from; checkpoint.before.safetensors is an epoch older
 
 JSON files but the architecture hold their own SHA-256: what was changed since is refused. No file is a link.
 """
@@ -47,6 +47,9 @@ FORMAT = 1
 """Of the facts of a run."""
 SUMMED = ("architecture.json", "weights.safetensors")
 """Files whose SHA-256 stands in result.json."""
+CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
+"""What a run goes on from: the newest, and the one before it, where that is damaged."""
+log = logging.getLogger("automtl")
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,6 @@ class Run:
     def _recorded(self) -> Iterator["Run"]:
         handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log = logging.getLogger("automtl")
         log.setLevel(logging.INFO)
         log.addHandler(handler)
         try:
@@ -243,18 +245,24 @@ class Run:
         return state
 
     def save_checkpoint(self, state: State) -> None:
-        """Write what the run can go on from."""
-        save_state(self.path / "checkpoint.safetensors", state)
+        """Write what the run can go on from, and keep what was written before: a disk may fail."""
+        newest, before = (self.path / name for name in CHECKPOINTS)
+        save_state(newest, state, keep=before)
 
     def checkpoint(self) -> State | None:
         """Return what the run goes on from; None where it has finished no epoch yet.
 
         Raises:
-            ArtifactError: it is damaged.
+            ArtifactError: it is damaged, and the one before it too.
 
         """
-        path = self.path / "checkpoint.safetensors"
-        return load_state(path) if path.exists() else None
+        there = [path for name in CHECKPOINTS if (path := self.path / name).exists()]
+        for path in there[:-1]:
+            try:
+                return load_state(path)
+            except ArtifactError as error:
+                log.warning("goes on from the checkpoint before: %s", error)
+        return load_state(there[-1]) if there else None
 
     def sums(self) -> dict[str, str]:
         """Return the SHA-256 of the files that result.json speaks of."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
 
+from automtl_core.errors import StorageError
 from automtl_core.wording import printable
 
 Outcome = TypeVar("Outcome")
@@ -22,6 +24,10 @@ UNLIMITED = 10_000
 
 def emit(outcome: Outcome, render: Callable[[Outcome], Iterable[RenderableType]], as_json: bool) -> None:
     """Print a command's outcome, as JSON or rendered for people; both hold the same."""
+    if sys.stdout is None:  # closed by whoever started the process
+        raise StorageError(
+            "there is no standard output to write to", "do not close it: >/dev/null drops what is written"
+        )
     sys.stdout.write(_as_json(outcome) if as_json else _rendered(render(outcome)))
     sys.stdout.flush()
 
@@ -33,7 +39,12 @@ def say(text: object) -> None:
 
 
 def lenient_streams() -> None:
-    """Let characters that the terminal's encoding lacks be escaped, rather than end the program."""
+    """Let characters that the terminal's encoding lacks be escaped, rather than end the program.
+
+    A standard error that is closed takes anything.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

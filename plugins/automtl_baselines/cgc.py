@@ -21,9 +21,9 @@ class CGCSettings(Sizes):
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
     """Widths of the layers of an expert."""
-    shared_experts: int = Field(2, ge=1)
+    shared_experts: int = Field(2, ge=1, le=1000)
     """Experts that all tasks share."""
-    task_experts: int = Field(1, ge=1)
+    task_experts: int = Field(1, ge=1, le=1000)
     """Experts that each task has for itself."""
 
 

@@ -17,7 +17,7 @@ from automtl_core.space import Chooser, SearchSpace
 class MMoESettings(Sizes):
     """Sizes of MMoE."""
 
-    experts: int = Field(4, ge=1)
+    experts: int = Field(4, ge=1, le=1000)
     """Experts that all tasks share."""
 
 

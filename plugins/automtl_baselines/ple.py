@@ -21,11 +21,11 @@ class PLESettings(Sizes):
 
     expert_layers: tuple[int, ...] = Field((96, 64), min_length=1)
     """Widths of the layers of an expert, at each level."""
-    levels: int = Field(2, ge=1)
+    levels: int = Field(2, ge=1, le=100)
     """Extraction layers; one makes CGC."""
-    shared_experts: int = Field(2, ge=1)
+    shared_experts: int = Field(2, ge=1, le=1000)
     """Experts of a level that all tasks share."""
-    task_experts: int = Field(1, ge=1)
+    task_experts: int = Field(1, ge=1, le=1000)
     """Experts of a level that each task has for itself."""
 
 

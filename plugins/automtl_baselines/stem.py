@@ -21,7 +21,7 @@ class STEMSettings(Sizes):
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
     """Widths of the layers of an expert."""
-    experts: int = Field(1, ge=1)
+    experts: int = Field(1, ge=1, le=1000)
     """Experts on each table of embeddings."""
 
 

@@ -90,10 +90,14 @@ class Table(Dataset):
         """Return each file or pattern as a table of its own; none where there are no settings.
 
         Raises:
-            UsageError: there is no field, or nothing to predict.
+            UsageError: there is no field, or nothing to predict, or a column without a name.
 
         """
         chosen = self.settings
+        if "" in {*chosen.sparse, *chosen.dense, *chosen.multi, *chosen.labels}:
+            raise UsageError(
+                "dataset: a column without a name is a field or label", "give it a name in the file"
+            )
         if chosen.files and not chosen.labels:
             raise UsageError(
                 "dataset.labels names no column", "name the columns to predict, such as `labels: [click]`"

@@ -15,14 +15,14 @@ class DESANSettings(Settings):
     embedding_std: float = Field(0.1, gt=0)
     """Standard deviation that embeddings start with. With the paper's .01 products of embeddings begin with
     next to no gradient, and what acts in pairs is learned twice as late."""
-    layers: int = Field(1, ge=1)
+    layers: int = Field(1, ge=1, le=100)
     """L, layers of experts."""
     optional_layers: bool = False
     """Whether layers above the first may be left out: their experts are then those of the layer below. Of
     one layer there is nothing to leave out."""
-    experts: int = Field(4, ge=1)
+    experts: int = Field(4, ge=1, le=1000)
     """E, experts of a layer."""
-    blocks: int = Field(2, ge=1)
+    blocks: int = Field(2, ge=1, le=100)
     """K, blocks in a chain that make an expert."""
     residual: bool = True
     """Whether blocks add to what they read, all but those that read fields; depth is then harmless, and

@@ -20,7 +20,7 @@ from automtl_strategies.paths import START, probes
 class RandomSettings(LastRoundSettings):
     """Settings of random search."""
 
-    candidates: int = Field(8, ge=1)
+    candidates: int = Field(8, ge=1, le=100_000)
     """Architectures to draw and train. Of one there is nothing to compare, and nothing is trained."""
     share: float = Field(0.8, ge=0, le=1)
     """Chance of each option of a choose-any to be open; with .5 all architectures are equally likely."""

@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from automtl_core.testing.samples import sample_encoder, sample_schema
 
 from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 
+CLOSED = """error: there is no standard output to write to
+  fix: do not close it: >/dev/null drops what is written
+"""
 PROGRAM = (sys.executable, "-c", "from automtl_cli.app import main; main()")
 
 
@@ -165,6 +169,21 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
         said = process.stderr.read().decode()
     assert process.returncode == 74
     assert said == "error: Broken pipe\n  fix: check the disk and the permissions\n"
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 74), ("2>&-", 0)])
+def test_streams_that_are_closed(finished: Path, closed: str, code: int) -> None:
+    command = f"{shlex.join(map(str, [*PROGRAM, 'show', finished / 'runs/done']))} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr == (CLOSED if code else "")
+    assert ("architecture of" in done.stdout) is (code == 0)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "a\nerror: forged", "a\x1b[2J"])
+def test_names_that_are_no_plain_ones(automtl: Automtl, name: str) -> None:
+    check(automtl(*SEARCH, "--name", name), 2, "is not a plain name")
+    assert not Path("runs").exists()
 
 
 def test_a_run_in_use(automtl: Automtl) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from torch import nn
@@ -86,6 +87,22 @@ def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:
 def test_damaged_metadata_leaves_the_origin_unknown(install: Install, metadata: bytes) -> None:
     install(OP % "linear", "mine", metadata=metadata)
     assert row(load_registry(), "mine").distribution == "unknown"
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe[automtl]\n", b"[automtl\nx = = y\n", b"[automtl]\nno equals\n"])
+def test_one_whose_entry_points_cannot_be_read_is_none(install: Install, text: bytes) -> None:
+    module = install(OP % "linear", "mine")
+    install(OP % "square", "other")
+    (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
+    (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(text)
+    assert [row.name for row in load_registry().rows][4:] == ["other"]
+
+
+def test_of_two_installations_of_one_name_the_first_is_taken(install: Install) -> None:
+    about = b"Metadata-Version: 2.1\nName: Twice_here\nVersion: 1\n"
+    install(OP % "linear", "behind", metadata=about)
+    install(OP % "square", "before", metadata=about.replace(b"Twice_here", b"twice.HERE"))
+    assert [row.name for row in load_registry().rows][4:] == ["before"]
 
 
 HOOKS_OBJECT = """

@@ -17,6 +17,7 @@ from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.find import given
+from automtl_core.data.raw.parquet import intact
 from automtl_core.data.raw.records import CONVERT, layout, shown
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset import TEXT, RawFile
@@ -177,10 +178,11 @@ def _is_number(value: str) -> bool:
 
 def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     scan = f"read_parquet({literal(str(path.resolve()))})"
-    try:
-        described = db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
+    with intact(path):
+        return _head(db, scan, db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
+
+
+def _head(db: duckdb.DuckDBPyConnection, scan: str, described: Sequence[Sequence[str]]) -> _Head:
     types = {name: kind for name, kind, *_ in described}
     nested = {n for n, kind in types.items() if kind.endswith((")", "]", "BLOB")) and "DECIMAL" not in kind}
     lists = {name for name in nested if _is_of_lists(db, scan, name, types[name])}

@@ -11,6 +11,9 @@ from automtl_core.dataset import Dataset, dense_fields, learned, names_of, spars
 from automtl_core.errors import DataError, PluginError, UsageError
 from automtl_core.wording import did_you_mean, listing, printable
 
+JOINED = 50
+"""Tables of codes that one query joins at most."""
+
 
 def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
@@ -117,30 +120,52 @@ def _columns(dataset: Dataset) -> list[str]:
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
+    """Create `examples` from `unsorted`: codes in place of values, in the order of all of them."""
     fields = coded(dataset)
-    joins = [
-        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = unsorted.{quoted(field)}"
-        for n, field in enumerate(fields)
+    # Different values share a bucket: these fields are ordered by the value.
+    hashed = [
+        field for field in fields if field in dataset.settings.hashed and field not in bag_fields(dataset)
     ]
-    chosen = [f"t{n}.code AS {quoted(field)}" for n, field in enumerate(fields)]
+    left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
+    joined = [*left, *hashed]
+    code = {field: f"t{joined.index(field)}.code" if field in joined else quoted(field) for field in fields}
+    chosen = [f"{sql} AS {quoted(field)}" for field, sql in code.items()]
     others = {
         column: f"CAST({quoted(column)} AS TINYINT)" if _binary(dataset, column) else quoted(column)
         for column in _columns(dataset)
         if column not in fields
     }
     chosen += [f"{value} AS {quoted(column)}" for column, value in others.items()]
-    # Different values share a bucket: these fields are ordered by the value.
-    hashed = [
-        f"unsorted.{quoted(field)}"
-        for field in fields
-        if field in dataset.settings.hashed and field not in bag_fields(dataset)
-    ]
-    order = [*(f"t{n}.code" for n in range(len(fields))), *hashed, *others.values()]
+    order = [*code.values(), *(f"unsorted.{quoted(field)}" for field in hashed), *others.values()]
     db.execute(
-        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {' '.join(joins)} "
+        f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "
         f"ORDER BY {', '.join(order)}"
     )
     db.execute("DROP TABLE unsorted")
+
+
+def _number_most(db: duckdb.DuckDBPyConnection, fields: list[str], left: int) -> list[str]:
+    """Put codes in place of the values of all but the last few fields of `unsorted`, which are returned.
+
+    Some at a time: what a plan of joins costs grows with a power of their number.
+    """
+    while len(fields) > max(left, 0):
+        some, fields = fields[:JOINED], fields[JOINED:]
+        replaced = ", ".join(f"t{n}.code AS {quoted(field)}" for n, field in enumerate(some))
+        db.execute(
+            f"CREATE TEMP TABLE numbered AS SELECT unsorted.* REPLACE ({replaced}) "
+            f"FROM unsorted {_joins(some)}"
+        )
+        db.execute("DROP TABLE unsorted")
+        db.execute("ALTER TABLE numbered RENAME TO unsorted")
+    return fields
+
+
+def _joins(fields: list[str]) -> str:
+    return " ".join(
+        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = unsorted.{quoted(field)}"
+        for n, field in enumerate(fields)
+    )
 
 
 def _check_declared(dataset: Dataset, name: str) -> None:

@@ -1,17 +1,36 @@
 """Parquet files become tables with the same types as those from text."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.sql import create, literal, quoted
-from automtl_core.dataset import Column, RawFile
+from automtl_core.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.wording import did_you_mean, listing, printable
 
 _ROW = "file_row_number"
+
+
+@contextmanager
+def intact(path: Path) -> Iterator[None]:
+    """Say which Parquet file cannot be read: DuckDB has many errors for damage.
+
+    Raises:
+        DataError: it is none, or damaged.
+
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.OutOfMemoryException) or "write" in str(error):
+            raise
+        words = printable(str(error).splitlines()[0])
+        fix = "get a complete copy of the file, or write it anew"
+        raise DataError(f"{path}: no Parquet file, or damaged: {words}", fix) from None
 
 
 def load(
@@ -40,7 +59,8 @@ def load(
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"
     chosen_rows = f"SELECT {columns or '1 AS nothing'} FROM {_scan(path)} WHERE {every}"
-    create(db, table, db.sql(chosen_rows))
+    with intact(path):
+        create(db, table, db.sql(chosen_rows))
     return faults
 
 
@@ -53,10 +73,11 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
     values = "".join(
         f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
     )
-    rows = db.execute(
-        f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
-        f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
-    ).fetchall()
+    with intact(path):
+        rows = db.execute(
+            f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
+            f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
+        ).fetchall()
     for row, name, value in rows:
         wanted = expected(value, file.columns[name]) or "another type"
         yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
@@ -70,10 +91,8 @@ def _expressions(
     db: duckdb.DuckDBPyConnection, path: Path, file: RawFile
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Return for each used column its value in SQL, and the test that a value is as declared."""
-    try:
+    with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
-    except (duckdb.InvalidInputException, duckdb.IOException) as error:
-        raise DataError(f"{path}: no Parquet file: {str(error).splitlines()[0]}", "write it anew") from None
     types = {name: kind for name, kind, *_ in described if name != _ROW}
     lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
     if lacking:
@@ -106,7 +125,7 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
                 f"{fine}{_allowed(f'CAST({whole} AS VARCHAR)', column)}",
             )
         if column.kind == "number":
-            fine = f"({known} IS NULL OR isfinite({known}))"
+            fine = f"({known} IS NULL OR abs({known}) <= {LARGEST})"
             return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
         return f"CAST({known} AS VARCHAR)", "true"
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
@@ -116,7 +135,8 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         return value, fine + _allowed(text, column)
     if column.kind == "number":
         value = f"TRY_CAST({name} AS DOUBLE)"
-        return value, f"({name} IS NULL OR coalesce(isfinite({value}), false))" + _allowed(text, column)
+        fine = f"({name} IS NULL OR coalesce(abs({value}) <= {LARGEST}, false))"
+        return value, fine + _allowed(text, column)
     return text, "true" + _allowed(text, column)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
-from automtl_core.dataset import Column, RawFile
+from automtl_core.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError
 from automtl_core.wording import did_you_mean, listing, printable
 
@@ -39,7 +39,7 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64 = range(-(2**63), 2**63)
 _SHORT_INTEGER = re.compile("-?[1-9][0-9]{0,17}|0?")
-_SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,300}(?:\.[0-9]*)?)?")
+_SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?")
 
 
 class Fault(NamedTuple):
@@ -194,7 +194,9 @@ def expected(value: str, column: Column) -> str | None:
         return "a number"
     if not value.isascii():
         return "a number in digits from 0 to 9"
-    return None if math.isfinite(number) else "a finite number"
+    if abs(number) <= LARGEST:
+        return None
+    return f"a number of at most {LARGEST:g}" if math.isfinite(number) else "a finite number"
 
 
 def _check_format(path: Path, head: bytes) -> None:

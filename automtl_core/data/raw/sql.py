@@ -2,7 +2,7 @@
 
 import duckdb
 
-from automtl_core.dataset import Column
+from automtl_core.dataset import LARGEST, Column
 
 
 def quoted(column: str) -> str:
@@ -28,7 +28,7 @@ def typed(value: str, column: Column) -> str:
         case "number":
             number = f"TRY_CAST({value} AS DOUBLE)"
             # A cast takes '+-5'.
-            fits = f"isfinite({number}) AND NOT starts_with({value}, '+-')"
+            fits = f"abs({number}) <= {LARGEST} AND NOT starts_with({value}, '+-')"
             checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
     if column.matching:
         fits = f"regexp_full_match({value}, {literal(column.matching)})"

@@ -139,12 +139,14 @@ def test_decoding_gives_back_what_is_known(encoder):
         ({"user": "u1"}, "column 'user' is one value"),
         ({"age": [1, 2]}, "column 'age' has 2 rows, and 'user' has 4"),
         ({"click": [0]}, "column 'click' has 1 rows, and 'user' has 4"),
-        ({"age": [1, 2, "old", 4]}, "column 'age', row 2 .*'old' is no finite number"),
-        ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is no finite number"),
+        ({"age": [1, 2, "old", 4]}, "column 'age', row 2 .*'old' is no number of at most 1e"),
+        ({"age": [1, 2, 1e200, 4]}, "column 'age', row 2 .*1e.200 is no number of at most 1e"),
+        ({"price": [1, "-1e39", 3, 4]}, "column 'price', row 1 .*'-1e39' is no number of at most"),
+        ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is no number of at most"),
         ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is no list"),
         ({"tags": [["x", "x", "z"], [["y"]], [], []]}, r"column 'tags', row 1 .*\['y'\] is not one value"),
         ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is no label"),
-        ({"rating": [0, 1, "good", 1]}, "column 'rating', row 2 .*'good' is no finite number"),
+        ({"rating": [0, 1, "good", 1]}, "column 'rating', row 2 .*'good' is no number of at most"),
     ],
 )
 def test_what_is_wrong_is_named(encoder, change, message):

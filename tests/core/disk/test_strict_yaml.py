@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from automtl_core.disk.strict_yaml import SIZE_LIMIT, parse_yaml, read_yaml
@@ -17,10 +19,14 @@ def test_plain_yaml_is_data(text, value):
     [
         ("a: 1\na: 2", "here:2: not valid YAML: 'a' stands twice"),
         ("a: &x [1]\nb: *x", "here:2: not valid YAML: aliases are not allowed"),
-        (
-            "a: !!python/object/apply:os.system [ls]",
-            "here:1: not valid YAML: could not determine a constructor",
-        ),
+        ("a: !!python/object/apply:os.system [ls]", "here:1: not valid YAML: tags are not allowed"),
+        ("a: !!bool abc", "here:1: not valid YAML: tags are not allowed"),
+        ("a: 1\n? [x, y]\n: 2", "here:2: not valid YAML: a key has to be a name"),
+        ("? {x: 1}\n: 2", "here:1: not valid YAML: a key has to be a name"),
+        ('a: "x\\0y"', "here:1: not valid YAML: a text cannot hold the character 0"),
+        ('a: 1\n"\\ud800": 2', "here:2: not valid YAML: a text cannot hold the character 0, or half"),
+        ("a: 2024-13-45", "here: not valid YAML"),
+        ("a: " + "9" * 5000, "here: not valid YAML"),
         ("a: [1", "not valid YAML"),
         ("a:\n\t- 1", "here:2: not valid YAML"),
     ],
@@ -49,6 +55,11 @@ def test_a_file_that_cannot_be_a_configuration_is_refused(tmp_path):
     path = tmp_path / "config.yaml"
     with pytest.raises(InputMissingError, match="cannot be read: No such file"):
         read_yaml(path)
+    with pytest.raises(InputMissingError, match="no plain file"):
+        read_yaml(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputMissingError, match="no plain file"):
+        read_yaml(tmp_path / "pipe")
     path.write_bytes(b"a: \xff")
     with pytest.raises(UsageError, match="not UTF-8"):
         read_yaml(path)

@@ -216,7 +216,7 @@ def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
 
 
 def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
-    run = stopped(job, tmp_path / "run", 2)
+    run = stopped(job, tmp_path / "run", 1)
     path = run.path / "checkpoint.safetensors"
     damaged = path.read_bytes()[:-4] + b"\0\1\2\3"
     path.write_bytes(damaged)
@@ -224,6 +224,16 @@ def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
         go_on(job, run)
     assert path.read_bytes() == damaged
     assert run.status().state == "failed"
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(whole, job, tmp_path):
+    run = stopped(job, tmp_path / "run", 2)
+    path = run.path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-4])
+    go_on(job, run)
+    assert "goes on from the checkpoint before" in (run.path / "log.txt").read_text()
+    for name in ("weights.safetensors", "metrics.jsonl"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
 
 
 def test_the_plan_tells_sizes(job):

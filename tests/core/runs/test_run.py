@@ -10,7 +10,7 @@ import pytest
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.runs.config import load_config
 from automtl_core.runs.pipeline import start
-from automtl_core.runs.run import Run, numbered
+from automtl_core.runs.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
 CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
@@ -129,6 +129,32 @@ def test_a_copied_run_encodes_new_examples_without_the_prepared_data(tmp_path, s
     found = Run.open(tmp_path / "copy").encoder().encode(row)
     assert found.ids.tolist() == expected.ids.tolist() == [[1] * len(prepared.schema.sparse)]
     assert found.dense.tolist() == expected.dense.tolist()
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+    with create(tmp_path / "run") as run:
+        pass
+    (run.path / ".checkpoint.safetensors.77.draft").write_bytes(b"half")
+    with run.working():
+        assert not list(run.path.glob(".*.draft"))
+
+
+def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
+    with create(tmp_path / "run") as run:
+        assert run.checkpoint() is None
+        for epoch in (1, 2, 3):
+            run.save_checkpoint({"epoch": epoch})
+        assert run.checkpoint() == {"epoch": 3}
+        newest, before = (run.path / name for name in CHECKPOINTS)
+        whole = newest.read_bytes()
+        newest.write_bytes(whole[:-1])
+        assert run.checkpoint() == {"epoch": 2}
+        newest.unlink()  # as by a kill between two files
+        assert run.checkpoint() == {"epoch": 2}
+        newest.write_bytes(whole[:-1])
+        before.write_bytes(b"")
+        with pytest.raises(ArtifactError, match="before"):
+            run.checkpoint()
 
 
 def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):

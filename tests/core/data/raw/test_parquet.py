@@ -1,3 +1,4 @@
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,26 @@ def test_faulty_rows_are_left_out_and_told(tmp_path: Path) -> None:
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lacks 'usr' \(did you mean 'user'\?\)"):
         load(tmp_path, FRAME, {"usr": INTEGER})
+
+
+@pytest.mark.parametrize("column", [NUMBER, Column("number", optional=True)])
+def test_numbers_too_large_for_single_precision_are_faults(tmp_path: Path, column: Column) -> None:
+    frame = pd.DataFrame({"price": [1.0, np.nan, -1e39, 1e38]})
+    with pytest.raises(DataError, match=r"row 3: price: expected a number of at most 1e\+38"):
+        load(tmp_path, frame, {"price": column})
+
+
+def test_no_flipped_bit_is_a_traceback(tmp_path: Path) -> None:
+    with connect(tmp_path, tmp_path) as db:
+        db.from_df(FRAME).write_parquet(str(tmp_path / "t.parquet"))
+        whole = (tmp_path / "t.parquet").read_bytes()
+        for place in range(0, len(whole), max(len(whole) // 60, 1)):
+            flipped = bytearray(whole)
+            flipped[place] ^= 4
+            (tmp_path / "t.parquet").write_bytes(flipped)
+            file = RawFile("t.parquet", COLUMNS)
+            with suppress(DataError):
+                parquet.load(db, f"t{place}", tmp_path / "t.parquet", file, None)
 
 
 def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:

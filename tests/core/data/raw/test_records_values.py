@@ -30,7 +30,7 @@ from .logs import Read
         ),
         (
             NUMBER,
-            ["0", "-1.5", "+1.5", ".5", "5.", "1e-3", "1E308", "007", "9" * 300],
+            ["0", "-1.5", "+1.5", ".5", "5.", "1e-3", "1E37", "007", "9" * 38, "1e38", "-1e38"],
             {
                 "cheap": "a number",
                 "1,5": "a number",
@@ -38,6 +38,9 @@ from .logs import Read
                 "nan": "a finite number",
                 "-Infinity": "a finite number",
                 "1e999": "a finite number",
+                "1.1e38": "a number of at most 1e+38",
+                "-1e39": "a number of at most 1e+38",
+                "9" * 39: "a number of at most 1e+38",
                 "9" * 400: "a finite number",
                 "\u0663": "a number in digits from 0 to 9",
             },
