@@ -44,7 +44,8 @@ _ATTRIBUTES = """
 
 def _first_line(value: object) -> str:
     """Return the first line of a docstring, if there is one."""
-    return inspect.cleandoc(value.__doc__ or "").partition("\n")[0]
+    doc = value.__doc__
+    return inspect.cleandoc(doc).partition("\n")[0] if isinstance(doc, str) else ""
 
 
 def _as_it_is(value: T, what: str, fix: str) -> T:

@@ -7,8 +7,9 @@ Each entry point of the group `automtl` is taken by itself: whatever is wrong wi
 import os
 import re
 import reprlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -88,7 +89,8 @@ def _contents(point: metadata.EntryPoint) -> Contents:
     hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
     manager = pluggy.PluginManager("automtl")
     manager.add_hookspecs(type("Hooks", (), hooks))
-    plugin = point.load()
+    with redirect_stdout(sys.stderr):  # standard output is for what commands tell
+        plugin = point.load()
     manager.register(plugin, point.name)
     _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
     return {

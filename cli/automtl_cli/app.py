@@ -11,7 +11,7 @@ import typer
 import automtl_core
 from automtl_cli import options
 from automtl_cli.data.app import data_app
-from automtl_cli.errors import Stop, report
+from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_cli.runs.app import runs_app
 from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
@@ -240,8 +240,9 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
         return 0
     except typer.Exit as end:
         return end.exit_code
-    except SystemExit as end:  # of `--show-completion`
-        return int(end.code or 0)
+    except SystemExit as end:
+        # That of `--show-completion` ends the command; a plugin must not.
+        return report(end, stop) if blamed(end) else int(end.code or 0)
     except BaseException as error:
         return report(error, stop)
 

@@ -46,7 +46,7 @@ def report(error: BaseException, stop: Stop) -> int:
         number = signal.Signals(stop.signal or signal.SIGINT)
         _tell(f"stopped by {number.name}", *_notes(error))
         return 128 + number
-    known = _known(error) or _blamed(error)
+    known = _known(error) or blamed(error)
     if known is None or os.environ.get(DEBUG):
         say("".join(traceback.format_exception(error)).rstrip())
     if known is None:
@@ -71,7 +71,7 @@ def _known(error: BaseException) -> AutoMTLError | None:
     return None
 
 
-def _blamed(error: BaseException) -> AutoMTLError | None:
+def blamed(error: BaseException) -> AutoMTLError | None:
     """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
     try:
         return load_registry().blame(error)

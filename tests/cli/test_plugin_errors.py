@@ -33,6 +33,13 @@ def test_what_a_plugin_raises_is_its_own(
     assert "Traceback" in ended.err
 
 
+def test_what_a_plugin_prints_while_it_is_imported_is_no_output(automtl: Automtl, install: Install) -> None:
+    install("print('welcome')\n" + DATASET % "pass", "shop")
+    ended = automtl("list", "datasets", "--json")
+    assert "shop" in ended.json()
+    assert ended.err == "welcome\n"
+
+
 BROKEN = """
 from torch import nn
 from automtl_core import hookimpl
@@ -49,13 +56,16 @@ class Forgets(SearchStrategy):
 class Fails(Forgets):
     def search(self, listener): return self.nothing
 
+class Leaves(Forgets):
+    def search(self, listener): raise SystemExit(3)
+
 @hookimpl
 def automtl_register_ops():
     return {"wide": wide}
 
 @hookimpl
 def automtl_register_strategies():
-    return {"forgets": Forgets, "fails": Fails}
+    return {"forgets": Forgets, "fails": Fails, "leaves": Leaves}
 """
 FAULTS = {
     "op": (
@@ -67,6 +77,7 @@ FAULTS = {
         ["--strategy", "fails"],
         "strategy 'fails' of plugin 'mine' failed: AttributeError: 'Fails'",
     ),
+    "exit": (["--strategy", "leaves"], "strategy 'leaves' of plugin 'mine' failed: SystemExit: 3"),
 }
 
 
