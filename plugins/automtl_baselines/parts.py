@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.network import Ids
 from automtl_core.schema import SparseField
@@ -39,7 +40,7 @@ def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
     """Return Linear -> BatchNorm -> ReLU -> Dropout from each width to the next."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 

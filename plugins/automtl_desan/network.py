@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.relaxed import Gate
 from automtl_core.network import Ids
@@ -100,7 +101,7 @@ class Task(nn.Module):
             nn.Linear(gate.width, tower_width),
             nn.BatchNorm1d(tower_width),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(tower_width, 1),
         )
 

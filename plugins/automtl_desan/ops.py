@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
 from automtl_desan.nested import first_of_norm, normalise_first
 
@@ -84,7 +85,7 @@ class MLP(nn.Module):
         """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        return self.give(self.normalised(F.dropout(x, self.dropout, self.training)))
+        return self.give(self.normalised(dropout(x, self.dropout, self.training)))
 
     def normalised(self, x: Tensor) -> Tensor:  # [B, in] -> [B, h]
         """Return the hidden layer, normalised."""
@@ -138,7 +139,7 @@ class MLP(nn.Module):
         All see the same dropout mask, where one by one each would draw its own: each op's own
         distribution is the same, and one mask costs an eighth of eight.
         """
-        x = F.dropout(x, ops[0].dropout, ops[0].training)
+        x = dropout(x, ops[0].dropout, ops[0].training)
         if any(op.wider for op in ops):  # the widest computes all that the others need
             widest = max(ops, key=lambda op: op.width)
             wide = widest.normalised(x)
@@ -208,7 +209,7 @@ class Factorised(nn.Module):
         """As of an MLP."""
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = F.dropout(x, self.dropout, self.training)
+        x = dropout(x, self.dropout, self.training)
         owner, w = (self.wider or (self,))[0], self.width
         one, two = (F.linear(x, layer.weight[:w], layer.bias[:w]) for layer in (owner.one, owner.two))
         products = torch.addcmul(two, one, two)  # [B, h]
@@ -260,7 +261,7 @@ class Cross(nn.Module):
         self.norm = nn.BatchNorm1d(out_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = F.dropout(x, self.dropout, self.training)
+        x = dropout(x, self.dropout, self.training)
         low = self.down(x)  # [B, r]
         crossed = x + x * self.up(low) * self.gate(low).sigmoid()
         out: Tensor = self.norm(self.out(crossed))

@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from automtl_baselines.parts import Inputs, Towers, mlp, tower
+from automtl_core.modules.dropout import Dropout
 from automtl_core.schema import SparseField
 
 
@@ -15,7 +16,7 @@ def test_inputs_are_embeddings_then_dense_values():
 
 def test_a_layer_is_linear_norm_relu_dropout():
     layers = mlp([4, 3, 2], 0.3)
-    assert [type(m) for m in layers] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
+    assert [type(m) for m in layers] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, Dropout] * 2
     assert [(m.in_features, m.out_features) for m in layers if isinstance(m, nn.Linear)] == [(4, 3), (3, 2)]
     assert {m.p for m in layers if isinstance(m, nn.Dropout)} == {0.3}
 

@@ -39,7 +39,7 @@ def test_experts_have_the_same_names_in_each_layer():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layers": 0}, "space.layers: expected a whole number from 1, given 0"),
+        ({"layers": 0}, "space.layers: expected a whole number from 1 to 100, given 0"),
         ({"dropout": 1.0}, "space.dropout: expected a number from 0 and below 1, given 1.0"),
         ({"ops": ()}, "space.ops"),
         ({"gating": "closed"}, "space.gating"),

@@ -9,6 +9,7 @@ from torch import nn
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.training.compute import CPU
@@ -133,7 +134,7 @@ def test_tower_is_linear_norm_relu_dropout_linear():
     experts = SelectiveGate(1, ["e0"], gate(["e0"], ["e0"]), width=1, over="all")
     task = Task(experts, tower_width=2, dropout=0.5).eval()
     linear, norm, _, dropout, last = task.tower
-    assert [type(m) for m in task.tower] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+    assert [type(m) for m in task.tower] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, Dropout, nn.Linear]
     assert dropout.p == 0.5
     norm.eps = 0.0
     linear.weight.data, linear.bias.data = torch.tensor([[1.0], [-1.0]]), torch.tensor([1.0, 0.0])
