@@ -42,12 +42,13 @@ class Average:
         if self.network is self.trained:
             return
         self.steps += 1
-        share = 1 / min(self.steps, self.span)
-        for mean, now in zip(self.network.parameters(), self.trained.parameters(), strict=True):
-            if mean is not now:
-                mean.lerp_(now, share)
-        for ours, theirs in zip(self.network.buffers(), self.trained.buffers(), strict=True):
-            ours.copy_(theirs)
+        pairs = zip(self.network.parameters(), self.trained.parameters(), strict=True)
+        apart = [(mean, now) for mean, now in pairs if mean is not now]
+        if apart:
+            share = 1 / min(self.steps, self.span)
+            torch._foreach_lerp_([mean for mean, _ in apart], [now for _, now in apart], share)
+        if buffers := list(self.network.buffers()):
+            torch._foreach_copy_(buffers, list(self.trained.buffers()))
 
     def renorm(self, data: Iterable[Batch]) -> None:
         """Compute the statistics of batch normalisation for the averaged weights."""

@@ -108,3 +108,16 @@ def test_buffers_are_those_of_the_network_after_each_step():
     for name, buffer in net.named_buffers():
         assert torch.equal(average.network.get_buffer(name), buffer), name
     assert average.network.norm.running_mean.tolist() == pytest.approx([0.3, 0.3])
+
+
+@pytest.mark.parametrize(
+    "network", [nn.Linear(1, 1), nn.Embedding(3, 1, sparse=True)], ids=["no buffers", "one large table"]
+)
+def test_a_network_may_have_nothing_to_copy_or_nothing_to_average(network):
+    average = Average(network, span=3, compute=CPU)
+    with torch.no_grad():
+        for _ in range(2):
+            network.weight += 1
+            average.update()
+    expected = network.weight if isinstance(network, nn.Embedding) else network.weight - 0.5
+    assert torch.allclose(average.network.weight, expected)
