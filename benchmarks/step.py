@@ -2,23 +2,29 @@
 
     python benchmarks/step.py
 
-Two questions: what evaluating the MLPs of a mixed op jointly brings, and how a step of the embedding table
-grows with the vocabulary, row by row and over the whole table.
+Three questions: what evaluating the MLPs of a mixed op jointly brings; what masks from random bits bring to
+dropout, and to a step of MMoE; and how a step of the embedding table grows with the vocabulary, row by row
+and over the whole table.
 """
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
+from automtl_cli.process import set_up
+from automtl_core.choices import Architecture
 from automtl_core.data.batches import Batch
 from automtl_core.kinds import SPACES
+from automtl_core.modules import dropout as masks
 from automtl_core.modules import relaxed as relax
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
@@ -41,22 +47,49 @@ def seconds(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
     return times
 
 
-def supernet_step() -> Callable[[], object]:
-    """Return one step of DESAN's supernet at its default sizes."""
+def space_of(name: str, fields: int = FIELDS, tasks: int = TASKS) -> SearchSpace:
+    """Return a search space at its default sizes, of fields with 1,000 values."""
     registry = load_registry()
-    desan = registry.get(SPACES, "desan")
-    schema = Schema(
-        tuple(SparseField(f"f{n}", 1000) for n in range(FIELDS)),
-        (),
-        tuple(Task(f"t{t}") for t in range(TASKS)),
-    )
-    supernet = desan(schema, desan.settings_class(), registry.op).supernet()
-    optimiser = Optimiser(weight_groups(supernet, supernet.weights(), Recipe()), CPU)
-    batch = Batch(
-        torch.randint(1000, (BATCH, FIELDS)), torch.zeros(BATCH, 0), torch.randint(2, (BATCH, TASKS)).float()
-    )
-    losses = TaskLosses(torch.ones(TASKS))
-    return lambda: optimiser.step(objective(supernet, batch, losses, CPU)[0])
+    cls = registry.get(SPACES, name)
+    sparse = tuple(SparseField(f"f{n}", 1000) for n in range(fields))
+    schema = Schema(sparse, (), tuple(Task(f"t{t}") for t in range(tasks)))
+    return cls(schema, cls.settings_class(), registry.op)
+
+
+def step_of(network: nn.Module, weights: Mapping[str, nn.Parameter], schema: Schema) -> Callable[[], object]:
+    """Return one step of training."""
+    optimiser = Optimiser(weight_groups(network, weights, Recipe()), CPU)
+    fields, tasks = len(schema.sparse), len(schema.tasks)
+    ids, labels = torch.randint(1000, (BATCH, fields)), torch.randint(2, (BATCH, tasks)).float()
+    batch, losses = Batch(ids, torch.zeros(BATCH, 0), labels), TaskLosses(torch.ones(tasks))
+    return lambda: optimiser.step(objective(network, batch, losses, CPU)[0])
+
+
+def supernet_step() -> Callable[[], object]:
+    """Return one step of DESAN's supernet."""
+    space = space_of("desan")
+    supernet = space.supernet()
+    return step_of(supernet, supernet.weights(), space.schema)
+
+
+def mmoe_step(fields: int, tasks: int) -> Callable[[], object]:
+    """Return one step of MMoE."""
+    space = space_of("mmoe", fields, tasks)
+    network = space.network(Architecture({})).train()
+    return step_of(network, dict(network.named_parameters()), space.schema)
+
+
+def masks_of_torch(step: Callable[[], object]) -> Callable[[], object]:
+    """Return the step with the masks that torch draws."""
+
+    def run() -> None:
+        ours, masks.COARSE = masks.COARSE, 0.0
+        try:
+            step()
+        finally:
+            masks.COARSE = ours
+
+    return run
 
 
 def one_by_one(step: Callable[[], object]) -> Callable[[], object]:
@@ -106,7 +139,15 @@ def show(title: str, times: dict[str, list[float]]) -> None:
 
 def main() -> None:
     """Measure and print."""
+    set_up()
     torch.manual_seed(0)
+    hidden = torch.randn(BATCH, 1024)
+    for title, masked in {
+        "dropout of [2048, 1024]": lambda: masks.dropout(hidden, 0.2, training=True),
+        "MMoE, 3 fields and 4 tasks": mmoe_step(3, 4),
+        "MMoE, 34 fields and 7 tasks": mmoe_step(34, 7),
+    }.items():
+        show(title, seconds({"masks of torch": masks_of_torch(masked), "masks from bits": masked}))
     step = supernet_step()
     show("DESAN supernet, batch 2048", seconds({"one by one": one_by_one(step), "jointly": step}))
     for rows in (30_000, 1_000_000):

@@ -13,6 +13,7 @@ from automtl_cli import options
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
+from automtl_cli.process import set_up
 from automtl_cli.runs.app import runs_app
 from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
 
@@ -249,8 +250,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
 
 def main() -> None:
     """Run the command that the process was started with."""
-    # Threads that spin while they wait make a search ten times slower where other processes use the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    set_up()
     lenient_streams()
     stop = Stop()
     stop.listen()
