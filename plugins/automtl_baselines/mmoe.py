@@ -3,12 +3,10 @@
 Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD 2018.
 """
 
-from collections.abc import Iterable
-
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.parts import Experts, GatingNetworks, Inputs, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
@@ -27,20 +25,18 @@ class MMoENetwork(nn.Module):
     Letters: B batch, D input width, K experts, H expert width, T tasks.
     """
 
-    def __init__(
-        self, inputs: Inputs, experts: Experts, gating: Iterable[GatingNetwork], towers: Towers
-    ) -> None:
+    def __init__(self, inputs: Inputs, experts: Experts, gating: GatingNetworks, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.experts = experts
-        self.gating = nn.ModuleList(gating)
+        self.gating = gating
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense)  # [B, D]
         experts = self.experts(x)  # [B, K, H]
-        mixed = [gating_network(x, experts) for gating_network in self.gating]  # T x [B, H]
-        logits: Tensor = self.towers(mixed)
+        mixed = self.gating(x, experts)  # [B, T, H]
+        logits: Tensor = self.towers(mixed.unbind(1))
         return logits
 
 
@@ -52,5 +48,5 @@ class MMoE(SearchSpace[MMoESettings]):
         s = self.settings
         inputs = inputs_of(self.schema, s)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
-        gating = [GatingNetwork(inputs.width, s.experts) for _ in self.schema.tasks]
+        gating = GatingNetworks(inputs.width, s.experts, len(self.schema.tasks))
         return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s))

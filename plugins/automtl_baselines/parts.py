@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import Dropout
@@ -79,3 +80,15 @@ class GatingNetwork(nn.Module):
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         return torch.einsum("bk,bkh->bh", self.linear(x).softmax(1), experts)
+
+
+class GatingNetworks(nn.ModuleList):
+    """T gating networks on the same input as one product: x [B, D], experts [B, K, H] -> [B, T, H]."""
+
+    def __init__(self, in_dim: int, experts: int, count: int) -> None:
+        super().__init__(GatingNetwork(in_dim, experts) for _ in range(count))
+
+    def forward(self, x: Tensor, experts: Tensor) -> Tensor:
+        rows = torch.cat(list(self.parameters()))  # [T*K, D]
+        weights = F.linear(x, rows).view(len(x), len(self), -1).softmax(2)
+        return torch.bmm(weights, experts)

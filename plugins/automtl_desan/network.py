@@ -17,7 +17,7 @@ from automtl_core.modules.relaxed import Gate
 from automtl_core.network import Ids
 from automtl_core.schema import SparseField
 from automtl_desan.feature_selection import FeatureSelection
-from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.selective_gate import SelectiveGate, mixtures
 
 
 class SharedTable(nn.Module):
@@ -105,8 +105,8 @@ class Task(nn.Module):
             nn.Linear(tower_width, 1),
         )
 
-    def forward(self, x: Tensor, experts: Mapping[str, Tensor]) -> Tensor:  # [B, D], E x [B, H] -> [B, 1]
-        logit: Tensor = self.tower(self.gate(x, experts))
+    def forward(self, mixed: Tensor) -> Tensor:  # what the gate gives, [B, H] -> [B, 1]
+        logit: Tensor = self.tower(mixed)
         return logit
 
 
@@ -147,4 +147,6 @@ class DESANNetwork(nn.Module):
                 bit = bits[place]
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above
-        return torch.cat([task(x, experts) for task in self.tasks], dim=1)
+        gates = [task.gate for task in self.tasks if isinstance(task, Task)]
+        mixed = mixtures(gates, x, experts)
+        return torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)

@@ -50,17 +50,14 @@ class SelectiveGate(nn.Module):
         self.columns: Sequence[int] = range(width)
 
     def forward(self, x: Tensor, experts: Mapping[str, Tensor]) -> Tensor:  # [B, D], E x [B, H] -> [B, H]
-        if not self.inputs:
-            return x.new_zeros(x.shape[0], self.width)
-        stacked = torch.stack([experts[name] for name in self.inputs], dim=1)  # [B, kept, H]
-        return torch.einsum("bk,bkh->bh", self.weights(x), stacked)
+        (mixed,) = mixtures([self], x, experts)
+        return mixed
 
-    def weights(self, x: Tensor) -> Tensor:  # [B, D] -> [B, kept]
+    def weights(self, logits: Tensor) -> Tensor:  # W x [B, rows of W] -> [B, kept]
         """Return g(x) of the experts that are kept."""
-        bits: Tensor = self.shared(x.new_ones(len(self.inputs)), dim=0)  # [kept]
+        bits: Tensor = self.shared(logits.new_ones(len(self.inputs)), dim=0)  # [kept]
         if not self.gating:
-            return bits.expand(x.shape[0], -1)
-        logits = F.linear(x, torch.cat(list(self.gating.parameters())))
+            return bits.expand(logits.shape[0], -1)
         if self.over == "all":
             return logits.softmax(1)[:, self.shared.kept] * bits
         highest = logits.detach().masked_fill(bits == 0, -torch.inf).amax(1, keepdim=True)
@@ -69,3 +66,24 @@ class SelectiveGate(nn.Module):
         powers = (logits - highest).clamp(max=0).exp() * bits
         total = powers.sum(1, keepdim=True)
         return powers / torch.where(total > 0, total, 1)  # of nothing open, nothing
+
+
+def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor]) -> list[Tensor]:
+    """Return what several gates make of the same input and experts: x [B, D], E x [B, H] -> G x [B, H].
+
+    All their logits are one product, and gates that keep the same experts share another.
+    """
+    rows: list[Tensor] = [row for gate in gates for row in gate.gating.parameters()]
+    logits = F.linear(x, torch.cat(rows)) if rows else x[:, :0]
+    parts = torch.split(logits, [len(gate.gating) for gate in gates], dim=1)
+    weights = [gate.weights(part) for gate, part in zip(gates, parts, strict=True)]
+    mixed: dict[int, Tensor] = {}
+    for inputs in dict.fromkeys(tuple(gate.inputs) for gate in gates):
+        alike = [g for g, gate in enumerate(gates) if tuple(gate.inputs) == inputs]
+        if inputs:
+            stacked = torch.stack([experts[name] for name in inputs], dim=1)  # [B, kept, H]
+            found = torch.bmm(torch.stack([weights[g] for g in alike], dim=1), stacked)
+        else:
+            found = x.new_zeros(x.shape[0], len(alike), gates[alike[0]].width)
+        mixed |= dict(zip(alike, found.unbind(1), strict=True))
+    return [mixed[g] for g in range(len(gates))]

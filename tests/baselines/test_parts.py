@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from automtl_baselines.parts import Inputs, Towers, mlp, tower
+from automtl_baselines.parts import GatingNetworks, Inputs, Towers, mlp, tower
 from automtl_core.modules.dropout import Dropout
 from automtl_core.schema import SparseField
 
@@ -33,3 +33,10 @@ def test_towers_read_one_input_each():
         top[0].weight.data.fill_(weight)
         top[0].bias.data.zero_()
     assert towers([torch.tensor([[1.0]]), torch.tensor([[5.0]])]).tolist() == [[2.0, 15.0]]
+
+
+def test_gating_networks_give_together_what_each_gives_alone():
+    torch.manual_seed(0)
+    gating, x, experts = GatingNetworks(4, 3, count=2), torch.randn(5, 4), torch.randn(5, 3, 6)
+    alone = torch.stack([one(x, experts) for one in gating], dim=1)
+    assert torch.allclose(gating(x, experts), alone, atol=1e-6)

@@ -7,7 +7,7 @@ from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
-from automtl_desan.selective_gate import SelectiveGate
+from automtl_desan.selective_gate import SelectiveGate, mixtures
 
 NAMES = ("e0", "e1", "e2")
 CHOICE = AnyOf("experts", NAMES)
@@ -109,3 +109,26 @@ def test_a_gate_that_is_not_read_learns_nothing():
     module(X, EXPERTS).sum().backward()
     assert module.gating["e1"].weight.grad.abs().sum() == 0
     assert module.gating["e0"].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("over", ["open", "all"])
+def test_gates_on_the_same_input_give_together_what_each_gives_alone(over):
+    torch.manual_seed(0)
+    x = torch.randn(6, 2, dtype=torch.double, requires_grad=True)
+    experts = {name: torch.randn(6, 3, dtype=torch.double, requires_grad=True) for name in NAMES}
+    shared = [fixed(*NAMES), fixed("e0"), fixed(), held("e0", "e2"), fixed(*NAMES), fixed("e2", "e1")]
+    gates = torch.nn.ModuleList(gate(s, over, torch.randn(3).tolist()) for s in shared).double()
+    leaves = [x, *experts.values(), *gates.parameters()]
+
+    def with_gradients(found):
+        (torch.stack(found) * torch.arange(1.0, 7.0).view(6, 1, 1)).square().sum().backward()
+        gradients = [leaf.grad for leaf in leaves]
+        for leaf in leaves:
+            leaf.grad = None
+        return [*found, *gradients]
+
+    together = with_gradients(mixtures(list(gates), x, experts))
+    alone = with_gradients([one(x, experts) for one in gates])
+    for one, other in zip(together, alone, strict=True):
+        assert (one is None) is (other is None)
+        assert one is None or torch.allclose(one, other, rtol=0, atol=1e-12)

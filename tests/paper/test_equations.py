@@ -140,7 +140,7 @@ def test_tower_is_linear_norm_relu_dropout_linear():
     linear.weight.data, linear.bias.data = torch.tensor([[1.0], [-1.0]]), torch.tensor([1.0, 0.0])
     last.weight.data, last.bias.data = torch.tensor([[2.0, 7.0]]), torch.tensor([0.25])
     # the only expert has weight 1: hidden (3 + 1, -3) -> (4, 0) -> 8.25
-    assert task(torch.ones(1, 1), {"e0": torch.tensor([[3.0]])}).tolist() == [[8.25]]
+    assert task(experts(torch.ones(1, 1), {"e0": torch.tensor([[3.0]])})).tolist() == [[8.25]]
 
 
 def test_mixed_op_weighs_candidates_by_a_softmax():
