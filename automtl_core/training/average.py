@@ -22,7 +22,7 @@ class Average:
     Large tables, those with sparse gradients, are shared: averaging would touch every row at each step.
 
     Args:
-        network: The network that is trained.
+        network: The network that is trained; its parameters and buffers stay the same tensors.
         span: Steps that the average reaches back over; up to 1 there is no average, and no copy.
         compute: How to compute.
 
@@ -35,6 +35,10 @@ class Average:
         self.trained = network
         large = [m.weight for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse]
         self.network = deepcopy(network, {id(table): table for table in large}) if span > 1 else network
+        # Looking for them in all modules would take as long as a small step.
+        pairs = zip(self.network.parameters(), network.parameters(), strict=True)
+        self._parameters = [(mean, now) for mean, now in pairs if mean is not now]
+        self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
 
     @torch.no_grad()
     def update(self) -> None:
@@ -42,13 +46,12 @@ class Average:
         if self.network is self.trained:
             return
         self.steps += 1
-        pairs = zip(self.network.parameters(), self.trained.parameters(), strict=True)
-        apart = [(mean, now) for mean, now in pairs if mean is not now]
-        if apart:
-            share = 1 / min(self.steps, self.span)
-            torch._foreach_lerp_([mean for mean, _ in apart], [now for _, now in apart], share)
-        if buffers := list(self.network.buffers()):
-            torch._foreach_copy_(buffers, list(self.trained.buffers()))
+        if self._parameters:
+            means, now = map(list, zip(*self._parameters, strict=True))
+            torch._foreach_lerp_(means, now, 1 / min(self.steps, self.span))
+        if self._buffers:
+            ours, theirs = map(list, zip(*self._buffers, strict=True))
+            torch._foreach_copy_(ours, theirs)
 
     def renorm(self, data: Iterable[Batch]) -> None:
         """Compute the statistics of batch normalisation for the averaged weights."""

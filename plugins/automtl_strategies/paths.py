@@ -140,10 +140,10 @@ class Paths:
         """Train for an epoch, score, and report; keep the weights if they are the best."""
         relaxed = self.relaxed
         epoch = relaxed.begin(phase, listener)
-        random = seeds.generator(self.problem.seed, "paths", relaxed.epoch)
+        random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
         for batch in epoch:
             with relaxed.supernet.following(self.draw(random)):
-                epoch.add(relaxed.step(batch, relaxed.weights), batch)
+                epoch.add(relaxed.step(batch, weights), batch)
             self.average.update()
         scored = sorted((self.score(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
         loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
