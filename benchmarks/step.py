@@ -1,6 +1,6 @@
 """Times one training step, as ratios within one process; run it on an idle machine.
 
-    python benchmarks/step.py
+    GOMP_SPINCOUNT=1000 python benchmarks/step.py
 
 Three questions: what evaluating the MLPs of a mixed op jointly brings; what masks from random bits bring to
 dropout, and to a step of MMoE; and how a step of the embedding table grows with the vocabulary, row by row

@@ -41,13 +41,20 @@ class FieldEmbedding(nn.Module):
 
     def forward(self, ids: Ids) -> Tensor:  # -> [B, N, d]
         if not isinstance(ids, MultiIds):
-            rows: Tensor = self.table(ids + self.offsets)
-            return rows
-        columns: list[Tensor] = list(self.table(ids.single + self.offsets[self.single]).unbind(1))
+            return self._rows(ids + self.offsets)
+        columns = list(self._rows(ids.single + self.offsets[self.single]).unbind(1))
         for place, bag in zip(self.bags, ids.bags, strict=True):
             bag = Bag(bag.values + self.offsets[place], bag.starts)
             columns.insert(place, self._traced(bag) if torch.compiler.is_exporting() else self._mean(bag))
         return torch.stack(columns, dim=1)
+
+    def _rows(self, places: Tensor) -> Tensor:  # [B, N] -> [B, N, d]
+        table = self.table
+        if table.sparse or places.device.type != "cpu":
+            rows: Tensor = table(places)
+            return rows
+        # On a processor the gradient of a selection is added up three times as fast as that of an embedding.
+        return table.weight.index_select(0, places.flatten()).view(*places.shape, -1)
 
     def _mean(self, bag: Bag) -> Tensor:  # -> [B, d]
         table = self.table

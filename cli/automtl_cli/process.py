@@ -5,6 +5,10 @@ import os
 import sys
 from contextlib import suppress
 
+WAITING = {"GOMP_SPINCOUNT": "1000"}
+"""How long threads look for work before they sleep; see `set_up`."""
+SAID = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+"""Variables by which a user says the same."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt` in the GNU C library."""
 LARGE = 1 << 30, 32 << 20
@@ -12,13 +16,17 @@ LARGE = 1 << 30, 32 << 20
 
 
 def set_up() -> None:
-    """Let threads sleep while they wait, and memory stay with the process.
+    """Let threads that wait sleep soon, and memory stay with the process.
 
-    Threads that spin while they wait make a search ten times slower where other processes use the cores. And
-    large tensors that a step frees would go back to the system, and cost a page fault for every 4 KiB when
-    the next one is made (benchmarks/step.py).
+    A step has hundreds of small parts, between which threads wait for one another. Where they sleep at once,
+    a step takes up to 2.5 times as long on an idle machine; where they spin as long as is usual, up to 2.7
+    times as long beside a process that uses one of two cores (docs/results.md, "A step").
+
+    Large tensors that a step frees would go back to the system, and cost a page fault for every 4 KiB when
+    the next one is made.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if not any(name in os.environ for name in SAID):
+        os.environ.update(WAITING)
     if sys.platform == "linux":
         with suppress(OSError, AttributeError, StopIteration):  # another C library
             library = ctypes.CDLL(None)

@@ -43,3 +43,14 @@ def test_gradients_reach_the_values_of_bags(large: bool) -> None:
     rows = grad.to_dense()[:, 0] if not large else grad.coalesce().to_dense()[:, 0]
     assert torch.equal(rows.nonzero().flatten(), torch.tensor([1, 4, fields[0].size + 2, fields[0].size + 6]))
     assert rows[[1, 4]].tolist() == [0.5, 0.5]
+
+
+def test_gradients_are_those_of_an_embedding() -> None:
+    torch.manual_seed(0)
+    fields = tuple(SparseField(f"f{n}", 7) for n in range(3))
+    embedding, ids = FieldEmbedding(fields, 4, 1.0).double(), torch.randint(7, (50, 3))
+    plain = torch.nn.Embedding.from_pretrained(embedding.table.weight.detach().clone(), freeze=False)
+    weights = torch.randn(50, 3, 4, dtype=torch.double)
+    for rows in (embedding(ids), plain(ids + embedding.offsets)):
+        (rows * weights).sum().backward()
+    assert torch.allclose(embedding.table.weight.grad, plain.weight.grad, rtol=0, atol=1e-12)
