@@ -90,5 +90,5 @@ class GatingNetworks(nn.ModuleList):
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         rows = torch.cat(list(self.parameters()))  # [T*K, D]
-        weights = F.linear(x, rows).view(len(x), len(self), -1).softmax(2)
+        weights = F.linear(x, rows).view(-1, len(self), experts.shape[1]).softmax(2)
         return torch.bmm(weights, experts)

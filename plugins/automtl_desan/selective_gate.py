@@ -80,7 +80,9 @@ def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Te
     mixed: dict[int, Tensor] = {}
     for inputs in dict.fromkeys(tuple(gate.inputs) for gate in gates):
         alike = [g for g, gate in enumerate(gates) if tuple(gate.inputs) == inputs]
-        if inputs:
+        if len(inputs) == 1:
+            found = torch.stack([weights[g] * experts[inputs[0]] for g in alike], dim=1)
+        elif inputs:
             stacked = torch.stack([experts[name] for name in inputs], dim=1)  # [B, kept, H]
             found = torch.bmm(torch.stack([weights[g] for g in alike], dim=1), stacked)
         else:

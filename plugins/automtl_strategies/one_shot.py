@@ -24,7 +24,7 @@ from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.evolution import Evolution, EvolutionSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
-from automtl_strategies.paths import Paths, PathSettings, probes
+from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
 
@@ -87,7 +87,9 @@ class OneShot(SearchStrategy[OneShotSettings]):
                 evolution.add(f"closed {number}", Architecture(weighing.decisions))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
-        landmarks = {c.name: c.architecture for c in ranked if c.name in known}
+        # What another search found takes part, however it ranks.
+        first = sorted(ranked, key=lambda c: c.name != START)
+        landmarks = {c.name: c.architecture for c in first if c.name in known}
         found = [*(closed or best), *best[:1]]
         front = [c.point(found[0]) for c in evolution.front()]
         self.last_round.begin(

@@ -16,7 +16,7 @@ from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.facts import Environment, Status
 from automtl_core.runs.line import Unwatched
-from automtl_core.runs.run import Run
+from automtl_core.runs.run import CHECKPOINTS, Run
 
 
 def all_cells(bench, jobs):
@@ -295,7 +295,8 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
         with pytest.raises(KeyboardInterrupt):
             made.fitted([cell for cell in both if not cell.path.exists()])
     one, two = both
-    {"copied": copied, "flipped": flipped}[hurt]("checkpoint.safetensors")(one.path, two.path)
+    for name in CHECKPOINTS:
+        {"copied": copied, "flipped": flipped}[hurt](name)(one.path, two.path)
     made, worked = bench()
     with pytest.raises(ArtifactError) as error:
         made.fitted([one, two])
