@@ -6,7 +6,7 @@ of the package, and so `automtl --help`, pull in torch.
 
 import pluggy
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 hookimpl = pluggy.HookimplMarker("automtl")
 """Marks a function of a plugin module as the implementation of a hook in `automtl_core.hookspecs`."""
