@@ -30,11 +30,16 @@ def load_registry() -> Registry:
     return Registry(loaded)
 
 
-def _points() -> Iterator[metadata.EntryPoint]:
-    """Yield the entry points of all plugins; a distribution that cannot say its own has none.
+def _points() -> list[metadata.EntryPoint]:
+    """Return the entry points of all plugins; a distribution that cannot say its own has none."""
+    try:
+        return list(metadata.entry_points(group="automtl"))
+    except Exception:
+        return list(_readable())
 
-    Of several of one name Python imports the first, which is why no other counts.
-    """
+
+def _readable() -> Iterator[metadata.EntryPoint]:
+    """Yield the entry points that can be read; of several distributions of one name, those of the first."""
     seen: set[object] = set()
     for dist in metadata.distributions():
         name: object = dist  # where its metadata is damaged

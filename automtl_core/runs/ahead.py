@@ -51,22 +51,22 @@ class Course:
 
     def __init__(self, ahead: Ahead) -> None:
         self.ahead = ahead
+        self._most = ahead.most()
         self._start = time.monotonic()
         self._searched = 0.0  # epochs, up to now
         self._first: int | None = None  # number of the first epoch of the training
 
     def at(self, phase: str, epoch: int, share: float) -> Reached:
         """Return how far it is in an epoch of a phase of which a share is through."""
-        most = self.ahead.most()
         if self.ahead.seconds is not None:
-            return Reached(time.monotonic() - self._start, most)
+            return Reached(time.monotonic() - self._start, self._most)
         if phase == TRAIN:
             self._first = epoch if self._first is None else self._first
             done = self._searched + epoch - self._first + share
             spared = None if self.ahead.search is None else self._searched - self.ahead.search
-            return Reached(done, _sum([most, spared]))
+            return Reached(done, _sum([self._most, spared]))
         self._searched = epoch - 1 + share
-        return Reached(self._searched, most)
+        return Reached(self._searched, self._most)
 
 
 def _sum(numbers: Sequence[float | None]) -> float | None:

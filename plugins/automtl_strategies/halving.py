@@ -31,22 +31,10 @@ from automtl_core.strategy import Problem
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
+from automtl_core.training.recipe import Recipe
 
 ROWS = 20_000
 """Validation rows at most that two networks are told apart on."""
-
-
-class HalvingSettings(Settings):
-    """How a few architectures are trained until one is left."""
-
-    rung_epochs: int = Field(8, ge=1)
-    """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
-    that see few fields: a look in epoch 4 takes the wrong ones."""
-    halving: int = Field(2, ge=2)
-    """eta: the best 1/eta go on, for up to eta times as many epochs."""
-    ahead: float = Field(1.0, ge=0)
-    """Standard errors by which one must predict held-out rows better to go on in place of one that the search
-    prefers; with 0 the better validation score decides."""
 
 
 class Rungs(NamedTuple):
@@ -81,6 +69,23 @@ class Rungs(NamedTuple):
         return most
 
 
+class HalvingSettings(Settings):
+    """How a few architectures are trained until one is left."""
+
+    rung_epochs: int = Field(8, ge=1)
+    """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
+    that see few fields: a look in epoch 4 takes the wrong ones."""
+    halving: int = Field(2, ge=2)
+    """eta: the best 1/eta go on, for up to eta times as many epochs."""
+    ahead: float = Field(1.0, ge=0)
+    """Standard errors by which one must predict held-out rows better to go on in place of one that the search
+    prefers; with 0 the better validation score decides."""
+
+    def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
+        """Return which rungs there are for so many entrants."""
+        return Rungs(entrants, self.rung_epochs, self.halving, recipe.epochs)
+
+
 class Halving:
     """A last round: entrants that are trained from scratch, of which one stays.
 
@@ -113,8 +118,7 @@ class Halving:
     @property
     def rungs(self) -> Rungs:
         """Which rungs there are."""
-        s = self.settings
-        return Rungs(len(self.entrants), s.rung_epochs, s.halving, self.problem.recipe.epochs)
+        return self.settings.rungs(len(self.entrants), self.problem.recipe)
 
     @cached_property
     def held_out(self) -> HeldOut:

@@ -12,7 +12,7 @@ from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.halving import Halving, HalvingSettings, Rungs
+from automtl_strategies.halving import Halving, HalvingSettings
 
 
 class LastRoundSettings(HalvingSettings):
@@ -25,8 +25,7 @@ class LastRoundSettings(HalvingSettings):
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the epochs of the round at most, where the search finds so many to take part."""
-        entrants = finalists + 2 * self.landmarks
-        return Rungs(entrants, self.rung_epochs, self.halving, recipe.epochs).most_epochs
+        return self.rungs(finalists + 2 * self.landmarks, recipe).most_epochs
 
 
 def entrants(

@@ -12,7 +12,6 @@ from automtl_core.disk.state import State
 from automtl_core.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
-from automtl_strategies.halving import Rungs
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, probes
 
@@ -54,8 +53,7 @@ class RandomSearch(SearchStrategy[RandomSettings]):
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
         """Return the epochs of all rungs at most, those of a start included."""
-        entrants = settings.candidates + settings.landmarks + 1
-        return Rungs(entrants, settings.rung_epochs, settings.halving, recipe.epochs).most_epochs
+        return settings.rungs(settings.candidates + settings.landmarks + 1, recipe).most_epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Train rung by rung until one is left; nothing where there is nothing to compare."""

@@ -98,7 +98,10 @@ def test_one_whose_entry_points_cannot_be_read_is_none(install: Install, text: b
     assert [row.name for row in load_registry().rows][4:] == ["other"]
 
 
-def test_of_two_installations_of_one_name_the_first_is_taken(install: Install) -> None:
+def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(install: Install) -> None:
+    module = install(OP % "cube", "broken")
+    (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
+    (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[automtl]\n")
     about = b"Metadata-Version: 2.1\nName: Twice_here\nVersion: 1\n"
     install(OP % "linear", "behind", metadata=about)
     install(OP % "square", "before", metadata=about.replace(b"Twice_here", b"twice.HERE"))

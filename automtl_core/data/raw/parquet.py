@@ -26,7 +26,8 @@ def intact(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if isinstance(error, duckdb.OutOfMemoryException) or "write" in str(error):
+        full = isinstance(error, duckdb.IOException) and "Could not write" in str(error)
+        if full or isinstance(error, duckdb.OutOfMemoryException):
             raise
         words = printable(str(error).splitlines()[0])
         fix = "get a complete copy of the file, or write it anew"
