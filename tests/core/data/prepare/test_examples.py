@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.sql import codes
@@ -26,6 +27,22 @@ def test_examples_are_sorted_and_hold_places_of_values(tmp_path: Path, given: Ca
         values = {name: db.sql(f"FROM {codes(name)} ORDER BY code").fetchall() for name in ("user", "city")}
     assert rows == [(0, 0, None, 1, 0)] * 10 + [(1, 1, 1.0, 0, 1)] * 10
     assert values == {"user": [("a", 0), ("b", 1)], "city": [(9, 0), (10, 1)]}
+
+
+@pytest.mark.parametrize("joined", [1, 2, 3])
+def test_many_fields_are_numbered_some_at_a_time(
+    tmp_path: Path, given: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, joined: int
+) -> None:
+    def rows(place: str, **settings: Any) -> list[Any]:
+        (tmp_path / place).mkdir()
+        with connect(None, tmp_path / place) as db:
+            make_examples(db, given({**GOOD, "user": ["b", "a", None, "c"] * 5}, **settings), "shop")
+            return db.sql("SELECT * FROM examples").fetchall()
+
+    whole, hashed = rows("whole"), rows("hashed", hashed={"user": 2})
+    monkeypatch.setattr(examples, "JOINED", joined)
+    assert rows("some") == whole
+    assert rows("some-hashed", hashed={"user": 2}) == hashed
 
 
 def test_unknown_values_stay_blank(tmp_path: Path, given: Callable[..., Any]) -> None:
