@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.modules.cost import Cost, blank_inputs, cost_of
+from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
@@ -23,6 +23,10 @@ from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.schema import Schema
 from automtl_core.settings import Configured, S
 from automtl_core.sharing import Sharing
+
+ALL = "all"
+"""What a cost is of that all options of a choose-any have together."""
+_CPU = torch.device("cpu")
 
 
 class Chooser(Protocol):
@@ -163,16 +167,35 @@ class SearchSpace(ABC, Configured[S]):
         return Sharing.of(choose.asked, choices, self.schema.fields())
 
     def cost(self, architecture: Architecture) -> Cost:
-        """Return what the derived network costs; nothing is computed. Raises as `network` does."""
-        meta = torch.device("meta")
-        with meta:
-            return cost_of(self.network(architecture), *blank_inputs(self.schema, meta))
+        """Return what the derived network costs; it gets no weights. Raises as `network` does."""
+        with torch.device("meta"):
+            network = self.network(architecture)
+        return cost_of(hollow(network), *blank_inputs(self.schema, _CPU))
+
+    def costs_of(self, architecture: Architecture) -> dict[str, Cost]:
+        """Return for each choice what its answer costs: what the network has more than with the least.
+
+        The least is no option of a choose-any, and of a choose-one the candidate that makes the cheapest
+        network. Raises as `network` does.
+        """
+        whole, found = self.cost(architecture), dict[str, Cost]()
+        for name, choice in self.choices().items():
+            others: Sequence[Decision] = [()] if isinstance(choice, AnyOf) else choice.options
+            costs = [
+                self.cost(Architecture({**architecture.decisions, name: other}))
+                for other in others
+                if other != architecture.decisions[name]
+            ]
+            least = min([whole, *costs], key=lambda cost: (cost.flops_per_row, cost.parameters))
+            found[name] = whole - least
+        return found
 
     def costs(self) -> dict[str, dict[str, Cost]]:
-        """Return for each choice what each option costs.
+        """Return for each choice what answers to it cost.
 
-        A candidate of a choose-one costs what it is as it stands in the supernet. An option of a choose-any
-        costs what it adds to the network that keeps everything else, with the first candidate everywhere.
+        A candidate of a choose-one costs what it is as it stands in the supernet. Of a choose-any there is
+        one answer, `ALL`: what all options add to the network that keeps everything else, with the first
+        candidate everywhere.
         """
         choices, found = self.choices(), self._costs_of_candidates()
         everything: dict[str, Decision] = {
@@ -182,11 +205,7 @@ class SearchSpace(ABC, Configured[S]):
         whole = self.cost(Architecture(everything))
         for name, choice in choices.items():
             if isinstance(choice, AnyOf):
-                without = {
-                    option: everything | {name: tuple(other for other in choice.options if other != option)}
-                    for option in choice.options
-                }
-                found[name] = {o: whole - self.cost(Architecture(d)) for o, d in without.items()}
+                found[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return found
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:
@@ -197,11 +216,11 @@ class SearchSpace(ABC, Configured[S]):
             ops = question.candidates.items()
             found[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
 
-        meta = torch.device("meta")
-        with meta:
+        with torch.device("meta"):
             supernet = self.supernet().eval()
-            for question in supernet.questions.values():
-                if isinstance(question, MixedOp):
-                    question.register_forward_pre_hook(look)
-            supernet(*blank_inputs(self.schema, meta))
+        hollow(supernet)
+        for question in supernet.questions.values():
+            if isinstance(question, MixedOp):
+                question.register_forward_pre_hook(look)
+        supernet(*blank_inputs(self.schema, _CPU))
         return found

@@ -1,161 +1,239 @@
-"""Times one training step, as ratios within one process; run it on an idle machine.
+"""Times one training step of each model against the limit of the machine and against torch-rechub.
 
-    GOMP_SPINCOUNT=1000 python benchmarks/step.py
+    pip install -e '.[bench]'
+    python benchmarks/step.py [--batches 512,2048,8192] [--repeats 15] [--out FOLDER]
 
-Three questions: what evaluating the MLPs of a mixed op jointly brings; what masks from random bits bring to
-dropout, and to a step of MMoE; and how a step of the embedding table grows with the vocabulary, row by row
-and over the whole table.
+The limit is the time that the operations of the step would take at the rate of a product of 4096 x 4096
+matrices in the same precision. All steps are taken in turns within one process, and are complete: forward,
+loss, backward, Adam, and of ours the running average. Two problems: 3 sparse fields and 4 tasks, as in
+UserBehavior, 34 and 7 as in KuaiRand; 1,000 values a field.
 """
 
+import argparse
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from automtl_cli.process import set_up
-from automtl_core.choices import Architecture
+from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.batches import Batch
 from automtl_core.kinds import SPACES
-from automtl_core.modules import dropout as masks
-from automtl_core.modules import relaxed as relax
+from automtl_core.modules.supernet import Supernet
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.space import SearchSpace
+from automtl_core.training.average import Average
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
-from automtl_core.training.optimisers import Optimiser, RowAdam, weight_groups
+from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
+from timing import RESULTS, Step, in_ms, in_turns, report
 
-BATCH, FIELDS, TASKS = 2048, 11, 4
-REPEATS = 5
-
-
-def seconds(steps: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
-    """Return the times of each step, taken in turns after one that warms up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for repeat in range(REPEATS + 1):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            if repeat:
-                times[name].append(time.perf_counter() - start)
-    return times
+VALUES = 1000
+"""Of a field."""
+PAPER = {"layers": 2, "blocks": 3, "dropout": 0.2, "residual": False, "gating": "all", "nested": False}
+"""Settings of DESAN in the paper's space, but for the ops."""
+PAPER_OPS = ("identity", *(f"mlp-{16 * 2**k}" for k in range(7)))
+DERIVED = ("mlp-256", "identity", "mlp-64")
+"""The blocks of each expert of a network that might be found."""
+PATH = "supernet, single path"
+"""Whose operations are others at each step."""
+SQUARE = 4096
 
 
-def space_of(name: str, fields: int = FIELDS, tasks: int = TASKS) -> SearchSpace:
-    """Return a search space at its default sizes, of fields with 1,000 values."""
+class Problem(NamedTuple):
+    """How large it is."""
+
+    name: str
+    fields: int
+    tasks: int
+
+    @property
+    def schema(self) -> Schema:
+        """What a model reads and predicts."""
+        sparse = tuple(SparseField(f"f{n}", VALUES) for n in range(self.fields))
+        return Schema(sparse, (), tuple(Task(f"t{t}") for t in range(self.tasks)))
+
+    def batch(self, rows: int) -> Batch:
+        """Return a batch of noise."""
+        ids = torch.randint(VALUES, (rows, self.fields))
+        return Batch(ids, torch.zeros(rows, 0), torch.randint(2, (rows, self.tasks)).float())
+
+
+PROBLEMS = Problem("UB", 3, 4), Problem("KR", 34, 7)
+
+
+def space_of(name: str, problem: Problem, **settings: Any) -> SearchSpace:
+    """Return a search space for a problem."""
     registry = load_registry()
     cls = registry.get(SPACES, name)
-    sparse = tuple(SparseField(f"f{n}", 1000) for n in range(fields))
-    schema = Schema(sparse, (), tuple(Task(f"t{t}") for t in range(tasks)))
-    return cls(schema, cls.settings_class(), registry.op)
+    return cls(problem.schema, cls.settings_class(**settings), registry.op)
 
 
-def step_of(network: nn.Module, weights: Mapping[str, nn.Parameter], schema: Schema) -> Callable[[], object]:
-    """Return one step of training."""
-    optimiser = Optimiser(weight_groups(network, weights, Recipe()), CPU)
-    fields, tasks = len(schema.sparse), len(schema.tasks)
-    ids, labels = torch.randint(1000, (BATCH, fields)), torch.randint(2, (BATCH, tasks)).float()
-    batch, losses = Batch(ids, torch.zeros(BATCH, 0), labels), TaskLosses(torch.ones(tasks))
-    return lambda: optimiser.step(objective(network, batch, losses, CPU)[0])
+def training_step(network: nn.Module, batch: Batch, bf16: bool = False) -> Step:
+    """Return one step as `Fit` takes it."""
+    compute, recipe = replace(CPU, precision="bf16" if bf16 else "fp32"), Recipe()
+    weights = dict(network.train().named_parameters())
+    optimiser = Optimiser(weight_groups(network, weights, recipe), compute)
+    average = Average(network, 100, compute)
+    losses = TaskLosses(torch.ones(batch.labels.shape[1]))
+
+    def step() -> None:
+        optimiser.step(objective(network, batch, losses, compute)[0])
+        average.update()
+
+    return step
 
 
-def supernet_step() -> Callable[[], object]:
-    """Return one step of DESAN's supernet."""
-    space = space_of("desan")
-    supernet = space.supernet()
-    return step_of(supernet, supernet.weights(), space.schema)
+def mmoe(problem: Problem) -> nn.Module:
+    """Return our MMoE."""
+    return space_of("mmoe", problem).network(Architecture({}))
 
 
-def mmoe_step(fields: int, tasks: int) -> Callable[[], object]:
-    """Return one step of MMoE."""
-    space = space_of("mmoe", fields, tasks)
-    network = space.network(Architecture({})).train()
-    return step_of(network, dict(network.named_parameters()), space.schema)
+def derived(problem: Problem) -> nn.Module:
+    """Return a network of DESAN in which everything is open."""
+    space = space_of("desan", problem, ops=PAPER_OPS, **PAPER)
+    decisions = {
+        name: choice.options if isinstance(choice, AnyOf) else DERIVED[int(name[-1])]
+        for name, choice in space.choices().items()
+    }
+    return space.network(Architecture(decisions))
 
 
-def masks_of_torch(step: Callable[[], object]) -> Callable[[], object]:
-    """Return the step with the masks that torch draws."""
+def supernet(problem: Problem, nested: bool) -> Supernet:
+    """Return the supernet of the paper's space."""
+    return space_of("desan", problem, ops=PAPER_OPS, **{**PAPER, "nested": nested}).supernet()
+
+
+def path_step(problem: Problem, batch: Batch, bf16: bool = False) -> Step:
+    """Return steps of single paths, each another one."""
+    net, random = supernet(problem, nested=True), np.random.default_rng(0)
+    step = training_step(net, batch, bf16)
 
     def run() -> None:
-        ours, masks.COARSE = masks.COARSE, 0.0
-        try:
+        with net.following(net.path(random)):
             step()
-        finally:
-            masks.COARSE = ours
 
     return run
 
 
-def one_by_one(step: Callable[[], object]) -> Callable[[], object]:
-    """Return the step with every candidate evaluated for itself."""
+def rechub(problem: Problem, batch: Batch) -> Step | None:
+    """Return a step of torch-rechub's MMoE of the same sizes, with its loss and optimiser, if it is here."""
+    try:
+        from torch_rechub.basic.features import SparseFeature
+        from torch_rechub.models.multi_task import MMOE
+    except ImportError:
+        return None
+    settings = space_of("mmoe", problem).settings
+    sizes = settings.model_dump()
+    fields = [
+        SparseFeature(field.name, vocab_size=VALUES, embed_dim=sizes["embedding_dim"])
+        for field in problem.schema.sparse
+    ]
+    expert = {"dims": list(sizes["expert_layers"]), "activation": "relu", "dropout": sizes["dropout"]}
+    tower = {"dims": list(sizes["tower_layers"]), "activation": "relu", "dropout": sizes["dropout"]}
+    tasks = ["classification"] * problem.tasks
+    network = MMOE(fields, tasks, sizes["experts"], expert, [tower] * problem.tasks).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
+    loss, ids = nn.BCELoss(), batch.ids
+    assert isinstance(ids, torch.Tensor)  # noqa: S101 - no bags here
+    inputs = {field.name: ids[:, n] for n, field in enumerate(problem.schema.sparse)}
 
-    class Nothing:
-        pass
-
-    def run() -> None:
-        joint, relax.JointOp = relax.JointOp, Nothing  # type: ignore[misc,assignment]
-        try:
-            step()
-        finally:
-            relax.JointOp = joint  # type: ignore[misc]
-
-    return run
-
-
-def table_step(rows: int, sparse: bool) -> Callable[[], object]:
-    """Return one step of Adam on an embedding table, row by row or as a whole."""
-    table = torch.nn.Embedding(rows, 16, sparse=sparse)
-    if sparse:
-        optimiser: torch.optim.Optimizer = RowAdam(table.parameters(), lr=1e-3, weight_decay=1e-3)
-    else:
-        optimiser = torch.optim.Adam(table.parameters(), lr=1e-3, weight_decay=1e-3, fused=True)
-    ids = torch.randint(rows, (BATCH, FIELDS))
-
-    def run() -> None:
-        optimiser.zero_grad()
-        table(ids).square().sum().backward()
+    def step() -> None:
+        said = network(inputs)
+        total = sum(loss(said[:, t], batch.labels[:, t]) for t in range(problem.tasks)) / problem.tasks
+        network.zero_grad()
+        total.backward()
         optimiser.step()
 
-    return run
+    return step
 
 
-def show(title: str, times: dict[str, list[float]]) -> None:
-    """Print median, spread and the ratio to the first row."""
-    table = Table("step", "median s", "min s", "max s", "ratio to the first", title=title)
-    first = statistics.median(next(iter(times.values())))
-    for name, values in times.items():
-        median = statistics.median(values)
-        table.add_row(
-            name, *(f"{v:.4f}" for v in (median, min(values), max(values))), f"{median / first:.2f}"
+def operations(step: Step) -> int:
+    """Return the operations of the products of a step."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return int(counter.get_total_flops())
+
+
+def products() -> dict[str, Step]:
+    """Return a product of large square matrices by precision."""
+    square = torch.randn(SQUARE, SQUARE)
+    coarse = square.bfloat16()
+    return {"fp32": lambda: square @ square, "bf16": lambda: coarse @ coarse}
+
+
+def steps_of(problem: Problem, rows: int) -> Iterator[tuple[str, str, Step]]:
+    """Yield steps with their names and precisions."""
+    torch.manual_seed(0)
+    batch = problem.batch(rows)
+    theirs = rechub(problem, batch)
+    if theirs is not None:
+        yield "torch-rechub MMoE", "fp32", theirs
+    for precision in ("fp32", "bf16"):
+        bf16 = precision == "bf16"
+        for name, network in {
+            "MMoE": mmoe(problem),
+            "DESAN derived": derived(problem),
+            "supernet, all candidates": supernet(problem, nested=False),
+            "supernet, nested widths": supernet(problem, nested=True),
+        }.items():
+            yield name, precision, training_step(network, batch, bf16)
+        yield PATH, precision, path_step(problem, batch, bf16)
+
+
+def measured(problem: Problem, rows: int, repeats: int) -> list[dict[str, Any]]:
+    """Return a row of the table for each step of a problem."""
+    steps = {(name, precision): step for name, precision, step in steps_of(problem, rows)}
+    counts = {key: operations(step) for key, step in steps.items() if key[0] != PATH}
+    rates = {
+        precision: 2 * SQUARE**3 / statistics.median(seconds)
+        for precision, seconds in in_turns(products(), 3).items()
+    }
+    times = in_turns({" ".join(key): step for key, step in steps.items()}, repeats)
+    base = statistics.median(next(iter(times.values())))
+    found = []
+    for (name, precision), seconds in zip(steps, times.values(), strict=True):
+        median, count = statistics.median(seconds), counts.get((name, precision))
+        found.append(
+            {
+                "problem": problem.name,
+                "batch": rows,
+                "step": name,
+                "precision": precision,
+                **in_ms(seconds),
+                "GFLOP": None if count is None else count / 1e9,
+                "x limit": None if count is None else median * rates[precision] / count,
+                "rows/s": float(rows / median),
+                "rows/s against the first": base / median,
+            }
         )
-    Console().print(table)
+    return found
 
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", default="2048", help="rows of a step, with commas")
+    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
     set_up()
-    torch.manual_seed(0)
-    hidden = torch.randn(BATCH, 1024)
-    for title, masked in {
-        "dropout of [2048, 1024]": lambda: masks.dropout(hidden, 0.2, training=True),
-        "MMoE, 3 fields and 4 tasks": mmoe_step(3, 4),
-        "MMoE, 34 fields and 7 tasks": mmoe_step(34, 7),
-    }.items():
-        show(title, seconds({"masks of torch": masks_of_torch(masked), "masks from bits": masked}))
-    step = supernet_step()
-    show("DESAN supernet, batch 2048", seconds({"one by one": one_by_one(step), "jointly": step}))
-    for rows in (30_000, 1_000_000):
-        steps = {
-            "Adam, whole table": table_step(rows, sparse=False),
-            "RowAdam": table_step(rows, sparse=True),
-        }
-        show(f"embedding table of {rows:,} rows", seconds(steps))
+    found = [
+        row
+        for rows in map(int, given.batches.split(","))
+        for problem in PROBLEMS
+        for row in measured(problem, rows, given.repeats)
+    ]
+    report("step", "one step of training", found, given.out)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from automtl_core.network import Bag, Ids, MultiIds
 from automtl_core.schema import Schema
@@ -36,17 +37,45 @@ class Cost:
 
 
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
-    """Return what a module costs, given what it is called with for `ROWS` rows; leaves it in evaluation mode.
-
-    It may be on the meta device, where nothing is computed.
-    """
+    """Return what a module costs, called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     parameters = _numbers(module)
     module.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad(), _Counter() as counter:
         module(*inputs)
     beside = parameters - sum(map(_numbers, tables))
-    return Cost(parameters, beside, counter.get_total_flops() // ROWS)
+    return Cost(parameters, beside, counter.flops // ROWS)
+
+
+def hollow(module: nn.Module) -> nn.Module:
+    """Give a module on the meta device numbers that take no memory, a 0 for all of a tensor; return it.
+
+    It can then be called on a processor, which counts six times as fast as on the meta device.
+    """
+    made: dict[int, nn.Parameter] = {}
+    for part in module.modules():
+        for name, p in part.named_parameters(recurse=False):
+            zero = torch.zeros((), dtype=p.dtype).expand(p.shape)
+            setattr(part, name, made.setdefault(id(p), nn.Parameter(zero, requires_grad=False)))
+        others = [*part._buffers.items(), *vars(part).items()]
+        for name, tensor in others:
+            if isinstance(tensor, Tensor):
+                setattr(part, name, torch.zeros(tensor.shape, dtype=tensor.dtype))
+    return module
+
+
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts as torch does, without its account by module, which takes as long again."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func.overloadpacket)
+        self.flops += 0 if count is None else count(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def blank_inputs(schema: Schema, device: torch.device) -> tuple[Ids, Tensor]:

@@ -7,15 +7,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import AnyOf, Architecture
+from automtl_core.choices import AnyOf, Architecture, Origin
 from automtl_core.disk.value import Value
 from automtl_core.errors import AutoMTLError, InputMissingError
 from automtl_core.kinds import SPACES
+from automtl_core.modules.cost import Cost
 from automtl_core.registry import Registry
 from automtl_core.runs.facts import Data, Search
 from automtl_core.runs.run import Run
 from automtl_core.schema import Schema
 from automtl_core.sharing import Sharing
+from automtl_core.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class Truth(Value):
     """Those of them that the network sees."""
     missed: Mapping[str, tuple[str, ...]]
     """Task -> the fields that act on it and that it does not see."""
+
+
+@dataclass(frozen=True)
+class Price(Value):
+    """What a network costs, and which part of it each answer does."""
+
+    network: Cost
+    answers: Mapping[str, Cost]
+    """By choice, see `SearchSpace.costs_of`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,17 @@ def finding(path: Path, registry: Registry) -> Finding:
     return Finding(found, sharing, unasked, search, truth(data.truth, sharing), data.simulated)
 
 
+def price(found: Architecture, registry: Registry) -> Price | None:
+    """Return what an architecture and its answers cost; None where its search space cannot be asked."""
+    if found.origin is None:
+        return None
+    try:
+        space = _space(found.origin, registry)
+        return Price(space.cost(found), space.costs_of(found))
+    except AutoMTLError:
+        return None
+
+
 def truth(told: Mapping[str, Any], sharing: Sharing) -> Truth | None:
     """Return what was found against what a dataset tells, see `Dataset.truth`."""
     if "noise" not in told and "tasks" not in told:
@@ -101,14 +123,18 @@ def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | No
     """Return who reads what and, where the decisions alone had to tell, why."""
     if found.origin is None:
         return _told(found, ()), "the architecture does not say which space it is of"
-    schema = Schema.from_json(found.origin.schema)
     try:
-        with registry.expecting(found.origin.plugins):
-            space_class = registry.get(SPACES, found.origin.space)
-        settings = space_class.settings_class.parse(dict(found.origin.settings), "space", found.origin.space)
-        return space_class(schema, settings, registry.op).sharing(found), None
+        return _space(found.origin, registry).sharing(found), None
     except AutoMTLError as error:
-        return _told(found, schema.fields()), str(error)
+        return _told(found, Schema.from_json(found.origin.schema).fields()), str(error)
+
+
+def _space(origin: Origin, registry: Registry) -> SearchSpace:
+    """Return the space that an architecture is of; raises where it is no more what it was."""
+    with registry.expecting(origin.plugins):
+        space_class = registry.get(SPACES, origin.space)
+    settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)
+    return space_class(Schema.from_json(origin.schema), settings, registry.op)
 
 
 def _told(found: Architecture, fields: Sequence[str]) -> Sharing:

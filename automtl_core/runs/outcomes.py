@@ -1,14 +1,19 @@
 """Outcomes: what the line gives back, as values that can be printed as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.value import Value
+from automtl_core.modules.cost import Cost
 from automtl_core.runs.facts import Result
 from automtl_core.runs.finding import Finding
 from automtl_core.training.metrics import Metrics
+
+GIVEN = "the network"
+"""What is trained where nothing is searched."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,10 @@ class Plan(Value):
     """Those that the found network is trained at most, on top."""
     steps_per_epoch: int
     device: str
+    answers: Mapping[str, Mapping[str, Cost]]
+    """What answers to each choice cost, see `SearchSpace.costs`."""
+    points: Mapping[str, Cost]
+    """What known points of the space cost as a whole, by name or, where nothing is searched, `GIVEN`."""
 
 
 @dataclass(frozen=True)

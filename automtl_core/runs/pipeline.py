@@ -22,7 +22,7 @@ from automtl_core.runs.budget import Budget, Clock, planned, with_rows
 from automtl_core.runs.facts import Costs, Data, Result, Search
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
-from automtl_core.runs.outcomes import Plan
+from automtl_core.runs.outcomes import GIVEN, Plan
 from automtl_core.runs.recorder import Recorder
 from automtl_core.runs.run import Run
 from automtl_core.runs.trained import Trained, restored
@@ -40,6 +40,7 @@ log = logging.getLogger("automtl")
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return what a search would do; raises as `start` does where it would do nothing."""
     space = job.problem(prepared).space
+    points = {GIVEN: job.given(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
         supernet = space.supernet()
     rows = {name: len(prepared.part(name)) for name in PARTS}
@@ -55,6 +56,8 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         most_training_epochs=job.config.training.epochs,
         steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
         device=str(job.compute().device),
+        answers=space.costs(),
+        points={name: space.cost(point) for name, point in points.items()},
     )
 
 

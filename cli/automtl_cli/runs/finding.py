@@ -15,21 +15,24 @@ from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.data.simulate import warning
 from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Search
-from automtl_core.runs.finding import Truth, finding
+from automtl_core.runs.finding import Price, Truth, finding, price
 from automtl_core.schema import Schema
 from automtl_core.sharing import Sharing
 
 
 def read(path: Path) -> Json:
     """Return what a run found, or what a file `architecture.json` says; raises as `finding` does."""
-    found = finding(path, load_registry()).to_json()
-    return {**found.pop("architecture"), **found, "path": str(path)}
+    registry = load_registry()
+    found = finding(path, registry)
+    cost, document = price(found.architecture, registry), found.to_json()
+    document["cost"] = cost and cost.to_json()
+    return {**document.pop("architecture"), **document, "path": str(path)}
 
 
 def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     """Render all decisions, who reads what, why it was decided so, and what else could be taken."""
     shared, search = Sharing.from_json(found["sharing"], ""), Search.from_json(found, "")
-    yield tree(found)
+    yield tree(found, Price.from_json(found["cost"], "") if found["cost"] else None)
     yield from sharing.fields_seen(shared)
     yield from sharing.parts_read(shared)
     yield from _shared(found["origin"], found, shared)

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli.output import Json
-from automtl_cli.runs import finding
+from automtl_cli.runs import costs, finding
 from automtl_cli.tables import by_name, listed, safe
 from automtl_core.data.simulate import warning
 from automtl_core.runs.config import RunConfig
@@ -29,7 +29,11 @@ def planned(plan: Plan, config: RunConfig) -> Json:
 
 def plan(document: Json) -> Iterator[RenderableType]:
     """Render what a search would do."""
-    yield listed("plan", document["plan"])
+    plan = Plan.from_json(document["plan"], "")
+    yield listed("plan", {k: v for k, v in document["plan"].items() if k not in ("answers", "points")})
+    yield Text()
+    yield from costs.of_answers(plan.answers)
+    yield costs.of_points(plan.points)
     yield Text()
     yield safe(yaml.safe_dump(document["config"], sort_keys=False).rstrip())
 

@@ -1,6 +1,7 @@
 """The straight line by commands: search, show, evaluate, on a small dataset."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,8 +86,11 @@ def plan(automtl: Automtl, *options: str) -> Any:
 def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl: Automtl) -> None:
     shown = automtl(*SEARCH, "--dry-run")
     assert not Path("runs").exists()
-    facts, _, config = shown.out.partition("\n\n")
+    facts, *costs, config = shown.out.split("\n\n")
     assert "train 800" in facts
+    assert [table.split()[0] for table in costs] == ["choice", "network"]
+    assert re.search(r"layer0/expert0/block0 and \d more +identity +[\d,]+ +[\d,]+\n", costs[0])
+    assert re.search(r"\nmmoe +[\d,]+ +[\d,]+\n", costs[1])
     document = plan(automtl, "--config", "small.yaml")
     assert yaml.safe_load(config) == document["config"]
     assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]

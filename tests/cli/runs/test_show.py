@@ -1,6 +1,7 @@
 """What a search found, why, and what else there was; another point is picked."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +51,15 @@ def after(text: str, start: str) -> list[str]:
     """Return the lines of a text from the first that begins with `start` on, one blank between words."""
     lines = [" ".join(line.split()) for line in text.splitlines()]
     return lines[next(k for k, line in enumerate(lines) if line.startswith(start)) :]
+
+
+def test_answers_are_shown_with_what_they_cost(automtl: Automtl, told: Run) -> None:
+    shown, document = automtl("show", told.path).out, json.loads(automtl("show", told.path, "--json").out)
+    network, answers = document["cost"]["network"], document["cost"]["answers"]
+    assert shown.startswith(f"architecture of desan: {network['flops_per_row']:,} FLOPs a row, ")
+    flops = answers["layer0/expert0/single"]["flops_per_row"]
+    assert re.search(rf"single: .* \({flops:,} FLOPs a row, ", shown)
+    assert "interaction: none\n" in shown, "what costs nothing has no figure"
 
 
 def test_who_shares_what(automtl: Automtl, told: Run) -> None:

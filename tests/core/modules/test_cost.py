@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from automtl_core.choices import Architecture
-from automtl_core.modules.cost import Cost, blank_inputs, cost_of
+from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema, SparseField, Task
 from automtl_core.testing import plain_schema, sample_architectures, sample_schema
@@ -52,9 +52,32 @@ def test_a_space_knows_what_each_answer_costs():
         "mlp-16": Cost(*2 * (17 * 16 + 16 + 32 + 16 * 8 + 8,), 2 * (17 * 16 + 16 * 8)),
         "mlp-32": Cost(*2 * (17 * 32 + 32 + 64 + 32 * 8 + 8,), 2 * (17 * 32 + 32 * 8)),
     }
-    # identity reads 4 columns less
-    assert set(costs["layer0/expert0/single"].values()) == {Cost(4 * 8, 4 * 8, 2 * 4 * 8)}
-    assert set(costs["layer0/expert0/interaction"].values()) == {Cost(0, 0, 0)}, "two fields still interact"
+    # identity reads 3 * 4 columns less, and without the machine 4
+    assert costs["layer0/expert0/single"] == {"all": Cost(12 * 8, 12 * 8, 2 * 12 * 8)}
+    assert costs["layer0/expert0/interaction"] == {"all": Cost(4 * 8, 4 * 8, 2 * 4 * 8)}
+
+
+def test_an_architecture_costs_what_its_answers_do_against_the_least():
+    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, ops=("mlp-32", "identity"))
+    space = DESAN(plain_schema(), sizes, load_registry().op)
+    architecture = space.landmarks()["shared-bottom"]
+    costs = space.costs_of(architecture)
+    # three fields of 4 and a dense value, no machine; without the op a projection to 8
+    mlp, projection = 13 * 32 + 32 + 64 + 32 * 8 + 8, 13 * 8
+    assert costs["layer0/expert0/block0"].parameters == mlp - projection
+    assert costs["layer0/expert0/block0"].flops_per_row == 2 * (13 * 32 + 32 * 8 - 13 * 8)
+    assert costs["layer0/expert0/single"].flops_per_row == 2 * 12 * 32
+    assert costs["layer0/expert0/interaction"] == Cost(0, 0, 0), "nothing is open"
+    assert costs["layer0/expert1/block0"] == Cost(0, 0, 0), "nobody reads it"
+
+
+def test_what_is_counted_takes_no_memory():
+    with torch.device("meta"):
+        net = nn.ModuleDict({"a": nn.Embedding(10**12, 3), "b": nn.Linear(3, 4)})
+        net["c"] = nn.Sequential(net["b"])  # the same weights twice
+    made = hollow(net)
+    assert sum(p.numel() for p in made.parameters()) == 3 * 10**12 + 16
+    assert made["a"](torch.tensor([10**11])).tolist() == [[0.0, 0.0, 0.0]]
 
 
 def test_the_cost_of_an_architecture_is_that_of_its_network():

@@ -11,7 +11,7 @@ from automtl_core.errors import ArtifactError, InputMissingError
 from automtl_core.evidence import Evidence
 from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Search
-from automtl_core.runs.finding import Truth, finding, truth
+from automtl_core.runs.finding import Price, Truth, finding, price, truth
 from automtl_core.runs.pipeline import start
 from automtl_core.sharing import Sharing
 
@@ -102,3 +102,18 @@ def test_what_is_not_known_is_not_told():
     assert truth({"noise": ["b"]}, sharing) == Truth(("b",), (), {})
     tasks = {"network": {"pairs": [["a", "b"]]}}
     assert truth({"tasks": tasks}, sharing) == Truth((), (), {"network": ("b",)})
+
+
+def test_a_network_and_its_answers_have_a_price(run):
+    found = run.architecture()
+    told = price(found, REGISTRY)
+    assert told is not None
+    assert told.answers.keys() == found.decisions.keys()
+    assert 0 < told.answers["layer0/expert0/single"].flops_per_row < told.network.flops_per_row
+    assert Price.from_json(json.loads(json.dumps(told.to_json())), "") == told
+
+
+def test_where_the_space_cannot_be_asked_nothing_has_a_price(run):
+    found = run.architecture()
+    assert price(replace(found, origin=None), REGISTRY) is None
+    assert price(replace(found, origin=replace(found.origin, space="gone")), REGISTRY) is None

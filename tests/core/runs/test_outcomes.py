@@ -1,10 +1,15 @@
 import json
 from pathlib import Path
 
+from automtl_core.modules.cost import Cost
 from automtl_core.runs.outcomes import Evaluation, Plan
 from automtl_core.training.metrics import BinaryMetrics
 
-PLAN = Plan({"train": 8, "validation": 1, "test": 1}, 3, ("click",), 4, 100, 1600, None, 15, 1, "cpu")
+COST = Cost(10, 4, 8)
+PLAN = Plan(
+    {"train": 8, "validation": 1, "test": 1}, 3, ("click",), 4, 100, 1600, None, 15, 1, "cpu",
+    {"block0": {"identity": COST}}, {"mmoe": COST},
+)  # fmt: skip
 
 
 def test_a_plan_survives_json():

@@ -240,7 +240,18 @@ def test_the_plan_tells_sizes(job):
     facts = plan(job, job.prepare())
     assert facts.rows == {"train": 1600, "validation": 200, "test": 200}
     assert facts.steps_per_epoch == 7
-    assert facts.choices == len(job.space(job.prepare()).choices())
+    space = job.space(job.prepare())
+    assert facts.choices == len(space.choices())
+    assert facts.answers == space.costs()
+    assert facts.points == {name: space.cost(a) for name, a in space.landmarks().items()}
+
+
+def test_the_plan_of_a_training_tells_what_its_network_costs(tmp_path):
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "prepared_dir": tmp_path / "prepared"}
+    job = models(["mmoe"], REGISTRY, layer)["mmoe"]
+    facts = plan(job, job.prepare())
+    assert (facts.answers, list(facts.points)) == ({}, ["the network"])
+    assert facts.points["the network"].flops_per_row > 0
 
 
 def test_unknown_settings_of_a_component_are_named(tmp_path):
