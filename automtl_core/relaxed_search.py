@@ -158,4 +158,4 @@ class RelaxedSearch:
     def _pass(self, phase: str, listener: Listener, data: Iterator[Item], rows: Rows | None) -> Pass[Item]:
         count = len(self.problem.data.train if rows is None else rows)
         count = steps(count, self.problem.recipe.batch_size)
-        return Pass(phase, self.epoch, data, count, self.losses, listener)
+        return Pass(phase, self.epoch, data, count, self.losses, listener, lambda: self.optimiser.settle())

@@ -3,23 +3,27 @@
 Polyak and Juditsky (1992); here an exponential average, as is usual for networks.
 """
 
+import math
 from collections.abc import Iterable
 from copy import deepcopy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
+from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.compute import Compute
 from automtl_core.training.norms import renorm
+from automtl_core.training.row_rmsprop import chunks
 
 
 class Average:
     """A copy of a network whose weights move by (now - mean) / span after each step.
 
     While fewer steps than the span have passed, all of them count alike. Buffers are those of the network.
-    Large tables, those with sparse gradients, are shared: averaging would touch every row at each step.
+    Of a `LargeTable` the rows that a step reads are averaged; what the others missed is made up for when they
+    are read, and when the averaged network is asked for. Other tables with sparse gradients are shared.
 
     Args:
         network: The network that is trained; its parameters and buffers stay the same tensors.
@@ -33,34 +37,58 @@ class Average:
         self.span = span
         self.steps = 0
         self.trained = network
-        large = [m.weight for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse]
-        self.network = deepcopy(network, {id(table): table for table in large}) if span > 1 else network
-        # Looking for them in all modules would take as long as a small step.
-        pairs = zip(self.network.parameters(), network.parameters(), strict=True)
-        self._parameters = [(mean, now) for mean, now in pairs if mean is not now]
-        self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
+        self._network = network
+        self._tables: dict[Tensor, RowAverage] = {}
+        self._parameters: list[tuple[Tensor, Tensor]] = []
+        self._buffers: list[tuple[Tensor, Tensor]] = []
+        if span > 1:
+            self._copy()
+
+    @property
+    def network(self) -> nn.Module:
+        """The network with averaged weights, all up to date."""
+        for weight, table in self._tables.items():
+            table.settle(weight)
+        return self._network
 
     @torch.no_grad()
     def update(self) -> None:
         """Take the weights of a step into the average."""
-        if self.network is self.trained:
+        if self._network is self.trained:
             return
         self.steps += 1
+        share = 1 / min(self.steps, self.span)
         if self._parameters:
             means, now = map(list, zip(*self._parameters, strict=True))
-            torch._foreach_lerp_(means, now, 1 / min(self.steps, self.span))
+            torch._foreach_lerp_(means, now, share)
         if self._buffers:
             ours, theirs = map(list, zip(*self._buffers, strict=True))
             torch._foreach_copy_(ours, theirs)
+        for weight, table in self._tables.items():
+            table.update(weight, share)
+
+    def _copy(self) -> None:
+        sparse = [m.weight for m in self.trained.modules() if isinstance(m, nn.Embedding) and m.sparse]
+        large = [m for m in self.trained.modules() if isinstance(m, LargeTable)]
+        shared = {id(weight): weight for weight in sparse if not any(weight is m.weight for m in large)}
+        self._network = deepcopy(self.trained, shared)
+        copies = [m for m in self._network.modules() if isinstance(m, LargeTable)]
+        for table, copy in zip(large, copies, strict=True):
+            self._tables[table.weight] = found = RowAverage(copy.weight)
+            table.watch("average", found.catch_up)
+        # Looking for them in all modules would take as long as a small step.
+        pairs = zip(self._network.parameters(), self.trained.parameters(), strict=True)
+        self._parameters = [(mean, now) for mean, now in pairs if mean is not now and now not in self._tables]
+        self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
     def renorm(self, data: Iterable[Batch]) -> None:
         """Compute the statistics of batch normalisation for the averaged weights."""
-        if self.network is not self.trained:
+        if self._network is not self.trained:
             renorm(self.network, data, self.compute)
 
     def state_dict(self) -> State:
         """Return the average, nothing where there is none."""
-        if self.network is self.trained:
+        if self._network is self.trained:
             return {}
         return {"steps": self.steps, "weights": self.network.state_dict()}
 
@@ -68,4 +96,65 @@ class Average:
         """Go on with an average."""
         if state:
             self.steps = state["steps"]
-            self.network.load_state_dict(state["weights"])
+            self._network.load_state_dict(state["weights"])
+            for table in self._tables.values():
+                table.restart()
+
+
+class RowAverage:
+    """The running average of a large table's rows.
+
+    With a share a of each step, a mean that was right at step s is at step t
+
+        w + (mean - w) * (1 - a_s+1) * ... * (1 - a_t)
+
+    if w has not moved since. The logarithm of the product is kept, since all rows were last right, and for
+    each row what it was when the row was last averaged.
+
+    Args:
+        mean: The averaged rows, [V, d], changed in place.
+
+    """
+
+    def __init__(self, mean: Tensor) -> None:
+        self.mean = mean
+        self._log = 0.0
+        self._known = mean.new_zeros(len(mean), 1)
+        self._read: list[Tensor] = []
+        self._stale = False
+
+    @torch.no_grad()
+    def catch_up(self, weight: Tensor, rows: Tensor) -> None:
+        """Give rows what they have missed, before a step moves them."""
+        self._bring(weight, rows)
+        self._read.append(rows)
+
+    def update(self, weight: Tensor, share: float) -> None:
+        """Take the rows of a step into the average."""
+        # In the first step the mean becomes the weight; whatever it was before does not matter.
+        self._log += math.log1p(-share) if share < 1 else 0.0
+        if self._read:
+            rows = self._read[0] if len(self._read) == 1 else torch.unique(torch.cat(self._read))
+            self._read = []
+            self.mean[rows] = self.mean[rows].lerp_(weight[rows], share)
+            self._known[rows] = self._log
+        self._stale = True
+
+    @torch.no_grad()
+    def settle(self, weight: Tensor) -> None:
+        """Give all rows what they have missed."""
+        if self._stale:
+            for rows in chunks(weight):
+                self._bring(weight, rows)
+            self.restart()
+
+    def restart(self) -> None:
+        """Go on with a mean that is right as it is."""
+        self._log, self._stale = 0.0, False
+        self._known.zero_()
+
+    def _bring(self, weight: Tensor, rows: Tensor) -> None:
+        now = weight[rows]
+        left = (self._log - self._known[rows]).exp_()
+        self.mean[rows] = now + (self.mean[rows] - now) * left
+        self._known[rows] = self._log

@@ -119,7 +119,9 @@ class Fit:
         """Take the steps of one epoch."""
         losses = task_losses(self.recipe, self.data.tasks, self.compute.device)
         losses = losses._replace(weights=losses.weights * len(self.parts))
-        epoch = Pass("train", self.epoch, self._batches(), self.steps, losses, listener)
+        epoch = Pass(
+            "train", self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
+        )
         self.network.train()
         for batch in epoch:
             epoch.add(step(self.network, batch, losses, self.optimiser, self.compute), batch)

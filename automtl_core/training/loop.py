@@ -1,6 +1,6 @@
 """One pass over the data: steps of training, and evaluation. Letters: B batch, T tasks, R rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -103,6 +103,7 @@ class Pass(Generic[Item]):
         steps: How many there are.
         losses: Of the tasks.
         listener: Hears of each step, and may end the pass.
+        after: Called at the end, before anybody looks at what was learned; see `Optimiser.settle`.
 
     """
 
@@ -114,12 +115,14 @@ class Pass(Generic[Item]):
         steps: int,
         losses: TaskLosses,
         listener: Listener,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         self.phase = phase
         self.number = number
         self.data = data
         self.steps = steps
         self.listener = listener
+        self.after = after
         self.going_on = True
         """Whether the listener wants more."""
         self.rows = 0
@@ -135,6 +138,7 @@ class Pass(Generic[Item]):
             if not self.going_on:
                 break
         check_finite(self._total)
+        self.after()
 
     def add(self, by_task: Tensor, batch: Batch) -> None:
         """Take the losses [T] of a step on a batch into the means."""

@@ -1,15 +1,16 @@
-"""Optimisers: Adam over named groups of parameters, and over the rows of tables that a batch read."""
+"""Optimisers: Adam over named groups of parameters, and for large tables what moves the rows of a batch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.disk.state import State
+from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.compute import Compute
 from automtl_core.training.recipe import Recipe
+from automtl_core.training.row_rmsprop import RowRMSprop
 
 Parameters = Mapping[str, nn.Parameter]
 
@@ -22,54 +23,9 @@ class Group:
     learning_rate: float
     decay: float
     rows: bool = False
-    """Whether gradients are sparse: then only the rows they touch are decayed and moved."""
-
-
-class RowAdam(torch.optim.Optimizer):
-    """Adam on the rows of a table that the gradient touches; all others, and their moments, stay.
-
-    A step costs as much as the batch has distinct ids, however large the table is. Moments and steps are
-    those of Kingma and Ba (2015, algorithm 1), with zero gradients left out.
-
-    Decay is the shrinkage that L2 in the loss gives under Adam, divided like any gradient by the root of the
-    second moment: strong on ids that are rarely read, weak on frequent ones. A row that was not touched for k
-    steps is given it k times: w <- w * exp(-lr * decay * k / (sqrt(v) + eps)).
-    """
-
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "betas": (0.9, 0.999), "eps": 1e-8})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Apply one step to every parameter that has a sparse gradient."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step_rows(p, group)
-
-    def _step_rows(self, p: Tensor, group: dict[str, Any]) -> None:
-        if not self.state[p]:
-            self.state[p] = {
-                "step": torch.zeros(()),
-                "exp_avg": torch.zeros_like(p),
-                "exp_avg_sq": torch.zeros_like(p),
-                "touched": p.new_zeros(len(p), 1),
-            }
-        state, (beta1, beta2) = self.state[p], group["betas"]
-        state["step"] += 1
-        t = state["step"].item()
-        assert p.grad is not None  # noqa: S101 - for the type checker
-        grad = p.grad.coalesce()
-        rows, g = grad.indices()[0], grad.values()
-        m = state["exp_avg"][rows].lerp_(g, 1 - beta1)
-        v = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        steps = t - state["touched"][rows]
-        spread = (v / (1 - beta2**t)).sqrt_().add_(group["eps"])
-        shrink = (-group["lr"] * group["weight_decay"] * steps / spread).exp_()
-        p[rows] = (p[rows] * shrink).addcdiv_(m, spread, value=-group["lr"] / (1 - beta1**t))
-        state["exp_avg"][rows] = m
-        state["exp_avg_sq"][rows] = v
-        state["touched"][rows] = t
+    """Whether gradients are sparse: then only the rows that a step reads are moved."""
+    tables: Sequence[LargeTable] = ()
+    """Those of them that tell before they are read."""
 
 
 class Optimiser:
@@ -90,7 +46,14 @@ class Optimiser:
         self.parts: list[torch.optim.Optimizer] = []
         if dense:
             self.parts.append(torch.optim.Adam(dense, fused=True))
-        self.parts += [RowAdam(g.parameters.values(), g.learning_rate, g.decay) for g in groups if g.rows]
+        self.of_rows: list[RowRMSprop] = []
+        for group in groups:
+            if group.rows:
+                part = RowRMSprop(group.parameters.values(), group.learning_rate, group.decay)
+                self.of_rows.append(part)
+                for table in group.tables:
+                    table.watch("optimiser", part.catch_up)
+        self.parts += self.of_rows
 
     def step(self, loss: Tensor, moving: Sequence[nn.Parameter] | None = None) -> None:
         """Differentiate the loss and move these parameters, or all where None."""
@@ -106,6 +69,11 @@ class Optimiser:
         for p, gradient in gradients.items():
             p.grad = gradient
         self._move()
+
+    def settle(self) -> None:
+        """Give rows that were not read lately what they have missed; due before a network is looked at."""
+        for part in self.of_rows:
+            part.settle()
 
     def _move(self) -> None:
         self.compute.reduce(self.names)
@@ -123,7 +91,7 @@ class Optimiser:
             for group in part.param_groups:
                 for p in group["params"]:
                     saved = state.get(self.names[p])
-                    if saved is not None and saved["exp_avg"].shape == p.shape:
+                    if saved is not None and saved["exp_avg_sq"].shape == p.shape:
                         part.state[p] = {key: value.to(p.device, copy=True) for key, value in saved.items()}
 
 
@@ -136,6 +104,7 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         recipe: Step size and decays.
 
     """
+    watched = tuple(m for m in model.modules() if isinstance(m, LargeTable))
     large = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and m.sparse)
     tables = _owned_by(model, lambda m: isinstance(m, nn.Embedding) and not m.sparse)
     norms = _owned_by(model, lambda m: isinstance(m, nn.modules.batchnorm._BatchNorm))
@@ -145,7 +114,7 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         return {name: p for name, p in weights.items() if which(name)}
 
     return [
-        Group(named(lambda name: name in large), rate, recipe.embedding_decay, rows=True),
+        Group(named(lambda name: name in large), rate, recipe.embedding_decay, True, watched),
         Group(named(lambda name: name in tables), rate, recipe.embedding_decay),
         Group(named(lambda name: name in norms), rate, 0.0),
         Group(named(lambda name: name not in large | tables | norms), rate, recipe.weight_decay),

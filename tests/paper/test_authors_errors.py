@@ -276,7 +276,7 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
     changed = (embedding.table.weight != before).any(1).nonzero().flatten().tolist()
     assert changed == [7, 8, 5002]
     (state,) = optimiser.state_dict().values()
-    for moment in ("exp_avg", "exp_avg_sq"):
+    for moment in ("exp_avg_sq", "touched"):
         assert state[moment].any(1).nonzero().flatten().tolist() == [7, 8, 5002]
 
 

@@ -16,7 +16,7 @@ from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import BinaryMetrics, relative_change
-from automtl_core.training.optimisers import Group, Optimiser, RowAdam
+from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
 from automtl_desan.network import Expert, Task
 from automtl_desan.ops import MLP, Identity, Zero
@@ -242,33 +242,6 @@ def test_relative_change_is_the_mean_over_tasks():
     assert change == pytest.approx(0.025)
 
 
-def test_row_adam_takes_the_steps_of_adam_on_rows_that_every_batch_reads():
-    torch.manual_seed(0)
-    dense = nn.Parameter(torch.randn(3, 2, dtype=torch.float64))
-    table = nn.Parameter(dense.detach().clone())
-    adam = torch.optim.Adam([dense], lr=0.01)
-    rows = RowAdam([table], lr=0.01, weight_decay=0.0)
-    for _ in range(5):
-        grad = torch.randn(3, 2, dtype=torch.float64)
-        dense.grad, table.grad = grad, grad.to_sparse(1)
-        adam.step()
-        rows.step()
-    assert torch.allclose(dense, table, atol=1e-14)
-
-
-def test_row_adam_adds_up_the_gradients_of_an_id_that_a_batch_reads_twice():
-    table = nn.Embedding(4, 1, sparse=True)
-    table.weight.data.fill_(1.0)
-    optimiser = RowAdam(table.parameters(), lr=0.1, weight_decay=0.0)
-    table(torch.tensor([2, 2])).sum().backward()
-    optimiser.step()
-    state = optimiser.state[table.weight]
-    # gradient 2 on row 2: moments 0.1 * 2 and 0.001 * 4; the first step has the size of the learning rate
-    assert state["exp_avg"].flatten().tolist() == pytest.approx([0, 0, 0.2, 0])
-    assert state["exp_avg_sq"].flatten().tolist() == pytest.approx([0, 0, 0.004, 0])
-    assert table.weight.flatten().tolist() == pytest.approx([1, 1, 0.9, 1])
-
-
 def test_entropy_of_a_softmax():
     # p = (1/2, 1/4, 1/4): 1/2 log 2 + 2 * 1/4 log 4
     assert entropy(torch.log(torch.tensor([2.0, 1.0, 1.0]))) == pytest.approx(1.5 * math.log(2.0))
@@ -286,18 +259,3 @@ def test_an_expert_is_a_chain_of_blocks_behind_its_reader():
     expert = Expert(Add(), [Double(), Constant(5.0), Double()])
     assert expert(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 10.0
     assert Expert(Add(), [Double(), Double()])(torch.tensor([[1.0]]), torch.tensor([[2.0]])).item() == 12.0
-
-
-def test_row_adam_shrinks_a_row_for_all_the_steps_that_it_missed():
-    table = nn.Parameter(torch.tensor([[1.0], [2.0]]))
-    optimiser = RowAdam([table], lr=0.1, weight_decay=0.5)
-    for row in (0, 0, 1):
-        table.grad = torch.sparse_coo_tensor([[row]], [[4.0]], (2, 1), check_invariants=True)
-        optimiser.step()
-    # row 0, twice: sqrt(v) = 4, so it shrinks by exp(-0.1 * 0.5 / 4) and then moves by the learning rate
-    shrink = math.exp(-0.0125)
-    assert table[0].item() == pytest.approx((shrink - 0.1) * shrink - 0.1, rel=1e-5)
-    # row 1, first read in step 3: m = 0.4, v = 0.016, with the corrections of the third step
-    spread = math.sqrt(0.016 / (1 - 0.999**3))
-    move = 0.1 * 0.4 / (1 - 0.9**3) / spread
-    assert table[1].item() == pytest.approx(2 * math.exp(-0.1 * 0.5 * 3 / spread) - move, rel=1e-5)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from automtl_core.data.batches import Batch
+from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.average import Average
 from automtl_core.training.compute import CPU
 
@@ -76,7 +77,40 @@ def test_statistics_are_those_of_the_averaged_weights_without_dropout():
     assert average.network.norm.momentum == 0.1
 
 
-def test_large_tables_are_shared():
+def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
+    monkeypatch.setattr("automtl_core.training.row_rmsprop.CHUNK", 4)
+    torch.manual_seed(0)
+    table = LargeTable(10, 2).double()
+    average = Average(table, span=6, compute=CPU)
+    assert average.network is not table
+    mean = table.weight.detach().clone()
+    for step in range(1, 31):
+        places = torch.randint(10, (3,))
+        table.distinct(places)
+        table.distinct(places[:1])  # as where a forward pass reads it twice
+        with torch.no_grad():
+            table.weight[places] = torch.randn(3, 2, dtype=torch.double)
+        average.update()
+        mean += (table.weight.detach() - mean) / min(step, 6)
+        if step in (7, 30):
+            torch.testing.assert_close(average.network.weight.detach(), mean, rtol=0, atol=1e-10)
+    other = Average(table, span=6, compute=CPU)
+    other.load_state_dict(average.state_dict())
+    for one in (average, other):
+        one.update()
+    assert torch.equal(average.network.weight, other.network.weight)
+
+
+def test_nobody_is_kept_alive_by_the_table_that_he_watches():
+    table = LargeTable(4, 2)
+    average = Average(table, span=3, compute=CPU)
+    assert not average.network.watchers
+    del average
+    table.distinct(torch.tensor([1, 1, 3]))
+    assert all(watcher() is None for watcher in table.watchers.values())
+
+
+def test_other_tables_with_sparse_gradients_are_shared():
     for sparse in (True, False):
         net = Net(sparse)
         average = Average(net, span=3, compute=CPU)

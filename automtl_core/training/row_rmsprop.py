@@ -1,0 +1,86 @@
+"""RMSprop on the rows of large tables, at the cost of the rows that a step reads."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CHUNK = 1 << 20
+"""Rows that are brought up to date together, where all are."""
+
+
+def chunks(table: Tensor) -> Iterator[Tensor]:
+    """Yield the places of all rows, some at a time."""
+    for start in range(0, len(table), CHUNK):
+        yield torch.arange(start, min(start + CHUNK, len(table)), device=table.device)
+
+
+class RowRMSprop(torch.optim.Optimizer):
+    """RMSprop with L2 on the rows of a table that a step reads; others get later what they miss meanwhile.
+
+    A step costs as much as the batch has distinct ids, however large the table is. With g the gradient, and
+    corrected for its beginning as Adam is (Kingma and Ba 2015, algorithm 1):
+
+        d = g + decay * w        v <- beta * v + (1 - beta) * d^2        w <- w - lr * d / (sqrt(v) + eps)
+
+    That is Adam without momentum, which only delays what a rare id is moved by. A row that was not read for
+    k steps had the gradient 0: v <- beta^k * v, and w <- w * exp(-lr * decay * k / (sqrt(v) + eps)), as long
+    as v has not changed much by then.
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "beta": 0.999, "eps": 1e-8})
+        self._groups = {p: group for group in self.param_groups for p in group["params"]}
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Apply one step to every parameter that has a sparse gradient."""
+        for p, group in self._groups.items():
+            if p.grad is not None:
+                self._step_rows(p, group)
+
+    @torch.no_grad()
+    def catch_up(self, p: Tensor, rows: Tensor) -> None:
+        """Give rows what they have missed up to the last step."""
+        if p not in self.state or not (t := self.state[p]["step"].item()):
+            return
+        state, group = self.state[p], self._groups[p]
+        missed = t - state["touched"][rows]
+        v = state["exp_avg_sq"][rows]
+        if group["weight_decay"]:
+            shrink = missed * (-group["lr"] * group["weight_decay"]) / self._spread(v, t, group)
+            p[rows] = p[rows] * shrink.exp_()
+        state["exp_avg_sq"][rows] = v.mul_(group["beta"] ** missed)
+        state["touched"][rows] = t
+
+    def settle(self) -> None:
+        """Give all rows what they have missed, where that changes them."""
+        for p, group in self._groups.items():
+            for rows in chunks(p) if group["weight_decay"] else ():
+                self.catch_up(p, rows)
+
+    def _step_rows(self, p: nn.Parameter, group: dict[str, Any]) -> None:
+        if not self.state[p]:
+            self.state[p] = {
+                "step": torch.zeros(()),
+                "exp_avg_sq": torch.zeros_like(p),
+                "touched": p.new_zeros(len(p), 1),
+            }
+        assert p.grad is not None  # noqa: S101 - for the type checker
+        grad, state, beta = p.grad.coalesce(), self.state[p], group["beta"]
+        rows = grad.indices()[0]
+        self.catch_up(p, rows)
+        state["step"] += 1
+        t, w = state["step"].item(), p[rows]
+        d = torch.add(grad.values(), w, alpha=group["weight_decay"])
+        v = state["exp_avg_sq"][rows].mul_(beta).addcmul_(d, d, value=1 - beta)
+        p[rows] = w.addcdiv_(d, self._spread(v, t, group), value=-group["lr"])
+        state["exp_avg_sq"][rows] = v
+        state["touched"][rows] = t
+
+    @staticmethod
+    def _spread(v: Tensor, t: float, group: dict[str, Any]) -> Tensor:
+        """Return what steps are divided by: the root of the second moment after t steps."""
+        spread: Tensor = (v / (1 - group["beta"] ** t)).sqrt_().add_(group["eps"])
+        return spread
