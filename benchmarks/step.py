@@ -10,6 +10,7 @@ UserBehavior, 34 and 7 as in KuaiRand; 1,000 values a field.
 """
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,16 +79,17 @@ def space_of(name: str, problem: Problem, **settings: Any) -> SearchSpace:
     return cls(problem.schema, cls.settings_class(**settings), registry.op)
 
 
-def training_step(network: nn.Module, batch: Batch, bf16: bool = False) -> Step:
-    """Return one step as `Fit` takes it."""
+def training_step(network: nn.Module, *batches: Batch, bf16: bool = False) -> Step:
+    """Return one step as `Fit` takes it, on the next of some batches."""
     compute, recipe = replace(CPU, precision="bf16" if bf16 else "fp32"), Recipe()
     weights = dict(network.train().named_parameters())
     optimiser = Optimiser(weight_groups(network, weights, recipe), compute)
     average = Average(network, 100, compute)
-    losses = TaskLosses(torch.ones(batch.labels.shape[1]))
+    losses = TaskLosses(torch.ones(batches[0].labels.shape[1]))
+    endless = itertools.cycle(batches)
 
     def step() -> None:
-        optimiser.step(objective(network, batch, losses, compute)[0])
+        optimiser.step(objective(network, next(endless), losses, compute)[0])
         average.update()
 
     return step
@@ -116,7 +118,7 @@ def supernet(problem: Problem, nested: bool) -> Supernet:
 def path_step(problem: Problem, batch: Batch, bf16: bool = False) -> Step:
     """Return steps of single paths, each another one."""
     net, random = supernet(problem, nested=True), np.random.default_rng(0)
-    step = training_step(net, batch, bf16)
+    step = training_step(net, batch, bf16=bf16)
 
     def run() -> None:
         with net.following(net.path(random)):
@@ -186,7 +188,7 @@ def steps_of(problem: Problem, rows: int) -> Iterator[tuple[str, str, Step]]:
             "supernet, all candidates": supernet(problem, nested=False),
             "supernet, nested widths": supernet(problem, nested=True),
         }.items():
-            yield name, precision, training_step(network, batch, bf16)
+            yield name, precision, training_step(network, batch, bf16=bf16)
         yield PATH, precision, path_step(problem, batch, bf16)
 
 

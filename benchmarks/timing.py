@@ -7,9 +7,9 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,11 +22,12 @@ RESULTS = Path(__file__).parent / "results"
 """Folder of the JSON files."""
 
 Step = Callable[[], object]
+Key = TypeVar("Key", bound=Hashable)
 
 
-def in_turns(steps: Mapping[str, Step], repeats: int) -> dict[str, list[float]]:
+def in_turns(steps: Mapping[Key, Step], repeats: int) -> dict[Key, list[float]]:
     """Return the seconds of each step, taken in turns after one that warms up."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    times: dict[Key, list[float]] = {name: [] for name in steps}
     for repeat in range(repeats + 1):
         for name, step in steps.items():
             start = time.perf_counter()

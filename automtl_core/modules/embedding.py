@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from automtl_core.network import Bag, Ids, MultiIds
 from automtl_core.schema import SparseField
 
-WHOLE_TABLE = 500_000
+WHOLE_TABLE = 250_000
 """Rows up to which a step over the whole table is the faster one (benchmarks/embedding.py)."""
 
 Watcher = Callable[[Tensor, Tensor], None]
