@@ -1,4 +1,4 @@
-"""The candidate ops of a block: the paper's (AutoMTL, section 3.2), products, and sums of ops.
+"""The candidate ops of a block beside MLPs: those of the paper (AutoMTL, section 3.2), products, and sums.
 
 Letters: B batch, h hidden width, r rank, C candidates.
 """
@@ -13,29 +13,8 @@ from torch import Tensor, nn
 
 from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
+from automtl_desan.linear import linear_of, narrow_linear, some_outputs
 from automtl_desan.nested import first_of_norm, normalise_first
-
-
-def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
-    """Return the layer on some of its inputs, with the weights of these."""
-    return _linear(linear.weight[:, list(columns)], linear.bias)
-
-
-def _some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
-    """Return the layer with some of its outputs."""
-    bias = None if linear.bias is None else linear.bias[list(rows)]
-    return _linear(linear.weight[list(rows)], bias)
-
-
-def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
-    """Return a layer with copies of these weights, [out, in] and [out]."""
-    # Built with one number each way and then given its weights: torch warns of a layer without inputs.
-    layer = nn.Linear(1, 1, bias is not None)
-    layer.out_features, layer.in_features = weight.shape
-    layer.weight = nn.Parameter(weight.detach().clone())
-    if bias is not None:
-        layer.bias = nn.Parameter(bias.detach().clone())
-    return layer
 
 
 class Identity(nn.Module):
@@ -69,126 +48,6 @@ class Zero(nn.Module):
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """No input matters."""
         return self
-
-
-class MLP(nn.Module):
-    """`mlp-h`: dropout -> Linear(in, h) -> BatchNorm(h) -> ReLU -> Linear(h, out) -> ReLU."""
-
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.width = width
-        self.hidden = nn.Linear(in_dim, width)
-        self.norm = nn.BatchNorm1d(width)
-        self.out = nn.Linear(width, out_dim)
-        self.wider: tuple[Self, ...] = ()
-        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
-
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        return self.give(self.normalised(dropout(x, self.dropout, self.training)))
-
-    def normalised(self, x: Tensor) -> Tensor:  # [B, in] -> [B, h]
-        """Return the hidden layer, normalised."""
-        if not self.wider:
-            normalised: Tensor = self.norm(self.hidden(x))
-            return normalised
-        hidden = self.wider[0].hidden
-        return normalise_first(
-            self.wider[0].norm, F.linear(x, hidden.weight[: self.width], hidden.bias[: self.width])
-        )
-
-    def project(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
-        """Return what the last layer makes of the activated hidden layer."""
-        out = (self.wider or (self,))[0].out
-        return F.linear(hidden, out.weight[:, : self.width], out.bias)
-
-    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
-        """Return what follows on the hidden layer; what variants of the op differ in."""
-        return F.relu(self.project(F.relu(hidden)))
-
-    def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep the hidden layer's weights of the given columns."""
-        self.hidden = narrow_linear(self.hidden, columns)
-        return self
-
-    @classmethod
-    def share(cls, ops: Sequence[Self]) -> None:
-        """Let all be the first units of the widest."""
-        widest = max(ops, key=lambda op: op.width)
-        for op in ops:
-            if op is not widest:
-                op.wider = (widest,)
-                del op.hidden, op.norm, op.out
-
-    def alone(self) -> nn.Module:
-        """Return an op of this width that shares nothing."""
-        if not self.wider:
-            return self
-        wide, w = self.wider[0], self.width
-        op = copy(self)
-        op._modules, op.wider = {}, ()
-        op.hidden = _linear(wide.hidden.weight[:w], wide.hidden.bias[:w])
-        op.norm = first_of_norm(wide.norm, w)
-        op.out = _linear(wide.out.weight[:, :w], wide.out.bias)
-        return op.train(self.training)
-
-    @classmethod
-    def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        """Return the weighted sum of several MLPs with their hidden layers as one wide product.
-
-        All see the same dropout mask, where one by one each would draw its own: each op's own
-        distribution is the same, and one mask costs an eighth of eight.
-        """
-        x = dropout(x, ops[0].dropout, ops[0].training)
-        if any(op.wider for op in ops):  # the widest computes all that the others need
-            widest = max(ops, key=lambda op: op.width)
-            wide = widest.normalised(x)
-            return torch.stack([weights[k] * op.give(wide[:, : op.width]) for k, op in enumerate(ops)]).sum(0)
-        hidden = F.linear(
-            x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
-        )
-        normalised = _joint_norm([op.norm for op in ops], hidden)  # [B, sum of h]
-        slices = torch.split(normalised, [op.norm.num_features for op in ops], dim=1)
-        out = torch.zeros((), dtype=x.dtype, device=x.device)
-        for k, op in enumerate(ops):
-            out = torch.addcmul(out, weights[k], op.give(slices[k]))
-        return out
-
-
-def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
-    """Return each norm on its own columns of `x` [B, sum of widths], updating its statistics."""
-    widths = [norm.num_features for norm in norms]
-    if any(type(norm) is not nn.BatchNorm1d for norm in norms):  # such as one that spans processes
-        return torch.cat([norm(part) for norm, part in zip(norms, torch.split(x, widths, 1), strict=True)], 1)
-    mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
-    var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
-    weight = torch.cat([norm.weight for norm in norms])
-    bias = torch.cat([norm.bias for norm in norms])
-    first = norms[0]
-    out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
-    if first.training:
-        split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
-        for norm, new_mean, new_var in split:
-            norm.running_mean.copy_(new_mean)  # type: ignore[union-attr]
-            norm.running_var.copy_(new_var)  # type: ignore[union-attr]
-            norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
-    return out
-
-
-class LinearMLP(MLP):
-    """`mlp-linear-h`: as `mlp-h` without the last ReLU, so that what it gives can be of either sign."""
-
-    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
-        """Return Linear(ReLU(hidden))."""
-        return self.project(F.relu(hidden))
-
-
-class SiLUMLP(MLP):
-    """`mlp-silu-h`: as `mlp-linear-h` with SiLU in place of ReLU."""
-
-    def give(self, hidden: Tensor) -> Tensor:  # [B, h], normalised -> [B, out]
-        """Return Linear(SiLU(hidden))."""
-        return self.project(F.silu(hidden))
 
 
 class Factorised(nn.Module):
@@ -237,10 +96,10 @@ class Factorised(nn.Module):
         wide, w = self.wider[0], self.width
         op = copy(self)
         op._modules, op.wider = {}, ()
-        op.one = _linear(wide.one.weight[:w], wide.one.bias[:w])
-        op.two = _linear(wide.two.weight[:w], wide.two.bias[:w])
+        op.one = linear_of(wide.one.weight[:w], wide.one.bias[:w])
+        op.two = linear_of(wide.two.weight[:w], wide.two.bias[:w])
         op.norm = first_of_norm(wide.norm, w)
-        op.out = _linear(wide.out.weight[:, :w], wide.out.bias)
+        op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
         return op.train(self.training)
 
 
@@ -271,7 +130,7 @@ class Cross(nn.Module):
         """Keep what reads and what gives the given columns: the others stay zero through the product."""
         self.down = narrow_linear(self.down, columns)
         self.out = narrow_linear(self.out, columns)
-        self.up, self.gate = _some_outputs(self.up, columns), _some_outputs(self.gate, columns)
+        self.up, self.gate = some_outputs(self.up, columns), some_outputs(self.gate, columns)
         return self
 
 

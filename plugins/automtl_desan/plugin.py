@@ -11,9 +11,9 @@ def automtl_register_ops() -> Mapping[str, str]:
     return {
         "identity": "automtl_desan.ops:Identity",
         "zero": "automtl_desan.ops:Zero",
-        "mlp-*": "automtl_desan.ops:MLP",
-        "mlp-linear-*": "automtl_desan.ops:LinearMLP",
-        "mlp-silu-*": "automtl_desan.ops:SiLUMLP",
+        "mlp-*": "automtl_desan.mlp:MLP",
+        "mlp-linear-*": "automtl_desan.mlp:LinearMLP",
+        "mlp-silu-*": "automtl_desan.mlp:SiLUMLP",
         "factorised-*": "automtl_desan.ops:Factorised",
         "cross-*": "automtl_desan.ops:Cross",
     }

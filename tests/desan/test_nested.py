@@ -16,8 +16,9 @@ from automtl_core.testing import check_op, plain_schema
 from automtl_core.testing.samples import sample_part
 from automtl_core.training.compute import CPU
 from automtl_core.training.norms import renorm
+from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
 from automtl_desan.nested import first_of_norm, normalise_first
-from automtl_desan.ops import MLP, Factorised, LinearMLP, SiLUMLP, Sum
+from automtl_desan.ops import Factorised, Sum
 from automtl_desan.space import DESAN, DESANSettings
 
 CLASSES = [MLP, LinearMLP, SiLUMLP, Factorised]

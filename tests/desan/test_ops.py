@@ -2,12 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import ZeroFilled
 from automtl_core.plugins import load_registry
 from automtl_core.testing import plain_schema
 from automtl_core.testing.ops import check_op
-from automtl_desan.ops import MLP, Cross, Factorised, Identity, LinearMLP, SiLUMLP, Sum, Zero, narrow_linear
+from automtl_desan.ops import Cross, Factorised, Identity, Sum, Zero
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
 
@@ -26,40 +25,6 @@ def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():
     DESAN(plain_schema(), settings, op).supernet()
     # an identity adds nothing where a block adds to what it reads
     assert asked == [("identity", 0.37), ("mlp-16", 0.37), ("mlp-16", 0.37)]
-
-
-def test_an_mlp_drops_its_share_of_inputs_in_training_alone():
-    torch.manual_seed(0)
-    op, seen = MLP(200, 3, 0.4, 8), []
-    op.hidden.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    x = torch.ones(5, 200)
-    op.train()(x)
-    op.eval()(x)
-    dropped, whole = seen
-    assert 0.3 < (dropped == 0).float().mean() < 0.5
-    assert dropped.max() == pytest.approx(1 / 0.6), "what is left is scaled up"
-    assert torch.equal(whole, x)
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_mlps_in_a_mixture_drop_inputs_too(training):
-    ops, weights, x = [MLP(20, 3, 0.4, 8) for _ in range(2)], torch.tensor([0.5, 0.5]), torch.ones(5, 20)
-    for op in ops:
-        op.train(training)
-    assert torch.equal(mixture(ops, weights, x), mixture(ops, weights, x)) is not training
-
-
-def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
-    linear = nn.Linear(4, 2)
-    x = torch.randn(3, 2)
-    full = torch.zeros(3, 4)
-    full[:, [0, 3]] = x
-    assert torch.allclose(narrow_linear(linear, [0, 3])(x), linear(full))
-
-
-def test_a_layer_without_inputs_is_its_bias():
-    linear = nn.Linear(4, 2)
-    assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
 
 
 def test_identity_is_narrowed_to_its_projection_or_filled_with_zeros():
@@ -89,28 +54,6 @@ def normalised(norm, x):
 
 
 X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
-
-
-@pytest.mark.parametrize(
-    ("cls", "formula"),
-    [
-        (LinearMLP, lambda hidden: hidden.clamp(min=0)),
-        (SiLUMLP, lambda hidden: hidden / (1 + (-hidden).exp())),
-    ],
-)
-def test_variants_of_mlps_end_in_a_linear_layer(cls, formula):
-    op = settled(cls(4, 3, 0.5, 8))
-    hidden = normalised(op.norm, X @ op.hidden.weight.T + op.hidden.bias)
-    assert torch.allclose(op(X), formula(hidden) @ op.out.weight.T + op.out.bias, atol=1e-5)
-    assert (op(torch.randn(50, 4)) < 0).any()
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_a_mixture_of_variants_is_evaluated_by_their_own_formula(training):
-    ops = [settled(cls(4, 3, 0.0, 8)).train(training) for cls in (MLP, SiLUMLP, SiLUMLP, LinearMLP)]
-    weights = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    expected = sum(weight * op(X) for weight, op in zip(weights, ops, strict=True))
-    assert torch.allclose(mixture(ops, weights, X), expected, atol=1e-5)
 
 
 def test_factorised_multiplies_two_linear_layers_and_adds_the_second():

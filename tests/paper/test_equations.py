@@ -18,8 +18,9 @@ from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import BinaryMetrics, relative_change
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
+from automtl_desan.mlp import MLP
 from automtl_desan.network import Expert, Task
-from automtl_desan.ops import MLP, Identity, Zero
+from automtl_desan.ops import Identity, Zero
 from automtl_desan.selective_gate import SelectiveGate
 from automtl_strategies.relaxed import entropy
 

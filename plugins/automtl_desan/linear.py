@@ -1,0 +1,27 @@
+"""Linear layers made of parts of others."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a layer with copies of these weights, [out, in] and [out]."""
+    # Built with one number each way and then given its weights: torch warns of a layer without inputs.
+    layer = nn.Linear(1, 1, bias is not None)
+    layer.out_features, layer.in_features = weight.shape
+    layer.weight = nn.Parameter(weight.detach().clone())
+    if bias is not None:
+        layer.bias = nn.Parameter(bias.detach().clone())
+    return layer
+
+
+def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
+    """Return the layer on some of its inputs, with the weights of these."""
+    return linear_of(linear.weight[:, list(columns)], linear.bias)
+
+
+def some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
+    """Return the layer with some of its outputs."""
+    bias = None if linear.bias is None else linear.bias[list(rows)]
+    return linear_of(linear.weight[list(rows)], bias)

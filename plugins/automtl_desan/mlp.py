@@ -1,0 +1,161 @@
+"""The MLPs of a block (AutoMTL, section 3.2), alone, nested, and several as one wide layer.
+
+Letters: B batch, h hidden width, C candidates, S sum of their widths.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from itertools import pairwise
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from automtl_core.modules.dropout import dropout
+from automtl_desan.linear import linear_of, narrow_linear
+from automtl_desan.nested import first_of_norm, normalise_first
+
+Activation = Callable[[Tensor], Tensor]
+
+
+class MLP(nn.Module):
+    """`mlp-h`: dropout -> Linear(in, h) -> BatchNorm(h) -> ReLU -> Linear(h, out) -> ReLU."""
+
+    inner: Activation = staticmethod(torch.relu_)
+    """Of the hidden layer, which it may overwrite."""
+    outer: Activation | None = staticmethod(torch.relu)
+    """Of what is given."""
+
+    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.width = width
+        self.hidden = nn.Linear(in_dim, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.out = nn.Linear(width, out_dim)
+        self.wider: tuple[Self, ...] = ()
+        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        hidden = self.activated(dropout(x, self.dropout, self.training))
+        if self.wider:
+            out = self.wider[0].out
+            given = F.linear(hidden, out.weight[:, : self.width], out.bias)
+        else:
+            given = self.out(hidden)
+        return given if self.outer is None else self.outer(given)
+
+    def activated(self, x: Tensor) -> Tensor:  # [B, in] -> [B, h]
+        """Return the hidden layer, normalised and activated."""
+        if not self.wider:
+            return self.inner(self.norm(self.hidden(x)))
+        owner, w = self.wider[0], self.width
+        hidden = F.linear(x, owner.hidden.weight[:w], owner.hidden.bias[:w])
+        return self.inner(normalise_first(owner.norm, hidden))
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Keep the hidden layer's weights of the given columns."""
+        self.hidden = narrow_linear(self.hidden, columns)
+        return self
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let all be the first units of the widest."""
+        widest = max(ops, key=lambda op: op.width)
+        for op in ops:
+            if op is not widest:
+                op.wider = (widest,)
+                del op.hidden, op.norm, op.out
+
+    def alone(self) -> nn.Module:
+        """Return an op of this width that shares nothing."""
+        if not self.wider:
+            return self
+        wide, w = self.wider[0], self.width
+        op = copy(self)
+        op._modules, op.wider = {}, ()
+        op.hidden = linear_of(wide.hidden.weight[:w], wide.hidden.bias[:w])
+        op.norm = first_of_norm(wide.norm, w)
+        op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
+        return op.train(self.training)
+
+    @classmethod
+    def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
+        """Return the weighted sum of several MLPs, whose hidden layers are one wide product.
+
+        All see the same dropout mask, where one by one each would draw its own: each op's own
+        distribution is the same, and one mask costs an eighth of eight.
+        """
+        x = dropout(x, ops[0].dropout, ops[0].training)
+        return (cls._nested if any(op.wider for op in ops) else cls._beside)(ops, weights, x)
+
+    @classmethod
+    def _nested(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
+        """Let each op add its own units to what the next narrower one gives: h products in place of S."""
+        order = sorted(range(len(ops)), key=lambda k: ops[k].width)
+        widest, widths = ops[order[-1]], [ops[k].width for k in order]
+        own = [after - before for before, after in pairwise([0, *widths])]
+        out, hidden = (widest.wider or (widest,))[0].out, widest.activated(x)  # [B, h]
+        rows = out.weight[:, : widest.width]
+        if cls.outer is None:  # each unit counts what all ops do that have it
+            counts = torch.stack([weights[order[n:]].sum() for n in range(len(ops))])
+            return F.linear(
+                hidden * counts.repeat_interleave(torch.tensor(own)), rows, weights.sum() * out.bias
+            )
+        sums: Tensor = out.bias
+        mixed = x.new_zeros(())
+        for k, units, columns in zip(
+            order, torch.split(hidden, own, 1), torch.split(rows, own, 1), strict=True
+        ):
+            sums = torch.addmm(sums, units, columns.t())  # [B, out]
+            mixed = torch.addcmul(mixed, weights[k], cls.outer(sums))
+        return mixed
+
+    @classmethod
+    def _beside(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
+        """Compute the hidden layers beside one another, [B, S]."""
+        hidden = F.linear(
+            x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
+        )
+        units = cls.inner(_joint_norm([op.norm for op in ops], hidden))
+        if cls.outer is None:
+            rows = torch.cat([weights[k] * op.out.weight for k, op in enumerate(ops)], dim=1)  # [out, S]
+            return F.linear(units, rows, torch.stack([op.out.bias for op in ops]).T @ weights)
+        mixed = x.new_zeros(())
+        for k, own in enumerate(torch.split(units, [op.width for op in ops], dim=1)):
+            mixed = torch.addcmul(mixed, weights[k], cls.outer(ops[k].out(own)))
+        return mixed
+
+
+def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
+    """Return each norm on its own columns of `x` [B, S], updating its statistics."""
+    widths = [norm.num_features for norm in norms]
+    if any(type(norm) is not nn.BatchNorm1d for norm in norms):  # such as one that spans processes
+        return torch.cat([norm(part) for norm, part in zip(norms, torch.split(x, widths, 1), strict=True)], 1)
+    mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
+    var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
+    weight = torch.cat([norm.weight for norm in norms])
+    bias = torch.cat([norm.bias for norm in norms])
+    first = norms[0]
+    out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
+    if first.training:
+        split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
+        for norm, new_mean, new_var in split:
+            norm.running_mean.copy_(new_mean)  # type: ignore[union-attr]
+            norm.running_var.copy_(new_var)  # type: ignore[union-attr]
+            norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+    return out
+
+
+class LinearMLP(MLP):
+    """`mlp-linear-h`: as `mlp-h` without the last ReLU, so that what it gives can be of either sign."""
+
+    outer = None
+
+
+class SiLUMLP(MLP):
+    """`mlp-silu-h`: as `mlp-linear-h` with SiLU in place of ReLU."""
+
+    inner = staticmethod(F.silu)
+    outer = None

@@ -1,0 +1,34 @@
+"""Linear layers made of parts of others."""
+
+import torch
+from torch import nn
+
+from automtl_desan.linear import linear_of, narrow_linear, some_outputs
+
+
+def test_a_layer_is_narrowed_to_the_weights_of_some_inputs():
+    linear = nn.Linear(4, 2)
+    x = torch.randn(3, 2)
+    full = torch.zeros(3, 4)
+    full[:, [0, 3]] = x
+    assert torch.allclose(narrow_linear(linear, [0, 3])(x), linear(full))
+
+
+def test_a_layer_without_inputs_is_its_bias():
+    linear = nn.Linear(4, 2)
+    assert torch.equal(narrow_linear(linear, [])(torch.zeros(3, 0)), linear.bias.expand(3, 2))
+
+
+def test_some_outputs_are_those_of_the_layer():
+    linear, x = nn.Linear(4, 3), torch.randn(2, 4)
+    assert torch.allclose(some_outputs(linear, [2, 0])(x), linear(x)[:, [2, 0]])
+    bare = some_outputs(nn.Linear(4, 3, bias=False), [1])
+    assert (bare.bias, bare.weight.shape) == (None, (1, 4))
+
+
+def test_weights_are_copied():
+    linear = nn.Linear(2, 2)
+    copy = linear_of(linear.weight, None)
+    linear.weight.data.zero_()
+    assert copy.weight.any()
+    assert copy.bias is None
