@@ -3,7 +3,7 @@
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check docs
+.PHONY: demo test check bench docs
 
 # Networks are small here: several threads would take longer than one.
 demo: .venv/demo
@@ -20,6 +20,14 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest --quiet -n auto --dist loadfile
+
+# The short form of the benchmarks; run it on an idle machine.
+bench: .venv/dev
+	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python benchmarks/step.py --repeats 3 --out ""
+	$(BIN)/python benchmarks/embedding.py --ids 0.1,1 --repeats 5 --out ""
+	$(BIN)/python benchmarks/scaling.py --times 1,4 --repeats 3 --out ""
+	$(BIN)/python benchmarks/end_to_end.py --out ""
 
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py

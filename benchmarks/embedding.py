@@ -10,7 +10,6 @@ ids are also moved as a whole. All steps are taken in turns within one process.
 import argparse
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +71,7 @@ def step_of(case: Case) -> Step:
         embedding.WHOLE_TABLE = before
     labels = torch.randint(2, (BATCH, case.tasks)).float()
     batches = [Batch(draw(case, random), torch.zeros(BATCH, 0), labels) for _ in range(BATCHES)]
-    return training_step(network, *batches)
+    return training_step(network, batches)
 
 
 def cases(ids: list[int], whole: int) -> Iterator[Case]:
@@ -91,7 +90,7 @@ def main() -> None:
     parser.add_argument("--ids", default="0.03,0.1,0.3,1,3,10", help="in millions, with commas")
     parser.add_argument("--whole", type=float, default=1.0, help="up to which tables are moved as a whole")
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", default=str(RESULTS), help="folder of the JSON; empty for none")
     given = parser.parse_args()
     set_up()
     ids = [round(float(word) * 1e6) for word in given.ids.split(",")]

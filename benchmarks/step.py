@@ -12,9 +12,8 @@ UserBehavior, 34 and 7 as in KuaiRand; 1,000 values a field.
 import argparse
 import itertools
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,17 +78,18 @@ def space_of(name: str, problem: Problem, **settings: Any) -> SearchSpace:
     return cls(problem.schema, cls.settings_class(**settings), registry.op)
 
 
-def training_step(network: nn.Module, *batches: Batch, bf16: bool = False) -> Step:
-    """Return one step as `Fit` takes it, on the next of some batches."""
+def training_step(network: nn.Module, batches: Iterable[Batch], bf16: bool = False) -> Step:
+    """Return one step as `Fit` takes it, on the next of some batches, over and over."""
     compute, recipe = replace(CPU, precision="bf16" if bf16 else "fp32"), Recipe()
     weights = dict(network.train().named_parameters())
     optimiser = Optimiser(weight_groups(network, weights, recipe), compute)
     average = Average(network, 100, compute)
-    losses = TaskLosses(torch.ones(batches[0].labels.shape[1]))
     endless = itertools.cycle(batches)
 
     def step() -> None:
-        optimiser.step(objective(network, next(endless), losses, compute)[0])
+        batch = next(endless)
+        losses = TaskLosses(torch.ones(batch.labels.shape[1]))
+        optimiser.step(objective(network, batch, losses, compute)[0])
         average.update()
 
     return step
@@ -115,10 +115,9 @@ def supernet(problem: Problem, nested: bool) -> Supernet:
     return space_of("desan", problem, ops=PAPER_OPS, **{**PAPER, "nested": nested}).supernet()
 
 
-def path_step(problem: Problem, batch: Batch, bf16: bool = False) -> Step:
-    """Return steps of single paths, each another one."""
-    net, random = supernet(problem, nested=True), np.random.default_rng(0)
-    step = training_step(net, batch, bf16=bf16)
+def following(net: Supernet, step: Step) -> Step:
+    """Return the step on single paths, each another one."""
+    random = np.random.default_rng(0)
 
     def run() -> None:
         with net.following(net.path(random)):
@@ -188,8 +187,9 @@ def steps_of(problem: Problem, rows: int) -> Iterator[tuple[str, str, Step]]:
             "supernet, all candidates": supernet(problem, nested=False),
             "supernet, nested widths": supernet(problem, nested=True),
         }.items():
-            yield name, precision, training_step(network, batch, bf16=bf16)
-        yield PATH, precision, path_step(problem, batch, bf16)
+            yield name, precision, training_step(network, [batch], bf16)
+        net = supernet(problem, nested=True)
+        yield PATH, precision, following(net, training_step(net, [batch], bf16))
 
 
 def measured(problem: Problem, rows: int, repeats: int) -> list[dict[str, Any]]:
@@ -226,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", default="2048", help="rows of a step, with commas")
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", default=str(RESULTS), help="folder of the JSON; empty for none")
     given = parser.parse_args()
     set_up()
     found = [

@@ -54,17 +54,18 @@ def machine() -> dict[str, Any]:
     }
 
 
-def report(name: str, title: str, rows: Sequence[Mapping[str, Any]], out: Path | None = RESULTS) -> None:
-    """Print rows as a table, and write them with the machine to `<out>/<name>.json` unless `out` is None."""
+def report(name: str, title: str, rows: Sequence[Mapping[str, Any]], out: str) -> None:
+    """Print rows as a table, and write them with the machine to `<out>/<name>.json` unless `out` is empty."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = Table(*columns, title=title)
     for row in rows:
         table.add_row(*(_shown(row.get(column)) for column in columns))
     Console(width=160).print(table)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    if out:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
         document = {"title": title, "machine": machine(), "rows": [dict(row) for row in rows]}
-        (out / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 def _shown(value: Any) -> str:

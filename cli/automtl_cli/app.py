@@ -60,6 +60,7 @@ def search(
         ),
     ] = None,
     seed: options.Seed = None,
+    precision: options.Precision = None,
     time_budget: options.TimeBudget = None,
     start: Annotated[
         Path | None,
@@ -81,7 +82,8 @@ def search(
 
     named = {"space": space, "strategy": strategy, "dataset": dataset, "start": start and start.absolute()}
     seconds = configuration.seconds(time_budget)
-    flags = {**named, "data_dir": data_dir, "seed": seed, "retrain": retrain, "time_budget": seconds}
+    how = {"seed": seed, "precision": precision, "retrain": retrain, "time_budget": seconds}
+    flags = {**named, "data_dir": data_dir, **how}
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or name is not None or dry_run
@@ -112,6 +114,7 @@ def train(
     config: options.File = None,
     settings: options.Settings = None,
     seed: options.Seed = None,
+    precision: options.Precision = None,
     time_budget: options.TimeBudget = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
@@ -129,7 +132,8 @@ def train(
     from automtl_cli.runs import actions, render
 
     seconds = configuration.seconds(time_budget)
-    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "time_budget": seconds}
+    how = {"seed": seed, "precision": precision, "time_budget": seconds}
+    flags = {"dataset": dataset, "data_dir": data_dir, **how}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
@@ -158,6 +162,7 @@ def compare(
     settings: options.Settings = None,
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each model.")] = 3,
     seed: options.Seed = None,
+    precision: options.Precision = None,
     time_budget: options.TimeBudget = None,
     splits: Annotated[
         int, typer.Option(metavar="N", min=1, help="Splits of the data, each with all seeds.")
@@ -183,7 +188,7 @@ def compare(
     from automtl_cli.runs import comparison
     from automtl_core.comparison.wanted import Wanted
 
-    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed}
+    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "precision": precision}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)

@@ -96,6 +96,12 @@ def test_a_dry_run_shows_plan_and_configuration_and_leaves_no_run(automtl: Autom
     assert document["plan"]["tasks"] == ["click", "like", "skip", "hide"]
 
 
+def test_products_may_be_less_precise(automtl: Automtl) -> None:
+    assert plan(automtl, "--config", "small.yaml", "--precision", "bf16")["config"]["precision"] == "bf16"
+    faulty = automtl(*SEARCH, "--precision", "fp8", "--dry-run")
+    assert (faulty.code, "precision: expected fp32 or bf16" in faulty.err) == (2, True)
+
+
 def test_flags_go_before_file_before_preset_before_defaults(automtl: Automtl) -> None:
     rows = ("--set", "dataset.rows=1000")
     Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
