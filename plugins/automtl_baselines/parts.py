@@ -41,7 +41,7 @@ def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
     """Return Linear -> BatchNorm -> ReLU -> Dropout from each width to the next."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
-        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), Dropout(dropout)]
+        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
@@ -89,6 +89,7 @@ class GatingNetworks(nn.ModuleList):
         super().__init__(GatingNetwork(in_dim, experts) for _ in range(count))
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
-        rows = torch.cat(list(self.parameters()))  # [T*K, D]
-        weights = F.linear(x, rows).view(-1, len(self), experts.shape[1]).softmax(2)
-        return torch.bmm(weights, experts)
+        rows = torch.stack(list(self.parameters()), dim=1).flatten(0, 1)  # [K*T, D]
+        # Over the last dimension, of few numbers, a softmax takes four times as long.
+        weights = F.linear(x, rows).view(-1, experts.shape[1], len(self)).softmax(1)
+        return torch.bmm(weights.transpose(1, 2), experts)

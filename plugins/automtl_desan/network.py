@@ -100,7 +100,7 @@ class Task(nn.Module):
         self.tower = nn.Sequential(
             nn.Linear(gate.width, tower_width),
             nn.BatchNorm1d(tower_width),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             Dropout(dropout),
             nn.Linear(tower_width, 1),
         )
