@@ -18,7 +18,7 @@ class FixedGate(nn.Module):
 
     def __init__(self, choice: AnyOf, decision: Sequence[str]) -> None:
         super().__init__()
-        self.kept = tuple(k for k, name in enumerate(choice.options) if name in decision)
+        self.kept = self.open = tuple(k for k, name in enumerate(choice.options) if name in decision)
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
         """Return `x` as it is: its `dim` already runs over the chosen options alone."""

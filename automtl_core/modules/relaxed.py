@@ -78,11 +78,22 @@ class Gate(nn.Module):
         self.decided: Tensor
         self.held: Tensor | None = None
         """The bits that stand for all of them for a while."""
+        self._held_open = self._decided_open = self.kept
 
     @property
     def kept(self) -> tuple[int, ...]:
         """Positions of the options that `forward` takes: here all, since any may open again."""
         return tuple(range(len(self.choice.options)))
+
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Positions of the options that can be open in this pass: what is held or decided, else all.
+
+        What only the others need, a network may leave out of the pass.
+        """
+        if self.held is not None:
+            return self._held_open
+        return self._decided_open if self.logits is None else self.kept
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
         """Multiply `x`, whose `dim` runs over the kept options, by the bits."""
@@ -109,14 +120,19 @@ class Gate(nn.Module):
     def hold(self, decision: Decision | None) -> None:
         """Open these options and no others; None ends that."""
         self.held = None if decision is None else self._bits_of(decision)
+        self._held_open = self._places_of(decision or ())
 
     def fix(self, decision: Decision) -> None:
         """Settle every bit; the logits are gone."""
         self.decided.copy_(self._bits_of(decision))
+        self._decided_open = self._places_of(decision)
         self.logits = None
 
     def _bits_of(self, decision: Decision) -> Tensor:
         return self.decided.new_tensor([float(name in decision) for name in self.choice.options])
+
+    def _places_of(self, decision: Decision) -> tuple[int, ...]:
+        return tuple(k for k, name in enumerate(self.choice.options) if name in decision)
 
 
 Question = MixedOp | Gate

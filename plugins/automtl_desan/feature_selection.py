@@ -59,9 +59,17 @@ class FeatureSelection(nn.Module):
     def forward(self, e: Tensor, dense: Tensor) -> Tensor:  # [B, N, d], [B, M] -> [B, len(columns)]
         parts = [self.single(_fields(e, self.single.kept), dim=1).flatten(1)]
         if self.interacts:
-            parts.append(factorisation_machine(self.interaction(_fields(e, self.interaction.kept), dim=1)))
+            parts.append(self._products(e))
         parts.append(self.numbers(_fields(dense, self.numbers.kept), dim=1))
         return torch.cat(parts, dim=1)
+
+    def _products(self, e: Tensor) -> Tensor:  # [B, N, d] -> [B, d]
+        gate = self.interaction
+        if len(gate.open) < 2:
+            return e.new_zeros(e.shape[0], e.shape[2])
+        if len(gate.open) < len(gate.kept):  # those that are open in this pass are open altogether
+            return factorisation_machine(_fields(e, gate.open))
+        return factorisation_machine(gate(_fields(e, gate.kept), dim=1))
 
 
 def _fields(x: Tensor, kept: tuple[int, ...]) -> Tensor:

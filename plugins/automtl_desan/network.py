@@ -4,7 +4,7 @@ Letters: B batch, N sparse fields, M dense fields, d embedding, D width of the r
 T tasks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -87,8 +87,14 @@ class Expert(nn.Module):
 class Layer(nn.ModuleDict):
     """Experts by name, all of which read the same inputs."""
 
-    def forward(self, *inputs: Any) -> dict[str, Tensor]:  # -> [B, H] by the name of the expert
-        return {name: expert(*inputs) for name, expert in self.items()}
+    def forward(self, wanted: Collection[str], *inputs: Any) -> dict[str, Tensor]:
+        """Return what the wanted experts give, [B, H] by name."""
+        return {name: expert(*inputs) for name, expert in self.items() if name in wanted}
+
+    def reads(self, wanted: Collection[str]) -> set[str]:
+        """Return the experts of the layer below that the wanted ones read."""
+        readers = [expert.reader for name, expert in self.items() if name in wanted]
+        return {name for reader in readers if isinstance(reader, SelectiveGate) for name in reader.open}
 
 
 class Task(nn.Module):
@@ -138,15 +144,26 @@ class DESANNetwork(nn.Module):
         e = self.embedding(ids)
         dense = dense.to(e.dtype)
         x = torch.cat([e.flatten(1), dense], dim=1)
+        gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
-        experts: dict[str, Tensor] = lowest(e, dense, ids)
+        of_lowest, *wanted = self._wanted(gates)
+        experts: dict[str, Tensor] = lowest(of_lowest, e, dense, ids)
         bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
         for place, layer in enumerate(others):
-            above: dict[str, Tensor] = layer(x, experts)
+            above: dict[str, Tensor] = layer(wanted[place], x, experts)
             if bits is not None:
                 bit = bits[place]
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above
-        gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         mixed = mixtures(gates, x, experts)
         return torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
+
+    def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
+        """Return the experts of each layer, the lowest first, that are read in this pass."""
+        found = [{name for gate in gates for name in gate.open}]
+        for layer in reversed(list(self.layers.values())[1:]):
+            assert isinstance(layer, Layer)  # noqa: S101 - see `__init__`
+            below = layer.reads(found[0])
+            # A layer that may be left out passes on the experts below it.
+            found.insert(0, below | found[0] if isinstance(self.depth, Gate) else below)
+        return found

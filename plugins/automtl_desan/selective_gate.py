@@ -39,6 +39,7 @@ class SelectiveGate(nn.Module):
     ) -> None:
         super().__init__()
         self.shared = shared
+        self.experts = tuple(experts)
         self.inputs = [experts[k] for k in shared.kept]
         weighed = self.inputs if over == "open" else experts
         # Where there is one expert to weigh, or nothing to read, no weight follows from x. Each row of W has
@@ -53,8 +54,18 @@ class SelectiveGate(nn.Module):
         (mixed,) = mixtures([self], x, experts)
         return mixed
 
-    def weights(self, logits: Tensor) -> Tensor:  # W x [B, rows of W] -> [B, kept]
-        """Return g(x) of the experts that are kept."""
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The experts that can be open in this pass; no other needs to be computed."""
+        return tuple(self.experts[k] for k in self.shared.open)
+
+    def weights(self, logits: Tensor) -> Tensor:  # W x [B, rows of W] -> [B, open]
+        """Return g(x) of the experts that can be open in this pass."""
+        places = [self.inputs.index(name) for name in self.open]
+        weights = self._weights(logits)
+        return weights if len(places) == len(self.inputs) else weights[:, places]
+
+    def _weights(self, logits: Tensor) -> Tensor:  # -> [B, kept]
         bits: Tensor = self.shared(logits.new_ones(len(self.inputs)), dim=0)  # [kept]
         if not self.gating:
             return bits.expand(logits.shape[0], -1)
@@ -71,15 +82,16 @@ class SelectiveGate(nn.Module):
 def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor]) -> list[Tensor]:
     """Return what several gates make of the same input and experts: x [B, D], E x [B, H] -> G x [B, H].
 
-    All their logits are one product, and gates that keep the same experts share another.
+    All their logits are one product, and gates with the same open experts share another. Experts that are
+    open to none may be missing.
     """
     rows: list[Tensor] = [row for gate in gates for row in gate.gating.parameters()]
     logits = F.linear(x, torch.cat(rows)) if rows else x[:, :0]
     parts = torch.split(logits, [len(gate.gating) for gate in gates], dim=1)
     weights = [gate.weights(part) for gate, part in zip(gates, parts, strict=True)]
     mixed: dict[int, Tensor] = {}
-    for inputs in dict.fromkeys(tuple(gate.inputs) for gate in gates):
-        alike = [g for g, gate in enumerate(gates) if tuple(gate.inputs) == inputs]
+    for inputs in dict.fromkeys(gate.open for gate in gates):
+        alike = [g for g, gate in enumerate(gates) if gate.open == inputs]
         if len(inputs) == 1:
             found = torch.stack([weights[g] * experts[inputs[0]] for g in alike], dim=1)
         elif inputs:

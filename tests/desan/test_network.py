@@ -35,13 +35,6 @@ class Times(nn.Module):
         return self.factor * x
 
 
-class Named(nn.Module):
-    """Passes on what an expert of the layer below gives."""
-
-    def forward(self, x, experts):
-        return experts["a"]
-
-
 def all_of(name, *options):
     return FixedGate(AnyOf(name, options), options)
 
@@ -72,7 +65,8 @@ def test_a_residual_block_adds_to_what_it_reads():
 
 def test_experts_of_a_layer_read_the_same():
     layer = Layer({"a": Times(2.0), "b": Times(3.0)})
-    assert {name: out.item() for name, out in layer(torch.ones(1)).items()} == {"a": 2, "b": 3}
+    assert {name: out.item() for name, out in layer("ab", torch.ones(1)).items()} == {"a": 2, "b": 3}
+    assert layer("b", torch.ones(1)).keys() == {"b"}
 
 
 def network(depth):
@@ -82,9 +76,9 @@ def network(depth):
         def forward(self, e, dense, ids):
             return e.sum((1, 2))[:, None]
 
-    layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(Named(), [Times(2.0)])})}
+    below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
+    layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
     kept = {f"layer{k}": layers[f"layer{k}"] for k in (0, *(k + 1 for k in depth.kept))}
-    gate = SelectiveGate(9, ["a"], all_of("experts", "a"), width=1)
     task = Task(gate, 4, 0.0)
     task.tower = nn.Identity()
     embedding = FieldEmbedding(FIELDS, 4, 1.0)

@@ -182,3 +182,25 @@ def test_an_unknown_part_of_a_sum_is_named(op):
     with pytest.raises(UnknownNameError) as error:
         desan(ops=(op,)).choices()
     assert repr(op.partition("+")[2]) in str(error.value)
+
+
+@pytest.mark.parametrize("way", ["following", "fixed"])
+def test_experts_that_nobody_reads_in_a_pass_are_not_computed(way):
+    space = desan(layers=2, experts=3)
+    supernet = space.supernet()
+    decisions = dict(space.landmarks()["shared-bottom"].decisions)
+    computed = []
+    for name, module in supernet.named_modules():
+        if name.rpartition(".")[2] == "reader":
+            module.register_forward_pre_hook(lambda module, inputs, name=name: computed.append(name))
+    batch = torch.tensor([[1, 2, 3], [0, 1, 2]]), torch.ones(2, 1)
+    if way == "fixed":
+        for name, decision in decisions.items():
+            supernet.fix(name, decision)
+    with supernet.following({} if way == "fixed" else decisions):
+        supernet(*batch)
+    assert len(computed) == 2, "one of each layer"
+    computed.clear()
+    if way == "following":
+        supernet(*batch)
+        assert len(computed) == 6
