@@ -4,7 +4,9 @@ Letters: B batch, N sparse fields, M dense fields, T tasks, R rows.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from automtl_core.data.part import Bags, Part
 from automtl_core.network import Bag, Ids, MultiIds
 
+Item = TypeVar("Item")
 Rows = NDArray[np.int64]
 """Places of rows in a part."""
 
@@ -36,19 +39,35 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the rows of `order`, one run of rows after another, or all as they are stored.
 
-    The last batch may be smaller.
+    The last batch may be smaller. For a device beside the processor the next batch is made and sent while
+    the one before is used; on the processor, which is busy with that one, this would gain nothing.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
+    made = (take(part, rows, device) for rows in _equal(order, size))
+    return made if device.type == "cpu" else ahead(made)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items, of which the next is made by a thread while the one before is used."""
+    with ThreadPoolExecutor(1, "batches") as thread:
+        coming = thread.submit(lambda: list(islice(items, 1)))
+        while found := coming.result():
+            coming = thread.submit(lambda: list(islice(items, 1)))
+            yield found[0]
+
+
+def _equal(order: Iterable[Rows], size: int) -> Iterator[Rows]:
+    """Yield the rows of all runs, `size` at a time, and what is left at the end."""
     left = np.empty(0, dtype=np.int64)
     for run in order:
         rows = np.concatenate([left, run])
         full = len(rows) // size * size
         for start in range(0, full, size):
-            yield take(part, rows[start : start + size], device)
+            yield rows[start : start + size]
         left = rows[full:]
     if len(left):
-        yield take(part, left, device)
+        yield left
 
 
 def shuffled_rows(rows: int, random: np.random.Generator) -> Iterator[Rows]:
@@ -77,16 +96,22 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     """Return the given rows as one batch."""
     ids = part.ids[rows]
     return Batch(
-        _with_bags(ids, part, device) if part.bags else torch.from_numpy(ids.astype(np.int64)).to(device),
-        torch.from_numpy(part.dense[rows]).to(device),
-        torch.from_numpy(part.labels[rows]).to(device),
+        _with_bags(ids, part, device) if part.bags else _on(device, ids.astype(np.int64)),
+        _on(device, part.dense[rows]),
+        _on(device, part.labels[rows]),
     )
+
+
+def _on(device: torch.device, array: NDArray[Any]) -> Tensor:
+    """Return an array of its own as a tensor on a device, to which it is sent without waiting."""
+    tensor = torch.from_numpy(array)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _with_bags(ids: NDArray[np.int32], part: Part, device: torch.device) -> MultiIds:
     single = [place for place in range(ids.shape[1]) if place not in part.bags]
     return MultiIds(
-        torch.from_numpy(ids[:, single].astype(np.int64)).to(device),
+        _on(device, ids[:, single].astype(np.int64)),
         tuple(_bag(ids[:, place], bags, device) for place, bags in sorted(part.bags.items())),
     )
 
@@ -98,5 +123,4 @@ def _bag(numbers: NDArray[np.int32], bags: Bags, device: torch.device) -> Bag:
     ends = np.cumsum(lengths)
     # The place of each value: counted up from where its bag starts.
     places = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
-    values = torch.from_numpy(bags.values[places].astype(np.int64)).to(device)
-    return Bag(values, torch.from_numpy(ends - lengths).to(device))
+    return Bag(_on(device, bags.values[places].astype(np.int64)), _on(device, ends - lengths))

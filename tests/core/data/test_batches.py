@@ -1,9 +1,12 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from automtl_core.data import batches as module
-from automtl_core.data.batches import batches, shuffled_rows, steps, take
+from automtl_core.data.batches import ahead, batches, shuffled_rows, steps, take
 from automtl_core.data.part import Bags, Part
 from automtl_core.network import MultiIds
 
@@ -89,3 +92,41 @@ def test_a_window_reads_whole_blocks_from_all_over_the_data(monkeypatch: pytest.
     assert counts.tolist() == [4] * 8
     assert blocks.max() - blocks.min() > 500
     assert not np.array_equal(first, np.sort(first))
+
+
+def test_the_next_is_made_while_one_is_used_and_no_more():
+    made = []
+
+    def items():
+        for number in range(5):
+            made.append(number)
+            yield number
+
+    coming = ahead(items())
+    assert next(coming) == 0
+    for _ in range(1000):
+        if len(made) == 2:
+            break
+        time.sleep(0.001)
+    time.sleep(0.01)
+    assert made == [0, 1]
+    assert list(coming) == [1, 2, 3, 4]
+
+
+def test_what_goes_wrong_ahead_is_raised():
+    def items():
+        yield 1
+        raise ValueError("gone")
+
+    coming = ahead(items())
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="gone"):
+        next(coming)
+
+
+def test_who_stops_early_leaves_no_thread():
+    before = threading.active_count()
+    coming = ahead(iter(range(100)))
+    next(coming)
+    coming.close()
+    assert threading.active_count() == before
