@@ -12,6 +12,7 @@ A strategy writes its loop itself:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -70,10 +71,20 @@ class RelaxedSearch:
         """The logits of what is undecided."""
         return list(self.supernet.logits().values())
 
-    def begin(self, phase: str, listener: Listener, rows: Rows | None = None) -> Pass[Batch]:
-        """Begin the next epoch, and return a pass over the training rows, or over some of them."""
+    def begin(
+        self, phase: str, listener: Listener, rows: Rows | None = None, most: int | None = None
+    ) -> Pass[Batch]:
+        """Begin the next epoch, and return a pass over the training rows, or over some of them.
+
+        Args:
+            phase: Such as `search`, for reports.
+            listener: Hears of steps.
+            rows: Places of the rows, all of the training part where None.
+            most: How many of them at most; each epoch draws others.
+
+        """
         self._next_epoch()
-        return self._pass(phase, listener, self.batches(rows), rows)
+        return self._pass(phase, listener, self.batches(rows), rows, most)
 
     def begin_pairs(
         self, phase: str, listener: Listener, rows: Rows, held_out: Rows
@@ -155,7 +166,14 @@ class RelaxedSearch:
         self.relaxation.seed(seeds.derive(self.problem.seed, "relaxation", self.epoch))
         self.supernet.train()
 
-    def _pass(self, phase: str, listener: Listener, data: Iterator[Item], rows: Rows | None) -> Pass[Item]:
-        count = len(self.problem.data.train if rows is None else rows)
-        count = steps(count, self.problem.recipe.batch_size)
-        return Pass(phase, self.epoch, data, count, self.losses, listener, lambda: self.optimiser.settle())
+    def _pass(
+        self,
+        phase: str,
+        listener: Listener,
+        data: Iterator[Item],
+        rows: Rows | None,
+        most: int | None = None,
+    ) -> Pass[Item]:
+        count, size = len(self.problem.data.train if rows is None else rows), self.problem.recipe.batch_size
+        count, settle = steps(min(count, most or count), size), lambda: self.optimiser.settle()
+        return Pass(phase, self.epoch, islice(data, count), count, self.losses, listener, settle)

@@ -49,6 +49,9 @@ class PathSettings(Settings):
     share: float = Field(0.7, gt=0, le=1)
     """Chance of each option of a choose-any to be open in a step. The higher, the less a supernet learns to
     do without an option, and the more noise stays open."""
+    epoch_rows: int = Field(1_000_000, ge=1)
+    """Training rows of an epoch of the supernet at most, others in each: on large data it is looked at more
+    often, and the search ends when the supernet learns no more, not when it has seen all rows many times."""
     rows: int = Field(20_000, ge=100)
     """Validation rows that decisions are weighed on, at most."""
 
@@ -71,7 +74,8 @@ class Paths:
         self.problem = problem
         self.settings = settings
         self.relaxed = RelaxedSearch(problem, Softmax())
-        span = problem.recipe.average_epochs * steps(len(problem.data.train), problem.recipe.batch_size)
+        rows = min(len(problem.data.train), settings.epoch_rows)
+        span = problem.recipe.average_epochs * steps(rows, problem.recipe.batch_size)
         self.average = Average(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
         self._known = probes(problem)
@@ -139,7 +143,7 @@ class Paths:
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
         """Train for an epoch, score, and report; keep the weights if they are the best."""
         relaxed = self.relaxed
-        epoch = relaxed.begin(phase, listener)
+        epoch = relaxed.begin(phase, listener, most=self.settings.epoch_rows)
         random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
         for batch in epoch:
             with relaxed.supernet.following(self.draw(random)):

@@ -72,6 +72,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
         for setting, value, beside in [
             ("patience", 6, {"epochs": 8, "patience": 1}),
             ("rows", 100, {}),
+            ("epoch_rows", 64, {}),
             ("sure", 1e9, {"tolerance": 1e12}),
             ("tolerance", 0.0, CLOSES_ALL),
             ("flop_price", 1e6, {}),

@@ -76,6 +76,26 @@ def test_each_step_draws_anew_from_the_seed_of_the_epoch(monkeypatch):
     assert drawn(make()) == first
 
 
+def test_of_many_rows_each_epoch_draws_some():
+    class Rows(Silent):
+        seen = ()
+
+        def step(self, phase, epoch, steps, done, rows):
+            self.seen = (*self.seen, (epoch, steps, rows))
+            return True
+
+    given, listener = problem(), Rows()
+    size = given.recipe.batch_size
+    paths = make(given, epoch_rows=2 * size)
+    read, step = [], paths.relaxed.step
+    paths.relaxed.step = lambda batch, moving: read.append(batch.ids) or step(batch, moving)
+    for _ in range(2):
+        paths.step_epoch("supernet", listener)
+    assert listener.seen == ((1, 2, size), (1, 2, 2 * size), (2, 2, size), (2, 2, 2 * size))
+    assert not torch.equal(read[0], read[2])
+    assert paths.average.span == given.recipe.average_epochs * 2
+
+
 def test_the_share_is_the_chance_of_an_option():
     choices = problem().space.choices()
     gates = [name for name, choice in choices.items() if isinstance(choice, AnyOf)]
