@@ -56,21 +56,27 @@ class FeatureSelection(nn.Module):
         ]
         self.width = fm_at + fm_width + dense
 
+        for name, gate in (("single", single), ("interaction", interaction), ("numbers", numbers)):
+            self.register_buffer(
+                f"{name}_places", torch.tensor(gate.kept, dtype=torch.long), persistent=False
+            )
+        self.single_places: Tensor
+        self.interaction_places: Tensor
+        self.numbers_places: Tensor
+
     def forward(self, e: Tensor, dense: Tensor) -> Tensor:  # [B, N, d], [B, M] -> [B, len(columns)]
-        parts = [self.single(_fields(e, self.single.kept), dim=1).flatten(1)]
+        parts = [self.single(_some(e, self.single_places), dim=1).flatten(1)]
         if self.interacts:
             parts.append(self._products(e))
-        parts.append(self.numbers(_fields(dense, self.numbers.kept), dim=1))
+        parts.append(self.numbers(_some(dense, self.numbers_places), dim=1))
         return torch.cat(parts, dim=1)
 
     def _products(self, e: Tensor) -> Tensor:  # [B, N, d] -> [B, d]
-        gate = self.interaction
-        if len(gate.open) < 2:
+        if len(self.interaction.open) < 2:
             return e.new_zeros(e.shape[0], e.shape[2])
-        if len(gate.open) < len(gate.kept):  # those that are open in this pass are open altogether
-            return factorisation_machine(_fields(e, gate.open))
-        return factorisation_machine(gate(_fields(e, gate.kept), dim=1))
+        return factorisation_machine(self.interaction(_some(e, self.interaction_places), dim=1))
 
 
-def _fields(x: Tensor, kept: tuple[int, ...]) -> Tensor:
-    return x if len(kept) == x.shape[1] else x[:, kept]
+def _some(x: Tensor, places: Tensor) -> Tensor:
+    """Return some of the fields of x [B, N, ...]; the gradient of an index would take far longer."""
+    return x if len(places) == x.shape[1] else x.index_select(1, places)

@@ -13,13 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import dropout
+from automtl_desan.first_layer import FirstLayer
 from automtl_desan.linear import linear_of, narrow_linear
 from automtl_desan.nested import first_of_norm, normalise_first
 
 Activation = Callable[[Tensor], Tensor]
 
 
-class MLP(nn.Module):
+class MLP(FirstLayer):
     """`mlp-h`: dropout -> Linear(in, h) -> BatchNorm(h) -> ReLU -> Linear(h, out) -> ReLU."""
 
     inner: Activation = staticmethod(torch.relu_)
@@ -37,22 +38,28 @@ class MLP(nn.Module):
         self.wider: tuple[Self, ...] = ()
         """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
 
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        hidden = self.activated(dropout(x, self.dropout, self.training))
+    def first(self) -> tuple[Tensor, Tensor]:
+        """Return the hidden layer, or its first units."""
+        if not self.wider:
+            return self.hidden.weight, self.hidden.bias
+        owner = self.wider[0]
+        return owner.hidden.weight[: self.width], owner.hidden.bias[: self.width]
+
+    def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
+        """Return what follows on the hidden layer."""
+        units = self.activated(hidden)
         if self.wider:
             out = self.wider[0].out
-            given = F.linear(hidden, out.weight[:, : self.width], out.bias)
+            given = F.linear(units, out.weight[:, : self.width], out.bias)
         else:
-            given = self.out(hidden)
+            given = self.out(units)
         return given if self.outer is None else self.outer(given)
 
-    def activated(self, x: Tensor) -> Tensor:  # [B, in] -> [B, h]
+    def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]
         """Return the hidden layer, normalised and activated."""
-        if not self.wider:
-            return self.inner(self.norm(self.hidden(x)))
-        owner, w = self.wider[0], self.width
-        hidden = F.linear(x, owner.hidden.weight[:w], owner.hidden.bias[:w])
-        return self.inner(normalise_first(owner.norm, hidden))
+        if self.wider:
+            return self.inner(normalise_first(self.wider[0].norm, hidden))
+        return self.inner(self.norm(hidden))
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Keep the hidden layer's weights of the given columns."""
@@ -84,8 +91,7 @@ class MLP(nn.Module):
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
         """Return the weighted sum of several MLPs, whose hidden layers are one wide product.
 
-        All see the same dropout mask, where one by one each would draw its own: each op's own
-        distribution is the same, and one mask costs an eighth of eight.
+        All see the same dropout mask, see `first_layers`.
         """
         x = dropout(x, ops[0].dropout, ops[0].training)
         return (cls._nested if any(op.wider for op in ops) else cls._beside)(ops, weights, x)
@@ -96,7 +102,7 @@ class MLP(nn.Module):
         order = sorted(range(len(ops)), key=lambda k: ops[k].width)
         widest, widths = ops[order[-1]], [ops[k].width for k in order]
         own = [after - before for before, after in pairwise([0, *widths])]
-        out, hidden = (widest.wider or (widest,))[0].out, widest.activated(x)  # [B, h]
+        out, hidden = (widest.wider or (widest,))[0].out, widest.activated(F.linear(x, *widest.first()))
         rows = out.weight[:, : widest.width]
         if cls.outer is None:  # each unit counts what all ops do that have it
             counts = torch.stack([weights[order[n:]].sum() for n in range(len(ops))])
@@ -117,7 +123,7 @@ class MLP(nn.Module):
         """Compute the hidden layers beside one another, [B, S]."""
         hidden = F.linear(
             x, torch.cat([op.hidden.weight for op in ops]), torch.cat([op.hidden.bias for op in ops])
-        )
+        )  # [B, S]
         units = cls.inner(_joint_norm([op.norm for op in ops], hidden))
         if cls.outer is None:
             rows = torch.cat([weights[k] * op.out.weight for k, op in enumerate(ops)], dim=1)  # [out, S]

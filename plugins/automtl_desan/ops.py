@@ -5,6 +5,7 @@ Letters: B batch, h hidden width, r rank, C candidates.
 
 from collections.abc import Sequence
 from copy import copy
+from functools import reduce
 from typing import Self
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
+from automtl_desan.first_layer import FirstLayer, first_layers
 from automtl_desan.linear import linear_of, narrow_linear, some_outputs
 from automtl_desan.nested import first_of_norm, normalise_first
 
@@ -50,7 +52,7 @@ class Zero(nn.Module):
         return self
 
 
-class Factorised(nn.Module):
+class Factorised(FirstLayer):
     """`factorised-h`: products of pairs of inputs, h of them (FinalNet, SIGIR 2023, eq. 4).
 
     Dropout -> h1 and h2, a Linear(in, h) each -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
@@ -67,10 +69,16 @@ class Factorised(nn.Module):
         self.wider: tuple[Self, ...] = ()
         """As of an MLP."""
 
-    def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        x = dropout(x, self.dropout, self.training)
+    def first(self) -> tuple[Tensor, Tensor]:
+        """Return both linear layers, or the first products of them, one after the other."""
         owner, w = (self.wider or (self,))[0], self.width
-        one, two = (F.linear(x, layer.weight[:w], layer.bias[:w]) for layer in (owner.one, owner.two))
+        layers = owner.one, owner.two
+        return torch.cat([m.weight[:w] for m in layers]), torch.cat([m.bias[:w] for m in layers])
+
+    def rest(self, hidden: Tensor) -> Tensor:  # [B, 2 * h] -> [B, out]
+        """Return the products, normalised and projected."""
+        owner, w = (self.wider or (self,))[0], self.width
+        one, two = torch.split(hidden, w, dim=1)
         products = torch.addcmul(two, one, two)  # [B, h]
         normalised = normalise_first(owner.norm, products) if self.wider else self.norm(products)
         return F.linear(normalised, owner.out.weight[:, :w], owner.out.bias)
@@ -148,11 +156,14 @@ class Sum(nn.Module):
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
-        first, *others = self.ops
-        out: Tensor = first(x)
-        for op in others:
-            out = out + op(x)
-        return out
+        alike = [op for op in self.ops if isinstance(op, FirstLayer)]
+        parts = (
+            [op.rest(hidden) for op, hidden in zip(alike, first_layers(alike, x), strict=True)]
+            if alike
+            else []
+        )
+        parts += [op(x) for op in self.ops if not isinstance(op, FirstLayer)]
+        return reduce(torch.add, parts)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
         """Narrow each of the ops."""

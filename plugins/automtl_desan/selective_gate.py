@@ -61,9 +61,10 @@ class SelectiveGate(nn.Module):
 
     def weights(self, logits: Tensor) -> Tensor:  # W x [B, rows of W] -> [B, open]
         """Return g(x) of the experts that can be open in this pass."""
-        places = [self.inputs.index(name) for name in self.open]
-        weights = self._weights(logits)
-        return weights if len(places) == len(self.inputs) else weights[:, places]
+        weights, places = self._weights(logits), [self.inputs.index(name) for name in self.open]
+        if len(places) == len(self.inputs):
+            return weights
+        return weights.index_select(1, torch.tensor(places, dtype=torch.long, device=weights.device))
 
     def _weights(self, logits: Tensor) -> Tensor:  # -> [B, kept]
         bits: Tensor = self.shared(logits.new_ones(len(self.inputs)), dim=0)  # [kept]
