@@ -118,7 +118,8 @@ class Weighing:
         self.choices = space.choices()
         self.evidence: list[Evidence] = []
         self._lost = lost
-        self._start = self._now = self._stand(decisions)
+        self._start = self._now = self._weighed_at = self._stand(decisions)
+        self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones, where that stands
 
     @property
     def decisions(self) -> dict[str, Decision]:
@@ -178,12 +179,16 @@ class Weighing:
         self._now = stands[option]
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
-        """Return what each candidate of a choose-one would lead to."""
-        now = self._now.decisions
-        return {
-            option: self._now if option == now[name] else self._stand({**now, name: option})
-            for option in self.choices[name].options
-        }
+        """Return what each candidate of a choose-one would lead to, scored once while everything stands."""
+        if self._weighed_at is not self._now:
+            self._weighed_at, self._weighed = self._now, {}
+        if name not in self._weighed:
+            now = self._now.decisions
+            self._weighed[name] = {
+                option: self._now if option == now[name] else self._stand({**now, name: option})
+                for option in self.choices[name].options
+            }
+        return self._weighed[name]
 
     def _close(self, bundles: Sequence[Bundle], tell: bool = False) -> None:
         """Close bundles, the least missed first; and tell what is kept."""

@@ -260,3 +260,21 @@ def test_clearly_less():
     assert not clearly_less(Difference(-0.1, 0.1), 2)
     assert not clearly_less(Difference(0.3, 0.1), 2)
     assert not clearly_less(Difference(0.0, 0.0), 0)
+
+
+def test_candidates_are_scored_once_while_everything_stands():
+    scored = []
+
+    def counted(decisions):
+        scored.append(decisions["op"])
+        return losses(decisions)
+
+    w = weighing(counted, tolerance=0.0)
+    w.clearest(["op"])
+    w.choose(["op"])
+    assert sorted(scored) == ["bad", "narrow", "wide"], "nothing was tolerable, so what stands is what stood"
+    w = weighing(counted, tolerance=0.02)
+    w.choose(["op"])
+    before = len(scored)
+    w.choose(["op"])
+    assert len(scored) == before + 2, "from what stands now"
