@@ -17,14 +17,16 @@ class Bag(NamedTuple):
 
 
 class MultiIds(NamedTuple):
-    """The ids of fields of which some are multi-valued, each kind in the order of the schema."""
+    """The ids of fields of which some may be multi-valued, each kind in the order of the schema."""
 
     single: Tensor  # [B, fields of one value] long
     bags: tuple[Bag, ...]  # one a multi-valued field
+    fold: Tensor | None = None
+    """Of training rows, [B] long: the fold whose labels their statistics must not tell."""
 
 
 Ids = Tensor | MultiIds
-"""[B, N] long, or `MultiIds` where the schema has multi-valued fields; `FieldEmbedding` reads both."""
+"""[B, N] long, or `MultiIds` where that is not all; `FieldEmbedding` reads both."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """The schema: which fields and tasks a prepared dataset has. Plain values."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 from automtl_core.errors import ArtifactError
@@ -20,6 +20,8 @@ class SparseField:
     size: int
     kind: FieldKind = "single"
     """Of a bag, the embeddings of its values are averaged."""
+    statistics: int = 0
+    """Numbers beside the embedding of a value, as many for all fields; see `automtl_core.data.statistics`."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,16 @@ class Schema:
         """Return the names of the fields, the categorical ones first."""
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
+    @property
+    def statistics(self) -> int:
+        """Numbers that each sparse field has beside its embedding, C."""
+        return max((field.statistics for field in self.sparse), default=0)
+
+    def with_statistics(self) -> Self:
+        """Return the schema whose sparse fields have statistics: one number a task, and a count."""
+        count = len(self.tasks) + 1
+        return replace(self, sparse=tuple(replace(field, statistics=count) for field in self.sparse))
+
     def funnel(self) -> tuple[Task, ...]:
         """Return the tasks so that each stands behind the one that it comes after.
 
@@ -99,7 +111,7 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers."""
         return {
-            "sparse": [asdict(field) for field in self.sparse],
+            "sparse": [{k: v for k, v in asdict(f).items() if v or k != "statistics"} for f in self.sparse],
             "dense": [asdict(field) for field in self.dense],
             "tasks": [asdict(task) for task in self.tasks],
         }
@@ -109,7 +121,7 @@ class Schema:
         """Read what `to_json` returned."""
         try:
             return cls(
-                sparse=tuple(SparseField(str(f["name"]), int(f["size"]), f["kind"]) for f in value["sparse"]),
+                sparse=tuple(SparseField(**f) for f in value["sparse"]),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
                 tasks=tuple(Task(**t) for t in value["tasks"]),
             )

@@ -8,14 +8,15 @@ the first of them lists the questions, and both tell what answers cost, without 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
+from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
@@ -91,6 +92,11 @@ class SearchSpace(ABC, Configured[S]):
         Parts that no kept option leads to should not be built, nor asked about.
         """
 
+    takes_statistics: ClassVar[bool] = False
+    """Whether fields may have statistics: then `build` asks its `FieldEmbedding` how wide a field is."""
+    statistics: Tensor | None = None
+    """What they are, [K + 1, V, C], where they are known: networks that are trained must have them."""
+
     def landmarks(self) -> dict[str, Architecture]:
         """Return known points of the space by name, such as `mmoe`: what a search should not end below.
 
@@ -123,7 +129,7 @@ class SearchSpace(ABC, Configured[S]):
 
         """
         choose = Relaxing(relaxation if relaxation is not None else Softmax())
-        return Supernet(self.build(choose), choose.questions)
+        return Supernet(self._built(choose), choose.questions)
 
     def choices(self) -> dict[str, Choice]:
         """Return every choice of the space by its name, without allocating a weight."""
@@ -146,7 +152,7 @@ class SearchSpace(ABC, Configured[S]):
         """
         architecture.check(self.choices())
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
-        network = self.build(choose)
+        network = self._built(choose)
         if inherit is not None:
             for parameter in inherit.parameters():
                 network.to(parameter)  # whose type and device all have
@@ -207,6 +213,13 @@ class SearchSpace(ABC, Configured[S]):
             if isinstance(choice, AnyOf):
                 found[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return found
+
+    def _built(self, choose: Chooser) -> nn.Module:
+        network = self.build(choose)
+        for module in network.modules() if self.statistics is not None else ():
+            if isinstance(module, FieldEmbedding):
+                module.tell(self.statistics)
+        return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:
         """Return the cost of each candidate, counted on what it is called with."""

@@ -66,7 +66,8 @@ class Start:
                 if isinstance(source, FieldEmbedding) and isinstance(target, FieldEmbedding):
                     given += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
-            in_tables = {f"{table}.table.weight" for table in tables}
+            # Statistics are those of the rows that are searched on.
+            in_tables = {f"{table}.{held}" for table in tables for held in ("table.weight", "statistics")}
             for name, tensor in network.state_dict(keep_vars=True).items():
                 value = available.get(name)
                 if value is not None and value.shape == tensor.shape and name not in in_tables:

@@ -94,9 +94,9 @@ def steps(rows: int, size: int) -> int:
 
 def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     """Return the given rows as one batch."""
-    ids = part.ids[rows]
+    ids, plain = part.ids[rows], not part.bags and part.folds is None
     return Batch(
-        _with_bags(ids, part, device) if part.bags else _on(device, ids.astype(np.int64)),
+        _on(device, ids.astype(np.int64)) if plain else _more(ids, part, rows, device),
         _on(device, part.dense[rows]),
         _on(device, part.labels[rows]),
     )
@@ -108,11 +108,13 @@ def _on(device: torch.device, array: NDArray[Any]) -> Tensor:
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
-def _with_bags(ids: NDArray[np.int32], part: Part, device: torch.device) -> MultiIds:
+def _more(ids: NDArray[np.int32], part: Part, rows: Rows, device: torch.device) -> MultiIds:
+    """Return ids with what the bags of the rows hold, and their folds."""
     single = [place for place in range(ids.shape[1]) if place not in part.bags]
     return MultiIds(
         _on(device, ids[:, single].astype(np.int64)),
         tuple(_bag(ids[:, place], bags, device) for place, bags in sorted(part.bags.items())),
+        None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
     )
 
 

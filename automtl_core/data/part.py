@@ -24,10 +24,13 @@ class Part:
     labels: NDArray[np.float32]  # [R, T], NaN where a row lacks the label
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Column of `ids` that numbers bags -> their content."""
+    folds: NDArray[np.int8] | None = None  # [R]
+    """Of training rows whose fields have statistics: see `automtl_core.data.statistics`."""
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with the bags of all."""
-        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags)
+        folds = None if self.folds is None else self.folds[rows]
+        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds)
 
     def __len__(self) -> int:
         return len(self.ids)

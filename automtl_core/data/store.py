@@ -27,9 +27,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from automtl_core import seeds
 from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
+from automtl_core.data.statistics import Tables, fit, folds_of
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
@@ -93,6 +95,13 @@ class Prepared:
 
         """
         return Encoder.load(self.path / ENCODER)
+
+    @cached_property
+    def statistics(self) -> tuple[NDArray[np.int8], Tables]:
+        """The folds of the training rows, and what rows tell of each value; see `data.statistics`."""
+        train = self.part("train")
+        folds = folds_of(len(train), seeds.derive(0, "folds"))
+        return folds, fit(train, folds, self.schema)
 
     def vocabulary(self, name: str) -> list[str]:
         """Return the values of a sparse field; the value at place k has id k + 1.

@@ -1,6 +1,6 @@
 """Embeddings of all sparse fields in one table.
 
-Letters: B batch, N sparse fields, d embedding, V values of a batch, U distinct ones.
+Letters: B batch, N sparse fields, d embedding, C statistics, K folds, V ids or values, U distinct ones.
 """
 
 import itertools
@@ -53,16 +53,18 @@ class LargeTable(nn.Embedding):
 
 
 class FieldEmbedding(nn.Module):
-    """One stacked table for all fields, read with one gather: ids of B examples -> `[B, N, d]`.
+    """What each field tells of an example: ids of B examples -> `[B, N, w]`, w = d + C.
 
-    Of a multi-valued field it is the mean over the values that an example holds, and 0 where it holds none.
+    One stacked table of embeddings for all fields, read with one gather, and where fields have statistics a
+    second one of C fitted numbers a value, of which each training row reads those without its own fold. Of a
+    multi-valued field it is the mean over the values that an example holds, and 0 where it holds none.
 
     Each field owns the rows from its offset on. Tables above `WHOLE_TABLE` rows are a `LargeTable`, so that
     the vocabulary costs memory alone.
 
     Args:
         fields: The sparse fields, in the order of the columns of the ids.
-        dim: Numbers per id, d.
+        dim: Learned numbers per id, d.
         std: Standard deviation of the normal distribution that rows start with.
 
     """
@@ -77,15 +79,62 @@ class FieldEmbedding(nn.Module):
         self.offsets: Tensor
         self.single = [place for place, field in enumerate(fields) if field.kind == "single"]
         self.bags = [place for place, field in enumerate(fields) if field.kind == "bag"]
+        told = max((field.statistics for field in fields), default=0)
+        self.width = dim + told
+        """Numbers per field, w."""
+        self.statistics: Tensor | None  # [V, C], of all folds
+        self.register_buffer("statistics", torch.zeros(sum(sizes), told) if told else None)
+        self.by_fold: Tensor | None  # [K, V, C], each without a fold
+        self.register_buffer("by_fold", None, persistent=False)
 
-    def forward(self, ids: Ids) -> Tensor:  # -> [B, N, d]
+    def tell(self, tables: Tensor) -> None:
+        """Take statistics over, [K + 1, V, C], the last of them for all rows but those of training."""
+        assert self.statistics is not None  # noqa: S101 - fields say that they have some
+        self.statistics.copy_(tables[-1])
+        self.by_fold = tables[:-1].to(self.statistics)
+
+    def forward(self, ids: Ids) -> Tensor:  # -> [B, N, w]
         if not isinstance(ids, MultiIds):
-            return self._rows(ids + self.offsets)
-        columns = list(self._rows(ids.single + self.offsets[self.single]).unbind(1))
+            places = ids + self.offsets
+            return self._beside(self._rows(places), places, None)
+        places = ids.single + self.offsets[self.single]
+        columns = list(self._beside(self._rows(places), places, ids.fold).unbind(1))
         for place, bag in zip(self.bags, ids.bags, strict=True):
             bag = Bag(bag.values + self.offsets[place], bag.starts)
-            columns.insert(place, self._traced(bag) if torch.compiler.is_exporting() else self._mean(bag))
+            traced = torch.compiler.is_exporting()
+            embedded = self._traced(self.table.weight, bag) if traced else self._mean(bag)
+            columns.insert(place, self._beside_bag(embedded, bag, ids.fold, traced))
         return torch.stack(columns, dim=1)
+
+    def _beside(self, rows: Tensor, places: Tensor, fold: Tensor | None) -> Tensor:
+        """Return embeddings [B, N, d] with the statistics of the same places, [B, N, w]."""
+        if self.statistics is None:
+            return rows
+        table, places = self._told(places, fold)
+        told = table.index_select(0, places.flatten()).view(*places.shape, -1)
+        return torch.cat([rows, told.to(rows.dtype)], dim=2)
+
+    def _beside_bag(self, rows: Tensor, bag: Bag, fold: Tensor | None, traced: bool) -> Tensor:
+        """Return the mean embeddings of bags [B, d] with the mean statistics, [B, w]."""
+        if self.statistics is None:
+            return rows
+        if fold is not None:
+            ends = torch.cat([bag.starts[1:], bag.starts.new_tensor([len(bag.values)])])
+            fold = fold.repeat_interleave(ends - bag.starts)
+        table, values = self._told(bag.values, fold)
+        if traced:
+            told = self._traced(table, Bag(values, bag.starts))
+        else:
+            told = F.embedding_bag(values, table, bag.starts, mode="mean")
+        return torch.cat([rows, told.to(rows.dtype)], dim=1)
+
+    def _told(self, places: Tensor, fold: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the table of statistics to read, and where."""
+        assert self.statistics is not None  # noqa: S101 - there are some
+        if fold is None or self.by_fold is None:
+            return self.statistics, places
+        fold = fold.view(-1, *[1] * (places.dim() - 1))
+        return self.by_fold.flatten(0, 1), places + fold * len(self.statistics)
 
     def _rows(self, places: Tensor) -> Tensor:  # [B, N] -> [B, N, d]
         if places.device.type != "cpu" and not isinstance(self.table, LargeTable):
@@ -105,9 +154,10 @@ class FieldEmbedding(nn.Module):
             return self.table.distinct(places)
         return self.table.weight, places
 
-    def _traced(self, bag: Bag) -> Tensor:
-        """Compute the same in operations that are exported for any number of examples and of values."""
-        rows: Tensor = self.table(bag.values)  # [V, d]
+    @staticmethod
+    def _traced(table: Tensor, bag: Bag) -> Tensor:
+        """Compute the mean in operations that are exported for any number of examples and of values."""
+        rows = F.embedding(bag.values, table)  # [V, d]
         (examples,), (values, dim) = bag.starts.shape, rows.shape
         marks = bag.starts.new_zeros(values + 1).index_add(0, bag.starts, bag.starts.new_ones(examples))
         owners = marks.cumsum(0)[:-1] - 1  # of each value: the last example that starts up to it

@@ -69,6 +69,9 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
     fp32."""
+    inputs: Literal["ids", "statistics"] = "ids"
+    """What networks know of a categorical field: an embedding of its value, or besides what training rows
+    with the value say of each task. That helps where values are seen often and hurts where they are rare."""
     time_budget: float | None = Field(None, gt=0)
     """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
     data_dir: Path | None = None

@@ -106,10 +106,16 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
+            UsageError: fields are to have statistics, which it does not take.
 
         """
-        space_class = self.registry.get(SPACES, self.config.space.name)
-        space = space_class(data.schema, self.space_settings, self.registry.op)
+        space_class, schema = self.registry.get(SPACES, self.config.space.name), data.schema
+        if self.config.inputs == "statistics":
+            if not space_class.takes_statistics:
+                name = self.config.space.name
+                raise UsageError(f"inputs: {name} takes no statistics of fields", "use --set inputs=ids")
+            schema = schema.with_statistics()
+        space = space_class(schema, self.space_settings, self.registry.op)
         space.ops()  # which names those that nobody registers
         return space
 
@@ -131,7 +137,11 @@ class Job:
         elif not space.choices():
             name = self.config.space.name
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        data = TrainingData(prepared.part("train"), prepared.part("validation"), tasks)
+        train = prepared.part("train")
+        if space.schema.statistics:
+            folds, tables = prepared.statistics
+            train, space.statistics = replace(train, folds=folds), torch.from_numpy(tables)
+        data = TrainingData(train, prepared.part("validation"), tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.compute())
 
     def given(self, space: SearchSpace) -> Architecture:

@@ -69,13 +69,13 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    architecture = run.architecture()
-    if architecture.origin and architecture.origin.schema != data.schema.to_json():
+    architecture, space = run.architecture(), job.space(data)
+    if architecture.origin and architecture.origin.schema != space.schema.to_json():
         raise ArtifactError(
             f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
-    network = job.space(data).network(architecture).to(job.compute().device)
+    network = space.network(architecture).to(job.compute().device)
     load_weights(network, run.weights(), run.path)
     return network
 

@@ -102,6 +102,8 @@ class AITMNetwork(nn.Module):
 class AITM(SearchSpace[AITMSettings]):
     """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

@@ -80,6 +80,8 @@ class CGCNetwork(nn.Module):
 class CGC(SearchSpace[CGCSettings]):
     """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

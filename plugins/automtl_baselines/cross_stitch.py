@@ -74,6 +74,8 @@ class CrossStitchNetwork(nn.Module):
 class CrossStitch(SearchSpace[CrossStitchSettings]):
     """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

@@ -65,6 +65,8 @@ class ESMMNetwork(nn.Module):
 class ESMM(SearchSpace[ESMMSettings]):
     """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

@@ -43,6 +43,8 @@ class MMoENetwork(nn.Module):
 class MMoE(SearchSpace[MMoESettings]):
     """Experts that all tasks share, weighted by a gating network of each task (Ma et al., KDD 2018)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

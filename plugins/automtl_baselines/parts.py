@@ -17,7 +17,7 @@ from automtl_core.schema import SparseField
 
 
 class Inputs(nn.Module):
-    """Embeddings and dense values side by side: ids of B examples, dense [B, M] -> [B, D], D = N*d + M.
+    """Sparse and dense fields side by side: ids of B examples, dense [B, M] -> [B, D], D = N*w + M.
 
     Args:
         sparse: The N fields that have embeddings.
@@ -30,10 +30,10 @@ class Inputs(nn.Module):
     def __init__(self, sparse: tuple[SparseField, ...], dense: int, dim: int, std: float) -> None:
         super().__init__()
         self.embedding = FieldEmbedding(sparse, dim, std)
-        self.width = len(sparse) * dim + dense
+        self.width = len(sparse) * self.embedding.width + dense
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:
-        e: Tensor = self.embedding(ids).flatten(1)  # [B, N*d]
+        e: Tensor = self.embedding(ids).flatten(1)  # [B, N*w]
         return torch.cat([e, dense.to(e.dtype)], dim=1)
 
 

@@ -52,6 +52,8 @@ class PLENetwork(nn.Module):
 class PLE(SearchSpace[PLESettings]):
     """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

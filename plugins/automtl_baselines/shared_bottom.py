@@ -37,6 +37,8 @@ class SharedBottomNetwork(nn.Module):
 class SharedBottom(SearchSpace[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

@@ -57,6 +57,8 @@ class SingleTaskNetwork(nn.Module):
 class SingleTask(SearchSpace[SingleTaskSettings]):
     """For each task a network of its own, embeddings included, trained as if alone."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

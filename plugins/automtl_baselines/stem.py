@@ -68,6 +68,8 @@ class STEMNetwork(nn.Module):
 class STEM(SearchSpace[STEMSettings]):
     """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""
         s = self.settings

@@ -43,6 +43,8 @@ from automtl_desan.settings import DESANSettings
 class DESAN(SearchSpace[DESANSettings]):
     """Which fields each expert sees, which op each block is, who shares which experts (AutoMTL, KDD 2024)."""
 
+    takes_statistics = True
+
     def build(self, choose: Chooser) -> nn.Module:
         """Ask from the tasks down, so that an expert that nobody shares is neither asked about nor built."""
         s = self.settings
@@ -82,6 +84,10 @@ class DESAN(SearchSpace[DESANSettings]):
             columns, width = range(s.expert_width), s.expert_width
         return Expert(reader, blocks)
 
+    @property
+    def _field_width(self) -> int:
+        return self.settings.embedding_dim + self.schema.statistics
+
     def _made(self, name: str, adds: bool) -> OpFactory:
         """Return the factory of a candidate, in a block that adds to what it reads or not."""
         # What an identity would pass on is there already.
@@ -98,7 +104,7 @@ class DESAN(SearchSpace[DESANSettings]):
             _gate(choose, f"{name}/numbers", dense, s.numbers == "chosen"),
             sparse=len(sparse),
             dense=len(dense),
-            dim=s.embedding_dim,
+            dim=self._field_width,
         )
         if s.tables == "shared":
             return FieldReader(selection, SharedTable())
@@ -107,7 +113,7 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings
-        raw_width = len(self.schema.sparse) * s.embedding_dim + len(self.schema.dense)
+        raw_width = len(self.schema.sparse) * self._field_width + len(self.schema.dense)
         shared = choose.any_of(f"{name}/experts", s.expert_names)
         return SelectiveGate(raw_width, s.expert_names, shared, s.expert_width, s.gating)
 

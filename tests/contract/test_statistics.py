@@ -1,0 +1,97 @@
+"""Fields with statistics, from the settings of a run to an exported network: every station knows of them."""
+
+import numpy as np
+import pytest
+
+from automtl_core.data.statistics import FOLDS
+from automtl_core.errors import UsageError
+from automtl_core.export.folder import export
+from automtl_core.kinds import SPACES
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.plugins import load_registry
+from automtl_core.runs.job import Job
+from automtl_core.runs.line import Line
+from automtl_core.runs.run import Run
+from automtl_core.training.loop import shuffled
+
+REGISTRY = load_registry()
+SMALL = {
+    "dataset": {"name": "synthetic", "rows": 3000},
+    "training": {"epochs": 2, "batch_size": 256, "min_positives": 10},
+    "inputs": "statistics",
+}
+SEARCH = {
+    "space": {
+        "name": "desan",
+        "experts": 2,
+        "blocks": 1,
+        "embedding_dim": 4,
+        "ops": ["identity", "mlp-linear-8"],
+    },
+    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 0, "rung_epochs": 1, "rows": 200},
+}
+
+
+@pytest.fixture(scope="module")
+def line():
+    return Line(REGISTRY)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("statistics")
+
+
+@pytest.fixture(scope="module", params=["mmoe", "desan"])
+def run(line, folder, request):
+    """A finished run whose network reads statistics."""
+    common = {**SMALL, "prepared_dir": folder / "prepared"}
+    job = line.model("mmoe", [common]) if request.param == "mmoe" else line.job([{**common, **SEARCH}])
+    return Run.open(line.search(job, folder, request.param).run)
+
+
+def test_an_evaluation_repeats_what_the_run_recorded(line, run):
+    assert line.evaluate(run.path).repeats
+
+
+def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
+    with line.trained(run, {}) as (made, _):
+        (embedding, *_) = (m for m in made.network.modules() if isinstance(m, FieldEmbedding))
+    prepared = Job.resolve(run.config(), REGISTRY).prepare()
+    assert np.array_equal(embedding.statistics.numpy(), prepared.statistics[1][FOLDS])
+    assert embedding.by_fold is None, "who only predicts needs no folds"
+    assert embedding.width == embedding.table.embedding_dim + len(prepared.schema.tasks) + 1
+
+
+def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
+    with line.trained(run, {}) as (made, _):
+        assert export(run, made, "onnx", tmp_path / "out").largest_difference < 1e-5
+
+
+def test_training_rows_read_their_own_fold(line, folder):
+    job = line.model("mmoe", [{**SMALL, "prepared_dir": folder / "prepared"}])
+    problem = job.problem(job.prepare())
+    network = problem.space.network(job.given(problem.space))
+    batch = next(shuffled(problem.data.train, problem.recipe, 0, 1, problem.compute))
+    embedding = network.inputs.embedding
+    told = embedding(batch.ids)[:, :, embedding.table.embedding_dim :].detach()
+    _, tables = job.prepare().statistics
+    places = batch.ids.single + embedding.offsets
+    assert np.array_equal(told.numpy(), tables[batch.ids.fold.numpy()[:, None], places.numpy()])
+    assert len(np.unique(batch.ids.fold)) == FOLDS
+    assert problem.data.validation.folds is None
+
+
+def test_who_takes_no_statistics_says_so(line, folder, monkeypatch):
+    monkeypatch.setattr(REGISTRY.get(SPACES, "mmoe"), "takes_statistics", False)
+    job = line.model("mmoe", [{**SMALL, "prepared_dir": folder / "prepared"}])
+    with pytest.raises(UsageError, match="mmoe takes no statistics"):
+        job.problem(job.prepare())
+
+
+def test_networks_are_as_before_without(line, folder):
+    job = line.model("mmoe", [{**SMALL, "inputs": "ids", "prepared_dir": folder / "prepared"}])
+    problem = job.problem(job.prepare())
+    assert problem.data.train.folds is None
+    assert problem.space.schema == job.prepare().schema
+    assert "statistics" not in str(problem.space.schema.to_json())

@@ -1,0 +1,111 @@
+"""Target statistics: by hand, out of fold, and without a leak."""
+
+import math
+
+import numpy as np
+import pytest
+
+from automtl_core.data import statistics
+from automtl_core.data.part import Bags, Part
+from automtl_core.data.statistics import FOLDS, SMOOTHING, fit, folds_of
+from automtl_core.schema import Schema, SparseField, Task
+
+CLICK = Task("click")
+
+
+def schema(field, *others, task=CLICK):
+    return Schema((field, *others), (), (task,))
+
+
+def part(ids, labels, bags=None):
+    ids, labels = np.asarray(ids, np.int32), np.asarray(labels, np.float32)
+    return Part(ids, np.zeros((len(ids), 0), np.float32), labels, bags or {})
+
+
+def unscaled(monkeypatch):
+    """Look at the numbers before they are standardised."""
+    monkeypatch.setattr(statistics, "_standardised", lambda column, rows: column)
+
+
+def test_folds_follow_from_the_seed_and_are_of_one_size():
+    folds = folds_of(50_000, 7)
+    assert np.array_equal(folds, folds_of(50_000, 7))
+    assert np.array_equal(folds[:100], folds_of(100, 7))
+    assert (folds != folds_of(50_000, 8)).mean() > 0.7
+    counts = np.bincount(folds)
+    assert len(counts) == FOLDS
+    assert np.abs(counts - 10_000).max() < 500
+
+
+def test_a_value_tells_the_odds_of_the_rows_that_have_it(monkeypatch):
+    unscaled(monkeypatch)
+    # value 1 in three rows, of which two are clicked; value 2 in one row, whose label is missing
+    rows = part([[1], [1], [1], [2], [0]], [[1.0], [1.0], [0.0], [np.nan], [0.0]])
+    folds = np.array([0, 1, 1, 2, 3], np.int8)
+    tables = fit(rows, folds, schema(SparseField("user", 4)))
+    prior = 2 / 4
+
+    def odds(positives, known):
+        p = (positives + SMOOTHING * prior) / (known + SMOOTHING)
+        return math.log(p / (1 - p)) - math.log(prior / (1 - prior))
+
+    assert tables.shape == (FOLDS + 1, 4, 2)
+    assert tables[FOLDS, 1].tolist() == pytest.approx([odds(2, 3), math.log(4)])
+    assert tables[0, 1].tolist() == pytest.approx([odds(1, 2), math.log(3)])
+    assert tables[1, 1].tolist() == pytest.approx([odds(1, 1), math.log(2)])
+    assert tables[FOLDS, 2].tolist() == pytest.approx([0, math.log(2)]), "its label is not known"
+    assert tables[2, 2].tolist() == [0, 0], "the only row with it is in this fold"
+    assert tables[FOLDS, 3].tolist() == [0, 0]
+
+
+def test_a_regression_tells_the_mean(monkeypatch):
+    unscaled(monkeypatch)
+    rows = part([[1], [1], [0]], [[3.0], [1.0], [-1.0]])
+    tables = fit(
+        rows,
+        np.array([0, 1, 2], np.int8),
+        schema(SparseField("user", 2), task=Task("price", kind="regression")),
+    )
+    assert tables[FOLDS, 1, 0] == pytest.approx((4 + SMOOTHING * 1) / (2 + SMOOTHING) - 1)
+
+
+def test_each_value_of_a_bag_counts_for_the_rows_that_hold_it(monkeypatch):
+    unscaled(monkeypatch)
+    monkeypatch.setattr(statistics, "CHUNK", 2)
+    # bag 1 holds 1 and 2, bag 2 holds 2, bag 0 nothing
+    bags = {0: Bags(np.array([0, 0, 2, 3]), np.array([1, 2, 2], np.int32))}
+    rows = part([[1], [2], [0], [1]], [[1.0], [0.0], [1.0], [1.0]], bags)
+    tables = fit(rows, np.zeros(4, np.int8), schema(SparseField("tags", 3, "bag")))
+    assert np.expm1(tables[FOLDS, :, 1]).tolist() == pytest.approx([0, 2, 3])
+    assert tables[FOLDS, 1, 0] > tables[FOLDS, 2, 0]
+
+
+def test_numbers_are_standardised_over_training_rows():
+    random = np.random.default_rng(0)
+    ids, labels = random.integers(1, 20, (2000, 2)), random.integers(2, size=(2000, 1))
+    folds = folds_of(2000, 0)
+    tables = fit(part(ids, labels), folds, schema(SparseField("a", 20), SparseField("b", 20)))
+    seen = tables[folds.astype(int), ids[:, 1] + 20]  # of field b
+    assert seen.mean(0) == pytest.approx([0, 0], abs=1e-4)
+    assert seen.std(0) == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_unique_values_tell_nothing():
+    ids, labels = np.arange(1, 501)[:, None], np.random.default_rng(0).integers(2, size=(500, 1))
+    folds = folds_of(500, 0)
+    tables = fit(part(ids, labels), folds, schema(SparseField("row", 501)))
+    seen = tables[folds.astype(int), ids[:, 0]]
+    assert not seen.any()
+
+
+def test_rows_do_not_see_their_own_label_and_without_folds_they_would():
+    random = np.random.default_rng(0)
+    ids, labels = random.integers(1, 400, (3000, 1)), random.integers(2, size=(3000, 1))  # of chance
+    folds = folds_of(3000, 0)
+    tables = fit(part(ids, labels), folds, schema(SparseField("user", 400)))
+
+    def apart(told):
+        return told[labels[:, 0] == 1].mean() - told[labels[:, 0] == 0].mean()
+
+    assert abs(apart(tables[folds.astype(int), ids[:, 0], 0])) < 0.15
+    assert apart(tables[FOLDS, ids[:, 0], 0]) > 0.4
