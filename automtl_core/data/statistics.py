@@ -7,7 +7,8 @@ For a value that S of N labelled training rows with it have a label of 1, and th
 and of a regression, whose labels are standardised, p - pi; besides, for all tasks, log(1 + rows with it). A
 training row must not see its own label, so that it is given the sums of the folds that it is not in
 (Micci-Barreca, SIGKDD Explorations 2001; out of fold as in Pargent et al., Computational Statistics 2022).
-All columns are standardised over training rows, separately for each field.
+Counts are then scaled up by K / (K - 1), so that they are like those of new rows. All columns are
+standardised over training rows, separately for each field.
 
 Tables follow the vocabulary, not the rows: a row is given its numbers by lookup, of its fold in training, and
 of all folds together when it is new.
@@ -30,8 +31,8 @@ SMOOTHING = 10.0
 CHUNK = 1 << 18
 """Rows that are counted together."""
 
-CONSTANT = 1e-6
-"""Deviation up to which a column says nothing."""
+LEAST = 0.1
+"""Deviation, in logits, below which a column stays small: what varies less tells folds apart, not values."""
 
 Tables = NDArray[np.float32]
 """[K + 1, V, C]: by the fold that is left out, and last with none left out."""
@@ -65,7 +66,9 @@ def _field(part: Part, folds: NDArray[np.int8], place: int, size: int, tasks: Se
     """Return the statistics of one field, one task after the other: memory is by its values."""
     (rows,) = _counted(part, folds, place, size, None)
     columns = [_told(*_counted(part, folds, place, size, t), task) for t, task in enumerate(tasks)]
-    columns.append(np.log1p(_without(rows)))
+    counts = _without(rows)
+    counts[:-1] *= FOLDS / (FOLDS - 1)  # as if no fold were left out
+    columns.append(np.log1p(counts))
     return np.stack([_standardised(column, rows) for column in columns], axis=2)
 
 
@@ -119,9 +122,8 @@ def _told(known: NDArray[np.float64], sums: NDArray[np.float64], task: Task) -> 
 
 
 def _standardised(column: NDArray[np.float64], rows: NDArray[np.float64]) -> Tables:
-    """Return a column of mean 0 and deviation 1 over training rows, as those see it; a constant one as 0."""
+    """Return a column of mean 0 and deviation 1 over training rows, as those see it."""
     weights, seen = rows / max(rows.sum(), 1), column[:-1]
     mean = (weights * seen).sum()
     deviation = np.sqrt((weights * (seen - mean) ** 2).sum())
-    scaled = (column - mean) / deviation if deviation > CONSTANT else np.zeros_like(column)
-    return scaled.astype(np.float32)
+    return ((column - mean) / max(deviation, LEAST)).astype(np.float32)

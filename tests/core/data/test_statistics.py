@@ -51,8 +51,8 @@ def test_a_value_tells_the_odds_of_the_rows_that_have_it(monkeypatch):
 
     assert tables.shape == (FOLDS + 1, 4, 2)
     assert tables[FOLDS, 1].tolist() == pytest.approx([odds(2, 3), math.log(4)])
-    assert tables[0, 1].tolist() == pytest.approx([odds(1, 2), math.log(3)])
-    assert tables[1, 1].tolist() == pytest.approx([odds(1, 1), math.log(2)])
+    assert tables[0, 1].tolist() == pytest.approx([odds(1, 2), math.log(1 + 2 * 5 / 4)])
+    assert tables[1, 1].tolist() == pytest.approx([odds(1, 1), math.log(1 + 1 * 5 / 4)])
     assert tables[FOLDS, 2].tolist() == pytest.approx([0, math.log(2)]), "its label is not known"
     assert tables[2, 2].tolist() == [0, 0], "the only row with it is in this fold"
     assert tables[FOLDS, 3].tolist() == [0, 0]
@@ -82,12 +82,20 @@ def test_each_value_of_a_bag_counts_for_the_rows_that_hold_it(monkeypatch):
 
 def test_numbers_are_standardised_over_training_rows():
     random = np.random.default_rng(0)
-    ids, labels = random.integers(1, 20, (2000, 2)), random.integers(2, size=(2000, 1))
+    ids = 1 + (19 * random.random((2000, 2)) ** 3).astype(int)
+    labels = random.random((2000, 1)) < ids[:, 1:] / 20
     folds = folds_of(2000, 0)
     tables = fit(part(ids, labels), folds, schema(SparseField("a", 20), SparseField("b", 20)))
     seen = tables[folds.astype(int), ids[:, 1] + 20]  # of field b
     assert seen.mean(0) == pytest.approx([0, 0], abs=1e-4)
     assert seen.std(0) == pytest.approx([1, 1], abs=1e-4)
+
+
+def test_a_constant_field_tells_new_rows_nothing_either():
+    labels = np.random.default_rng(0).integers(2, size=(5000, 1))
+    ids, folds = np.ones((5000, 1)), folds_of(5000, 0)
+    tables = fit(part(ids, labels), folds, schema(SparseField("same", 2)))
+    assert np.abs(tables[:, 1]).max() < 0.5, "folds differ by chance, and that is not made large"
 
 
 def test_unique_values_tell_nothing():
