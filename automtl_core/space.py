@@ -215,10 +215,10 @@ class SearchSpace(ABC, Configured[S]):
         return found
 
     def _built(self, choose: Chooser) -> nn.Module:
-        network = self.build(choose)
-        for module in network.modules() if self.statistics is not None else ():
-            if isinstance(module, FieldEmbedding):
-                module.tell(self.statistics)
+        network, tables = self.build(choose), self.statistics
+        for module in network.modules():
+            if tables is not None and isinstance(module, FieldEmbedding):
+                module.tell(tables)
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

@@ -65,7 +65,7 @@ def fit(part: Part, folds: NDArray[np.int8], schema: Schema) -> Tables:
 def _field(part: Part, folds: NDArray[np.int8], place: int, size: int, tasks: Sequence[Task]) -> Tables:
     """Return the statistics of one field, one task after the other: memory is by its values."""
     (rows,) = _counted(part, folds, place, size, None)
-    columns = [_told(*_counted(part, folds, place, size, t), task) for t, task in enumerate(tasks)]
+    columns = [_told(_counted(part, folds, place, size, t), task) for t, task in enumerate(tasks)]
     counts = _without(rows)
     counts[:-1] *= FOLDS / (FOLDS - 1)  # as if no fold were left out
     columns.append(np.log1p(counts))
@@ -112,8 +112,9 @@ def _without(counted: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([whole - counted, whole[None]])
 
 
-def _told(known: NDArray[np.float64], sums: NDArray[np.float64], task: Task) -> NDArray[np.float64]:
+def _told(counted: Sequence[NDArray[np.float64]], task: Task) -> NDArray[np.float64]:
     """Return what values say of a task, [K + 1, size]."""
+    known, sums = counted
     prior = sums.sum() / max(known.sum(), 1)
     p = (_without(sums) + SMOOTHING * prior) / (_without(known) + SMOOTHING)
     if task.kind == "regression":
@@ -126,4 +127,4 @@ def _standardised(column: NDArray[np.float64], rows: NDArray[np.float64]) -> Tab
     weights, seen = rows / max(rows.sum(), 1), column[:-1]
     mean = (weights * seen).sum()
     deviation = np.sqrt((weights * (seen - mean) ** 2).sum())
-    return ((column - mean) / max(deviation, LEAST)).astype(np.float32)
+    return np.asarray((column - mean) / max(deviation, LEAST), np.float32)
