@@ -216,9 +216,10 @@ class SearchSpace(ABC, Configured[S]):
 
     def _built(self, choose: Chooser) -> nn.Module:
         network, tables = self.build(choose), self.statistics
-        for module in network.modules():
-            if tables is not None and isinstance(module, FieldEmbedding):
-                module.tell(tables)
+        if tables is not None:
+            for module in network.modules():
+                if isinstance(module, FieldEmbedding):
+                    module.tell(tables)
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

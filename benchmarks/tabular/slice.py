@@ -172,7 +172,7 @@ class PartGate(nn.Module):
         self.gate = gate
         self.places = torch.tensor([options.index(o) for o in asked], dtype=torch.long)
         self.bits = torch.tensor([float(o in opened) for o in options])
-        self.kept = tuple(range(len(options)))
+        self.kept = self.open = tuple(range(len(options)))
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
         """Multiply the options, along `dim`, by their bits."""
