@@ -4,7 +4,6 @@ Letters: B batch, h hidden width, C candidates, S sum of their widths.
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from itertools import pairwise
 from typing import Self
 
@@ -13,79 +12,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import dropout
-from automtl_desan.first_layer import FirstLayer
-from automtl_desan.linear import linear_of, narrow_linear
-from automtl_desan.nested import first_of_norm, normalise_first
+from automtl_desan.nested import Nested
 
 Activation = Callable[[Tensor], Tensor]
 
 
-class MLP(FirstLayer):
+class MLP(Nested):
     """`mlp-h`: dropout -> Linear(in, h) -> BatchNorm(h) -> ReLU -> Linear(h, out) -> ReLU."""
+
+    firsts = ("hidden",)
+    hidden: nn.Linear
 
     inner: Activation = staticmethod(torch.relu_)
     """Of the hidden layer, which it may overwrite."""
     outer: Activation | None = staticmethod(torch.relu)
     """Of what is given."""
 
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.width = width
-        self.hidden = nn.Linear(in_dim, width)
-        self.norm = nn.BatchNorm1d(width)
-        self.out = nn.Linear(width, out_dim)
-        self.wider: tuple[Self, ...] = ()
-        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
-
-    def first(self) -> tuple[Tensor, Tensor]:
-        """Return the hidden layer, or its first units."""
-        if not self.wider:
-            return self.hidden.weight, self.hidden.bias
-        owner = self.wider[0]
-        return owner.hidden.weight[: self.width], owner.hidden.bias[: self.width]
-
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return what follows on the hidden layer."""
-        units = self.activated(hidden)
-        if self.wider:
-            out = self.wider[0].out
-            given = F.linear(units, out.weight[:, : self.width], out.bias)
-        else:
-            given = self.out(units)
+        given = self.given(self.activated(hidden))
         return given if self.outer is None else self.outer(given)
 
     def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]
         """Return the hidden layer, normalised and activated."""
-        if self.wider:
-            return self.inner(normalise_first(self.wider[0].norm, hidden))
-        return self.inner(self.norm(hidden))
-
-    def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep the hidden layer's weights of the given columns."""
-        self.hidden = narrow_linear(self.hidden, columns)
-        return self
-
-    @classmethod
-    def share(cls, ops: Sequence[Self]) -> None:
-        """Let all be the first units of the widest."""
-        widest = max(ops, key=lambda op: op.width)
-        for op in ops:
-            if op is not widest:
-                op.wider = (widest,)
-                del op.hidden, op.norm, op.out
-
-    def alone(self) -> nn.Module:
-        """Return an op of this width that shares nothing."""
-        if not self.wider:
-            return self
-        wide, w = self.wider[0], self.width
-        op = copy(self)
-        op._modules, op.wider = {}, ()
-        op.hidden = linear_of(wide.hidden.weight[:w], wide.hidden.bias[:w])
-        op.norm = first_of_norm(wide.norm, w)
-        op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
-        return op.train(self.training)
+        return self.inner(self.normalised(hidden))
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
@@ -102,7 +52,7 @@ class MLP(FirstLayer):
         order = sorted(range(len(ops)), key=lambda k: ops[k].width)
         widest, widths = ops[order[-1]], [ops[k].width for k in order]
         own = [after - before for before, after in pairwise([0, *widths])]
-        out, hidden = (widest.wider or (widest,))[0].out, widest.activated(F.linear(x, *widest.first()))
+        out, hidden = widest.owner.out, widest.activated(F.linear(x, *widest.first()))
         rows = out.weight[:, : widest.width]
         if cls.outer is None:  # each unit counts what all ops do that have it
             counts = torch.stack([weights[order[n:]].sum() for n in range(len(ops))])

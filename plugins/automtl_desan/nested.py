@@ -4,8 +4,89 @@ As in once-for-all networks (Cai et al., ICLR 2020). Each unit of a hidden layer
 alone, so the first units of a wide layer are exactly a narrow layer.
 """
 
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, ClassVar, Self
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from automtl_desan.first_layer import FirstLayer
+from automtl_desan.linear import linear_of, narrow_linear
+
+
+class Nested(FirstLayer):
+    """An op of h units: linear layers that make them, a norm of them, and a linear layer `out` behind.
+
+    Subclasses name the first layers in `firsts`, which have h units each, and define `rest`.
+
+    Letters: B batch, h units.
+    """
+
+    firsts: ClassVar[tuple[str, ...]]
+
+    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.width = width
+        for name in self.firsts:
+            setattr(self, name, nn.Linear(in_dim, width))
+        self.norm = nn.BatchNorm1d(width)
+        self.out = nn.Linear(width, out_dim)
+        self.wider: tuple[Self, ...] = ()
+        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
+
+    @property
+    def owner(self) -> "Nested":
+        """The op that holds the weights."""
+        return self.wider[0] if self.wider else self
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """Return the first layers one after the other, or the first units of each."""
+        layers = [getattr(self.owner, name) for name in self.firsts]
+        if len(layers) == 1 and not self.wider:  # a slice of all would cost its gradient
+            return layers[0].weight, layers[0].bias
+        w = self.width
+        return torch.cat([m.weight[:w] for m in layers]), torch.cat([m.bias[:w] for m in layers])
+
+    def normalised(self, units: Tensor) -> Tensor:  # [B, h] -> [B, h]
+        """Return the units as the norm makes them."""
+        found: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
+        return found
+
+    def given(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
+        """Return what the last layer makes of the units."""
+        out = self.owner.out
+        return F.linear(units, out.weight[:, : self.width] if self.wider else out.weight, out.bias)
+
+    def narrow(self, columns: Sequence[int]) -> nn.Module:
+        """Keep the weights of the given columns."""
+        for name in self.firsts:
+            setattr(self, name, narrow_linear(getattr(self, name), columns))
+        return self
+
+    @classmethod
+    def share(cls, ops: Sequence[Self]) -> None:
+        """Let all be the first units of the widest."""
+        widest = max(ops, key=lambda op: op.width)
+        for op in ops:
+            if op is not widest:
+                op.wider, op._modules = (widest,), {}
+
+    def alone(self) -> nn.Module:
+        """Return an op of this width that shares nothing."""
+        if not self.wider:
+            return self
+        wide, w = self.wider[0], self.width
+        op: Any = copy(self)
+        op._modules, op.wider = {}, ()
+        for name in self.firsts:
+            layer = getattr(wide, name)
+            setattr(op, name, linear_of(layer.weight[:w], layer.bias[:w]))
+        op.norm = first_of_norm(wide.norm, w)
+        op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
+        return op.train(self.training)  # type: ignore[no-any-return]
 
 
 def normalise_first(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:

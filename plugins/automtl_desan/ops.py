@@ -4,7 +4,6 @@ Letters: B batch, h hidden width, r rank, C candidates.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from functools import reduce
 from typing import Self
 
@@ -15,8 +14,8 @@ from torch import Tensor, nn
 from automtl_core.modules.dropout import dropout
 from automtl_core.ops import OpFactory, ZeroFilled, narrowed, share_alike, standalone
 from automtl_desan.first_layer import FirstLayer, first_layers
-from automtl_desan.linear import linear_of, narrow_linear, some_outputs
-from automtl_desan.nested import first_of_norm, normalise_first
+from automtl_desan.linear import narrow_linear, some_outputs
+from automtl_desan.nested import Nested
 
 
 class Identity(nn.Module):
@@ -52,63 +51,18 @@ class Zero(nn.Module):
         return self
 
 
-class Factorised(FirstLayer):
+class Factorised(Nested):
     """`factorised-h`: products of pairs of inputs, h of them (FinalNet, SIGIR 2023, eq. 4).
 
     Dropout -> h1 and h2, a Linear(in, h) each -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
     """
 
-    def __init__(self, in_dim: int, out_dim: int, dropout: float, width: int) -> None:
-        super().__init__()
-        self.dropout = dropout
-        self.width = width
-        self.one = nn.Linear(in_dim, width)
-        self.two = nn.Linear(in_dim, width)
-        self.norm = nn.BatchNorm1d(width)
-        self.out = nn.Linear(width, out_dim)
-        self.wider: tuple[Self, ...] = ()
-        """As of an MLP."""
-
-    def first(self) -> tuple[Tensor, Tensor]:
-        """Return both linear layers, or the first products of them, one after the other."""
-        owner, w = (self.wider or (self,))[0], self.width
-        layers = owner.one, owner.two
-        return torch.cat([m.weight[:w] for m in layers]), torch.cat([m.bias[:w] for m in layers])
+    firsts = ("one", "two")
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, 2 * h] -> [B, out]
         """Return the products, normalised and projected."""
-        owner, w = (self.wider or (self,))[0], self.width
-        one, two = torch.split(hidden, w, dim=1)
-        products = torch.addcmul(two, one, two)  # [B, h]
-        normalised = normalise_first(owner.norm, products) if self.wider else self.norm(products)
-        return F.linear(normalised, owner.out.weight[:, :w], owner.out.bias)
-
-    def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep the weights of the given columns."""
-        self.one, self.two = narrow_linear(self.one, columns), narrow_linear(self.two, columns)
-        return self
-
-    @classmethod
-    def share(cls, ops: Sequence[Self]) -> None:
-        """Let all be the first products of the widest."""
-        widest = max(ops, key=lambda op: op.width)
-        for op in ops:
-            if op is not widest:
-                op.wider = (widest,)
-                del op.one, op.two, op.norm, op.out
-
-    def alone(self) -> nn.Module:
-        """Return an op of this width that shares nothing."""
-        if not self.wider:
-            return self
-        wide, w = self.wider[0], self.width
-        op = copy(self)
-        op._modules, op.wider = {}, ()
-        op.one = linear_of(wide.one.weight[:w], wide.one.bias[:w])
-        op.two = linear_of(wide.two.weight[:w], wide.two.bias[:w])
-        op.norm = first_of_norm(wide.norm, w)
-        op.out = linear_of(wide.out.weight[:, :w], wide.out.bias)
-        return op.train(self.training)
+        one, two = torch.split(hidden, self.width, dim=1)
+        return self.given(self.normalised(torch.addcmul(two, one, two)))
 
 
 class Cross(nn.Module):

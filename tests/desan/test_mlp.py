@@ -10,22 +10,7 @@ from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import standalone
 from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
 
-
-def settled(op):
-    """Return the op in evaluation, with statistics and weights that tell its parts apart."""
-    torch.manual_seed(0)
-    for parameter in op.parameters():
-        nn.init.normal_(parameter)
-    for _ in range(3):
-        op.train()(3 * torch.randn(20, 4) + 1)
-    return op.eval()
-
-
-def normalised(norm, x):
-    return (x - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
-
-
-X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
+from .settled import X, normalised, settled
 
 
 def test_an_mlp_drops_its_share_of_inputs_in_training_alone():

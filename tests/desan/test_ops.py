@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 
 from automtl_core.ops import ZeroFilled
 from automtl_core.plugins import load_registry
@@ -9,6 +8,8 @@ from automtl_core.testing.ops import check_op
 from automtl_desan.ops import Cross, Factorised, Identity, Sum, Zero
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
+
+from .settled import X, normalised, settled
 
 
 def test_every_op_of_a_block_is_made_with_the_dropout_of_the_space():
@@ -37,23 +38,6 @@ def test_identity_is_narrowed_to_its_projection_or_filled_with_zeros():
 
 def test_zero_learns_nothing():
     assert list(Zero(3, 2, 0.5).parameters()) == []
-
-
-def settled(op):
-    """Return the op in evaluation, with statistics and weights that tell its parts apart."""
-    torch.manual_seed(0)
-    for parameter in op.parameters():
-        nn.init.normal_(parameter)
-    for _ in range(3):
-        op.train()(3 * torch.randn(20, 4) + 1)
-    return op.eval()
-
-
-def normalised(norm, x):
-    return (x - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
-
-
-X = torch.tensor([[1.0, -2.0, 0.5, 3.0], [0.0, 1.0, -1.0, 2.0]])
 
 
 def test_factorised_multiplies_two_linear_layers_and_adds_the_second():
