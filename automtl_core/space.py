@@ -165,12 +165,7 @@ class SearchSpace(ABC, Configured[S]):
 
         It follows from the names of choices, see `Sharing`.
         """
-        choices = self.choices()
-        architecture.check(choices)
-        choose = Fixing(architecture.decisions, {})
-        with torch.device("meta"):
-            self.build(choose)
-        return Sharing.of(choose.asked, choices, self.schema.fields())
+        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.fields())
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return what the derived network costs; it gets no weights. Raises as `network` does."""
@@ -184,8 +179,10 @@ class SearchSpace(ABC, Configured[S]):
         The least is no option of a choose-any, and of a choose-one the candidate that makes the cheapest
         network. Raises as `network` does.
         """
-        whole, found = self.cost(architecture), dict[str, Cost]()
-        for name, choice in self.choices().items():
+        asked, whole = self._asked_by(architecture), self.cost(architecture)
+        found = dict.fromkeys(self.choices(), whole - whole)  # what is not asked, of parts that nobody reads
+        for name in asked:
+            choice = self.choices()[name]
             others: Sequence[Decision] = [()] if isinstance(choice, AnyOf) else choice.options
             costs = [
                 self.cost(Architecture({**architecture.decisions, name: other}))
@@ -213,6 +210,14 @@ class SearchSpace(ABC, Configured[S]):
             if isinstance(choice, AnyOf):
                 found[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return found
+
+    def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
+        """Return what the derived network asks, with the answers; nothing is computed."""
+        architecture.check(self.choices())
+        choose = Fixing(architecture.decisions, {})
+        with torch.device("meta"):
+            self.build(choose)
+        return choose.asked
 
     def _built(self, choose: Chooser) -> nn.Module:
         network, tables = self.build(choose), self.statistics

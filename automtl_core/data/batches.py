@@ -120,9 +120,5 @@ def _more(ids: NDArray[np.int32], part: Part, rows: Rows, device: torch.device) 
 
 def _bag(numbers: NDArray[np.int32], bags: Bags, device: torch.device) -> Bag:
     """Return what the bags with these numbers hold, [B]."""
-    starts = bags.starts[numbers]
-    lengths = bags.starts[numbers + 1] - starts
-    ends = np.cumsum(lengths)
-    # The place of each value: counted up from where its bag starts.
-    places = np.arange(ends[-1]) + np.repeat(starts - (ends - lengths), lengths)
-    return Bag(_on(device, bags.values[places].astype(np.int64)), _on(device, ends - lengths))
+    values, lengths = bags.held(numbers)
+    return Bag(_on(device, values), _on(device, np.cumsum(lengths) - lengths))

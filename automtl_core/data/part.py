@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,15 @@ class Bags(NamedTuple):
 
     starts: NDArray[np.int64]
     values: NDArray[np.int32]
+
+    def held(self, numbers: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the values of the bags with these numbers behind one another, and how many each has, [B]."""
+        starts = self.starts[numbers]
+        lengths = self.starts[numbers + 1] - starts
+        before = np.cumsum(lengths) - lengths
+        # The place of each value: counted up from where its bag starts.
+        places = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+        return self.values[places].astype(np.int64), lengths
 
 
 @dataclass(frozen=True)

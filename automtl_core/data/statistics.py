@@ -97,11 +97,7 @@ def _read(
         ids = np.asarray(some.ids[:, place], np.int64)
         fold, labels = folds[start : start + CHUNK].astype(np.int64), np.asarray(some.labels)
         if place in part.bags:
-            bags = part.bags[place]
-            lengths = bags.starts[ids + 1] - bags.starts[ids]
-            before = np.cumsum(lengths) - lengths
-            held = np.arange(lengths.sum()) + np.repeat(bags.starts[ids] - before, lengths)
-            ids = np.asarray(bags.values[held], np.int64)
+            ids, lengths = part.bags[place].held(ids)
             fold, labels = np.repeat(fold, lengths), np.repeat(labels, lengths, axis=0)
         yield ids, fold, labels
 

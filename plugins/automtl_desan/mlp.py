@@ -55,10 +55,8 @@ class MLP(Nested):
         out, hidden = widest.owner.out, widest.activated(F.linear(x, *widest.first()))
         rows = out.weight[:, : widest.width]
         if cls.outer is None:  # each unit counts what all ops do that have it
-            counts = torch.stack([weights[order[n:]].sum() for n in range(len(ops))])
-            return F.linear(
-                hidden * counts.repeat_interleave(torch.tensor(own)), rows, weights.sum() * out.bias
-            )
+            counts = torch.cat([weights[order[n:]].sum().expand(units) for n, units in enumerate(own)])
+            return F.linear(hidden * counts, rows, weights.sum() * out.bias)
         sums: Tensor = out.bias
         mixed = x.new_zeros(())
         for k, units, columns in zip(
