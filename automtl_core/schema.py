@@ -1,15 +1,18 @@
 """The schema: which fields and tasks a prepared dataset has. Plain values."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
-from automtl_core.errors import ArtifactError
-from automtl_core.wording import listing
+from automtl_core.encodings import PLAIN, Encodings, plain
+from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.wording import did_you_mean, listing
 
 FieldKind = Literal["single", "bag", "sequence"]
 """What a row holds of a sparse field: one value, different ones in no order, or any in their order."""
 TaskKind = Literal["binary", "regression"]
+MOST_PAIRS = 262_139
+"""Ids of a cross at most; where there are more pairs, some share one. A prime, so that this spreads."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,19 @@ class SparseField:
     size: int
     kind: FieldKind = "single"
     """Of a bag, the embeddings of its values are averaged."""
-    statistics: int = 0
-    """Numbers beside the embedding of a value, as many for all fields; see `automtl_core.data.statistics`."""
+
+
+@dataclass(frozen=True)
+class Cross:
+    """A pair of sparse fields of one value that is a field too; see `automtl_core.encodings`."""
+
+    name: str
+    left: int
+    """Place among the sparse fields."""
+    right: int
+    factor: int
+    """Ids of a pair are (left * factor + right) % size."""
+    size: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class Schema:
     sparse: tuple[SparseField, ...]
     dense: tuple[DenseField, ...]
     tasks: tuple[Task, ...]
+    encodings: Encodings = field(default_factory=plain)
+    """What networks are given of the fields; nothing of it is left to be looked up."""
 
     def __post_init__(self) -> None:
         names = self.fields()
@@ -79,14 +95,37 @@ class Schema:
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
     @property
-    def statistics(self) -> int:
-        """Numbers that each sparse field has beside its embedding, C."""
-        return max((field.statistics for field in self.sparse), default=0)
+    def told(self) -> int:
+        """Numbers that statistics of a value are, C: one for each task, and a count."""
+        return len(self.tasks) + 1
 
-    def with_statistics(self) -> Self:
-        """Return the schema whose sparse fields have statistics: one number a task, and a count."""
-        count = len(self.tasks) + 1
-        return replace(self, sparse=tuple(replace(field, statistics=count) for field in self.sparse))
+    def encoded(self, encodings: Encodings) -> Self:
+        """Return the schema with other encodings.
+
+        Raises:
+            UsageError: they cross what is no field of one value.
+
+        """
+        found = replace(self, encodings=encodings)
+        found.crosses()
+        return found
+
+    def crosses(self) -> tuple[Cross, ...]:
+        """Return the pairs of fields that are a field too. Raises as `encoded` does."""
+        places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
+        return tuple(self._cross(pair, places) for pair in self.encodings.pairs)
+
+    def _cross(self, pair: tuple[str, str], places: Mapping[str, int]) -> Cross:
+        for name in pair:
+            if name not in places or pair[0] == pair[1]:
+                raise UsageError(
+                    f"inputs.crosses: {listing(pair)} is no pair of fields{did_you_mean(name, places)}",
+                    f"name two of the categorical fields of one value: {listing(places)}",
+                )
+        left, right = (places[name] for name in pair)
+        factor = self.sparse[right].size
+        size = min(self.sparse[left].size * factor, MOST_PAIRS)
+        return Cross("*".join(pair), left, right, factor, size)
 
     def funnel(self) -> tuple[Task, ...]:
         """Return the tasks so that each stands behind the one that it comes after.
@@ -111,9 +150,10 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers."""
         return {
-            "sparse": [{k: v for k, v in asdict(f).items() if v or k != "statistics"} for f in self.sparse],
+            "sparse": [asdict(field) for field in self.sparse],
             "dense": [asdict(field) for field in self.dense],
             "tasks": [asdict(task) for task in self.tasks],
+            "encodings": self.encodings.model_dump(mode="json"),
         }
 
     @classmethod
@@ -124,6 +164,7 @@ class Schema:
                 sparse=tuple(SparseField(**f) for f in value["sparse"]),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
                 tasks=tuple(Task(**t) for t in value["tasks"]),
+                encodings=Encodings.model_validate(value.get("encodings", PLAIN)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
-from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.inputs import Fitted, Inputs
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
@@ -92,10 +92,10 @@ class SearchSpace(ABC, Configured[S]):
         Parts that no kept option leads to should not be built, nor asked about.
         """
 
-    takes_statistics: ClassVar[bool] = False
-    """Whether fields may have statistics: then `build` asks its `FieldEmbedding` how wide a field is."""
-    statistics: Tensor | None = None
-    """What they are, [K + 1, V, C], where they are known: networks that are trained must have them."""
+    takes_encodings: ClassVar[bool] = False
+    """Whether networks read what `modules.inputs.Inputs` gives of a schema, and not the fields themselves."""
+    fitted: Fitted | None = None
+    """What encodings take from training rows, where that is known: networks that are trained must have it."""
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return known points of the space by name, such as `mmoe`: what a search should not end below.
@@ -220,11 +220,11 @@ class SearchSpace(ABC, Configured[S]):
         return choose.asked
 
     def _built(self, choose: Chooser) -> nn.Module:
-        network, tables = self.build(choose), self.statistics
-        if tables is not None:
+        network = self.build(choose)
+        if self.fitted is not None:
             for module in network.modules():
-                if isinstance(module, FieldEmbedding):
-                    module.tell(tables)
+                if isinstance(module, Inputs):
+                    module.tell(self.fitted)
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

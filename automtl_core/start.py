@@ -3,7 +3,7 @@
 Letters: K values that are known there and here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,16 @@ from torch import Tensor, nn
 
 from automtl_core.choices import Architecture, Choice, Decision, OneOf
 from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.modules.numbers import Numbers
 from automtl_core.schema import Schema
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Ids of equal values, there and here, [K] each."""
+
+
+FITTED: Mapping[type[nn.Module], Sequence[str]] = {FieldStatistics: ("table",), Numbers: ("edges",)}
+"""What belongs to the rows that are searched on, and is not taken over."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +72,11 @@ class Start:
                 if isinstance(source, FieldEmbedding) and isinstance(target, FieldEmbedding):
                     given += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
-            # Statistics are those of the rows that are searched on.
-            in_tables = {f"{table}.{held}" for table in tables for held in ("table.weight", "statistics")}
+            told = {f"{name}.{b}" for name, part in theirs.items() for b in FITTED.get(type(part), ())}
+            apart = told | {f"{table}.table.weight" for table in tables}
             for name, tensor in network.state_dict(keep_vars=True).items():
                 value = available.get(name)
-                if value is not None and value.shape == tensor.shape and name not in in_tables:
+                if value is not None and value.shape == tensor.shape and name not in apart:
                     tensor.copy_(value)
                     given += 1
         return given

@@ -7,10 +7,11 @@
         bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: bag b holds the ids
         bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
-        train/dense.npy                  [R, M] float32
+        train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, where there are users: each has a number above 0
+        train/times.npy                  [R, 1] int32, where the split is by time: in its order
         validation/... test/...
 
 The manifest holds the SHA-256 of each of these files and of itself.
@@ -27,17 +28,17 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core import seeds
 from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
+from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Bags, Part
-from automtl_core.data.statistics import Tables, fit, folds_of
 from automtl_core.disk.files import file_name
-from automtl_core.disk.signed import read_signed, sha256, write_signed
+from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
+from automtl_core.modules.inputs import Fitted
 from automtl_core.schema import Schema
 
-FORMAT = 5
+FORMAT = 6
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"
@@ -96,12 +97,21 @@ class Prepared:
         """
         return Encoder.load(self.path / ENCODER)
 
+    def times(self, name: str) -> NDArray[np.int32] | None:
+        """Return when each row of a part was, as numbers in that order, [R]; None without a split by time."""
+        path = self.path / name / "times.npy"
+        return _mapped(path)[:, 0] if path.exists() else None
+
+    def fitted(self, schema: Schema) -> tuple[NDArray[np.int8] | None, Fitted]:
+        """Return the folds of the training rows, and what encodings take from them; see `data.fitting`."""
+        key = canonical(schema.to_json())
+        if key not in self._fitted:
+            self._fitted[key] = fitted(self.part("train"), schema, self.times("train"))
+        return self._fitted[key]
+
     @cached_property
-    def statistics(self) -> tuple[NDArray[np.int8], Tables]:
-        """The folds of the training rows, and what rows tell of each value; see `data.statistics`."""
-        train = self.part("train")
-        folds = folds_of(len(train), seeds.derive(0, "folds"))
-        return folds, fit(train, folds, self.schema)
+    def _fitted(self) -> dict[bytes, tuple[NDArray[np.int8] | None, Fitted]]:
+        return {}
 
     def vocabulary(self, name: str) -> list[str]:
         """Return the values of a sparse field; the value at place k has id k + 1.

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from automtl_core.choices import Decision
 from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.encodings import WORDS, Encodings, in_full
 from automtl_core.errors import UsageError
 from automtl_core.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry import Registry
@@ -69,9 +70,10 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
     fp32."""
-    inputs: Literal["ids", "statistics"] = "ids"
-    """What networks know of a categorical field: an embedding of its value, or besides what training rows
-    with the value say of each task. That helps where values are seen often and hurts where they are rare."""
+    inputs: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
+        Encodings()
+    )
+    """What networks are given of fields; see `automtl settings inputs`."""
     time_budget: float | None = Field(None, gt=0)
     """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
     data_dir: Path | None = None
@@ -116,7 +118,7 @@ def merge(*layers: Layer) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             put = _replaced if key in COMPONENTS else _over
-            merged[key] = put(merged.get(key), value)
+            merged[key] = put(merged.get(key), in_full(value) if key == "inputs" else value)
     return merged
 
 

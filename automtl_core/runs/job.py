@@ -17,6 +17,7 @@ from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset import Dataset, DatasetSettings
+from automtl_core.encodings import Encodings, plain
 from automtl_core.errors import UsageError, together
 from automtl_core.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.modules.cost import ROWS, blank_inputs
@@ -106,18 +107,20 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
-            UsageError: fields are to have statistics, which it does not take.
+            UsageError: fields are to be encoded, which it does not take.
 
         """
-        space_class, schema = self.registry.get(SPACES, self.config.space.name), data.schema
-        if self.config.inputs == "statistics":
-            if not space_class.takes_statistics:
-                name = self.config.space.name
-                raise UsageError(f"inputs: {name} takes no statistics of fields", "use --set inputs=ids")
-            schema = schema.with_statistics()
-        space = space_class(schema, self.space_settings, self.registry.op)
+        space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings(data)
+        if not space_class.takes_encodings and not encodings.plain:
+            name = self.config.space.name
+            raise UsageError(f"inputs: {name} reads the fields as they are", "use --set inputs=ids")
+        space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op)
         space.ops()  # which names those that nobody registers
         return space
+
+    def encodings(self, data: Prepared | Encoder) -> Encodings:
+        """Return what networks are given of fields."""
+        return self.config.inputs if not self.config.inputs.auto else plain()
 
     def problem(self, prepared: Prepared) -> Problem:
         """Return what to search and train, without the test part.
@@ -137,10 +140,8 @@ class Job:
         elif not space.choices():
             name = self.config.space.name
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        train = prepared.part("train")
-        if space.schema.statistics:
-            folds, tables = prepared.statistics
-            train, space.statistics = replace(train, folds=folds), torch.from_numpy(tables)
+        folds, space.fitted = prepared.fitted(space.schema)
+        train = replace(prepared.part("train"), folds=folds)
         data = TrainingData(train, prepared.part("validation"), tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.compute())
 

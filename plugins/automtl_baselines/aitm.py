@@ -14,8 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
-from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -80,7 +81,7 @@ class AITMNetwork(nn.Module):
         self.calibrator = calibrator
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense)  # [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
         z = [own(x) for own in self.mlps]  # T x [B, H]
         for (t, before), transfer in zip(self.steps, self.transfers, strict=True):
             z[t] = transfer(z[before], z[t])
@@ -102,7 +103,7 @@ class AITMNetwork(nn.Module):
 class AITM(SearchSpace[AITMSettings]):
     """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -10,8 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -72,7 +73,7 @@ class CGCNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense)  # [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
         logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)))  # T x [B, H]
         return logits
 
@@ -80,7 +81,7 @@ class CGCNetwork(nn.Module):
 class CGC(SearchSpace[CGCSettings]):
     """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

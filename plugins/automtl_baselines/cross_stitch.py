@@ -10,8 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -64,7 +65,7 @@ class CrossStitchNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [self.inputs(ids, dense)] * len(self.towers)  # T x [B, D]
+        xs = [self.inputs(ids, dense).flat()] * len(self.towers)  # T x [B, D]
         for layer in self.layers:
             xs = layer(xs)  # T x [B, H]
         logits: Tensor = self.towers(xs)
@@ -74,7 +75,7 @@ class CrossStitchNetwork(nn.Module):
 class CrossStitch(SearchSpace[CrossStitchSettings]):
     """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

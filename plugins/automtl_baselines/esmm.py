@@ -11,8 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
-from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -55,7 +56,7 @@ class ESMMNetwork(nn.Module):
         self.steps = steps
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense)  # [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
         logits = list(self.towers([own(x) for own in self.mlps]).unbind(1))  # T x [B], given the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
@@ -65,7 +66,7 @@ class ESMMNetwork(nn.Module):
 class ESMM(SearchSpace[ESMMSettings]):
     """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

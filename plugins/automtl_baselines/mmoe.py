@@ -6,8 +6,9 @@ Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate M
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetworks, Inputs, Towers
+from automtl_baselines.parts import Experts, GatingNetworks, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -33,7 +34,7 @@ class MMoENetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense)  # [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
         experts = self.experts(x)  # [B, K, H]
         mixed = self.gating(x, experts)  # [B, T, H]
         logits: Tensor = self.towers(mixed.unbind(1))
@@ -43,7 +44,7 @@ class MMoENetwork(nn.Module):
 class MMoE(SearchSpace[MMoESettings]):
     """Experts that all tasks share, weighted by a gating network of each task (Ma et al., KDD 2018)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -11,30 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.network import Ids
-from automtl_core.schema import SparseField
-
-
-class Inputs(nn.Module):
-    """Sparse and dense fields side by side: ids of B examples, dense [B, M] -> [B, D], D = N*w + M.
-
-    Args:
-        sparse: The N fields that have embeddings.
-        dense: M.
-        dim: d, numbers per id.
-        std: Standard deviation that embeddings start with.
-
-    """
-
-    def __init__(self, sparse: tuple[SparseField, ...], dense: int, dim: int, std: float) -> None:
-        super().__init__()
-        self.embedding = FieldEmbedding(sparse, dim, std)
-        self.width = len(sparse) * self.embedding.width + dense
-
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:
-        e: Tensor = self.embedding(ids).flatten(1)  # [B, N*w]
-        return torch.cat([e, dense.to(e.dtype)], dim=1)
 
 
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:

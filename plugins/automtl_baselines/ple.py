@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
-from automtl_baselines.parts import Inputs, Towers
+from automtl_baselines.parts import Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -42,7 +43,7 @@ class PLENetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [self.inputs(ids, dense)] * (len(self.towers) + 1)  # T + 1 x [B, D]
+        xs = [self.inputs(ids, dense).flat()] * (len(self.towers) + 1)  # T + 1 x [B, D]
         for level in self.levels:
             xs = level(xs)  # T + 1 x [B, H]; T after the last level
         logits: Tensor = self.towers(xs)
@@ -52,7 +53,7 @@ class PLENetwork(nn.Module):
 class PLE(SearchSpace[PLESettings]):
     """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

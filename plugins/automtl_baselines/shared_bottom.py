@@ -6,8 +6,9 @@ Caruana, "Multitask Learning", Machine Learning 28, 1997.
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, Towers, mlp
+from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -29,7 +30,7 @@ class SharedBottomNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        h = self.bottom(self.inputs(ids, dense))  # [B, D] -> [B, H]
+        h = self.bottom(self.inputs(ids, dense).flat())  # [B, D] -> [B, H]
         logits: Tensor = self.towers([h] * len(self.towers))
         return logits
 
@@ -37,7 +38,7 @@ class SharedBottomNetwork(nn.Module):
 class SharedBottom(SearchSpace[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

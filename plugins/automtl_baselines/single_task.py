@@ -9,8 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Inputs, mlp, tower
+from automtl_baselines.parts import mlp, tower
 from automtl_baselines.sizes import Sizes, inputs_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -34,7 +35,7 @@ class OneTask(nn.Module):
         self.tower = tower(expert_layers[-1], tower_layers, dropout)
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, 1]
-        logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense)))
+        logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense).flat()))
         return logit
 
 
@@ -57,7 +58,7 @@ class SingleTaskNetwork(nn.Module):
 class SingleTask(SearchSpace[SingleTaskSettings]):
     """For each task a network of its own, embeddings included, trained as if alone."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from automtl_baselines.parts import Inputs, Towers
+from automtl_baselines.parts import Towers
+from automtl_core.modules.inputs import Inputs
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
 
@@ -24,7 +25,7 @@ class Sizes(Settings):
 
 def inputs_of(schema: Schema, sizes: Sizes) -> Inputs:
     """Return what reads the fields of a schema."""
-    return Inputs(schema.sparse, len(schema.dense), sizes.embedding_dim, sizes.embedding_std)
+    return Inputs(schema, sizes.embedding_dim, sizes.embedding_std)
 
 
 def towers_of(schema: Schema, sizes: Sizes) -> Towers:

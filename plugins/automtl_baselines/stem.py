@@ -10,8 +10,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Inputs, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Towers
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
+from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
 
@@ -55,7 +56,7 @@ class STEMNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [inputs(ids, dense) for inputs in self.inputs]  # T + 1 x [B, D]
+        xs = [inputs(ids, dense).flat() for inputs in self.inputs]  # T + 1 x [B, D]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1
         for t, gating_network in enumerate(self.gating):
@@ -68,7 +69,7 @@ class STEMNetwork(nn.Module):
 class STEM(SearchSpace[STEMSettings]):
     """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network; there is nothing to choose."""

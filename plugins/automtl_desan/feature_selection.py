@@ -1,14 +1,16 @@
 """The feature selection module of an expert (AutoMTL, section 3.1).
 
-Letters: B batch, N sparse fields, M dense fields, d embedding.
+Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers of one of each, d embedding.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.inputs import Given, Widths
 from automtl_core.modules.relaxed import Gate
 
 
@@ -18,18 +20,18 @@ def factorisation_machine(z: Tensor) -> Tensor:
 
 
 class FeatureSelection(nn.Module):
-    """concat(single * e flattened [N*d], FM(interaction * e) [d], numbers * dense [M]), of width (N+1)*d + M.
+    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], side by side.
 
-    A single field has no interaction, and then there is no machine: the width is d + M.
+    A single field has no interaction, and then there is no machine: the width is w + M*m + X*x.
     With decided gates only the chosen columns exist: `columns` says which of the full width they are.
 
     Args:
         single: Gate over the fields that are passed on as they are.
         interaction: Gate over the fields that enter the factorisation machine.
         numbers: Gate over the dense fields. In the paper all are passed on.
-        sparse: N.
-        dense: M.
-        dim: d.
+        crosses: Gate over the pairs that are a field too.
+        counts: N, M and X.
+        widths: Of what it is given.
 
     """
 
@@ -38,40 +40,51 @@ class FeatureSelection(nn.Module):
         single: Gate | FixedGate,
         interaction: Gate | FixedGate,
         numbers: Gate | FixedGate,
-        sparse: int,
-        dense: int,
-        dim: int,
+        crosses: Gate | FixedGate,
+        counts: tuple[int, int, int],
+        widths: Widths,
     ) -> None:
         super().__init__()
         self.single = single
         self.interaction = interaction
         self.numbers = numbers
+        self.crosses = crosses
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
-        fm_at, fm_width = sparse * dim, dim if sparse > 1 else 0
+        (sparse, dense, pairs), (w, m, x, _) = counts, widths
+        machine = w if sparse > 1 else 0
+        starts = list(
+            itertools.accumulate([0, sparse * w, machine, dense * m]),
+        )
+        kept = [single.kept, range(self.interacts), numbers.kept, crosses.kept]
         self.columns: Sequence[int] = [
-            *(field * dim + k for field in single.kept for k in range(dim)),
-            *(fm_at + k for k in range(dim) if self.interacts),
-            *(fm_at + fm_width + field for field in numbers.kept),
+            start + place * width + k
+            for start, places, width in zip(starts, kept, (w, w, m, x), strict=True)
+            for place in places
+            for k in range(width)
         ]
-        self.width = fm_at + fm_width + dense
+        self.width = starts[-1] + pairs * x
 
-        for name, gate in (("single", single), ("interaction", interaction), ("numbers", numbers)):
+        gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
+        for name, gate in gates.items():
             self.register_buffer(
                 f"{name}_places", torch.tensor(gate.kept, dtype=torch.long), persistent=False
             )
         self.single_places: Tensor
         self.interaction_places: Tensor
         self.numbers_places: Tensor
+        self.crosses_places: Tensor
 
-    def forward(self, e: Tensor, dense: Tensor) -> Tensor:  # [B, N, d], [B, M] -> [B, len(columns)]
-        parts = [self.single(_some(e, self.single_places), dim=1).flatten(1)]
+    def forward(self, given: Given) -> Tensor:  # -> [B, len(columns)]
+        parts = [self.single(_some(given.sparse, self.single_places), dim=1).flatten(1)]
         if self.interacts:
-            parts.append(self._products(e))
-        parts.append(self.numbers(_some(dense, self.numbers_places), dim=1))
+            parts.append(self._products(given.sparse))
+        parts.append(self.numbers(_some(given.numbers, self.numbers_places), dim=1).flatten(1))
+        if given.crosses is not None:
+            parts.append(self.crosses(_some(given.crosses, self.crosses_places), dim=1).flatten(1))
         return torch.cat(parts, dim=1)
 
-    def _products(self, e: Tensor) -> Tensor:  # [B, N, d] -> [B, d]
+    def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]
         if len(self.interaction.open) < 2:
             return e.new_zeros(e.shape[0], e.shape[2])
         return factorisation_machine(self.interaction(_some(e, self.interaction_places), dim=1))

@@ -1,7 +1,7 @@
 """The modules that DESAN is made of (AutoMTL, section 3).
 
-Letters: B batch, N sparse fields, M dense fields, d embedding, D width of the raw input, H expert width,
-T tasks.
+Letters: B batch, N sparse fields, M dense fields, w numbers of a sparse field, D width of the raw input,
+H expert width, T tasks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.inputs import Given, Inputs
 from automtl_core.modules.relaxed import Gate
 from automtl_core.network import Ids
 from automtl_core.schema import SparseField
@@ -23,20 +24,20 @@ from automtl_desan.selective_gate import SelectiveGate, mixtures
 class SharedTable(nn.Module):
     """The embeddings that all experts share."""
 
-    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, d] -> [B, N, d]
+    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, w] -> [B, N, w]
         return e
 
 
 class OwnTable(nn.Module):
-    """Embeddings of one expert's own."""
+    """Embeddings of one expert's own; what is fitted beside them is the same for all."""
 
     def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
         super().__init__()
         self.embedding = FieldEmbedding(fields, dim, std)
 
-    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, d] -> [B, N, d]
+    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, w] -> [B, N, w]
         own: Tensor = self.embedding(ids)
-        return own
+        return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
 
 
 class FieldReader(nn.Module):
@@ -48,8 +49,8 @@ class FieldReader(nn.Module):
         self.table = table
         self.columns, self.width = selection.columns, selection.width
 
-    def forward(self, e: Tensor, dense: Tensor, ids: Ids) -> Tensor:  # -> [B, len(columns)]
-        selected: Tensor = self.selection(self.table(e, ids), dense)
+    def forward(self, given: Given, ids: Ids) -> Tensor:  # -> [B, len(columns)]
+        selected: Tensor = self.selection(given._replace(sparse=self.table(given.sparse, ids)))
         return selected
 
 
@@ -120,7 +121,7 @@ class DESANNetwork(nn.Module):
     """The straight line of DESAN; supernet or derived network, as its gates and ops were chosen.
 
     Args:
-        embedding: The shared table.
+        inputs: With the shared table.
         layers: By name, such as `layer0`; the lowest first. Of these the derived network has what was kept.
         depth: Gate over the layers but the lowest; one that is closed passes on the experts below it.
         tasks: In the order of the schema.
@@ -129,25 +130,24 @@ class DESANNetwork(nn.Module):
 
     def __init__(
         self,
-        embedding: FieldEmbedding,
+        inputs: Inputs,
         layers: Mapping[str, Layer],
         depth: Gate | FixedGate,
         tasks: Sequence[Task],
     ) -> None:
         super().__init__()
-        self.embedding = embedding
+        self.inputs = inputs
         self.layers = nn.ModuleDict(layers)
         self.depth = depth
         self.tasks = nn.ModuleList(tasks)
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        e = self.embedding(ids)
-        dense = dense.to(e.dtype)
-        x = torch.cat([e.flatten(1), dense], dim=1)
+        given: Given = self.inputs(ids, dense)
+        x = given.flat()
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
         of_lowest, *wanted = self._wanted(gates)
-        experts: dict[str, Tensor] = lowest(of_lowest, e, dense, ids)
+        experts: dict[str, Tensor] = lowest(of_lowest, given, ids)
         bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
         for place, layer in enumerate(others):
             above: dict[str, Tensor] = layer(wanted[place], x, experts)

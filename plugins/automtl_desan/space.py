@@ -7,9 +7,9 @@
                                            T towers -> logits [B, T]
 
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
-(dense fields), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op); as settings say, `layer0/expert0/table` (shared or own) and `layers` (those
-above the first).
+(dense fields), `layer0/expert0/crosses` (pairs that are a field too), `layer1/expert0/experts`,
+`task/click/experts` (experts of the layer below), `layer0/expert0/block0` (op); as settings say,
+`layer0/expert0/table` (shared or own) and `layers` (those above the first).
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.inputs import Inputs, Widths
 from automtl_core.modules.relaxed import Gate
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.space import Chooser, SearchSpace
@@ -43,7 +43,7 @@ from automtl_desan.settings import DESANSettings
 class DESAN(SearchSpace[DESANSettings]):
     """Which fields each expert sees, which op each block is, who shares which experts (AutoMTL, KDD 2024)."""
 
-    takes_statistics = True
+    takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
         """Ask from the tasks down, so that an expert that nobody shares is neither asked about nor built."""
@@ -60,9 +60,9 @@ class DESAN(SearchSpace[DESANSettings]):
             # While a layer may still be left out, those below stand by to take the place of its experts.
             wanted = wanted if isinstance(depth, Gate) else set()
             wanted = wanted | {name for reader in readers for name in reader.inputs}
-        embedding = FieldEmbedding(self.schema.sparse, s.embedding_dim, s.embedding_std)
+        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout) for gate in gates.values()]
-        return DESANNetwork(embedding, layers, depth, tasks)
+        return DESANNetwork(inputs, layers, depth, tasks)
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return shared-bottom, MMoE, single-task and PLE-like points, and all open with each op."""
@@ -85,8 +85,8 @@ class DESAN(SearchSpace[DESANSettings]):
         return Expert(reader, blocks)
 
     @property
-    def _field_width(self) -> int:
-        return self.settings.embedding_dim + self.schema.statistics
+    def _widths(self) -> Widths:
+        return Widths.of(self.schema, self.settings.embedding_dim)
 
     def _made(self, name: str, adds: bool) -> OpFactory:
         """Return the factory of a candidate, in a block that adds to what it reads or not."""
@@ -98,13 +98,14 @@ class DESAN(SearchSpace[DESANSettings]):
         s, schema = self.settings, self.schema
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
+        crosses = [cross.name for cross in schema.crosses()]
         selection = FeatureSelection(
             choose.any_of(f"{name}/single", sparse),
             choose.any_of(f"{name}/interaction", sparse),
             _gate(choose, f"{name}/numbers", dense, s.numbers == "chosen"),
-            sparse=len(sparse),
-            dense=len(dense),
-            dim=self._field_width,
+            _gate(choose, f"{name}/crosses", crosses, asked=True),
+            (len(sparse), len(dense), len(crosses)),
+            self._widths,
         )
         if s.tables == "shared":
             return FieldReader(selection, SharedTable())
@@ -113,9 +114,8 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings
-        raw_width = len(self.schema.sparse) * self._field_width + len(self.schema.dense)
         shared = choose.any_of(f"{name}/experts", s.expert_names)
-        return SelectiveGate(raw_width, s.expert_names, shared, s.expert_width, s.gating)
+        return SelectiveGate(self._widths.flat, s.expert_names, shared, s.expert_width, s.gating)
 
 
 def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:

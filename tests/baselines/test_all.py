@@ -34,7 +34,8 @@ def test_all_are_registered_by_name():
 @pytest.mark.parametrize("name", MODELS)
 def test_tensor_modules_know_no_settings(name):
     module = sys.modules[REGISTRY.get(SPACES, name).__module__]
-    networks = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, nn.Module)]
+    classes = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
+    networks = [c for c in classes if issubclass(c, nn.Module)]
     assert networks
     for network in networks:
         taken = get_type_hints(network.__init__).values()

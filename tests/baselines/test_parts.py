@@ -1,17 +1,8 @@
 import torch
 from torch import nn
 
-from automtl_baselines.parts import GatingNetworks, Inputs, Towers, mlp, tower
+from automtl_baselines.parts import GatingNetworks, Towers, mlp, tower
 from automtl_core.modules.dropout import Dropout
-from automtl_core.schema import SparseField
-
-
-def test_inputs_are_embeddings_then_dense_values():
-    inputs = Inputs((SparseField("a", 2), SparseField("b", 3)), dense=1, dim=2, std=0.1)
-    inputs.embedding.table.weight.data = torch.arange(10.0).reshape(5, 2)
-    # row 1 of a; b starts at row 2, so that its id 2 is row 4
-    assert inputs(torch.tensor([[1, 2]]), torch.tensor([[0.5]])).tolist() == [[2, 3, 8, 9, 0.5]]
-    assert inputs.width == 5
 
 
 def test_a_layer_is_linear_norm_relu_dropout():

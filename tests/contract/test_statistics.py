@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from automtl_core.data.statistics import FOLDS
+from automtl_core.encodings import Encodings
 from automtl_core.errors import UsageError
 from automtl_core.export.folder import export
 from automtl_core.kinds import SPACES
-from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.inputs import Inputs
 from automtl_core.plugins import load_registry
 from automtl_core.runs.job import Job
 from automtl_core.runs.line import Line
@@ -15,6 +15,7 @@ from automtl_core.runs.run import Run
 from automtl_core.training.loop import shuffled
 
 REGISTRY = load_registry()
+FOLDS = Encodings().folds
 SMALL = {
     "dataset": {"name": "synthetic", "rows": 3000},
     "training": {"epochs": 2, "batch_size": 256, "min_positives": 10},
@@ -56,11 +57,12 @@ def test_an_evaluation_repeats_what_the_run_recorded(line, run):
 
 def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
     with line.trained(run, {}) as (made, _):
-        (embedding, *_) = (m for m in made.network.modules() if isinstance(m, FieldEmbedding))
-    prepared = Job.resolve(run.config(), REGISTRY).prepare()
-    assert np.array_equal(embedding.statistics.numpy(), prepared.statistics[1][FOLDS])
-    assert embedding.by_fold is None, "who only predicts needs no folds"
-    assert embedding.width == embedding.table.embedding_dim + len(prepared.schema.tasks) + 1
+        (inputs,) = (m for m in made.network.modules() if isinstance(m, Inputs))
+    job = Job.resolve(run.config(), REGISTRY)
+    prepared = job.prepare()
+    _, fitted = prepared.fitted(job.space(prepared).schema)
+    assert np.array_equal(inputs.statistics.table.numpy(), fitted.sparse[FOLDS])
+    assert inputs.statistics.by_fold is None, "who only predicts needs no folds"
 
 
 def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
@@ -73,19 +75,18 @@ def test_training_rows_read_their_own_fold(line, folder):
     problem = job.problem(job.prepare())
     network = problem.space.network(job.given(problem.space))
     batch = next(shuffled(problem.data.train, problem.recipe, 0, 1, problem.compute))
-    embedding = network.inputs.embedding
-    told = embedding(batch.ids)[:, :, embedding.table.embedding_dim :].detach()
-    _, tables = job.prepare().statistics
-    places = batch.ids.single + embedding.offsets
+    told = network.inputs.statistics(batch.ids)
+    tables = problem.space.fitted.sparse
+    places = batch.ids.single + network.inputs.statistics.offsets
     assert np.array_equal(told.numpy(), tables[batch.ids.fold.numpy()[:, None], places.numpy()])
     assert len(np.unique(batch.ids.fold)) == FOLDS
     assert problem.data.validation.folds is None
 
 
 def test_who_takes_no_statistics_says_so(line, folder, monkeypatch):
-    monkeypatch.setattr(REGISTRY.get(SPACES, "mmoe"), "takes_statistics", False)
+    monkeypatch.setattr(REGISTRY.get(SPACES, "mmoe"), "takes_encodings", False)
     job = line.model("mmoe", [{**SMALL, "prepared_dir": folder / "prepared"}])
-    with pytest.raises(UsageError, match="mmoe takes no statistics"):
+    with pytest.raises(UsageError, match="mmoe reads the fields as they are"):
         job.problem(job.prepare())
 
 
@@ -94,4 +95,3 @@ def test_networks_are_as_before_without(line, folder):
     problem = job.problem(job.prepare())
     assert problem.data.train.folds is None
     assert problem.space.schema == job.prepare().schema
-    assert "statistics" not in str(problem.space.schema.to_json())

@@ -4,10 +4,11 @@ from torch import nn
 
 from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.inputs import Given, Inputs, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
-from automtl_core.schema import SparseField
+from automtl_core.schema import DenseField, Schema, SparseField
+from automtl_core.schema import Task as Label
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.network import (
     DESANNetwork,
@@ -22,6 +23,7 @@ from automtl_desan.network import (
 from automtl_desan.selective_gate import SelectiveGate
 
 FIELDS = (SparseField("user", 5), SparseField("item", 3))
+SCHEMA = Schema(FIELDS, (DenseField("x"),), (Label("click"),))
 IDS = torch.tensor([[1, 2], [4, 0]])
 DENSE = torch.tensor([[7.0], [8.0]])
 
@@ -41,16 +43,26 @@ def all_of(name, *options):
 
 def field_reader(table):
     gates = all_of("single", "user", "item"), all_of("interaction", "user", "item"), all_of("numbers", "x")
-    return FieldReader(FeatureSelection(*gates, sparse=2, dense=1, dim=4), table)
+    selection = FeatureSelection(*gates, all_of("crosses"), (2, 1, 0), Widths.of(SCHEMA, 4))
+    return FieldReader(selection, table)
+
+
+def given(e):
+    return Given(e, DENSE.unsqueeze(2))
 
 
 def test_an_expert_reads_the_shared_table_or_one_of_its_own():
     e, own = torch.randn(2, 2, 4), OwnTable(FIELDS, 4, 1.0)
     shared = field_reader(SharedTable())
-    assert torch.equal(shared(e, DENSE, IDS)[:, :8], e.flatten(1))
+    assert torch.equal(shared(given(e), IDS)[:, :8], e.flatten(1))
     other = field_reader(own)
-    assert torch.equal(other(e, DENSE, IDS)[:, :8], own.embedding(IDS).flatten(1))
+    assert torch.equal(other(given(e), IDS)[:, :8], own.embedding(IDS).flatten(1))
     assert (list(shared.columns), shared.width) == (list(other.columns), other.width) == (list(range(13)), 13)
+
+
+def test_what_is_fitted_is_the_same_beside_a_table_of_ones_own():
+    e, own = torch.randn(2, 2, 6), OwnTable(FIELDS, 4, 1.0)
+    assert torch.equal(own(e, IDS), torch.cat([own.embedding(IDS), e[:, :, 4:]], dim=2))
 
 
 def test_a_table_of_its_own_starts_as_the_settings_say():
@@ -73,17 +85,17 @@ def network(depth):
     """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
 
     class Sum(nn.Module):
-        def forward(self, e, dense, ids):
-            return e.sum((1, 2))[:, None]
+        def forward(self, given, ids):
+            return given.sparse.sum((1, 2))[:, None]
 
     below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
     layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
     kept = {f"layer{k}": layers[f"layer{k}"] for k in (0, *(k + 1 for k in depth.kept))}
     task = Task(gate, 4, 0.0)
     task.tower = nn.Identity()
-    embedding = FieldEmbedding(FIELDS, 4, 1.0)
-    nn.init.ones_(embedding.table.weight)
-    return DESANNetwork(embedding, kept, depth, [task])
+    inputs = Inputs(SCHEMA, 4, 1.0)
+    nn.init.ones_(inputs.embedding.table.weight)
+    return DESANNetwork(inputs, kept, depth, [task])
 
 
 LAYERS = AnyOf("layers", ("layer1",))

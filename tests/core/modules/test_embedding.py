@@ -54,26 +54,3 @@ def test_gradients_are_those_of_an_embedding() -> None:
     for rows in (embedding(ids), plain(ids + embedding.offsets)):
         (rows * weights).sum().backward()
     assert torch.allclose(embedding.table.weight.grad, plain.weight.grad, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
-def test_statistics_stand_beside_embeddings_those_of_other_folds_in_training(
-    fold: torch.Tensor | None,
-) -> None:
-    fields = tuple(SparseField(f.name, f.size, f.kind, statistics=2) for f in FIELDS)
-    embedding = FieldEmbedding(fields, 3, 1.0)
-    tables = torch.randn(3, 16, 2)  # of two folds, and of both together
-    embedding.tell(tables)
-    ids = MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []), bag([3], [1, 2, 3])), fold)
-    e = embedding(ids)
-    assert e.shape == (2, 3, embedding.width) == (2, 3, 5)
-    one, two = tables[[2, 2] if fold is None else fold.tolist()]
-    expected = [
-        [one[[1, 4]].mean(0), one[5 + 2], one[12 + 3]],
-        [torch.zeros(2), two[5 + 6], two[[13, 14, 15]].mean(0)],
-    ]
-    torch.testing.assert_close(e[:, :, 3:], torch.stack([torch.stack(row) for row in expected]))
-    plain = FieldEmbedding(FIELDS, 3, 1.0)
-    plain.table.load_state_dict(embedding.table.state_dict())
-    torch.testing.assert_close(e[:, :, :3], plain(ids))
-    assert set(embedding.state_dict()) == {"table.weight", "statistics"}

@@ -1,0 +1,44 @@
+"""Pairs of fields that are a field too. Letters: B batch, X crosses, V values, d embedding, C statistics."""
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.network import Ids, MultiIds
+from automtl_core.schema import Schema
+
+
+class Crosses(nn.Module):
+    """What pairs of values tell of an example: ids of B examples -> [B, X, C], with embeddings [B, X, d + C].
+
+    The id of a pair follows from the ids of its values, so that nothing has to be kept for new rows. Above
+    `schema.MOST_PAIRS` pairs some share an id.
+
+    Args:
+        schema: Its encodings tell the pairs.
+        std: Standard deviation of the normal distribution that embeddings start with.
+
+    """
+
+    def __init__(self, schema: Schema, std: float) -> None:
+        super().__init__()
+        crosses, dim = schema.crosses(), schema.encodings.cross_dim
+        single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
+        self.left = [single.index(cross.left) for cross in crosses]
+        self.right = [single.index(cross.right) for cross in crosses]
+        for name in ("factor", "size"):
+            numbers = torch.tensor([getattr(cross, name) for cross in crosses], dtype=torch.long)
+            self.register_buffer(name, numbers, persistent=False)
+        self.factor: Tensor
+        self.size: Tensor
+        self.statistics = FieldStatistics(crosses, schema.told)
+        self.embedding = FieldEmbedding(crosses, dim, std) if dim else None
+
+    def forward(self, ids: Ids) -> Tensor:  # -> [B, X, C] or [B, X, d + C]
+        single, fold = (ids.single, ids.fold) if isinstance(ids, MultiIds) else (ids, None)
+        crossed = (single[:, self.left] * self.factor + single[:, self.right]) % self.size
+        told: Tensor = self.statistics(MultiIds(crossed, (), fold))
+        if self.embedding is None:
+            return told
+        return torch.cat([self.embedding(crossed), told.to(self.embedding.table.weight.dtype)], dim=2)

@@ -1,0 +1,55 @@
+"""What training rows with a value say of each task: fitted numbers of all sparse fields in one table.
+
+Letters: B batch, N sparse fields, C statistics, K folds, V values.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from automtl_core.modules.stacked import Stacked, mean_of
+from automtl_core.network import Bag
+from automtl_core.schema import Cross, SparseField
+
+
+class FieldStatistics(Stacked):
+    """Statistics of each value: ids of B examples -> `[B, N, C]`; of training rows those of their fold.
+
+    Args:
+        fields: The fields, in the order of the columns of the ids.
+        count: C.
+
+    """
+
+    def __init__(self, fields: Sequence[SparseField | Cross], count: int) -> None:
+        super().__init__(fields)
+        self.register_buffer("table", torch.zeros(self.rows, count))
+        self.table: Tensor  # [V, C], of all training rows
+        self.register_buffer("by_fold", None, persistent=False)
+        self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
+
+    def tell(self, tables: Tensor) -> None:
+        """Take statistics over, [K + 1, V, C], the last of them for all rows but those of training."""
+        self.table.copy_(tables[-1])
+        self.by_fold = tables[:-1].to(self.table)
+
+    def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
+        """Return the statistics at places, [B, n, C]."""
+        table, at = self._read(places, fold)
+        return table.index_select(0, at.flatten()).view(*places.shape, -1)
+
+    def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
+        """Return the mean statistics of each bag, [B, C]."""
+        if fold is not None:
+            ends = torch.cat([bag.starts[1:], bag.starts.new_tensor([len(bag.values)])])
+            fold = fold.repeat_interleave(ends - bag.starts)
+        table, at = self._read(bag.values, fold)
+        return mean_of(table, Bag(at, bag.starts))
+
+    def _read(self, places: Tensor, fold: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the table to read, and where."""
+        if fold is None or self.by_fold is None:
+            return self.table, places
+        fold = fold.view(-1, *[1] * (places.dim() - 1))
+        return self.by_fold.flatten(0, 1), places + fold * len(self.table)

@@ -1,0 +1,70 @@
+"""Sparse fields whose values stand behind one another in one table.
+
+Letters: B batch, N sparse fields, V values, w numbers of a value.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from automtl_core.network import Bag, Ids, MultiIds
+from automtl_core.schema import Cross, SparseField
+
+
+class Stacked(nn.Module, ABC):
+    """What each field tells of an example: ids of B examples -> `[B, N, w]`.
+
+    Each field owns the rows of the table from its offset on. Of a multi-valued field it is the mean over the
+    values that an example holds, and 0 where it holds none.
+
+    Args:
+        fields: In the order of the columns of the ids.
+
+    """
+
+    def __init__(self, fields: Sequence[SparseField | Cross]) -> None:
+        super().__init__()
+        sizes = [field.size for field in fields]
+        self.rows = sum(sizes)
+        offsets = list(itertools.accumulate(sizes, initial=0))[:-1]
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long), persistent=False)
+        self.offsets: Tensor
+        multi = [isinstance(field, SparseField) and field.kind == "bag" for field in fields]
+        self.single = [place for place, bag in enumerate(multi) if not bag]
+        self.bags = [place for place, bag in enumerate(multi) if bag]
+
+    def forward(self, ids: Ids) -> Tensor:  # -> [B, N, w]
+        if not isinstance(ids, MultiIds):
+            return self.of_values(ids + self.offsets, None)
+        if not self.bags:
+            return self.of_values(ids.single + self.offsets, ids.fold)
+        columns = list(self.of_values(ids.single + self.offsets[self.single], ids.fold).unbind(1))
+        for place, bag in zip(self.bags, ids.bags, strict=True):
+            columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), ids.fold))
+        return torch.stack(columns, dim=1)
+
+    @abstractmethod
+    def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
+        """Return what is in rows [B, n] of the table for examples of these folds, [B, n, w]."""
+
+    @abstractmethod
+    def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
+        """Return the mean over the rows of each example, [B, w]."""
+
+
+def mean_of(table: Tensor, bag: Bag) -> Tensor:
+    """Return the mean over the rows of a table that each example holds, [B, w]; 0 where it holds none."""
+    if not torch.compiler.is_exporting():
+        return F.embedding_bag(bag.values, table, bag.starts, mode="mean")
+    # In operations that are exported for any number of examples and of values.
+    rows = F.embedding(bag.values, table)  # [V, w]
+    (examples,), (values, width) = bag.starts.shape, rows.shape
+    marks = bag.starts.new_zeros(values + 1).index_add(0, bag.starts, bag.starts.new_ones(examples))
+    owners = marks.cumsum(0)[:-1] - 1  # of each value: the last example that starts up to it
+    sums = rows.new_zeros(examples, width).index_add(0, owners, rows)
+    counts = rows.new_zeros(examples).index_add(0, owners, rows.new_ones(values))
+    return sums / counts.clamp(min=1).unsqueeze(1)

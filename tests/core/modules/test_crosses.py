@@ -1,0 +1,40 @@
+import numpy as np
+import torch
+
+from automtl_core.data.part import Part
+from automtl_core.data.statistics import crossed
+from automtl_core.encodings import plain
+from automtl_core.modules.crosses import Crosses
+from automtl_core.network import Bag, MultiIds
+from automtl_core.schema import Schema, SparseField, Task
+
+FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
+
+
+def schema(*pairs, **encodings) -> Schema:
+    return Schema(FIELDS, (), (Task("click"),), plain().answered(crosses=pairs, **encodings))
+
+
+def batch(fold=None) -> MultiIds:
+    tags = Bag(torch.tensor([1, 2]), torch.tensor([0, 1]))
+    return MultiIds(torch.tensor([[1, 4, 8999], [2, 0, 77]]), (tags,), fold)
+
+
+def test_a_pair_reads_the_row_that_preparation_counted() -> None:
+    told = schema(("a", "b"), ("b", "c"), ("a", "c"))
+    crosses, random = Crosses(told, 0.1), np.random.default_rng(0)
+    tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))
+    crosses.statistics.tell(tables)
+    ids = np.array([[1, 0, 4, 8999], [2, 0, 0, 77]], np.int32)
+    part = Part(ids, np.zeros((2, 0), np.float32), np.zeros((2, 1), np.float32))
+    for place, cross in enumerate(told.crosses()):
+        rows = torch.from_numpy(crossed(part, cross)) + crosses.statistics.offsets[place]
+        assert torch.equal(crosses(batch())[:, place], tables[-1][rows])
+        assert torch.equal(crosses(batch(torch.tensor([1, 0])))[:, place], tables[[1, 0], rows])
+
+
+def test_learned_numbers_stand_beside_statistics() -> None:
+    crosses = Crosses(schema(("a", "b"), cross_dim=3), 0.1)
+    given = crosses(batch())
+    assert given.shape == (2, 1, 3 + 2)
+    assert torch.equal(given[:, 0, :3], crosses.embedding.table.weight[[1 * 5 + 4, 2 * 5 + 0]])
