@@ -42,7 +42,7 @@ class Dense:
     """Of the column of `rows`."""
     scaling: Scaling = "standard"
     missing: float | None = None
-    """The number that stands for a blank; where None, a blank is 0 after scaling."""
+    """The number that stands for a blank; where None, a blank stays one, see `modules.numbers`."""
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,10 @@ class Schema:
         """Return the names of the fields, the categorical ones first."""
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
+    def readable(self) -> list[str]:
+        """Return the names of what networks may read: the fields, and pairs of them."""
+        return [*self.fields(), *(cross.name for cross in self.crosses())]
+
     @property
     def told(self) -> int:
         """Numbers that statistics of a value are, C: one for each task, and a count."""

@@ -7,10 +7,15 @@ from typing import Self
 from automtl_core.choices import AnyOf, Choice, Decision
 from automtl_core.disk.value import Value
 
+WHOLE = "network"
+"""The part that is the whole network."""
+
 
 @dataclass(frozen=True)
 class Sharing(Value):
     """Parts of a network by name, such as `layer0/expert2` or `task/click`, and what each of them reads.
+
+    What the whole network sees itself, as by a wide term, all parts see.
 
     The name of a choice is the name of its part, a slash, and what is asked: `layer0/expert2/single`. What is
     asked of the whole network has no slash; its part is called `network`. The options of a choose-any are
@@ -65,7 +70,7 @@ class Sharing(Value):
     def behind(self, part: str) -> frozenset[str]:
         """Return the fields that a part sees, itself or through what it reads."""
         through = [self.behind(other) for other in self.reads.get(part, ()) if other != part]
-        return frozenset(self.sees.get(part, ())).union(*through)
+        return frozenset(self.sees.get(part, ())).union(self.sees.get(WHOLE, ()), *through)
 
     def readers(self, part: str) -> tuple[str, ...]:
         """Return the parts that read one."""
@@ -88,7 +93,7 @@ class Sharing(Value):
 
 
 def _part(name: str) -> str:
-    return name.rpartition("/")[0] or "network"
+    return name.rpartition("/")[0] or WHOLE
 
 
 def _word(part: str) -> str:

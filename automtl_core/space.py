@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
@@ -20,6 +20,7 @@ from automtl_core.modules.inputs import Fitted, Inputs
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
+from automtl_core.network import Ids
 from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.schema import Schema
 from automtl_core.settings import Configured, S
@@ -67,6 +68,12 @@ class Chooser(Protocol):
         ...
 
 
+def _filled(network: nn.Module, inputs: tuple[Ids, Tensor]) -> tuple[Ids, Tensor]:
+    """Give a network 0 for numbers that are missing."""
+    ids, dense = inputs
+    return ids, dense.masked_fill(dense.isnan(), 0.0)
+
+
 class SearchSpace(ABC, Configured[S]):
     """A family of multi-task models. Subclasses name their settings, `SearchSpace[MySettings]`, and `build`.
 
@@ -93,7 +100,8 @@ class SearchSpace(ABC, Configured[S]):
         """
 
     takes_encodings: ClassVar[bool] = False
-    """Whether networks read what `modules.inputs.Inputs` gives of a schema, and not the fields themselves."""
+    """Whether networks read what `modules.inputs.Inputs` gives of a schema, and not the fields themselves.
+    To those that do not a missing number is 0."""
     fitted: Fitted | None = None
     """What encodings take from training rows, where that is known: networks that are trained must have it."""
 
@@ -165,7 +173,7 @@ class SearchSpace(ABC, Configured[S]):
 
         It follows from the names of choices, see `Sharing`.
         """
-        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.fields())
+        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable())
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return what the derived network costs; it gets no weights. Raises as `network` does."""
@@ -221,6 +229,8 @@ class SearchSpace(ABC, Configured[S]):
 
     def _built(self, choose: Chooser) -> nn.Module:
         network = self.build(choose)
+        if isinstance(network, nn.Module) and not self.takes_encodings:
+            network.register_forward_pre_hook(_filled)
         if self.fitted is not None:
             for module in network.modules():
                 if isinstance(module, Inputs):

@@ -124,7 +124,7 @@ class Buckets:
 
 @dataclass(frozen=True)
 class Scale:
-    """How a number is scaled: (f(x) - offset) / width, f being the logarithm for `log`; missing becomes 0."""
+    """How a number is scaled: (f(x) - offset) / width, f being the logarithm for `log`."""
 
     kind: Scaling
     offset: float
@@ -133,13 +133,13 @@ class Scale:
     """What stands for a missing number, if anything does."""
 
     def __call__(self, values: Floats) -> Floats:
-        """Return scaled values, 0 where missing."""
+        """Return scaled values, NaN where missing."""
         values = _filled(values, self.missing)
         values = np.sign(values) * np.log1p(np.abs(values)) if self.kind == "log" else values
-        return np.nan_to_num((values - self.offset) / self.width)
+        return (values - self.offset) / self.width
 
     def inverse(self, values: NDArray[np.float32]) -> Floats:
-        """Return the numbers that were scaled; a missing one, stored as 0, becomes what 0 stands for."""
+        """Return the numbers that were scaled, NaN where missing."""
         numbers = np.asarray(values, dtype=np.float64) * self.width + self.offset
         return np.asarray(np.sign(numbers) * np.expm1(np.abs(numbers))) if self.kind == "log" else numbers
 

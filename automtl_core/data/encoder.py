@@ -74,7 +74,7 @@ class Encoder:
             labelled: Whether labels are looked at.
 
         Returns:
-            Ids [R, N], 0 where a value is blank or was not in the vocabulary; dense values [R, M]; labels
+            Ids [R, N], 0 where a value is blank or was not in the vocabulary; dense values [R, M] and labels
             [R, T], NaN where missing. A row has a bag of its own: what bags hold is as in preparation, and
             their numbers are not.
 
@@ -106,13 +106,13 @@ class Encoder:
         """Return what rows stand for, by field and task: ids as values, numbers and labels unscaled.
 
         Ids of hashed fields and of buckets become `#1`, `#2` and so on; what the model cannot tell from an
-        unseen value is None, and so is a missing label.
+        unseen value is None, and so are a missing number and a missing label.
         """
         found: dict[str, list[Value]] = {}
         for place, field in enumerate(self.schema.sparse):
             found[field.name] = _values(self.fields[field.name], part, place)
         for place, number in enumerate(self.schema.dense):
-            found[number.name] = list(self.scales[number.name].inverse(part.dense[:, place]).tolist())
+            found[number.name] = [_number(x) for x in self.scales[number.name].inverse(part.dense[:, place])]
         for place, task in enumerate(self.schema.tasks):
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
         return found
@@ -228,6 +228,10 @@ def _values(encoding: FieldEncoding, part: Part, place: int) -> list[Value]:
     bags = [values[starts[bag] : starts[bag + 1]].tolist() for bag in ids]
     names = encoding.names(chain.from_iterable(bags))
     return [[str(names[value]) for value in bag] for bag in bags]
+
+
+def _number(value: float) -> Value:
+    return None if np.isnan(value) else float(value)
 
 
 def _label(value: float, task: Task) -> Value:

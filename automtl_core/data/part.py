@@ -29,7 +29,7 @@ class Part:
     """Encoded rows, such as those of one part of a dataset; one array row an example, contiguous."""
 
     ids: NDArray[np.int32]  # [R, N]
-    dense: NDArray[np.float32]  # [R, M]
+    dense: NDArray[np.float32]  # [R, M], NaN where missing
     labels: NDArray[np.float32]  # [R, T], NaN where a row lacks the label
     bags: Mapping[int, Bags] = field(default_factory=dict)
     """Column of `ids` that numbers bags -> their content."""

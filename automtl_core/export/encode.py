@@ -65,12 +65,12 @@ class Encoder:
         return np.array([self.tables[name].get(_text(value), 0) for value in values], np.int64)
 
     def scaled(self, name: str, values: Sequence[Any]) -> np.ndarray:
-        """Return numbers as the network takes them, 0 where unknown."""
+        """Return numbers as the network takes them, NaN where unknown."""
         scale = self.told["scales"][name]
         numbers = _numbers(values, scale["missing"])
         if scale["kind"] == "log":
             numbers = np.sign(numbers) * np.log1p(np.abs(numbers))
-        scaled: np.ndarray = np.nan_to_num((numbers - scale["offset"]) / scale["width"])
+        scaled: np.ndarray = (numbers - scale["offset"]) / scale["width"]
         return scaled
 
 

@@ -36,13 +36,17 @@ def plain_schema(dense: int = 1) -> Schema:
 
 
 def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> Part:
-    """Return random rows whose labels depend on the last sparse field; this share of labels is missing."""
+    """Return random rows whose labels depend on the last sparse field.
+
+    This share of labels is missing, and half as many numbers.
+    """
     draw = np.random.default_rng(seed)
     ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
     bags = {
         place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.kind == "bag"
     }
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
+    dense[draw.random(dense.shape) < missing / 2] = np.nan
     odd = ids[:, -1:] % 2
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
     real = [task.kind == "regression" for task in schema.tasks]

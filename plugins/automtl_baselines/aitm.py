@@ -85,7 +85,7 @@ class AITMNetwork(nn.Module):
         z = [own(x) for own in self.mlps]  # T x [B, H]
         for (t, before), transfer in zip(self.steps, self.transfers, strict=True):
             z[t] = transfer(z[before], z[t])
-        logits: Tensor = self.towers(z)
+        logits: Tensor = self.towers(z, x)
         return logits
 
     def penalty(self, logits: Tensor) -> Tensor:

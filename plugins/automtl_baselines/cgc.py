@@ -74,7 +74,7 @@ class CGCNetwork(nn.Module):
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense).flat()  # [B, D]
-        logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)))  # T x [B, H]
+        logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)), x)  # T x [B, H]
         return logits
 
 

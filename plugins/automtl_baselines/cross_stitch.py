@@ -65,10 +65,11 @@ class CrossStitchNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [self.inputs(ids, dense).flat()] * len(self.towers)  # T x [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
+        xs = [x] * len(self.towers)
         for layer in self.layers:
             xs = layer(xs)  # T x [B, H]
-        logits: Tensor = self.towers(xs)
+        logits: Tensor = self.towers(xs, x)
         return logits
 
 

@@ -57,7 +57,9 @@ class ESMMNetwork(nn.Module):
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
         x = self.inputs(ids, dense).flat()  # [B, D]
-        logits = list(self.towers([own(x) for own in self.mlps]).unbind(1))  # T x [B], given the task before
+        logits = list(
+            self.towers([own(x) for own in self.mlps], x).unbind(1)
+        )  # T x [B], given the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
         return torch.stack(logits, dim=1)

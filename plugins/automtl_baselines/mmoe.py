@@ -37,7 +37,7 @@ class MMoENetwork(nn.Module):
         x = self.inputs(ids, dense).flat()  # [B, D]
         experts = self.experts(x)  # [B, K, H]
         mixed = self.gating(x, experts)  # [B, T, H]
-        logits: Tensor = self.towers(mixed.unbind(1))
+        logits: Tensor = self.towers(mixed.unbind(1), x)
         return logits
 
 

@@ -37,14 +37,34 @@ class Experts(nn.ModuleList):
         return torch.stack([expert(x) for expert in self], dim=1)
 
 
-class Towers(nn.ModuleList):
-    """A tower for each task, on what that task sees: T x [B, H] -> logits [B, T]."""
+class Towers(nn.Module):
+    """A tower for each task, on what that task sees: T x [B, H] -> logits [B, T].
 
-    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float) -> None:
-        super().__init__(tower(in_dim, hidden, dropout) for _ in range(tasks))
+    With a wide term the inputs x [B, D] enter each logit directly too (Cheng et al., "Wide & Deep Learning",
+    DLRS 2016, eq. 3).
 
-    def forward(self, xs: Sequence[Tensor]) -> Tensor:
-        return torch.cat([top(x) for top, x in zip(self, xs, strict=True)], dim=1)
+    Args:
+        in_dim: H.
+        hidden: Widths of the hidden layers of a tower.
+        tasks: T.
+        dropout: Of hidden values.
+        wide: D; 0 for no wide term.
+
+    """
+
+    def __init__(self, in_dim: int, hidden: Sequence[int], tasks: int, dropout: float, wide: int = 0) -> None:
+        super().__init__()
+        self.tops = nn.ModuleList(tower(in_dim, hidden, dropout) for _ in range(tasks))
+        self.wide = nn.Linear(wide, tasks, bias=False) if wide else None
+        if self.wide is not None:
+            nn.init.zeros_(self.wide.weight)
+
+    def __len__(self) -> int:
+        return len(self.tops)
+
+    def forward(self, xs: Sequence[Tensor], x: Tensor) -> Tensor:
+        deep = torch.cat([top(each) for top, each in zip(self.tops, xs, strict=True)], dim=1)
+        return deep if self.wide is None else deep + self.wide(x)
 
 
 class GatingNetwork(nn.Module):

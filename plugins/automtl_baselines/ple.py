@@ -43,10 +43,11 @@ class PLENetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [self.inputs(ids, dense).flat()] * (len(self.towers) + 1)  # T + 1 x [B, D]
+        x = self.inputs(ids, dense).flat()  # [B, D]
+        xs = [x] * (len(self.towers) + 1)
         for level in self.levels:
             xs = level(xs)  # T + 1 x [B, H]; T after the last level
-        logits: Tensor = self.towers(xs)
+        logits: Tensor = self.towers(xs, x)
         return logits
 
 

@@ -30,8 +30,9 @@ class SharedBottomNetwork(nn.Module):
         self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        h = self.bottom(self.inputs(ids, dense).flat())  # [B, D] -> [B, H]
-        logits: Tensor = self.towers([h] * len(self.towers))
+        x = self.inputs(ids, dense).flat()  # [B, D]
+        h = self.bottom(x)  # [B, H]
+        logits: Tensor = self.towers([h] * len(self.towers), x)
         return logits
 
 

@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import mlp, tower
-from automtl_baselines.sizes import Sizes, inputs_of
+from automtl_baselines.parts import Towers, mlp
+from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.modules.inputs import Inputs
 from automtl_core.network import Ids
 from automtl_core.space import Chooser, SearchSpace
@@ -26,16 +26,15 @@ class SingleTaskSettings(Sizes):
 class OneTask(nn.Module):
     """y = tower(mlp(x)), with embeddings of its own."""
 
-    def __init__(
-        self, inputs: Inputs, expert_layers: Sequence[int], tower_layers: Sequence[int], dropout: float
-    ) -> None:
+    def __init__(self, inputs: Inputs, expert_layers: Sequence[int], dropout: float, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.mlp = mlp([inputs.width, *expert_layers], dropout)
-        self.tower = tower(expert_layers[-1], tower_layers, dropout)
+        self.towers = towers
 
     def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, 1]
-        logit: Tensor = self.tower(self.mlp(self.inputs(ids, dense).flat()))
+        x = self.inputs(ids, dense).flat()
+        logit: Tensor = self.towers([self.mlp(x)], x)
         return logit
 
 
@@ -65,7 +64,9 @@ class SingleTask(SearchSpace[SingleTaskSettings]):
         s = self.settings
         return SingleTaskNetwork(
             {
-                task.name: OneTask(inputs_of(self.schema, s), s.expert_layers, s.tower_layers, s.dropout)
+                task.name: OneTask(
+                    inputs_of(self.schema, s), s.expert_layers, s.dropout, towers_of(self.schema, s, 1)
+                )
                 for task in self.schema.tasks
             }
         )

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from automtl_baselines.parts import Towers
-from automtl_core.modules.inputs import Inputs
+from automtl_core.modules.inputs import Inputs, Widths
 from automtl_core.schema import Schema
 from automtl_core.settings import Settings
 
@@ -28,6 +28,9 @@ def inputs_of(schema: Schema, sizes: Sizes) -> Inputs:
     return Inputs(schema, sizes.embedding_dim, sizes.embedding_std)
 
 
-def towers_of(schema: Schema, sizes: Sizes) -> Towers:
-    """Return a tower for each task, on values as wide as the last of `expert_layers`."""
-    return Towers(sizes.expert_layers[-1], sizes.tower_layers, len(schema.tasks), sizes.dropout)
+def towers_of(schema: Schema, sizes: Sizes, tasks: int | None = None) -> Towers:
+    """Return so many towers, one a task where None, on values as wide as the last of `expert_layers`."""
+    wide = Widths.of(schema, sizes.embedding_dim).flat if schema.encodings.wide is True else 0
+    return Towers(
+        sizes.expert_layers[-1], sizes.tower_layers, tasks or len(schema.tasks), sizes.dropout, wide
+    )

@@ -62,7 +62,7 @@ class STEMNetwork(nn.Module):
         for t, gating_network in enumerate(self.gating):
             seen = [group if g in (t, shared) else group.detach() for g, group in enumerate(experts)]
             mixed.append(gating_network(xs[t] + xs[-1], torch.cat(seen, dim=1)))
-        logits: Tensor = self.towers(mixed)  # T x [B, H]
+        logits: Tensor = self.towers(mixed, xs[-1])  # T x [B, H]
         return logits
 
 

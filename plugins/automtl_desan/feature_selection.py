@@ -64,6 +64,14 @@ class FeatureSelection(nn.Module):
             for k in range(width)
         ]
         self.width = starts[-1] + pairs * x
+        self.fields = {
+            f"{part}{place}": width
+            for part, places, width in zip(
+                ("single", "machine", "number", "cross"), kept, (w, w, m, x), strict=True
+            )
+            for place in places
+        }
+        """What is passed on, in its order, by a name that does not depend on what else is; and its width."""
 
         gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
         for name, gate in gates.items():

@@ -19,6 +19,7 @@ from automtl_core.network import Ids
 from automtl_core.schema import SparseField
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.selective_gate import SelectiveGate, mixtures
+from automtl_desan.wide import Wide
 
 
 class SharedTable(nn.Module):
@@ -125,6 +126,7 @@ class DESANNetwork(nn.Module):
         layers: By name, such as `layer0`; the lowest first. Of these the derived network has what was kept.
         depth: Gate over the layers but the lowest; one that is closed passes on the experts below it.
         tasks: In the order of the schema.
+        wide: What fields add to the logits directly, if they do.
 
     """
 
@@ -134,9 +136,11 @@ class DESANNetwork(nn.Module):
         layers: Mapping[str, Layer],
         depth: Gate | FixedGate,
         tasks: Sequence[Task],
+        wide: Wide | None = None,
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.wide = wide
         self.layers = nn.ModuleDict(layers)
         self.depth = depth
         self.tasks = nn.ModuleList(tasks)
@@ -156,7 +160,8 @@ class DESANNetwork(nn.Module):
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}
             experts = above
         mixed = mixtures(gates, x, experts)
-        return torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
+        deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
+        return deep if self.wide is None else deep + self.wide(given)
 
     def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
         """Return the experts of each layer, the lowest first, that are read in this pass."""

@@ -9,7 +9,8 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/crosses` (pairs that are a field too), `layer1/expert0/experts`,
 `task/click/experts` (experts of the layer below), `layer0/expert0/block0` (op); as settings say,
-`layer0/expert0/table` (shared or own) and `layers` (those above the first).
+`layer0/expert0/table` (shared or own) and `layers` (those above the first); and of a wide term `single`,
+`numbers` and `crosses`.
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from automtl_desan.network import (
 from automtl_desan.ops import Sum, Zero
 from automtl_desan.selective_gate import SelectiveGate
 from automtl_desan.settings import DESANSettings
+from automtl_desan.wide import Wide
 
 
 class DESAN(SearchSpace[DESANSettings]):
@@ -62,7 +64,8 @@ class DESAN(SearchSpace[DESANSettings]):
             wanted = wanted | {name for reader in readers for name in reader.inputs}
         inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout) for gate in gates.values()]
-        return DESANNetwork(inputs, layers, depth, tasks)
+        wide = self._wide(choose) if self.schema.encodings.wide is True else None
+        return DESANNetwork(inputs, layers, depth, tasks, wide)
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return shared-bottom, MMoE, single-task and PLE-like points, and all open with each op."""
@@ -84,6 +87,10 @@ class DESAN(SearchSpace[DESANSettings]):
             columns, width = range(s.expert_width), s.expert_width
         return Expert(reader, blocks)
 
+    def _wide(self, choose: Chooser) -> Wide:
+        """Return the wide term; what the whole network is asked has no part in its name."""
+        return Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
+
     @property
     def _widths(self) -> Widths:
         return Widths.of(self.schema, self.settings.embedding_dim)
@@ -96,21 +103,26 @@ class DESAN(SearchSpace[DESANSettings]):
 
     def _field_reader(self, choose: Chooser, name: str) -> FieldReader:
         s, schema = self.settings, self.schema
-        sparse = [field.name for field in schema.sparse]
-        dense = [field.name for field in schema.dense]
-        crosses = [cross.name for cross in schema.crosses()]
-        selection = FeatureSelection(
-            choose.any_of(f"{name}/single", sparse),
-            choose.any_of(f"{name}/interaction", sparse),
-            _gate(choose, f"{name}/numbers", dense, s.numbers == "chosen"),
-            _gate(choose, f"{name}/crosses", crosses, asked=True),
-            (len(sparse), len(dense), len(crosses)),
-            self._widths,
-        )
+        selection = self._selection(choose, f"{name}/")
         if s.tables == "shared":
             return FieldReader(selection, SharedTable())
         own = partial(OwnTable, schema.sparse, s.embedding_dim, s.embedding_std)
         return FieldReader(selection, choose.one_of(f"{name}/table", {"shared": SharedTable, "own": own}))
+
+    def _selection(self, choose: Chooser, name: str, interacts: bool = True) -> FeatureSelection:
+        schema = self.schema
+        sparse = [field.name for field in schema.sparse]
+        dense = [field.name for field in schema.dense]
+        crosses = [cross.name for cross in schema.crosses()]
+        pairs = choose.any_of(f"{name}interaction", sparse) if interacts else FixedGate(AnyOf("", ()), ())
+        return FeatureSelection(
+            choose.any_of(f"{name}single", sparse),
+            pairs,
+            _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
+            _gate(choose, f"{name}crosses", crosses, asked=True),
+            (len(sparse), len(dense), len(crosses)),
+            self._widths,
+        )
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings

@@ -44,12 +44,15 @@ class SparseFacts(Value):
 
 @dataclass(frozen=True)
 class DenseFacts(Value):
-    """What training rows hold of a dense field, a missing number taken as its stand-in."""
+    """What training rows hold of a dense field."""
 
-    mean: float
-    deviation: float
-    low: float
-    high: float
+    missing: float
+    """Share of the rows without a number."""
+    mean: float | None
+    """None where no row has one, as are those below."""
+    deviation: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,11 @@ def _counts(part: Part, place: int, size: int) -> Ints:
 def _dense(train: Part, place: int, scale: Scale) -> DenseFacts:
     seen = Moments()
     for chunk in chunks(train):
-        seen.add(scale.inverse(chunk.dense[:, place]))
-    return DenseFacts(seen.mean, seen.deviation, seen.low, seen.high)
+        numbers = scale.inverse(chunk.dense[:, place])
+        seen.add(numbers[~np.isnan(numbers)])
+    missing = 1 - seen.count / len(train)
+    known = (seen.mean, seen.deviation, seen.low, seen.high) if seen.count else (None,) * 4
+    return DenseFacts(missing, *known)
 
 
 class _Pairs(NamedTuple):

@@ -15,7 +15,7 @@ from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import vocabulary_file
 from automtl_core.data.prepare.bags import held, value_codes
 from automtl_core.data.prepare.encode import Bagged, Encoding, chunks
-from automtl_core.data.prepare.examples import code_fields, number_columns, oracles
+from automtl_core.data.prepare.examples import coded, number_columns, oracles
 from automtl_core.data.prepare.split import Parts
 from automtl_core.data.raw.sql import codes
 from automtl_core.data.store import PARTS, write_header
@@ -73,7 +73,7 @@ def write_parts(
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
                 write_header(file, array.dtype, (int(rows), len(array.columns)))
                 files[part, array.name] = file
-        for chunk, places in chunks(db, code_fields(dataset), number_columns(dataset), parts):
+        for chunk, places in chunks(db, coded(dataset), number_columns(dataset), parts):
             for array in arrays:
                 block = np.empty((len(places), len(array.columns)), dtype=array.dtype)
                 for n, column in enumerate(array.columns):
@@ -169,4 +169,6 @@ def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
         arrays.append(_Array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
     if dataset.user:
         arrays.append(_Array("users", np.int32, [code(dataset.user)]))
+    if dataset.time and dataset.settings.split == "time":
+        arrays.append(_Array("times", np.int32, [code(dataset.time)]))
     return arrays

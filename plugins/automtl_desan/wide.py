@@ -1,0 +1,34 @@
+"""The wide term: selected fields enter the logit of each task directly.
+
+Letters: B batch, T tasks.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from automtl_core.modules.inputs import Given
+from automtl_desan.feature_selection import FeatureSelection
+
+
+class Wide(nn.Module):
+    """W x of the selected fields (Cheng et al., "Wide & Deep Learning", DLRS 2016, eq. 3).
+
+    Args:
+        selection: Of fields; without a factorisation machine.
+        tasks: T.
+
+    """
+
+    def __init__(self, selection: FeatureSelection, tasks: int) -> None:
+        super().__init__()
+        self.selection = selection
+        # A weight is of a field and has its name, so that a network of fewer fields can take it over.
+        self.weights = nn.ParameterDict(
+            {name: nn.Parameter(torch.zeros(tasks, width)) for name, width in selection.fields.items()}
+        )
+
+    def forward(self, given: Given) -> Tensor:  # -> [B, T]
+        x: Tensor = self.selection(given)
+        weights = list(self.weights.values())
+        return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(len(x), 1)
