@@ -40,7 +40,7 @@ class Encodings(Settings):
     """Into how many folds training rows are divided, or periods of as many rows for earlier ones."""
     smoothing: float = Field(10.0, gt=0)
     """Rows that the prior of a task counts for in its statistics."""
-    bins: int = Field(16, ge=2, le=1000)
+    bins: int = Field(32, ge=2, le=1000)
     """Bins of a numeric field, of equal frequency."""
     cross_dim: int = Field(0, ge=0)
     """Learned numbers for the values of a pair, beside statistics; 0 for none."""
@@ -66,7 +66,7 @@ class Encodings(Settings):
 
     def answered(self, **answers: object) -> Self:
         """Return the encodings with some answers; other settings stay as they are."""
-        return self.model_copy(update=answers)
+        return type(self).model_validate({**self.model_dump(), **answers})
 
 
 PLAIN: Mapping[str, Any] = {"statistics": "none", "numbers": "standard", "crosses": (), "wide": False}

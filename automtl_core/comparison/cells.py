@@ -86,6 +86,8 @@ class Bench:
     """Seed of a split -> its data."""
     training: Callable[[Ahead], AbstractContextManager[Listener]]
     """Gives what hears of a training while it goes."""
+    answered: Callable[[Job, Prepared], Job]
+    """Gives answers to what a job leaves open."""
     on_work: Callable[[Cell, str], None]
     """Hears of each cell that this process trains, before it begins, and which it is: `cell 3 of 6`."""
     on_wait: Callable[[Cell], None]

@@ -39,8 +39,9 @@ def compare(
     """
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     for split, prepared in bench.prepared.items():
-        for job in by_split[split].values():
+        for name, job in by_split[split].items():
             job.problem(prepared)  # names what is unknown or open now, before hours of work
+            by_split[split][name] = bench.answered(job, prepared)
     if trials > 1:
         by_split = _tuned(by_split, trials, bench, seeds)
     cells = [

@@ -78,7 +78,7 @@ class Wanted:
         splits = split_seeds(common, self.splits)
         prepared = {split: line.prepare(in_split(common, split)) for split in splits}
         seeds = range(common.config.seed, common.config.seed + self.seeds)
-        bench = Bench(out, prepared, line.watch.training, on_work, on_wait)
+        bench = Bench(out, prepared, line.watch.training, line.answered, on_work, on_wait)
         found = compare(jobs, seeds, self.trials, reference, bench)
         out.mkdir(parents=True, exist_ok=True)
         for ending, form in FORMATS.items():

@@ -8,6 +8,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.disk.value import Value
 from automtl_core.evidence import Evidence, Point
 from automtl_core.training.metrics import TaskMetrics
+from automtl_core.trials.trial import Looked
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class Environment(Fact):
     threads: int
     earlier: tuple["Environment", ...] = ()
     """Those in which the run began before it went on in this one, the first one first."""
+
+
+@dataclass(frozen=True)
+class Answers(Fact):
+    """How answers to what the settings left open were found."""
+
+    file = "answers"
+
+    looked: Looked
 
 
 @dataclass(frozen=True)

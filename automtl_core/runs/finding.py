@@ -13,11 +13,12 @@ from automtl_core.errors import AutoMTLError, InputMissingError
 from automtl_core.kinds import SPACES
 from automtl_core.modules.cost import Cost
 from automtl_core.registry import Registry
-from automtl_core.runs.facts import Data, Search
+from automtl_core.runs.facts import Answers, Data, Search
 from automtl_core.runs.run import Run
 from automtl_core.schema import Schema
 from automtl_core.sharing import Sharing
 from automtl_core.space import SearchSpace
+from automtl_core.trials.trial import Looked
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Finding:
     search: Search = field(default_factory=Search)
     truth: Truth | None = None
     """None where nothing is known."""
+    looked: Looked | None = None
+    """How the encodings of fields were looked up; None where they were given."""
     simulated: Mapping[str, Any] | None = None
     """How the raw files were simulated; None where they are real, or nobody knows."""
 
@@ -63,6 +66,7 @@ class Finding:
             "unasked": self.unasked,
             **self.search.to_json(),
             "truth": self.truth and self.truth.to_json(),
+            "looked": self.looked and self.looked.to_json(),
             "simulated": self.simulated,
         }
 
@@ -83,7 +87,8 @@ def finding(path: Path, registry: Registry) -> Finding:
     sharing, unasked = _sharing(found, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
-    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), data.simulated)
+    looked = run.read(Answers).looked if run.has(Answers) else None
+    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked, data.simulated)
 
 
 def price(found: Architecture, registry: Registry) -> Price | None:

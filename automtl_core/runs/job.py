@@ -30,6 +30,7 @@ from automtl_core.strategy import Problem, Retrain, SearchStrategy
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
+from automtl_core.trials.trial import Looked
 from automtl_core.wording import listing
 
 
@@ -44,6 +45,8 @@ class Job:
     strategy_settings: Settings | None
     """None where nothing is searched."""
     dataset_settings: DatasetSettings
+    looked: Looked | None = None
+    """How answers to what was left open were found, where any was; see `runs.answers`."""
 
     @classmethod
     def load(cls, registry: Registry, *layers: Layer) -> "Job":
@@ -110,7 +113,7 @@ class Job:
             UsageError: fields are to be encoded, which it does not take.
 
         """
-        space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings(data)
+        space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
         if not space_class.takes_encodings and not encodings.plain:
             name = self.config.space.name
             raise UsageError(f"inputs: {name} reads the fields as they are", "use --set inputs=ids")
@@ -118,9 +121,13 @@ class Job:
         space.ops()  # which names those that nobody registers
         return space
 
-    def encodings(self, data: Prepared | Encoder) -> Encodings:
-        """Return what networks are given of fields."""
-        return self.config.inputs if not self.config.inputs.auto else plain()
+    def encodings(self) -> Encodings:
+        """Return what networks are given of fields: as they are, while it is not looked up."""
+        return plain() if self.config.inputs.auto else self.config.inputs
+
+    def of(self, config: RunConfig) -> "Job":
+        """Return the job with the answers of a run that was made by it, where it leaves them open."""
+        return self.having(inputs=config.inputs, training=config.training)
 
     def problem(self, prepared: Prepared) -> Problem:
         """Return what to search and train, without the test part.

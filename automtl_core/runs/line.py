@@ -24,6 +24,7 @@ from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, S
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.ahead import Ahead
+from automtl_core.runs.answers import answered
 from automtl_core.runs.budget import Budget
 from automtl_core.runs.config import Component, Layer, default, split
 from automtl_core.runs.facts import Data, Environment, Result
@@ -114,6 +115,11 @@ class Line:
             self.watch.warn(sentence)
         return prepared
 
+    def answered(self, job: Job, prepared: Prepared) -> Job:
+        """Return the job with answers to what it leaves open, see `runs.answers`."""
+        with self.watch.preparing() as progress:
+            return answered(job, prepared, progress)
+
     def plan(self, job: Job) -> Plan:
         """Return what a search would do."""
         return pipeline.plan(job, self.prepare(job))
@@ -133,6 +139,7 @@ class Line:
         prepared = self.prepare(job)
         for sentence in too_small(prepared, job.config.training.min_positives):
             self.watch.warn(sentence)
+        job = self.answered(job, prepared)
         job = job.in_time(time.monotonic() - start)
         make = partial(pipeline.start, job, prepared)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)

@@ -69,7 +69,7 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    architecture, space = run.architecture(), job.space(data)
+    architecture, space = run.architecture(), job.of(run.config()).space(data)
     if architecture.origin and architecture.origin.schema != space.schema.to_json():
         raise ArtifactError(
             f"{run.path}: found on other fields, tasks or vocabularies than those prepared",

@@ -114,8 +114,8 @@ def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list
         return {name: p for name, p in weights.items() if which(name)}
 
     return [
-        Group(named(lambda name: name in large), rate, recipe.embedding_decay, True, watched),
-        Group(named(lambda name: name in tables), rate, recipe.embedding_decay),
+        Group(named(lambda name: name in large), rate, recipe.decay_of_embeddings, True, watched),
+        Group(named(lambda name: name in tables), rate, recipe.decay_of_embeddings),
         Group(named(lambda name: name in norms), rate, 0.0),
         Group(named(lambda name: name not in large | tables | norms), rate, recipe.weight_decay),
     ]

@@ -1,10 +1,13 @@
 """The recipe: everything about training that is not the model. One recipe serves every model."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from automtl_core.settings import Settings
+
+EMBEDDING_DECAY = 1e-2
+"""Decay of embeddings where nothing better is known."""
 
 
 class Recipe(Settings):
@@ -20,8 +23,8 @@ class Recipe(Settings):
     """Step size of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
     """L2 on weights; never on batch normalisation."""
-    embedding_decay: float = Field(1e-2, ge=0)
-    """L2 on embedding tables."""
+    embedding_decay: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    """L2 on embedding tables; with `auto` it is looked up with the encodings of fields."""
     average_epochs: float = Field(1.0, ge=0)
     """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
     and tested. With 0 it is the weights of the last step."""
@@ -30,3 +33,8 @@ class Recipe(Settings):
     min_positives: int = Field(100, ge=1)
     """Tasks with fewer positive (or negative) validation rows do not decide when to stop, nor do regressions
     with fewer rows; with fewer such test rows they are marked, and are not in a mean over tasks."""
+
+    @property
+    def decay_of_embeddings(self) -> float:
+        """The decay of embeddings, also where nobody has looked it up."""
+        return EMBEDDING_DECAY if self.embedding_decay == "auto" else self.embedding_decay

@@ -221,7 +221,9 @@ def list_names(
 
 @app.command("settings")
 def explain_settings(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="space, strategy, dataset, training or run.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="space, strategy, dataset, inputs, training or run.")
+    ],
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Of the space, strategy or dataset.")
     ] = None,

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from automtl_cli import listings
 from automtl_cli.tables import safe, table
+from automtl_core.encodings import Encodings
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.registry import Registry
@@ -18,7 +19,7 @@ from automtl_core.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
 from automtl_core.wording import did_you_mean, listing
 
-PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "training": Recipe}
+PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
 """What has settings and no name."""
 
 

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli.output import Json
-from automtl_cli.runs import evidence, front, sharing
+from automtl_cli.runs import evidence, front, inputs, sharing
 from automtl_cli.runs.architecture import tree
 from automtl_cli.tables import safe
 from automtl_core.comparison.verdicts import cost_in_words
@@ -18,6 +18,7 @@ from automtl_core.runs.facts import Search
 from automtl_core.runs.finding import Price, Truth, finding, price
 from automtl_core.schema import Schema
 from automtl_core.sharing import Sharing
+from automtl_core.trials.trial import Looked
 
 
 def read(path: Path) -> Json:
@@ -32,6 +33,7 @@ def read(path: Path) -> Json:
 def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     """Render all decisions, who reads what, why it was decided so, and what else could be taken."""
     shared, search = Sharing.from_json(found["sharing"], ""), Search.from_json(found, "")
+    yield from inputs.whole(_looked(found))
     yield tree(found, Price.from_json(found["cost"], "") if found["cost"] else None)
     yield from sharing.fields_seen(shared)
     yield from sharing.parts_read(shared)
@@ -57,6 +59,7 @@ def short(found: Json) -> Iterator[RenderableType]:
     origin, search = found["architecture"]["origin"], Search.from_json(found, "")
     shared = Sharing.from_json(found["sharing"], "")
     yield safe(f"architecture of {origin['space']}")
+    yield from inputs.line(_looked(found))
     yield from sharing.fields_seen(shared)
     yield from _shared(origin, found, shared)
     if search.evidence or search.front:
@@ -65,6 +68,10 @@ def short(found: Json) -> Iterator[RenderableType]:
     if search.front:
         yield safe(f"taken of a front of {len(search.front)}: {_taken(search)}")
         yield from map(safe, _verdict(search))
+
+
+def _looked(found: Json) -> Looked | None:
+    return Looked.from_json(found["looked"], "") if found["looked"] else None
 
 
 def _shared(origin: Json | None, found: Json, shared: Sharing) -> Iterator[RenderableType]:

@@ -1,0 +1,82 @@
+import pytest
+
+from automtl_core.encodings import PLAIN, Encodings, plain
+from automtl_core.training.compute import CPU
+from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
+from automtl_core.trials import trial
+from automtl_core.trials.trial import BETTER, DECAY, MUCH_BETTER, SEEDS, Looked, look_up
+
+from .data import planted
+
+RECIPE = Recipe(batch_size=512, learning_rate=0.01)
+
+
+def scored(monkeypatch, worth):
+    """Let answers be worth what a function says; return all that is trained."""
+    trained = []
+
+    def score(self, answers, seed):
+        trained.append((dict(answers), seed))
+        return worth(answers)
+
+    monkeypatch.setattr(trial._Trials, "_score", score)
+    return trained
+
+
+def test_steps_of_numbers_are_found_and_written_down() -> None:
+    found = look_up(planted(6000, dense=2), Encodings(statistics="none", crosses=(), wide=False), RECIPE, CPU)
+    assert found.answers["numbers"] in ("bins", "piecewise")
+    assert found.answers.keys() == {"numbers", DECAY}
+    first = found.tried[0]
+    assert first.answers == {"numbers": "standard", DECAY: EMBEDDING_DECAY}
+    assert found.best.score > first.score + BETTER
+    assert Looked.from_json(found.to_json(), "").to_json() == found.to_json()
+
+
+def test_what_is_given_is_not_tried(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(), plain().answered(numbers="auto"), Recipe(embedding_decay=0.1), CPU)
+    assert found.answers == {"numbers": "standard"}
+    assert [answers for answers, _ in trained] == [{"numbers": "standard"}], "there are no numbers"
+
+
+def test_without_a_difference_it_stays_as_it_is(monkeypatch) -> None:
+    scored(monkeypatch, lambda answers: 0.7 + BETTER / 2 * (answers != start))
+    start = {**PLAIN, DECAY: EMBEDDING_DECAY}
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers == start
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(MUCH_BETTER / 2, "none"), (MUCH_BETTER * 1.1, "folds")])
+def test_statistics_have_to_be_much_better(monkeypatch, gain, taken) -> None:
+    scored(monkeypatch, lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers["statistics"] == taken
+
+
+def test_close_answers_are_trained_again_and_clear_ones_are_not(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.001 - (a[DECAY] == 1e-4) * 0.1)
+    look_up(planted(), plain(), RECIPE, CPU)
+    seeds = {decay: [s for a, s in trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)}
+    assert seeds == {EMBEDDING_DECAY: [0, 1], 1e-3: [0, 1], 1e-4: [0]}
+    assert SEEDS == 2
+
+
+def test_pairs_are_tried_together(monkeypatch) -> None:
+    scored(monkeypatch, lambda answers: 0.7 + 0.01 * len(answers["crosses"]))
+    found = look_up(planted(), Encodings(), RECIPE, CPU)
+    assert found.answers["crosses"] == (("b", "c"),)
+    assert [each.pair for each in found.pairs] == [("b", "c")]
+
+
+def test_a_limit_of_time_ends_with_the_best_so_far(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(), Encodings(), RECIPE, CPU, seconds=0.0)
+    assert len(trained) == 1
+    assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
+
+
+def test_few_rows_are_not_asked(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(2000), Encodings(), RECIPE, CPU)
+    assert not trained
+    assert "400" in found.why
+    assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
