@@ -13,7 +13,7 @@ from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.schema import Schema, Task
 
-MOST = 400_000
+MOST = 200_000
 """Training rows that a trial takes, at most."""
 SHARE = 0.2
 """Of them, those that it looks at."""

@@ -24,19 +24,18 @@ from automtl_core.trials.pairs import FoundPair, find_pairs
 from automtl_core.trials.rows import Rows
 from automtl_core.trials.small import Small
 
+DECAY = "embedding_decay"
 BETTER = 0.0005
 """Mean score by which a change has to be better."""
-MUCH_BETTER = 0.002
-"""The same for statistics: large models, which can learn them by heart, gain less by them than small ones."""
-CLOSE = 0.0015
+MARGINS = {"statistics": 0.002, DECAY: 0.001}
+"""The same where large models gain less than small ones: they learn statistics by heart, and need more decay."""
+CLOSE = 0.001
 """Distance from that, below which both are trained again."""
 SEEDS = 2
 """Trainings of the same answers, at most."""
 EPOCHS, PATIENCE = 20, 2
 DECAYS = (1e-3, 1e-4, 1e-1)
 """Decays of embeddings besides the default: a weaker one; then, as that is better or not, another."""
-DECAY = "embedding_decay"
-
 Answers = dict[str, Any]
 """Setting -> answer: those of `Encodings`, and `DECAY`."""
 Progress = Callable[[str, float], None]
@@ -140,8 +139,7 @@ class _Trials:
         self._train(answers)
         if answers is self.best:
             return
-        of_statistics = answers.get("statistics") != self.best.get("statistics")
-        least = MUCH_BETTER if of_statistics else BETTER
+        least = max(MARGINS.get(name, BETTER) for name in answers if answers[name] != self.best[name])
         while abs(self._ahead(answers) - least) < CLOSE and len(self._of(answers)) < SEEDS:
             self._train(answers)
             if len(self._of(self.best)) < len(self._of(answers)):

@@ -34,6 +34,8 @@ FEW = 20
 """Integers with so many values are categories, unless their name says otherwise."""
 OFTEN = 50
 """Rows a value on average from which on numbers among other texts are categories too."""
+CODES = 1000
+"""Integers with so many values may be categories."""
 GAPS = 10
 """Integers between the least and the largest for each one that is there, from which on they may be ids."""
 MANY = 0.9
@@ -150,7 +152,9 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "multi", LIST)
     if facts.kind in ("integer", "number"):
         skewed = float(facts.low) >= 0 and float(facts.high) > SKEW * facts.mean
-        return Guess(facts, "dense", {"scaling": "log"} if skewed else {})
+        coded = facts.kind == "integer" and facts.values <= min(CODES, facts.rows / OFTEN)
+        reason = f"{facts.values:,} whole numbers; if codes, they belong to sparse" if coded else ""
+        return Guess(facts, "dense", {"scaling": "log"} if skewed else {}, reason)
     if separator := _separator(facts):
         return Guess(facts, "multi", separator)
     return Guess(facts, "sparse", "text", candidate=candidate)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.columns import Scale
+from automtl_core.data.inspect.codes import codes
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
 from automtl_core.data.inspect.leaks import Rule, Told, alone, rules
 from automtl_core.data.part import Part
@@ -21,6 +22,9 @@ from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.disk.value import Value
 from automtl_core.schema import SparseField
+
+CODED = 1 << 15
+"""Rows that tell whether numbers are codes."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -53,6 +57,8 @@ class DenseFacts(Value):
     deviation: float | None
     low: float | None
     high: float | None
+    codes: int | None = None
+    """Different numbers, where they are whole, few, and without an order in what they say of labels."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +167,10 @@ def _dense(train: Part, place: int, scale: Scale) -> DenseFacts:
     for chunk in chunks(train):
         numbers = scale.inverse(chunk.dense[:, place])
         seen.add(numbers[~np.isnan(numbers)])
+    some = train.some(slice(CODED))
     missing = 1 - seen.count / len(train)
     known = (seen.mean, seen.deviation, seen.low, seen.high) if seen.count else (None,) * 4
-    return DenseFacts(missing, *known)
+    return DenseFacts(missing, *known, codes=codes(scale.inverse(some.dense[:, place]), some.labels))
 
 
 class _Pairs(NamedTuple):

@@ -156,7 +156,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
         case "time":
             said = spread
         case _:
-            said = f"{spread}, mean {facts.mean:.4g}"
+            said = f"{spread}, mean {facts.mean:.4g}" + (f"; {guess.reason}" if guess.reason else "")
     blank = 1 - facts.rows / seen.seen
     return f"{said}; {blank:.1%} blank" if blank else said
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from automtl_cli.data.actions import About, Description, Sample
 from automtl_cli.output import Json
 from automtl_cli.tables import by_name, listed, safe, table
-from automtl_core.data.inspect.describe import LabelFacts
+from automtl_core.data.inspect.describe import DenseFacts, LabelFacts
 from automtl_core.data.inspect.leaks import Rule, Told
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
@@ -29,7 +29,7 @@ def described(found: Description) -> Iterator[RenderableType]:
     data, tasks = found.data, list(found.data.tasks)
     tables = {
         "sparse field": _without_blanks(_facts(data.sparse)),
-        "dense field": _facts(data.dense),
+        "dense field": _without_blanks(_facts(data.dense)),
         "task and part": _facts(_by_task_and_part(data.tasks)),
         "share of rows also in train": _facts(data.duplicates),
     }
@@ -42,7 +42,7 @@ def described(found: Description) -> Iterator[RenderableType]:
     yield table(["correlation", *tasks], rows, align="right")
     yield Text()
     yield _alone(data.alone)
-    if findings := [*_rules(data.rules), *_suspicions(data.alone)]:
+    if findings := [*_rules(data.rules), *_suspicions(data.alone), *_codes(data.dense)]:
         yield Text()
         yield from map(safe, findings)
 
@@ -106,6 +106,13 @@ def _rules(rules: Iterable[Rule]) -> Iterator[str]:
     for rule in rules:
         declared = ", as declared" if rule.declared else ""
         yield f"{rule.other} is {rule.value} in all {rule.rows:,} rows with {rule.one}{declared}"
+
+
+def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
+    for name, facts in dense.items():
+        if facts.codes is not None:
+            told = f"the {facts.codes:,} whole numbers of {name} say of labels what no order explains"
+            yield f"note: {told}: if they are codes, let it be a categorical field"
 
 
 def _suspicions(alone: Mapping[str, Iterable[Told]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from automtl_core.encodings import PLAIN, Encodings, plain
 from automtl_core.training.compute import CPU
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 from automtl_core.trials import trial
-from automtl_core.trials.trial import BETTER, DECAY, MUCH_BETTER, SEEDS, Looked, look_up
+from automtl_core.trials.trial import BETTER, DECAY, MARGINS, SEEDS, Looked, look_up
 
 from .data import planted
 
@@ -46,14 +46,15 @@ def test_without_a_difference_it_stays_as_it_is(monkeypatch) -> None:
     assert look_up(planted(), Encodings(), RECIPE, CPU).answers == start
 
 
-@pytest.mark.parametrize(("gain", "taken"), [(MUCH_BETTER / 2, "none"), (MUCH_BETTER * 1.1, "folds")])
-def test_statistics_have_to_be_much_better(monkeypatch, gain, taken) -> None:
+@pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
+def test_statistics_have_to_be_much_better(monkeypatch, part, taken) -> None:
+    gain = part * MARGINS["statistics"]
     scored(monkeypatch, lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
     assert look_up(planted(), Encodings(), RECIPE, CPU).answers["statistics"] == taken
 
 
 def test_close_answers_are_trained_again_and_clear_ones_are_not(monkeypatch) -> None:
-    trained = scored(monkeypatch, lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.001 - (a[DECAY] == 1e-4) * 0.1)
+    trained = scored(monkeypatch, lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.0015 - (a[DECAY] == 1e-4) * 0.1)
     look_up(planted(), plain(), RECIPE, CPU)
     seeds = {decay: [s for a, s in trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)}
     assert seeds == {EMBEDDING_DECAY: [0, 1], 1e-3: [0, 1], 1e-4: [0]}

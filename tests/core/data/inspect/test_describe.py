@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.inspect.describe import Described, LabelFacts, SparseFacts, describe
+from automtl_core.data.inspect.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
 from automtl_core.data.inspect.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset import Dataset, Dense, Label, Sparse
@@ -26,8 +26,17 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
     assert found.sparse["city"] == SparseFacts(4, counts.max() / 80, None, 0.0, 0.0, 0.0)
     price = train.dense[:, 0] * prepared.encoder.scales["price"].width
     price += prepared.encoder.scales["price"].offset
-    assert found.dense["price"].to_json() == pytest.approx(
-        {"mean": price.mean(), "deviation": price.std(), "low": price.min(), "high": price.max()}, rel=1e-5
+    facts = found.dense["price"].to_json()
+    assert facts.pop("codes") is None
+    assert facts == pytest.approx(
+        {
+            "missing": 0.0,
+            "mean": price.mean(),
+            "deviation": price.std(),
+            "low": price.min(),
+            "high": price.max(),
+        },
+        rel=1e-5,
     )
     clicks = train.labels[:, 0]
     assert found.tasks["click"]["train"] == LabelFacts(80, pytest.approx(clicks.mean()), clicks.sum())
@@ -51,7 +60,7 @@ def test_what_is_described_is_json(given: Given, tmp_path: Path) -> None:
     assert list(document["sparse"]["user"]) == [
         "vocabulary", "top", "values_a_row", "unknown_train", "unknown_validation", "unknown_test"
     ]  # fmt: skip
-    assert list(document["dense"]["price"]) == ["mean", "deviation", "low", "high"]
+    assert list(document["dense"]["price"]) == ["missing", "mean", "deviation", "low", "high", "codes"]
     assert list(document["tasks"]["click"]["train"]) == ["rows", "mean", "positives"]
     assert list(document["tasks"]["buy"]["train"]) == ["rows", "mean"]
     assert document["rules"] == [{"if": "click", "then": "buy", "is": 1, "rows": 9, "declared": False}]
@@ -70,6 +79,41 @@ def test_dense_numbers_are_those_before_scaling(given: Given, tmp_path: Path, sc
     found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
     assert (found.low, found.high) == pytest.approx((price.min(), price.max()), rel=1e-3)
     assert found.mean == pytest.approx(price.mean(), abs=2)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "log"])
+def test_missing_numbers_are_counted_and_left_out(given: Given, tmp_path: Path, scaling: str) -> None:
+    random = np.random.default_rng(0)
+    price = pd.Series(random.uniform(5, 9, 500)).where(random.random(500) > 0.3)
+    labels = {name: random.integers(0, 2, 500) for name in ("click", "buy")}
+    dataset = given({"user": random.integers(0, 9, 500), "city": "x", "price": price, **labels})
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", scaling))
+    prepared = prepare(dataset, "given", None, tmp_path)
+    found, train = describe(prepared).dense["price"], prepared.part("train")
+    blank = np.isnan(train.dense[:, 0])
+    assert found.missing == pytest.approx(blank.mean()) == pytest.approx(0.3, abs=0.05)
+    known = prepared.encoder.scales["price"].inverse(train.dense[~blank, 0])
+    assert [found.mean, found.deviation] == pytest.approx([known.mean(), known.std()])
+    assert [found.low, found.high] == pytest.approx([known.min(), known.max()])
+    assert found.low > 4.9, "0 is not taken for one"
+
+
+def test_a_number_that_stands_for_blanks_counts_as_one(given: Given, tmp_path: Path) -> None:
+    price = pd.Series(np.arange(100.0)).where(np.arange(100) % 2 == 0)
+    dataset = given(
+        {"user": range(100), "city": "x", "price": price, "click": [0, 1] * 50, "buy": [0, 1] * 50}
+    )
+    dataset.fields = (Sparse("user"), Sparse("city"), Dense("price", missing=-7.0))
+    found = describe(prepare(dataset, "given", None, tmp_path)).dense["price"]
+    assert (found.missing, found.low) == (0.0, pytest.approx(-7))
+
+
+def test_a_field_without_any_number_has_a_share_and_nothing_else(given: Given, tmp_path: Path) -> None:
+    labels = {name: [0, 1] * 50 for name in ("click", "buy")}
+    dataset = given({"user": range(100), "city": "x", "price": [float("nan")] * 100, **labels})
+    assert describe(prepare(dataset, "given", None, tmp_path)).dense["price"] == DenseFacts(
+        1.0, None, None, None, None
+    )
 
 
 def test_blank_and_unseen_values_are_counted_by_part(given: Given, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def prepared(given: Given, tmp_path: Path) -> Prepared:
 
 def table(prepared: Prepared, part: str, labels: bool) -> pd.Series:
     held = prepared.part(part)
-    columns = [held.ids, held.dense + 0.0, np.nan_to_num(held.labels, nan=-1)][: 3 if labels else 2]
+    floats = [np.nan_to_num(array, nan=-99) + 0.0 for array in (held.dense, held.labels)]
+    columns = [held.ids, *floats][: 3 if labels else 2]
     return pd.Series(list(map(tuple, np.concatenate(columns, axis=1).tolist())))
 
 
