@@ -30,7 +30,10 @@ Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
 
 @dataclass(frozen=True)
 class Relative:
-    """What a model costs in the mean, over what the reference costs; None where unknown."""
+    """What a model costs in the mean, over what the reference costs; None where unknown.
+
+    Operations are those of matrix products: of a model without any, such as trees, they are unknown.
+    """
 
     flops_per_row: float | None
     seconds: float | None
@@ -223,7 +226,7 @@ def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
 
 
 def _ratio(cost: float | None, base: float | None) -> float | None:
-    return None if cost is None or not base else cost / base
+    return cost / base if cost and base else None
 
 
 def _plain(found: Any) -> Any:

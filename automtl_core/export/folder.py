@@ -30,13 +30,14 @@ from automtl_core.data.part import Bags, Part
 from automtl_core.data.store import ENCODER, Prepared
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.value import Value
-from automtl_core.errors import ArtifactError, AutoMTLError
+from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
 from automtl_core.export.card import card
 from automtl_core.runs.facts import Data
 from automtl_core.runs.run import Run
 from automtl_core.runs.trained import Trained, predictions
 from automtl_core.schema import Schema
+from automtl_core.training.learner import Learner
 
 Format = Literal["onnx", "torch"]
 ROWS = 10_000
@@ -75,11 +76,16 @@ def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
 
     Raises:
         RunExistsError: the folder exists, or cannot be written.
-        UsageError: what the format needs is not installed.
+        UsageError: what the format needs is not installed, or the run made no network.
         PluginError: the network cannot be exported.
         ArtifactError: the graph says something else than the network.
 
     """
+    if isinstance(made.network, Learner):
+        raise UsageError(
+            f"{run.path}: {run.config().space.name} is no network, and has no graph to export",
+            f"let it score rows by automtl predict {run.path}, or export the run of a network",
+        )
     if form == "onnx":
         graph.check_onnx()
     schema = made.encoder.schema

@@ -82,6 +82,7 @@ class Clock:
         self.ended: dict[str, int] = {}
         self._start = time.monotonic()
         self._seconds = seconds
+        self._asked: float | None = None  # when `lasts` first was
 
     def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
         """Pass on, and look at the clock."""
@@ -94,6 +95,18 @@ class Clock:
     def spent(self) -> float:
         """Return how much of the time for the search is spent, see `Problem.spent`."""
         return min(self._share() / self.search, 1.0) if self.search else 1.0
+
+    def lasts(self, share: float) -> bool:
+        """Return whether a training without epochs has time until this share of its work is through.
+
+        What passes before it is first asked, as rows are made ready, is no part's alone.
+        """
+        now = self._share()
+        self._asked = now if self._asked is None else self._asked
+        in_time = now < self._asked + (ALL - self._asked) * share
+        if not in_time:
+            self.ended.setdefault(TRAIN, 1)
+        return in_time
 
     def _share(self) -> float:
         return (time.monotonic() - self._start) / self._seconds

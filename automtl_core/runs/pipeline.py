@@ -18,8 +18,9 @@ from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
+from automtl_core.runs.answers import answered
 from automtl_core.runs.budget import Budget, Clock, planned, with_rows
-from automtl_core.runs.facts import Costs, Data, Result, Search
+from automtl_core.runs.facts import Answers, Costs, Data, Fact, Result, Search
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.outcomes import GIVEN, Plan
@@ -30,6 +31,7 @@ from automtl_core.runs.warm import started
 from automtl_core.start import Start
 from automtl_core.strategy import Problem, SearchResult
 from automtl_core.training.fit import Fit
+from automtl_core.training.learner import Learner, Lesson
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
@@ -73,7 +75,13 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
     """
     problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     _begun(job, prepared)
-    facts = (Identity.of(job.config, prepared), environment(job, problem.space), Data.of(prepared))
+    job = answered(job, prepared)
+    facts: list[Fact] = [
+        Identity.of(job.config, prepared),
+        environment(job, problem.space),
+        Data.of(prepared),
+    ]
+    facts += [Answers(job.looked)] if job.looked else []
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 
@@ -104,6 +112,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
 
     """
     with memory_errors():
+        job = job.of(run.config())
         problem = job.problem(prepared)
         check_settings(run)
         check_data(run, prepared.manifest)
@@ -116,9 +125,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         if found.trained:
             best_epoch, validation = found.epochs, _validated(found.network, problem)
         else:
-            trainer = Fit(
-                found.network, problem.data, problem.recipe, problem.seed, problem.compute, found.epochs
-            )
+            trainer = _trainer(found, problem, clock)
             recorder.follow("train", trainer)
             validation = trainer.run(recorder)
             best_epoch = trainer.best_epoch
@@ -213,6 +220,14 @@ def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Re
         return _Network(found.network, found.epochs, found.trained)
     seeds.seed_torch(problem.seed, "network")
     return _Network(problem.space.network(architecture))
+
+
+def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | Lesson:
+    """Return what trains a network, or lets a model learn by itself."""
+    how = (problem.data, problem.recipe, problem.seed, problem.compute)
+    if isinstance(found.network, Learner):
+        return Lesson(found.network, *how) if clock is None else Lesson(found.network, *how, clock.lasts)
+    return Fit(found.network, *how, found.epochs)
 
 
 def _validated(network: nn.Module, problem: Problem) -> Metrics:

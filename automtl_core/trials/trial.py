@@ -28,7 +28,7 @@ DECAY = "embedding_decay"
 BETTER = 0.0005
 """Mean score by which a change has to be better."""
 MARGINS = {"statistics": 0.002, DECAY: 0.001}
-"""The same where large models gain less than small ones: they learn statistics by heart, and need more decay."""
+"""The same where large models gain less than small ones: they learn statistics by heart, and need decay."""
 CLOSE = 0.001
 """Distance from that, below which both are trained again."""
 SEEDS = 2
@@ -121,8 +121,9 @@ class _Trials:
             yield from (self._changed(numbers=kind) for kind in ("bins", "piecewise"))
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
-            # Statistics leave embeddings less to tell, and a decay that was right is then too strong.
-            for decay in (EMBEDDING_DECAY, DECAYS[0]):
+            # Statistics leave embeddings less to tell, and a decay that was right is then too strong: in large
+            # models more than in small ones, so that the weaker one is tried first.
+            for decay in (DECAYS[0], EMBEDDING_DECAY):
                 yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)
         yield self._changed(wide=not self.best.get("wide", True))
         if "crosses" in self.best:

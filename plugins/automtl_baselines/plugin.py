@@ -7,9 +7,10 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
-    """Offer hand-designed models."""
+    """Offer hand-designed models, and a yardstick."""
     return {
         "aitm": "automtl_baselines.aitm:AITM",
+        "boosting": "automtl_baselines.boosting:Boosting",
         "cgc": "automtl_baselines.cgc:CGC",
         "cross-stitch": "automtl_baselines.cross_stitch:CrossStitch",
         "esmm": "automtl_baselines.esmm:ESMM",

@@ -8,7 +8,8 @@ from automtl_baselines.aitm import Transfer
 # The scores of p = 3 and q = 2 are 9 / 5 * log 3 and 4 / 5 * log 3: weights 3/4 and 1/4.
 WEIGHTS = {
     "mlps.0.0": 1.0, "mlps.1.0": 3.0, "transfers.0.passed_on.0": 0.5, "transfers.0.value": 1.0,
-    "transfers.0.key": math.log(3.0) / 5, "transfers.0.query": 1.0, "towers.0.0": 4.0, "towers.1.0": 10.0,
+    "transfers.0.key": math.log(3.0) / 5, "transfers.0.query": 1.0,
+    "towers.tops.0.0": 4.0, "towers.tops.1.0": 10.0,
 }  # fmt: skip
 TASKS = ("buy<click", "click")
 
@@ -41,7 +42,9 @@ def test_scores_are_divided_by_the_root_of_the_width():
 def test_a_task_moves_the_task_before_and_never_the_one_after(network, moved):
     model = network("aitm", WEIGHTS, tasks=TASKS)
     assert {"mlps.0.0.weight", "mlps.1.0.weight", "transfers.0.passed_on.0.weight"} <= moved(model, 0)
-    assert not [name for name in moved(model, 1) if name.startswith(("mlps.0.", "transfers.", "towers.0."))]
+    assert not [
+        name for name in moved(model, 1) if name.startswith(("mlps.0.", "transfers.", "towers.tops.0."))
+    ]
 
 
 def test_transfers_follow_the_forest_from_its_roots(network, moved):

@@ -5,7 +5,7 @@ import pytest
 WEIGHTS = {
     "layer.experts.0.0.0": 1.0, "layer.experts.1.0.0": 3.0, "layer.experts.2.0.0": 7.0,
     "layer.gating.0.linear": [[0.0], [math.log(3.0) / 2]], "layer.gating.1.linear": [[0.0], [0.0]],
-    "towers.0.0": 1.0, "towers.1.0": 10.0,
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
 }  # fmt: skip
 SIZES = {"shared_experts": 1, "task_experts": 1}
 

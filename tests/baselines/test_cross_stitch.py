@@ -1,7 +1,12 @@
 import pytest
 import torch
 
-WEIGHTS = {"layers.0.layers.0.0": 1.0, "layers.0.layers.1.0": 3.0, "towers.0.0": 10.0, "towers.1.0": 100.0}
+WEIGHTS = {
+    "layers.0.layers.0.0": 1.0,
+    "layers.0.layers.1.0": 3.0,
+    "towers.tops.0.0": 10.0,
+    "towers.tops.1.0": 100.0,
+}
 
 
 def test_a_task_takes_most_of_its_own_values_and_the_rest_of_the_others(network, logits):

@@ -14,7 +14,7 @@ def logit(p):
 
 
 def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(network, logits):
-    weights = {"mlps.0.0": 1.0, "mlps.1.0": 1.0, "towers.0.0": LOG3 / 2, "towers.1.0": 0.0}
+    weights = {"mlps.0.0": 1.0, "mlps.1.0": 1.0, "towers.tops.0.0": LOG3 / 2, "towers.tops.1.0": 0.0}
     model = network("esmm", weights, tasks=("buy<click", "click"))
     # x = 2: click 1/2, buy given click 3/4; columns as in the schema
     assert logits(model, 2)[0] == pytest.approx([logit(3 / 8), 0])
@@ -23,7 +23,7 @@ def test_a_task_is_as_likely_as_the_one_before_times_its_own_given_that_one(netw
 def test_products_run_along_the_whole_chain_and_no_further(network, logits):
     given = {"pay<buy": LOG3, "share": LOG3, "buy<click": 0.0, "click": -LOG3}
     weights = {f"mlps.{t}.0": 1.0 for t in range(4)}
-    weights |= {f"towers.{t}.0": value / 2 for t, value in enumerate(given.values())}
+    weights |= {f"towers.tops.{t}.0": value / 2 for t, value in enumerate(given.values())}
     model = network("esmm", weights, tasks=list(given))
     # click 1/4, buy 1/4 * 1/2, pay 1/8 * 3/4
     assert logits(model, 2)[0] == pytest.approx([logit(3 / 32), LOG3, logit(1 / 8), -LOG3])
@@ -31,8 +31,8 @@ def test_products_run_along_the_whole_chain_and_no_further(network, logits):
 
 def test_the_loss_of_a_later_task_moves_the_one_before(network, moved):
     model = network("esmm", 1.0, tasks=("buy<click", "click"))
-    assert {"towers.0.0.weight", "towers.1.0.weight"} <= moved(model, 0)
-    assert "towers.0.0.weight" not in moved(model, 1)
+    assert {"towers.tops.0.0.weight", "towers.tops.1.0.weight"} <= moved(model, 0)
+    assert "towers.tops.0.0.weight" not in moved(model, 1)
 
 
 @pytest.mark.parametrize(

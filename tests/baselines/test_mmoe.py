@@ -4,7 +4,7 @@ import pytest
 
 WEIGHTS = {
     "experts.0.0": 1.0, "experts.1.0": 3.0, "gating.0.linear": [[0.0], [math.log(3.0) / 2]],
-    "gating.1.linear": [[0.0], [0.0]], "towers.0.0": 1.0, "towers.1.0": 10.0,
+    "gating.1.linear": [[0.0], [0.0]], "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ WEIGHTS = {
     "levels.0.shared_gating.linear": [[0.0], [0.0], [0.0]],
     "levels.1.experts.0.0.0": 1.0, "levels.1.experts.1.0.0": 2.0, "levels.1.experts.2.0.0": 3.0,
     "levels.1.gating.0.linear": [[0.0], [LOG3 / 8]], "levels.1.gating.1.linear": [[LOG3 / 7], [0.0]],
-    "towers.0.0": 2.0, "towers.1.0": 10.0,
+    "towers.tops.0.0": 2.0, "towers.tops.1.0": 10.0,
 }  # fmt: skip
 
 

@@ -2,7 +2,12 @@ import pytest
 
 from automtl_core.network import Separate
 
-WEIGHTS = {"tasks.0.mlp.0": 3.0, "tasks.0.tower.0": 1.0, "tasks.1.mlp.0": 5.0, "tasks.1.tower.0": 10.0}
+WEIGHTS = {
+    "tasks.0.mlp.0": 3.0,
+    "tasks.0.towers.tops.0.0": 1.0,
+    "tasks.1.mlp.0": 5.0,
+    "tasks.1.towers.tops.0.0": 10.0,
+}
 
 
 def test_each_task_has_an_mlp_and_a_tower(network, logits):

@@ -5,7 +5,8 @@ import torch
 
 LOG2 = math.log(2.0)
 WEIGHTS = {
-    "experts.0.0.0": 1.0, "experts.1.0.0": 1.0, "experts.2.0.0": 1.0, "towers.0.0": 1.0, "towers.1.0": 10.0,
+    "experts.0.0.0": 1.0, "experts.1.0.0": 1.0, "experts.2.0.0": 1.0,
+    "towers.tops.0.0": 1.0, "towers.tops.1.0": 10.0,
     "gating.0.linear": [[0.0], [LOG2 / 8], [0.0]], "gating.1.linear": [[0.0], [0.0], [LOG2 / 10]],
 }  # fmt: skip
 
@@ -29,8 +30,8 @@ def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model
     names, other = moved(model, task), 1 - task
     for part in (task, 2):
         assert {f"inputs.{part}.embedding.table.weight", f"experts.{part}.0.0.weight"} <= names
-    assert {f"gating.{task}.linear.weight", f"towers.{task}.0.weight"} <= names
-    kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.{other}.")
+    assert {f"gating.{task}.linear.weight", f"towers.tops.{task}.0.weight"} <= names
+    kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.tops.{other}.")
     assert not [name for name in names if name.startswith(kept)]
 
 

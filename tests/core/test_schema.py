@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from automtl_core.encodings import plain
 from automtl_core.errors import ArtifactError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -48,6 +49,15 @@ def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
     with pytest.raises(ArtifactError, match=f"^{stuck}, which is no task or comes after it$") as error:
         schema(*tasks)
     assert error.value.fix == f"name one of the tasks: {', '.join(sorted(task.name for task in tasks))}"
+
+
+def test_networks_may_read_fields_and_pairs_of_them():
+    made = schema(Task("click"), Task("buy"))
+    assert made.readable() == made.fields() == ["user", "item", "price"]
+    crossed = made.encoded(plain().answered(crosses=(("item", "user"),)))
+    assert crossed.readable() == ["user", "item", "price", "item*user"]
+    assert crossed.fields() == made.fields()
+    assert crossed.told == 2 + 1, "one for each task, and a count"
 
 
 def test_it_survives_json():

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
+from automtl_core.encodings import plain
 from automtl_core.errors import ArtifactError
 from automtl_core.plugins import load_registry
 from automtl_core.sharing import Sharing
@@ -72,6 +73,19 @@ def test_what_is_asked_of_all_is_of_the_network():
     assert one.missed({"network": ["age"]}) == {"network": ("age",)}
 
 
+def test_what_the_network_sees_itself_all_parts_see():
+    wide = {name: AnyOf(name, FIELDS) for name in ("single", "numbers")}
+    asked = {**ASKED, "single": ("tab",), "numbers": ("age",)}
+    found = Sharing.of(asked, {**CHOICES, **wide}, FIELDS)
+    assert found.sees == {**FOUND.sees, "network": ("tab", "age")}
+    assert found.reads == FOUND.reads
+    assert found.behind("network") == found.behind("task/click") == {"tab", "age"}
+    assert found.behind("task/buy") == {"user", "item", "tab", "age"}
+    assert (FOUND.closed(), found.closed()) == (("tab",), ())
+    needs = {"buy": ["user", "tab"], "click": ["item", "age"]}
+    assert found.missed(needs) == {"click": ("item",)}
+
+
 def test_an_option_that_is_no_part_keeps_its_name():
     found = Sharing.of({"a/x/use": ("b",)}, {"a/x/use": AnyOf("a/x/use", ("b", "c"))}, FIELDS)
     assert found.reads == {"a/x": ("b",)}
@@ -104,3 +118,14 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
     assert set(found.closed()) == {"user", "tab"}
     with pytest.raises(ArtifactError, match="does not fit"):
         space.sharing(Architecture({}))
+
+
+def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
+    encodings = plain().answered(crosses=(("user", "tab"),), wide=True)
+    space = DESAN(space.schema.encoded(encodings), space.settings, space.op)
+    nothing = {n: () if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    found = space.sharing(Architecture({**nothing, "single": ("item",), "crosses": ("user*tab",)}))
+    assert found.fields == ("user", "item", "tab", "user*tab")
+    assert found.sees == {"network": ("item", "user*tab")}
+    assert found.behind("task/click") == {"item", "user*tab"}
+    assert found.closed() == ("user", "tab")

@@ -58,6 +58,22 @@ def test_choices_cost_no_weights(toy):
     ]
 
 
+@pytest.mark.parametrize("takes", [False, True])
+def test_a_missing_number_is_0_to_those_who_do_not_know_of_encodings(toy, monkeypatch, takes):
+    class Numbers(nn.Module):
+        def forward(self, ids, dense):
+            return dense
+
+    monkeypatch.setattr(Toy, "takes_encodings", takes)
+    monkeypatch.setattr(Toy, "build", lambda self, choose: Numbers())
+    dense = torch.tensor([[1.0, torch.nan], [torch.nan, -2.0]])
+    expected = dense if takes else torch.tensor([[1.0, 0.0], [0.0, -2.0]])
+    supernet = toy.supernet()
+    for network in (supernet, toy.network(supernet.architecture(), inherit=supernet)):
+        torch.testing.assert_close(network(IDS, dense), expected, equal_nan=True)
+    assert dense.isnan().sum() == 2, "the batch itself stays as it is"
+
+
 def test_an_op_without_narrow_is_given_zeros(toy):
     supernet = toy.supernet().double()
     supernet.fix("fields", ("user", "tab"))

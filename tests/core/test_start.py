@@ -64,7 +64,7 @@ def test_rows_of_embeddings_follow_their_values_and_other_weights_their_names():
     assert torch.equal(here[[0, 5, 2]], there[[0, 1, 3]])
     assert torch.equal(here[6:], there[4:])
     assert torch.equal(here[[1, 3, 4]], before[[1, 3, 4]])
-    assert torch.equal(target.towers[0][0].weight, source.towers[0][0].weight)
+    assert torch.equal(target.towers.tops[0][0].weight, source.towers.tops[0][0].weight)
 
 
 def test_tables_of_as_many_rows_are_no_tables_of_the_same_values():
@@ -92,6 +92,7 @@ def test_a_supernet_begins_with_the_weights():
     ids = {f.name: (np.arange(f.size), np.arange(f.size)) for f in space.schema.sparse}
     begun = Start(point, space.choices(), network, space.schema, ids)
     supernet = RelaxedSearch(replace(problem, start=begun), Softmax()).supernet.network
-    assert (supernet.embedding.table.weight == 0.25).all()
+    assert (supernet.inputs.embedding.table.weight == 0.25).all()
     assert (supernet.tasks[0].tower[4].weight == 0.25).all()
-    assert not (RelaxedSearch(problem, Softmax()).supernet.network.embedding.table.weight == 0.25).any()
+    untouched = RelaxedSearch(problem, Softmax()).supernet.network.inputs.embedding.table.weight
+    assert not (untouched == 0.25).any()

@@ -5,7 +5,7 @@ row of the training part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,8 +169,10 @@ def _dense(train: Part, place: int, scale: Scale) -> DenseFacts:
         seen.add(numbers[~np.isnan(numbers)])
     some = train.some(slice(CODED))
     missing = 1 - seen.count / len(train)
-    known = (seen.mean, seen.deviation, seen.low, seen.high) if seen.count else (None,) * 4
-    return DenseFacts(missing, *known, codes=codes(scale.inverse(some.dense[:, place]), some.labels))
+    facts = DenseFacts(missing, seen.mean, seen.deviation, seen.low, seen.high)
+    if not seen.count:
+        return replace(facts, mean=None, deviation=None, low=None, high=None)
+    return replace(facts, codes=codes(scale.inverse(some.dense[:, place]), some.labels))
 
 
 class _Pairs(NamedTuple):

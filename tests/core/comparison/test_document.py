@@ -122,6 +122,18 @@ def test_a_cost_is_told_relative_to_that_of_the_reference(compared):
     assert unknown.relative("two.yaml") == Relative(None, None)
 
 
+@pytest.mark.parametrize(("reference", "other"), [("one.yaml", "two.yaml"), ("two.yaml", "one.yaml")])
+def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compared, reference, other):
+    found = compared("click")
+    trees = replace(found.models["one.yaml"].cells[0].costs, flops_per_row=0, parameters=0)
+    cells = [replace(cell, costs=trees) for cell in found.models["one.yaml"].cells]
+    models = {**found.models, "one.yaml": replace(found.models["one.yaml"], cells=cells)}
+    told = replace(found, models=models, reference=reference)
+    assert told.relative(other).flops_per_row is None
+    assert told.relative(other).seconds == pytest.approx(1, abs=0.2), "time is known"
+    assert "cost" not in told.verdicts()[other]
+
+
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
         "two.yaml": "not distinguishable from one.yaml (+.0150, p .39); half its cost",

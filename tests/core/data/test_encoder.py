@@ -70,7 +70,7 @@ def test_each_column_is_encoded_as_its_field_says(encoder):
     assert (starts.tolist(), values.tolist()) == ([0, 0, 2, 2, 2, 3], [1, 3, 2])
     assert part.ids[:, 2].tolist() == [1, 2, 3, 4]
     np.testing.assert_array_equal(
-        part.dense[:, 0], np.float32([1.4 / (1 / 3), 1.9 / (1 / 3), 0, -0.1 / (1 / 3)])
+        part.dense[:, 0], np.float32([1.4 / (1 / 3), 1.9 / (1 / 3), np.nan, -0.1 / (1 / 3)])
     )
     np.testing.assert_array_equal(part.labels[:, 0], [0, 1, np.nan, 1])
     np.testing.assert_array_equal(part.labels[:, 1], [1, np.nan, -1, 0])
@@ -126,7 +126,7 @@ def test_decoding_gives_back_what_is_known(encoder):
     assert found["tags"] == [["x", "z"], [], [], ["y"]]
     assert found["age"] == ["#1", "#2", None, "#3"]
     assert found["user"][1] is None
-    assert found["price"] == pytest.approx([1.5, 2, 0.1, 0], abs=1e-6)
+    assert found["price"] == pytest.approx([1.5, 2, None, 0], abs=1e-6)
     assert found["click"] == [0, 1, None, 1]
     assert found["rating"] == [5, None, 1, 3]
 

@@ -8,7 +8,8 @@ from automtl_core.data.columns import Scale, Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.disk.signed import sha256
-from automtl_core.errors import ArtifactError
+from automtl_core.encodings import plain
+from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
@@ -24,6 +25,7 @@ def folder(tmp_path: Path) -> Path:
         ("dense", np.array([[0.5], [-0.5]], np.float32)),
         ("labels", np.array([[1, 0], [0, 1]], np.float32)),
         ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
+        ("times", np.array([[5], [2]], np.int32)),
     ):
         with (tmp_path / "train" / f"{name}.npy").open("wb") as file:
             write_header(file, array.dtype, array.shape)
@@ -47,9 +49,24 @@ def test_reads_what_was_written(folder: Path) -> None:
     oracle = prepared.oracle("train")
     assert oracle is not None
     assert oracle[:, 0].tolist() == [0.9, 0.2]
+    times = prepared.times("train")
+    assert times is not None
+    assert times.tolist() == [5, 2]
     assert prepared.schema == SCHEMA
     assert prepared.vocabulary("city") == ["köln\n", '"x"']
     assert prepared.manifest["rate"] == 0.25
+
+
+def test_encodings_are_fitted_once_and_know_when_rows_were(folder: Path) -> None:
+    prepared, schema = Prepared.open(folder), SCHEMA.encoded(plain().answered(statistics="earlier", folds=2))
+    folds, found = prepared.fitted(schema)
+    assert folds is not None
+    assert folds.tolist() == [1, 0]
+    assert prepared.fitted(schema)[1] is found
+    assert prepared.fitted(SCHEMA) == (None, (None, None, None))
+    (folder / "train" / "times.npy").unlink()
+    with pytest.raises(UsageError, match=r"inputs\.statistics: earlier, and nobody knows which rows are"):
+        Prepared(folder, prepared.manifest).fitted(schema)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def test_values_are_taken_as_a_run_takes_them(tmp_path):
     expected = inputs(ENCODER.encode(COLUMNS))
     assert list(found) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
     for array, tensor in zip(found.values(), expected, strict=True):
-        assert np.array_equal(array, tensor.numpy())
+        np.testing.assert_array_equal(array, tensor.numpy())
+    assert np.isnan(found["dense"]).tolist() == [[k in (2, 3, 4), False] for k in range(8)]
 
 
 def test_fields_of_one_kind_alone_are_fine(tmp_path):

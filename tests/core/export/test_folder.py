@@ -4,15 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from automtl_core.errors import ArtifactError, RunExistsError
+from automtl_core.errors import ArtifactError, RunExistsError, UsageError
 from automtl_core.export import folder as exported
 from automtl_core.export.folder import export
 from automtl_core.runs.run import Run
 from automtl_core.runs.trained import predictions
+from automtl_core.training.learner import Learner
 
 ALONE = """
 import runpy, sys
@@ -62,6 +64,21 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path):
         [sys.executable, str(tmp_path / "out" / "example.py")], capture_output=True, text=True, check=True
     )
     assert len(done.stdout.splitlines()) == 3
+
+
+class Mean(Learner):
+    """Has no graph."""
+
+    def learn(self, data, seed, going_on):
+        pass
+
+
+def test_a_model_that_is_no_network_is_refused(made, tmp_path):
+    run, trained = made
+    with pytest.raises(UsageError, match="desan is no network") as error:
+        export(run, replace(trained, network=Mean()), "torch", tmp_path / "out")
+    assert f"automtl predict {run.path}" in error.value.fix
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):

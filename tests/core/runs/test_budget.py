@@ -50,6 +50,19 @@ def test_search_and_training_end_when_their_share_is_spent(clock):
     assert heard.ended == {"search": 5, "train": 7}
 
 
+def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
+    heard = Clock(Silent(), 100, search=0)
+    clock(53)
+    assert heard.lasts(0.5), "40 of its 93 seconds are left, from now on"
+    clock(72)
+    assert heard.lasts(0.5)
+    assert heard.ended == {}
+    clock(74)
+    assert not heard.lasts(0.5)
+    assert heard.lasts(1.0)
+    assert heard.ended == {"train": 1}
+
+
 def test_what_was_given_up_is_told():
     assert Budget(60, 0.5, 100, 100).sentences() == []
     assert Budget(60, 0.1, 50, 100, {"train": 2}).sentences() == [

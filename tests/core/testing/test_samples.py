@@ -32,7 +32,11 @@ def test_rows_fit_the_schema_and_lack_some_labels():
     assert bags.starts[1] == 0, "bag 0 is empty"
     assert bags.values.max() < schema.sparse[2].size
     assert (np.isnan(part.labels).mean(axis=0) > 0.1).all()
-    assert not np.isnan(sample_part(schema, 500, seed=0, missing=0.0).labels).any()
+    assert (np.isnan(part.dense).mean(axis=0) > 0.05).all(), "half as many numbers"
+    assert (np.isnan(part.dense).mean(axis=0) < 0.15).all()
+    whole = sample_part(schema, 500, seed=0, missing=0.0)
+    assert not np.isnan(whole.labels).any()
+    assert not np.isnan(whole.dense).any()
 
 
 def test_rows_follow_from_their_seed():

@@ -17,6 +17,12 @@ def make(problem, first_epoch=0, **recipe):
     return Fit(network, problem.data, recipe, problem.seed, problem.compute, first_epoch)
 
 
+def weights(task):
+    """Return the first weights of a task's tower, in DESAN or in a network of one task."""
+    tower = task.towers.tops[0] if hasattr(task, "towers") else task.tower
+    return tower[0].weight
+
+
 class Watch(Silent):
     def __init__(self, fit):
         self.fit = fit
@@ -25,7 +31,7 @@ class Watch(Silent):
 
     def epoch(self, report):
         self.reports.append(report)
-        self.weights.append([task.tower[0].weight.detach().clone() for task in self.fit.network.tasks])
+        self.weights.append([weights(task).detach().clone() for task in self.fit.network.tasks])
         return True
 
 

@@ -37,13 +37,13 @@ def aitm():
     )
     network = space.network(space.supernet().architecture())
     with torch.no_grad():
-        network.towers[1][-1].bias.fill_(3.0)  # the later task seems likelier than the one before it
+        network.towers.tops[1][-1].bias.fill_(3.0)  # the later task seems likelier than the one before it
     return network
 
 
 def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     dtypes = []
-    aitm.towers[0][0].register_forward_hook(lambda module, inputs, out: dtypes.append(out.dtype))
+    aitm.towers.tops[0][0].register_forward_hook(lambda module, inputs, out: dtypes.append(out.dtype))
     plain, _ = objective(aitm, batch, ONES, CPU)
     loss, by_task = objective(aitm, batch, ONES, BF16)
     assert dtypes == [torch.float32, torch.bfloat16], "products are as precise as asked for"

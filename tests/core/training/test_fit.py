@@ -136,7 +136,8 @@ class Normed(nn.Module):
 
 def test_the_statistics_of_an_average_are_those_of_the_training_rows():
     network, schema = Normed(), sample_schema()
-    data = TrainingData(sample_part(schema, 64, 1), sample_part(schema, 64, 2), schema.tasks)
+    train, validation = (sample_part(schema, 64, seed, missing=0.0) for seed in (1, 2))
+    data = TrainingData(train, validation, schema.tasks)
     Fit(network, data, Recipe(batch_size=16, epochs=1), 0, CPU).run(Silent())
     assert network.norm.running_mean.item() == pytest.approx(data.train.dense.mean(), abs=1e-6)
     assert network.norm.num_batches_tracked.item() == 4

@@ -10,7 +10,7 @@ from automtl_core.schema import Schema, Task
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
 
-from .fits import assert_resumes, make, run, script
+from .fits import assert_resumes, make, run, script, weights
 
 
 def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
@@ -21,7 +21,7 @@ def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
     assert fit.best_epochs == {"tasks.0.": 1, "tasks.1.": 3}
     assert (fit.best["click"].auc, fit.best["like"].auc) == (0.8, 0.7)
     for task, epoch in enumerate((1, 3)):
-        assert torch.equal(fit.network.tasks[task].tower[0].weight, watch.weights[epoch - 1][task])
+        assert torch.equal(weights(fit.network.tasks[task]), watch.weights[epoch - 1][task])
         assert not torch.equal(watch.weights[0][task], watch.weights[2][task])
 
 

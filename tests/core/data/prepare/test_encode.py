@@ -61,7 +61,8 @@ def test_rows_stay_together(prepared: Prepared, frame: pd.DataFrame) -> None:
     assert list(original["city"]) == decoded(prepared, "train", "city")
     assert np.array_equal(train.labels, original[["click", "buy"]])
     standard = (original["price"] - original["price"].mean()) / original["price"].std(ddof=0)
-    np.testing.assert_allclose(train.dense[:, 0], standard.fillna(0), rtol=1e-6)
+    assert standard.isna().any()
+    np.testing.assert_allclose(train.dense[:, 0], standard, rtol=1e-6)
 
 
 def test_dense_fields_are_scaled_by_the_training_part(prepared: Prepared, frame: pd.DataFrame) -> None:
@@ -70,21 +71,26 @@ def test_dense_fields_are_scaled_by_the_training_part(prepared: Prepared, frame:
     scale = prepared.encoder.scales["price"]
     assert scale.offset == pytest.approx(prices.mean())
     assert scale.width == pytest.approx(prices.std(ddof=0))
-    held_out = frame[~frame["user"].isin(train)]["price"].fillna(scale.offset)
+    held_out = frame[~frame["user"].isin(train)]["price"]
     found = np.concatenate([prepared.part(part).dense[:, 0] for part in PARTS[1:]])
     np.testing.assert_allclose(
         np.sort(found), np.sort((held_out - scale.offset) / scale.width), rtol=1e-5, atol=1e-6
     )
 
 
-@pytest.mark.parametrize(("value", "mean"), [(3.0, 3.0), (None, 0.0)])
-def test_a_constant_or_empty_dense_field_becomes_zero(
-    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, value: float | None, mean: float
+@pytest.mark.parametrize(("value", "mean", "stored"), [(3.0, 3.0, 0.0), (None, 0.0, np.nan)])
+def test_a_constant_dense_field_becomes_zero_and_an_empty_one_stays_empty(
+    tmp_path: Path,
+    given: Callable[..., Any],
+    frame: pd.DataFrame,
+    value: float | None,
+    mean: float,
+    stored: float,
 ) -> None:
     prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
     assert prepared.encoder.scales["price"] == Scale("standard", mean, 1.0)
     assert prepared.manifest["warnings"] == ["field price is the same in all training rows: it tells nothing"]
-    assert not prepared.part("train").dense.any()
+    np.testing.assert_array_equal(prepared.part("train").dense, np.full((160, 1), stored))
 
 
 def test_arrays_have_the_promised_types(prepared: Prepared) -> None:
@@ -166,7 +172,8 @@ def test_scaling(
     prepared = prepare(dataset, "shop", None, tmp_path)
     values = frame.set_index("user").loc[decoded(prepared, "train", "user"), "price"]
     found = prepared.part("train").dense[:, 0]
-    np.testing.assert_allclose(found, expected(values, values.dropna()).fillna(0), rtol=1e-5, atol=1e-6)
+    assert values.isna().any()
+    np.testing.assert_allclose(found, expected(values, values.dropna()), rtol=1e-5, atol=1e-6)
 
 
 def test_numbers_in_buckets_of_equal_frequency(

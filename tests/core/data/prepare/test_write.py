@@ -9,7 +9,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.dataset import Label
+from automtl_core.dataset import Dense, Label, Sparse
 
 ROWS = 3000
 N = np.arange(ROWS)
@@ -62,6 +62,33 @@ def test_users_are_told_apart_also_where_no_training_row_names_them(
         pairs = {(int(number), round(p * 250)) for number, p in zip(numbers, told[:, 0], strict=True)}
         assert len({number for number, _ in pairs}) == len({who for _, who in pairs}) == len(pairs)
         assert all((number == 0) == (who == 0) for number, who in pairs)
+
+
+def test_a_split_by_time_keeps_the_order_of_times(tmp_path: Path, given: Callable[..., Any]) -> None:
+    at = (N * 7 % ROWS) // 10
+    dataset = given({**COLUMNS, "price": at, "at": [f"{when:04}" for when in at]}, split="time")
+    dataset.fields, dataset.time = (Sparse("user"), Dense("price", "none")), "at"
+    prepared = prepare(dataset, "given", None, tmp_path)
+    # the price tells when a row was
+    pairs = []
+    for name in PARTS:
+        times = prepared.times(name)
+        assert times is not None
+        pairs += zip(times.tolist(), prepared.part(name).dense[:, 0].tolist(), strict=True)
+    times, prices = zip(*sorted(set(pairs)), strict=True)
+    assert len(pairs) == ROWS
+    assert list(prices) == sorted(set(prices)) == list(range(300))
+    assert len(set(times)) == 300
+
+
+@pytest.mark.parametrize("split", ["random", "user"])
+def test_without_a_split_by_time_no_times_are_written(
+    tmp_path: Path, given: Callable[..., Any], split: str
+) -> None:
+    dataset = given({**COLUMNS, "at": N}, split=split)
+    dataset.user, dataset.time = "user", "at"
+    prepared = prepare(dataset, "given", None, tmp_path)
+    assert [prepared.times(name) for name in PARTS] == [None] * 3
 
 
 def test_without_users_none_are_written(tmp_path: Path, given: Callable[..., Any]) -> None:

@@ -1,0 +1,211 @@
+"""Gradient boosting: trees for each task by itself, the yardstick that networks are measured by.
+
+Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
+
+Letters: B batch, R rows, M dense fields, T tasks, S fields of one value, F columns.
+"""
+
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_baselines.trees import Grower, Grown, Rows, Trees, check_installed
+from automtl_core import seeds
+from automtl_core.data.batches import batches
+from automtl_core.data.part import Part
+from automtl_core.errors import UsageError
+from automtl_core.modules.inputs import Inputs
+from automtl_core.network import Ids, MultiIds
+from automtl_core.schema import Schema, Task
+from automtl_core.settings import Settings
+from automtl_core.space import Chooser, SearchSpace
+from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import GoingOn, Learner
+
+log = logging.getLogger("automtl")
+BATCH = 1 << 16
+"""Rows whose columns are made together."""
+
+
+class BoostingSettings(Settings):
+    """How trees are grown; the recipe of networks, as `training.learning_rate`, does not concern them."""
+
+    learning_rate: float = Field(0.05, gt=0)
+    """How much each tree adds."""
+    leaves: int = Field(31, ge=2)
+    """Leaves of a tree at most."""
+    rounds: int = Field(2000, ge=1)
+    """Trees of a task at most."""
+    patience: int = Field(50, ge=1)
+    """Trees that bring no better score on validation rows, after which growing ends. Where labels of these do
+    not differ, as many trees are grown."""
+    min_rows: int = Field(20, ge=1)
+    """Training rows that a leaf has at least."""
+    row_share: float = Field(0.8, gt=0, le=1)
+    """Share of training rows that each tree sees."""
+    column_share: float = Field(0.8, gt=0, le=1)
+    """Share of columns that each tree sees."""
+    categories: int = Field(10_000, ge=1)
+    """Values of a field that are told apart where it enters as categories, the most frequent ones."""
+
+
+class BoostedTrees(Learner):
+    """The trees of each task: ids of B examples, dense [B, M] -> logits [B, T].
+
+    They read the statistics of fields and pairs, numbers as they are, NaN where missing, and fields of one
+    value as categories. These come last: each task decides on validation rows whether it reads them.
+
+    Args:
+        inputs: What tells statistics; nothing is embedded.
+        sizes: Ids of each of the S fields of one value.
+        tasks: T.
+        grower: Grows trees.
+        categories: Values of a field that are told apart.
+
+    """
+
+    def __init__(
+        self, inputs: Inputs, sizes: Sequence[int], tasks: int, grower: Grower, categories: int
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.sizes = sizes
+        self.grower = grower
+        self.categories = categories
+        self.tasks = nn.ModuleList(Trees() for _ in range(tasks))
+        offsets = list(itertools.accumulate(sizes, initial=0))
+        self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
+        self.offsets: Tensor  # [S]
+        # Of each value, field by field: 1 is the most frequent, 0 are all that are not told apart. LightGBM
+        # keeps a set of categories as bits up to the largest one, which with ranks are few.
+        self.register_buffer("ranks", torch.zeros(offsets[-1], dtype=torch.int32))
+        self.ranks: Tensor
+
+    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
+        if not any(trees.grown for trees in self.trees()):
+            return dense.new_zeros(len(dense), len(self.tasks))
+        columns = self._columns(ids, dense).cpu().numpy()
+        return torch.from_numpy(np.stack([trees.said(columns) for trees in self.trees()], axis=1)).to(dense)
+
+    def trees(self) -> list[Trees]:
+        """Return the trees of each task."""
+        return [trees for trees in self.tasks if isinstance(trees, Trees)]
+
+    def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
+        """Grow the trees of one task after the other, without categories and with them."""
+        self._rank(data.train)
+        seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
+        numbers, widths = self.inputs.width, self._widths()
+        tries = len(data.tasks) * len(widths)
+        for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
+            train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
+            if not train.tell:
+                log.info("boosting %s: labels do not differ, nothing is learned", task.name)
+                continue
+            found: dict[int, Grown] = {}
+            for number, width in enumerate(widths, start=t * len(widths)):
+                found[width] = self.grower.grow(
+                    task.kind,
+                    train.first(width),
+                    validation.first(width),
+                    range(numbers, width),
+                    seeds.derive(seed, "boosting", task.name),
+                    _paced(going_on, number, tries),
+                )
+            taken = max(widths, key=lambda width: found[width].score)
+            trees.take(found[taken].text)
+            _tell(task, found, numbers, taken)
+
+    def _widths(self) -> list[int]:
+        """Return how many of the columns may be read: all but categories, and all."""
+        numbers, categories = self.inputs.width, len(self.sizes)
+        return [*([numbers] if numbers else []), *([numbers + categories] if categories else [])]
+
+    def _rank(self, part: Part) -> None:
+        """Rank the values of training rows by how frequent they are."""
+        single = [place for place in range(part.ids.shape[1]) if place not in part.bags]
+        for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
+            counts = np.bincount(part.ids[:, place], minlength=size)
+            order = np.argsort(-counts, kind="stable")[: min(self.categories, np.count_nonzero(counts))]
+            ranks = np.zeros(size, np.int32)
+            ranks[order] = np.arange(1, len(order) + 1)
+            self.ranks[start : start + size] = torch.from_numpy(ranks)
+
+    @torch.no_grad()
+    def _matrix(self, part: Part) -> NDArray[np.float32]:
+        """Return all rows as trees read them, [R, F], column by column: the first ones are no copy."""
+        found = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
+        for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
+            columns = self._columns(batch.ids, batch.dense)
+            found[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
+        return found
+
+    def _columns(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, F]
+        tables = [self.inputs.statistics, self.inputs.crosses]
+        told = [table(ids).flatten(1) for table in tables if table is not None]
+        single = ids.single if isinstance(ids, MultiIds) else ids
+        parts = [*told, dense, self.ranks[single + self.offsets]]
+        return torch.cat([part.float() for part in parts], dim=1)
+
+
+def _labelled(columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Rows:
+    """Return the rows that have a label, [R, F] and [R] of all."""
+    known = ~np.isnan(labels)
+    return Rows(columns if known.all() else columns[known], labels[known])
+
+
+def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool]:
+    """Return what one of the tries is to ask whether to go on, with the share of it that is through."""
+    return lambda share: going_on((number + share) / tries, (number + 1) / tries)
+
+
+def _tell(task: Task, found: dict[int, Grown], numbers: int, taken: int) -> None:
+    """Write down what was grown for a task, and which of it is taken."""
+    for width, grown in found.items():
+        name = "with categories" if width > numbers else "without categories"
+        mark = ", taken" if width == taken else ""
+        log.info(
+            "boosting %s %s: %d trees, validation %.4f%s", task.name, name, grown.rounds, grown.score, mark
+        )
+
+
+class Boosting(SearchSpace[BoostingSettings]):
+    """For each task trees that LightGBM grows (Ke et al., NeurIPS 2017): no network, a yardstick for them."""
+
+    takes_encodings = True
+
+    def build(self, choose: Chooser) -> nn.Module:
+        """Return the trees, none so far; there is nothing to choose.
+
+        Raises:
+            UsageError: LightGBM is not installed, or there is nothing that trees can read.
+
+        """
+        check_installed()
+        s, schema = self.settings, self._read()
+        inputs = Inputs(schema, 0, 1.0)
+        sizes = [field.size for field in schema.sparse if field.kind == "single"]
+        if not sizes and not inputs.width:
+            raise UsageError(
+                "boosting has nothing to read: of fields with several values it knows statistics alone",
+                "use --set inputs=statistics",
+            )
+        params = {
+            "learning_rate": s.learning_rate,
+            "num_leaves": s.leaves,
+            "min_data_in_leaf": s.min_rows,
+            "bagging_fraction": s.row_share,
+            "feature_fraction": s.column_share,
+        }
+        grower = Grower(params, s.rounds, s.patience)
+        return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
+
+    def _read(self) -> Schema:
+        """Return the schema without what trees have no use for: bins that are not their own, embeddings."""
+        return self.schema.encoded(self.schema.encodings.answered(numbers="standard", cross_dim=0))

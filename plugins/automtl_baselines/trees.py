@@ -1,0 +1,186 @@
+"""Trees of one task by LightGBM, as a module whose state is the text that LightGBM writes of them.
+
+Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017. LightGBM is imported
+where trees are grown or asked: what does not use them needs no LightGBM.
+
+Letters: R rows, F columns.
+"""
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from automtl_core.errors import UsageError
+from automtl_core.schema import TaskKind
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+OBJECTIVES: Mapping[TaskKind, tuple[str, str]] = {
+    "binary": ("binary", "auc"),
+    "regression": ("regression", "l2"),
+}
+"""What is minimised, and by what is judged when to stop, as LightGBM calls it."""
+
+
+def check_installed() -> None:
+    """Check that LightGBM is there.
+
+    Raises:
+        UsageError: it is not.
+
+    """
+    if find_spec("lightgbm") is None:
+        raise UsageError("boosting needs lightgbm", "install it: pip install 'automtl[boosting]'")
+
+
+class Rows(NamedTuple):
+    """Rows that have the label."""
+
+    columns: NDArray[np.float32]  # [R, F], NaN where a number is missing
+    labels: NDArray[np.float32]  # [R]
+
+    def first(self, width: int) -> "Rows":
+        """Return the first columns of the rows."""
+        return Rows(self.columns[:, :width], self.labels)
+
+    @property
+    def tell(self) -> bool:
+        """Whether labels differ, so that there is something to learn, or to judge by."""
+        return len(self.labels) > 0 and bool(np.ptp(self.labels) > 0)
+
+
+class Grown(NamedTuple):
+    """Trees that were grown."""
+
+    text: str
+    rounds: int
+    """Trees that are kept."""
+    score: float
+    """AUC on validation rows, of a real label R2; minus infinity where their labels do not differ."""
+
+
+class Trees(nn.Module):
+    """The trees of a task; before they are grown there are none, and all is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
+        self.text: Tensor  # what LightGBM writes, compressed: sets of categories are mostly zeros
+        self._booster: Booster | None = None
+
+    @property
+    def grown(self) -> bool:
+        """Whether there are any."""
+        return len(self.text) > 0
+
+    def take(self, text: str) -> None:
+        """Take over trees that were grown."""
+        packed = bytearray(zlib.compress(text.encode()))
+        self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
+        self._booster = None
+
+    def said(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return logits, or real labels as they are standardised: columns [R, F or more] -> [R]."""
+        if not self.grown:
+            return np.zeros(len(columns))
+        booster = self._read()
+        read = columns[:, : booster.num_feature()]
+        return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
+
+    def _read(self) -> "Booster":
+        """Return the trees, which are read from the text when they are first asked."""
+        if self._booster is None:
+            check_installed()
+            import lightgbm
+
+            text = zlib.decompress(self.text.cpu().numpy().tobytes()).decode()
+            self._booster = lightgbm.Booster(model_str=text)
+        return self._booster
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
+        if (text := state_dict.get(f"{prefix}text")) is not None:
+            self.text = self.text.new_empty(text.shape)  # a text is as long as it is
+        self._booster = None
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+@dataclass(frozen=True)
+class Grower:
+    """Grows trees."""
+
+    params: Mapping[str, Any]
+    """Of LightGBM, beside what follows from the task."""
+    rounds: int
+    """Trees of a task at most."""
+    patience: int
+    """Trees that bring no better score, after which growing ends."""
+
+    def grow(
+        self,
+        kind: TaskKind,
+        train: Rows,
+        validation: Rows,
+        categories: Sequence[int],
+        seed: int,
+        going_on: Callable[[float], bool],
+    ) -> Grown:
+        """Return the trees up to the best round on validation rows; up to `patience` where these do not tell.
+
+        Args:
+            kind: Of the task.
+            train: To learn from; their labels differ.
+            validation: To stop by.
+            categories: Columns that are categories, whole numbers from 0 on; all others are numbers.
+            seed: Of what is drawn.
+            going_on: Is told the share of rounds that is through, and ends growing.
+
+        """
+        check_installed()
+        import lightgbm
+
+        params = {**self.params, **_fixed(kind, seed)}
+        learned = lightgbm.Dataset(
+            train.columns, train.labels, params=params, categorical_feature=list(categories)
+        )
+        booster, judged = lightgbm.Booster(params, learned), validation.tell
+        if judged:
+            booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
+        rounds = self.rounds if judged else min(self.rounds, self.patience)
+        kept, best = 0, -np.inf
+        for done in range(1, rounds + 1):
+            booster.update()
+            score = _score(booster, kind, validation) if judged else done
+            if score > best:
+                kept, best = done, score
+            if done - kept >= self.patience or not going_on(done / rounds):
+                break
+        return Grown(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
+
+
+def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
+    """Return the parameters that nobody sets; with the same threads equal seeds give equal bytes."""
+    objective, metric = OBJECTIVES[kind]
+    return {
+        "objective": objective,
+        "metric": metric,
+        "bagging_freq": 1,
+        "seed": seed % 2**31,
+        "deterministic": True,
+        "force_row_wise": True,  # else the faster layout is found by trying, which chance decides
+        "num_threads": torch.get_num_threads(),
+        "verbosity": -1,
+    }
+
+
+def _score(booster: "Booster", kind: TaskKind, validation: Rows) -> float:
+    """Return the AUC of a binary label, R2 of a real one."""
+    value = float(booster.eval_valid()[0][2])
+    return value if kind == "binary" else 1 - value / float(np.var(validation.labels))

@@ -1,0 +1,259 @@
+"""Boosting: what trees read, which of it is kept, and that it is a model like any other but for export."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from automtl_baselines.boosting import Boosting, BoostingSettings
+from automtl_baselines.trees import Grown
+from automtl_core.choices import Architecture
+from automtl_core.data.batches import take
+from automtl_core.data.fitting import fitted
+from automtl_core.data.part import Part
+from automtl_core.encodings import plain
+from automtl_core.errors import UsageError
+from automtl_core.export.folder import export
+from automtl_core.plugins import load_registry
+from automtl_core.runs.facts import Costs, Result
+from automtl_core.runs.line import Line
+from automtl_core.runs.run import Run
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.fit import TrainingData
+from automtl_core.training.learner import Lesson
+from automtl_core.training.listener import Silent
+
+REGISTRY = load_registry()
+QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
+STATISTICS = plain().answered(statistics="folds", folds=2)
+
+
+def space(schema, **settings):
+    return Boosting(schema, BoostingSettings(**{**QUICK, **settings}), REGISTRY.op)
+
+
+def model_of(schema, part=None, **settings):
+    """Return a model that has learned nothing, and the training rows with their folds."""
+    made = space(schema, **settings)
+    if part is None:
+        return made.network(Architecture({}))
+    folds, made.fitted = fitted(part, schema)
+    return made.network(Architecture({})), replace(part, folds=folds)
+
+
+def always(done, until):
+    return True
+
+
+def said(model, part):
+    batch = take(part, np.arange(len(part)), torch.device("cpu"))
+    return model.eval()(batch.ids, batch.dense)
+
+
+SCHEMA = Schema((SparseField("kind", 9),), (DenseField("size"),), (Task("click"),))
+
+
+def planted(seed, by, rows=800):
+    """Return rows whose label follows from a category, or from a number and whether it is missing."""
+    draw = np.random.default_rng(seed)
+    ids = draw.integers(1, 9, (rows, 1)).astype(np.int32)
+    dense = draw.standard_normal((rows, 1)).astype(np.float32)
+    dense[draw.random(rows) < 0.3] = np.nan
+    likely = np.isin(ids, (2, 5)) if by == "kind" else ~(dense < 0.5)  # also where it is missing
+    return Part(ids, dense, (draw.random((rows, 1)) < np.where(likely, 0.9, 0.1)).astype(np.float32))
+
+
+def learned(schema, train, validation, seed=0, **settings):
+    model, train = model_of(schema, train, **settings)
+    model.learn(TrainingData(train, validation, schema.tasks), seed, always)
+    return model
+
+
+PROBES = Part(
+    np.array([[1], [2], [5], [1]], np.int32),
+    np.array([[0], [0], [0], [np.nan]], np.float32),
+    np.full((4, 1), np.nan, np.float32),
+)
+
+
+@pytest.mark.parametrize(
+    ("by", "expected", "taken"),
+    [("kind", [False, True, True, False], "with"), ("size", [False, False, False, True], "without")],
+)
+def test_a_task_reads_categories_where_validation_says_so(caplog, by, expected, taken):
+    caplog.set_level("INFO", "automtl")
+    model = learned(SCHEMA, planted(1, by), planted(2, by))
+    assert (said(model, PROBES)[:, 0] > 0).tolist() == expected
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.startswith("boosting click with") for line in lines] == [True, True]
+    assert [line.split(":")[0] for line in lines if "taken" in line] == [f"boosting click {taken} categories"]
+
+
+class Spy:
+    """Grows nothing, and keeps what it was given."""
+
+    def __init__(self):
+        self.given = []
+
+    def grow(self, kind, train, validation, categories, seed, going_on):
+        self.given.append((kind, train, validation, list(categories), seed))
+        return Grown("", 1, 0.5)
+
+
+def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_rows_with_the_label():
+    pairs = STATISTICS.answered(crosses=(("user", "tab"),), cross_dim=3, numbers="bins")
+    schema = sample_schema().encoded(pairs)
+    model, train = model_of(schema, sample_part(schema, 300, seed=1))
+    model.grower, validation = Spy(), sample_part(schema, 100, seed=2)
+    model.learn(TrainingData(train, validation, schema.tasks), 0, always)
+    told = schema.told * (len(schema.sparse) + 1)  # of fields, the bag among them, and of the pair
+    for number, (kind, rows, others, categories, _) in enumerate(model.grower.given):
+        t, reads_categories = divmod(number, 2)
+        known = ~np.isnan(train.labels[:, t])
+        assert kind == schema.tasks[t].kind
+        assert np.array_equal(rows.labels, train.labels[known, t])
+        assert len(others.labels) == np.count_nonzero(~np.isnan(validation.labels[:, t]))
+        assert categories == (list(range(told + 1, told + 4)) if reads_categories else [])
+        assert rows.columns.shape[1] == told + 1 + len(categories)
+        assert np.array_equal(rows.columns[:, told], train.dense[known, 0], equal_nan=True)
+    assert number == 5, "each task with and without categories"
+    seeds = {given[-1] for given in model.grower.given}
+    assert len(seeds) == 3, "one a task"
+    seen = rows.columns[:, : schema.told]  # of the first field, a user
+    values = train.ids[known, 0]
+    by_fold = model.inputs.statistics.by_fold.numpy()
+    assert np.array_equal(seen, by_fold[train.folds[known], values])
+    whole = model.inputs.statistics.table.numpy()
+    known = ~np.isnan(validation.labels[:, 2])
+    assert np.array_equal(others.columns[:, : schema.told], whole[validation.ids[known, 0]])
+
+
+def test_the_most_frequent_values_are_told_apart_and_all_others_are_one():
+    ids = np.repeat([4, 2, 7, 3], [1, 5, 3, 2])[:, None].astype(np.int32)
+    part = Part(ids, np.empty((11, 0), np.float32), (np.arange(11) % 2)[:, None].astype(np.float32))
+    schema = Schema((SparseField("kind", 9),), (), (Task("click"),))
+    model = learned(schema, part, part, categories=2)
+    assert model.ranks.tolist() == [0, 0, 1, 0, 0, 0, 0, 2, 0]
+
+
+@pytest.mark.parametrize("encodings", [plain(), STATISTICS])
+def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(encodings):
+    schema = sample_schema().encoded(encodings)
+    problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
+    model, train = model_of(schema, problem.data.train, rounds=200, patience=20)
+    lesson = Lesson(model, replace(problem.data, train=train), problem.recipe, 0, problem.compute)
+    metrics = lesson.run(Silent())
+    assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
+    assert min(metrics[task].auc for task in ("click", "like")) > 0.7
+    assert all(500 < task.rows < 700 for task in metrics.values())
+
+
+def test_equal_seeds_give_equal_bytes():
+    parts = [sample_part(sample_schema(), 300, seed) for seed in (1, 2)]
+    one, same, other = (learned(sample_schema(), *parts, seed=seed).state_dict() for seed in (0, 0, 1))
+    assert list(one) == list(same)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_was_learned_is_in_the_state_dict():
+    schema = sample_schema().encoded(STATISTICS)
+    train, probe = sample_part(schema, 300, seed=1), sample_part(schema, 50, seed=3)
+    model = learned(schema, train, sample_part(schema, 300, seed=2))
+    fresh = model_of(schema)
+    assert not said(fresh, probe).any()
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(said(fresh, probe), said(model, probe))
+    assert said(model, probe).any()
+
+
+def test_a_task_without_labels_that_differ_says_nothing_and_others_learn():
+    schema = sample_schema()
+    train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
+    train.labels[:, 0], train.labels[:, 2] = np.nan, 1.0
+    out = said(learned(schema, train, validation), validation)
+    assert [bool(column.any()) for column in out.T] == [False, True, False]
+
+
+def test_parts_of_the_work_are_told():
+    told = []
+    model, train = model_of(SCHEMA, planted(1, "kind"))
+    data = TrainingData(train, planted(2, "kind"), SCHEMA.tasks)
+    model.learn(data, 0, lambda done, until: told.append((done, until)) or len(told) > 3)
+    assert told[0] == (0.5 / 20, 0.5), "one round of twenty, of the first of two tries"
+    assert told[1][0] == 0.5 + 0.5 / 20
+    assert {until for _, until in told[1:]} == {1.0}
+
+
+def test_it_costs_no_weight_and_asks_nothing():
+    made = space(sample_schema().encoded(STATISTICS))
+    assert made.choices() == {}
+    cost = made.cost(Architecture({}))
+    assert (cost.parameters, cost.flops_per_row) == (0, 0)
+
+
+def test_it_needs_lightgbm_and_something_to_read(monkeypatch):
+    bags = Schema((SparseField("tags", 9, "bag"),), (), (Task("click"),))
+    with pytest.raises(UsageError, match="nothing to read") as error:
+        space(bags).choices()
+    assert error.value.fix == "use --set inputs=statistics"
+    assert space(bags.encoded(STATISTICS)).choices() == {}
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(UsageError, match="boosting needs lightgbm"):
+        space(SCHEMA).choices()
+
+
+def test_lightgbm_is_not_imported_before_it_is_needed():
+    code = "import sys, automtl_baselines.boosting; sys.exit('lightgbm' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture(scope="module", params=["ids", "statistics"])
+def run(tmp_path_factory, request):
+    """Return a line, and a run on a file of categories, numbers with blanks, and labels with blanks."""
+    folder = tmp_path_factory.mktemp("boosting")
+    part = planted(1, "size", rows=2000)
+    draw = np.random.default_rng(2)
+    frame = pd.DataFrame({"kind": [f"k{one}" for one in part.ids[:, 0]], "size": part.dense[:, 0],
+                          "click": part.labels[:, 0].astype(int)})  # fmt: skip
+    frame["paid"] = np.where(draw.random(2000) < 0.4, np.nan, 3 * frame["size"].fillna(2.0) + 10)
+    frame.to_csv(folder / "own.csv", index=False)
+    dataset = {"name": "table", "files": "own.csv", "sparse": ["kind"], "dense": ["size"], "labels": {
+        "click": {}, "paid": {"kind": "regression"}}}  # fmt: skip
+    layer = {"dataset": dataset, "data_dir": folder, "prepared_dir": folder / "prepared",
+             "inputs": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
+    line = Line(REGISTRY)
+    found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
+    return line, Run.open(found.run), folder
+
+
+def test_a_run_learns_and_evaluates_to_the_same_numbers(run):
+    line, found, _ = run
+    result = found.read(Result)
+    assert result.test["click"].auc > 0.85
+    assert result.test["paid"].r2 > 0.8
+    assert found.read(Costs).seconds["train"] > 0
+    assert "boosting click without categories" in (found.path / "log.txt").read_text()
+    assert line.evaluate(found.path).repeats
+
+
+def test_new_rows_are_scored(run):
+    line, found, folder = run
+    pd.DataFrame({"kind": ["k3", "never seen", ""], "size": [0.0, 2.0, None]}).to_csv(folder / "new.csv")
+    line.predict(found.path, folder / "new.csv", folder / "out.csv", [], {})
+    scores = pd.read_csv(folder / "out.csv")
+    assert (scores["click"] > 0.5).tolist() == [False, True, True]
+    assert scores["paid"].to_numpy() == pytest.approx([10, 16, 16], abs=1.5)
+    tested = line.measure(found.path, folder / "own.csv", {})
+    assert tested.rows == 2000
+
+
+def test_it_is_not_exported(run, tmp_path):
+    line, found, _ = run
+    with line.trained(found, {}) as (made, _), pytest.raises(UsageError, match="boosting is no network"):
+        export(found, made, "torch", tmp_path / "out")

@@ -1,0 +1,113 @@
+"""A model that learns by itself has one lesson in place of epochs."""
+
+import math
+
+import pytest
+import torch
+
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.errors import DivergedError
+from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.learner import STEPS, Learner, Lesson
+from automtl_core.training.listener import Silent
+
+
+class Counts(Learner):
+    """Predicts how many pieces of work each task was given, out of four."""
+
+    def __init__(self, tasks, scale=1.0):
+        super().__init__()
+        self.register_buffer("pieces", torch.zeros(tasks))
+        self.scale = scale
+        self.lessons = 0
+
+    def learn(self, data, seed, going_on):
+        self.lessons += 1
+        self.seen = (data, seed)
+        for t in range(len(self.pieces)):
+            for piece in range(1, 5):
+                self.pieces[t] += 1
+                if not going_on((t + piece / 4) / len(self.pieces), (t + 1) / len(self.pieces)):
+                    break
+
+    def forward(self, ids, dense):
+        return self.pieces.expand(len(dense), -1) * self.scale
+
+
+class Watch(Silent):
+    def __init__(self, last=math.inf):
+        self.steps, self.reports, self.last = [], [], last
+
+    def step(self, *told):
+        self.steps.append(told)
+        return len(self.steps) < self.last
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
+@pytest.fixture
+def lesson(problem):
+    def make(model=None, compute=CPU, **how):
+        model = Counts(2) if model is None else model
+        return Lesson(model, problem.data, problem.recipe, problem.seed, compute, **how)
+
+    return make
+
+
+def test_a_lesson_is_one_epoch_with_validation_metrics(lesson, problem):
+    taught, watch = lesson(), Watch()
+    metrics = taught.run(watch)
+    assert taught.model.seen == (problem.data, problem.seed)
+    (report,) = watch.reports
+    assert (report.phase, report.epoch, taught.best_epoch) == ("train", 1, 1)
+    assert report.losses == {"click": None, "like": None}
+    assert report.metrics == metrics
+    assert {task: m.auc for task, m in metrics.items()} == {"click": 0.5, "like": 0.5}, (
+        "constants order nothing"
+    )
+
+
+def test_steps_tell_how_far_it_is(lesson, problem):
+    watch = Watch()
+    lesson().run(watch)
+    rows = len(problem.data.train)
+    assert [step[:3] for step in watch.steps] == [("train", 1, STEPS)] * 8
+    assert [step[3:] for step in watch.steps[3:]] == [
+        (share * STEPS // 8, share * rows // 8) for share in (4, 5, 6, 7, 8)
+    ]
+
+
+def test_where_time_is_short_each_part_has_its_share_of_it(lesson):
+    taught = lesson(lasts=lambda share: share > 0.5)
+    taught.run(Silent())
+    assert taught.model.pieces.tolist() == [1, 4]
+
+
+def test_who_is_told_to_end_is_not_asked_again(lesson):
+    taught, watch = lesson(), Watch(last=2)
+    taught.run(watch)
+    assert taught.model.pieces.tolist() == [2, 1], "each part has a first try"
+    assert len(watch.steps) == 2
+
+
+def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
+    whole = lesson()
+    whole.run(Silent())
+    save_state(tmp_path / "state", whole.state_dict())
+    rest, watch = lesson(), Watch()
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    assert rest.run(watch) == whole.best
+    assert (rest.model.lessons, watch.reports) == (0, [])
+    assert torch.equal(rest.model.pieces, whole.model.pieces)
+
+
+def test_predictions_have_to_be_finite(lesson):
+    with pytest.raises(DivergedError):
+        lesson(Counts(2, scale=math.inf)).run(Silent())
+
+
+def test_precision_does_not_matter(lesson):
+    found = lesson(compute=Compute(torch.device("cpu"), "bf16")).run(Silent())
+    assert found == lesson().run(Silent())
