@@ -118,11 +118,11 @@ class _Trials:
         """Yield what is to be tried, each as a change of the best so far."""
         yield self.best
         if self.rows.schema.dense:
-            yield from (self._changed(numbers=kind) for kind in ("bins", "piecewise"))
+            yield self._changed(numbers="bins")
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
             # Statistics leave embeddings less to tell, and a decay that was right is then too strong: in large
-            # models more than in small ones, so that the weaker one is tried first.
+            # models more so than here, whence the weaker one comes first.
             for decay in (DECAYS[0], EMBEDDING_DECAY):
                 yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)
         yield self._changed(wide=not self.best.get("wide", True))

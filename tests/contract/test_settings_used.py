@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from automtl_core.data.batches import take
+from automtl_core.data.fitting import fitted as fit_encodings
+from automtl_core.encodings import PLAIN, Encodings
 from automtl_core.kinds import SPACES, STRATEGIES
 from automtl_core.network import Penalised
 from automtl_core.plugins import load_registry
@@ -19,6 +21,7 @@ from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.learner import Learner
 from automtl_core.training.listener import EpochReport, Silent
 from automtl_core.training.recipe import Recipe
 
@@ -46,6 +49,7 @@ CHEAP = {"flop_price": 1e3, "random": 0, "parents": 4, "rate": 0.5}
 """Breeds the cheapest, of which one that is cheaper still is on the front."""
 # Where the defaults are too slow, or leave a setting without effect.
 BASES: Mapping[str, Mapping[str, Any]] = {
+    "boosting": {"leaves": 2, "rounds": 8, "patience": 8},
     "desan": DESAN,
     "darts": {"epochs": 1},
     "one-shot": {
@@ -63,6 +67,9 @@ BASES: Mapping[str, Mapping[str, Any]] = {
 }
 # What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
 OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
+    ("boosting", "patience"): (1, {}),
+    ("boosting", "min_rows"): (60, {}),
+    ("boosting", "categories"): (2, {}),
     ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
     ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
@@ -98,6 +105,15 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("pd-darts", "level"): ("bi", ENTROPY),
     ("random", "landmarks"): (1, {}),
     ("random", "ahead"): (1e9, {}),
+    ("encodings", "statistics"): ("folds", {}),
+    ("encodings", "numbers"): ("bins", {}),
+    ("encodings", "crosses"): ([["user", "item"]], {}),
+    ("encodings", "wide"): (True, {}),
+    ("encodings", "folds"): (3, {"statistics": "folds"}),
+    ("encodings", "smoothing"): (1.0, {"statistics": "folds"}),
+    ("encodings", "bins"): (3, {"numbers": "bins"}),
+    ("encodings", "cross_dim"): (2, {"crosses": [["user", "item"]]}),
+    ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
     ("recipe", "min_positives"): (60, {}),
     ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
@@ -155,9 +171,15 @@ def same(one: Any, other: Any) -> bool:
 
 
 def built(name: str, values: Mapping[str, Any]) -> Any:
-    """Return what a space makes: its choices, the weights of its supernet, and what a training step sees."""
+    """Return what a space makes: its choices, the weights of its supernet, and what a training step sees.
+
+    A model that learns by itself has learned before.
+    """
     torch.manual_seed(0)
     supernet = space(name, values).supernet().train()
+    if isinstance(supernet.network, Learner):
+        train, validation = (sample_part(SCHEMA, 200, seed) for seed in (1, 2))
+        supernet.network.learn(TrainingData(train, validation, SCHEMA.tasks), 0, lambda done, until: True)
     weights = {key: tensor.clone() for key, tensor in supernet.state_dict().items()}
     batch = take(sample_part(SCHEMA, 32, seed=1), np.arange(32), CPU.device)
     torch.manual_seed(1)
@@ -239,6 +261,26 @@ def fitted(values: Mapping[str, Any]) -> Any:
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     one, other = two("recipe", Recipe, setting)
     assert not same(fitted(one), fitted(other)), f"training.{setting} is not used"
+
+
+def given(values: Mapping[str, Any]) -> Any:
+    """Return what a small network is given of training rows, and its weights."""
+    cls = REGISTRY.get(SPACES, "shared-bottom")
+    schema = SCHEMA.encoded(Encodings.parse({**PLAIN, **values}, "inputs"))
+    made = cls(schema, cls.settings_class(), REGISTRY.op)
+    part = sample_part(SCHEMA, 128, seed=1)
+    folds, made.fitted = fit_encodings(part, schema)
+    torch.manual_seed(0)
+    network = made.supernet().network
+    batch = take(replace(part, folds=folds), np.arange(128), CPU.device)
+    return network.inputs(batch.ids, batch.dense).flat(), network.state_dict()
+
+
+@pytest.mark.parametrize("setting", Encodings.model_fields)
+def test_a_setting_of_the_encodings_changes_what_networks_are_given(setting):
+    one, other = two("encodings", Encodings, setting)
+    assert same(given(one), given(one))
+    assert not same(given(one), given(other)), f"inputs.{setting} is not used"
 
 
 @pytest.mark.parametrize(
