@@ -121,8 +121,8 @@ class _Trials:
             yield self._changed(numbers="bins")
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
-            # Statistics leave embeddings less to tell, and a decay that was right is then too strong: in large
-            # models more so than here, whence the weaker one comes first.
+            # Statistics leave embeddings less to tell, and a decay that was right is then too strong, above all
+            # in large models: the weaker one comes first.
             for decay in (DECAYS[0], EMBEDDING_DECAY):
                 yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)
         yield self._changed(wide=not self.best.get("wide", True))
