@@ -44,6 +44,8 @@ class Sharing(Value):
         of_fields = {
             name: options for name, options in gates.items() if options and set(options) <= {*fields}
         }
+        # How a field is encoded, if at all, is asked by its name.
+        encoded = {name for name in gates if "/" in name and _word(name) in fields and name not in of_fields}
         parts = list(dict.fromkeys(map(_part, asked)))
         sees: dict[str, set[str]] = {}
         reads: dict[str, dict[str, None]] = {}
@@ -51,11 +53,13 @@ class Sharing(Value):
             part = _part(name)
             if name in of_fields:
                 sees.setdefault(part, set()).update(decision)
+            elif name in encoded:
+                sees.setdefault(part, set()).update([_word(name)] if decision else [])
             elif name in gates and "/" in name:
                 below = parts[parts.index(part) + 1 :]
                 found = (_named(option, below, part) for option in decision)
                 reads.setdefault(part, {}).update(dict.fromkeys(found))
-        offered = {option for options in of_fields.values() for option in options}
+        offered = {option for options in of_fields.values() for option in options} | set(map(_word, encoded))
         return cls(
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
             {part: tuple(found) for part, found in reads.items()},

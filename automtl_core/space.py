@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
-from automtl_core.modules.inputs import Fitted, Inputs
+from automtl_core.modules.inputs import Fitted, ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
@@ -102,6 +102,12 @@ class SearchSpace(ABC, Configured[S]):
     takes_encodings: ClassVar[bool] = False
     """Whether networks read what `modules.inputs.Inputs` gives of a schema, and not the fields themselves.
     To those that do not a missing number is 0."""
+
+    @classmethod
+    def asks_inputs(cls, settings: S) -> bool:
+        """Return whether it asks itself how fields are encoded: then its schema offers all that there is."""
+        return False
+
     fitted: Fitted | None = None
     """What encodings take from training rows, where that is known: networks that are trained must have it."""
 
@@ -233,7 +239,7 @@ class SearchSpace(ABC, Configured[S]):
             network.register_forward_pre_hook(_filled)
         if self.fitted is not None:
             for module in network.modules():
-                if isinstance(module, Inputs):
+                if isinstance(module, ReadsFitted):
                     module.tell(self.fitted)
         return network
 

@@ -65,7 +65,27 @@ class Given(NamedTuple):
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
 
-class Inputs(nn.Module):
+class ReadsFitted(nn.Module):
+    """What reads fields, some of them by what was fitted to training rows."""
+
+    numbers: Numbers
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statistics: FieldStatistics | None = None
+        self.crosses: Crosses | None = None
+
+    def tell(self, fitted: Fitted) -> None:
+        """Take over what was fitted to training rows."""
+        if self.statistics is not None and fitted.sparse is not None:
+            self.statistics.tell(torch.from_numpy(fitted.sparse))
+        if self.crosses is not None and fitted.crosses is not None:
+            self.crosses.statistics.tell(torch.from_numpy(fitted.crosses))
+        if fitted.edges is not None:
+            self.numbers.tell(torch.from_numpy(fitted.edges))
+
+
+class Inputs(ReadsFitted):
     """Fields as the encodings of a schema say: ids of B examples, dense [B, M] -> what a model is given.
 
     Of a sparse field these are the embedding of its value, d numbers, and with statistics C more.
@@ -80,22 +100,14 @@ class Inputs(nn.Module):
     def __init__(self, schema: Schema, dim: int, std: float) -> None:
         super().__init__()
         encodings = schema.encodings
-        told = encodings.statistics != "none"
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
-        self.statistics = FieldStatistics(schema.sparse, schema.told) if told else None
+        if encodings.statistics != "none":
+            self.statistics = FieldStatistics(schema.sparse, schema.told)
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
-        self.crosses = Crosses(schema, std) if encodings.pairs else None
+        if encodings.pairs:
+            self.crosses = Crosses(schema, std)
         self.width = Widths.of(schema, dim).flat
         """D."""
-
-    def tell(self, fitted: Fitted) -> None:
-        """Take over what was fitted to training rows."""
-        if self.statistics is not None and fitted.sparse is not None:
-            self.statistics.tell(torch.from_numpy(fitted.sparse))
-        if self.crosses is not None and fitted.crosses is not None:
-            self.crosses.statistics.tell(torch.from_numpy(fitted.crosses))
-        if fitted.edges is not None:
-            self.numbers.tell(torch.from_numpy(fitted.edges))
 
     def forward(self, ids: Ids, dense: Tensor) -> Given:
         e: Tensor = self.embedding(ids)

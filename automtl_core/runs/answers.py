@@ -5,18 +5,21 @@ Answers are kept in the folder of prepared data, as `answers-<digest>.json`, and
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import automtl_core
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.disk.signed import canonical, read_signed, write_signed
-from automtl_core.encodings import PLAIN
+from automtl_core.encodings import PLAIN, Encodings
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.kinds import SPACES
 from automtl_core.runs.config import RunConfig
 from automtl_core.runs.job import Job
+from automtl_core.trials.pairs import find_pairs
 from automtl_core.trials.rows import divided
 from automtl_core.trials.trial import DECAY, Looked, look_up
 
@@ -30,7 +33,8 @@ log = logging.getLogger("automtl")
 def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
     """Return the job with answers to what it leaves open, which tell how they were found.
 
-    A space that reads fields as they are is given them so; then the recipe alone is looked up.
+    A space that reads fields as they are is given them so, and one that asks itself how they are encoded is
+    offered everything; then the recipe alone is looked up.
 
     Args:
         job: Left as it is where nothing is open.
@@ -38,10 +42,13 @@ def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
         progress: Told how far trials are.
 
     """
-    config = job.config
-    if not job.registry.get(SPACES, config.space.name).takes_encodings:
-        as_they_are = {name: PLAIN[name] for name in config.inputs.unanswered()}
-        config = config.model_copy(update={"inputs": config.inputs.answered(**as_they_are)})
+    config, space = job.config, job.registry.get(SPACES, job.config.space.name)
+    left = config.inputs.unanswered()
+    if not space.takes_encodings:
+        config = _with(config, {name: PLAIN[name] for name in left})
+    elif left and space.asks_inputs(job.space_settings):
+        offered = _offered(config.inputs, prepared)
+        config = _with(config, {name: offered[name] for name in left})
     if not config.inputs.auto and config.training.embedding_decay != "auto":
         return replace(job, config=config)
     looked = _looked(job, config, prepared, progress)
@@ -52,6 +59,22 @@ def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
         "training": config.training.model_copy(update=decay),
     }
     return replace(job, config=config.model_copy(update=answers), looked=looked)
+
+
+def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
+    return config.model_copy(update={"inputs": config.inputs.answered(**answers)})
+
+
+def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
+    """Return all that a search of encodings may choose from."""
+    rows = divided(prepared)
+    pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
+    return {
+        "statistics": "folds" if prepared.times("train") is None else "earlier",
+        "numbers": "bins" if prepared.schema.dense else "standard",
+        "crosses": [found.pair for found in pairs],
+        "wide": False,
+    }
 
 
 def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress) -> Looked:

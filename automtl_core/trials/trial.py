@@ -121,7 +121,7 @@ class _Trials:
             yield self._changed(numbers="bins")
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
-            # Statistics leave embeddings less to tell, and a decay that was right is then too strong, above all
+            # Statistics leave embeddings less to tell, and a decay that was right is then too strong, most so
             # in large models: the weaker one comes first.
             for decay in (DECAYS[0], EMBEDDING_DECAY):
                 yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)

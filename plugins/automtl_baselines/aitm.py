@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class AITMSettings(Sizes):
@@ -65,7 +64,7 @@ class AITMNetwork(nn.Module):
 
     def __init__(
         self,
-        inputs: Inputs,
+        inputs: AnyInputs,
         mlps: Iterable[nn.Module],
         transfers: Iterable[Transfer],
         towers: Towers,
@@ -100,16 +99,14 @@ class AITMNetwork(nn.Module):
         return self.calibrator * excess / logits.shape[1]
 
 
-class AITM(SearchSpace[AITMSettings]):
+class AITM(HandDesigned[AITMSettings]):
     """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "AITM")
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
         transfers = [Transfer(s.expert_layers[-1], s.dropout) for _ in steps]
-        return AITMNetwork(inputs, mlps, transfers, towers_of(self.schema, s), steps, s.calibrator)
+        return AITMNetwork(inputs, mlps, transfers, towers_of(self.schema, s, inputs), steps, s.calibrator)

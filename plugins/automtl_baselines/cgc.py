@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class CGCSettings(Sizes):
@@ -66,7 +65,7 @@ class CGCNetwork(nn.Module):
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, layer: ExtractionLayer, towers: Towers) -> None:
+    def __init__(self, inputs: AnyInputs, layer: ExtractionLayer, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.layer = layer
@@ -78,15 +77,13 @@ class CGCNetwork(nn.Module):
         return logits
 
 
-class CGC(SearchSpace[CGCSettings]):
+class CGC(HandDesigned[CGCSettings]):
     """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
         layer = ExtractionLayer([inputs.width, *s.expert_layers], experts, s.dropout, last=True)
-        return CGCNetwork(inputs, layer, towers_of(self.schema, s))
+        return CGCNetwork(inputs, layer, towers_of(self.schema, s, inputs))

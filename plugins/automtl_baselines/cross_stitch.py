@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class CrossStitchSettings(Sizes):
@@ -58,7 +57,7 @@ class CrossStitchNetwork(nn.Module):
     Letters: B batch, D input width, H width of a layer, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, layers: Iterable[CrossStitchLayer], towers: Towers) -> None:
+    def __init__(self, inputs: AnyInputs, layers: Iterable[CrossStitchLayer], towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.layers = nn.ModuleList(layers)
@@ -73,17 +72,15 @@ class CrossStitchNetwork(nn.Module):
         return logits
 
 
-class CrossStitch(SearchSpace[CrossStitchSettings]):
+class CrossStitch(HandDesigned[CrossStitchSettings]):
     """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         layers = [
             CrossStitchLayer(before, after, len(self.schema.tasks), s.own, s.dropout)
             for before, after in itertools.pairwise([inputs.width, *s.expert_layers])
         ]
-        return CrossStitchNetwork(inputs, layers, towers_of(self.schema, s))
+        return CrossStitchNetwork(inputs, layers, towers_of(self.schema, s, inputs))

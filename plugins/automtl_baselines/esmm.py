@@ -12,10 +12,9 @@ from torch import Tensor, nn
 
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class ESMMSettings(Sizes):
@@ -47,7 +46,7 @@ class ESMMNetwork(nn.Module):
     """
 
     def __init__(
-        self, inputs: Inputs, mlps: Iterable[nn.Module], towers: Towers, steps: Sequence[tuple[int, int]]
+        self, inputs: AnyInputs, mlps: Iterable[nn.Module], towers: Towers, steps: Sequence[tuple[int, int]]
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -65,15 +64,13 @@ class ESMMNetwork(nn.Module):
         return torch.stack(logits, dim=1)
 
 
-class ESMM(SearchSpace[ESMMSettings]):
+class ESMM(HandDesigned[ESMMSettings]):
     """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "ESMM")
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
-        return ESMMNetwork(inputs, mlps, towers_of(self.schema, s), steps)
+        return ESMMNetwork(inputs, mlps, towers_of(self.schema, s, inputs), steps)

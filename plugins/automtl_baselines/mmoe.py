@@ -7,10 +7,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetworks, Towers
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class MMoESettings(Sizes):
@@ -26,7 +25,7 @@ class MMoENetwork(nn.Module):
     Letters: B batch, D input width, K experts, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, experts: Experts, gating: GatingNetworks, towers: Towers) -> None:
+    def __init__(self, inputs: AnyInputs, experts: Experts, gating: GatingNetworks, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.experts = experts
@@ -41,15 +40,13 @@ class MMoENetwork(nn.Module):
         return logits
 
 
-class MMoE(SearchSpace[MMoESettings]):
+class MMoE(HandDesigned[MMoESettings]):
     """Experts that all tasks share, weighted by a gating network of each task (Ma et al., KDD 2018)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
         gating = GatingNetworks(inputs.width, s.experts, len(self.schema.tasks))
-        return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s))
+        return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s, inputs))

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Towers
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class PLESettings(Sizes):
@@ -36,7 +35,7 @@ class PLENetwork(nn.Module):
     Letters: B batch, D input width, H expert width, T tasks.
     """
 
-    def __init__(self, inputs: Inputs, levels: Iterable[ExtractionLayer], towers: Towers) -> None:
+    def __init__(self, inputs: AnyInputs, levels: Iterable[ExtractionLayer], towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.levels = nn.ModuleList(levels)
@@ -51,19 +50,17 @@ class PLENetwork(nn.Module):
         return logits
 
 
-class PLE(SearchSpace[PLESettings]):
+class PLE(HandDesigned[PLESettings]):
     """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
         in_dims = [inputs.width] + [s.expert_layers[-1]] * (s.levels - 1)
         levels = [
             ExtractionLayer([in_dim, *s.expert_layers], experts, s.dropout, last=level == s.levels)
             for level, in_dim in enumerate(in_dims, start=1)
         ]
-        return PLENetwork(inputs, levels, towers_of(self.schema, s))
+        return PLENetwork(inputs, levels, towers_of(self.schema, s, inputs))

@@ -7,10 +7,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class SharedBottomSettings(Sizes):
@@ -23,7 +22,7 @@ class SharedBottomSettings(Sizes):
 class SharedBottomNetwork(nn.Module):
     """y_t = tower_t(bottom(x)) (Caruana 1997, section 2). Letters: B batch, D input width, H bottom width."""
 
-    def __init__(self, inputs: Inputs, bottom: nn.Module, towers: Towers) -> None:
+    def __init__(self, inputs: AnyInputs, bottom: nn.Module, towers: Towers) -> None:
         super().__init__()
         self.inputs = inputs
         self.bottom = bottom
@@ -36,14 +35,12 @@ class SharedBottomNetwork(nn.Module):
         return logits
 
 
-class SharedBottom(SearchSpace[SharedBottomSettings]):
+class SharedBottom(HandDesigned[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s)
+        inputs = inputs_of(self.schema, s, choose)
         bottom = mlp([inputs.width, *s.expert_layers], s.dropout)
-        return SharedBottomNetwork(inputs, bottom, towers_of(self.schema, s))
+        return SharedBottomNetwork(inputs, bottom, towers_of(self.schema, s, inputs))

@@ -10,10 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class SingleTaskSettings(Sizes):
@@ -26,7 +25,9 @@ class SingleTaskSettings(Sizes):
 class OneTask(nn.Module):
     """y = tower(mlp(x)), with embeddings of its own."""
 
-    def __init__(self, inputs: Inputs, expert_layers: Sequence[int], dropout: float, towers: Towers) -> None:
+    def __init__(
+        self, inputs: AnyInputs, expert_layers: Sequence[int], dropout: float, towers: Towers
+    ) -> None:
         super().__init__()
         self.inputs = inputs
         self.mlp = mlp([inputs.width, *expert_layers], dropout)
@@ -54,19 +55,14 @@ class SingleTaskNetwork(nn.Module):
         return {name: f"tasks.{t}." for t, name in enumerate(self.names)}
 
 
-class SingleTask(SearchSpace[SingleTaskSettings]):
+class SingleTask(HandDesigned[SingleTaskSettings]):
     """For each task a network of its own, embeddings included, trained as if alone."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        return SingleTaskNetwork({task.name: self._one(choose, task.name) for task in self.schema.tasks})
+
+    def _one(self, choose: Chooser, task: str) -> OneTask:
         s = self.settings
-        return SingleTaskNetwork(
-            {
-                task.name: OneTask(
-                    inputs_of(self.schema, s), s.expert_layers, s.dropout, towers_of(self.schema, s, 1)
-                )
-                for task in self.schema.tasks
-            }
-        )
+        inputs = inputs_of(self.schema, s, choose, f"task/{task}/inputs")
+        return OneTask(inputs, s.expert_layers, s.dropout, towers_of(self.schema, s, inputs, tasks=1))

@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers
-from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.modules.inputs import Inputs
+from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.network import Ids
-from automtl_core.space import Chooser, SearchSpace
+from automtl_core.space import Chooser
 
 
 class STEMSettings(Sizes):
@@ -44,7 +43,7 @@ class STEMNetwork(nn.Module):
 
     def __init__(
         self,
-        inputs: Iterable[Inputs],
+        inputs: Iterable[AnyInputs],
         experts: Iterable[Experts],
         gating: Iterable[GatingNetwork],
         towers: Towers,
@@ -66,17 +65,16 @@ class STEMNetwork(nn.Module):
         return logits
 
 
-class STEM(SearchSpace[STEMSettings]):
+class STEM(HandDesigned[STEMSettings]):
     """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
 
-    takes_encodings = True
-
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose."""
+        """Return the network; there is nothing to choose, but inputs if these are searched."""
         s = self.settings
         tasks = self.schema.tasks
-        inputs = [inputs_of(self.schema, s) for _ in range(len(tasks) + 1)]
+        owners = [*(f"task/{task.name}" for task in tasks), "shared"]
+        inputs = [inputs_of(self.schema, s, choose, f"{owner}/inputs") for owner in owners]
         in_dim = inputs[0].width
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
         gating = [GatingNetwork(in_dim, len(inputs) * s.experts) for _ in tasks]
-        return STEMNetwork(inputs, experts, gating, towers_of(self.schema, s))
+        return STEMNetwork(inputs, experts, gating, towers_of(self.schema, s, inputs[-1]))

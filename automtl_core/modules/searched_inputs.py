@@ -1,0 +1,157 @@
+"""Inputs of which it is asked how each field is encoded.
+
+Letters: B batch, N sparse fields, M dense fields, X crosses, d embedding, w numbers of an encoding, n fields
+that have it.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.modules.crosses import Crosses
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.modules.inputs import Given, ReadsFitted
+from automtl_core.modules.numbers import Numbers
+from automtl_core.modules.relaxed import Gate
+from automtl_core.network import Ids
+from automtl_core.schema import Schema
+
+AskAny = Callable[[str, Sequence[str]], Gate | FixedGate]
+IDS, WIDE_IDS, STATISTICS = "ids", "wide ids", "statistics"
+"""Of a sparse field: the first quarter of its embedding, the rest of it, and its statistics."""
+NUMBER, BINS = "number", "bins"
+"""Of a dense field: the scaled number, and what stands beside it."""
+
+
+class SearchedInputs(ReadsFitted):
+    """A field is d numbers whatever is open: the sum of what its open encodings give, of nothing 0.
+
+    So networks behind it have one shape for all answers. It asks `inputs/FIELD` of each field, and
+    `inputs/crosses`, as far as the schema offers statistics, bins and pairs. What several fields share, such
+    as a table, is left out where none of them keeps it.
+
+    Args:
+        schema: The fields, and all that may be known of them.
+        dim: d, numbers per id.
+        std: Standard deviation of the normal distribution that embeddings start with.
+        any_of: Asks; see `space.Chooser`.
+        name: Of the part that asks.
+
+    """
+
+    def __init__(self, schema: Schema, dim: int, std: float, any_of: AskAny, name: str = "inputs") -> None:
+        super().__init__()
+        encodings, told = schema.encodings, schema.told
+        of_sparse = (IDS, WIDE_IDS, *((STATISTICS,) if encodings.statistics != "none" else ()))
+        of_dense = (NUMBER, *((BINS,) if encodings.numbers != "standard" else ()))
+        crosses = [cross.name for cross in schema.crosses()]
+        self.sparse = Answers(
+            [any_of(f"{name}/{field.name}", of_sparse) for field in schema.sparse], of_sparse
+        )
+        self.dense = Answers([any_of(f"{name}/{field.name}", of_dense) for field in schema.dense], of_dense)
+        self.pairs = any_of(f"{name}/crosses", crosses) if crosses else None
+        self.dim = dim
+        embedded = self.sparse.kept(IDS) or self.sparse.kept(WIDE_IDS)
+        self.embedding = FieldEmbedding(schema.sparse, dim, std) if embedded else None
+        self.of_statistics = Products(self.sparse.kept(STATISTICS), told, dim)
+        if self.of_statistics.places:
+            self.statistics = FieldStatistics(schema.sparse, told)
+        self.of_numbers = Products(self.dense.kept(NUMBER), 1, dim)
+        if not self.dense.kept(BINS):
+            encodings = encodings.answered(numbers="standard")
+        self.numbers = Numbers(len(schema.dense), encodings, dim, std)
+        self.of_crosses = Products(self.pairs.kept if self.pairs else (), told + encodings.cross_dim, dim)
+        if self.of_crosses.places:
+            self.crosses = Crosses(schema, std)
+        self.shapes = (len(schema.sparse), len(schema.dense), len(crosses))
+        self.width = sum(self.shapes) * dim
+        """Of all that is given."""
+
+    def forward(self, ids: Ids, dense: Tensor) -> Given:
+        rows, (n, m, x) = len(dense), self.shapes
+        numbers = self.numbers(dense)  # [B, M, 1 + d]
+        sparse = self._sparse(ids, numbers.new_zeros(rows, n, self.dim))
+        given = self.of_numbers.add(
+            numbers.new_zeros(rows, m, self.dim), numbers[:, :, :1], self.dense.bits(NUMBER, numbers)
+        )
+        if numbers.shape[2] > 1:
+            given = given + numbers[:, :, 1:] * self.dense.bits(BINS, numbers).unsqueeze(1)
+        pairs = None
+        if self.pairs is not None:
+            pairs = numbers.new_zeros(rows, x, self.dim)
+            if self.crosses is not None:
+                pairs = self.of_crosses.add(pairs, self.crosses(ids), _bits(self.pairs, x, numbers))
+        return Given(sparse, given, pairs)
+
+    def _sparse(self, ids: Ids, e: Tensor) -> Tensor:  # [B, N, d] -> [B, N, d]
+        if self.embedding is not None:
+            narrow, wide = (self.sparse.bits(name, e).unsqueeze(1) for name in (IDS, WIDE_IDS))
+            quarter = max(self.dim // 4, 1)
+            mask = torch.cat([narrow.expand(-1, quarter), wide.expand(-1, self.dim - quarter)], dim=1)
+            e = e + self.embedding(ids) * mask
+        if self.statistics is not None:
+            e = self.of_statistics.add(e, self.statistics(ids), self.sparse.bits(STATISTICS, e))
+        return e
+
+
+class Answers(nn.Module):
+    """The gates of fields that are all asked about the same options."""
+
+    def __init__(self, gates: Sequence[Gate | FixedGate], options: Sequence[str]) -> None:
+        super().__init__()
+        self.gates = nn.ModuleList(gates)
+        self.options = tuple(options)
+
+    def kept(self, option: str) -> tuple[int, ...]:
+        """Return the places of the fields that can have an option."""
+        if option not in self.options:
+            return ()
+        at = self.options.index(option)
+        return tuple(place for place, gate in enumerate(self._all()) if at in gate.kept)
+
+    def bits(self, option: str, like: Tensor) -> Tensor:
+        """Return how far an option is open for each field, [n]."""
+        at, count = self.options.index(option), len(self.options)
+        bits = [_bits(gate, count, like)[at] for gate in self._all()]
+        return torch.stack(bits) if bits else like.new_zeros(0)
+
+    def _all(self) -> list[Gate | FixedGate]:
+        return [gate for gate in self.gates if isinstance(gate, Gate | FixedGate)]
+
+
+class Products(nn.Module):
+    """A matrix a field, which makes d numbers of the w of an encoding; no field has more than it needs.
+
+    Args:
+        places: Of the fields that have the encoding, among all.
+        width: w.
+        dim: d.
+
+    """
+
+    def __init__(self, places: Sequence[int], width: int, dim: int) -> None:
+        super().__init__()
+        self.places = tuple(places)
+        # By the place of the field, so that a network of fewer fields can take weights over.
+        self.weights = nn.ParameterDict(
+            {str(place): nn.Parameter(torch.randn(width, dim) * width**-0.5) for place in places}
+        )
+        self.register_buffer("at", torch.tensor(self.places, dtype=torch.long), persistent=False)
+        self.at: Tensor
+
+    def add(self, e: Tensor, x: Tensor, bits: Tensor) -> Tensor:
+        """Return e [B, all, d] with what x [B, all, w] makes, as far as fields are open, bits [all]."""
+        if not self.places:
+            return e
+        weights = torch.stack(list(self.weights.values())) * bits[self.at].view(-1, 1, 1)
+        x = x.index_select(1, self.at).to(weights.dtype)
+        return e.index_add(1, self.at, torch.einsum("bnw,nwd->bnd", x, weights))
+
+
+def _bits(gate: Gate | FixedGate, count: int, like: Tensor) -> Tensor:
+    """Return how far each of all options is open, [count]."""
+    kept = torch.tensor(gate.kept, dtype=torch.long, device=like.device)
+    return like.new_zeros(count).index_add(0, kept, gate(like.new_ones(len(gate.kept)), dim=0))

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from automtl_core.choices import AnyOf
+from automtl_core.encodings import plain
+from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.searched_inputs import SearchedInputs
+from automtl_core.modules.supernet import Relaxing
+from automtl_core.schema import DenseField, Schema, SparseField, Task
+
+FIELDS = (SparseField("a", 3), SparseField("b", 5))
+SCHEMA = Schema(FIELDS, (DenseField("x"),), (Task("click"),))
+ALL = SCHEMA.encoded(plain().answered(statistics="folds", numbers="bins", crosses=(("a", "b"),), bins=3))
+IDS, DENSE = torch.tensor([[1, 2], [2, 0]]), torch.tensor([[0.5], [float("nan")]])
+EVERYTHING = {
+    "inputs/a": ("ids", "wide ids", "statistics"),
+    "inputs/b": ("ids", "wide ids", "statistics"),
+    "inputs/x": ("number", "bins"),
+    "inputs/crosses": ("a*b",),
+}
+
+
+def decided(schema=ALL, **answers) -> SearchedInputs:
+    """Return inputs with answers, by the last word of the question; others keep everything."""
+
+    def any_of(name, options):
+        return FixedGate(AnyOf(name, tuple(options)), answers.get(name.split("/")[1], EVERYTHING[name]))
+
+    torch.manual_seed(0)
+    return SearchedInputs(schema, 8, 1.0, any_of)
+
+
+def test_each_field_is_asked_how_it_is_encoded() -> None:
+    choose = Relaxing(Softmax())
+    SearchedInputs(ALL, 8, 0.1, choose.any_of)
+    assert {name: question.choice.options for name, question in choose.questions.items()} == EVERYTHING
+    choose = Relaxing(Softmax())
+    SearchedInputs(SCHEMA, 8, 0.1, choose.any_of, "task/click/inputs")
+    asked = {name: question.choice.options for name, question in choose.questions.items()}
+    assert asked == {
+        "task/click/inputs/a": ("ids", "wide ids"),
+        "task/click/inputs/b": ("ids", "wide ids"),
+        "task/click/inputs/x": ("number",),
+    }
+
+
+def test_a_field_is_the_sum_of_what_is_open() -> None:
+    inputs = decided()
+    inputs.statistics.table.normal_()
+    given = inputs(IDS, DENSE)
+    rows = inputs.embedding(IDS)
+    told = inputs.statistics(IDS)[:, 1] @ inputs.of_statistics.weights["1"]
+    torch.testing.assert_close(given.sparse[:, 1], rows[:, 1] + told)
+    assert given.flat().shape == (2, inputs.width) == (2, (2 + 1 + 1) * 8)
+    narrow = decided(a=("ids",))(IDS, DENSE).sparse[:, 0]
+    torch.testing.assert_close(narrow[:, :2], rows[:, 0, :2])
+    assert not narrow[:, 2:].any()
+
+
+@pytest.mark.parametrize("field", ["a", "b", "x", "crosses"])
+def test_what_is_closed_is_0_and_the_rest_stays(field) -> None:
+    whole, without = decided()(IDS, DENSE), decided(**{field: ()})
+    given = without(IDS, DENSE)
+    parts = {"a": given.sparse[:, 0], "b": given.sparse[:, 1], "x": given.numbers, "crosses": given.crosses}
+    assert not parts[field].any()
+    assert given.flat().shape == whole.flat().shape
+
+
+def test_what_nobody_keeps_is_not_built() -> None:
+    inputs = decided(a=("ids",), b=(), x=("number",), crosses=())
+    assert (inputs.statistics, inputs.crosses) == (None, None)
+    assert not inputs.of_statistics.weights
+    assert decided(a=(), b=("statistics",)).embedding is None
+    names = set(inputs.state_dict())
+    assert names == {"embedding.table.weight", "of_numbers.weights.0"}
+
+
+def test_closing_saves_products() -> None:
+    assert len(decided(a=("ids",)).of_statistics.weights) == 1
