@@ -23,21 +23,22 @@ class Crosses(nn.Module):
 
     def __init__(self, schema: Schema, std: float) -> None:
         super().__init__()
-        crosses, dim = schema.crosses(), schema.encodings.cross_dim
+        self.pairs, dim = schema.crosses(), schema.encodings.cross_dim
         single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
-        self.left = [single.index(cross.left) for cross in crosses]
-        self.right = [single.index(cross.right) for cross in crosses]
-        for name in ("factor", "size"):
-            numbers = torch.tensor([getattr(cross, name) for cross in crosses], dtype=torch.long)
-            self.register_buffer(name, numbers, persistent=False)
-        self.factor: Tensor
-        self.size: Tensor
-        self.statistics = FieldStatistics(crosses, schema.told)
-        self.embedding = FieldEmbedding(crosses, dim, std) if dim else None
+        self.columns = [(single.index(cross.left), single.index(cross.right)) for cross in self.pairs]
+        """Of ids of fields of one value."""
+        self.statistics = FieldStatistics(self.pairs, schema.told)
+        self.embedding = FieldEmbedding(self.pairs, dim, std) if dim else None
 
     def forward(self, ids: Ids) -> Tensor:  # -> [B, X, C] or [B, X, d + C]
         single, fold = (ids.single, ids.fold) if isinstance(ids, MultiIds) else (ids, None)
-        crossed = (single[:, self.left] * self.factor + single[:, self.right]) % self.size
+        crossed = torch.stack(
+            [
+                (single[:, left] * pair.factor + single[:, right]) % pair.size
+                for pair, (left, right) in zip(self.pairs, self.columns, strict=True)
+            ],
+            dim=1,
+        )
         told: Tensor = self.statistics(MultiIds(crossed, (), fold))
         if self.embedding is None:
             return told

@@ -88,7 +88,7 @@ def test_closed_options_of_the_slice_are_not_read(expert, asked, unseen):
         for place, field in enumerate(fields):
             other = ids.clone()
             other[:, place] = 1
-            one, two = (module(supernet.network.embedding(x), dense, x) for x in (ids, other))
+            one, two = (module(supernet.network.inputs(x, dense), x) for x in (ids, other))
             seen[field] = not torch.equal(one, two)
     assert {field for field, is_seen in seen.items() if not is_seen} == unseen
 

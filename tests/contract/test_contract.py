@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from automtl_core.data.fitting import fitted
+from automtl_core.encodings import plain
 from automtl_core.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.plugins import load_registry
 from automtl_core.schema import Schema
 from automtl_core.space import SearchSpace
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
-from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
+from automtl_core.testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
+from automtl_core.training.learner import Learner
 
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {
@@ -25,6 +29,9 @@ FAMILY_MEMBERS = {
     "factorised-*": ["factorised-8"],
     "cross-*": ["cross-3"],
 }
+LEARNERS = ["boosting"]
+"""Spaces whose models learn by themselves: what holds for networks is not for them."""
+NETWORKS = [name for name in REGISTRY.names(SPACES) if name not in LEARNERS]
 # Small sizes, for speed.
 SMALL = {
     "desan": {
@@ -79,9 +86,30 @@ def test_op(name):
 
 
 @pytest.mark.parametrize("schema", [plain_schema(dense=0), sample_schema(dense=2)], ids=["plain", "mixed"])
-@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_space(name, schema):
     check_space(space(name, schema), architectures=8)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
+def test_what_is_no_network_learns_by_itself(name):
+    with torch.device("meta"):
+        model = space(name, plain_schema()).supernet().network
+    assert isinstance(model, Learner) == (name in LEARNERS)
+
+
+ENCODED = {
+    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")), "cross_dim": 2,
+    "wide": True, "bins": 3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_space_with_all_encodings(name):
+    schema = sample_schema(dense=2).encoded(plain().answered(**ENCODED))
+    made = space(name, schema)
+    _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
+    check_space(made, architectures=3)
 
 
 @pytest.mark.parametrize(

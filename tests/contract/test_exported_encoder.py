@@ -21,4 +21,4 @@ def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_pat
     assert list(found) == input_names(prepared.schema)
     for (what, array), tensor in zip(found.items(), expected, strict=True):
         assert array.dtype == tensor.numpy().dtype, what
-        assert np.array_equal(array, tensor.numpy()), what
+        np.testing.assert_array_equal(array, tensor.numpy(), what)

@@ -38,6 +38,9 @@ def test_columns_say_what_of_the_full_width_is_there(single, interaction, column
     module = selection(single, interaction)
     assert list(module.columns) == list(columns)
     assert module.width == (3 + 1) * 2 + 2
+    machine = ["machine0"] if len(interaction) > 1 else []
+    assert list(module.fields) == [*(f"single{'abc'.index(f)}" for f in single), *machine, "number0"]
+    assert sum(module.fields.values()) == len(module.columns)
     assert module(given(torch.randn(5, 3, 2), torch.randn(5, 2))).shape == (5, len(module.columns))
 
 
@@ -81,5 +84,7 @@ def test_pairs_are_chosen_with_all_that_they_tell(crosses, values):
     pairs = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
     assert module(Given(torch.randn(1, 3, 2), numbers, pairs)).tolist() == [[5, 6, 7, *values]]
     assert module.width == 3 * 2 + 2 + 2 * 3 + 2 * 2
+    places = {"a*b": "cross0", "b*c": "cross1"}
+    assert module.fields == {"number1": 3, **{places[name]: 2 for name in crosses}}
     first = {"a*b": [14, 15], "b*c": [16, 17]}
     assert list(module.columns) == [11, 12, 13, *(c for name in crosses for c in first[name])]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from automtl_core.choices import Architecture, OneOf
+from automtl_core.encodings import plain
 from automtl_core.errors import UnknownNameError
 from automtl_core.plugins import load_registry
 from automtl_core.schema import DenseField, Schema, SparseField, Task
@@ -60,6 +61,30 @@ def test_what_else_is_asked_as_the_settings_say(settings, asked):
     choices = desan(experts=2, **settings).choices()
     plain = desan(experts=2, numbers="all", layers=settings.get("layers", 1)).choices()
     assert {name: choice.options for name, choice in choices.items() if name not in plain} == asked
+
+
+@pytest.mark.parametrize(
+    ("numbers", "answers", "asked"),
+    [
+        ("chosen", {"wide": True}, {"single": ("user", "item", "tab"), "numbers": ("x0",)}),
+        ("all", {"wide": True}, {"single": ("user", "item", "tab")}),
+        (
+            "chosen",
+            {"wide": True, "crosses": (("user", "tab"),)},
+            {"single": ("user", "item", "tab"), "numbers": ("x0",), "crosses": ("user*tab",)},
+        ),
+        ("chosen", {"wide": False, "crosses": (("user", "tab"),)}, {}),
+        ("chosen", {"wide": "auto"}, {}),
+    ],
+)
+def test_a_wide_term_is_asked_about_as_the_whole_network(numbers, answers, asked):
+    space = desan(experts=1, numbers=numbers)
+    space = DESAN(space.schema.encoded(plain().answered(**answers)), space.settings, REGISTRY.op)
+    choices = space.choices()
+    assert {name: choice.options for name, choice in choices.items() if "/" not in name} == asked
+    pairs = {"layer0/expert0/crosses"} if "crosses" in answers else set()
+    assert {name for name in choices if name.endswith("/crosses")} == pairs
+    assert (space.supernet().network.wide is None) == (answers["wide"] is not True)
 
 
 def decisions(space, **change):

@@ -16,6 +16,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.kinds import PRESETS
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
+from automtl_core.modules.inputs import Given
 from automtl_core.modules.relaxed import Gate
 from automtl_core.plugins import load_registry
 from automtl_core.schema import SparseField
@@ -123,7 +124,8 @@ def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
     network = space.network(few)
     assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert1"]]
     first = network.layers["layer0"]["expert1"]
-    assert first.reader(torch.ones(2, 3, 4), torch.ones(2, 1), torch.ones(2, 3)).shape == (2, 4 + 1)
+    given = Given(torch.ones(2, 3, 4), torch.ones(2, 1, 1))
+    assert first.reader(given, torch.ones(2, 3)).shape == (2, 4 + 1)
     size = sum(p.numel() for p in network.parameters())
     assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
@@ -163,7 +165,7 @@ def test_batch_normalisation_is_not_decayed_and_everything_else_is(space):
     recipe = Recipe(weight_decay=0.25, embedding_decay=0.5)
     large, tables, norms, rest = weight_groups(supernet, supernet.weights(), recipe)
     assert (large.decay, tables.decay, norms.decay, rest.decay) == (0.5, 0.5, 0.0, 0.25)
-    assert list(tables.parameters) == ["network.embedding.table.weight"]
+    assert list(tables.parameters) == ["network.inputs.embedding.table.weight"]
     assert not large.parameters
     assert len(norms.parameters) > 0
     norm_ids = {

@@ -10,6 +10,7 @@ from automtl_core.choices import AnyOf, OneOf
 from automtl_core.data.batches import Batch
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
+from automtl_core.modules.inputs import Given, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.training.compute import CPU
@@ -47,25 +48,30 @@ def test_factorisation_machine():
     assert factorisation_machine(z).tolist() == [[23.0, 44.0]]
 
 
+OF_NUMBERS = (
+    FixedGate(AnyOf("numbers", ("x",)), ["x"]),
+    FixedGate(AnyOf("crosses", ()), ()),
+    (3, 1, 0),
+    Widths(sparse=2, numbers=1, crosses=0, flat=7),
+)
+"""What a feature selection of three fields, one number and no pairs takes besides: all are passed on."""
+
+
 def test_feature_selection_concatenates_single_fields_machine_and_dense():
     fields = ["a", "b", "c"]
-    gates = gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), FixedGate(AnyOf("numbers", ("x",)), ["x"])
-    module = FeatureSelection(*gates, sparse=3, dense=1, dim=2)
+    module = FeatureSelection(gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), *OF_NUMBERS)
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     # b is closed as a single field; the machine sees b and c: 3*5 and 4*6; width (3 + 1) * 2 + 1
-    out = module(e, torch.tensor([[7.0]]))
+    out = module(Given(e, torch.tensor([[[7.0]]])))
     assert out.tolist() == [[1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
     assert module.width == 9
 
 
 def test_feature_selection_of_a_derived_network_holds_the_same_numbers_without_the_closed_ones():
     choice = AnyOf("fields", ("a", "b", "c"))
-    numbers = FixedGate(AnyOf("numbers", ("x",)), ["x"])
-    module = FeatureSelection(
-        FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), numbers, sparse=3, dense=1, dim=2
-    )
+    module = FeatureSelection(FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), *OF_NUMBERS)
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
-    assert module(e, torch.tensor([[7.0]])).tolist() == [[1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
+    assert module(Given(e, torch.tensor([[[7.0]]]))).tolist() == [[1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
     assert list(module.columns) == [0, 1, 4, 5, 6, 7, 8]
 
 

@@ -26,7 +26,7 @@ class Watch(Silent):
 def test_searches_with_large_tables(order, monkeypatch):
     monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
     search = strategy(epochs=1, order=order)
-    table = search.supernet.network.embedding.table.weight
+    table = search.supernet.network.inputs.embedding.table.weight
     before = table.detach().clone()
     found = search.search(Silent())
     assert not torch.equal(table, before)

@@ -169,6 +169,6 @@ def test_sparse_gradients_of_large_tables_give_the_same(monkeypatch):
     dense = architecture_gradient(*losses_of(supernet()), RATE)
     monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 10)
     net = supernet()
-    assert net.network.embedding.table.sparse
+    assert net.network.inputs.embedding.table.sparse
     sparse = architecture_gradient(*losses_of(net), RATE)
     assert difference(dense, sparse) < 1e-3 * largest(dense)

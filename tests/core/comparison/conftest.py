@@ -15,7 +15,8 @@ from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 REGISTRY = load_registry()
 COMMON = {
     "dataset": {"name": "synthetic", "rows": 2000},
-    "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
+    "training": {"batch_size": 256, "epochs": 3, "min_positives": 30, "embedding_decay": 0.01},
+    "inputs": "ids",
 }
 SEARCH = {
     "space": {
@@ -74,12 +75,13 @@ def tiny(tmp_path_factory, common):
 def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
 
-    def make(listener=None, splits=None):
+    def make(listener=None, splits=None, answered=lambda job, prepared: job):
         worked = []
         made = Bench(
             tmp_path / "out",
             splits or {0: prepared},
             lambda ahead: nullcontext(listener or Silent()),
+            answered,
             on_work=lambda cell, which: worked.append((cell.model, cell.seed)),
             on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
         )

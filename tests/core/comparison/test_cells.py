@@ -252,7 +252,12 @@ def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
     made = cells.Bench(
-        folder, {0: prepared}, Unwatched().training, on_work=lambda cell, which: None, on_wait=pytest.fail
+        folder,
+        {0: prepared},
+        Unwatched().training,
+        answered=lambda job, prepared: job,
+        on_work=lambda cell, which: None,
+        on_wait=pytest.fail,
     )
     both = all_cells(made, tiny())
     made.fitted(both)

@@ -9,6 +9,7 @@ import pytest
 from automtl_core.comparison.compare import compare, task_facts
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.measured import Diverged, TaskFacts
+from automtl_core.comparison.splits import split_of
 from automtl_core.comparison.tables import grids, markdown
 from automtl_core.data.part import Part
 from automtl_core.errors import DivergedError, UsageError
@@ -36,6 +37,23 @@ def test_every_model_is_trained_with_every_seed_and_found_again(tiny, bench):
     again, worked = bench()
     assert compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", again) == found
     assert worked == []
+
+
+def test_what_models_leave_open_is_answered_on_each_split_before_anything_is_trained(
+    tiny, bench, both_splits
+):
+    told = []
+
+    def answered(job, prepared):
+        assert worked == []
+        told.append((split_of(job), prepared))
+        return job.having(training=job.config.training.model_copy(update={"embedding_decay": 0.5}))
+
+    made, worked = bench(splits=both_splits, answered=answered)
+    found = compare(tiny(), [0], 0, "one.yaml", made)
+    assert told == [(split, both_splits[split]) for split in (0, 1) for _ in ("one", "two")]
+    for model in found.models.values():
+        assert [recipe["embedding_decay"] for recipe in model.recipes.values()] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("epochs", [1, 5])
