@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.encodings import plain
 from automtl_core.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
@@ -104,12 +105,22 @@ ENCODED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("inputs", ["given", "searched"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_space_with_all_encodings(name):
+def test_space_with_all_encodings(name, inputs):
+    taken = {"inputs": inputs} if "inputs" in REGISTRY.get(SPACES, name).settings_class.model_fields else {}
+    if inputs == "searched" and not taken:
+        return  # its own gates open and close fields
     schema = sample_schema(dense=2).encoded(plain().answered(**ENCODED))
-    made = space(name, schema)
+    made = space(name, schema, taken)
     _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)
+    assert made.asks_inputs(made.settings) == (inputs == "searched")
+    everything = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in made.choices().items()}
+    whole = made.cost(Architecture(everything))
+    nothing = {name: () if isinstance(made.choices()[name], AnyOf) else d for name, d in everything.items()}
+    assert whole.flops_per_row > 0
+    assert not taken or made.cost(Architecture(nothing)).flops_per_row <= whole.flops_per_row
 
 
 @pytest.mark.parametrize(
