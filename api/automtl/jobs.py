@@ -22,6 +22,7 @@ from automtl_core.runs.line import Line
 from automtl_core.runs.outcomes import Found
 from automtl_core.runs.run import Run as Folder
 from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.trials.trial import Looked
 
 Heard = Callable[[EpochReport], object]
 """Hears of each finished epoch; False ends the search or training in order, with the best that there is."""
@@ -140,6 +141,9 @@ class Told:
     def warn(self, sentence: str) -> None:
         """Warn."""
         warnings.warn(sentence, UserWarning, stacklevel=4)
+
+    def looked(self, found: Looked) -> None:
+        """Say nothing: a run keeps it."""
 
 
 @dataclass(frozen=True)

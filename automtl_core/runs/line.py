@@ -9,14 +9,12 @@ The command line is made of this, and so can be any script.
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from automtl_core.data.prepare.prepare import Accept, anything
-from automtl_core.data.progress import Progress, silent
 from automtl_core.data.simulate import warning
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset import Dataset
@@ -38,41 +36,7 @@ from automtl_core.runs.new_rows import Reading, measure, write_predictions
 from automtl_core.runs.outcomes import Evaluation, Found, Plan, Predicted, Tested
 from automtl_core.runs.run import Run, numbered, resuming
 from automtl_core.runs.trained import Trained
-from automtl_core.training.listener import Listener, Silent
-
-
-class Watch(Protocol):
-    """Is told how the line goes."""
-
-    def preparing(self) -> AbstractContextManager[Progress]:
-        """Give what hears of the preparation while it goes."""
-        ...
-
-    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
-        """Give what hears of a search and its training while they go, and may end them."""
-        ...
-
-    def warn(self, sentence: str) -> None:
-        """Hear what one should know of the data."""
-        ...
-
-
-class Unwatched:
-    """Watch that ignores everything."""
-
-    def preparing(self) -> AbstractContextManager[Progress]:
-        """Ignore."""
-        return nullcontext(silent)
-
-    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
-        """Ignore."""
-        return nullcontext(Silent())
-
-    def warn(self, sentence: str) -> None:
-        """Ignore."""
-
-
-UNWATCHED = Unwatched()
+from automtl_core.runs.watch import UNWATCHED, Watch
 
 
 @dataclass(frozen=True)
@@ -118,7 +82,10 @@ class Line:
     def answered(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with answers to what it leaves open, see `runs.answers`."""
         with self.watch.preparing() as progress:
-            return answered(job, prepared, progress)
+            job = answered(job, prepared, progress)
+        if job.looked is not None:
+            self.watch.looked(job.looked)
+        return job
 
     def plan(self, job: Job) -> Plan:
         """Return what a search would do."""

@@ -129,3 +129,13 @@ def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
     assert found.sees == {"network": ("item", "user*tab")}
     assert found.behind("task/click") == {"item", "user*tab"}
     assert found.closed() == ("user", "tab")
+
+
+def test_a_part_sees_a_field_that_it_asks_about_by_name_if_anything_of_it_is_open():
+    options = {"inputs/user": ("ids", "statistics"), "inputs/tab": ("ids",), "inputs/crosses": ("user*tab",)}
+    choices = {name: AnyOf(name, each) for name, each in options.items()}
+    asked = {"inputs/user": ("statistics",), "inputs/tab": (), "inputs/crosses": ("user*tab",)}
+    found = Sharing.of(asked, choices, ("user", "tab", "user*tab"))
+    assert found.sees == {"inputs": ("user", "user*tab")}
+    assert found.closed() == ("tab",)
+    assert found.reads == {}

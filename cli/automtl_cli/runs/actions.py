@@ -6,7 +6,7 @@ from pathlib import Path
 
 from automtl_cli.data import preparing
 from automtl_cli.output import say
-from automtl_cli.runs import progress
+from automtl_cli.runs import inputs, progress
 from automtl_core.data.progress import Progress
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.plugins import load_registry
@@ -14,6 +14,7 @@ from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.line import Line
 from automtl_core.runs.outcomes import Evaluation, Found
 from automtl_core.training.listener import Listener
+from automtl_core.trials.trial import Looked
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class Shown:
     def warn(self, sentence: str) -> None:
         """Print the sentence."""
         say(f"warning: {sentence}")
+
+    def looked(self, found: Looked) -> None:
+        """Print what was found, in a line."""
+        say(inputs.in_words(found))
 
 
 def line(memory_limit: str | None = None, doing: str = "preparing data") -> Line:

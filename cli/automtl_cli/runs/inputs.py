@@ -11,14 +11,16 @@ from automtl_core.trials.trial import Looked
 
 def line(looked: Looked | None) -> Iterator[RenderableType]:
     """Render in a sentence what was looked up, if anything was."""
-    if looked is None:
-        return
+    if looked is not None:
+        yield safe(in_words(looked))
+
+
+def in_words(looked: Looked) -> str:
+    """Return in a sentence what was looked up."""
     if looked.why:
-        yield safe(f"inputs as they are: {looked.why}")
-        return
-    first, best = looked.tried[0], looked.best
-    gain = f"{best.score - first.score:+z.4f}".replace("0.", ".", 1)
-    yield safe(f"inputs looked up on held-out training rows: {_words(looked.answers)} ({gain})")
+        return f"inputs as they are: {looked.why}"
+    gain = f"{looked.best.score - looked.tried[0].score:+z.4f}".replace("0.", ".", 1)
+    return f"inputs looked up on held-out training rows: {_words(looked.answers)} ({gain})"
 
 
 def whole(looked: Looked | None) -> Iterator[RenderableType]:

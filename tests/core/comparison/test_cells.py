@@ -15,8 +15,8 @@ from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
 from automtl_core.registry import Registry
 from automtl_core.runs import pipeline
 from automtl_core.runs.facts import Environment, Status
-from automtl_core.runs.line import Unwatched
 from automtl_core.runs.run import CHECKPOINTS, Run
+from automtl_core.runs.watch import Unwatched
 
 
 def all_cells(bench, jobs):

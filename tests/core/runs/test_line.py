@@ -13,8 +13,9 @@ from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError, Us
 from automtl_core.kinds import DATASETS
 from automtl_core.plugins import load_registry
 from automtl_core.runs.facts import Data, Environment, Result, Status
-from automtl_core.runs.line import Line, Unwatched, too_small
+from automtl_core.runs.line import Line, too_small
 from automtl_core.runs.run import Run
+from automtl_core.runs.watch import Unwatched
 from automtl_core.training.listener import Silent
 
 

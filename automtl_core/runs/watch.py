@@ -1,0 +1,50 @@
+"""Who is told how the line goes."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+from automtl_core.data.progress import Progress, silent
+from automtl_core.runs.ahead import Ahead
+from automtl_core.training.listener import Listener, Silent
+from automtl_core.trials.trial import Looked
+
+
+class Watch(Protocol):
+    """Is told how the line goes."""
+
+    def preparing(self) -> AbstractContextManager[Progress]:
+        """Give what hears of the preparation while it goes."""
+        ...
+
+    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
+        """Give what hears of a search and its training while they go, and may end them."""
+        ...
+
+    def warn(self, sentence: str) -> None:
+        """Hear what one should know of the data."""
+        ...
+
+    def looked(self, found: Looked) -> None:
+        """Hear how answers to what the settings left open were found."""
+        ...
+
+
+class Unwatched:
+    """Watch that ignores everything."""
+
+    def preparing(self) -> AbstractContextManager[Progress]:
+        """Ignore."""
+        return nullcontext(silent)
+
+    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
+        """Ignore."""
+        return nullcontext(Silent())
+
+    def warn(self, sentence: str) -> None:
+        """Ignore."""
+
+    def looked(self, found: Looked) -> None:
+        """Ignore."""
+
+
+UNWATCHED = Unwatched()
