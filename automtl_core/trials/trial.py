@@ -29,8 +29,8 @@ BETTER = 0.0005
 """Mean score by which a change has to be better."""
 MARGINS = {"statistics": 0.002, DECAY: 0.001}
 """The same where large models gain less than small ones: they learn statistics by heart, and need decay."""
-CLOSE = 0.001
-"""Distance from that, below which both are trained again."""
+CLOSE, CLEAR = 0.001, 0.01
+"""How far below that, and up to which difference at all, both are trained again before either is taken."""
 SEEDS = 2
 """Trainings of the same answers, at most."""
 EPOCHS, PATIENCE = 20, 2
@@ -125,7 +125,8 @@ class _Trials:
             # in large models: the weaker one comes first.
             for decay in (DECAYS[0], EMBEDDING_DECAY):
                 yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)
-        yield self._changed(wide=not self.best.get("wide", True))
+        if self.best.get("statistics", "none") != "none":  # without them nothing is gained by a wide term
+            yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_pairs(self.rows, self.encodings))
             yield self._changed(crosses=tuple(found.pair for found in self.pairs))
@@ -141,7 +142,7 @@ class _Trials:
         if answers is self.best:
             return
         least = max(MARGINS.get(name, BETTER) for name in answers if answers[name] != self.best[name])
-        while abs(self._ahead(answers) - least) < CLOSE and len(self._of(answers)) < SEEDS:
+        while least - CLOSE < self._ahead(answers) < CLEAR and len(self._of(answers)) < SEEDS:
             self._train(answers)
             if len(self._of(self.best)) < len(self._of(answers)):
                 self._train(self.best)

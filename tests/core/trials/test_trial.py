@@ -4,7 +4,7 @@ from automtl_core.encodings import PLAIN, Encodings, plain
 from automtl_core.training.compute import CPU
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 from automtl_core.trials import trial
-from automtl_core.trials.trial import BETTER, DECAY, MARGINS, SEEDS, Looked, look_up
+from automtl_core.trials.trial import BETTER, CLEAR, DECAY, MARGINS, SEEDS, Looked, look_up
 
 from .data import planted
 
@@ -81,3 +81,24 @@ def test_few_rows_are_not_asked(monkeypatch) -> None:
     assert not trained
     assert "400" in found.why
     assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
+
+
+def test_what_is_far_better_needs_no_second_training(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.7 + CLEAR * 1.1 * (answers[DECAY] == 1e-3))
+    assert look_up(planted(), plain(), RECIPE, CPU).answers == {DECAY: 1e-3}
+    assert [seed for answers, seed in trained if answers[DECAY] == 1e-3] == [0]
+
+
+def test_a_wide_term_is_tried_with_statistics_alone(monkeypatch) -> None:
+    best = {"wide": True, "statistics": "none"}
+    trained = scored(monkeypatch, lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
+        monkeypatch, lambda answers: 0.7 + 0.1 * (answers["wide"] and answers["statistics"] == "none")
+    )
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers["wide"] is False
+    assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in trained)
+
+
+def test_statistics_may_be_best_without_a_wide_term(monkeypatch) -> None:
+    scored(monkeypatch, lambda a: 0.7 + 0.1 * (a["statistics"] == "folds") - 0.05 * a["wide"])
+    found = look_up(planted(), Encodings(), RECIPE, CPU).answers
+    assert (found["statistics"], found["wide"]) == ("folds", False)
