@@ -92,8 +92,6 @@ def test_what_is_far_better_needs_no_second_training(monkeypatch) -> None:
 def test_a_wide_term_is_tried_with_statistics_alone(monkeypatch) -> None:
     best = {"wide": True, "statistics": "none"}
     trained = scored(monkeypatch, lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
-        monkeypatch, lambda answers: 0.7 + 0.1 * (answers["wide"] and answers["statistics"] == "none")
-    )
     assert look_up(planted(), Encodings(), RECIPE, CPU).answers["wide"] is False
     assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in trained)
 
