@@ -189,7 +189,7 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
 
 
 def _drawn(schema: Schema) -> Part:
-    """Return rows of random values that the encoder knows."""
+    """Return rows of random values that the encoder knows, and of missing numbers."""
     random = seeds.generator(0, "export")
     ids = np.stack([random.integers(0, field.size, ROWS) for field in schema.sparse], 1).astype(np.int32)
     bags = {}
@@ -200,4 +200,5 @@ def _drawn(schema: Schema) -> Part:
             bags[place] = Bags(np.cumsum([0, 0, *lengths]), np.concatenate(held).astype(np.int32))
             ids[:, place] = np.arange(1, ROWS + 1)
     dense = random.standard_normal((ROWS, len(schema.dense))).astype(np.float32)
+    dense[random.random(dense.shape) < 0.05] = np.nan
     return Part(ids, dense, np.full((ROWS, len(schema.tasks)), np.nan, np.float32), bags)

@@ -52,7 +52,8 @@ class SearchedInputs(ReadsFitted):
             [any_of(f"{name}/{field.name}", of_sparse) for field in schema.sparse], of_sparse
         )
         self.dense = Answers([any_of(f"{name}/{field.name}", of_dense) for field in schema.dense], of_dense)
-        self.pairs = any_of(f"{name}/crosses", crosses) if crosses else None
+        free = "crosses" not in schema.fields()
+        self.pairs = any_of(f"{name}/crosses" if free else f"{name}/pairs", crosses) if crosses else None
         self.dim = dim
         embedded = self.sparse.kept(IDS) or self.sparse.kept(WIDE_IDS)
         self.embedding = FieldEmbedding(schema.sparse, dim, std) if embedded else None
@@ -71,7 +72,7 @@ class SearchedInputs(ReadsFitted):
         """Of all that is given."""
 
     def forward(self, ids: Ids, dense: Tensor) -> Given:
-        rows, (n, m, x) = len(dense), self.shapes
+        rows, (n, m, x) = dense.shape[0], self.shapes
         numbers = self.numbers(dense)  # [B, M, 1 + d]
         sparse = self._sparse(ids, numbers.new_zeros(rows, n, self.dim))
         given = self.of_numbers.add(
@@ -146,7 +147,8 @@ class Products(nn.Module):
         """Return e [B, all, d] with what x [B, all, w] makes, as far as fields are open, bits [all]."""
         if not self.places:
             return e
-        weights = torch.stack(list(self.weights.values())) * bits[self.at].view(-1, 1, 1)
+        matrices = [self.weights[str(place)] for place in self.places]  # a dict of them sorts its names
+        weights = torch.stack(matrices) * bits[self.at].view(-1, 1, 1)
         x = x.index_select(1, self.at).to(weights.dtype)
         return e.index_add(1, self.at, torch.einsum("bnw,nwd->bnd", x, weights))
 

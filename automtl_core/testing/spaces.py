@@ -67,6 +67,9 @@ def _check_gradients(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
 
 def _check_derived(space: SearchSpace, architecture: Architecture, ids: Ids, dense: Tensor) -> None:
     supernet = space.supernet().double()
+    with torch.no_grad():  # so that weights which start alike, such as at 0, are told apart
+        for weights in supernet.parameters():
+            weights.add_(0.1 * torch.randn_like(weights))
     supernet.train()(ids, dense)  # gives batch normalisation statistics that are not its first ones
     for label, decision in architecture.decisions.items():
         supernet.fix(label, decision)

@@ -35,7 +35,7 @@ SEEDS = 2
 """Trainings of the same answers, at most."""
 EPOCHS, PATIENCE = 20, 2
 DECAYS = (1e-3, 1e-4, 1e-1)
-"""Decays of embeddings besides the default: a weaker one; then, as that is better or not, another."""
+"""Decays of embeddings besides the default: weaker, and then still weaker or, if that is worse, stronger."""
 Answers = dict[str, Any]
 """Setting -> answer: those of `Encodings`, and `DECAY`."""
 Progress = Callable[[str, float], None]
@@ -122,16 +122,16 @@ class _Trials:
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
             # Statistics leave embeddings less to tell, and a decay that was right is then too strong, most so
-            # in large models: the weaker one comes first.
-            for decay in (DECAYS[0], EMBEDDING_DECAY):
-                yield from (self._changed(statistics=kind, wide=True, **{DECAY: decay}) for kind in kinds)
+            # in large models.
+            for kind in kinds:
+                yield self._changed(statistics=kind, wide=True, **{DECAY: DECAYS[0]})
         if self.best.get("statistics", "none") != "none":  # without them nothing is gained by a wide term
             yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_pairs(self.rows, self.encodings))
             yield self._changed(crosses=tuple(found.pair for found in self.pairs))
         weaker, weakest, stronger = DECAYS
-        yield self._changed(**{DECAY: weaker})
+        yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
 
     def consider(self, answers: Answers) -> None:

@@ -61,7 +61,7 @@ class NumberColumn(Settings):
     scaling: Scaling = "standard"
     """To mean 0 and deviation 1; or `minmax`, to [0, 1]; `log`, as sign(x) log(1 + |x|); `none`."""
     missing: float | None = None
-    """The number to put for a blank. Where null, a blank is 0 after scaling: for `standard`, the mean."""
+    """The number to put for a blank. Where null, a blank stays one, see `inputs.numbers`."""
     buckets: int | None = Field(None, ge=2)
     """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
 

@@ -30,5 +30,5 @@ class Wide(nn.Module):
 
     def forward(self, given: Given) -> Tensor:  # -> [B, T]
         x: Tensor = self.selection(given)
-        weights = list(self.weights.values())
-        return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(len(x), 1)
+        weights = [self.weights[name] for name in self.selection.fields]  # a dict of them sorts its names
+        return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(x.shape[0], 1)

@@ -3,30 +3,49 @@ import pytest
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
 from automtl_core.encodings import plain
 from automtl_core.errors import UsageError
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.modules.searched_inputs import SearchedInputs
+from automtl_core.modules.supernet import Relaxing
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 from automtl_core.settings import Settings
 
 SCHEMA = Schema((SparseField("a", 2), SparseField("b", 3)), (DenseField("x"),), (Task("click"), Task("buy")))
 
 
+def asking():
+    return Relaxing(Softmax())
+
+
 def test_inputs_read_the_fields_of_the_schema():
-    inputs = inputs_of(SCHEMA, Sizes(embedding_dim=4, embedding_std=1e-9))
+    choose = asking()
+    inputs = inputs_of(SCHEMA, Sizes(embedding_dim=4, embedding_std=1e-9), choose)
+    assert choose.questions == {}
     assert inputs.width == 2 * 4 + 1
     assert inputs.embedding.table.weight.shape == (5, 4)
     assert inputs.embedding.table.weight.abs().max() < 1e-6
 
 
+def test_inputs_that_are_searched_are_asked_about_by_their_name():
+    choose, sizes = asking(), Sizes(embedding_dim=4, inputs="searched")
+    assert isinstance(inputs_of(SCHEMA, sizes, choose, "inputs/click"), SearchedInputs)
+    assert choose.questions
+    assert all(name.startswith("inputs/click/") for name in choose.questions)
+
+
 def test_there_is_a_tower_for_each_task_on_what_experts_give():
-    towers = towers_of(SCHEMA, Sizes(expert_layers=(9, 7), tower_layers=(5,), dropout=0.3))
+    sizes = Sizes(expert_layers=(9, 7), tower_layers=(5,), dropout=0.3)
+    towers = towers_of(SCHEMA, sizes, inputs_of(SCHEMA, sizes, asking()))
     assert [(top[0].in_features, top[0].out_features, top[3].p) for top in towers.tops] == [(7, 5, 0.3)] * 2
 
 
 def test_the_wide_term_is_as_wide_as_the_inputs_where_the_encodings_say_so():
     sizes = Sizes(embedding_dim=4, expert_layers=(9, 7))
-    assert towers_of(SCHEMA, sizes).wide is None
+    assert towers_of(SCHEMA, sizes, inputs_of(SCHEMA, sizes, asking())).wide is None
     wide = SCHEMA.encoded(plain().answered(wide=True, statistics="folds", crosses=(("a", "b"),)))
-    made = towers_of(wide, sizes, tasks=1).wide
-    assert (made.in_features, made.out_features) == (inputs_of(wide, sizes).width, 1)
+    inputs = inputs_of(wide, sizes, asking())
+    made = towers_of(wide, sizes, inputs, tasks=1).wide
+    # of a field an id of 4 numbers and statistics of 2 + 1, a number, and the statistics of a pair
+    assert (made.in_features, made.out_features) == (2 * (4 + 3) + 1 + 3, 1)
 
 
 @pytest.mark.parametrize("change", [{"expert_layers": ()}, {"dropout": 1.0}, {"embedding_dim": 0}])

@@ -7,6 +7,7 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import take
+from automtl_core.encodings import plain
 from automtl_core.errors import PluginError, UsageError
 from automtl_core.export import graph
 from automtl_core.kinds import SPACES
@@ -22,9 +23,9 @@ LEARNER = "boosting"
 """No network: its model learns by itself, and has no graph."""
 
 
-def network_of(name, schema):
+def network_of(name, schema, **settings):
     cls = REGISTRY.get(SPACES, name)
-    space = cls(schema, cls.settings_class(), REGISTRY.op)
+    space = cls(schema, cls.settings_class(**settings), REGISTRY.op)
     seeds.seed_torch(0, "network")
     network = space.network(next(iter(sample_architectures(space, 1, 0))))
     with torch.no_grad():
@@ -49,6 +50,18 @@ def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
         part = sample_part(schema, rows, 1)
         found = traced(*graph.inputs(part)).detach().numpy()
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"inputs": "searched"}], ids=["given", "searched"])
+def test_so_it_does_with_all_encodings(settings):
+    answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
+    schema = sample_schema().encoded(plain().answered(**answers))
+    network = network_of("shared-bottom", schema, expert_layers=(8,), **settings)
+    traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
+    part = sample_part(schema, 50, 1)
+    assert np.isnan(part.dense).any()
+    found = traced(*graph.inputs(part)).detach().numpy()
+    assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
 @pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])

@@ -5,7 +5,7 @@ from automtl_core.choices import AnyOf
 from automtl_core.encodings import plain
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.modules.searched_inputs import SearchedInputs
+from automtl_core.modules.searched_inputs import Products, SearchedInputs
 from automtl_core.modules.supernet import Relaxing
 from automtl_core.schema import DenseField, Schema, SparseField, Task
 
@@ -78,3 +78,12 @@ def test_what_nobody_keeps_is_not_built() -> None:
 
 def test_closing_saves_products() -> None:
     assert len(decided(a=("ids",)).of_statistics.weights) == 1
+
+
+def test_a_matrix_belongs_to_its_field_however_many_there_are() -> None:
+    some = (0, 2, 9, 10, 11)
+    products = Products(some, 1, 1)
+    for place, weight in products.weights.items():
+        weight.data.fill_(float(place))
+    e = products.add(torch.zeros(1, 12, 1), torch.ones(1, 12, 1), torch.ones(12))
+    assert e.flatten().tolist() == [place if place in some else 0 for place in range(12)]
