@@ -83,7 +83,8 @@ def adapted(command: str) -> tuple[str, int]:
     if "--config" in command and "search" in command:
         quick = QUICK.replace(" --set dataset.rows=1000", "")
         return command + quick + QUICK_STRATEGIES["pd-darts"], 0
-    if command.startswith(("automtl train", "automtl compare --models mmoe,runs/first")):  # search nothing
+    unsearched = ("automtl train", "automtl compare --models mmoe,")
+    if command.startswith(unsearched):
         return command + QUICK, 0
     if command.startswith(("automtl search", "automtl compare")):
         strategy = re.search("--strategy ([a-z-]+)", command)
