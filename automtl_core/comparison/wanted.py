@@ -14,6 +14,7 @@ from automtl_core.disk.files import write_atomic
 from automtl_core.errors import UsageError
 from automtl_core.runs.config import Layer
 from automtl_core.runs.line import Line
+from automtl_core.runs.models import common
 from automtl_core.wording import did_you_mean, listing
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
@@ -66,7 +67,7 @@ class Wanted:
         """
         if not self.models:
             raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-        jobs = line.models(self.models, [*layers, self._time()], self.preset)
+        jobs = line.models(self.models, [self._inputs(), *layers, self._time()], self.preset)
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
@@ -84,6 +85,18 @@ class Wanted:
         for ending, form in FORMATS.items():
             write_atomic(out / f"compare.{ending}", form(found).encode())
         return found, out
+
+    def _inputs(self) -> Layer:
+        """Return how fields are encoded in the first of the runs that are named, as a layer.
+
+        What was found on some inputs is compared on these, unless told otherwise: on others its space might
+        ask what the run does not answer.
+        """
+        for name in self.models:
+            if shared := common(name):
+                decay = shared["training"]["embedding_decay"]
+                return {"inputs": shared["inputs"], "training": {"embedding_decay": decay}}
+        return {}
 
     def _time(self) -> Layer:
         if self.seconds is None:

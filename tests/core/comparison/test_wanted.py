@@ -6,6 +6,7 @@ from automtl_core.comparison.wanted import Wanted
 from automtl_core.errors import UsageError
 from automtl_core.plugins import load_registry
 from automtl_core.runs.line import Line
+from automtl_core.runs.run import Run
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
 
@@ -44,3 +45,14 @@ def test_it_is_written_as_json_csv_and_markdown(tmp_path):
 def test_what_cannot_be_is_told(tmp_path, wanted, told):
     with pytest.raises(UsageError, match=told):
         compared(wanted, tmp_path)
+
+
+def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):
+    line, prepared = Line(load_registry()), {"prepared_dir": tmp_path / "prepared"}
+    inputs = {"statistics": "folds", "crosses": [["engage_left", "engage_right"]], "wide": True}
+    small = {**SMALL, **prepared, "inputs": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
+    run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").run
+    found, out, _ = compared(Wanted(["mmoe", str(run)], seeds=1, out=tmp_path / "out"), tmp_path)
+    configs = [Run.open(out / "cells" / cell.run).config() for m in found.models.values() for cell in m.cells]
+    assert [config.inputs for config in configs] == [Run.open(run).config().inputs] * 2
+    assert [config.training.embedding_decay for config in configs] == [0.5] * 2
