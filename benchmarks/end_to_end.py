@@ -27,6 +27,7 @@ from automtl_core.runs.config import assignments
 from automtl_core.runs.line import Line
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import mean_over_tasks
+from automtl_core.trials.trial import Looked
 from timing import RESULTS, report
 
 LOOK = 0.02
@@ -68,6 +69,9 @@ class Phases:
         self.enter(TEST)
 
     def warn(self, sentence: str) -> None:
+        """Ignore."""
+
+    def looked(self, found: Looked) -> None:
         """Ignore."""
 
     def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:

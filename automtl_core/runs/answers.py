@@ -4,8 +4,7 @@ Answers are kept in the folder of prepared data, as `answers-<digest>.json`, and
 """
 
 import hashlib
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -27,10 +26,12 @@ FORMAT = 1
 SHARE = 0.1
 """Part of a time budget that trials take, about."""
 
-log = logging.getLogger("automtl")
+Heard = Callable[[Looked], None]
 
 
-def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
+def answered(
+    job: Job, prepared: Prepared, progress: Progress = silent, heard: Heard = lambda looked: None
+) -> Job:
     """Return the job with answers to what it leaves open, which tell how they were found.
 
     A space that reads fields as they are is given them so, and one that asks itself how they are encoded is
@@ -40,6 +41,7 @@ def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
         job: Left as it is where nothing is open.
         prepared: Its data.
         progress: Told how far trials are.
+        heard: Told what trials found, where they were made now.
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
@@ -51,7 +53,7 @@ def answered(job: Job, prepared: Prepared, progress: Progress = silent) -> Job:
         config = _with(config, {name: offered[name] for name in left})
     if not config.inputs.auto and config.training.embedding_decay != "auto":
         return replace(job, config=config)
-    looked = _looked(job, config, prepared, progress)
+    looked = _looked(job, config, prepared, progress, heard)
     found = {name: answer for name, answer in looked.answers.items() if name != DECAY}
     decay = {name: answer for name, answer in looked.answers.items() if name == DECAY}
     answers = {
@@ -77,7 +79,7 @@ def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress) -> Looked:
+def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress, heard: Heard) -> Looked:
     """Return what trials found, from the folder of the data where they were made before."""
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
@@ -88,7 +90,7 @@ def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
     rows = divided(prepared)
     looked = look_up(rows, config.inputs, config.training, job.compute(), progress, seconds)
-    log.info("looked up: %s", looked.answers)
+    heard(looked)
     if seconds is None:  # else others might have had time for more
         with suppress(StorageError):  # as in a folder that is only read
             write_signed(path, FORMAT, {"looked": looked.to_json()})

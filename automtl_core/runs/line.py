@@ -82,10 +82,7 @@ class Line:
     def answered(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with answers to what it leaves open, see `runs.answers`."""
         with self.watch.preparing() as progress:
-            job = answered(job, prepared, progress)
-        if job.looked is not None:
-            self.watch.looked(job.looked)
-        return job
+            return answered(job, prepared, progress, self.watch.looked)
 
     def plan(self, job: Job) -> Plan:
         """Return what a search would do."""

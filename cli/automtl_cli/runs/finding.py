@@ -33,7 +33,6 @@ def read(path: Path) -> Json:
 def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     """Render all decisions, who reads what, why it was decided so, and what else could be taken."""
     shared, search = Sharing.from_json(found["sharing"], ""), Search.from_json(found, "")
-    yield from inputs.whole(_looked(found))
     yield tree(found, Price.from_json(found["cost"], "") if found["cost"] else None)
     yield from sharing.fields_seen(shared)
     yield from sharing.parts_read(shared)
@@ -50,6 +49,9 @@ def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     if search.front:
         yield Text()
         yield from front.render(search.front, found["path"])
+    if (looked := _looked(found)) and looked.tried:
+        yield Text()
+        yield from inputs.whole(looked)
     if found["simulated"]:
         yield safe(f"\nnote: {warning(found['simulated'])}")
 
@@ -71,7 +73,7 @@ def short(found: Json) -> Iterator[RenderableType]:
 
 
 def _looked(found: Json) -> Looked | None:
-    return Looked.from_json(found["looked"], "") if found["looked"] else None
+    return Looked.from_json(found["looked"], "") if found.get("looked") else None
 
 
 def _shared(origin: Json | None, found: Json, shared: Sharing) -> Iterator[RenderableType]:
