@@ -90,7 +90,7 @@ def assert_prepared_as() -> Callable[[Prepared, pd.DataFrame, Dataset], None]:
 
     def check(prepared: Prepared, frame: pd.DataFrame, dataset: Dataset) -> None:
         train, validation, test = (_decoded(prepared, part, dataset) for part in PARTS)
-        rows = _comparable(frame, prepared, dataset)
+        rows = _comparable(frame, dataset)
         given = frame[dataset.part] == "test" if dataset.part else pd.Series(False, frame.index)
         known = {field: _values(train[field]) for field in names_of(sparse_fields(dataset))}
         # What is not for training is for validation or the test, and values that training lacks are unknown.
@@ -131,11 +131,11 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _comparable(frame: pd.DataFrame, prepared: Prepared, dataset: Dataset) -> pd.DataFrame:
-    """Return the columns of `_decoded`, and unknown numbers as they are decoded."""
+def _comparable(frame: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
+    """Return the columns of `_decoded`."""
     columns = {field: frame[field].astype(object) for field in names_of(sparse_fields(dataset))}
     for field in names_of(dense_fields(dataset)):
-        columns[field] = frame[field].fillna(prepared.encoder.scales[field].offset)
+        columns[field] = frame[field].astype(float)
     return pd.DataFrame(columns | {task: frame[task].astype(int) for task in names_of(dataset.labels)})
 
 
