@@ -1,7 +1,7 @@
 """Who reads what in a found network: fields, experts, tasks, as the names of choices tell."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from automtl_core.choices import AnyOf, Choice, Decision
@@ -29,15 +29,24 @@ class Sharing(Value):
     """Part -> the parts that it reads; only parts that are asked."""
     fields: tuple[str, ...]
     """All that can be closed."""
+    pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of the fields, those that are a pair -> the two that it is made of, which who sees it sees in it."""
 
     @classmethod
-    def of(cls, asked: Mapping[str, Decision], choices: Mapping[str, Choice], fields: Sequence[str]) -> Self:
+    def of(
+        cls,
+        asked: Mapping[str, Decision],
+        choices: Mapping[str, Choice],
+        fields: Sequence[str],
+        pairs: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Self:
         """Return who reads what.
 
         Args:
             asked: What the derived network asks, in the order of asking, with the answers.
             choices: All that the space asks.
             fields: Names of all fields, in their order.
+            pairs: Of the fields, those that are a pair, and what it is made of.
 
         """
         gates = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
@@ -64,11 +73,12 @@ class Sharing(Value):
             {part: tuple(f for f in fields if f in seen) for part, seen in sees.items()},
             {part: tuple(found) for part, found in reads.items()},
             tuple(field for field in fields if field in offered),
+            pairs or {},
         )
 
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part sees."""
-        seen = {field for fields in self.sees.values() for field in fields}
+        seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
         return tuple(field for field in self.fields if field not in seen)
 
     def behind(self, part: str) -> frozenset[str]:
@@ -80,6 +90,10 @@ class Sharing(Value):
         """Return the parts that read one."""
         return tuple(reader for reader, parts in self.reads.items() if part in parts)
 
+    def _with_pairs(self, seen: Collection[str]) -> set[str]:
+        """Return fields with those that pairs among them are made of."""
+        return {*seen, *(name for pair in seen for name in self.pairs.get(pair, ()))}
+
     def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
         """Return which fields are needed and not seen, by the last word of the name of a part.
 
@@ -90,7 +104,7 @@ class Sharing(Value):
         found = {}
         for part in {**self.reads, **self.sees}:
             needed = needs.get(_word(part), ())
-            seen = self.behind(part)
+            seen = self._with_pairs(self.behind(part))
             if missing := [f for f in self.fields if f in needed and f not in seen]:
                 found[_word(part)] = tuple(missing)
         return found

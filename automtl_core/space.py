@@ -179,7 +179,11 @@ class SearchSpace(ABC, Configured[S]):
 
         It follows from the names of choices, see `Sharing`.
         """
-        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable())
+        pairs = {
+            cross.name: pair
+            for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
+        }
+        return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable(), pairs)
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return what the derived network costs; it gets no weights. Raises as `network` does."""

@@ -139,3 +139,17 @@ def test_a_part_sees_a_field_that_it_asks_about_by_name_if_anything_of_it_is_ope
     assert found.sees == {"inputs": ("user", "user*tab")}
     assert found.closed() == ("tab",)
     assert found.reads == {}
+
+
+def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
+    choices = {"task/click/crosses": AnyOf("task/click/crosses", ("user*tab",)),
+               "task/click/single": AnyOf("task/click/single", ("user", "tab", "item"))}  # fmt: skip
+    asked, fields = (
+        {"task/click/crosses": ("user*tab",), "task/click/single": ()},
+        ("user", "tab", "item", "user*tab"),
+    )
+    found = Sharing.of(asked, choices, fields, {"user*tab": ("user", "tab")})
+    assert found.closed() == ("item",)
+    assert found.missed({"click": ["user", "tab"]}) == {}
+    assert found.missed({"click": ["user", "item"]}) == {"click": ("item",)}
+    assert Sharing.of({**asked, "task/click/crosses": ()}, choices, fields, found.pairs).closed() == fields
