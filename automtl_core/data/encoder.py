@@ -45,10 +45,9 @@ class Encoder:
         part = encoder.encode({"user": ["u1", None], "tags": [["a", "b"], []], "price": [3.5, 4]})
 
     An encoder says by name what makes each column of a part, and so has room for more: another way to make
-    ids of a value is a further class beside `Vocabulary`, `Hashed` and `Buckets`; statistics of the target
-    are a further class beside `Scale`, which maps a value to a number; a cross reads two columns under the
-    name of its own field; a sequence is a further kind of sparse field, with the ids of a bag in their order;
-    and pretrained vectors go by the ids of a vocabulary, in a file beside it.
+    ids of a value is a further class beside `Vocabulary`, `Hashed` and `Buckets`; a sequence is a further
+    kind of sparse field, with the ids of a bag in their order; and pretrained vectors go by the ids of a
+    vocabulary, in a file beside it. What networks make of ids and numbers is in `modules.inputs`.
     """
 
     schema: Schema

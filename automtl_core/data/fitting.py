@@ -11,13 +11,13 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.inputs import Fitted
 from automtl_core.schema import Schema
 
+Folds = NDArray[np.int8]
+"""Of training rows, [R]."""
 ROWS = 1_000_000
 """Rows that edges are computed from, at most."""
 
 
-def fitted(
-    part: Part, schema: Schema, times: NDArray[np.int32] | None = None
-) -> tuple[NDArray[np.int8] | None, Fitted]:
+def fitted(part: Part, schema: Schema, times: NDArray[np.int32] | None = None) -> tuple[Folds | None, Fitted]:
     """Return the folds of training rows [R], None where nobody asks for them, and what was fitted to them.
 
     Args:

@@ -30,7 +30,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.fitting import fitted
+from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Part
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
@@ -102,7 +102,7 @@ class Prepared:
         path = self.path / name / "times.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
-    def fitted(self, schema: Schema) -> tuple[NDArray[np.int8] | None, Fitted]:
+    def fitted(self, schema: Schema) -> tuple[Folds | None, Fitted]:
         """Return the folds of the training rows, and what encodings take from them; see `data.fitting`."""
         key = canonical(schema.to_json())
         if key not in self._fitted:
@@ -110,7 +110,7 @@ class Prepared:
         return self._fitted[key]
 
     @cached_property
-    def _fitted(self) -> dict[bytes, tuple[NDArray[np.int8] | None, Fitted]]:
+    def _fitted(self) -> dict[bytes, tuple[Folds | None, Fitted]]:
         return {}
 
     def vocabulary(self, name: str) -> list[str]:

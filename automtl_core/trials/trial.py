@@ -5,16 +5,18 @@ more than chance. What is given is not tried.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from automtl_core import seeds
-from automtl_core.data.fitting import fitted
+from automtl_core.data.fitting import Folds, fitted
+from automtl_core.data.progress import Progress, silent
 from automtl_core.disk.value import Value
 from automtl_core.encodings import PLAIN, Encodings
+from automtl_core.modules.inputs import Fitted
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
@@ -38,7 +40,6 @@ DECAYS = (1e-3, 1e-4, 1e-1)
 """Decays of embeddings besides the default: weaker, and then still weaker or, if that is worse, stronger."""
 Answers = dict[str, Any]
 """Setting -> answer: those of `Encodings`, and `DECAY`."""
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def look_up(
     encodings: Encodings,
     recipe: Recipe,
     compute: Compute,
-    progress: Progress = lambda what, share: None,
+    progress: Progress = silent,
     seconds: float | None = None,
 ) -> Looked:
     """Return answers to what encodings and the recipe leave open.
@@ -113,6 +114,7 @@ class _Trials:
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FoundPair, ...] = ()
         self._scores: list[tuple[Answers, list[float]]] = []
+        self._fitted: dict[Encodings, tuple[Folds | None, Fitted]] = {}
 
     def candidates(self) -> Iterator[Answers]:
         """Yield what is to be tried, each as a change of the best so far."""
@@ -182,7 +184,9 @@ class _Trials:
                 **({DECAY: answers[DECAY]} if DECAY in answers else {}),
             }
         )
-        folds, found = fitted(self.rows.learn, schema, self.rows.times)
+        if schema.encodings not in self._fitted:
+            self._fitted[schema.encodings] = fitted(self.rows.learn, schema, self.rows.times)
+        folds, found = self._fitted[schema.encodings]
         seed = seeds.derive(seed, "trials")
         seeds.seed_torch(seed, "network")
         network = Small(schema)
