@@ -138,8 +138,9 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
              for place, field in enumerate(rows.schema.sparse) if field.kind == "single"}  # fmt: skip
     found = _Sum(rows, encodings)
     first = {name: found.worth(column).gain.clip(0).sum() for name, column in alone.items()}
+    columns = [*_numbers(parts, encodings.bins), *alone.values()]
     for _ in range(ROUNDS):
-        for column in [*_numbers(parts, encodings.bins), *alone.values()]:
+        for column in columns:
             found.add(column)
     names = sorted(sorted(first, key=lambda name: -first[name])[:FIELDS], key=list(alone).index)
     room = len(found.f) / CELL_ROWS
