@@ -133,6 +133,10 @@ class Told:
         """Say nothing."""
         return nullcontext(silent)
 
+    def trying(self) -> AbstractContextManager[Progress]:
+        """Say nothing."""
+        return nullcontext(silent)
+
     @contextmanager
     def training(self, ahead: Ahead) -> Iterator[Listener]:
         """Pass on the epochs."""
@@ -168,6 +172,6 @@ def _run(seed: int | None, time_budget: str | None = None) -> Layer:
 
 
 def _done(line: Line, found: Found) -> Run:
-    for sentence in found.given_up:
-        line.watch.warn(f"to end in time: {sentence}")
+    for sentence in found.remarks:
+        line.watch.warn(sentence)
     return Run(found.run)

@@ -254,4 +254,5 @@ def _measured(cell: Cell, run: Run) -> Measured:
             costs.seconds["train"],
             costs.rows_per_second,
         ),
+        result.cut_short,
     )

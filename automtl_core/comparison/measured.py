@@ -74,6 +74,8 @@ class Measured:
     best_epoch: int
     test: Metrics
     costs: CellCosts
+    cut_short: bool = False
+    """Whether its epochs ended before patience did."""
 
     @property
     def place(self) -> Place:
@@ -83,7 +85,7 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         test = {task: m.to_json() for task, m in self.test.items()}
-        about = {"split": self.split, "seed": self.seed, "run": self.run, "best_epoch": self.best_epoch}
+        about = {key: getattr(self, key) for key in ("split", "seed", "run", "best_epoch", "cut_short")}
         return {**about, "test": test, **asdict(self.costs)}
 
 
@@ -153,4 +155,4 @@ def _cell(found: Mapping[str, Any]) -> CellResult:
         return Diverged(**found)
     costs = CellCosts(**{key: found[key] for key in COSTS})
     about = (found["split"], found["seed"], found["run"], found["best_epoch"])
-    return Measured(*about, metrics_from_json(found["test"]), costs)
+    return Measured(*about, metrics_from_json(found["test"]), costs, found["cut_short"])

@@ -71,7 +71,7 @@ def comma_separated(found: Comparison) -> str:
 
 
 def _scores(found: Comparison) -> Iterator[Grid]:
-    notes = [*_rare(found), *_failures(found)]
+    notes = [*_rare(found), *_failures(found), *_cut_short(found)]
     over = _over(found)
     for kind, metrics in METRICS.items():
         if columns := _columns(found, kind):
@@ -110,6 +110,16 @@ def _failures(found: Comparison) -> list[str]:
         for name, model in found.models.items()
         for cell in model.cells
         if isinstance(cell, Diverged)
+    ]
+
+
+def _cut_short(found: Comparison) -> list[str]:
+    counts = {name: sum(cell.cut_short for cell in model.tested) for name, model in found.models.items()}
+    return [
+        f"{name}: in {count} of {len(found.models[name].tested)} cells validation scores still rose when "
+        "epochs were over; more may do better, see training.epochs"
+        for name, count in counts.items()
+        if count
     ]
 
 

@@ -130,3 +130,5 @@ class Result(Fact):
     """None until the network is tested."""
     reachable: dict[str, float | None] | None = None
     """Test AUC of the probabilities that labels were drawn with, for tasks where they are known."""
+    cut_short: bool = False
+    """Whether its epochs ended before patience did, so that more of them may do better."""

@@ -81,7 +81,7 @@ class Line:
 
     def answered(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with answers to what it leaves open, see `runs.answers`."""
-        with self.watch.preparing() as progress:
+        with self.watch.trying() as progress:
             return answered(job, prepared, progress, self.watch.looked)
 
     def plan(self, job: Job) -> Plan:
@@ -226,9 +226,21 @@ class Line:
         ahead = Ahead.of(job, [Ahead.of(one) for one in then])
         with held as run, _resumable(run), self.watch.training(ahead) as listener:
             result = pipeline.search(job, run, prepared, listener, anyway)
+        remarks = tuple(_remarks(job, run, result))
         found = finding(run.path, self.registry)
-        given_up = run.read(Budget).sentences() if run.has(Budget) else ()
-        return Found(run.path, result, found, job.config.training.min_positives, tuple(given_up))
+        return Found(run.path, result, found, job.config.training.min_positives, remarks)
+
+
+def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
+    """Yield what one should know of how a run ended."""
+    if run.has(Budget):
+        yield from (f"to end in time: {sentence}" for sentence in run.read(Budget).sentences())
+    if result.cut_short:
+        epochs = job.config.training.epochs
+        yield (
+            f"validation scores still rose when {epochs} epochs were over: "
+            f"more may do better, such as --set training.epochs={2 * epochs}"
+        )
 
 
 def too_small(prepared: Prepared, least: int) -> Iterator[str]:

@@ -49,8 +49,8 @@ class Found:
     finding: Finding
     min_positives: int
     """Of the recipe: tasks with fewer are not in the mean over tasks."""
-    given_up: tuple[str, ...] = ()
-    """What was given up to end in time, in words."""
+    remarks: tuple[str, ...] = ()
+    """What one should know of how it ended, in words."""
 
     @property
     def architecture(self) -> Architecture:
@@ -64,7 +64,7 @@ class Found:
             "result": self.result.to_json(),
             **self.finding.to_json(),
             "min_positives": self.min_positives,
-            "given_up": list(self.given_up),
+            "remarks": list(self.remarks),
         }
 
 

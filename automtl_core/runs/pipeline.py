@@ -124,17 +124,19 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         found = _found(job, run, problem, searched, recorder)
         if found.trained:
             best_epoch, validation = found.epochs, _validated(found.network, problem)
+            cut_short = problem.recipe.cut_short(best_epoch)
         else:
             trainer = _trainer(found, problem, clock)
             recorder.follow("train", trainer)
             validation = trainer.run(recorder)
-            best_epoch = trainer.best_epoch
+            best_epoch, cut_short = trainer.best_epoch, trainer.cut_short
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(found.network.state_dict())
         run.write(_costs(recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
+            cut_short=cut_short,
             **cost_of(found.network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             simulated=prepared.manifest["simulated"],

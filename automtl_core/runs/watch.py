@@ -16,6 +16,10 @@ class Watch(Protocol):
         """Give what hears of the preparation while it goes."""
         ...
 
+    def trying(self) -> AbstractContextManager[Progress]:
+        """Give what hears of trials while they go."""
+        ...
+
     def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
         """Give what hears of a search and its training while they go, and may end them."""
         ...
@@ -33,6 +37,10 @@ class Unwatched:
     """Watch that ignores everything."""
 
     def preparing(self) -> AbstractContextManager[Progress]:
+        """Ignore."""
+        return nullcontext(silent)
+
+    def trying(self) -> AbstractContextManager[Progress]:
         """Ignore."""
         return nullcontext(silent)
 

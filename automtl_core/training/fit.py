@@ -81,6 +81,11 @@ class Fit:
         """The epoch after which no weight that is kept has changed."""
         return max(self.best_epochs.values())
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether epochs ended before patience did."""
+        return self.recipe.cut_short(self.best_epoch - self.first_epoch)
+
     def run(self, listener: Listener) -> Metrics:
         """Train until the epochs are spent, patience is, or the listener has enough.
 

@@ -55,6 +55,8 @@ class Lesson:
 
     best_epoch = 1
     """There is no other."""
+    cut_short = False
+    """A model knows by itself when to end."""
 
     def __init__(
         self,

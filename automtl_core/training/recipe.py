@@ -38,3 +38,10 @@ class Recipe(Settings):
     def decay_of_embeddings(self) -> float:
         """The decay of embeddings, also where nobody has looked it up."""
         return EMBEDDING_DECAY if self.embedding_decay == "auto" else self.embedding_decay
+
+    def cut_short(self, best_epoch: int) -> bool:
+        """Return whether training from scratch that was best after `best_epoch` would have gone on.
+
+        Fewer epochs than patience say that nobody wants to wait for it.
+        """
+        return best_epoch > self.epochs - self.patience > 0

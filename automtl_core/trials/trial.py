@@ -97,7 +97,7 @@ def look_up(
         why = f"{len(rows.look):,} of the training rows, held out, tell too little"
         return Looked(trials.best, why=why)
     for place, answers in enumerate(trials.candidates()):
-        progress("try inputs", place / (place + 4))  # how many follow depends on what is found
+        progress(f"trial {place + 1}", place / (place + 4))  # how many follow depends on what is found
         trials.consider(answers)
         if seconds is not None and time.monotonic() - began > seconds:
             break

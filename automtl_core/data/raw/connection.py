@@ -56,6 +56,8 @@ def _lock_down(
     db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")
     if memory_limit:
         db.execute(f"SET memory_limit = {literal(memory_limit)}")
+        # The allocator keeps this much beside the limit, by default an eighth of a gigabyte in each thread.
+        db.execute("SET allocator_flush_threshold = '16MiB'")
     if threads:
         db.execute(f"SET threads = {threads}")
     db.execute(f"SET allowed_directories = [{folders}]")

@@ -28,6 +28,10 @@ class Shown:
         """Show the preparation as lines, or as a bar."""
         return preparing.stages(self.doing)
 
+    def trying(self) -> AbstractContextManager[Progress]:
+        """Show trials as lines, or as a bar."""
+        return preparing.stages("looking up inputs")
+
     def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
         """Show steps and the whole as bars, and epochs as lines."""
         return progress.training(ahead)

@@ -46,7 +46,7 @@ def found(document: Json) -> Iterator[RenderableType]:
     yield from _metrics(result["test"], result["reachable"], document["min_positives"])
     if marker := result["simulated"]:
         yield safe(f"note: {warning(marker)}")
-    yield from (safe(f"to end in time: {sentence}") for sentence in document["given_up"])
+    yield from map(safe, document["remarks"])
     run = document["run"]
     yield Text()
     yield safe(f"run: {run}\nnext: automtl show {run}\n      automtl evaluate {run}")
