@@ -71,6 +71,15 @@ def test_a_seed_that_diverged_is_told(compared):
     assert grid(none, "test AUC").rows == [["one.yaml", "-", "-"]]
 
 
+def test_models_whose_epochs_ended_too_soon_are_told(compared):
+    found = compared("click")
+    one = found.models["one.yaml"]
+    cells = [one.cells[0], replace(one.cells[1], cut_short=True)]
+    cut = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
+    assert "one.yaml: in 1 of 2 cells validation scores still rose" in markdown(cut)
+    assert "still rose" not in markdown(found)
+
+
 def test_recipes_are_shown_where_there_was_tuning(compared):
     found = compared("click")
     assert not [title for title in titles(found) if title.startswith("recipe")]

@@ -118,6 +118,16 @@ def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
     assert json.loads(json.dumps(plan.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
 
 
+def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
+    settings = {"training": {**SMALL["training"], "patience": 1, "learning_rate": 1e-6}}
+    job = line().job([SMALL, settings])
+    found = line().search(job, tmp_path / "runs")
+    assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
+    (told,) = found.remarks
+    assert told.endswith("when 2 epochs were over: more may do better, such as --set training.epochs=4")
+    assert search(line(), tmp_path).remarks == ()  # with more patience than epochs nobody waits
+
+
 def test_a_listener_that_has_enough_ends_a_run_well(line, tmp_path):
     found = search(line(lambda: False), tmp_path, "short")
     assert found.result.test is not None
