@@ -7,7 +7,7 @@ the first of them lists the questions, and both tell what answers cost, without 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -107,6 +107,13 @@ class SearchSpace(ABC, Configured[S]):
     def asks_inputs(cls, settings: S) -> bool:
         """Return whether it asks itself how fields are encoded: then its schema offers all that there is."""
         return False
+
+    follows_recipe: ClassVar[bool] = True
+    """Whether settings of `training` say how fast networks learn: not so of what learns by itself."""
+    tuned: ClassVar[Mapping[str, Sequence[float]]] = {"dropout": (0.0, 0.1, 0.2, 0.3, 0.4)}
+    """Setting -> values that tuning draws it from, where a space has it."""
+    libraries: ClassVar[Sequence[str]] = ()
+    """Distributions beside torch and numpy on whose versions equal bytes depend."""
 
     fitted: Fitted | None = None
     """What encodings take from training rows, where that is known: networks that are trained must have it."""

@@ -175,12 +175,12 @@ def _recipes(found: Comparison) -> Grid:
         for name, model in found.models.items()
         for split, recipe in model.recipes.items()
     }
-    header = ["model", *map(_words, next(iter(recipes.values())))]
+    keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
     rows = [
-        [name, *("-" if value is None else f"{value:g}" for value in recipe.values())]
+        [name, *("-" if recipe.get(key) is None else f"{recipe[key]:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    return Grid(f"recipe, best of {found.trials} on validation data", header, rows)
+    return Grid(f"recipe, best of {found.trials} on validation data", ["model", *map(_words, keys)], rows)
 
 
 def _verdicts(found: Comparison) -> Grid:

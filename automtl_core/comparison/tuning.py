@@ -8,14 +8,15 @@ import numpy as np
 from automtl_core import seeds
 from automtl_core.comparison.cells import Bench
 from automtl_core.errors import DivergedError
+from automtl_core.kinds import SPACES
 from automtl_core.runs.ahead import Ahead
 from automtl_core.runs.config import RunConfig, merge
 from automtl_core.runs.job import Job
+from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics, relative_change
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}
 """Setting of the recipe -> it is drawn between its value divided, and multiplied, by this."""
-DROPOUTS = (0.0, 0.1, 0.2, 0.3, 0.4)
 
 Trials = Sequence[tuple[Job, Metrics | None]]
 """Each job with its validation metrics, None where training diverged."""
@@ -45,10 +46,10 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Ahe
 
 
 def recipe(job: Job) -> dict[str, float | None]:
-    """Return the values that tuning may change, None where the model has no such setting."""
-    training = job.config.training
-    dropout = job.config.space.settings.get("dropout")
-    return {**{key: getattr(training, key) for key in FACTORS}, "dropout": dropout}
+    """Return the values that tuning may change: of the recipe, if the model follows it, and of its space."""
+    space, training = _space(job), job.config.training
+    of_recipe = {key: getattr(training, key) for key in FACTORS} if space.follows_recipe else {}
+    return {**of_recipe, **{key: job.config.space.settings[key] for key in _settings(job)}}
 
 
 def _candidates(job: Job, trials: int) -> list[Job]:
@@ -67,15 +68,22 @@ def _best(name: str, trials: Trials) -> Job:
 def drawn(job: Job, number: int) -> Job:
     """Return the job with the recipe of a trial, which follows from the seed and the trial's number alone."""
     draw = seeds.generator(job.config.seed, "tune", number)
-    training = {
-        key: getattr(job.config.training, key) * factor ** draw.uniform(-1, 1)
-        for key, factor in FACTORS.items()
-    }
-    dropout = DROPOUTS[int(draw.integers(len(DROPOUTS)))]
+    factors = {key: factor ** draw.uniform(-1, 1) for key, factor in FACTORS.items()}
     changed: dict[str, Any] = {
-        "training": {k: float(np.format_float_scientific(v, 2)) for k, v in training.items()}
+        "space": {key: values[int(draw.integers(len(values)))] for key, values in _settings(job).items()}
     }
-    if "dropout" in job.config.space.settings:
-        changed["space"] = {"dropout": dropout}
+    if _space(job).follows_recipe:
+        values = {key: getattr(job.config.training, key) * factor for key, factor in factors.items()}
+        changed["training"] = {k: float(np.format_float_scientific(v, 2)) for k, v in values.items()}
     config = merge(job.config.model_dump(mode="json"), changed)
     return Job.resolve(RunConfig.parse(config), job.registry)
+
+
+def _space(job: Job) -> type[SearchSpace]:
+    return job.registry.get(SPACES, job.config.space.name)
+
+
+def _settings(job: Job) -> Mapping[str, Sequence[float]]:
+    """Return what settings of its space are drawn from."""
+    own = job.config.space.settings
+    return {key: values for key, values in _space(job).tuned.items() if key in own}

@@ -118,7 +118,8 @@ def _found(run: Run, result: Result) -> Iterator[str]:
         told = len(run.read(Search).evidence)
         yield f"- {told} decisions have evidence; `architecture.json` has all of them"
     plugins = ", ".join(f"{name} {version}" for name, version in environment.plugins.items())
-    yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}"
+    libraries = "".join(f", {name} {version}" for name, version in environment.libraries.items())
+    yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}{libraries}"
 
 
 def _costs(run: Run, result: Result) -> Iterator[str]:

@@ -46,6 +46,8 @@ class Environment(Fact):
     numpy: str
     device: str
     threads: int
+    libraries: dict[str, str] = field(default_factory=dict)
+    """Version of what else the space depends on."""
     earlier: tuple["Environment", ...] = ()
     """Those in which the run began before it went on in this one, the first one first."""
 

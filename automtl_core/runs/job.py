@@ -2,7 +2,9 @@
 
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -204,9 +206,10 @@ class Job:
         return {**self.origin(space).plugins, **self._versions(parts)}
 
     def versions(self, space: SearchSpace) -> dict[str, str]:
-        """Return the versions of what the outcome depends on: automtl, torch, and the plugins in use."""
+        """Return the versions of what the outcome depends on: automtl, torch, plugins and libraries."""
         core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
-        return {**core, **{f"plugin {name}": version for name, version in self.plugins(space).items()}}
+        plugins = {f"plugin {name}": version for name, version in self.plugins(space).items()}
+        return {**core, **plugins, **libraries(space)}
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""
@@ -268,6 +271,15 @@ def _network_problem(space: SearchSpace) -> str | None:
     return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"
 
 
+def libraries(space: SearchSpace) -> dict[str, str]:
+    """Return the versions of what a space depends on beside torch and numpy, as far as it is there."""
+    found = {}
+    for name in space.libraries:
+        with suppress(PackageNotFoundError):  # building a network says so, with what to do
+            found[name] = version(name)
+    return found
+
+
 def environment(job: Job, space: SearchSpace) -> Environment:
     """Return what equal bytes depend on: versions of all that is in use, device and threads."""
     return Environment(
@@ -276,6 +288,7 @@ def environment(job: Job, space: SearchSpace) -> Environment:
         python=platform.python_version(),
         torch=torch.__version__,
         numpy=np.__version__,
+        libraries=libraries(space),
         device=str(job.compute().device),
         threads=torch.get_num_threads(),
     )

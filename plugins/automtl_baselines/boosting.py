@@ -179,6 +179,14 @@ class Boosting(SearchSpace[BoostingSettings]):
     """For each task trees that LightGBM grows (Ke et al., NeurIPS 2017): no network, a yardstick for them."""
 
     takes_encodings = True
+    follows_recipe = False
+    tuned = {  # noqa: RUF012 - as the base class has it
+        "learning_rate": (0.02, 0.03, 0.05, 0.08),
+        "leaves": (15, 31, 63, 127),
+        "min_rows": (10, 20, 50, 100),
+        "column_share": (0.4, 0.6, 0.8, 1.0),
+    }
+    libraries = ("lightgbm",)
 
     def build(self, choose: Chooser) -> nn.Module:
         """Return the trees, none so far; there is nothing to choose.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.comparison.tuning import DROPOUTS, FACTORS, drawn, recipe, tuned
+from automtl_core.comparison.tuning import FACTORS, drawn, recipe, tuned
 from automtl_core.errors import DivergedError
 from automtl_core.runs import pipeline
 from automtl_core.training.metrics import BinaryMetrics
@@ -54,7 +54,15 @@ def test_draws_go_below_and_above_the_value_of_the_recipe_and_not_far(tiny, key)
 
 def test_dropouts_are_drawn_from_all_there_are(tiny):
     job = tiny()["one.yaml"]
-    assert {recipe(drawn(job, number))["dropout"] for number in range(1, 40)} == set(DROPOUTS)
+    assert {recipe(drawn(job, number))["dropout"] for number in range(1, 40)} == {0.0, 0.1, 0.2, 0.3, 0.4}
+
+
+def test_what_does_not_follow_the_recipe_is_tuned_by_its_own_settings(tiny):
+    job = tiny("boosting")["boosting"]
+    assert recipe(job) == {"learning_rate": 0.05, "leaves": 31, "min_rows": 20, "column_share": 0.8}
+    draws = [drawn(job, number) for number in range(1, 40)]
+    assert all(one.config.training == job.config.training for one in draws)
+    assert {recipe(one)["leaves"] for one in draws} == {15, 31, 63, 127}
 
 
 def test_draws_follow_from_the_seed_and_the_number_alone(tiny):

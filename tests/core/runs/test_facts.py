@@ -22,7 +22,7 @@ POINT = Point("mmoe", {"op": "mlp-4", "fields": ("a",)}, 0.5, 0.0, None, 10, 20,
 FACTS = [
     Status("failed", "no space left", 74),
     Costs({"search": 1.5, "train": 0.0}, None),
-    Environment("0.2", {}, "3.12", "2.5", "2.0", "cuda", 1, (THEN, THEN)),
+    Environment("0.2", {}, "3.12", "2.5", "2.0", "cuda", 1, {"lightgbm": "4.6"}, (THEN, THEN)),
     RESULT,
     Search((EVIDENCE, EVIDENCE), (POINT,)),
 ]

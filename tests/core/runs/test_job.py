@@ -1,5 +1,6 @@
 """What a job makes of its configuration."""
 
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from automtl_core.errors import PluginError, UnknownNameError, UsageError
 from automtl_core.kinds import OPS, SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.runs.config import default, load_config
-from automtl_core.runs.job import Job
+from automtl_core.runs.job import Job, environment
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema
 from automtl_desan.ops import Zero
@@ -34,6 +35,16 @@ def test_an_architecture_says_which_plugins_supplied_its_space_and_each_of_its_o
 def test_a_plugin_whose_op_is_not_in_use_is_not_named():
     job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "zero")
     assert set(job.origin(space_of(job)).plugins) == {"desan"}
+
+
+def test_libraries_of_a_space_are_named_as_far_as_they_are_there():
+    class Depends(REGISTRY.get(SPACES, "mmoe")):
+        libraries = ("pandas", "no-such-library")
+
+    registry = REGISTRY.adding(SPACES, "depends", Depends, plugin="workbench")
+    job = Job.resolve(load_config(default(registry), {"space": {"name": "depends"}}), registry)
+    assert job.versions(space_of(job))["pandas"] == version("pandas")
+    assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}
 
 
 def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
