@@ -48,10 +48,8 @@ class SearchedInputs(ReadsFitted):
         of_sparse = (IDS, WIDE_IDS, *((STATISTICS,) if encodings.statistics != "none" else ()))
         of_dense = (NUMBER, *((BINS,) if encodings.numbers != "standard" else ()))
         crosses = [cross.name for cross in schema.crosses()]
-        self.sparse = Answers(
-            [any_of(f"{name}/{field.name}", of_sparse) for field in schema.sparse], of_sparse
-        )
-        self.dense = Answers([any_of(f"{name}/{field.name}", of_dense) for field in schema.dense], of_dense)
+        self.sparse = Gates([any_of(f"{name}/{field.name}", of_sparse) for field in schema.sparse], of_sparse)
+        self.dense = Gates([any_of(f"{name}/{field.name}", of_dense) for field in schema.dense], of_dense)
         free = "crosses" not in schema.fields()
         self.pairs = any_of(f"{name}/crosses" if free else f"{name}/pairs", crosses) if crosses else None
         self.dim = dim
@@ -98,7 +96,7 @@ class SearchedInputs(ReadsFitted):
         return e
 
 
-class Answers(nn.Module):
+class Gates(nn.Module):
     """The gates of fields that are all asked about the same options."""
 
     def __init__(self, gates: Sequence[Gate | FixedGate], options: Sequence[str]) -> None:

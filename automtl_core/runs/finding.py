@@ -13,7 +13,7 @@ from automtl_core.errors import AutoMTLError, InputMissingError
 from automtl_core.kinds import SPACES
 from automtl_core.modules.cost import Cost
 from automtl_core.registry import Registry
-from automtl_core.runs.facts import Answers, Data, Search
+from automtl_core.runs.facts import Data, Search, Trials
 from automtl_core.runs.run import Run
 from automtl_core.schema import Schema
 from automtl_core.sharing import Sharing
@@ -87,7 +87,7 @@ def finding(path: Path, registry: Registry) -> Finding:
     sharing, unasked = _sharing(found, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
-    looked = run.read(Answers).looked if run.has(Answers) else None
+    looked = run.read(Trials).looked if run.has(Trials) else None
     return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked, data.simulated)
 
 

@@ -20,7 +20,7 @@ from automtl_core.kinds import STRATEGIES
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.runs.answers import answered
 from automtl_core.runs.budget import Budget, Clock, planned, with_rows
-from automtl_core.runs.facts import Answers, Costs, Data, Fact, Result, Search
+from automtl_core.runs.facts import Costs, Data, Fact, Result, Search, Trials
 from automtl_core.runs.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.runs.job import Job, environment
 from automtl_core.runs.outcomes import GIVEN, Plan
@@ -81,7 +81,7 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
         environment(job, problem.space),
         Data.of(prepared),
     ]
-    facts += [Answers(job.looked)] if job.looked else []
+    facts += [Trials(job.looked)] if job.looked else []
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 

@@ -7,7 +7,7 @@ from automtl_core.kinds import SPACES
 from automtl_core.plugins import load_registry
 from automtl_core.runs import answers
 from automtl_core.runs.answers import answered
-from automtl_core.runs.facts import Answers
+from automtl_core.runs.facts import Trials
 from automtl_core.runs.line import Line
 from automtl_core.runs.run import Run
 from automtl_core.training.recipe import EMBEDDING_DECAY
@@ -97,7 +97,7 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     run = Run.open(path)
     assert run.config().inputs.pairs == (PAIR,)
     assert not run.config().inputs.auto
-    assert run.read(Answers).looked.answers["wide"] is True
+    assert run.read(Trials).looked.answers["wide"] is True
     assert line.evaluate(path).repeats
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()
