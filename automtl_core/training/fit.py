@@ -70,6 +70,7 @@ class Fit:
         self.first_epoch = self.epoch = first_epoch
         self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe), compute)
         self.steps = steps(len(data.train), recipe.batch_size)
+        self.patience = recipe.patience_for(self.steps)
         self.average = Average(network, recipe.average_epochs * self.steps, compute)
         self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
@@ -98,7 +99,7 @@ class Fit:
 
         """
         going_on = True
-        while going_on and self._epochs_left() and self.epoch - self.best_epoch < self.recipe.patience:
+        while going_on and self._epochs_left() and self.epoch - self.best_epoch < self.patience:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)

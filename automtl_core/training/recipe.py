@@ -8,6 +8,9 @@ from automtl_core.settings import Settings
 
 EMBEDDING_DECAY = 1e-2
 """Decay of embeddings where nothing better is known."""
+PATIENCE, PATIENCE_STEPS = 3, 240
+"""Epochs and steps that a network may need for one step of what it learns, as from values that act alone to
+values that act together."""
 
 
 class Recipe(Settings):
@@ -15,10 +18,11 @@ class Recipe(Settings):
 
     batch_size: int = Field(2048, ge=2)
     """Rows of a step."""
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(80, ge=1)
     """Passes of the trained network over the training part at most; those of a search come before them."""
-    patience: int = Field(3, ge=1)
-    """Epochs without a better validation score before training stops."""
+    patience: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    """Epochs without a better validation score before training stops; with `auto` 3, and on small data as
+    many as have 240 steps."""
     learning_rate: float = Field(2e-3, gt=0)
     """Step size of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
@@ -44,4 +48,11 @@ class Recipe(Settings):
 
         Fewer epochs than patience say that nobody wants to wait for it.
         """
-        return best_epoch > self.epochs - self.patience > 0
+        waited = PATIENCE if self.patience == "auto" else self.patience
+        return best_epoch > self.epochs - waited > 0
+
+    def patience_for(self, steps: int) -> int:
+        """Return the epochs, each of so many steps, without a better score before training stops."""
+        if self.patience != "auto":
+            return self.patience
+        return max(PATIENCE, -(-PATIENCE_STEPS // max(steps, 1)))

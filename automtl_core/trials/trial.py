@@ -180,7 +180,7 @@ class _Trials:
         recipe = self.recipe.model_copy(
             update={
                 "epochs": min(EPOCHS, self.recipe.epochs),
-                "patience": min(PATIENCE, self.recipe.patience),
+                "patience": PATIENCE,
                 **({DECAY: answers[DECAY]} if DECAY in answers else {}),
             }
         )

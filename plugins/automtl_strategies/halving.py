@@ -180,7 +180,7 @@ class Halving:
 
     def _done(self, fit: Fit) -> bool:
         """Return whether a training has nothing left to do in this rung."""
-        return fit.epoch >= self.rungs.epochs(self.rung) or fit.epoch - fit.best_epoch >= fit.recipe.patience
+        return fit.epoch >= self.rungs.epochs(self.rung) or fit.epoch - fit.best_epoch >= fit.patience
 
     def _fit(self, name: str) -> Fit:
         """Return the training of an entrant as it stands."""
