@@ -32,7 +32,7 @@ from timing import RESULTS, report
 
 LOOK = 0.02
 """Seconds between two looks at memory."""
-START, PREPARING, TEST = "start", "data", "test"
+START, PREPARING, TRYING, TEST = "start", "data", "trials", "test"
 
 
 class Phases:
@@ -60,6 +60,12 @@ class Phases:
     def preparing(self) -> Iterator[Progress]:
         """Hear that data is prepared."""
         self.enter(PREPARING)
+        yield silent
+
+    @contextmanager
+    def trying(self) -> Iterator[Progress]:
+        """Hear that inputs are looked up."""
+        self.enter(TRYING)
         yield silent
 
     @contextmanager
