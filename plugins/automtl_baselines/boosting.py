@@ -7,7 +7,8 @@ Letters: B batch, R rows, M dense fields, T tasks, S fields of one value, F colu
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -180,7 +181,7 @@ class Boosting(SearchSpace[BoostingSettings]):
 
     takes_encodings = True
     follows_recipe = False
-    tuned = {  # noqa: RUF012 - as the base class has it
+    tuned: ClassVar[Mapping[str, Sequence[float]]] = {
         "learning_rate": (0.02, 0.03, 0.05, 0.08),
         "leaves": (15, 31, 63, 127),
         "min_rows": (10, 20, 50, 100),

@@ -56,7 +56,7 @@ def _lock_down(
     db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")
     if memory_limit:
         db.execute(f"SET memory_limit = {literal(memory_limit)}")
-        # The allocator keeps this much beside the limit, by default an eighth of a gigabyte in each thread.
+        # What the allocator keeps of freed memory comes on top of the limit: by default up to 128 MiB.
         db.execute("SET allocator_flush_threshold = '16MiB'")
     if threads:
         db.execute(f"SET threads = {threads}")

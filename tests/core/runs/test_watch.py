@@ -6,6 +6,8 @@ from automtl_core.trials.trial import Looked
 def test_who_does_not_watch_is_told_all_the_same_and_lets_everything_go_on() -> None:
     with UNWATCHED.preparing() as progress:
         progress("read", 0.5)
+    with UNWATCHED.trying() as progress:
+        progress("trial 1", 0.5)
     with UNWATCHED.training(Ahead(None, 1)) as listener:
         assert listener.step("train", 1, 10, 1, 32)
     UNWATCHED.warn("something")
