@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from automtl_core.errors import ArtifactError
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1
 """Number of the JSON form; a reader refuses any other."""

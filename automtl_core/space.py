@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.inputs import Fitted, ReadsFitted
+from automtl_core.modules.network import Ids
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
-from automtl_core.network import Ids
 from automtl_core.ops import Candidates, OpFactory, standalone
-from automtl_core.schema import Schema
-from automtl_core.settings import Configured, S
+from automtl_core.settings.settings import Configured, S
 from automtl_core.sharing import Sharing
 
 ALL = "all"

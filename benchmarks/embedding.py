@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from automtl_cli.process import set_up
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import Batch
-from automtl_core.kinds import SPACES
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import embedding
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.training.process import set_up
 from step import training_step
 from timing import RESULTS, Step, in_ms, in_turns, report
 

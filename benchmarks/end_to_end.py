@@ -19,15 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from automtl_cli.process import set_up
+from automtl_core.config.config import assignments
 from automtl_core.data.progress import Progress, silent
-from automtl_core.plugins import load_registry
-from automtl_core.runs.ahead import Ahead
-from automtl_core.runs.config import assignments
-from automtl_core.runs.line import Line
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.encoding.search import Looked
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import mean_over_tasks
-from automtl_core.trials.trial import Looked
+from automtl_core.training.process import set_up
+from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.workflow import Line
 from timing import RESULTS, report
 
 LOOK = 0.02

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.choices import Architecture
+from automtl_core.config.config import assignments, default, load_config
 from automtl_core.data.store import Prepared
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import assignments, default, load_config
-from automtl_core.runs.job import Job
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.listener import Silent
+from automtl_core.workflow.job import Job
 
 
 class Closed(NamedTuple):

@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from automtl_cli.process import set_up
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import Batch, take
 from automtl_core.data.part import Part
-from automtl_core.kinds import SPACES
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import shuffled
+from automtl_core.training.process import set_up
 from automtl_core.training.recipe import Recipe
 from step import following, training_step
 from timing import RESULTS, Step, in_ms, in_turns, report

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from automtl_core import seeds
+from automtl_core.config.config import Component, assignments
 from automtl_core.data.store import Prepared
-from automtl_core.kinds import STRATEGIES
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Component, assignments
-from automtl_core.runs.job import Job
-from automtl_core.runs.line import Line
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.workflow import Line
 from automtl_strategies.random_search import RandomSearch
 from tabular.play import Meter, Products
 

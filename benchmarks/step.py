@@ -21,19 +21,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from automtl_cli.process import set_up
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.batches import Batch
-from automtl_core.kinds import SPACES
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules.supernet import Supernet
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.training.average import Average
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
+from automtl_core.training.process import set_up
 from automtl_core.training.recipe import Recipe
 from timing import RESULTS, Step, in_ms, in_turns, report
 

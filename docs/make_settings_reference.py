@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from automtl_cli.settings import PARTS, Explained, explained, row
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import COMPONENTS
+from automtl_core.config.config import COMPONENTS
+from automtl_core.registry.plugins import load_registry
 
 PAGE = Path(__file__).parent / "settings.md"
 HEAD = """# Settings

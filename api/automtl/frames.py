@@ -8,15 +8,15 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from automtl_core.config.config import Layer
+from automtl_core.config.folders import prepared_folder
 from automtl_core.data.guess.peek import peek
 from automtl_core.data.guess.settings import settings
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import UsageError
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Layer
-from automtl_core.runs.folders import prepared_folder
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Columns to predict; or with what they mean, such as `{"rating": {"kind": "regression"}}`."""

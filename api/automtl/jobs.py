@@ -11,18 +11,18 @@ from automtl.compared import Compared
 from automtl.frames import Labels, data_layer
 from automtl.run import Run
 from automtl_core.comparison.wanted import Wanted
+from automtl_core.config.config import Layer
 from automtl_core.data.progress import Progress, silent
-from automtl_core.kinds import PRESETS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.ahead import Ahead
-from automtl_core.runs.budget import seconds_of
-from automtl_core.runs.config import Layer
-from automtl_core.runs.facts import Result
-from automtl_core.runs.line import Line
-from automtl_core.runs.outcomes import Found
-from automtl_core.runs.run import Run as Folder
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run as Folder
+from automtl_core.search.encoding.search import Looked
 from automtl_core.training.listener import EpochReport, Listener
-from automtl_core.trials.trial import Looked
+from automtl_core.workflow.budget import seconds_of
+from automtl_core.workflow.outcomes import Found
+from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.workflow import Line
 
 Heard = Callable[[EpochReport], object]
 """Hears of each finished epoch; False ends the search or training in order, with the best that there is."""

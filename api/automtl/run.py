@@ -13,16 +13,16 @@ import pandas as pd
 
 from automtl.frames import write
 from automtl_core.choices import Architecture
-from automtl_core.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.export.folder import export
-from automtl_core.plugins import load_registry
-from automtl_core.runs.facts import Result
-from automtl_core.runs.finding import finding
-from automtl_core.runs.line import Line
-from automtl_core.runs.new_rows import Reading, measure, predicted
-from automtl_core.runs.run import Run as Folder
-from automtl_core.runs.trained import Trained
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
+from automtl_core.workflow.finding import finding
+from automtl_core.workflow.new_rows import Reading, measure, predicted
+from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.workflow import Line
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,14 @@ from automtl_core.errors import (
     RunExistsError,
     RunInUseError,
 )
-from automtl_core.runs import pipeline
-from automtl_core.runs.ahead import Ahead
-from automtl_core.runs.facts import Costs, Result, Status
-from automtl_core.runs.identity import Identity, check_checkpoint, check_settings
-from automtl_core.runs.job import Job
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Costs, Result, Status
+from automtl_core.run_dir.identity import Identity, check_checkpoint, check_settings
+from automtl_core.run_dir.run import Run
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.progress_estimate import Ahead
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ from typing import Any
 from automtl_core.comparison.measured import ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.statistics import Difference, Noise, Summary, holm, paired, summary
 from automtl_core.comparison.verdicts import verdict
+from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import ArtifactError
-from automtl_core.schema import TaskKind
 from automtl_core.training.metrics import METRICS, Metric, mean_over_tasks
 
 MEAN = "mean"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from automtl_core.comparison.statistics import Summary, summary
-from automtl_core.schema import TaskKind
+from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 

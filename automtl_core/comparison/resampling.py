@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core import seeds
-from automtl_core.schema import Task
+from automtl_core.dataset.schema import Task
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]

@@ -15,10 +15,10 @@ from automtl_core.comparison.resampling import resampled
 from automtl_core.data.store import Prepared
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import ArtifactError
-from automtl_core.runs import pipeline
-from automtl_core.runs.facts import Result
-from automtl_core.runs.job import Job
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.job import Job
 
 FILE = "resampled.safetensors"
 VERSION = 1

@@ -1,8 +1,8 @@
 """Splits: the same examples, given to training, validation and test otherwise."""
 
+from automtl_core.config.config import RunConfig, merge
 from automtl_core.errors import UsageError
-from automtl_core.runs.config import RunConfig, merge
-from automtl_core.runs.job import Job
+from automtl_core.workflow.job import Job
 
 
 def split_seeds(job: Job, count: int) -> list[int]:

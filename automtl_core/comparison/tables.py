@@ -10,7 +10,7 @@ from automtl_core.comparison.measured import COSTS, Diverged, Measured
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.data.simulate import warning
-from automtl_core.schema import TaskKind
+from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metrics import METRICS, too_few
 
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from automtl_core import seeds
 from automtl_core.comparison.cells import Bench
+from automtl_core.config.config import RunConfig, merge
 from automtl_core.errors import DivergedError
-from automtl_core.kinds import SPACES
-from automtl_core.runs.ahead import Ahead
-from automtl_core.runs.config import RunConfig, merge
-from automtl_core.runs.job import Job
+from automtl_core.registry.kinds import SPACES
 from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics, relative_change
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.progress_estimate import Ahead
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}
 """Setting of the recipe -> it is drawn between its value divided, and multiplied, by this."""

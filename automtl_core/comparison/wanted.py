@@ -10,12 +10,11 @@ from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.comparison.tables import comma_separated, markdown
+from automtl_core.config.config import Layer
 from automtl_core.disk.files import write_atomic
-from automtl_core.errors import UsageError
-from automtl_core.runs.config import Layer
-from automtl_core.runs.line import Line
-from automtl_core.runs.models import common
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.workflow.models import common
+from automtl_core.workflow.workflow import Line
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
     "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automtl_core.data.part import Bags, Part
-from automtl_core.network import Bag, Ids, MultiIds
+from automtl_core.modules.network import Bag, Ids, MultiIds
 
 Item = TypeVar("Item")
 Rows = NDArray[np.int64]

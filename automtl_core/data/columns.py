@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset import LARGEST, Scaling
-from automtl_core.errors import ArtifactError, DataError
-from automtl_core.wording import printable
+from automtl_core.dataset.dataset import LARGEST, Scaling
+from automtl_core.errors import ArtifactError, DataError, printable
 
 Column: TypeAlias = "Sequence[Any] | NDArray[Any] | pd.Series[Any]"
 """One value a row."""

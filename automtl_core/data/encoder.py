@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from automtl_core.data import columns as one
 from automtl_core.data.columns import Column, FieldEncoding, Scale, Vocabulary
 from automtl_core.data.part import Bags, Part
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import read_signed, sha256, write_signed
-from automtl_core.errors import ArtifactError, AutoMTLError, DataError
-from automtl_core.schema import Schema, Task
-from automtl_core.wording import did_you_mean
+from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean
 
 FORMAT = 1
 FILE = "encoder.json"

@@ -7,9 +7,9 @@ from automtl_core import seeds
 from automtl_core.data import statistics
 from automtl_core.data.columns import edges
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
 from automtl_core.modules.inputs import Fitted
-from automtl_core.schema import Schema
 
 Folds = NDArray[np.int8]
 """Of training rows, [R]."""

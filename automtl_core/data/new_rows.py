@@ -18,10 +18,9 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import given, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset import TEXT, Dataset, Dense, RawFile, Sparse, learned
+from automtl_core.dataset.dataset import TEXT, Dataset, Dense, RawFile, Sparse, learned
 from automtl_core.disk.files import publish_file, scratch_folder
-from automtl_core.errors import UsageError
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.errors import UsageError, did_you_mean, listing
 
 MEMORY = "256MiB"
 """Of the database, where nothing is said."""

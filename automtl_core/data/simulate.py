@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from automtl_core.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import publish_folder
 from automtl_core.errors import RunExistsError, UsageError
 

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
-from automtl_core.encodings import Encodings
-from automtl_core.schema import Cross, Schema, SparseField, Task
+from automtl_core.dataset.encodings import Encodings
+from automtl_core.dataset.schema import Cross, Schema, SparseField, Task
 
 CHUNK = 1 << 18
 """Rows that are counted together."""

@@ -32,11 +32,11 @@ from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Part
+from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.inputs import Fitted
-from automtl_core.schema import Schema
 
 FORMAT = 6
 PARTS = ("train", "validation", "test")

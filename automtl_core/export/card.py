@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.data.simulate import warning
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
-from automtl_core.runs.facts import Costs, Data, Environment, Result, Search
-from automtl_core.runs.run import Run
-from automtl_core.schema import Schema, Task
+from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
+from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics, too_few
 
 SPLITS = {

@@ -28,16 +28,16 @@ from automtl_core.data.columns import Buckets
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
 from automtl_core.export.card import card
-from automtl_core.runs.facts import Data
-from automtl_core.runs.run import Run
-from automtl_core.runs.trained import Trained, predictions
-from automtl_core.schema import Schema
+from automtl_core.run_dir.facts import Data
+from automtl_core.run_dir.run import Run
 from automtl_core.training.learner import Learner
+from automtl_core.workflow.trained import Trained, predictions
 
 Format = Literal["onnx", "torch"]
 ROWS = 10_000

@@ -20,9 +20,9 @@ from torch.export import Dim, ExportedProgram
 
 from automtl_core.data.batches import take
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, UsageError
-from automtl_core.network import Bag, MultiIds
-from automtl_core.schema import Schema
+from automtl_core.modules.network import Bag, MultiIds
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 ONE_FILE = 1 << 30

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from automtl_core.network import Bag, Ids, MultiIds
-from automtl_core.schema import Schema
+from automtl_core.dataset.schema import Schema
+from automtl_core.modules.network import Bag, Ids, MultiIds
 
 ROWS = 2
 """Rows that operations are counted on; a batch of one has no statistics."""

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.field_statistics import FieldStatistics
-from automtl_core.network import Ids, MultiIds
-from automtl_core.schema import Schema
+from automtl_core.modules.network import Ids, MultiIds
 
 
 class Crosses(nn.Module):

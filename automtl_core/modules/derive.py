@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Decision
-from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.errors import ArtifactError, PluginError, listing
 from automtl_core.modules.relaxed import MixedOp, Question
 from automtl_core.ops import Candidates, narrowed, standalone
-from automtl_core.wording import listing
 
 
 class FixedGate(nn.Module):

@@ -10,9 +10,9 @@ from weakref import WeakMethod
 import torch
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import Cross, SparseField
+from automtl_core.modules.network import Bag
 from automtl_core.modules.stacked import Stacked, mean_of
-from automtl_core.network import Bag
-from automtl_core.schema import Cross, SparseField
 
 WHOLE_TABLE = 250_000
 """Rows up to which a step over the whole table is the faster one (benchmarks/embedding.py)."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from automtl_core.dataset.schema import Cross, SparseField
+from automtl_core.modules.network import Bag
 from automtl_core.modules.stacked import Stacked, mean_of
-from automtl_core.network import Bag
-from automtl_core.schema import Cross, SparseField
 
 
 class FieldStatistics(Stacked):

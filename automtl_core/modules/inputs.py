@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.modules.network import Ids
 from automtl_core.modules.numbers import Numbers
-from automtl_core.network import Ids
-from automtl_core.schema import Schema
 
 
 class Fitted(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.encodings import Encodings
+from automtl_core.dataset.encodings import Encodings
 
 
 class Numbers(nn.Module):

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.field_statistics import FieldStatistics
 from automtl_core.modules.inputs import Given, ReadsFitted
+from automtl_core.modules.network import Ids
 from automtl_core.modules.numbers import Numbers
 from automtl_core.modules.relaxed import Gate
-from automtl_core.network import Ids
-from automtl_core.schema import Schema
 
 AskAny = Callable[[str, Sequence[str]], Gate | FixedGate]
 IDS, WIDE_IDS, STATISTICS = "ids", "wide ids", "statistics"

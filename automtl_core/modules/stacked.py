@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.network import Bag, Ids, MultiIds
-from automtl_core.schema import Cross, SparseField
+from automtl_core.dataset.schema import Cross, SparseField
+from automtl_core.modules.network import Bag, Ids, MultiIds
 
 
 class Stacked(nn.Module, ABC):

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.modules.network import Ids, Penalised
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
-from automtl_core.network import Ids, Penalised
 from automtl_core.ops import Candidates, narrowed, share_alike
 
 

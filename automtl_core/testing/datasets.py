@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dataset, dense_fields, learned, sparse_fields
-from automtl_core.schema import SparseField
+from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.schema import SparseField
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:

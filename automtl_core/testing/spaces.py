@@ -6,12 +6,11 @@ from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import take
-from automtl_core.errors import ArtifactError
-from automtl_core.network import Ids
+from automtl_core.errors import ArtifactError, listing
+from automtl_core.modules.network import Ids
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part
-from automtl_core.wording import listing
 
 
 def check_space(space: SearchSpace, architectures: int = 6) -> None:

@@ -13,7 +13,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
-from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import EpochReport, Silent
 
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, steps
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
-from automtl_core.network import Separate
-from automtl_core.schema import Task
+from automtl_core.modules.network import Separate
 from automtl_core.training.average import Average
 from automtl_core.training.compute import Compute
 from automtl_core.training.listener import EpochReport, Listener

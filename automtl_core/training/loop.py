@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from automtl_core import seeds
 from automtl_core.data.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
-from automtl_core.network import Penalised
-from automtl_core.schema import Task
+from automtl_core.modules.network import Penalised
 from automtl_core.training.compute import Compute
 from automtl_core.training.listener import Listener
 from automtl_core.training.losses import TaskLosses

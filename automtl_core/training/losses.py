@@ -7,10 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from automtl_core.errors import UsageError
-from automtl_core.schema import Task
+from automtl_core.dataset.schema import Task
+from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.training.recipe import Recipe
-from automtl_core.wording import did_you_mean, listing
 
 
 class TaskLosses(NamedTuple):

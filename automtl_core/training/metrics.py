@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.schema import Task, TaskKind
+from automtl_core.dataset.schema import Task, TaskKind
 
 Array = NDArray[Any]
 

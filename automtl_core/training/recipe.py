@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from automtl_core.settings import Settings
+from automtl_core.settings.settings import Settings
 
 EMBEDDING_DECAY = 1e-2
 """Decay of embeddings where nothing better is known."""

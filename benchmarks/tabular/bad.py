@@ -3,8 +3,8 @@
 from automtl_core import seeds
 from automtl_core.choices import draw
 from automtl_core.disk.state import State
-from automtl_core.settings import Settings
-from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.settings.settings import Settings
 from automtl_core.training.listener import Listener
 from automtl_strategies.halving import Halving
 from automtl_strategies.paths import Paths, PathSettings

@@ -20,10 +20,10 @@ from torch.overrides import TorchFunctionMode
 from automtl_core.choices import Architecture
 from automtl_core.data.batches import Batch, steps
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.supernet import Supernet
-from automtl_core.schema import Task
-from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training import fit
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics

@@ -20,9 +20,9 @@ import torch
 from scipy.stats import kendalltau
 
 from automtl_core import seeds
-from automtl_core.kinds import PRESETS, STRATEGIES
-from automtl_core.plugins import load_registry
-from automtl_core.strategy import Problem, SearchStrategy
+from automtl_core.registry.kinds import PRESETS, STRATEGIES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.strategy import Problem, SearchStrategy
 from automtl_core.training.listener import Silent
 from automtl_strategies.paths import Paths, PathSettings
 from automtl_strategies.random_search import RandomSearch

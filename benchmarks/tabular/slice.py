@@ -27,15 +27,15 @@ from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.kinds import DATASETS
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.derive import FixedGate, Fixing
 from automtl_core.modules.relaxed import Gate
 from automtl_core.ops import Candidates, OpFactory
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.strategy import Problem
 from automtl_core.space import Chooser, SearchSpace
-from automtl_core.strategy import Problem
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 from automtl_desan.settings import DESANSettings

@@ -13,9 +13,9 @@ from automtl_cli import options
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
-from automtl_cli.process import set_up
 from automtl_cli.runs.app import runs_app
 from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
+from automtl_core.training.process import set_up
 
 COMPLETE = "_AUTOMTL_COMPLETE"
 """Environment variable by which a shell asks for completions."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.dataset import Dataset
+from automtl_core.config.config import Layer, assignments, load_common
+from automtl_core.config.folders import raw_folder
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
-from automtl_core.kinds import DATASETS, PRESETS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import Layer, assignments, load_common
-from automtl_core.runs.folders import raw_folder
+from automtl_core.registry.kinds import DATASETS, PRESETS
+from automtl_core.registry.plugins import load_registry
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def seconds(time_budget: str | None) -> float | None:
     """
     if time_budget is None:
         return None
-    from automtl_core.runs.budget import seconds_of  # which imports torch
+    from automtl_core.workflow.budget import seconds_of  # which imports torch
 
     return seconds_of(time_budget)
 

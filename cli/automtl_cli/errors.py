@@ -12,7 +12,7 @@ import typer
 
 from automtl_cli.output import say
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 
 BUG = 1
 DEBUG = "AUTOMTL_DEBUG"

@@ -7,11 +7,10 @@ from typing import Any
 from rich.console import RenderableType
 
 from automtl_cli.tables import table
-from automtl_core.errors import PluginError, UsageError
-from automtl_core.kinds import KINDS, Kind
-from automtl_core.plugins import load_registry
-from automtl_core.registry import PluginRow, Registry
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import KINDS, Kind
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import PluginRow, Registry
 
 
 @dataclass(frozen=True)

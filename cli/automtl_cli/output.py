@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console, RenderableType
 
-from automtl_core.errors import StorageError
-from automtl_core.wording import printable
+from automtl_core.errors import StorageError, printable
 
 Outcome = TypeVar("Outcome")
 Json = Mapping[str, Any]

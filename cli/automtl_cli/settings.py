@@ -10,14 +10,13 @@ from rich.text import Text
 
 from automtl_cli import listings
 from automtl_cli.tables import safe, table
-from automtl_core.encodings import Encodings
-from automtl_core.errors import UsageError
-from automtl_core.plugins import load_registry
-from automtl_core.registry import Registry
-from automtl_core.runs.config import COMPONENTS, RunConfig, default
-from automtl_core.settings import Setting, Settings, explain
+from automtl_core.config.config import COMPONENTS, RunConfig, default
+from automtl_core.dataset.encodings import Encodings
+from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
-from automtl_core.wording import did_you_mean, listing
 
 PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
 """What has settings and no name."""

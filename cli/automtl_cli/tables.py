@@ -6,7 +6,7 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from automtl_core.wording import printable
+from automtl_core.errors import printable
 
 Align = Literal["left", "center", "right"]
 

@@ -20,11 +20,11 @@ from automtl_baselines.trees import Grower, Grown, Rows, Trees, check_installed
 from automtl_core import seeds
 from automtl_core.data.batches import batches
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.inputs import Inputs
-from automtl_core.network import Ids, MultiIds
-from automtl_core.schema import Schema, Task
-from automtl_core.settings import Settings
+from automtl_core.modules.network import Ids, MultiIds
+from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import GoingOn, Learner

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.network import Ids
+from automtl_core.modules.network import Ids
 from automtl_core.space import Chooser
 
 

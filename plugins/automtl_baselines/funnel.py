@@ -2,8 +2,8 @@
 
 import itertools
 
+from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
-from automtl_core.schema import Schema
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:

@@ -7,10 +7,10 @@ from typing_extensions import TypeVar
 
 from automtl_baselines.parts import Towers
 from automtl_core.choices import Architecture, Decision
+from automtl_core.dataset.schema import Schema
 from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.searched_inputs import IDS, NUMBER, WIDE_IDS, SearchedInputs
-from automtl_core.schema import Schema
-from automtl_core.settings import Settings
+from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
 AnyInputs = Inputs | SearchedInputs

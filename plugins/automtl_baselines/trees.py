@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import UsageError
-from automtl_core.schema import TaskKind
 
 if TYPE_CHECKING:
     from lightgbm import Booster

@@ -14,7 +14,7 @@ from typing import Literal
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import (
+from automtl_core.dataset.dataset import (
     BIT,
     INTEGER,
     TEXT,

@@ -10,7 +10,16 @@ from pathlib import Path
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import INTEGER, TEXT, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import (
+    INTEGER,
+    TEXT,
+    Column,
+    Dataset,
+    DatasetSettings,
+    Label,
+    RawFile,
+    Sparse,
+)
 from automtl_datasets.simulated.ijcai15 import simulate
 
 ROWS = """

@@ -10,7 +10,7 @@ from typing import Literal
 
 import duckdb
 
-from automtl_core.dataset import (
+from automtl_core.dataset.dataset import (
     BIT,
     INTEGER,
     TEXT,

@@ -10,7 +10,7 @@ from pathlib import PurePath
 import duckdb
 
 from automtl_core.data.raw.sql import literal, quoted
-from automtl_core.dataset import (
+from automtl_core.dataset.dataset import (
     INTEGER,
     NUMBER,
     TEXT,
@@ -22,8 +22,7 @@ from automtl_core.dataset import (
     RawFile,
     Sparse,
 )
-from automtl_core.errors import DataError, UsageError
-from automtl_core.wording import printable
+from automtl_core.errors import DataError, UsageError, printable
 from automtl_datasets.table_settings import ROLES, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))

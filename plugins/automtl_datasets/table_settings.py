@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from automtl_core.dataset import DatasetSettings, Scaling
-from automtl_core.schema import TaskKind
-from automtl_core.setting_words import Takes
-from automtl_core.settings import Settings
-from automtl_core.wording import did_you_mean
+from automtl_core.dataset.dataset import DatasetSettings, Scaling
+from automtl_core.dataset.schema import TaskKind
+from automtl_core.errors import did_you_mean
+from automtl_core.settings.settings import Settings
+from automtl_core.settings.words import Takes
 
 
 def _text(value: object) -> object:

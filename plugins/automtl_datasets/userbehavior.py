@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset import INTEGER, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import INTEGER, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_datasets.simulated.userbehavior import simulate
 
 ROWS = """

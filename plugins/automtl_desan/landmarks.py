@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
-from automtl_core.schema import Schema
+from automtl_core.dataset.schema import Schema
 from automtl_desan.settings import DESANSettings
 
 

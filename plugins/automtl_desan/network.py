@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.inputs import Given, Inputs
+from automtl_core.modules.network import Ids
 from automtl_core.modules.relaxed import Gate
-from automtl_core.network import Ids
-from automtl_core.schema import SparseField
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.selective_gate import SelectiveGate, mixtures
 from automtl_desan.wide import Wide

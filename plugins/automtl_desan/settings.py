@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from automtl_core.settings import Settings
+from automtl_core.settings.settings import Settings
 
 
 class DESANSettings(Settings):

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from automtl_core.choices import Architecture, Decision, OneOf
 from automtl_core.disk.state import State
-from automtl_core.evidence import Evidence
-from automtl_core.held_out import Losses
-from automtl_core.strategy import Problem, SearchResult
+from automtl_core.search.evidence import Evidence
+from automtl_core.search.held_out import Losses
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
-from automtl_core.evidence import Point
-from automtl_core.held_out import Scored, difference
 from automtl_core.modules.cost import Cost
-from automtl_core.settings import Settings
+from automtl_core.search.evidence import Point
+from automtl_core.search.held_out import Scored, difference
+from automtl_core.settings.settings import Settings
 
 
 class EvolutionSettings(Settings):

@@ -25,9 +25,9 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.held_out import HeldOut, Losses, difference
-from automtl_core.settings import Settings
-from automtl_core.strategy import Problem
+from automtl_core.search.held_out import HeldOut, Losses, difference
+from automtl_core.search.strategy import Problem
+from automtl_core.settings.settings import Settings
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change

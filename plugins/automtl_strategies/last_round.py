@@ -6,9 +6,9 @@ from pydantic import Field
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.evidence import Evidence, Point
-from automtl_core.held_out import shortfall
-from automtl_core.strategy import Problem, SearchResult
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.held_out import shortfall
+from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.training.listener import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe

@@ -17,9 +17,9 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture, Decision
 from automtl_core.disk.state import State
 from automtl_core.errors import UsageError
-from automtl_core.evidence import Evidence
-from automtl_core.held_out import Losses
-from automtl_core.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.evidence import Evidence
+from automtl_core.search.held_out import Losses
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
 from automtl_core.training.listener import Listener
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.evolution import Evolution, EvolutionSettings

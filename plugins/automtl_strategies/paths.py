@@ -19,12 +19,12 @@ from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.data.batches import steps
 from automtl_core.disk.state import State, cpu_copy
-from automtl_core.held_out import HeldOut, Scored
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
-from automtl_core.relaxed_search import RelaxedSearch
-from automtl_core.settings import Settings
-from automtl_core.strategy import Problem
+from automtl_core.search.held_out import HeldOut, Scored
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import Problem
+from automtl_core.settings.settings import Settings
 from automtl_core.training.average import Average
 from automtl_core.training.listener import Listener
 

@@ -7,7 +7,7 @@
 
 Dispensable is what is not significantly missed and, as surely, costs no more than is tolerated of all
 decisions together. The second is what few rows cannot show, and then nothing is closed. Differences are taken
-row by row, see `automtl_core.held_out`.
+row by row, see `automtl_core.search.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,10 +16,10 @@ from functools import cached_property
 from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
-from automtl_core.evidence import Action, Evidence, Verdict
-from automtl_core.held_out import Difference, Losses, difference
 from automtl_core.modules.cost import Cost
-from automtl_core.settings import Settings
+from automtl_core.search.evidence import Action, Evidence, Verdict
+from automtl_core.search.held_out import Difference, Losses, difference
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 
 Option = tuple[str, str]

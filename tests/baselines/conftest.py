@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.kinds import SPACES
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 
 REGISTRY = load_registry()

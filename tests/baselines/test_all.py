@@ -9,11 +9,11 @@ from torch import nn
 
 from automtl_baselines.parts import Towers
 from automtl_baselines.plugin import automtl_register_search_spaces
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.kinds import SPACES
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema, SparseField, Task
-from automtl_core.settings import Settings
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import Fit

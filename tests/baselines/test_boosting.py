@@ -15,18 +15,18 @@ from automtl_core.choices import Architecture
 from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.export.folder import export
-from automtl_core.plugins import load_registry
-from automtl_core.runs.facts import Costs, Result
-from automtl_core.runs.line import Line
-from automtl_core.runs.run import Run
-from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Costs, Result
+from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import Lesson
 from automtl_core.training.listener import Silent
+from automtl_core.workflow.workflow import Line
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}

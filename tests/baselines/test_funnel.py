@@ -1,8 +1,8 @@
 import pytest
 
 from automtl_baselines.funnel import funnel_steps
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.schema import Schema, SparseField, Task
 
 
 def schema(*tasks):

@@ -1,6 +1,6 @@
 import pytest
 
-from automtl_core.network import Separate
+from automtl_core.modules.network import Separate
 
 WEIGHTS = {
     "tasks.0.mlp.0": 3.0,

@@ -1,13 +1,13 @@
 import pytest
 
 from automtl_baselines.sizes import Sizes, inputs_of, towers_of
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.searched_inputs import SearchedInputs
 from automtl_core.modules.supernet import Relaxing
-from automtl_core.schema import DenseField, Schema, SparseField, Task
-from automtl_core.settings import Settings
+from automtl_core.settings.settings import Settings
 
 SCHEMA = Schema((SparseField("a", 2), SparseField("b", 3)), (DenseField("x"),), (Task("click"), Task("buy")))
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from automtl_core.plugins import load_registry
-from automtl_core.runs.line import Line
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.fit import NORM_ROWS
+from automtl_core.workflow.workflow import Line
 from search_quality import candidates, spent, with_candidates
 
 SMALL = {

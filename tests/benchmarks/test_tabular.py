@@ -12,7 +12,7 @@ from automtl_core.choices import Architecture
 from automtl_core.data.batches import Batch
 from automtl_core.modules.cost import blank_inputs
 from automtl_core.modules.derive import Fixing
-from automtl_core.strategy import SearchResult, SearchStrategy
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
 from automtl_core.training.loop import objective

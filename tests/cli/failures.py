@@ -13,7 +13,7 @@ SEARCH = ("search", "--config", "small.yaml")
 
 DATASET = """
 from automtl_core import hookimpl
-from automtl_core.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
 
 class Shop(Dataset):
     version = 1

@@ -14,8 +14,8 @@ import pytest
 
 from automtl_cli import listings
 from automtl_core import errors
-from automtl_core.runs.config import load_config
-from automtl_core.runs.run import Run
+from automtl_core.config.config import load_config
+from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
 from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import automtl_core
-from automtl_core.kinds import KINDS
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import KINDS
+from automtl_core.registry.plugins import load_registry
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]

@@ -43,7 +43,7 @@ def test_what_a_plugin_prints_while_it_is_imported_is_no_output(automtl: Automtl
 BROKEN = """
 from torch import nn
 from automtl_core import hookimpl
-from automtl_core.strategy import SearchStrategy
+from automtl_core.search.strategy import SearchStrategy
 
 def wide(in_dim, out_dim, dropout):
     return nn.Linear(in_dim, 1)

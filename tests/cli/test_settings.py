@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from automtl_cli.settings import written
-from automtl_core.kinds import SPACES, STRATEGIES
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import SPACES, STRATEGIES
+from automtl_core.registry.plugins import load_registry
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]
 
 STRATEGY = """
 from automtl_core import hookimpl
-from automtl_core.settings import Settings
-from automtl_core.strategy import SearchStrategy
+from automtl_core.settings.settings import Settings
+from automtl_core.search.strategy import SearchStrategy
 
 class MineSettings(Settings):
     weight: float = 1e-6

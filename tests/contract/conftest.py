@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automtl_core.dataset import Dataset
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 from automtl_datasets.kuairand import LOG, USERS, VIDEOS
 
 ROWS = 400

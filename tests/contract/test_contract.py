@@ -10,10 +10,10 @@ import torch
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
-from automtl_core.encodings import plain
-from automtl_core.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
-from automtl_core.plugins import load_registry
-from automtl_core.schema import Schema
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema
+from automtl_core.registry.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op

@@ -14,8 +14,8 @@ from automtl_core.data.raw.find import find, source_of
 from automtl_core.data.raw.load import load
 from automtl_core.data.raw.sql import quoted
 from automtl_core.data.store import PARTS
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 NAMES = load_registry().names(DATASETS)
 # Values in few rows become unseen ones in every dataset.

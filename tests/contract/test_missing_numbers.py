@@ -12,13 +12,13 @@ from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
 from automtl_core.export import graph
 from automtl_core.export.encode import Encoder
-from automtl_core.plugins import load_registry
-from automtl_core.runs.new_rows import Reading, predicted
-from automtl_core.runs.trained import Trained, predictions
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
+from automtl_core.workflow.new_rows import Reading, predicted
+from automtl_core.workflow.trained import Trained, predictions
 from automtl_datasets.table import Table
 
 from .test_encoder import content

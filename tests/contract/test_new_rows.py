@@ -13,11 +13,11 @@ from automtl_core.choices import Architecture
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.new_rows import Reading, measure, write_predictions
-from automtl_core.runs.trained import Trained, predictions
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.metrics import metrics_of
+from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.workflow.trained import Trained, predictions
 
 from .test_encoder import NAMES, content, raw_examples
 

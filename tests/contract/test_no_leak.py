@@ -8,13 +8,13 @@ import torch
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
-from automtl_core.encodings import plain
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.search.encoding.probe import Small
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
-from automtl_core.trials.small import Small
 
 RECIPE = Recipe(batch_size=512, epochs=6, patience=6, learning_rate=0.005, embedding_decay=0.1)
 VALUES, ROWS, LOOKED = 1500, 6000, 4000

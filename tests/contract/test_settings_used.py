@@ -12,11 +12,11 @@ import torch
 
 from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted as fit_encodings
-from automtl_core.encodings import PLAIN, Encodings
-from automtl_core.kinds import SPACES, STRATEGIES
-from automtl_core.network import Penalised
-from automtl_core.plugins import load_registry
-from automtl_core.settings import Settings
+from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.modules.network import Penalised
+from automtl_core.registry.kinds import SPACES, STRATEGIES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.compute import CPU

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from automtl_core.encodings import Encodings
+from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError
 from automtl_core.export.folder import export
-from automtl_core.kinds import SPACES
 from automtl_core.modules.inputs import Inputs
-from automtl_core.plugins import load_registry
-from automtl_core.runs.job import Job
-from automtl_core.runs.line import Line
-from automtl_core.runs.run import Run
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
 from automtl_core.training.loop import shuffled
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.workflow import Line
 
 REGISTRY = load_registry()
 FOLDS = Encodings().folds

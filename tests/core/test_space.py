@@ -7,8 +7,8 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.ops import ZeroFilled
-from automtl_core.plugins import load_registry
-from automtl_core.settings import Settings
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import plain_schema
 

@@ -16,7 +16,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find, source_of
 from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dataset, dense_fields, names_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
 
 from .tables import table
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset, Dense, Label, dense_fields, names_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, Dense, Label, dense_fields, names_of, sparse_fields
 from automtl_core.errors import DataError, InputMissingError
 from automtl_datasets.aliccp import AliCCP, AliCCPSettings
 

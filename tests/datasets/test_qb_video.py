@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError, UsageError
 from automtl_datasets.qb_video import QBVideo, QBVideoSettings
 

@@ -11,7 +11,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Label, names_of, sparse_fields
+from automtl_core.dataset.dataset import Label, names_of, sparse_fields
 from automtl_core.errors import DataError
 from automtl_datasets.table import Table
 

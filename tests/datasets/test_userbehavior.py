@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.errors import DataError
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
 

@@ -11,7 +11,7 @@ from torch import nn
 from automtl_core.data.batches import Batch, take
 from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import narrowed, share_alike, standalone
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import check_op, plain_schema
 from automtl_core.testing.samples import sample_part
 from automtl_core.training.compute import CPU

@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf
+from automtl_core.dataset.schema import DenseField, Schema, SparseField
+from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import Given, Inputs, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
-from automtl_core.schema import DenseField, Schema, SparseField
-from automtl_core.schema import Task as Label
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.network import (
     DESANNetwork,

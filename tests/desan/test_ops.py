@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from automtl_core.ops import ZeroFilled
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema
 from automtl_core.testing.ops import check_op
 from automtl_desan.ops import Cross, Factorised, Identity, Sum, Zero

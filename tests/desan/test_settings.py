@@ -1,8 +1,8 @@
 import pytest
 
 from automtl_core.errors import UsageError
-from automtl_core.kinds import PRESETS
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
 from automtl_desan.settings import DESANSettings
 
 

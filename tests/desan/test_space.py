@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError
-from automtl_core.plugins import load_registry
-from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures
 from automtl_core.testing.spaces import check_space
 from automtl_desan.network import Residual

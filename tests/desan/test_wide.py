@@ -3,12 +3,12 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import Given, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.settings import DESANSettings

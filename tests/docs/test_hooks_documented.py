@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from automtl_core import hookspecs
-from automtl_core.dataset import DatasetSettings
-from automtl_core.kinds import DATASETS, SPACES, STRATEGIES
-from automtl_core.plugins import load_registry
-from automtl_core.registry import Registry
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.dataset.dataset import DatasetSettings
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.registry import hookspecs
+from automtl_core.registry.kinds import DATASETS, SPACES, STRATEGIES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.dataset import names_of
-from automtl_core.kinds import DATASETS, SPACES
-from automtl_core.plugins import load_registry
+from automtl_core.dataset.dataset import names_of
+from automtl_core.registry.kinds import DATASETS, SPACES
+from automtl_core.registry.plugins import load_registry
 from automtl_datasets.synthetic import KINDS
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from automtl_cli.settings import PARTS, explained
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import COMPONENTS
+from automtl_core.config.config import COMPONENTS
+from automtl_core.registry.plugins import load_registry
 
 DOCS = Path(__file__).parents[2] / "docs"
 REGISTRY = load_registry()

@@ -13,13 +13,13 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.data.batches import take
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset, DatasetSettings, Label, Sparse
-from automtl_core.kinds import PRESETS
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
+from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
 from automtl_core.modules.inputs import Given
 from automtl_core.modules.relaxed import Gate
-from automtl_core.plugins import load_registry
-from automtl_core.schema import SparseField
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.compute import CPU
 from automtl_core.training.fit import Fit

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
-from automtl_core.plugins import load_registry
-from automtl_core.strategy import Problem
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.strategy import Problem
 from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.listener import EpochReport, Silent
 from automtl_core.training.metrics import BinaryMetrics

@@ -6,7 +6,7 @@ import torch
 from automtl_core.choices import OneOf
 from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings

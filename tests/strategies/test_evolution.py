@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
-from automtl_core.held_out import Scored
 from automtl_core.modules.cost import Cost
+from automtl_core.search.held_out import Scored
 from automtl_strategies.evolution import Candidate, Evolution, EvolutionSettings, pareto
 
 FIELDS = tuple(f"field{k}" for k in range(8))

@@ -8,7 +8,7 @@ import torch
 
 from automtl_core import seeds
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.held_out import Scored
+from automtl_core.search.held_out import Scored
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import Silent
 from automtl_strategies.halving import Halving, HalvingSettings, Rungs

@@ -5,8 +5,8 @@ import torch
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.evidence import Evidence, Point
-from automtl_core.held_out import shortfall
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.held_out import shortfall
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 
 from .small import Watch, problem, script

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from automtl_core.kinds import STRATEGIES
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import sample_problem, sample_schema
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings

@@ -9,8 +9,8 @@ import torch
 
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.held_out import Scored
-from automtl_core.start import Start
+from automtl_core.search.held_out import Scored
+from automtl_core.search.warm_start import Start
 from automtl_core.training.listener import Silent
 from automtl_strategies.paths import Paths, PathSettings, probes
 

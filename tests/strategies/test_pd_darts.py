@@ -2,9 +2,9 @@
 
 import pytest
 
-from automtl_core.kinds import PRESETS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import default, load_config
+from automtl_core.config.config import default, load_config
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_entropy import ByEntropy

@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import nn
 
+from automtl_core.config.config import default, load_config
 from automtl_core.data.part import Part
-from automtl_core.kinds import STRATEGIES
-from automtl_core.plugins import load_registry
-from automtl_core.runs.config import default, load_config
-from automtl_core.runs.job import Job
-from automtl_core.schema import DenseField, Schema, SparseField, Task
-from automtl_core.settings import Settings
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_problem
 from automtl_core.testing.spaces import check_space
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
 
 REGISTRY = load_registry()
 BLOCKS = 3

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import AnyOf, OneOf
-from automtl_core.held_out import Difference
 from automtl_core.modules.cost import Cost
+from automtl_core.search.held_out import Difference
 from automtl_strategies.weighing import Weighing, WeighingSettings, clearly_less, without, z_score
 
 ROWS = 400

@@ -1,8 +1,8 @@
 """A third party's strategy: single paths, drawn by Gumbel noise (Dong and Yang, CVPR 2019)."""
 
 from automtl_core.modules.relaxation import Relaxation, Weighed
-from automtl_core.relaxed_search import RelaxedSearch
-from automtl_core.strategy import SearchStrategy
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import SearchStrategy
 
 
 class Gumbel(Relaxation):

@@ -11,8 +11,8 @@ PLUGIN = Path(__file__).parent / "automtl_gelu"
 
 USE = """
 import torch
-from automtl_core.plugins import load_registry
-from automtl_core.kinds import OPS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.kinds import OPS
 
 registry = load_registry()
 row = registry.supplier(OPS, "gelu")

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from automtl_core.modules.relaxed import MixedOp
-from automtl_core.plugins import load_registry
-from automtl_core.settings import Settings
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.testing import check_strategy, sample_problem, sample_schema
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings

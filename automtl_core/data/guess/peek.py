@@ -20,7 +20,7 @@ from automtl_core.data.raw.find import given
 from automtl_core.data.raw.parquet import intact
 from automtl_core.data.raw.records import CONVERT, layout, shown
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset import TEXT, RawFile
+from automtl_core.dataset.dataset import TEXT, RawFile
 from automtl_core.errors import DataError
 
 ROWS = 100_000

@@ -6,8 +6,7 @@ from typing import Any
 
 from automtl_core.data.guess.guess import Guess, as_label, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse
-from automtl_core.errors import UsageError
-from automtl_core.wording import did_you_mean, listing
+from automtl_core.errors import UsageError, did_you_mean, listing
 
 ROLES = ("labels", "sparse", "dense", "multi")
 

@@ -20,8 +20,8 @@ from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset.schema import SparseField
 from automtl_core.disk.value import Value
-from automtl_core.schema import SparseField
 
 CODED = 1 << 15
 """Rows that tell whether numbers are codes."""

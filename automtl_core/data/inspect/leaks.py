@@ -16,8 +16,8 @@ from automtl_core.data.inspect.predictors import Codes, Predictor, predictors
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Schema, Task, TaskKind
 from automtl_core.disk.value import Value
-from automtl_core.schema import Schema, Task, TaskKind
 
 Floats = NDArray[np.float64]
 By = Literal["value", "presence"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.columns import edges
 from automtl_core.data.part import Bags, Part
-from automtl_core.schema import Schema
+from automtl_core.dataset.schema import Schema
 
 Codes = NDArray[Any]
 Column = Callable[[Part], Codes]

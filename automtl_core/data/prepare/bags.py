@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.raw.sql import category, codes, count, number_values, quoted
-from automtl_core.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError
 
 Ints = NDArray[np.int32]

@@ -17,7 +17,14 @@ from automtl_core.data.prepare.bags import held, value_count
 from automtl_core.data.prepare.examples import bag_fields, code_fields
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.raw.sql import codes, count, quoted
-from automtl_core.dataset import Dataset, DatasetSettings, Scaling, dense_fields, learned, sparse_fields
+from automtl_core.dataset.dataset import (
+    Dataset,
+    DatasetSettings,
+    Scaling,
+    dense_fields,
+    learned,
+    sparse_fields,
+)
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""

@@ -7,9 +7,8 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import category, codes, create, literal, number_values, quoted
-from automtl_core.dataset import Dataset, dense_fields, learned, names_of, sparse_fields
-from automtl_core.errors import DataError, PluginError, UsageError
-from automtl_core.wording import did_you_mean, listing, printable
+from automtl_core.dataset.dataset import Dataset, dense_fields, learned, names_of, sparse_fields
+from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 
 JOINED = 50
 """Tables of codes that one query joins at most."""

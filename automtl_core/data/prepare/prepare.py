@@ -27,12 +27,11 @@ from automtl_core.data.raw.find import Source, find, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder, scratch_folder
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import DataError, PluginError
-from automtl_core.schema import DenseField, Schema, SparseField, Task
-from automtl_core.wording import listing
+from automtl_core.errors import DataError, PluginError, listing
 
 Accept = Callable[[Mapping[str, Any]], None]
 """Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""

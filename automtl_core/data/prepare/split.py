@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.data.store import PARTS
-from automtl_core.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import DataError, UsageError
 from automtl_core.seeds import generator
 

@@ -19,7 +19,7 @@ from automtl_core.data.prepare.examples import coded, number_columns, oracles
 from automtl_core.data.prepare.split import Parts
 from automtl_core.data.raw.sql import codes
 from automtl_core.data.store import PARTS, write_header
-from automtl_core.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.disk.files import file_name
 
 LINES = 100_000

@@ -7,8 +7,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.sql import literal
-from automtl_core.errors import AutoMTLError, DataError, OutOfMemoryError, StorageError
-from automtl_core.wording import printable
+from automtl_core.errors import AutoMTLError, DataError, OutOfMemoryError, StorageError, printable
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from automtl_core.dataset import Dataset, RawFile
+from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
 HASH_CHUNK = 1 << 18

@@ -18,7 +18,7 @@ from automtl_core.data.raw.find import Source, source_of
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, records, shown
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, create, quoted, typed
-from automtl_core.dataset import RawFile
+from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
 BLANK = "CAST(NULL AS VARCHAR)"

@@ -8,9 +8,8 @@ import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.data.raw.sql import create, literal, quoted
-from automtl_core.dataset import LARGEST, Column, RawFile
-from automtl_core.errors import DataError
-from automtl_core.wording import did_you_mean, listing, printable
+from automtl_core.dataset.dataset import LARGEST, Column, RawFile
+from automtl_core.errors import DataError, did_you_mean, listing, printable
 
 _ROW = "file_row_number"
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
-from automtl_core.dataset import LARGEST, Column, RawFile
-from automtl_core.errors import DataError
-from automtl_core.wording import did_you_mean, listing, printable
+from automtl_core.dataset.dataset import LARGEST, Column, RawFile
+from automtl_core.errors import DataError, did_you_mean, listing, printable
 
 SHOWN = 80
 """Characters of a row or a value that a message shows."""

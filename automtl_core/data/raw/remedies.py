@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automtl_core.data.raw.delimited import NOT_UTF8
 from automtl_core.data.raw.records import CONVERT, Fault, Record, shown
-from automtl_core.dataset import RawFile
+from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
 SKIP = (

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from automtl_core.dataset import LARGEST, Column
+from automtl_core.dataset.dataset import LARGEST, Column
 
 
 def quoted(column: str) -> str:

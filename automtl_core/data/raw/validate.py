@@ -12,7 +12,7 @@ from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import layout, records
 from automtl_core.data.raw.sql import literal
-from automtl_core.dataset import Dataset, RawFile
+from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 
 ALL = 1 << 62

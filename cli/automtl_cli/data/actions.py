@@ -9,6 +9,7 @@ from automtl_cli.configuration import Chosen
 from automtl_cli.data import preparing
 from automtl_cli.data.catalogue import can_be_simulated, datasets
 from automtl_cli.output import Json
+from automtl_core.config.folders import default_raw_folder
 from automtl_core.data.encoder import Value
 from automtl_core.data.inspect.describe import Described, describe
 from automtl_core.data.prepare.prepare import prepare, write_rejected
@@ -18,11 +19,9 @@ from automtl_core.data.rows import sample
 from automtl_core.data.simulate import simulate_into
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import publish_file
-from automtl_core.errors import DataError, RunExistsError, UsageError
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
-from automtl_core.runs.folders import default_raw_folder
-from automtl_core.wording import listing
+from automtl_core.errors import DataError, RunExistsError, UsageError, listing
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 LISTED = 1000
 """Faulty rows that are listed; a file may be written of all."""

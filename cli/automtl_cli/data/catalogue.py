@@ -12,12 +12,12 @@ from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.settings import written
 from automtl_cli.tables import safe, table
-from automtl_core.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
+from automtl_core.dataset.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
 from automtl_core.errors import PluginError
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
-from automtl_core.registry import Registry
-from automtl_core.settings import explain
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.settings.settings import explain
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from automtl_cli.output import Json
 from automtl_cli.tables import safe, table
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.errors import RunExistsError
-from automtl_core.wording import printable
+from automtl_core.errors import RunExistsError, printable
 
 SHOWN = 30
 """Characters of a value that are shown."""

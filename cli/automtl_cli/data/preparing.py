@@ -9,9 +9,8 @@ from automtl_cli.bars import bar
 from automtl_cli.output import say
 from automtl_core.data.progress import Progress
 from automtl_core.data.store import Prepared
-from automtl_core.errors import UsageError
-from automtl_core.runs.line import warnings
-from automtl_core.wording import printable
+from automtl_core.errors import UsageError, printable
+from automtl_core.workflow.workflow import warnings
 
 MEMORY = "AUTOMTL_MEMORY_LIMIT"
 _SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)

@@ -9,12 +9,12 @@ from automtl_cli.output import say
 from automtl_cli.runs import inputs, progress
 from automtl_core.data.progress import Progress
 from automtl_core.errors import ArtifactError, UsageError
-from automtl_core.plugins import load_registry
-from automtl_core.runs.ahead import Ahead
-from automtl_core.runs.line import Line
-from automtl_core.runs.outcomes import Evaluation, Found
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.encoding.search import Looked
 from automtl_core.training.listener import Listener
-from automtl_core.trials.trial import Looked
+from automtl_core.workflow.outcomes import Evaluation, Found
+from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.workflow import Line
 
 
 @dataclass(frozen=True)

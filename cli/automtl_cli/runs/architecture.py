@@ -8,7 +8,7 @@ from automtl_cli.output import Json
 from automtl_cli.runs.costs import in_words
 from automtl_cli.tables import cell, safe
 from automtl_core.modules.cost import Cost
-from automtl_core.runs.finding import Price
+from automtl_core.workflow.finding import Price
 
 NOTHING = Cost(0, 0, 0)
 

@@ -13,8 +13,8 @@ from automtl_core.comparison.cells import Cell
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.tables import grids
 from automtl_core.comparison.wanted import FORMATS, Wanted
+from automtl_core.config.config import Layer
 from automtl_core.data.simulate import warning
-from automtl_core.runs.config import Layer
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from automtl_cli.tables import safe, table
-from automtl_core.evidence import Evidence, Verdict
+from automtl_core.search.evidence import Evidence, Verdict
 
 CHANCE = "at chance"
 PLURAL: Mapping[Verdict, tuple[str, str]] = {

@@ -9,11 +9,10 @@ from rich.console import RenderableType
 from automtl_cli.output import Json
 from automtl_cli.runs import actions
 from automtl_cli.tables import safe
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.export.folder import Exported, Format
 from automtl_core.export.folder import export as write
-from automtl_core.runs.run import Run
-from automtl_core.wording import did_you_mean
+from automtl_core.run_dir.run import Run
 
 
 def export(path: Path, form: str, out: Path | None) -> Exported:

@@ -13,12 +13,12 @@ from automtl_cli.runs.architecture import tree
 from automtl_cli.tables import safe
 from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.data.simulate import warning
-from automtl_core.plugins import load_registry
-from automtl_core.runs.facts import Search
-from automtl_core.runs.finding import Price, Truth, finding, price
-from automtl_core.schema import Schema
+from automtl_core.dataset.schema import Schema
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Search
+from automtl_core.search.encoding.search import Looked
 from automtl_core.sharing import Sharing
-from automtl_core.trials.trial import Looked
+from automtl_core.workflow.finding import Price, Truth, finding, price
 
 
 def read(path: Path) -> Json:

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from automtl_cli.tables import cell, safe, table
-from automtl_core.evidence import Point
+from automtl_core.search.evidence import Point
 
 WIDTH, HEIGHT = 56, 11
 """Characters of the plot, without its axes."""

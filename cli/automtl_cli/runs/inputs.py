@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from automtl_cli.tables import safe, table
-from automtl_core.trials.trial import Looked
+from automtl_core.search.encoding.search import Looked
 
 
 def line(looked: Looked | None) -> Iterator[RenderableType]:

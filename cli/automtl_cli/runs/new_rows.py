@@ -9,10 +9,10 @@ from automtl_cli.output import Json
 from automtl_cli.runs import actions
 from automtl_cli.runs.render import left_out
 from automtl_cli.tables import safe
+from automtl_core.config.config import Layer
 from automtl_core.data.simulate import warning
 from automtl_core.errors import UsageError
-from automtl_core.runs.config import Layer
-from automtl_core.runs.outcomes import Predicted, Tested
+from automtl_core.workflow.outcomes import Predicted, Tested
 
 DOING = "reading new rows"
 

@@ -8,9 +8,9 @@ from rich.progress import Progress, TextColumn
 
 from automtl_cli.bars import bar
 from automtl_core.choices import Decision
-from automtl_core.runs.ahead import Ahead, Course
+from automtl_core.errors import printable
 from automtl_core.training.listener import EpochReport
-from automtl_core.wording import printable
+from automtl_core.workflow.progress_estimate import Ahead, Course
 
 SHOWN = 3
 """Decisions that the line of an epoch names."""

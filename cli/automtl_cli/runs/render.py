@@ -9,10 +9,10 @@ from rich.text import Text
 from automtl_cli.output import Json
 from automtl_cli.runs import costs, finding
 from automtl_cli.tables import by_name, listed, safe
+from automtl_core.config.config import RunConfig
 from automtl_core.data.simulate import warning
-from automtl_core.runs.config import RunConfig
-from automtl_core.runs.outcomes import Plan
 from automtl_core.training.metrics import METRICS, mean_over_tasks, metrics_from_json, too_few
+from automtl_core.workflow.outcomes import Plan
 
 TEST = {"test AUC": "auc", "best reachable": "reachable", "log loss": "log_loss", "test RMSE": "rmse",
         "MAE": "mae", "R2": "r2", "positives": "positives", "rows": "rows"}  # fmt: skip

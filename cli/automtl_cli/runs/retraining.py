@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from automtl_cli.output import Json
 from automtl_cli.runs import actions, shelf
 from automtl_cli.tables import safe
-from automtl_core.runs.config import Layer
+from automtl_core.config.config import Layer
 from automtl_core.training.metrics import mean_over_tasks
 
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from automtl_cli.runs.architecture import natural
 from automtl_cli.tables import safe, table
-from automtl_core.runs.finding import Truth
 from automtl_core.sharing import Sharing
+from automtl_core.workflow.finding import Truth
 
 CHOSEN, NOT_CHOSEN = "●", "·"
 

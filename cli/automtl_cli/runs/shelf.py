@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from automtl_cli.output import Json
 from automtl_cli.tables import by_name, safe, table
 from automtl_core.errors import UsageError
-from automtl_core.runs import shelf
-from automtl_core.runs.run import Run, resuming
+from automtl_core.run_dir import run_list as shelf
+from automtl_core.run_dir.run import Run, resuming
 
 
 def listed(folder: Path) -> Json:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dense, Label, Sparse
 from automtl_core.seeds import generator
 from automtl_datasets.simulated.draws import (
     Chance,

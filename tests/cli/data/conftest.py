@@ -9,7 +9,7 @@ Install = Callable[..., str]
 
 SHOP = """
 from automtl_core import hookimpl
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, Label, RawFile, Sparse
 
 class Shop(Dataset):
     version = 1

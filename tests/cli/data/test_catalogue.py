@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from automtl_core.kinds import DATASETS
-from automtl_core.plugins import load_registry
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]

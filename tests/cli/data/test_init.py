@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from automtl_core.dataset import names_of, sparse_fields
+from automtl_core.dataset.dataset import names_of, sparse_fields
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_datasets.table import Table
 from automtl_datasets.table_settings import TableSettings

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from automtl_cli.runs.evidence import PLURAL, summary
-from automtl_core.evidence import Evidence, Verdict
+from automtl_core.search.evidence import Evidence, Verdict
 
 
 def test_every_verdict_has_words_and_counts_add_up() -> None:

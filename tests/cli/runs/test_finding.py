@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from automtl_cli.runs.finding import short
-from automtl_core.evidence import Point
+from automtl_core.search.evidence import Point
 
 TAKEN = Point("found", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
 BEST = Point("mmoe", {}, 0.2, None, 0.7844, 136_000, 10, trained=True)

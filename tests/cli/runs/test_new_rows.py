@@ -8,11 +8,11 @@ import pytest
 from scipy.special import expit
 
 from automtl_core.data.store import Prepared
-from automtl_core.plugins import load_registry
-from automtl_core.runs.facts import Result
-from automtl_core.runs.job import Job
-from automtl_core.runs.pipeline import said
-from automtl_core.runs.run import Run
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.pipeline import said
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from automtl_cli.runs.progress import Training
-from automtl_core.runs.ahead import Ahead
+from automtl_core.workflow.progress_estimate import Ahead
 
 
 @pytest.fixture

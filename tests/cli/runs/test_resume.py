@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from automtl_core.runs.facts import Environment
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Environment
+from automtl_core.run_dir.run import Run
 
 Start = Callable[[list[str]], subprocess.Popen[str]]
 StopAfter = Callable[[subprocess.Popen[str], str, signal.Signals], str]

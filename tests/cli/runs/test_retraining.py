@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.run import Run
 
 SETTINGS = """
 data_dir: .

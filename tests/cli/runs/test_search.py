@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from automtl_core import __version__
-from automtl_core.runs.facts import Environment, Result
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Environment, Result
+from automtl_core.run_dir.run import Run
 
 Automtl = Callable[..., Any]
 SEARCH = ("search", "--config", "small.yaml")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.evidence import Evidence, Point
-from automtl_core.runs.facts import Search
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.run import Run
+from automtl_core.search.evidence import Evidence, Point
 
 Automtl = Callable[..., Any]
 EVIDENCE = (

@@ -7,10 +7,10 @@ from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
 from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise
-from automtl_core.plugins import load_registry
-from automtl_core.runs.models import models
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_core.workflow.models import models
 
 REGISTRY = load_registry()
 COMMON = {

@@ -12,11 +12,11 @@ import pytest
 from automtl_core.comparison import cells
 from automtl_core.comparison.measured import Diverged, Measured
 from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
-from automtl_core.registry import Registry
-from automtl_core.runs import pipeline
-from automtl_core.runs.facts import Environment, Status
-from automtl_core.runs.run import CHECKPOINTS, Run
-from automtl_core.runs.watch import Unwatched
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Environment, Status
+from automtl_core.run_dir.run import CHECKPOINTS, Run
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.reporter import Unwatched
 
 
 def all_cells(bench, jobs):

@@ -12,10 +12,10 @@ from automtl_core.comparison.measured import Diverged, TaskFacts
 from automtl_core.comparison.splits import split_of
 from automtl_core.comparison.tables import grids, markdown
 from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError, UsageError
-from automtl_core.runs import pipeline
-from automtl_core.schema import Task
 from automtl_core.training.metrics import METRICS
+from automtl_core.workflow import pipeline
 
 NAN = np.nan
 

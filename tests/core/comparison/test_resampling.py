@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.comparison import resampling
 from automtl_core.comparison.resampling import LEAST, MOST, resampled, resamples
-from automtl_core.schema import Task
+from automtl_core.dataset.schema import Task
 from automtl_core.training.metrics import task_metrics
 
 CLICK = Task("click")

@@ -7,10 +7,10 @@ from automtl_core.comparison import samples as module
 from automtl_core.comparison.samples import FILE, samples
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import RunInUseError
-from automtl_core.runs import pipeline
-from automtl_core.runs.facts import Result, Status
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Result, Status
+from automtl_core.run_dir.run import Run
 from automtl_core.training.listener import Silent
+from automtl_core.workflow import pipeline
 
 
 @pytest.fixture

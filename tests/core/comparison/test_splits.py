@@ -4,8 +4,8 @@ import pytest
 
 from automtl_core.comparison.splits import in_split, split_of, split_seeds
 from automtl_core.errors import UsageError
-from automtl_core.plugins import load_registry
-from automtl_core.runs.models import models
+from automtl_core.registry.plugins import load_registry
+from automtl_core.workflow.models import models
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 from automtl_core.comparison.tuning import FACTORS, drawn, recipe, tuned
 from automtl_core.errors import DivergedError
-from automtl_core.runs import pipeline
 from automtl_core.training.metrics import BinaryMetrics
+from automtl_core.workflow import pipeline
 
 
 class Given:

@@ -4,9 +4,9 @@ import pytest
 
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.errors import UsageError
-from automtl_core.plugins import load_registry
-from automtl_core.runs.line import Line
-from automtl_core.runs.run import Run
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
+from automtl_core.workflow.workflow import Line
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
 

@@ -8,7 +8,17 @@ import duckdb
 import pandas as pd
 import pytest
 
-from automtl_core.dataset import BIT, NUMBER, TEXT, Dataset, DatasetSettings, Dense, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import (
+    BIT,
+    NUMBER,
+    TEXT,
+    Dataset,
+    DatasetSettings,
+    Dense,
+    Label,
+    RawFile,
+    Sparse,
+)
 
 
 class ShopSettings(DatasetSettings):

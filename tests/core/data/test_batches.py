@@ -8,7 +8,7 @@ import torch
 from automtl_core.data import batches as module
 from automtl_core.data.batches import ahead, batches, shuffled_rows, steps, take
 from automtl_core.data.part import Bags, Part
-from automtl_core.network import MultiIds
+from automtl_core.modules.network import MultiIds
 
 CPU = torch.device("cpu")
 PART = Part(

@@ -11,9 +11,9 @@ import pytest
 
 from automtl_core.data.columns import Buckets, Hashed, Scale, Vocabulary
 from automtl_core.data.encoder import Encoder
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, DataError
-from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema(
     (

@@ -3,9 +3,9 @@ import pytest
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UsageError
-from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 
 def schema(**encodings) -> Schema:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.new_rows import check_output, new_rows
-from automtl_core.dataset import Dataset, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
 

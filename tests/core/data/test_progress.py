@@ -5,7 +5,7 @@ from pathlib import Path
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.progress import silent
-from automtl_core.dataset import Dataset
+from automtl_core.dataset.dataset import Dataset
 
 
 def test_stages_follow_one_another_and_only_go_on(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.data.part import Bags
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.rows import chunks, held, sample
-from automtl_core.dataset import Dataset, Label
+from automtl_core.dataset.dataset import Dataset, Label
 
 Given = Callable[..., Any]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.simulate import MARKER, simulate_into
-from automtl_core.dataset import Dataset, DatasetSettings, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.errors import RunExistsError, StorageError, UsageError
 
 

@@ -8,8 +8,8 @@ import pytest
 from automtl_core.data import statistics
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.statistics import crossed, folds_of, periods_of
-from automtl_core.encodings import Encodings, plain
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
 
 CLICK = Task("click")
 FOLDS, SMOOTHING = Encodings().folds, Encodings().smoothing

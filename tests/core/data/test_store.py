@@ -7,10 +7,10 @@ import pytest
 from automtl_core.data.columns import Scale, Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.signed import sha256
-from automtl_core.encodings import plain
 from automtl_core.errors import ArtifactError, UsageError
-from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
 

@@ -8,8 +8,8 @@ import pytest
 
 from automtl_core.errors import ArtifactError
 from automtl_core.export.card import auc_interval, card
-from automtl_core.runs.facts import Result
-from automtl_core.runs.run import Run
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import auc
 
 

@@ -4,9 +4,9 @@ import numpy as np
 
 from automtl_core.data.columns import Buckets, Hashed, Scale
 from automtl_core.data.encoder import Encoder as Core
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.export.encode import Encoder
 from automtl_core.export.graph import inputs
-from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema(
     (SparseField("user", 8), SparseField("age", 4), SparseField("tags/all", 6, "bag")),

@@ -12,9 +12,9 @@ import pytest
 from automtl_core.errors import ArtifactError, RunExistsError, UsageError
 from automtl_core.export import folder as exported
 from automtl_core.export.folder import export
-from automtl_core.runs.run import Run
-from automtl_core.runs.trained import predictions
+from automtl_core.run_dir.run import Run
 from automtl_core.training.learner import Learner
+from automtl_core.workflow.trained import predictions
 
 ALONE = """
 import runpy, sys

@@ -7,14 +7,14 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.data.batches import take
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError, UsageError
 from automtl_core.export import graph
-from automtl_core.kinds import SPACES
-from automtl_core.plugins import load_registry
-from automtl_core.runs.trained import predictions
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
+from automtl_core.workflow.trained import predictions
 
 REGISTRY = load_registry()
 BINARY = ("esmm", "aitm")

@@ -3,10 +3,10 @@ import torch
 
 from automtl_core.data.part import Part
 from automtl_core.data.statistics import crossed
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules.crosses import Crosses
-from automtl_core.network import Bag, MultiIds
-from automtl_core.schema import Schema, SparseField, Task
+from automtl_core.modules.network import Bag, MultiIds
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 

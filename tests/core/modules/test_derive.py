@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema
 from automtl_desan.space import DESAN, DESANSettings
 

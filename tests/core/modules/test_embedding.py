@@ -3,9 +3,9 @@ import itertools
 import pytest
 import torch
 
+from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.network import Bag, MultiIds
-from automtl_core.schema import SparseField
+from automtl_core.modules.network import Bag, MultiIds
 
 FIELDS = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 

@@ -3,10 +3,10 @@ import torch
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.inputs import Inputs, Widths
-from automtl_core.network import MultiIds
-from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.modules.network import MultiIds
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5))
 SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task("buy")))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
 from automtl_core.modules.numbers import Numbers
 
 NAN = float("nan")

@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from automtl_core.choices import AnyOf
-from automtl_core.encodings import plain
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.searched_inputs import Products, SearchedInputs
 from automtl_core.modules.supernet import Relaxing
-from automtl_core.schema import DenseField, Schema, SparseField, Task
 
 FIELDS = (SparseField("a", 3), SparseField("b", 5))
 SCHEMA = Schema(FIELDS, (DenseField("x"),), (Task("click"),))

@@ -5,8 +5,8 @@ from unittest.mock import patch
 
 import torch
 
+from automtl_core.modules.network import Bag
 from automtl_core.modules.stacked import mean_of
-from automtl_core.network import Bag
 
 
 def bag(*values: list[int]) -> Bag:

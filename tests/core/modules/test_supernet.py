@@ -9,8 +9,8 @@ from automtl_core.choices import AnyOf, draw
 from automtl_core.data.batches import take
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.plugins import load_registry
-from automtl_core.settings import Settings
+from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training.compute import CPU

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.testing import check_dataset
 
 calls = itertools.count()

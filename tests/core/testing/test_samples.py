@@ -1,6 +1,6 @@
 import numpy as np
 
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import (
     plain_schema,
     sample_architectures,

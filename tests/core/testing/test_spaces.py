@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from automtl_core.choices import Architecture
-from automtl_core.settings import Settings
+from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing import check_space, plain_schema
 

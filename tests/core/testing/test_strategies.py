@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 import torch
 
-from automtl_core.evidence import Evidence, Point
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.plugins import load_registry
-from automtl_core.relaxed_search import RelaxedSearch
-from automtl_core.settings import Settings
-from automtl_core.strategy import SearchStrategy
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import SearchStrategy
+from automtl_core.settings.settings import Settings
 from automtl_core.testing import check_strategy, plain_schema, sample_problem
 from automtl_desan.space import DESAN, DESANSettings
 

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_baselines.single_task import SingleTask, SingleTaskSettings
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
 

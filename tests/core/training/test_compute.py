@@ -10,7 +10,7 @@ from torch import nn
 
 from automtl_baselines.aitm import AITM, AITMSettings
 from automtl_core.data.batches import take
-from automtl_core.plugins import load_registry
+from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.loop import objective, step

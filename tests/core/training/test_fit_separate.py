@@ -6,7 +6,7 @@ import torch
 from automtl_baselines.single_task import SingleTask
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
-from automtl_core.schema import Schema, Task
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.listener import Silent
 

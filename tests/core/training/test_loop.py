@@ -8,10 +8,10 @@ from torch import nn
 
 from automtl_core.data.batches import Batch
 from automtl_core.data.store import Part
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
+from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
-from automtl_core.network import Penalised
-from automtl_core.schema import Task
 from automtl_core.training.compute import CPU
 from automtl_core.training.listener import Silent
 from automtl_core.training.loop import Pass, objective, shuffled, step

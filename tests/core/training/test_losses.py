@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import UsageError
-from automtl_core.schema import Task
 from automtl_core.training.compute import CPU
 from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.recipe import Recipe

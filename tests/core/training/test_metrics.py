@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from automtl_core.schema import Task
+from automtl_core.dataset.schema import Task
 from automtl_core.training.metrics import (
     METRICS,
     BinaryMetrics,

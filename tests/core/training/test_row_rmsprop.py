@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import FieldEmbedding, LargeTable
-from automtl_core.schema import SparseField
 from automtl_core.training import row_rmsprop
 from automtl_core.training.compute import CPU
 from automtl_core.training.optimisers import Optimiser, weight_groups

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from automtl_core.dataset import names_of
+from automtl_core.dataset.dataset import names_of
 from automtl_datasets.kuairand import LOG, USERS, VIDEOS, KuaiRand
 
 from .samples import ROWS, dominance, learnable

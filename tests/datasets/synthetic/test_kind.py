@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from automtl_core.dataset import names_of
+from automtl_core.dataset.dataset import names_of
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.training.metrics import auc
 from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings

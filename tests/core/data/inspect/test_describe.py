@@ -12,7 +12,7 @@ import pytest
 from automtl_core.data.inspect.describe import DenseFacts, Described, LabelFacts, SparseFacts, describe
 from automtl_core.data.inspect.leaks import Rule
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.dataset import Dataset, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
 
 Given = Callable[..., Any]
 

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dense, Sparse
+from automtl_core.dataset.dataset import Dense, Sparse
 
 Given = Callable[..., Any]
 

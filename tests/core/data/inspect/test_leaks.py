@@ -14,8 +14,8 @@ from automtl_core.data.inspect.describe import describe
 from automtl_core.data.inspect.leaks import Rule, Told, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
-from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.training.metrics import auc
 
 ROWS = 4000

@@ -2,7 +2,7 @@ import numpy as np
 
 from automtl_core.data.inspect.predictors import predictors
 from automtl_core.data.part import Bags, Part
-from automtl_core.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 
 SCHEMA = Schema(
     (SparseField("tags", 4, "bag"), SparseField("item", 3)),

@@ -10,7 +10,7 @@ from automtl_core.data.columns import Scale
 from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dense, Label, Sparse
 from automtl_core.errors import DataError
 
 

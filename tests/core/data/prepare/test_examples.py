@@ -8,7 +8,7 @@ from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.sql import codes
-from automtl_core.dataset import Sparse, declaration_faults
+from automtl_core.dataset.dataset import Sparse, declaration_faults
 from automtl_core.errors import DataError, PluginError, UsageError
 
 GOOD = {

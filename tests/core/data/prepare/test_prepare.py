@@ -11,7 +11,8 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import survey
 from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import Prepared
-from automtl_core.dataset import Dataset, Label
+from automtl_core.dataset.dataset import Dataset, Label
+from automtl_core.dataset.schema import Task
 from automtl_core.errors import (
     ArtifactError,
     DataError,
@@ -20,7 +21,6 @@ from automtl_core.errors import (
     RunExistsError,
     StorageError,
 )
-from automtl_core.schema import Task
 
 
 def contents(prepared: Prepared) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
-from automtl_core.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dense, Label, Sparse
 
 ROWS = 3000
 N = np.arange(ROWS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.data.raw.records import layout, records
-from automtl_core.dataset import RawFile
+from automtl_core.dataset.dataset import RawFile
 
 from .logs import BARE, Read
 

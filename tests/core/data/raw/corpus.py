@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from automtl_core.dataset import INTEGER, NUMBER, TEXT, Column, RawFile
+from automtl_core.dataset.dataset import INTEGER, NUMBER, TEXT, Column, RawFile
 
 LABEL = Column("number", ("0", "1", "0.0", "1.0"))
 COLUMNS = {

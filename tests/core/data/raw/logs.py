@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from automtl_core.dataset import BIT, INTEGER, TEXT, RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, RawFile
 
 COLUMNS = {"user": INTEGER, "tag": TEXT, "click": BIT}
 LOG = RawFile("log.csv", COLUMNS)

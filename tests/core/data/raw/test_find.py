@@ -5,7 +5,7 @@ import duckdb
 import pytest
 
 from automtl_core.data.raw.find import find, survey
-from automtl_core.dataset import TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import DataError, InputMissingError
 
 LOG = RawFile("log.csv", {"a": TEXT})

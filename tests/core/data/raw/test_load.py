@@ -9,7 +9,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import opened
 from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import Rejected, load
-from automtl_core.dataset import (
+from automtl_core.dataset.dataset import (
     BIT,
     INTEGER,
     NUMBER,

@@ -8,7 +8,7 @@ import pytest
 from automtl_core.data.raw import delimited
 from automtl_core.data.raw.delimited import LINE_LIMIT
 from automtl_core.data.raw.records import layout, records
-from automtl_core.dataset import RawFile
+from automtl_core.dataset.dataset import RawFile
 
 from .logs import BARE, COLUMNS, LOG, Read
 

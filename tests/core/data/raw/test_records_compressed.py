@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automtl_core.data.raw.delimited import opened
-from automtl_core.dataset import RawFile
+from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, InputMissingError
 
 from .logs import COLUMNS, Read

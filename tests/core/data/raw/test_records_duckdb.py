@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from automtl_core.data.raw.records import ambiguous, layout, records
 from automtl_core.data.raw.sql import typed
-from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
 from automtl_core.errors import DataError
 
 from .logs import BARE, COLUMNS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.data.raw.records import layout
-from automtl_core.dataset import TEXT, RawFile
+from automtl_core.dataset.dataset import TEXT, RawFile
 from automtl_core.errors import DataError
 
 from .logs import BARE, COLUMNS, LOG, Read

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, UNUSED, Column, RawFile
 
 from .logs import Read
 

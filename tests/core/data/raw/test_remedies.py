@@ -8,7 +8,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import source_of
 from automtl_core.data.raw.load import load
 from automtl_core.data.raw.remedies import LOOKED, REPAIR
-from automtl_core.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
+from automtl_core.dataset.dataset import BIT, INTEGER, NUMBER, TEXT, Column, RawFile
 from automtl_core.errors import DataError
 
 LABEL = Column("integer", ("0", "1"), remedy="say which values mean 1")

@@ -11,7 +11,7 @@ import pytest
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.validate import Checked, Validation
-from automtl_core.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import InputMissingError, UsageError
 
 GOOD = [f"u{n},{n},{n % 2}" for n in range(50)]

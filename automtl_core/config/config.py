@@ -1,0 +1,207 @@
+"""The configuration of a run: layers merged into one frozen value.
+
+Precedence: flags and `--set`, then the file, then the preset, then the preset `default`.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from automtl_core.choices import Decision
+from automtl_core.config.folders import prepared_folder
+from automtl_core.dataset.encodings import WORDS, Encodings, in_full
+from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.registry import Registry
+from automtl_core.settings.settings import Settings
+from automtl_core.settings.words import Takes
+from automtl_core.training.recipe import Recipe
+
+Layer = Mapping[str, Any]
+"""A nested mapping of some of the keys of `RunConfig`."""
+
+COMPONENTS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (SPACES, STRATEGIES, DATASETS)}
+"""Key of a configuration -> the kind of plugin object that it names."""
+DEFAULT = "default"
+"""The preset that is taken where nothing else is said."""
+
+
+def named(given: Any) -> Any:
+    """Return a bare name as the mapping that it stands for, and anything else as it is."""
+    return {"name": given} if isinstance(given, str) else given
+
+
+class Component(BaseModel):
+    """Which plugin object to use, by name; every other key is one of its settings. A bare name is enough."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return named(given)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings given, to be validated by the object's own settings class."""
+        return dict(self.model_extra or {})
+
+
+_NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
+
+
+class Common(Settings):
+    """What all models of a comparison share."""
+
+    dataset: Annotated[Component, _NAMED]
+    """Dataset; see `automtl settings dataset`."""
+    training: Recipe = Recipe()
+    """How models are trained; see `automtl settings training`."""
+    seed: int = 0
+    """Seed of everything random but the split of the data, which is a setting of the dataset."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes a GPU if there is one."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
+    fp32."""
+    inputs: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
+        Encodings()
+    )
+    """What networks are given of fields; see `automtl settings inputs`."""
+    time_budget: float | None = Field(None, gt=0)
+    """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
+    data_dir: Path | None = None
+    """Folder of the raw files."""
+    prepared_dir: Path = Field(default_factory=prepared_folder)
+    """Folder that keeps prepared datasets: $AUTOMTL_PREPARED or `prepared`, where nothing is said."""
+
+
+class RunConfig(Common):
+    """Everything that a run depends on, but the code and the raw files."""
+
+    space: Annotated[Component, _NAMED]
+    """Search space; see `automtl settings space`."""
+    strategy: Annotated[Component | None, Takes(f"{_NAMED}, or null")] = None
+    """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
+    start: Path | None = None
+    """Folder of a run whose decisions and weights a search begins with, where names fit."""
+    decisions: dict[str, Decision] = Field(default_factory=dict)
+    """Without a strategy, the answer to each question of the space; none where it asks none."""
+    retrain: Literal["inherit", "scratch"] | None = None
+    """Whether the found network goes on from the weights of the search or starts anew; where null, as the
+    strategy does. One that the search has trained to its end goes on no further."""
+
+    def to_yaml(self) -> str:
+        """Return the text of `config.yaml`."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return text
+
+
+def default(registry: Registry) -> Layer:
+    """Return the lowest layer of what people ask for: the preset `default`, if a plugin supplies it."""
+    return registry.get(PRESETS, DEFAULT) if DEFAULT in registry.names(PRESETS) else {}
+
+
+def merge(*layers: Layer) -> dict[str, Any]:
+    """Merge layers, later ones over earlier ones, key by key.
+
+    A layer that names another space, strategy or dataset drops the settings that earlier layers gave to the
+    one it replaces.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            put = _replaced if key in COMPONENTS else _over
+            merged[key] = put(merged.get(key), in_full(value) if key == "inputs" else value)
+    return merged
+
+
+def _replaced(below: Any, value: Any) -> Any:
+    """Put what a layer says of a space, strategy or dataset over what is below."""
+    below, value = named(below), named(value)
+    names = [part["name"] for part in (below, value) if isinstance(part, Mapping) and "name" in part]
+    return value if len(names) == 2 and names[0] != names[1] else _over(below, value)
+
+
+def _over(below: Any, value: Any) -> Any:
+    """Put a value over the one below: mappings key by key, anything else in its place."""
+    if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
+        return value
+    return {**below, **{key: _over(below.get(key), each) for key, each in value.items()}}
+
+
+def assignments(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the layer of `a.b=value` texts; values are YAML, such as `[identity, mlp-64]`.
+
+    Raises:
+        UsageError: a text is not of that form.
+
+    """
+    layer: dict[str, Any] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise UsageError(
+                f"--set {text!r} is not of the form a.b=value", "such as --set training.epochs=5"
+            )
+        nested = parse_yaml(value, f"--set {path}")
+        for key in reversed(keys):
+            nested = {key: nested}
+        layer = merge(layer, nested)
+    return layer
+
+
+def load_config(*layers: Layer) -> RunConfig:
+    """Merge the layers of a search and validate the outcome.
+
+    Raises:
+        UsageError: no space, strategy or dataset is named; or it lists every unknown key and wrong value.
+
+    """
+    merged = merge(*layers)
+    for kind in COMPONENTS.values():
+        check_named(merged, kind)
+    return RunConfig.parse(merged)
+
+
+def load_common(*layers: Layer) -> tuple[Common, Layer]:
+    """Merge layers, and return what all models share, validated, and what is said of each.
+
+    Raises:
+        UsageError: no dataset is named; or it lists every unknown key and wrong value.
+
+    """
+    common, settings = split(merge(*layers))
+    check_named(common, DATASETS)
+    return Common.parse(dict(common)), settings
+
+
+def split(layer: Layer) -> tuple[Layer, Layer]:
+    """Return what a layer says of all models, and what it says of each."""
+    own = RunConfig.model_fields.keys() - Common.model_fields.keys()
+    return (
+        {key: value for key, value in layer.items() if key not in own},
+        {key: value for key, value in layer.items() if key in own},
+    )
+
+
+def check_named(layer: Layer, kind: Kind[Any]) -> None:
+    """Check that a layer says which space, strategy or dataset it is for.
+
+    Raises:
+        UsageError: it does not, and tells how to.
+
+    """
+    given = layer.get(kind.name)
+    if given is None or (isinstance(given, Mapping) and "name" not in given):
+        raise UsageError(
+            f"no {kind.name} is named",
+            f"give --{kind.name} NAME, or `{kind.name}: NAME` in a file; see `automtl list {kind.plural}`",
+        )

@@ -1,0 +1,1 @@
+"""The contract of datasets: fields, labels, schema and feature encodings."""

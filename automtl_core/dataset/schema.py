@@ -1,0 +1,173 @@
+"""The schema: which fields and tasks a prepared dataset has. Plain values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self, get_args
+
+from automtl_core.dataset.encodings import PLAIN, Encodings, plain
+from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
+
+FieldKind = Literal["single", "bag", "sequence"]
+"""What a row holds of a sparse field: one value, different ones in no order, or any in their order."""
+TaskKind = Literal["binary", "regression"]
+MOST_PAIRS = 262_139
+"""Ids of a cross at most; where there are more pairs, some share one. A prime, so that this spreads."""
+
+
+@dataclass(frozen=True)
+class SparseField:
+    """A categorical field; ids run over [0, size), and id 0 stands for every unseen value."""
+
+    name: str
+    size: int
+    kind: FieldKind = "single"
+    """Of a bag, the embeddings of its values are averaged."""
+
+
+@dataclass(frozen=True)
+class Cross:
+    """A pair of sparse fields of one value that is a field too; see `automtl_core.dataset.encodings`."""
+
+    name: str
+    left: int
+    """Place among the sparse fields."""
+    right: int
+    factor: int
+    """Ids of a pair are (left * factor + right) % size."""
+    size: int
+
+
+@dataclass(frozen=True)
+class DenseField:
+    """A numeric field."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """A label to predict. An example may lack it; such an example does not count for the task."""
+
+    name: str
+    after: str | None = None
+    """The task whose action a user takes before this one, as a purchase comes after a click."""
+    kind: TaskKind = "binary"
+    """Whether the label is 0 or 1, and its probability is predicted, or a real number, itself predicted."""
+    mean: float = 0.0
+    """Mean of a real label in the training part. Prepared labels, and what networks predict, are
+    (label - mean) / deviation."""
+    deviation: float = 1.0
+    """Standard deviation of a real label in the training part."""
+    given: str | None = None
+    """The task whose label has to be 1 for this one to count."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Fields and tasks in the order of the columns of a batch.
+
+    N = len(sparse), M = len(dense), T = len(tasks).
+    """
+
+    sparse: tuple[SparseField, ...]
+    dense: tuple[DenseField, ...]
+    tasks: tuple[Task, ...]
+    encodings: Encodings = field(default_factory=plain)
+    """What networks are given of the fields; nothing of it is left to be looked up."""
+
+    def __post_init__(self) -> None:
+        names = self.fields()
+        for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
+            if twice := sorted({name for name in group if group.count(name) > 1}):
+                raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
+        fields = [(f"field {field.name!r}", str(field.kind), get_args(FieldKind)) for field in self.sparse]
+        tasks = [(f"task {task.name!r}", str(task.kind), get_args(TaskKind)) for task in self.tasks]
+        for what, given, allowed in (*fields, *tasks):
+            if given not in allowed:
+                raise ArtifactError(f"{what} is of kind {given!r}", f"allowed are {listing(allowed)}")
+        if not names or not self.tasks:
+            raise ArtifactError("a schema needs at least one field and one task")
+        self.funnel()
+
+    def fields(self) -> list[str]:
+        """Return the names of the fields, the categorical ones first."""
+        return [f.name for f in self.sparse] + [f.name for f in self.dense]
+
+    def readable(self) -> list[str]:
+        """Return the names of what networks may read: the fields, and pairs of them."""
+        return [*self.fields(), *(cross.name for cross in self.crosses())]
+
+    @property
+    def told(self) -> int:
+        """Numbers that statistics of a value are, C: one for each task, and a count."""
+        return len(self.tasks) + 1
+
+    def encoded(self, encodings: Encodings) -> Self:
+        """Return the schema with other encodings.
+
+        Raises:
+            UsageError: they cross what is no field of one value.
+
+        """
+        found = replace(self, encodings=encodings)
+        found.crosses()
+        return found
+
+    def crosses(self) -> tuple[Cross, ...]:
+        """Return the pairs of fields that are a field too. Raises as `encoded` does."""
+        places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
+        return tuple(self._cross(pair, places) for pair in self.encodings.pairs)
+
+    def _cross(self, pair: tuple[str, str], places: Mapping[str, int]) -> Cross:
+        for name in pair:
+            if name not in places or pair[0] == pair[1]:
+                raise UsageError(
+                    f"inputs.crosses: {listing(pair)} is no pair of fields{did_you_mean(name, places)}",
+                    f"name two of the categorical fields of one value: {listing(places)}",
+                )
+        left, right = (places[name] for name in pair)
+        factor = self.sparse[right].size
+        size = min(self.sparse[left].size * factor, MOST_PAIRS)
+        return Cross("*".join(pair), left, right, factor, size)
+
+    def funnel(self) -> tuple[Task, ...]:
+        """Return the tasks so that each stands behind the one that it comes after.
+
+        Raises:
+            ArtifactError: a task comes after one that does not exist, or after itself.
+
+        """
+        ordered: list[Task] = []
+        while len(ordered) < len(self.tasks):
+            placed = {None, *(task.name for task in ordered)}
+            free = [task for task in self.tasks if task.after in placed and task not in ordered]
+            if not free:
+                stuck = next(task for task in self.tasks if task not in ordered)
+                raise ArtifactError(
+                    f"task {stuck.name!r} comes after {stuck.after!r}, which is no task or comes after it",
+                    f"name one of the tasks: {listing(task.name for task in self.tasks)}",
+                )
+            ordered += free
+        return tuple(ordered)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists and numbers."""
+        return {
+            "sparse": [asdict(field) for field in self.sparse],
+            "dense": [asdict(field) for field in self.dense],
+            "tasks": [asdict(task) for task in self.tasks],
+            "encodings": self.encodings.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what `to_json` returned."""
+        try:
+            return cls(
+                sparse=tuple(SparseField(**f) for f in value["sparse"]),
+                dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
+                tasks=tuple(Task(**t) for t in value["tasks"]),
+                encodings=Encodings.model_validate(value.get("encodings", PLAIN)),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None

@@ -1,0 +1,1 @@
+"""The registry: plugins are loaded, their objects are registered by kind and name."""

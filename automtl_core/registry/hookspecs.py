@@ -1,0 +1,48 @@
+"""The whole plugin contract.
+
+A plugin is a module with functions of these names, marked with `automtl_core.hookimpl` and named by an
+entry point of the group `automtl`. Names are lower-case letters, digits and dashes, and unique over all
+plugins. In place of an object a hook may return where it is, as `package.module:Name`: it is then
+imported when it is first used, which keeps `automtl plugins` fast. A preset may also be a file of the
+package, as `package:folder/file.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from automtl_core.dataset.dataset import Dataset
+    from automtl_core.ops import OpFactory, OpFamily
+    from automtl_core.search.strategy import SearchStrategy
+    from automtl_core.space import SearchSpace
+
+hookspec = pluggy.HookspecMarker("automtl")
+
+
+@hookspec
+def automtl_register_ops() -> Mapping[str, OpFactory | OpFamily | str]:  # type: ignore[empty-body]
+    """Return op factories by name; a name that ends in `-*` is a family with a whole number."""
+
+
+@hookspec
+def automtl_register_search_spaces() -> Mapping[str, type[SearchSpace] | str]:  # type: ignore[empty-body]
+    """Return search spaces by name."""
+
+
+@hookspec
+def automtl_register_strategies() -> Mapping[str, type[SearchStrategy] | str]:  # type: ignore[empty-body]
+    """Return search strategies by name."""
+
+
+@hookspec
+def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: ignore[empty-body]
+    """Return datasets by name."""
+
+
+@hookspec
+def automtl_register_presets() -> Mapping[str, Mapping[str, object] | str]:  # type: ignore[empty-body]
+    """Return presets by name: parts of a configuration; `default` is taken wherever nothing else is said."""

@@ -1,0 +1,190 @@
+"""The kinds of things that plugins supply: one table.
+
+A new kind is one entry of `KINDS`, which refers to its hook and says what an object must be.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+import reprlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from automtl_core.disk.strict_yaml import parse_yaml
+from automtl_core.errors import PluginError, listing
+from automtl_core.registry import hookspecs
+
+if TYPE_CHECKING:
+    from automtl_core.dataset.dataset import Dataset
+    from automtl_core.ops import OpFactory
+    from automtl_core.search.strategy import SearchStrategy
+    from automtl_core.space import SearchSpace
+
+T = TypeVar("T")
+Fault = Callable[[str, object], str | None]
+"""`fault(name, value)`: why the object cannot be registered under the name, or None."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_FAMILY = re.compile(r"[a-z0-9][a-z0-9-]*-\*")
+_OBJECT = re.compile(r"[\w.]+:[\w.]+")
+_FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
+
+# Ops are kept in an nn.ModuleDict by their names, which cannot be attributes of it. A list, since asking
+# torch would import it; a test compares the two.
+_ATTRIBUTES = """
+    apply bfloat16 buffers children clear compile cpu cuda double eval float forward half ipu items keys
+    modules mtia parameters pop to train training type update values xpu
+"""
+
+
+def _first_line(value: object) -> str:
+    """Return the first line of a docstring, if there is one."""
+    doc = value.__doc__
+    return inspect.cleandoc(doc).partition("\n")[0] if isinstance(doc, str) else ""
+
+
+def _as_it_is(value: T, what: str, fix: str) -> T:
+    return value
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """A kind of thing that plugins supply; `T` is what the registry hands out."""
+
+    name: str
+    """What one is called, in configurations and in messages."""
+    plural: str
+    """What many are called, as in `automtl list`."""
+    hook: Callable[[], Mapping[str, object]]
+    """By which plugins supply it; marked as those in `hookspecs` are."""
+    fault: Fault
+    """What an object must be."""
+    describe: Callable[[T], str] = _first_line
+    """Says in one line what an object is."""
+    held: Callable[[T, str, str], T] = _as_it_is
+    """`held(object, what, fix)` is handed out in place of an object, where its results are checked."""
+    families: bool = False
+    """Whether a name may end in `-*`, and stand for one object a whole number."""
+    reserved: frozenset[str] = frozenset()
+    """Names that cannot be taken."""
+
+    def check(self, name: object, value: object) -> None:
+        """Check that an object, or where it is, can be registered under a name.
+
+        Raises:
+            PluginError: says why it cannot.
+
+        """
+        what = f"{self.name} {name!r}"
+        family = self.families and isinstance(name, str) and _FAMILY.fullmatch(name)
+        if not isinstance(name, str) or not (family or _NAME.fullmatch(name)):
+            ending = ", at the end `-*` for a family" if self.families else ""
+            raise PluginError(f"{what}: a name consists of lower-case letters, digits and dashes{ending}")
+        if name in self.reserved:
+            raise PluginError(f"{what}: the name is reserved, choose another")
+        fault = _malformed(value) if isinstance(value, str) else self.fault(name, value)
+        if fault:
+            raise PluginError(f"{what}: {fault}")
+
+
+def at(reference: str) -> object:
+    """Return the object at `package.module:Name`, or what the file at `package:folder/file.yaml` holds."""
+    if not _FILE.fullmatch(reference):
+        return pkgutil.resolve_name(reference)
+    package, _, path = reference.partition(":")
+    return parse_yaml((resources.files(package) / path).read_text(encoding="utf-8"), reference)
+
+
+def _malformed(reference: str) -> str | None:
+    if _OBJECT.fullmatch(reference) or _FILE.fullmatch(reference):
+        return None
+    return f"{reference!r} is not of the form package.module:Name"
+
+
+def _extends(reference: str) -> Fault:
+    """Return the check that an object is a class to use: one that extends the class at `reference`."""
+
+    def fault(name: str, value: object) -> str | None:
+        base = pkgutil.resolve_name(reference)
+        if not isinstance(value, type) or not issubclass(value, base):
+            return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
+        if missing := getattr(value, "__abstractmethods__", ()):
+            return f"{value.__name__} does not define: {listing(missing)}"
+        settings, wanted = getattr(value, "settings_class", None), base.settings_class
+        if not isinstance(settings, type) or not issubclass(settings, wanted):
+            return f"{value.__name__}.settings_class must extend {wanted.__module__}:{wanted.__name__}"
+        return None
+
+    return fault
+
+
+def _is_dataset(name: str, value: object) -> str | None:
+    """Check that an object is a class of datasets, and that what it declares fits together."""
+    if fault := _extends("automtl_core.dataset.dataset:Dataset")(name, value):
+        return fault
+    return "; ".join(pkgutil.resolve_name("automtl_core.dataset.dataset:declaration_faults")(value)) or None
+
+
+def _makes_ops(name: str, value: object) -> str | None:
+    """Check that an object can be called as the factory of an op, or of a family, is."""
+    arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
+    called = f"({', '.join(arguments)})"
+    if not callable(value) or getattr(value, "__module__", "") == "builtins":
+        return f"expected a factory, called with {called}, found {reprlib.repr(value)}"
+    try:
+        signature = inspect.signature(value)
+    except (ValueError, TypeError):
+        return None  # of C code, which does not tell
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        return f"it is called with {called}, but takes {signature}: {error}"
+    return None
+
+
+def _op_held(value: OpFactory, what: str, fix: str) -> OpFactory:
+    from automtl_core.registry.plugin_guard import SuppliedOp  # which imports torch
+
+    return SuppliedOp(value, what, fix)
+
+
+def _is_layer(name: str, value: object) -> str | None:
+    """Check that an object can be a part of a configuration."""
+    if isinstance(value, Mapping) and value and all(isinstance(key, str) for key in value):
+        return None
+    return f"expected a mapping of settings by name, found {reprlib.repr(value)}"
+
+
+def _sections(value: Mapping[str, Any]) -> str:
+    return f"sets {listing(value)}"
+
+
+OPS: Kind[OpFactory] = Kind(
+    "op",
+    "ops",
+    hookspecs.automtl_register_ops,
+    _makes_ops,
+    held=_op_held,
+    families=True,
+    reserved=frozenset(_ATTRIBUTES.split()),
+)
+SPACES: Kind[type[SearchSpace]] = Kind(
+    "space", "spaces", hookspecs.automtl_register_search_spaces, _extends("automtl_core.space:SearchSpace")
+)
+STRATEGIES: Kind[type[SearchStrategy]] = Kind(
+    "strategy",
+    "strategies",
+    hookspecs.automtl_register_strategies,
+    _extends("automtl_core.search.strategy:SearchStrategy"),
+)
+DATASETS: Kind[type[Dataset]] = Kind("dataset", "datasets", hookspecs.automtl_register_datasets, _is_dataset)
+PRESETS: Kind[Mapping[str, Any]] = Kind(
+    "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
+)
+
+KINDS: Mapping[str, Kind[Any]] = {k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, PRESETS)}
+"""All kinds by their plural: the one table to which a new kind is added."""

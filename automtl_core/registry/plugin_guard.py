@@ -1,0 +1,78 @@
+"""What plugins supply, held to its contract where it is used: what is wrong names the plugin.
+
+Else a plugin's mistake would end far from it, in an error of torch, or in none: a result of width one is
+broadcast without a word.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.errors import AutoMTLError, PluginError, one_line
+
+ROWS = 2
+"""That an op is tried on."""
+
+
+class SuppliedOp:
+    """The factory of an op that a plugin supplies.
+
+    Args:
+        make: What the plugin registered; for a family, with its number.
+        what: Which op of which plugin, for messages.
+        fix: What to do about a plugin that is broken.
+
+    """
+
+    def __init__(self, make: Callable[..., object], what: str, fix: str) -> None:
+        self.make = make
+        self.what = what
+        self.fix = fix
+        self._tried: set[tuple[int, int]] = set()
+
+    def __call__(self, in_dim: int, out_dim: int, dropout: float, /) -> nn.Module:
+        """Return a new op.
+
+        Raises:
+            PluginError: the factory raises, or makes what does not map `[B, in]` to `[B, out]`.
+
+        """
+        if (in_dim, out_dim) not in self._tried:
+            self._try(in_dim, out_dim)
+            self._tried.add((in_dim, out_dim))
+        return self._made(in_dim, out_dim, dropout)
+
+    def _made(self, in_dim: int, out_dim: int, dropout: float) -> nn.Module:
+        made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be made")
+        if not isinstance(made, nn.Module):
+            raise self._error(f"is made as {type(made).__name__}, expected a torch.nn.Module")
+        return made
+
+    def _try(self, in_dim: int, out_dim: int) -> None:
+        """Call an op without a weight once or, where it cannot be without, a real one."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            try:
+                with torch.device("meta"):
+                    out: object = self._made(in_dim, out_dim, 0.0).eval()(torch.zeros(ROWS, in_dim))
+            except PluginError:
+                raise
+            except Exception:
+                with torch.device("cpu"):
+                    op = self._made(in_dim, out_dim, 0.0).eval()
+                    out = self._guarded(lambda: op(torch.zeros(ROWS, in_dim)), "fails when called")
+        got = f"{list(out.shape)} of {out.dtype}" if isinstance(out, Tensor) else type(out).__name__
+        wanted = f"{[ROWS, out_dim]} of {torch.get_default_dtype()}"
+        if got != wanted:
+            raise self._error(f"maps {[ROWS, in_dim]} to {got}, expected {wanted}")
+
+    def _guarded(self, call: Callable[[], object], problem: str) -> object:
+        try:
+            return call()
+        except (AutoMTLError, MemoryError):
+            raise
+        except Exception as error:
+            raise self._error(f"{problem}: {one_line(error)}") from error
+
+    def _error(self, problem: str) -> PluginError:
+        return PluginError(f"the {self.what} {problem}", self.fix)

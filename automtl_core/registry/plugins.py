@@ -1,0 +1,137 @@
+"""Finding and loading plugins.
+
+Each entry point of the group `automtl` is taken by itself: whatever is wrong with a plugin becomes the
+`problem` of its row, the plugin then supplies nothing, and all others still load.
+"""
+
+import os
+import re
+import reprlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout, suppress
+from dataclasses import replace
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from automtl_core.errors import PluginError, did_you_mean, listing
+from automtl_core.registry.kinds import KINDS, Kind
+from automtl_core.registry.registry import (
+    DISABLE,
+    Contents,
+    Loaded,
+    PluginRow,
+    Registry,
+    check_free,
+    names_of,
+    reason,
+)
+
+
+def load_registry() -> Registry:
+    """Load all installed plugins, those of automtl itself first, then by name; their faults are in `rows`."""
+    loaded: list[tuple[PluginRow, Contents]] = []
+    for point in sorted(_points(), key=_order):
+        loaded.append(_load(point, loaded))
+    return Registry(loaded)
+
+
+def _points() -> list[metadata.EntryPoint]:
+    """Return the entry points of all plugins; a distribution that cannot say its own has none."""
+    try:
+        return list(metadata.entry_points(group="automtl"))
+    except Exception:
+        return list(_readable())
+
+
+def _readable() -> Iterator[metadata.EntryPoint]:
+    """Yield the entry points that can be read; of several distributions of one name, those of the first."""
+    seen: set[object] = set()
+    for dist in metadata.distributions():
+        name: object = dist  # where its metadata is damaged
+        with suppress(Exception):
+            name = re.sub(r"[-_.]+", "-", dist.name).lower()
+        if name not in seen:
+            seen.add(name)
+            with suppress(Exception):
+                yield from list(dist.entry_points.select(group="automtl"))
+
+
+def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:
+    distribution, _ = _origin(point)
+    return distribution != "automtl", point.name, distribution
+
+
+def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
+    """Return name and version of the distribution, whose metadata may be damaged."""
+    dist: Any = point.dist
+    try:
+        return dist.name or "unknown", dist.version or "unknown"
+    except Exception:
+        return "unknown", "unknown"
+
+
+def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Contents]:
+    """Return the row of one plugin and what it supplies: everything, or nothing and the problem."""
+    row = PluginRow(point.name, *_origin(point), point.value)
+    try:
+        _check_wanted(row, loaded)
+        contents = _contents(point)
+        check_free(row, contents, loaded)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # even sys.exit() in a plugin must not end the program
+        return replace(row, problem=reason(error)), {}
+    return replace(row, provides=names_of(contents)), contents
+
+
+def _check_wanted(row: PluginRow, loaded: Loaded) -> None:
+    if row.name in [name.strip() for name in os.environ.get(DISABLE, "").split(",")]:
+        raise PluginError(f"disabled by {DISABLE}")
+    for other, _ in loaded:
+        if other.name == row.name:
+            raise PluginError(
+                f"there is already a plugin {row.name!r}, of {other.distribution} {other.version}"
+            )
+
+
+def _contents(point: metadata.EntryPoint) -> Contents:
+    """Import a plugin, in a manager of its own, so that nothing has to be undone if it fails."""
+    hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
+    manager = pluggy.PluginManager("automtl")
+    manager.add_hookspecs(type("Hooks", (), hooks))
+    with redirect_stdout(sys.stderr):  # standard output is for what commands tell
+        plugin = point.load()
+    manager.register(plugin, point.name)
+    _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
+    return {
+        plural: _answer(kind, getattr(manager.hook, kind.hook.__name__)) for plural, kind in KINDS.items()
+    }
+
+
+def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.HookCaller]) -> None:
+    marked = [caller.name for caller in callers]
+    for name in marked:
+        if name not in hooks:
+            raise PluginError(f"{name!r} is not a hook{did_you_mean(name, hooks)}; hooks: {listing(hooks)}")
+    for name in hooks:
+        if hasattr(plugin, name) and name not in marked:
+            raise PluginError(f"{name!r} is not marked: put `@automtl_core.hookimpl` above it")
+    if not marked:
+        raise PluginError(f"it implements no hook; hooks: {listing(hooks)}")
+
+
+def _answer(kind: Kind[Any], caller: pluggy.HookCaller) -> dict[str, object]:
+    """Return what the plugin registers of a kind."""
+    found: dict[str, object] = {}
+    for implementation in caller.get_hookimpls():
+        # Not through `caller()`, which drops a None: the plugin forgot to return, and should hear of it.
+        returned = implementation.function()
+        if not isinstance(returned, Mapping):
+            raise PluginError(f"{caller.name} must return a mapping by name, not {reprlib.repr(returned)}")
+        found.update(returned)
+    for name, value in found.items():
+        kind.check(name, value)
+    return found

@@ -1,0 +1,272 @@
+"""The registry: all that plugins supply, by kind and name."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
+from automtl_core.registry.kinds import KINDS, OPS, Kind, T, at
+
+if TYPE_CHECKING:
+    from automtl_core.ops import OpFactory
+
+DISABLE = "AUTOMTL_DISABLE_PLUGINS"
+"""Environment variable: entry-point names, separated by commas, of plugins to leave out."""
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_OF_A_SCRIPT = "of a script"
+
+
+@dataclass(frozen=True)
+class PluginRow:
+    """One installed plugin, usable or not: a row of `automtl plugins`."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    """Value of the entry point."""
+    provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Registered names by the plural of their kind; empty if there is a problem."""
+    problem: str | None = None
+    """Why the plugin is not used: what is wrong with it, or that it is disabled."""
+
+
+Contents = Mapping[str, Mapping[str, object]]
+"""What a plugin supplies: plural of the kind -> name -> object, or where it is."""
+Loaded = Sequence[tuple[PluginRow, Contents]]
+
+
+class Registry:
+    """All that the plugins supply, by kind and name. Made by `plugins.load_registry`, and never changed."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.rows = tuple(row for row, _ in loaded)
+        self._loaded = tuple(loaded)
+        self._entries = {
+            plural: {name: (value, row) for row, has in loaded for name, value in has.get(plural, {}).items()}
+            for plural in KINDS
+        }
+        self._held: dict[tuple[str, str], Any] = {}
+
+    def names(self, kind: Kind[Any]) -> tuple[str, ...]:
+        """Return the registered names, sorted; a family is one name that ends in `-*`."""
+        return tuple(sorted(self._entries[kind.plural]))
+
+    def get(self, kind: Kind[T], name: str) -> T:
+        """Return what is registered under a name.
+
+        Args:
+            kind: What it is, such as `SPACES`.
+            name: A registered name, or one of a family with its number, such as `mlp-64`.
+
+        Raises:
+            UnknownNameError: no plugin registers the name.
+            PluginError: the plugin that registers it cannot deliver.
+
+        """
+        if name.endswith("*"):
+            raise self._unknown(kind, name)
+        key = self._key(kind, name)
+        found = self._resolve(kind, key)
+        if (kind.plural, name) not in self._held:
+            mine = found if key == name else _bind(found, int(name[len(key) - 1 :]))
+            row = self.supplier(kind, name)
+            what = f"{kind.name} {name!r} of plugin {row.name!r}"
+            self._held[kind.plural, name] = kind.held(mine, what, remedy(row))
+        held: T = self._held[kind.plural, name]
+        return held
+
+    def op(self, name: str) -> OpFactory:
+        """Return the factory of an op, as search spaces ask for it; raises as `get` does."""
+        return self.get(OPS, name)
+
+    def supplier(self, kind: Kind[Any], name: str) -> PluginRow:
+        """Return the plugin that registers the name.
+
+        Raises:
+            UnknownNameError: no plugin does.
+
+        """
+        return self._entries[kind.plural][self._key(kind, name)][1]
+
+    def describe(self, kind: Kind[Any], name: str) -> str:
+        """Return in one line what is registered, or an empty string; raises as `get` does."""
+        return kind.describe(self._resolve(kind, self._key(kind, name)))
+
+    def adding(self, kind: Kind[T], name: str, value: T, plugin: str = "script") -> Registry:
+        """Return a registry with one thing more, which is checked as one of a plugin is.
+
+        Args:
+            kind: What it is, such as `STRATEGIES`.
+            name: Under which it is found.
+            value: The object itself.
+            plugin: Name of the supplier, as runs write it down; no plugin that is installed.
+
+        Raises:
+            PluginError: the object or the name cannot be registered, or the name is taken.
+
+        """
+        added = {kind.plural: {name: value}}
+        kind.check(name, value)
+        row = PluginRow(plugin, _OF_A_SCRIPT, "none", getattr(value, "__module__", None) or plugin)
+        check_free(row, added, self._loaded)
+        mine = [has for other, has in self._loaded if other.name == plugin]
+        if any(other.name == plugin and other.distribution != _OF_A_SCRIPT for other in self.rows):
+            raise PluginError(f"a plugin {plugin!r} is installed", fix="give another name as `plugin`")
+        contents = _merged([*mine, added])
+        others = [(other, has) for other, has in self._loaded if other.name != plugin]
+        return Registry([*others, (replace(row, provides=names_of(contents)), contents)])
+
+    @contextmanager
+    def expecting(self, plugins: Mapping[str, str]) -> Iterator[None]:
+        """Add to an unknown name which plugins are not here any more.
+
+        Args:
+            plugins: Name -> version of those that supplied what is asked for in the block.
+
+        """
+        try:
+            yield
+        except UnknownNameError as error:
+            here = {row.name for row in self.rows if not row.problem}
+            gone = [f"{name} {version}" for name, version in plugins.items() if name not in here]
+            if not gone:
+                raise
+            raise UnknownNameError(
+                f"{error}; it was made with plugins that are not here now: {listing(gone)}",
+                f"install them again, or do not disable them: {listing(gone)}",
+            ) from None
+
+    def broken(self, kind: Kind[Any], name: str, problem: str) -> PluginError:
+        """Return the error that something registered does not keep its contract."""
+        row = self.supplier(kind, name)
+        return PluginError(f"the {kind.name} {name!r} of plugin {row.name!r}: {problem}", remedy(row))
+
+    def blame(self, error: BaseException) -> PluginError | None:
+        """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
+        rows = {_package(row.module): row for row in self.rows if row.distribution != "automtl"}
+        for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
+            module = str(frame.f_globals.get("__name__", ""))
+            if row := rows.get(_package(module)):
+                where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+                thing = self._defined_at(module, frame.f_code.co_qualname) or "code"
+                problem = f"the {thing} of plugin {row.name!r} failed: {one_line(error)}"
+                return PluginError(f"{problem} ({printable(where)})", remedy(row))
+        return None
+
+    def _defined_at(self, module: str, function: str) -> str | None:
+        """Return what is registered of a module: what the function is of, or else all that there is."""
+        found: dict[str, str] = {}
+        for plural, named in self._entries.items():
+            for name, (value, _) in named.items():
+                if _where(value)[0] == module:
+                    found[f"{KINDS[plural].name} {name!r}"] = _where(value)[1]
+        return next((thing for thing, of in found.items() if of == function.partition(".")[0]), None) or (
+            next(iter(found)) if len(found) == 1 else None
+        )
+
+    def _key(self, kind: Kind[Any], name: str) -> str:
+        """Return what the name is registered as: itself, or else its family."""
+        if name in self._entries[kind.plural]:
+            return name
+        stem, _, number = name.rpartition("-")
+        if f"{stem}-*" in self._entries[kind.plural] and _NUMBER.fullmatch(number):
+            return f"{stem}-*"
+        raise self._unknown(kind, name)
+
+    def _resolve(self, kind: Kind[Any], key: str) -> Any:
+        value, row = self._entries[kind.plural][key]
+        if not isinstance(value, str):
+            return value
+        found = None
+        try:
+            found = at(value)
+            fault = kind.fault(key, found)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            fault = reason(error)
+        if fault:
+            raise PluginError(
+                f"the {kind.name} {key!r} of plugin {row.name!r} cannot be used: {fault}",
+                fix=remedy(row),
+            )
+        return found
+
+    def _unknown(self, kind: Kind[Any], name: str) -> UnknownNameError:
+        known = self._entries[kind.plural]
+        hint = "" if name in known else did_you_mean(name, known)
+        failed = [f"{row.name} ({row.problem})" for row in self.rows if row.problem]
+        return UnknownNameError(
+            f"no {kind.name} is called {name!r}{hint}; known: {listing(known)}"
+            + (f"; plugins that are not loaded: {listing(failed)}" if failed else ""),
+            fix="use a known name"
+            + (", with a whole number from 1 in place of `*`" if kind.families else "")
+            + (", or see `automtl plugins` for those that are not loaded" if failed else ""),
+        )
+
+
+def remedy(row: PluginRow) -> str:
+    """Return what to do about a plugin that does not do what it should."""
+    return f"repair or upgrade {row.distribution} {row.version}, or set {DISABLE}={row.name}"
+
+
+def names_of(contents: Contents) -> dict[str, tuple[str, ...]]:
+    """Return the names that a plugin supplies, by the plural of their kind."""
+    return {plural: tuple(named) for plural, named in contents.items() if named}
+
+
+def check_free(row: PluginRow, contents: Contents, loaded: Loaded) -> None:
+    """Check that none of a plugin's names is registered already.
+
+    Raises:
+        PluginError: one is.
+
+    """
+    for other, taken in loaded:
+        for plural, named in contents.items():
+            for name in named.keys() & taken.get(plural, {}).keys():
+                raise PluginError(
+                    f"the {KINDS[plural].name} {name!r} of plugin {row.name!r} is already registered by "
+                    f"plugin {other.name!r} of {other.distribution} {other.version}"
+                )
+
+
+def reason(error: BaseException) -> str:
+    """Return in one line why a plugin is not used."""
+    if type(error) is PluginError:
+        return printable(str(error))
+    return one_line(error)
+
+
+def _where(value: object) -> tuple[str, str]:
+    """Return the module and the name of an object, or of what a reference is to."""
+    if isinstance(value, str):
+        module, _, name = value.partition(":")
+        return module, name
+    return str(getattr(value, "__module__", "")), str(getattr(value, "__qualname__", ""))
+
+
+def _package(module: str) -> str:
+    """Return the outermost package of a module, which may be given as `module:object`."""
+    return module.partition(":")[0].partition(".")[0]
+
+
+def _merged(contents: Sequence[Contents]) -> Contents:
+    plurals = {plural for has in contents for plural in has}
+    return {p: {name: v for has in contents for name, v in has.get(p, {}).items()} for p in plurals}
+
+
+def _bind(factory: Any, number: int) -> Any:
+    """Return the factory of one member of a family."""
+
+    def bound(*arguments: Any) -> Any:
+        return factory(*arguments, number)
+
+    return bound

@@ -1,0 +1,1 @@
+"""The run directory: the files of a run, and the facts that they hold."""

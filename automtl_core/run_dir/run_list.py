@@ -1,0 +1,114 @@
+"""All runs of a folder: how far each is, what it is of, and how good."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automtl_core.disk.value import Value
+from automtl_core.errors import AutoMTLError
+from automtl_core.run_dir.facts import Costs, Data, Result
+from automtl_core.run_dir.lock import in_use, locked, taken
+from automtl_core.run_dir.run import Run
+from automtl_core.training.metrics import Metrics, mean_over_tasks
+
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Summary(Value):
+    """What there is to say of a run in a line."""
+
+    run: str
+    """Its folder."""
+    state: str
+    """As of `Status`; or `damaged`."""
+    dataset: str | None = None
+    data: str | None = None
+    """Fingerprint of the prepared data: scores of equal ones can be compared."""
+    model: str | None = None
+    """Space and, of a search, strategy, as `automtl compare` names them."""
+    seed: int | None = None
+    score: float | None = None
+    """Mean test AUC over the tasks that say something; None where there is none."""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    """Task -> the deciding metric on the test part: AUC, or RMSE of a regression."""
+    flops_per_row: int | None = None
+    seconds: float | None = None
+    """Of search and training."""
+    simulated: bool = False
+    note: str | None = None
+    """Why it is not done, or damaged."""
+
+
+def shelf(folder: Path) -> list[Summary]:
+    """Return the runs in a folder: by dataset, the best first, those without a score last."""
+    paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
+    return sorted(map(summary, paths), key=_order)
+
+
+def summary(path: Path) -> Summary:
+    """Return what there is to say of a run; of a damaged one, why it cannot be read.
+
+    Raises:
+        InputMissingError: there is no run.
+
+    """
+    run = Run.open(path)
+    try:
+        return _summary(run)
+    except AutoMTLError as error:
+        return Summary(str(path), DAMAGED, note=str(error))
+
+
+def remove(path: Path) -> None:
+    """Remove a run.
+
+    Raises:
+        InputMissingError: there is no run.
+        RunInUseError: a process works on it.
+
+    """
+    run = Run.open(path)
+    if taken(run.path):
+        raise in_use(run.path)
+    with locked(run.path):
+        shutil.rmtree(run.path)
+
+
+def comparable(summaries: Sequence[Summary]) -> bool:
+    """Return whether the scores of runs are of the same rows."""
+    return len({each.data for each in summaries}) == 1
+
+
+def _order(s: Summary) -> tuple[bool, str, bool, float, str]:
+    return s.dataset is None, s.dataset or "", s.score is None, -(s.score or 0.0), s.run
+
+
+def _summary(run: Run) -> Summary:
+    status, config, data = run.status(), run.config(), run.read(Data)
+    strategy = config.strategy and config.strategy.name
+    found = Summary(
+        run=str(run.path),
+        state=status.state,
+        dataset=data.dataset,
+        data=data.fingerprint,
+        model=f"{config.space.name}:{strategy}" if strategy else config.space.name,
+        seed=config.seed,
+        simulated=data.simulated is not None,
+        note=status.error,
+    )
+    if not run.has(Result):
+        return found
+    result, costs = run.read(Result), run.read(Costs)
+    test: Metrics = result.test or {}
+    values = {task: getattr(m, "auc", None) for task, m in test.items()}
+    return Summary(
+        **{
+            **found.__dict__,
+            "score": mean_over_tasks(values, test, config.training.min_positives),
+            "scores": {task: m.score for task, m in test.items()},
+            "flops_per_row": result.flops_per_row,
+            "seconds": sum(costs.seconds.values()),
+        }
+    )

@@ -1,1 +1,0 @@
-"""Runs: from a configuration to a trained, tested network in a directory of its own."""

@@ -1,0 +1,1 @@
+"""Search: the contract of strategies, and the parts that strategies share."""

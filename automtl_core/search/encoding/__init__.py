@@ -1,0 +1,1 @@
+"""Encoding search: feature encodings are chosen on held-out training rows."""

@@ -1,0 +1,185 @@
+"""Which pairs of fields tell more together than each alone: looked up on held-out rows, in seconds.
+
+A sum of what single fields say of a task is fitted first, one field after another, as logits f. What a pair
+adds is then the step of Newton's method that each of its cells would take on the rows to learn from,
+
+    s_c = sum (y - p) / (sum p (1 - p) + a pi (1 - pi))        p = sigmoid(f)
+
+and what that is worth is what it takes off the loss of the rows to look at, to second order. The pair that is
+worth most is taken, f moves by its steps, and so on (as pairs are chosen on what single
+fields leave by Lou, Caruana, Gehrke and Hooker, "Accurate Intelligible Models with Pairwise Interactions",
+KDD 2013).
+
+Letters: R rows, T tasks, V values of a field or cells of a pair.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from automtl_core.data.columns import edges
+from automtl_core.data.part import Part
+from automtl_core.dataset.encodings import Encodings, Pair
+from automtl_core.disk.value import Value
+from automtl_core.search.encoding.rows import Rows
+
+MOST_PAIRS = 6
+"""Pairs that are taken, at most."""
+FIELDS = 32
+"""Fields that are looked at in pairs: those that tell most, where there are more."""
+ROUNDS = 3
+"""Times that each field is fitted alone."""
+SURE = 4.5
+"""Standard errors that a pair has to be worth for some task, as by chance not one in thousands is."""
+AGAIN = 24
+"""Pairs that are looked at again after one was taken."""
+CELL_ROWS = 2
+"""Rows a cell below which a pair cannot tell anything, so that it is not looked at."""
+STEP = 3.0
+"""Largest step of a cell, in logits."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of a field, or the cells of a pair."""
+
+    codes: NDArray[np.int64]  # [R]
+    size: int
+
+    def times(self, other: "Column") -> "Column":
+        """Return the cells of the pair."""
+        return Column(self.codes * other.size + other.codes, self.size * other.size)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a column takes off the loss of the rows to look at, in nats, by task."""
+
+    gain: Floats  # [T]
+    sure: Floats  # [T], standard errors
+
+
+@dataclass(frozen=True)
+class FoundPair(Value):
+    """A pair that tells more together than each of its fields alone."""
+
+    pair: Pair
+    gain: float
+    """Nats a row, over all tasks."""
+    sure: float
+    """Standard errors, for the task that is surest."""
+
+
+class _Sum:
+    """What single fields, and pairs that were taken, say of each task: f [R, T]."""
+
+    def __init__(self, rows: Rows, encodings: Encodings) -> None:
+        tasks = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
+        self.binary = np.array([rows.schema.tasks[t].kind == "binary" for t in tasks])
+        labels = np.concatenate([part.labels for part in (rows.learn, rows.look)])[:, tasks]
+        self.held = np.arange(len(labels)) >= len(rows.learn)
+        self.known = ~np.isnan(labels)
+        self.labels = np.where(self.known, labels, 0.0).astype(np.float64)
+        learned = self.known & ~self.held[:, None]
+        prior = (self.labels * learned).sum(0) / learned.sum(0)
+        self.weight = encodings.smoothing * np.where(self.binary, prior * (1 - prior), 1.0)
+        start = np.where(self.binary, np.log(prior / (1 - prior)), prior)
+        self.f = np.tile(start, (len(labels), 1))
+        self._look()
+
+    def worth(self, column: Column) -> Worth:
+        """Return what a column would take off the loss of the rows to look at."""
+        gain, sure = np.zeros((2, len(self.weight)))
+        for t in range(len(self.weight)):
+            step, slope, curve = self._step(column, t)
+            told, cost = (step * slope).sum(), (step**2 * curve).sum()
+            gain[t] = told - cost / 2
+            sure[t] = told / cost**0.5 if cost > 0 else 0.0
+        return Worth(gain, sure)
+
+    def add(self, column: Column) -> None:
+        """Take a column into the sum."""
+        for t in range(len(self.weight)):
+            self.f[:, t] += self._step(column, t)[0][column.codes]
+        self._look()
+
+    def _look(self) -> None:
+        """Compute slope and curvature of the loss of each row."""
+        p = expit(self.f)
+        self.slope = np.where(self.known, self.labels - np.where(self.binary, p, self.f), 0.0)
+        self.curve = np.where(self.known, np.where(self.binary, p * (1 - p), 1.0), 0.0)
+
+    def _step(self, column: Column, t: int) -> tuple[Floats, Floats, Floats]:
+        """Return the step of each cell, and the sums of slope and curvature of the rows to look at, [V]."""
+        at = column.codes + self.held * column.size
+        sums = [
+            np.bincount(at, each[:, t], 2 * column.size).reshape(2, -1) for each in (self.slope, self.curve)
+        ]
+        (slope, looked_slope), (curve, looked_curve) = np.asarray(sums, np.float64)
+        return np.clip(slope / (curve + self.weight[t]), -STEP, STEP), looked_slope, looked_curve
+
+
+def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
+    """Return pairs of sparse fields of one value that tell more together, the one that is taken first first.
+
+    Args:
+        rows: To learn from and to look at.
+        encodings: How many rows a prior counts for, and into how many bins numbers are put.
+
+    """
+    parts = (rows.learn, rows.look)
+    alone = {field.name: _column(parts, place, field.size)
+             for place, field in enumerate(rows.schema.sparse) if field.kind == "single"}  # fmt: skip
+    found = _Sum(rows, encodings)
+    first = {name: found.worth(column).gain.clip(0).sum() for name, column in alone.items()}
+    columns = [*_numbers(parts, encodings.bins), *alone.values()]
+    for _ in range(ROUNDS):
+        for column in columns:
+            found.add(column)
+    names = sorted(sorted(first, key=lambda name: -first[name])[:FIELDS], key=list(alone).index)
+    room = len(found.f) / CELL_ROWS
+    left = [(a, b) for a, b in combinations(names, 2) if alone[a].size * alone[b].size <= room]
+    taken: list[FoundPair] = []
+    while left and len(taken) < MOST_PAIRS:
+        single = {name: found.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
+        worth = {pair: _more(found.worth(_pair(alone, pair)), single, pair) for pair in left}
+        best = max(left, key=lambda pair: worth[pair][0])
+        gain, sure = worth[best]
+        if gain <= 0:
+            break
+        taken.append(FoundPair(best, gain / len(rows.look), sure))
+        found.add(_pair(alone, best))
+        left = sorted(left, key=lambda pair: -worth[pair][0])[1 : 1 + AGAIN]
+    return taken
+
+
+def _more(worth: Worth, single: Mapping[str, Floats], pair: Pair) -> tuple[float, float]:
+    """Return what a pair is worth beyond its fields, over the tasks where that is sure."""
+    more = worth.gain - sum(single[name].clip(0) for name in pair)
+    counts = (more > 0) & (worth.sure > SURE)
+    return float(more[counts].sum()), float(worth.sure.max())
+
+
+def _pair(alone: Mapping[str, Column], pair: Pair) -> Column:
+    return alone[pair[0]].times(alone[pair[1]])
+
+
+def _column(parts: Sequence[Part], place: int, size: int) -> Column:
+    return Column(np.concatenate([part.ids[:, place] for part in parts]).astype(np.int64), size)
+
+
+def _numbers(parts: Sequence[Part], bins: int) -> list[Column]:
+    """Return the bins of numeric fields; the last one is for missing numbers."""
+    dense = np.concatenate([part.dense for part in parts])
+    found = []
+    for values in dense.T:
+        bounds = edges(values[: len(parts[0])].astype(np.float64), bins)
+        codes = np.where(np.isnan(values), len(bounds) + 1, np.searchsorted(bounds, values, side="right"))
+        found.append(Column(codes, len(bounds) + 2))
+    return found

@@ -1,0 +1,200 @@
+"""Trials: how fields are encoded best, and the setting of the recipe that depends on it, decay of embeddings.
+
+One change after the other is tried with a small model on held-out training rows, and kept if it is better by
+more than chance. What is given is not tried.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from automtl_core import seeds
+from automtl_core.data.fitting import Folds, fitted
+from automtl_core.data.progress import Progress, silent
+from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.disk.value import Value
+from automtl_core.modules.inputs import Fitted
+from automtl_core.search.encoding.crosses import FoundPair, find_pairs
+from automtl_core.search.encoding.probe import Small
+from automtl_core.search.encoding.rows import Rows
+from automtl_core.training.compute import Compute
+from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.listener import Silent
+from automtl_core.training.metrics import Metrics
+from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
+
+DECAY = "embedding_decay"
+BETTER = 0.0005
+"""Mean score by which a change has to be better."""
+MARGINS = {"statistics": 0.002, DECAY: 0.001}
+"""The same where large models gain less than small ones: they learn statistics by heart, and need decay."""
+CLOSE, CLEAR = 0.001, 0.01
+"""How far below that, and up to which difference at all, both are trained again before either is taken."""
+SEEDS = 2
+"""Trainings of the same answers, at most."""
+EPOCHS, PATIENCE = 20, 2
+DECAYS = (1e-3, 1e-4, 1e-1)
+"""Decays of embeddings besides the default: weaker, and then still weaker or, if that is worse, stronger."""
+Answers = dict[str, Any]
+"""Setting -> answer: those of `Encodings`, and `DECAY`."""
+
+
+@dataclass(frozen=True)
+class Tried(Value):
+    """Answers that were tried."""
+
+    answers: Answers
+    score: float
+    """Mean over tasks that tell of AUC, of regressions of R2, on held-out training rows."""
+    trainings: int
+    """That the score is the mean of."""
+
+
+@dataclass(frozen=True)
+class Looked(Value):
+    """What trials found."""
+
+    answers: Answers
+    """To what was left open."""
+    tried: tuple[Tried, ...] = ()
+    """In their order; the first one is what is taken where nothing is better."""
+    pairs: tuple[FoundPair, ...] = ()
+    """That tell more together than alone."""
+    why: str = ""
+    """Why nothing was tried, where that is so."""
+
+    @property
+    def best(self) -> Tried:
+        """What was taken, where anything was tried."""
+        return next(tried for tried in self.tried if tried.answers == self.answers)
+
+
+def look_up(
+    rows: Rows,
+    encodings: Encodings,
+    recipe: Recipe,
+    compute: Compute,
+    progress: Progress = silent,
+    seconds: float | None = None,
+) -> Looked:
+    """Return answers to what encodings and the recipe leave open.
+
+    Args:
+        rows: To learn from and to look at.
+        encodings: Of which some may be given.
+        recipe: How models are trained; the small ones end earlier.
+        compute: How to compute.
+        progress: Told how far the trials are.
+        seconds: After which nothing more is tried; None for no limit.
+
+    """
+    began = time.monotonic()
+    trials = _Trials(rows, encodings, recipe, compute)
+    if not rows.enough:
+        why = f"{len(rows.look):,} of the training rows, held out, tell too little"
+        return Looked(trials.best, why=why)
+    for place, answers in enumerate(trials.candidates()):
+        progress(f"trial {place + 1}", place / (place + 4))  # how many follow depends on what is found
+        trials.consider(answers)
+        if seconds is not None and time.monotonic() - began > seconds:
+            break
+    return Looked(trials.best, trials.tried(), trials.pairs)
+
+
+class _Trials:
+    """Answers that were tried, and the best of them."""
+
+    def __init__(self, rows: Rows, encodings: Encodings, recipe: Recipe, compute: Compute) -> None:
+        self.rows, self.encodings, self.recipe, self.compute = rows, encodings, recipe, compute
+        self.best: Answers = {name: PLAIN[name] for name in encodings.unanswered()}
+        if recipe.embedding_decay == "auto":
+            self.best[DECAY] = EMBEDDING_DECAY
+        self.pairs: tuple[FoundPair, ...] = ()
+        self._scores: list[tuple[Answers, list[float]]] = []
+        self._fitted: dict[Encodings, tuple[Folds | None, Fitted]] = {}
+
+    def candidates(self) -> Iterator[Answers]:
+        """Yield what is to be tried, each as a change of the best so far."""
+        yield self.best
+        if self.rows.schema.dense:
+            yield self._changed(numbers="bins")
+        if self.rows.schema.sparse:
+            kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
+            # Statistics leave embeddings less to tell, and a decay that was right is then too strong, most so
+            # in large models.
+            for kind in kinds:
+                yield self._changed(statistics=kind, wide=True, **{DECAY: DECAYS[0]})
+        if self.best.get("statistics", "none") != "none":  # without them nothing is gained by a wide term
+            yield self._changed(wide=False)
+        if "crosses" in self.best:
+            self.pairs = tuple(find_pairs(self.rows, self.encodings))
+            yield self._changed(crosses=tuple(found.pair for found in self.pairs))
+        weaker, weakest, stronger = DECAYS
+        yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
+        yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
+
+    def consider(self, answers: Answers) -> None:
+        """Try answers, unless they were tried, and keep them if they are better than the best so far."""
+        if any(answers == tried for tried, _ in self._scores):
+            return
+        self._train(answers)
+        if answers is self.best:
+            return
+        least = max(MARGINS.get(name, BETTER) for name in answers if answers[name] != self.best[name])
+        while least - CLOSE < self._ahead(answers) < CLEAR and len(self._of(answers)) < SEEDS:
+            self._train(answers)
+            if len(self._of(self.best)) < len(self._of(answers)):
+                self._train(self.best)
+        if self._ahead(answers) > least:
+            self.best = answers
+
+    def tried(self) -> tuple[Tried, ...]:
+        """Return all that was tried, in its order."""
+        return tuple(Tried(answers, float(np.mean(s)), len(s)) for answers, s in self._scores)
+
+    def _changed(self, **changes: Any) -> Answers:
+        """Return the best with changes, of those settings that are open."""
+        return {name: changes.get(name, answer) for name, answer in self.best.items()}
+
+    def _ahead(self, answers: Answers) -> float:
+        """Return by how much answers are better than the best, over the seeds that both have."""
+        pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
+        return float(np.mean([one - other for one, other in pairs]))
+
+    def _of(self, answers: Answers) -> list[float]:
+        return next((scores for tried, scores in self._scores if tried == answers), [])
+
+    def _train(self, answers: Answers) -> None:
+        """Train once more, with the next seed."""
+        scores = self._of(answers)
+        if not scores:
+            self._scores.append((answers, scores))
+        scores.append(self._score(answers, len(scores)))
+
+    def _score(self, answers: Answers, seed: int) -> float:
+        given = {name: answer for name, answer in answers.items() if name != DECAY}
+        schema = self.rows.schema.encoded(self.encodings.answered(**given))
+        recipe = self.recipe.model_copy(
+            update={
+                "epochs": min(EPOCHS, self.recipe.epochs),
+                "patience": PATIENCE,
+                **({DECAY: answers[DECAY]} if DECAY in answers else {}),
+            }
+        )
+        if schema.encodings not in self._fitted:
+            self._fitted[schema.encodings] = fitted(self.rows.learn, schema, self.rows.times)
+        folds, found = self._fitted[schema.encodings]
+        seed = seeds.derive(seed, "trials")
+        seeds.seed_torch(seed, "network")
+        network = Small(schema)
+        network.inputs.tell(found)
+        data = TrainingData(replace(self.rows.learn, folds=folds), self.rows.look, schema.tasks)
+        return self._mean(Fit(network, data, recipe, seed, self.compute).run(Silent()))
+
+    def _mean(self, metrics: Metrics) -> float:
+        """Return the mean score over the tasks that tell something."""
+        scores = [metrics[task.name] for task in self.rows.telling]
+        return float(np.mean([getattr(m, "r2", m.score) for m in scores]))

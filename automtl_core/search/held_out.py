@@ -1,0 +1,159 @@
+"""Held-out rows: how well a supernet predicts them as it is decided, row by row, with an honest error.
+
+Removing an option and looking at rows that no weight has learned from is what tells its worth; logits do not
+(Wang et al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021, arXiv 2108.04392).
+What counts is how rows are ranked, as when models are compared: the log loss of a few positive rows tells
+most of all whether the level of a probability is right, which a training sets right in any architecture.
+Differences are taken row by row, since two architectures err on the same rows.
+
+Letters: R rows, B batch, T tasks.
+"""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from automtl_core import seeds
+from automtl_core.choices import Decision
+from automtl_core.data.batches import batches
+from automtl_core.modules.supernet import Supernet
+from automtl_core.search.strategy import Problem
+from automtl_core.training.loop import shuffled
+from automtl_core.training.metrics import (
+    BinaryMetrics,
+    Metrics,
+    TaskMetrics,
+    mean_over_tasks,
+    metrics_of,
+    shortfall_by_row,
+)
+from automtl_core.training.norms import renorm
+
+Losses = NDArray[np.float64]
+"""Of each row, [R]: its part of the shortfall, which is the mean over rows."""
+
+NORM_BATCHES = 1
+"""Training batches that statistics of batch normalisation are computed on for each architecture."""
+
+
+class Difference(NamedTuple):
+    """A mean of differences row by row."""
+
+    mean: float
+    error: float
+    """Standard error of the mean."""
+
+
+def difference(one: Losses, other: Losses) -> Difference:
+    """Return how much more `one` loses than `other`, on the same rows."""
+    by_row = one - other
+    return Difference(float(by_row.mean()), float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5))
+
+
+class Scored(NamedTuple):
+    """What an architecture is worth on the held-out rows."""
+
+    losses: Losses
+    metrics: Metrics
+    score: float | None
+    """Mean AUC of the binary tasks that tell; None where none does."""
+
+
+class HeldOut:
+    """Validation rows, the same for every architecture that is weighed.
+
+    Args:
+        problem: Whose validation part it is.
+        rows: Rows to look at, at most; drawn once where there are more.
+
+    """
+
+    def __init__(self, problem: Problem, rows: int) -> None:
+        data, recipe = problem.data, problem.recipe
+        self.problem = problem
+        count = len(data.validation)
+        places = np.arange(count)
+        if count > rows:
+            places = np.sort(seeds.generator(problem.seed, "held-out").permutation(count)[:rows])
+        self._batches = list(batches(data.validation, recipe.batch_size, problem.compute.device, [places]))
+        learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
+        self._learned = list(islice(learned, NORM_BATCHES))
+        self._labels = np.concatenate([batch.labels.cpu().numpy() for batch in self._batches])
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
+        """Return what the weights of a supernet are worth as it is decided, with statistics of this path.
+
+        The supernet is left as it was.
+        """
+        with supernet.holding(decisions):
+            renorm(supernet, self._learned, self.problem.compute)
+            return self.measure(supernet)
+
+    @torch.no_grad()
+    def measure(self, network: nn.Module) -> Scored:
+        """Return what a network that is not training is worth, as it is."""
+        said = [self.problem.compute.logits(network, batch) for batch in self._batches]
+        predictions = np.concatenate([logits.double().cpu().numpy() for logits in said])
+        metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
+        losses = self._losses(np.nan_to_num(predictions), metrics)
+        losses[~np.isfinite(predictions).all(1)] = np.inf
+        areas = {task: m.score for task, m in metrics.items()}
+        return Scored(losses, metrics, mean_over_tasks(areas, metrics, self.problem.recipe.min_positives))
+
+    def _losses(self, predictions: NDArray[np.float64], metrics: Metrics) -> Losses:
+        losses, precisions = np.zeros(len(self)), 0.0
+        for t, task in enumerate(self.problem.data.tasks):
+            found = metrics[task.name]
+            short = _shortfall(found)
+            if short is None:
+                continue
+            known = ~np.isnan(self._labels[:, t])
+            labels, said = self._labels[known, t].astype(np.float64), predictions[known, t]
+            binary = isinstance(found, BinaryMetrics)
+            by_row = shortfall_by_row(labels, said) if binary else (labels - said) ** 2 / labels.var()
+            precision = _precision(found)
+            losses += precision * short
+            losses[known] += precision * (by_row - short) / known.mean()
+            precisions += precision
+        return losses / (precisions or 1.0)
+
+
+def shortfall(metrics: Metrics) -> float:
+    """Return how far ranking falls short: the mean over tasks of 1 - AUC, of a regression of 1 - R2.
+
+    Tasks count by the precision with which their rows tell it, so that one with few positive rows neither
+    decides nor goes unheard.
+
+    Args:
+        metrics: By task, on the rows in question; tasks without a score do not count.
+
+    Returns:
+        0 is perfect, and 0 where no task has a score.
+
+    """
+    short = {task: s for task, found in metrics.items() if (s := _shortfall(found)) is not None}
+    precision = {task: _precision(metrics[task]) for task in short}
+    return sum(precision[task] * short[task] for task in short) / (sum(precision.values()) or 1.0)
+
+
+def _shortfall(found: TaskMetrics) -> float | None:
+    score = found.auc if isinstance(found, BinaryMetrics) else found.r2
+    return None if score is None else 1 - score
+
+
+def _precision(found: TaskMetrics) -> float:
+    """Return 1 / standard error of the AUC of a task that tells nothing, but for a factor that all share.
+
+    A regression counts as a binary task of as many rows, half of them positive.
+    """
+    rows = found.rows
+    positives = found.positives if isinstance(found, BinaryMetrics) else rows / 2
+    return float((positives * (rows - positives) / rows) ** 0.5)

@@ -1,0 +1,1 @@
+"""Settings: validated values of a component, and the errors and texts that name them."""

@@ -1,0 +1,153 @@
+"""What is wrong with settings, in our own words: a sentence a fault, with the key as it was written."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
+
+from automtl_core.errors import did_you_mean, listing
+from automtl_core.settings.words import NUMBERS, bare, inside, options, words
+
+SHOWN = 60
+"""Characters of a value that a message shows."""
+UNKNOWN = ("extra_forbidden", "invalid_key")
+OWN_WORDS = ("value_error", "assertion_error", "string_pattern_mismatch", "multiple_of")
+"""Faults that the words for an annotation do not tell: those of a validator of the class, and rare limits."""
+IN_WORDS = {*get_args(ErrorType), "path_type"} - {*UNKNOWN, *OWN_WORDS}
+
+Path = Sequence[int | str]
+"""Keys, and numbers of items."""
+
+
+class Place(NamedTuple):
+    """A place in settings."""
+
+    key: str
+    """As a user writes it."""
+    annotation: Any
+    """None where there is no such setting."""
+    limits: Sequence[Any] = ()
+    above: Any = None
+    """The annotation of what holds it."""
+
+
+def find(model: type[BaseModel], where: str, path: Path) -> Place:
+    """Follow a path inside of a model, as far as it does not lead into one of several alternatives."""
+    found = Place(where, model)
+    for step in path:
+        below = _below(found, step)
+        if below is None:
+            break
+        found = below
+    return found
+
+
+def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]) -> Iterator[str]:
+    """Yield each fault as a sentence; one of a key, as each alternative of a type has faults of its own."""
+    first: dict[str, ErrorDetails] = {}
+    for fault in faults:
+        first.setdefault(find(model, where, fault["loc"]).key, fault)
+    for key, fault in first.items():
+        if fault["type"] == "too_short" and any(other.startswith(f"{key}[") for other in first):
+            continue  # it is too short without the items that are wrong
+        yield _sentence(fault, where, model)
+
+
+def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[BaseModel]) -> str:
+    """Return what there is in place of unknown settings, and the commands that explain them."""
+    unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
+    takes = [f"{_level(at)} takes: {listing(_fields(at.above))}" for at in unknown]
+    pages = [f"{where} {name}".strip()] if where else [_page(fault["loc"]) for fault in faults]
+    commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
+    return "; ".join([*dict.fromkeys(takes), f"see what each setting takes: {commands}"])
+
+
+def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
+    """Yield where true or false stands for a number: it would be taken for 1 or 0."""
+    if isinstance(values, bool) and _counts(find(model, "", path)):
+        yield {"type": "int_type", "loc": path, "msg": "", "input": values}
+    inner = values.items() if isinstance(values, Mapping) else ()
+    for step, value in enumerate(values) if isinstance(values, list | tuple) else inner:
+        yield from truths(model, value, (*path, step))
+
+
+def shown(value: object) -> str:
+    """Return a value as it is written in YAML, cut where it is long."""
+    plain = {None: "null", True: "true", False: "false"}
+    text = plain[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
+    kind, path, given = fault["type"], fault["loc"], fault["input"]
+    at = find(model, where, path)
+    key = at.key or "the configuration"
+    if kind in UNKNOWN:
+        return f"{key} is not a setting{did_you_mean(str(path[-1]), _fields(at.above))}"
+    if path and path[-1] == "[key]":
+        keys, key = get_args(at.above)[0], find(model, where, path[:-2]).key
+        return f"{key}: expected {words(keys)} as key, given {shown(given)}{_hint(keys, given)}"
+    if kind not in IN_WORDS or at.annotation is None:
+        return f"{key}: {_own_words(fault)}"
+    if kind == "missing":
+        return f"{key} is missing: it takes {words(at.annotation, at.limits)}"
+    return f"{key}: expected {_expected(at, given)}, given {shown(given)}{_hint(at.annotation, given)}"
+
+
+def _own_words(fault: ErrorDetails) -> str:
+    """Return what a validator of the class says, or pydantic, with the value where that is no mapping."""
+    error = fault.get("ctx", {}).get("error")
+    said = str(fault["msg"] if error is None else error)
+    if fault["type"] in OWN_WORDS and error is None:
+        said = said[:1].lower() + said[1:]
+    return said if isinstance(fault["input"], Mapping) else f"{said}, given {shown(fault['input'])}"
+
+
+def _expected(at: Place, given: object) -> str:
+    expected = words(at.annotation, at.limits)
+    endless = isinstance(given, float) and not math.isfinite(given)
+    return expected.replace("a number", "a finite number") if endless else expected
+
+
+def _hint(annotation: Any, given: object) -> str:
+    """Return the nearest of the values that are allowed, where these are named."""
+    named = [str(each) for option in options(annotation) if get_origin(option) is Literal
+             for each in get_args(option)]  # fmt: skip
+    return did_you_mean(given, named) if isinstance(given, str) else ""
+
+
+def _below(at: Place, step: int | str) -> Place | None:
+    """Return where a key or the number of an item leads; None where it is the name of an alternative."""
+    several = [option for option in options(at.annotation) if option is not type(None)]
+    if len(several) != 1 or step == "[key]":
+        return None
+    holder = bare(several[0])[0]
+    if isinstance(holder, type) and issubclass(holder, BaseModel):
+        field = holder.model_fields.get(str(step))
+        key = f"{at.key}.{step}" if at.key else str(step)
+        return Place(key, field.annotation, field.metadata, holder) if field else Place(key, None, (), holder)
+    held = inside(holder)
+    key = f"{at.key}[{step}]" if isinstance(step, int) else f"{at.key}.{step}"
+    return None if held is None else Place(key, held, (), holder)
+
+
+def _counts(at: Place) -> bool:
+    """Return whether a place takes numbers, and not true or false."""
+    types = {bare(option)[0] for option in options(at.annotation)}
+    return bool(types & NUMBERS) and bool not in types
+
+
+def _fields(model: Any) -> Sequence[str]:
+    return list(getattr(model, "model_fields", ()))
+
+
+def _level(at: Place) -> str:
+    return at.key.rpartition(".")[0] or "a configuration"
+
+
+def _page(path: Path) -> str:
+    """Return what explains a part of the configuration."""
+    return str(path[0]) if len(path) > 1 else "run"

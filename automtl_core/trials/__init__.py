@@ -1,1 +1,0 @@
-"""Trials: what is best on this data is looked up on held-out training rows, with small models."""

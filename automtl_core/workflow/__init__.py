@@ -1,0 +1,1 @@
+"""The workflow: from a configuration to a trained and tested run."""

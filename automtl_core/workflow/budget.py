@@ -1,0 +1,175 @@
+"""A time budget: what is given up so that search, training and test end in time.
+
+Training comes first: the search has what some epochs of training leave, and sees as many training rows as
+leave it time for some epochs of its own. Strategies may shorten their phases by what is spent (`Problem`).
+What is not done when its share of the time is over is told to end, the search first, then the training. Both
+end in order, with what is best by then. What time ends depends on the machine.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+
+from automtl_core import seeds
+from automtl_core.data.batches import steps
+from automtl_core.errors import UsageError
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.run_dir.facts import Fact
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.search.strategy import Problem
+from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.loop import shuffled
+
+ALL = 0.93
+"""Share of the time after which the training ends; the rest is for the test."""
+SEARCH = 0.1, 0.55
+"""Share of the time that a search has, at least and at most."""
+TRAINING, LEARNING = 12, 70
+"""Epochs that a training, and a search on its rows, should have time for."""
+LEAST = 20
+"""Batches that a search sees at least."""
+TRAIN = "train"
+"""Phase in which the found network is trained."""
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_TIME = re.compile(r"(?=.*\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+@dataclass(frozen=True)
+class Budget(Fact):
+    """What a run gave up to end in time."""
+
+    file = "budget"
+
+    seconds: float
+    """For search, training and test."""
+    search: float
+    """Share of it after which the search ends."""
+    rows: int
+    """Training rows that the search saw."""
+    of_rows: int
+    """All training rows."""
+    ended: Mapping[str, int] = field(default_factory=dict)
+    """Phase that the time ended -> the epoch in which it did."""
+
+    def sentences(self) -> list[str]:
+        """Return what was given up, in words; nothing where all was done."""
+        said = []
+        if self.search == SEARCH[0]:
+            said.append("the search had little time beside the training: give more")
+        if self.rows < self.of_rows:
+            said.append(f"the search saw {self.rows:,} of {self.of_rows:,} training rows")
+        said += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
+        return said
+
+
+class Clock:
+    """Listener that ends the search, then the training, when their time is spent.
+
+    Args:
+        listener: Hears everything, and may end a loop before.
+        seconds: What is left of the budget now.
+        search: Share of it after which the search ends.
+
+    """
+
+    def __init__(self, listener: Listener, seconds: float, search: float) -> None:
+        self.listener = listener
+        self.search = search
+        self.ended: dict[str, int] = {}
+        self._start = time.monotonic()
+        self._seconds = seconds
+        self._asked: float | None = None  # when `lasts` first was
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+        """Pass on, and look at the clock."""
+        return self.listener.step(phase, epoch, steps, done, rows) and self._in_time(phase, epoch)
+
+    def epoch(self, report: EpochReport) -> bool:
+        """Pass on, and look at the clock."""
+        return self.listener.epoch(report) and self._in_time(report.phase, report.epoch)
+
+    def spent(self) -> float:
+        """Return how much of the time for the search is spent, see `Problem.spent`."""
+        return min(self._share() / self.search, 1.0) if self.search else 1.0
+
+    def lasts(self, share: float) -> bool:
+        """Return whether a training without epochs has time until this share of its work is through.
+
+        What passes before it is first asked, as rows are made ready, is no part's alone.
+        """
+        now = self._share()
+        self._asked = now if self._asked is None else self._asked
+        in_time = now < self._asked + (ALL - self._asked) * share
+        if not in_time:
+            self.ended.setdefault(TRAIN, 1)
+        return in_time
+
+    def _share(self) -> float:
+        return (time.monotonic() - self._start) / self._seconds
+
+    def _in_time(self, phase: str, epoch: int) -> bool:
+        in_time = self._share() < (ALL if phase == TRAIN else self.search)
+        if not in_time:
+            self.ended.setdefault(phase, epoch)
+        return in_time
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a time such as `90s`, `30m`, `1h30m`.
+
+    Raises:
+        UsageError: it is none.
+
+    """
+    found = _TIME.fullmatch(text.strip())
+    if not found:
+        raise UsageError(f"--time-budget {text!r} is no time", "give one such as 90s, 30m or 1h30m")
+    total = sum(
+        float(number) * unit for number, unit in zip(found.groups(), _UNITS.values(), strict=True) if number
+    )
+    if not total:
+        raise UsageError(f"--time-budget {text!r} leaves no time", "give one such as 90s, 30m or 1h30m")
+    return total
+
+
+def planned(problem: Problem, seconds: float) -> Budget:
+    """Return which share of the time a search should have, and how many training rows it should see.
+
+    Args:
+        problem: What is searched.
+        seconds: Of the whole budget.
+
+    """
+    size, total = problem.recipe.batch_size, len(problem.data.train)
+    step = _step_seconds(problem)
+    training = TRAINING * steps(total, size) * step / seconds
+    search = min(max(ALL - training, SEARCH[0]), SEARCH[1])
+    fit = search * seconds / LEARNING / step * size
+    return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total)
+
+
+def with_rows(problem: Problem, count: int) -> Problem:
+    """Return the problem with some of its training rows, drawn by its seed."""
+    train = problem.data.train
+    if count >= len(train):
+        return problem
+    random = seeds.generator(problem.seed, "budget")
+    rows = np.sort(random.choice(len(train), count, replace=False))
+    return replace(problem, data=replace(problem.data, train=train.some(rows)))
+
+
+def _step_seconds(problem: Problem) -> float:
+    """Return how long a step of a single path takes."""
+    relaxed = RelaxedSearch(problem, Softmax())
+    random = seeds.generator(problem.seed, "budget")
+    took = []
+    for batch in islice(shuffled(problem.data.train, problem.recipe, problem.seed, 1, problem.compute), 3):
+        start = time.monotonic()
+        with relaxed.supernet.following(relaxed.supernet.path(random, 0.7)):
+            relaxed.step(batch, relaxed.weights)
+        took.append(time.monotonic() - start)
+    return min(took, default=1.0)

@@ -1,0 +1,225 @@
+"""What can be trained and compared, by name: each is the lowest layer of a configuration.
+
+mmoe                 a space that asks no question
+desan:pd-darts       a space and the strategy that searches it
+random-architecture  a preset
+runs/first           the architecture of a run, trained anew
+runs/first@2         the second point of the front that its search kept
+mine.yaml            a file with `space` and perhaps `strategy`
+
+What files and flags say of `space` and `strategy` goes to every model that has such a setting; if they name
+the space or strategy, to the models that have this one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from automtl_core.config.config import (
+    COMPONENTS,
+    Common,
+    Layer,
+    RunConfig,
+    check_named,
+    load_common,
+    merge,
+    split,
+)
+from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.run import Run
+from automtl_core.search.evidence import Point
+from automtl_core.workflow.job import Job
+
+Setting = tuple[str, ...]
+
+
+def models(
+    names: Sequence[str], registry: Registry, *layers: Layer, preset: Layer | None = None
+) -> dict[str, Job]:
+    """Return the job of each model by its name; all agree in what is `Common`.
+
+    Args:
+        names: What they are, as above.
+        registry: Where spaces, strategies and presets are.
+        layers: What holds for all models, the strongest last.
+        preset: Above the first layer; what it says of spaces and strategies that no model has is left out.
+
+    Raises:
+        UsageError: a name twice, one that stands for no model, or a setting that no model has.
+        ArtifactError: a run without an architecture.
+
+    """
+    shared, loose = split(preset or {})
+    common, settings = load_common(*layers[:1], shared, *layers[1:])
+    found: dict[str, Layer] = {}
+    for given in names:
+        name = Path(given).name if _is_file(given) or _run(given) else given
+        if name in found:
+            raise UsageError(f"two models are called {name!r}", "name each model once")
+        found[name] = layer(given, registry)
+    flat = _flat(settings)
+    for path in flat:
+        _check_known(path, flat, found, registry)
+    return {
+        name: _job(
+            common, merge(model, *(_taken(each, model, registry) for each in (_flat(loose), flat))), registry
+        )
+        for name, model in found.items()
+    }
+
+
+def layer(name: str, registry: Registry) -> Layer:
+    """Return what a model is, as a layer.
+
+    Raises:
+        UnknownNameError: nothing is called so.
+        UsageError: a preset or a file sets what all models share, or names no space; or a run has no such
+            point.
+        InputMissingError: there is no such file.
+        ArtifactError: a run without an architecture.
+
+    """
+    if run := _run(name):
+        return _architecture_of(*run, registry)
+    if _is_file(name):
+        return _checked(name, read_yaml(Path(name)))
+    if name in registry.names(PRESETS):
+        return _checked(name, registry.get(PRESETS, name))
+    space, colon, strategy = name.partition(":")
+    registry.get(SPACES, space)
+    if colon:
+        registry.get(STRATEGIES, strategy)
+    return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
+
+
+def common(name: str) -> Layer:
+    """Return data and recipe of a run that is named as a model, as a layer; nothing of other models."""
+    if not (run := _run(name)):
+        return {}
+    shared, _ = split(Run.open(run[0]).config().model_dump(exclude={"device", "prepared_dir"}))
+    return shared
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+def _run(name: str) -> tuple[Path, str | None] | None:
+    """Return the folder of the run that is named, and the number of a point of its front if one is."""
+    if Path(name).is_dir():
+        return Path(name), None
+    path, _, number = name.rpartition("@")
+    return (Path(path), number) if path and Path(path).is_dir() else None
+
+
+def _architecture_of(path: Path, number: str | None, registry: Registry) -> Layer:
+    run = Run.open(path)
+    found = run.architecture()
+    if found.origin is None:
+        raise ArtifactError(f"{path}: the architecture does not say which space it is of", "use another run")
+    with registry.expecting(found.origin.plugins):
+        registry.get(SPACES, found.origin.space)
+    space = {"name": found.origin.space, **found.origin.settings}
+    decisions = found.decisions if number is None else _point(run, number).decisions
+    return {"space": space, "strategy": None, "decisions": dict(decisions)}
+
+
+def _point(run: Run, number: str) -> Point:
+    """Return a point of the front of a run, by its number.
+
+    Raises:
+        UsageError: there is none; lists those that there are.
+
+    """
+    front = run.read(Search).front if run.has(Search) else ()
+    points = {str(k): point for k, point in enumerate(front, 1)}
+    if number not in points:
+        told = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs a row)" for k, point in points.items()]
+        raise UsageError(
+            f"{run.path}@{number}: the run has no such point",
+            f"choose one of its front: {', '.join(told)}"
+            if told
+            else f"its search kept no front; leave out @{number}",
+        )
+    return points[number]
+
+
+def _checked(name: str, found: Layer) -> Layer:
+    if shared := [key for key in Common.model_fields if key in found]:
+        raise UsageError(
+            f"{name} sets {listing(shared)}, which all models of a comparison share",
+            "leave it out there, and set it for all by --set or --config",
+        )
+    found = merge(found)
+    check_named(found, SPACES)
+    return found
+
+
+def _job(common: Common, model: Layer, registry: Registry) -> Job:
+    return Job.resolve(RunConfig.parse({**common.model_dump(), **model}), registry)
+
+
+def _flat(settings: Layer) -> dict[Setting, Any]:
+    """Return settings by their paths: `(space, experts)`, `(retrain,)`."""
+    flat: dict[Setting, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and key in COMPONENTS:
+            flat.update({(key, below): found for below, found in value.items()})
+        elif value is not None:
+            flat[key,] = value
+    return flat
+
+
+def _taken(flat: Mapping[Setting, Any], model: Layer, registry: Registry) -> Layer:
+    """Return those of the settings that a model has."""
+    layers = []
+    for path, value in flat.items():
+        if _has(model, path, flat, registry):
+            layers.append({path[0]: {path[1]: value}} if path[1:] else {path[0]: value})
+    return merge(*layers)
+
+
+def _has(model: Layer, path: Setting, flat: Mapping[Setting, Any], registry: Registry) -> bool:
+    """Return whether a model has a setting, and is of the space or strategy that the settings are for."""
+    key = path[0]
+    if key not in COMPONENTS:  # `retrain` is of a search, `decisions` are in place of one
+        return (key == "decisions") == (model.get("strategy") is None)
+    name = _name(model, key)
+    meant = name is not None and flat.get((key, "name"), name) == name
+    return meant and path[1:] != () and path[1] in {"name", *_known(model, key, registry)}
+
+
+def _name(model: Layer, key: str) -> str | None:
+    return model[key]["name"] if model.get(key) else None
+
+
+def _known(model: Layer, key: str, registry: Registry) -> Iterable[str]:
+    """Return the settings of a model's space or strategy; none where it has none."""
+    name = _name(model, key)
+    return registry.get(COMPONENTS[key], name).settings_class.model_fields if name else ()
+
+
+def _check_known(
+    path: Setting, flat: Mapping[Setting, Any], found: Mapping[str, Layer], registry: Registry
+) -> None:
+    """Check that a model has a setting.
+
+    Raises:
+        UsageError: none has; tells what they have.
+
+    """
+    if any(_has(model, path, flat, registry) for model in found.values()):
+        return
+    known = {name: set(_known(model, path[0], registry)) if path[1:] else () for name, model in found.items()}
+    hint = did_you_mean(path[-1], {key for keys in known.values() for key in keys})
+    there = "; ".join(f"{name} takes for {path[0]}: {listing(keys)}" for name, keys in known.items())
+    given = flat.get((path[0], "name"))
+    of = f" of the {path[0]} {given!r}" if given else ""
+    raise UsageError(
+        f"{'.'.join(path)}{of} is not a setting of {listing(found)}{hint}",
+        f"leave it out, or correct it; {there}",
+    )

@@ -1,0 +1,83 @@
+"""Saving a loop at each epoch, and giving it back what was saved."""
+
+import logging
+import time
+from typing import Any
+
+from automtl_core.disk.state import State
+from automtl_core.errors import ArtifactError
+from automtl_core.run_dir.identity import Identity, check_checkpoint
+from automtl_core.run_dir.run import Run
+from automtl_core.training.listener import EpochReport, Listener, Resumable
+
+log = logging.getLogger("automtl")
+
+
+class Recorder:
+    """Listener that saves the followed loop at each epoch, for the run to go on from there, and passes on."""
+
+    def __init__(self, run: Run, listener: Listener) -> None:
+        self.run = run
+        self.listener = listener
+        self.identity = run.read(Identity).to_json()
+        self.saved: State = run.checkpoint() or {"identity": self.identity}
+        check_checkpoint(run, self.saved.get("identity", {}))
+        self.stage = str(self.saved.get("stage", ""))
+        self.reports: list[dict[str, Any]] = list(self.saved.get("reports", []))
+        self.seconds: dict[str, float] = dict(self.saved.get("seconds", {}))
+        self.loop: Resumable | None = None
+        self._since = time.monotonic()
+        run.write_reports(self.reports)
+
+    def follow(self, stage: str, loop: Resumable) -> None:
+        """Save this loop from now on; first give it the state that was saved in this stage.
+
+        Raises:
+            ArtifactError: the state is that of another loop.
+
+        """
+        if self.stage == stage:
+            self._give_back(loop)
+            log.info("goes on in stage %s after %d epochs", stage, len(self.reports))
+        self.stage, self.loop = stage, loop
+        self._since = time.monotonic()
+
+    def _give_back(self, loop: Resumable) -> None:
+        try:
+            loop.load_state_dict(self.saved["state"])
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # RuntimeError: shapes differ
+            raise ArtifactError(
+                f"{self.run.path}: the checkpoint does not fit the run: {error}",
+                "restore it from a copy, or start anew",
+            ) from None
+
+    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+        """Pass on, and give the answer back."""
+        return self.listener.step(phase, epoch, steps, done, rows)
+
+    def epoch(self, report: EpochReport) -> bool:
+        """Write the report down, and save the state of the loop; give the answer of the other back."""
+        self.reports.append(report.to_json())
+        self.run.write_reports(self.reports)
+        now = time.monotonic()
+        self.seconds[self.stage] = self.seconds.get(self.stage, 0.0) + now - self._since
+        self._since = now
+        self.run.save_checkpoint(
+            {
+                "identity": self.identity,
+                "stage": self.stage,
+                "seconds": self.seconds,
+                "state": self.loop.state_dict() if self.loop else {},
+                "reports": self.reports,
+            }
+        )
+        log.info(
+            "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
+        )
+        return self.listener.epoch(report)

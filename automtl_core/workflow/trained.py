@@ -1,0 +1,110 @@
+"""The trained network of a run with its encoder: from new examples to what is predicted of them.
+
+Letters: R rows, T tasks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from torch import nn
+
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.part import Part
+from automtl_core.data.store import Prepared
+from automtl_core.dataset.schema import Task
+from automtl_core.disk.state import State
+from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.run_dir.run import Run
+from automtl_core.training.compute import Compute
+from automtl_core.training.loop import predict
+from automtl_core.workflow.job import Job
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a finished run made: its network, and what turns examples into what the network takes."""
+
+    network: nn.Module
+    encoder: Encoder
+    compute: Compute
+    batch_size: int
+
+    @classmethod
+    def of(cls, job: Job, run: Run) -> "Trained":
+        """Return what a run made, from its files alone.
+
+        Raises:
+            ArtifactError: a file is missing or damaged, or there is no network yet.
+
+        """
+        encoder = run.encoder()
+        return cls(restored(job, run, encoder), encoder, job.compute(), job.config.training.batch_size)
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """What is predicted."""
+        return self.encoder.schema.tasks
+
+    def said(self, part: Part) -> NDArray[np.float64]:
+        """Return what the network says of encoded rows, [R, T]; see `training.loop.predict`.
+
+        Raises:
+            DivergedError: it is not finite.
+
+        """
+        said = predict(self.network, part, self.batch_size, self.compute)
+        if not np.isfinite(said).all():
+            raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
+        return said
+
+
+def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
+    """Return the trained network of a run, for the fields and tasks of the data.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    architecture, space = run.architecture(), job.of(run.config()).space(data)
+    if architecture.origin and architecture.origin.schema != space.schema.to_json():
+        raise ArtifactError(
+            f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
+            fix="use the raw files and dataset settings of the run",
+        )
+    network = space.network(architecture).to(job.compute().device)
+    load_weights(network, run.weights(), run.path)
+    return network
+
+
+def load_weights(network: nn.Module, state: State, where: Path) -> None:
+    """Give a network the weights of a run.
+
+    Raises:
+        ArtifactError: they belong to another network.
+
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"{where}: the weights do not fit the architecture: {error}", "use the files of one run"
+        ) from None
+
+
+def predictions(tasks: Sequence[Task], said: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what is predicted, [R, T]: of binary tasks probabilities, of real labels their own unit.
+
+    Args:
+        tasks: T of them.
+        said: Logits, and real labels as they are standardised, [R, T].
+
+    """
+    columns = [
+        expit(said[:, t]) if task.kind == "binary" else said[:, t] * task.deviation + task.mean
+        for t, task in enumerate(tasks)
+    ]
+    return np.stack(columns, axis=1)

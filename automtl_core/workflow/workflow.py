@@ -1,0 +1,295 @@
+"""The top of the line: from a configuration to a run that is searched, trained and tested.
+
+    line = Line(load_registry())
+    found = line.search(line.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
+
+The command line is made of this, and so can be any script.
+"""
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from automtl_core.config.config import Component, Layer, default, split
+from automtl_core.config.folders import prepared_folder, raw_folder
+from automtl_core.data.prepare.prepare import Accept, anything
+from automtl_core.data.simulate import warning
+from automtl_core.data.store import REJECTED, Prepared
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Data, Environment, Result
+from automtl_core.run_dir.identity import (
+    check_data,
+    check_settings,
+    data_differences,
+    environment_differences,
+)
+from automtl_core.run_dir.lock import in_use
+from automtl_core.run_dir.run import Run, numbered, resuming
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.finding import finding
+from automtl_core.workflow.job import Job, environment
+from automtl_core.workflow.models import common, models
+from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
+from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.reporter import UNWATCHED, Watch
+from automtl_core.workflow.resolve_auto import answered
+from automtl_core.workflow.trained import Trained
+
+
+@dataclass(frozen=True)
+class Line:
+    """Everything from a configuration to what was found.
+
+    Raises what the stations raise: every error is an `AutoMTLError` with a remedy.
+    """
+
+    registry: Registry
+    watch: Watch = UNWATCHED
+    memory_limit: str | None = None
+    """Most memory of the database that prepares data, such as `512MiB`."""
+
+    def job(self, layers: Sequence[Layer]) -> Job:
+        """Return the job that layers of a configuration describe, the strongest last."""
+        return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
+
+    def models(
+        self, names: Sequence[str], layers: Sequence[Layer], preset: Layer | None = None
+    ) -> dict[str, Job]:
+        """Return the job of each model by its name, under what layers of a configuration say of all.
+
+        Of a preset each model takes what it knows.
+        """
+        lowest, _ = split(default(self.registry))
+        jobs = models(names, self.registry, lowest, *layers, preset=preset)
+        return {name: _with_data_dir(job) for name, job in jobs.items()}
+
+    def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
+        """Return the job of one model; a run comes with data and recipe, which layers may change."""
+        (job,) = self.models([name], [common(name), *layers], preset).values()
+        return job
+
+    def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
+        """Prepare the job's data, and tell what one should know of it; see `data.prepare`."""
+        with self.watch.preparing() as progress:
+            prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
+        for sentence in warnings(prepared):
+            self.watch.warn(sentence)
+        return prepared
+
+    def answered(self, job: Job, prepared: Prepared) -> Job:
+        """Return the job with answers to what it leaves open, see `runs.answers`."""
+        with self.watch.trying() as progress:
+            return answered(job, prepared, progress, self.watch.looked)
+
+    def plan(self, job: Job) -> Plan:
+        """Return what a search would do."""
+        return pipeline.plan(job, self.prepare(job))
+
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Found:
+        """Search, train and test in a new run directory.
+
+        Args:
+            job: What to do.
+            runs_dir: Holds all runs.
+            name: Of the run; numbered by the dataset where None.
+
+        """
+        start = time.monotonic()
+        if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
+            raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
+        prepared = self.prepare(job)
+        for sentence in too_small(prepared, job.config.training.min_positives):
+            self.watch.warn(sentence)
+        job = self.answered(job, prepared)
+        job = job.in_time(time.monotonic() - start)
+        make = partial(pipeline.start, job, prepared)
+        held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
+        return self._search(job, held, prepared)
+
+    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[Found]:
+        """Train the architecture of a run anew, with its recipe, each seed in a run of its own.
+
+        Args:
+            path: The run. Its data may have grown: vocabularies follow the data, decisions their names.
+            seeds: How many, from that of the run on.
+            layers: What is to be other than in the run, such as `data_dir`.
+            runs_dir: Holds all runs.
+
+        """
+        job = self.model(str(path), layers)
+        prepared, stem = self.prepare(job), f"{path.resolve().name}-retrained"
+        jobs = [job.having(seed=seed) for seed in range(job.config.seed, job.config.seed + seeds)]
+        for place, one in enumerate(jobs, start=1):
+            held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared))
+            yield self._search(one, held, prepared, then=jobs[place:])
+
+    def resume(self, path: Path, anyway: bool = False) -> Found:
+        """Go on with a run that was stopped.
+
+        Args:
+            path: The run.
+            anyway: Whether to go on with other versions, another device or another number of threads.
+
+        """
+        run = Run.open(path)
+        if run.done():
+            raise UsageError(f"{path}: the run is done", f"see it: automtl show {shlex.quote(str(path))}")
+        if run.status().state == "running":
+            raise in_use(path)
+        check_settings(run)
+        with self.registry.expecting(run.read(Environment).plugins):
+            prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
+            return self._search(job, run.working(), prepared, anyway)
+
+    def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
+        """Test the network of a run again, from its files alone, with its raw files wherever they are."""
+        run = Run.open(path)
+        result = run.read(Result)
+        if result.test is None:
+            raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
+        with self.registry.expecting(run.read(Environment).plugins):
+            job = self._job_of(run, data_dir)
+            prepared = self._prepare_again(job, run)
+            test = pipeline.evaluate_run(job, run, prepared)
+        now = environment(job, job.space(prepared))
+        changed = data_differences(run.read(Data), prepared.manifest)
+        changed += environment_differences(run.read(Environment), now)
+        return Evaluation(
+            run=path,
+            test=test,
+            reachable=pipeline.reachable(prepared),
+            repeats=test == result.test,
+            min_positives=job.config.training.min_positives,
+            changed=tuple(changed),
+        )
+
+    def predict(self, path: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer) -> Predicted:
+        """Write what the network of a run predicts of new examples.
+
+        Args:
+            path: The run; its raw files need not be there.
+            files: Examples, a CSV, TSV or Parquet file or a pattern of such; see `Dataset.new_file`.
+            output: File to write, .csv or .parquet; in the order of the examples.
+            keep: Columns of the files that are written too.
+            bad: Settings of the dataset that say what is done with faulty rows.
+
+        """
+        run = Run.open(path)
+        simulated = run.read(Result).simulated
+        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
+            reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
+            rows, rejected = write_predictions(made, reading, output, keep)
+        return Predicted(
+            str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks), simulated
+        )
+
+    def measure(self, path: Path, files: Path, bad: Layer) -> Tested:
+        """Test the network of a run on new labelled examples; arguments as of `predict`."""
+        run = Run.open(path)
+        run.read(Result)
+        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
+            reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
+            metrics, rows, rejected = measure(made, reading)
+        return Tested(path, metrics, rows, rejected, run.config().training.min_positives)
+
+    @contextmanager
+    def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
+        """Give the network of a run, and its dataset with other settings for faulty rows."""
+        with self.registry.expecting(run.read(Environment).plugins), pipeline.memory_errors():
+            config = run.config()
+            settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
+            dataset = Component.model_validate(settings)
+            job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)
+            yield Trained.of(job, run), job.dataset()
+
+    def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
+        """Return the job of a run, which writes prepared data to the folder of this process."""
+        given = {"data_dir": data_dir} if data_dir is not None else {}
+        config = run.config().model_copy(update={"prepared_dir": prepared_folder(), **given})
+        return _with_data_dir(Job.resolve(config, self.registry))
+
+    def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:
+        """Prepare the data of a run, unless it lies where the run had it, where nothing is written."""
+        return self.prepare(job, run.config().prepared_dir, accept)
+
+    def _search(
+        self,
+        job: Job,
+        held: AbstractContextManager[Run],
+        prepared: Prepared,
+        anyway: bool = False,
+        then: Sequence[Job] = (),
+    ) -> Found:
+        ahead = Ahead.of(job, [Ahead.of(one) for one in then])
+        with held as run, _resumable(run), self.watch.training(ahead) as listener:
+            result = pipeline.search(job, run, prepared, listener, anyway)
+        remarks = tuple(_remarks(job, run, result))
+        found = finding(run.path, self.registry)
+        return Found(run.path, result, found, job.config.training.min_positives, remarks)
+
+
+def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
+    """Yield what one should know of how a run ended."""
+    if run.has(Budget):
+        yield from (f"to end in time: {sentence}" for sentence in run.read(Budget).sentences())
+    if result.cut_short:
+        epochs = job.config.training.epochs
+        yield (
+            f"validation scores still rose when {epochs} epochs were over: "
+            f"more may do better, such as --set training.epochs={2 * epochs}"
+        )
+
+
+def too_small(prepared: Prepared, least: int) -> Iterator[str]:
+    """Yield what one should know where no task has enough validation rows to choose by.
+
+    Args:
+        prepared: The data.
+        least: Rows of either class that a task needs, of any for a regression.
+
+    """
+    told = prepared.manifest["labels"]["validation"].values()
+    if not any(
+        min(t["rows"], t.get("positives", least), t["rows"] - t.get("positives", 0)) >= least for t in told
+    ):
+        rows = prepared.manifest["rows"]["validation"]
+        yield (
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): which epoch and "
+            "which architecture are best is a guess; give more rows, or lower training.min_positives"
+        )
+
+
+def warnings(prepared: Prepared) -> Iterator[str]:
+    """Yield what one should know of prepared data, whenever it is used."""
+    manifest = prepared.manifest
+    if marker := manifest["simulated"]:
+        yield warning(marker)
+    if rows := manifest["rejected"]:
+        where = prepared.path / REJECTED
+        yield f"rows of the raw files that are left out as faulty: {rows}, see {where}"
+    yield from manifest["warnings"]
+
+
+def _with_data_dir(job: Job) -> Job:
+    """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
+    folder = raw_folder(job.dataset(), job.config.dataset.name, job.config.data_dir)
+    return job.having(data_dir=folder) if folder else job
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """Add how to go on to what stops a run, unless going on would end the same."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, AutoMTLError) or isinstance(error, (StorageError, OutOfMemoryError)):
+            error.add_note(f"go on with: {resuming(run.path)}")
+        raise

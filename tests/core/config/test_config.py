@@ -1,0 +1,157 @@
+"""Configuration: layers, assignments, presets, strict YAML, and messages that name everything wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from automtl_core.config.config import (
+    Component,
+    RunConfig,
+    assignments,
+    default,
+    load_common,
+    load_config,
+    merge,
+)
+from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
+from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+
+REGISTRY = load_registry()
+NAMED = {"space": "desan", "strategy": "darts", "dataset": "synthetic"}
+
+
+def test_later_layers_win_key_by_key():
+    config = load_config(NAMED, {"training": {"epochs": 5, "patience": 1}}, {"training": {"epochs": 7}})
+    assert (config.training.epochs, config.training.patience) == (7, 1)
+
+
+def test_the_default_is_a_preset():
+    config = load_config(default(REGISTRY))
+    names = (config.space.name, config.strategy.name, config.dataset.name)
+    assert names == ("desan", "pd-darts", "synthetic")
+    assert default(Registry([])) == {}
+
+
+@pytest.mark.parametrize("key", ["space", "strategy", "dataset"])
+@pytest.mark.parametrize("left", [{}, {"seed": 3}, None], ids=["nothing", "settings", "null"])
+def test_what_nobody_names_is_asked_for_by_its_flag(key, left):
+    layer = {**NAMED, key: left}
+    with pytest.raises(UsageError, match=f"no {key} is named") as error:
+        load_config(layer)
+    assert f"--{key} NAME" in error.value.fix
+
+
+def test_a_name_alone_stands_for_a_component():
+    assert load_config(NAMED).space == Component(name="desan")
+    assert merge({"space": {"name": "desan", "layers": 3}}, {"space": "desan"})["space"]["layers"] == 3
+    assert merge({"space": {"name": "desan", "layers": 3}}, {"space": "mmoe"})["space"] == {"name": "mmoe"}
+
+
+def test_a_layer_says_what_all_models_share_and_what_each_is():
+    common, settings = load_common(NAMED, {"seed": 3, "space": {"experts": 2}, "retrain": "scratch"})
+    assert (common.dataset.name, common.seed) == ("synthetic", 3)
+    assert settings == {
+        "space": {"name": "desan", "experts": 2}, "strategy": {"name": "darts"}, "retrain": "scratch",
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="sed is not a setting"):
+        load_common(NAMED, {"sed": 3})
+
+
+def test_settings_go_with_the_component_they_were_given_to():
+    below = {"space": {"name": "desan", "layers": 3}, "seed": 1}
+    assert merge(below, {"space": {"name": "other"}})["space"] == {"name": "other"}
+    assert merge(below, {"space": {"name": "desan", "experts": 2}})["space"] == {
+        "name": "desan", "layers": 3, "experts": 2,
+    }  # fmt: skip
+    assert merge(below, {"space": {"experts": 2}})["space"]["layers"] == 3
+
+
+def test_a_bare_name_stands_for_what_it_names():
+    below = {"space": {"name": "desan", "layers": 3}}
+    assert merge(below, {"space": "other"})["space"] == {"name": "other"}
+    assert merge(below, {"space": "desan"})["space"] == {"name": "desan", "layers": 3}
+    assert merge({"space": "desan"}, {"space": {"layers": 3}})["space"] == {"name": "desan", "layers": 3}
+    assert merge({"space": {"layers": 3}}, {"space": "desan"})["space"] == {"layers": 3, "name": "desan"}
+
+
+def test_a_label_may_be_called_name():
+    below = {"dataset": {"name": "table", "labels": {"name": {"kind": "binary"}, "click": {}}}}
+    merged = merge(below, {"dataset": {"labels": {"name": {"kind": "regression"}}}})
+    assert merged["dataset"]["labels"] == {"name": {"kind": "regression"}, "click": {}}
+
+
+def test_assignments():
+    layer = assignments(
+        ["space.ops=[identity, mlp-48]", "training.epochs=3", "training.loss_weights.click=2.0"]
+    )
+    assert layer == {
+        "space": {"ops": ["identity", "mlp-48"]},
+        "training": {"epochs": 3, "loss_weights": {"click": 2.0}},
+    }
+
+
+@pytest.mark.parametrize("text", ["a", "=1", "a..b=1", "a.b=[1", "a=*x"])
+def test_bad_assignments(text):
+    with pytest.raises(UsageError):
+        assignments([text])
+
+
+def test_every_wrong_key_is_named_with_the_nearest_right_one():
+    with pytest.raises(UsageError) as error:
+        load_config(NAMED, {"training": {"epoch": 3, "batch_size": 1}, "sed": 1})
+    text = str(error.value)
+    assert "training.epoch is not a setting (did you mean 'epochs'?)" in text
+    assert "training.batch_size: expected a whole number from 2, given 1" in text
+    assert "sed is not a setting (did you mean 'seed'?)" in text
+
+
+def test_the_preset_of_the_paper():
+    config = load_config(default(REGISTRY), REGISTRY.get(PRESETS, "paper"))
+    assert config.training.batch_size == 2048
+    assert config.training.epochs == 10  # of the found network, after the search
+    assert config.training.learning_rate == 1e-3
+    assert config.training.weight_decay == config.training.embedding_decay == 1e-5
+    assert config.strategy.settings["decay"] == 1e-6
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(PRESETS))
+def test_presets_are_valid(name):
+    load_config(default(REGISTRY), REGISTRY.get(PRESETS, name))
+
+
+def test_a_config_survives_yaml():
+    changes = {"space": {"layers": 3}, "data_dir": "x", "training": {"loss_weights": {"a": 2.0}}}
+    config = load_config(NAMED, changes)
+    assert RunConfig.parse(parse_yaml(config.to_yaml(), "test")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' stands twice"),
+        ("a: &x [1]\nb: *x", "f.yaml:2: not valid YAML: aliases are not allowed"),
+        ("a: !!python/object/apply:os.system [ls]", "f.yaml:1: not valid YAML"),
+        ("a: [1", "f.yaml:1: not valid YAML"),
+        ("[" * 20_000, "f.yaml: not valid YAML"),
+        ("- 1", "expected `key: value` lines"),
+        ("a: " + "x" * (1 << 20), "longer than 1048576 bytes"),
+    ],
+    ids=["duplicate", "alias", "tag", "unclosed", "deep", "list", "long"],
+)
+def test_yaml_that_is_more_than_data_is_refused(text, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(text)
+    with pytest.raises(UsageError) as error:
+        read_yaml(Path("f.yaml"))
+    assert message in str(error.value)
+
+
+def test_missing_and_undecodable_files(tmp_path):
+    with pytest.raises(InputMissingError):
+        read_yaml(tmp_path / "none.yaml")
+    (tmp_path / "f.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read_yaml(tmp_path / "f.yaml")

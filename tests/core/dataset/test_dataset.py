@@ -1,0 +1,101 @@
+"""Declarations are checked when a class is registered, and when an adapter is made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from automtl_core.dataset.dataset import (
+    Dataset,
+    DatasetSettings,
+    Dense,
+    Label,
+    Sparse,
+    declaration_faults,
+    dense_fields,
+    learned,
+    names_of,
+    sparse_fields,
+)
+from automtl_core.errors import PluginError, UsageError
+from automtl_core.registry.kinds import DATASETS
+
+
+class Shop(Dataset):
+    version = 1
+    fields: Sequence[Sparse | Dense] = (Dense("price"), Sparse("user"), Sparse("item"))
+    labels: Sequence[Label] = (Label("click"), Label("buy", after="click"))
+
+    def rows(self, db: Any) -> pd.DataFrame:
+        raise NotImplementedError
+
+
+class FromSettings(Shop):
+    user = "nobody"
+
+    @property
+    def fields(self) -> Sequence[Sparse | Dense]:
+        return [Sparse(f"f{self.settings.split_seed}")]
+
+
+class Misspelt(Shop):
+    labels = (Label("click"), Label("buy", after="clik"))
+
+
+class Empty(Shop):
+    fields = ()
+    labels = ()
+
+
+class Versionless(Shop):
+    version = None
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        (Misspelt, r"label 'buy': after names 'clik', which is no label \(did you mean 'click'\?\)"),
+        (Empty, "`fields` holds nothing; `labels` holds nothing"),
+        (Versionless, "`version` has to be a whole number"),
+    ],
+)
+def test_a_class_is_checked_when_it_is_registered(declared: type[Dataset], fault: str) -> None:
+    with pytest.raises(PluginError, match=f"^dataset 'shop': {fault}$"):
+        DATASETS.check("shop", declared)
+    DATASETS.check("shop", Shop)
+
+
+def test_a_class_without_labels_is_not_registered() -> None:
+    class Unlabelled(Dataset):
+        version = 1
+        fields = (Sparse("user"),)
+
+        def rows(self, db: Any) -> Any: ...
+
+    with pytest.raises(PluginError, match="Unlabelled does not define: labels"):
+        DATASETS.check("shop", Unlabelled)
+
+
+def test_what_follows_from_settings_is_checked_when_an_adapter_is_made() -> None:
+    assert declaration_faults(FromSettings) == []
+    with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is no field"):
+        FromSettings(DatasetSettings())
+
+
+def test_fields_and_labels_in_their_order() -> None:
+    shop = Shop(DatasetSettings(tasks=("buy",)))
+    assert names_of(sparse_fields(shop)) == ["user", "item"]
+    assert names_of(dense_fields(shop)) == ["price"]
+    assert names_of(learned(shop)) == ["buy"]
+    assert names_of(learned(Shop(DatasetSettings()))) == ["click", "buy"]
+
+
+def test_what_a_dataset_says_of_itself_unless_it_is_told() -> None:
+    shop = Shop(DatasetSettings())
+    assert (shop.user, shop.time, shop.part, shop.content(), shop.truth(), shop.files()) == (
+        None, None, None, None, {}, {}
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="Shop cannot be simulated"):
+        shop.simulate(Path(), 1, 0)

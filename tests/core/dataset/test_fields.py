@@ -1,0 +1,77 @@
+"""What does not fit together in a declaration is told, all of it at once."""
+
+from typing import Any
+
+import pytest
+
+from automtl_core.dataset.fields import Dense, Label, Sparse, faults_of, names_of
+
+FINE: dict[str, Any] = {
+    "fields": (Sparse("user"), Sparse("item"), Sparse("tags", kind="bag"), Dense("price")),
+    "labels": (Label("click"), Label("buy", after="click", given="click"), Label("stars", "regression")),
+    "user": "user",
+    "time": "at",
+    "part": None,
+}
+
+
+def faults(holds_bags: bool = True, **changed: Any) -> list[str]:
+    return list(faults_of(FINE | changed, holds_bags))
+
+
+def test_what_fits_together_has_no_fault() -> None:
+    assert faults() == []
+    assert faults(fields=None, user=None) == []
+    assert names_of(FINE["labels"]) == ["click", "buy", "stars"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"fields": "user"}, "`fields` is 'user': let it be a tuple of Sparse and Dense"),
+        ({"fields": Sparse("user")}, "`fields` is Sparse("),
+        ({"fields": ("user",)}, "`fields` holds 'user': allowed are Sparse and Dense"),
+        ({"labels": (Sparse("user"),)}, "`labels` holds Sparse("),
+        ({"labels": (Label(""),)}, "give it a name"),
+        ({"fields": (Sparse("user"), Dense("user"))}, "'user' is named twice"),
+        ({"labels": (Label("item"),)}, "'item' is named twice"),
+        ({"labels": (Label("click", oracle="price"),)}, "'price' is named twice"),
+        ({"fields": (Dense("price", missing="0"),)}, "missing is '0', allowed are finite numbers"),
+        ({"fields": (Dense("price", missing=float("nan")),)}, "missing is nan, allowed are finite numbers"),
+        ({"fields": (Sparse("user", missing=0),)}, "'user': missing is for numbers, in buckets or dense"),
+        ({"time": "price"}, "'price' is named twice"),
+        ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is no label (did you mean"),
+        ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is no label"),
+        (
+            {"labels": (Label("buy", after="buy"),)},
+            "'buy': by `after` and `given` it leads back",
+        ),
+        (
+            {"labels": (Label("a", after="b"), Label("b", after="a"))},
+            "'a': by `after` and `given` it leads",
+        ),
+        (
+            {"labels": (Label("a", "regression"), Label("b", given="a"))},
+            "given names 'a', which is not binary",
+        ),
+        ({"labels": (Label("a", "regresion"),)}, "'a': kind is 'regresion' (did you mean 'regression'?)"),
+        (
+            {"user": "usr"},
+            "user names 'usr', which is no field (did you mean 'user'?): allowed are item, user",
+        ),
+        ({"user": "price"}, "user names 'price', which is no single sparse field"),
+        ({"user": "tags"}, "user names 'tags', which is no single sparse field"),
+        ({"fields": (Sparse("user", "bags"),)}, "'user': kind is 'bags' (did you mean 'bag'?)"),
+        ({"fields": (Sparse("user"), Dense("p", "logg"))}, "'p': scaling is 'logg' (did you mean 'log'?)"),
+        ({"fields": (Sparse("user"), Sparse("p", buckets=1))}, "'p': buckets is 1"),
+        ({"fields": (Sparse("user"), Sparse("p", "bag", buckets=4))}, "'p': buckets are for a single number"),
+        ({"holds_bags": False}, "field 'tags' is of the kind 'bag': define `values`"),
+    ],
+)
+def test_faults(changed: dict[str, Any], message: str) -> None:
+    (fault,) = {fault for fault in faults(**changed) if message in fault}
+    assert fault
+
+
+def test_all_faults_are_told_at_once() -> None:
+    assert len(faults(user="usr", labels=(Label("click", after="x"), Label("user")))) == 3

@@ -1,0 +1,98 @@
+"""The schema: its checks, the order of its tasks, and its form as JSON."""
+
+import json
+
+import pytest
+
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.errors import ArtifactError
+
+FIELDS = (SparseField("user", 3), SparseField("item", 5))
+
+
+def schema(*tasks):
+    return Schema(FIELDS, (DenseField("price"),), tasks)
+
+
+def funnel(*tasks):
+    return [task.name for task in schema(*tasks).funnel()]
+
+
+def test_tasks_without_order_keep_theirs():
+    assert funnel(Task("b"), Task("a"), Task("c")) == ["b", "a", "c"]
+
+
+def test_a_task_stands_behind_the_one_that_it_comes_after():
+    assert funnel(Task("pay", "buy"), Task("buy", "click"), Task("click")) == ["click", "buy", "pay"]
+
+
+def test_several_tasks_may_come_after_one_and_others_after_none():
+    tasks = (Task("buy", "click"), Task("share"), Task("click"), Task("cart", "click"), Task("pay", "buy"))
+    assert funnel(*tasks) == ["share", "click", "buy", "cart", "pay"]
+
+
+def test_the_order_of_columns_stays_that_of_the_schema():
+    assert [task.name for task in schema(Task("buy", "click"), Task("click")).tasks] == ["buy", "click"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "stuck"),
+    [
+        ((Task("buy", "clik"), Task("click")), "task 'buy' comes after 'clik'"),
+        ((Task("click"), Task("buy", "buy")), "task 'buy' comes after 'buy'"),
+        ((Task("click"), Task("buy", "pay"), Task("pay", "buy")), "task 'buy' comes after 'pay'"),
+        ((Task("click"), Task("buy", "user")), "task 'buy' comes after 'user'"),
+    ],
+)
+def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
+    with pytest.raises(ArtifactError, match=f"^{stuck}, which is no task or comes after it$") as error:
+        schema(*tasks)
+    assert error.value.fix == f"name one of the tasks: {', '.join(sorted(task.name for task in tasks))}"
+
+
+def test_networks_may_read_fields_and_pairs_of_them():
+    made = schema(Task("click"), Task("buy"))
+    assert made.readable() == made.fields() == ["user", "item", "price"]
+    crossed = made.encoded(plain().answered(crosses=(("item", "user"),)))
+    assert crossed.readable() == ["user", "item", "price", "item*user"]
+    assert crossed.fields() == made.fields()
+    assert crossed.told == 2 + 1, "one for each task, and a count"
+
+
+def test_it_survives_json():
+    made = schema(Task("buy", after="click"), Task("click"))
+    value = json.loads(json.dumps(made.to_json()))
+    assert [(task["name"], task["after"]) for task in value["tasks"]] == [("buy", "click"), ("click", None)]
+    assert Schema.from_json(value) == made
+
+
+def test_a_schema_written_before_tasks_had_an_order_can_be_read():
+    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "click"}, {"name": "buy"}]}
+    assert Schema.from_json(value).tasks == (Task("click"), Task("buy"))
+
+
+def test_an_order_that_cannot_be_is_refused_when_read():
+    value = {**schema(Task("click")).to_json(), "tasks": [{"name": "buy", "after": "click"}]}
+    with pytest.raises(ArtifactError, match="task 'buy' comes after 'click'"):
+        Schema.from_json(value)
+
+
+@pytest.mark.parametrize("value", [{}, {"sparse": [], "dense": [], "tasks": [3]}, [], {"sparse": 7}])
+def test_anything_else_is_no_schema(value):
+    with pytest.raises(ArtifactError, match=r"^not a schema"):
+        Schema.from_json(value)
+
+
+@pytest.mark.parametrize(
+    ("sparse", "dense", "tasks", "message"),
+    [
+        (FIELDS, (DenseField("user"),), (Task("click"),), "the field 'user' twice"),
+        (FIELDS, (), (Task("click"), Task("click")), "the task 'click' twice"),
+        ((), (), (Task("click"),), "at least one field and one task"),
+        (FIELDS, (), (), "at least one field and one task"),
+    ],
+)
+def test_names_are_unique_and_nothing_is_empty(sparse, dense, tasks, message):
+    with pytest.raises(ArtifactError, match=message):
+        Schema(sparse, dense, tasks)

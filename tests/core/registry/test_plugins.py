@@ -1,0 +1,320 @@
+"""Finding plugins, and living with broken ones: each is installed for real, as files on `sys.path`."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+from automtl_core.errors import UnknownNameError
+from automtl_core.registry.hookspecs import hookspec
+from automtl_core.registry.kinds import KINDS, OPS, Kind
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import PluginRow, Registry
+
+BUILT_IN = {
+    "ops": {"identity", "zero", "mlp-*"},
+    "spaces": {"desan"},
+    "strategies": {"pd-darts"},
+    "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
+    "presets": {"default", "paper"},
+}
+
+OP = """
+from automtl_core import hookimpl
+from torch import nn
+
+def linear(in_dim, out_dim, dropout):
+    '''One layer.
+
+    More than one line.
+    '''
+    return nn.Linear(in_dim, out_dim)
+
+@hookimpl
+def automtl_register_ops():
+    return {"%s": linear}
+"""
+
+Install = Callable[..., str]
+
+
+def hooked(body: str, hook: str = "automtl_register_ops") -> str:
+    return f"from automtl_core import hookimpl\n\n@hookimpl\ndef {hook}():\n    {body}\n"
+
+
+def row(registry: Registry, name: str) -> PluginRow:
+    (found,) = [row for row in registry.rows if row.name == name]
+    return found
+
+
+def load_beside_a_good_plugin(install: Install) -> Registry:
+    """Load what a test installed so far and one good plugin more, which must work as the built-ins must."""
+    install(OP % "good", "z-good")
+    registry = load_registry()
+    assert row(registry, "z-good").problem is None
+    assert isinstance(registry.op("good")(2, 3, 0.0), nn.Linear)
+    for plural, names in BUILT_IN.items():
+        assert set(registry.names(KINDS[plural])) >= names
+    assert registry.op("mlp-4")(2, 3, 0.0) is not None
+    return registry
+
+
+def test_loading_does_not_import_torch() -> None:
+    script = (
+        "import sys, automtl_core.registry.plugins as p; p.load_registry(); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_built_ins_come_first_then_names(install: Install) -> None:
+    for name in ("b-plugin", "a-plugin"):
+        install(OP % name, name)
+    names = [row.name for row in load_registry().rows]
+    assert names == ["baselines", "datasets", "desan", "strategies", "a-plugin", "b-plugin"]
+
+
+def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:
+    module = install(OP % "linear", "mine")
+    expected = PluginRow("mine", module, "1.5", module, {"ops": ("linear",)})
+    registry = load_registry()
+    assert registry.supplier(OPS, "linear") == row(registry, "mine") == expected
+
+
+@pytest.mark.parametrize("metadata", [b"", b"Name: \xff\xfe\n"], ids=["empty", "no text"])
+def test_damaged_metadata_leaves_the_origin_unknown(install: Install, metadata: bytes) -> None:
+    install(OP % "linear", "mine", metadata=metadata)
+    assert row(load_registry(), "mine").distribution == "unknown"
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe[automtl]\n", b"[automtl\nx = = y\n", b"[automtl]\nno equals\n"])
+def test_one_whose_entry_points_cannot_be_read_is_none(install: Install, text: bytes) -> None:
+    module = install(OP % "linear", "mine")
+    install(OP % "square", "other")
+    (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
+    (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(text)
+    assert [row.name for row in load_registry().rows][4:] == ["other"]
+
+
+def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(install: Install) -> None:
+    module = install(OP % "cube", "broken")
+    (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
+    (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(b"\xff\xfe[automtl]\n")
+    about = b"Metadata-Version: 2.1\nName: Twice_here\nVersion: 1\n"
+    install(OP % "linear", "behind", metadata=about)
+    install(OP % "square", "before", metadata=about.replace(b"Twice_here", b"twice.HERE"))
+    assert [row.name for row in load_registry().rows][4:] == ["before"]
+
+
+HOOKS_OBJECT = """
+from automtl_core import hookimpl
+
+def anything(*sizes):
+    pass
+
+class Hooks:
+    @hookimpl
+    def automtl_register_ops(self):
+        return {"made": anything}
+
+hooks = Hooks()
+"""
+
+
+def test_an_entry_point_may_name_an_object(install: Install) -> None:
+    install(HOOKS_OBJECT, "mine", value="{module}:hooks")
+    assert "made" in load_registry().names(OPS)
+
+
+HOSTILE = {
+    "no such module": ("import automtl_no_such_module", "ModuleNotFoundError: No module named"),
+    "wrong import": ("from automtl_core import no_such_name", "ImportError: cannot import name"),
+    "no syntax": ("def broken(:", "SyntaxError"),
+    "raises on import": (
+        "raise RuntimeError('boom\\x1b[31m\\nand more')",
+        "RuntimeError: boom\\x1b[31m and more",
+    ),
+    "raises what cannot be shown": (
+        "class Mute(Exception):\n    def __str__(self):\n        raise ValueError\nraise Mute",
+        "str() failed",
+    ),
+    "exits on import": ("raise SystemExit(0)", "SystemExit: 0"),
+    "raises a group": ("raise BaseExceptionGroup('all', [SystemExit(3)])", "BaseExceptionGroup: all"),
+    "exits in a hook": (hooked("import sys; sys.exit('bye')"), "SystemExit: bye"),
+    "raises in a hook": (hooked("raise KeyError('lost')"), "KeyError: 'lost'"),
+    "never ends to recur": (hooked("return automtl_register_ops()"), "RecursionError"),
+    "misspelled hook": (
+        hooked("return {}", "automtl_register_op"),
+        "'automtl_register_op' is not a hook (did you mean 'automtl_register_ops'?)",
+    ),
+    "wrong signature": (
+        "from automtl_core import hookimpl\n@hookimpl\ndef automtl_register_ops(registry): return {}",
+        "'registry'",
+    ),
+    "hook of another project": (
+        "import pluggy\n@pluggy.HookimplMarker('pytest')\ndef automtl_register_ops(): return {}",
+        "'automtl_register_ops' is not marked",
+    ),
+    "unmarked hook": ("def automtl_register_ops(): return {}", "'automtl_register_ops' is not marked"),
+    "no hook": ("", "implements no hook; hooks: automtl_register_datasets, automtl_register_ops"),
+    "returns nothing": (hooked("pass"), "automtl_register_ops must return a mapping by name, not None"),
+    "returns a list": (hooked("return ['linear']"), "must return a mapping by name, not ['linear']"),
+    "returns a generator": (hooked("yield {}"), "must return a mapping by name, not <generator"),
+    "op is no factory": (
+        hooked("return {'linear': 3}"),
+        "op 'linear': expected a factory, called with (in_dim, out_dim, dropout), found 3",
+    ),
+    "one of two is wrong": (
+        hooked("return {'fine': lambda *a: a, 'linear': 3}"),
+        "op 'linear': expected a factory",
+    ),
+    "no reference": (
+        hooked("return {'linear': 'module.Linear'}"),
+        "op 'linear': 'module.Linear' is not of the form package.module:Name",
+    ),
+    "dataset of another class": (
+        hooked("return {'shop': dict}", "automtl_register_datasets"),
+        "dataset 'shop': expected a subclass of automtl_core.dataset.dataset:Dataset, found <class 'dict'>",
+    ),
+    "dataset is an object": (
+        hooked("return {'shop': object()}", "automtl_register_datasets"),
+        "expected a subclass of automtl_core.dataset.dataset:Dataset, found <object",
+    ),
+    "space of another class": (
+        hooked("return {'huge': int}", "automtl_register_search_spaces"),
+        "space 'huge': expected a subclass of automtl_core.space:SearchSpace",
+    ),
+    "strategy of another class": (
+        hooked("return {'lucky': int}", "automtl_register_strategies"),
+        "strategy 'lucky': expected a subclass of automtl_core.search.strategy:SearchStrategy",
+    ),
+    "dataset without rows": (
+        "from automtl_core.dataset.dataset import Dataset\nclass Shop(Dataset): pass\n"
+        + hooked("return {'shop': Shop}", "automtl_register_datasets"),
+        "dataset 'shop': Shop does not define: fields, labels, rows",
+    ),
+    "dataset whose declaration does not fit together": (
+        "from automtl_core.dataset.dataset import Dataset, Label, Sparse\n"
+        "class Shop(Dataset):\n"
+        "    version, user = 1, 'usr'\n"
+        "    fields, labels = (Sparse('user'),), (Label('click'), Label('buy', after='clik'))\n"
+        "    def rows(self, db): ...\n" + hooked("return {'shop': Shop}", "automtl_register_datasets"),
+        "dataset 'shop': label 'buy': after names 'clik', which is no label (did you mean 'click'?)",
+    ),
+    "name is no text": (hooked("return {1: lambda *a: a}"), "op 1: a name consists of"),
+    "capital in a name": (hooked("return {'GELU': lambda *a: a}"), "op 'GELU': a name consists of"),
+    "dot in a name": (hooked("return {'a.b': lambda *a: a}"), "op 'a.b': a name consists of"),
+    "dash in front": (hooked("return {'-a': lambda *a: a}"), "op '-a': a name consists of"),
+    "line break in a name": (hooked("return {'a\\n': lambda *a: a}"), "op 'a\\n': a name consists of"),
+    "star alone": (hooked("return {'*': lambda *a: a}"), "op '*': a name consists of"),
+    "family of datasets": (
+        hooked("return {'shop-*': 'a:B'}", "automtl_register_datasets"),
+        "dataset 'shop-*': a name consists of lower-case letters, digits and dashes",
+    ),
+    "reserved name": (hooked("return {'keys': lambda *a: a}"), "op 'keys': the name is reserved"),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_broken_plugin_is_a_row_with_its_reason(install: Install, source: str, reason: str) -> None:
+    install(source, "a-broken")
+    broken = row(load_beside_a_good_plugin(install), "a-broken")
+    assert reason in (broken.problem or "")
+    assert "\n" not in (broken.problem or "")
+    assert broken.provides == {}
+
+
+def test_what_is_no_module_name_is_a_row_with_its_reason(install: Install) -> None:
+    install("", "a-broken", value="not a module!")
+    assert row(load_beside_a_good_plugin(install), "a-broken").problem
+
+
+def test_interrupting_a_plugin_interrupts_the_program(install: Install) -> None:
+    install("raise KeyboardInterrupt", "a-broken")
+    with pytest.raises(KeyboardInterrupt):
+        load_registry()
+
+
+def test_the_first_to_register_a_name_keeps_it(install: Install) -> None:
+    install(OP % "identity", "a-late")
+    registry = load_beside_a_good_plugin(install)
+    assert registry.supplier(OPS, "identity").name == "desan"
+    problem = row(registry, "a-late").problem or ""
+    assert (
+        "the op 'identity' of plugin 'a-late' is already registered by plugin 'desan' of automtl" in problem
+    )
+
+
+def test_a_plugin_that_loses_one_name_loses_all(install: Install) -> None:
+    install(hooked("return {'mine': lambda *a: a, 'zero': lambda *a: a}"), "a-late")
+    assert "mine" not in load_beside_a_good_plugin(install).names(OPS)
+
+
+def test_one_name_may_be_of_two_kinds(install: Install) -> None:
+    install(hooked("return {'desan': lambda *a: a}"), "mine")
+    assert row(load_registry(), "mine").problem is None
+
+
+def test_of_two_plugins_with_one_name_the_first_is_kept(install: Install) -> None:
+    first = install(OP % "early", "twice")
+    install(OP % "late", "twice")
+    registry = load_beside_a_good_plugin(install)
+    kept, refused = [row for row in registry.rows if row.name == "twice"]
+    assert (kept.distribution, kept.problem) == (first, None)
+    assert refused.problem == f"there is already a plugin 'twice', of {first} 1.5"
+    assert "early" in registry.names(OPS)
+    assert "late" not in registry.names(OPS)
+
+
+def test_a_plugin_cannot_take_the_name_of_a_built_in_plugin(install: Install) -> None:
+    install(OP % "late", "desan")
+    registry = load_beside_a_good_plugin(install)
+    refused = [row for row in registry.rows if row.name == "desan"][1]
+    assert "there is already a plugin 'desan', of automtl" in (refused.problem or "")
+
+
+def test_disabled_plugins_are_not_imported(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = install(OP % "mine", "a-plugin")
+    install(OP % "other", "b-plugin")
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "nobody, a-plugin,b-plugin")
+    registry = load_beside_a_good_plugin(install)
+    assert row(registry, "a-plugin").problem == "disabled by AUTOMTL_DISABLE_PLUGINS"
+    assert not {"mine", "other"} & set(registry.names(OPS))
+    assert module not in sys.modules
+    with pytest.raises(UnknownNameError, match=r"a-plugin \(disabled by AUTOMTL_DISABLE_PLUGINS\)"):
+        registry.op("mine")
+
+
+@hookspec
+def automtl_register_losses():
+    """Return losses by name."""
+
+
+def _adds_up(name: str, value: object) -> str | None:
+    return None if callable(value) else "a loss must be a function"
+
+
+LOSSES: Kind[object] = Kind("loss", "losses", automtl_register_losses, _adds_up)
+
+
+def test_a_new_kind_is_one_entry_of_the_table(
+    install: Install, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(KINDS, LOSSES.plural, LOSSES)  # type: ignore[arg-type]
+    loss = "lambda x: x"
+    install(hooked(f"return {{'focal': {loss}}}", "automtl_register_losses"), "mine")
+    install(hooked("return {'huber': 3}", "automtl_register_losses"), "wrong")
+    registry = load_registry()
+    assert registry.get(LOSSES, "focal") is not None
+    assert registry.names(LOSSES) == ("focal",)
+    assert row(registry, "mine").provides == {"losses": ("focal",)}
+    assert row(registry, "wrong").problem == "loss 'huber': a loss must be a function"
+    assert registry.adding(LOSSES, "mine", abs).get(LOSSES, "mine") is abs
+    with pytest.raises(UnknownNameError, match=r"no loss is called 'focus' \(did you mean 'focal'"):
+        registry.get(LOSSES, "focus")
+    assert run(["list", "losses"], Stop()) == 0
+    assert "focal" in capsys.readouterr().out

@@ -1,0 +1,89 @@
+"""Facts of a run: what was changed, or is of another shape, is refused."""
+
+import json
+
+import pytest
+
+from automtl_core.disk.signed import write_signed
+from automtl_core.errors import ArtifactError
+from automtl_core.run_dir.facts import Costs, Environment, Result, Search, Status
+from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+
+CLICK = BinaryMetrics(0.75, 0.5, 10, 100)
+PRICE = RegressionMetrics(1.5, 1.0, None, 100, "all 100 labels are equal")
+RESULT = Result(
+    3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"seed": 1}, {"weights": "x"}, {"click": CLICK}
+)
+THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
+EVIDENCE = Evidence("op", "mlp-4", "chosen", "tie: cheapest", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
+POINT = Point("mmoe", {"op": "mlp-4", "fields": ("a",)}, 0.5, 0.0, None, 10, 20, trained=True, chosen=True)
+FACTS = [
+    Status("failed", "no space left", 74),
+    Costs({"search": 1.5, "train": 0.0}, None),
+    Environment("0.2", {}, "3.12", "2.5", "2.0", "cuda", 1, {"lightgbm": "4.6"}, (THEN, THEN)),
+    RESULT,
+    Search((EVIDENCE, EVIDENCE), (POINT,)),
+]
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.file)
+def test_facts_are_read_as_they_were_written(run, fact):
+    assert not run.has(type(fact))
+    run.write(fact)
+    assert run.has(type(fact))
+    assert run.read(type(fact)) == fact
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.file)
+def test_a_fact_that_was_changed_is_refused(run, fact):
+    run.write(fact)
+    path = run.path / f"{fact.file}.json"
+    told = json.loads(path.read_text())
+    for key in told:
+        path.write_text(json.dumps({**told, key: "other"}))
+        with pytest.raises(ArtifactError) as refused:
+            run.read(type(fact))
+        assert refused.value.fix
+
+
+def test_one_metric_that_was_changed_is_refused(run):
+    run.write(RESULT)
+    path = run.path / "result.json"
+    path.write_text(path.read_text().replace("0.75", "0.99", 1))
+    with pytest.raises(ArtifactError, match=r"result\.json: damaged: its SHA-256"):
+        run.read(Result)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", "3", "[" * 100_000, '{"format": 1}', "9" * 5000, "NaN"]
+)
+@pytest.mark.parametrize("kind", [Status, Result, Environment])
+def test_anything_else_is_damaged_and_no_bug(run, kind, text):
+    (run.path / f"{kind.file}.json").write_text(text)
+    with pytest.raises(ArtifactError):
+        run.read(kind)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"best_epoch": "many"},
+        {"validation": None},
+        {"validation": {"click": {"auc": 1}}},
+        {"test": [1]},
+        {"files": 1},
+    ],
+)
+def test_what_is_signed_and_of_another_shape_is_refused(run, change):
+    write_signed(run.path / "result.json", FORMAT, {**RESULT.to_json(), **change})
+    with pytest.raises(
+        ArtifactError, match=rf"result\.json: damaged, or of another version: {next(iter(change))}"
+    ):
+        run.read(Result)

@@ -1,0 +1,119 @@
+"""A run goes on with what it began with: settings, seed, data; elsewhere only where that is said."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from automtl_core.errors import ArtifactError
+from automtl_core.run_dir.facts import Data, Environment
+from automtl_core.run_dir.identity import check_data, check_environment, check_settings
+from automtl_core.run_dir.run import Run
+from automtl_core.training.listener import Silent
+from automtl_core.workflow.pipeline import search, start
+
+
+class Stop(Silent):
+    def epoch(self, report):
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def stopped(small, tmp_path):
+    """Return a function that makes runs that were stopped after an epoch, each with its job and data."""
+
+    def make(name="stopped", **changes):
+        job = small(**changes)
+        prepared = job.prepare()
+        with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / name) as run:
+            search(job, run, prepared, Stop())
+        return job, Run.open(tmp_path / name), prepared
+
+    return make
+
+
+def go_on(job, run, prepared, anyway=False):
+    with run.working():
+        return search(job, run, prepared, Silent(), anyway)
+
+
+def change(run, **settings):
+    path = run.path / "config.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **settings}))
+
+
+def test_settings_that_were_edited_are_named(stopped):
+    job, run, prepared = stopped()
+    training = {**job.config.training.model_dump(), "learning_rate": 0.5, "loss_weights": {"click": 2.0}}
+    change(run, seed=9, training=training)
+    with pytest.raises(ArtifactError) as refused:
+        go_on(job, run, prepared)
+    for part in ("config.yaml: changed since", "training.learning_rate was 0.002, is 0.5", "seed was 0, is 9",
+                 "training.loss_weights.click was not there, is 2.0"):  # fmt: skip
+        assert part in str(refused.value)
+    assert "set it back, or start anew" in refused.value.fix
+
+
+def test_where_files_are_may_be_edited(stopped, tmp_path):
+    job, run, prepared = stopped()
+    change(run, prepared_dir="elsewhere", data_dir=str(tmp_path), device="cpu")
+    check_settings(run)
+    assert go_on(job, run, prepared).test is not None
+
+
+def test_the_checkpoint_of_another_run_is_refused(stopped):
+    job, run, prepared = stopped()
+    _, other, _ = stopped("other", seed=5)
+    shutil.copy(other.path / "checkpoint.safetensors", run.path)
+    with pytest.raises(ArtifactError, match=r"checkpoint.safetensors: of another run: .*seed was 0, is 5"):
+        go_on(job, run, prepared)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(stopped):
+    job, run, prepared = stopped()
+    state = run.checkpoint()
+    run.save_checkpoint({**state, "state": {key: torch.ones(3) for key in state["state"]}})
+    with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
+        go_on(job, run, prepared)
+
+
+def test_other_data_is_refused_and_what_differs_is_named(stopped):
+    _, run, prepared = stopped()
+    run.write(replace(run.read(Data), raw={"a.csv": {"sha256": "1"}, "b.csv": {"sha256": "2"}}))
+    now = {**prepared.manifest, "raw": {"a.csv": {"sha256": "3"}, "c.csv": {"sha256": "2"}}}
+    check_data(run, now)
+    with pytest.raises(ArtifactError) as refused:
+        check_data(run, {**now, "fingerprint": "x", "version": 9})
+    for part in ("raw file a.csv is another", "raw file b.csv is not in both", "c.csv", "data.version was"):
+        assert part in str(refused.value)
+
+
+def test_other_data_is_not_trained_on(stopped, small):
+    job, run, _ = stopped()
+    other = small(dataset={"rows": 1000}).prepare()
+    with pytest.raises(ArtifactError, match=r"data.settings.rows was 2000, is 1000"):
+        go_on(job, run, other)
+
+
+def test_another_environment_is_refused_unless_one_goes_on_anyway(stopped):
+    job, run, prepared = stopped()
+    began = replace(run.read(Environment), torch="1.0", threads=77)
+    run.write(began)
+    with pytest.raises(ArtifactError, match=r"torch was 1.0, is .*threads was 77, is 1") as refused:
+        go_on(job, run, prepared)
+    assert refused.value.fix.endswith(f"automtl search --resume {run.path} --anyway")
+    go_on(job, run, prepared, anyway=True)
+    now = run.read(Environment)
+    assert (now.threads, now.torch) == (1, torch.__version__)
+    assert now.earlier == (began,)
+
+
+def test_all_earlier_environments_are_kept(stopped):
+    _, run, _ = stopped()
+    first = run.read(Environment)
+    for threads in (2, 3):
+        check_environment(run, replace(first, threads=threads), anyway=True)
+    check_environment(run, replace(first, threads=3), anyway=False)
+    assert [one.threads for one in run.read(Environment).earlier] == [1, 2]

@@ -1,0 +1,165 @@
+"""A run directory is made once, and one process at a time works in it."""
+
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from automtl_core.config.config import load_config
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
+from automtl_core.testing.samples import sample_encoder, sample_schema
+from automtl_core.workflow.pipeline import start
+
+CONFIG = load_config({"space": "mmoe", "strategy": "darts", "dataset": {"name": "synthetic", "rows": 1000}})
+
+
+def create(path, config=CONFIG):
+    return Run.create(path, config, [], sample_encoder(sample_schema()))
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    with create(tmp_path / "run"):
+        pass
+    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
+        pass
+
+
+def test_nothing_is_made_in_place_of_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunExistsError, match="exists already"), create(tmp_path / "run"):
+        pass
+
+
+def test_two_processes_cannot_work_on_one_run(tmp_path):
+    with create(tmp_path / "run") as run, pytest.raises(RunInUseError), Run.open(run.path).working():
+        pass
+    with run.working(), pytest.raises(RunInUseError), Run.open(run.path).working():
+        pass
+    with Run.open(run.path).working():
+        pass
+
+
+RACE = """
+import sys, time
+from pathlib import Path
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.config.config import load_config
+from automtl_core.run_dir.run import Run
+from automtl_core.testing.samples import sample_encoder, sample_schema
+
+path, seed = Path(sys.argv[1]), int(sys.argv[2])
+config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
+won = []
+print("ready", flush=True)
+begin = float(sys.stdin.readline())
+for number in range(40):
+    place = path / f"run-{number}"
+    while time.time() < begin + number * 0.02:
+        pass
+    try:
+        with Run.create(place, config, [], sample_encoder(sample_schema())) as run:
+            assert run.config().seed == seed
+            won.append(number)
+            time.sleep(0.01)
+            assert run.config().seed == seed
+            (place / "ended").touch()
+    except RunExistsError:
+        try:
+            with Run.open(place).working():
+                assert (place / "ended").exists(), "it was free between being made and being locked"
+        except RunInUseError:
+            pass
+print(*won)
+"""
+
+
+def test_of_two_processes_that_make_one_run_one_does_it(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    race = [subprocess.Popen([sys.executable, "-c", RACE, tmp_path, seed], **pipes) for seed in "12"]
+    assert [process.stdout.readline() for process in race] == ["ready\n", "ready\n"]
+    begin = time.time() + 0.1
+    for process in race:
+        process.stdin.write(f"{begin}\n")
+        process.stdin.flush()
+    won = [set(process.communicate(timeout=30)[0].split()) for process in race]
+    assert [process.returncode for process in race] == [0, 0]
+    assert won[0] | won[1] == {str(number) for number in range(40)}
+    assert not won[0] & won[1]
+
+
+def test_runs_without_a_name_are_numbered(tmp_path):
+    (tmp_path / "a-1").mkdir()
+    with numbered(tmp_path, "a", create) as run, numbered(tmp_path, "a", create) as other:
+        assert (run.path.name, other.path.name) == ("a-2", "a-3")
+
+
+def test_a_number_that_is_taken_meanwhile_is_passed_over(tmp_path):
+    def late(path):
+        if path.name == "a-1":
+            (path / "theirs").mkdir(parents=True)
+        return create(path)
+
+    with numbered(tmp_path, "a", late) as run:
+        assert run.path.name == "a-2"
+
+
+def test_a_place_that_cannot_be_written_to_ends_the_numbering(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunExistsError, match="cannot be written to"),
+        numbered(tmp_path / "file", "a", create),
+    ):
+        pass
+
+
+def test_a_copied_run_encodes_new_examples_without_the_prepared_data(tmp_path, small):
+    job = small()
+    prepared = job.prepare()
+    row = {f.name: prepared.vocabulary(f.name)[:1] for f in prepared.schema.sparse}
+    row |= {f.name: [0.5] for f in prepared.schema.dense}
+    expected = prepared.encoder.encode(row)
+    with start(job, prepared, tmp_path / "run") as run:
+        assert run.encoder() == prepared.encoder
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "run")
+    shutil.rmtree(prepared.path)
+    found = Run.open(tmp_path / "copy").encoder().encode(row)
+    assert found.ids.tolist() == expected.ids.tolist() == [[1] * len(prepared.schema.sparse)]
+    assert found.dense.tolist() == expected.dense.tolist()
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path):
+    with create(tmp_path / "run") as run:
+        pass
+    (run.path / ".checkpoint.safetensors.77.draft").write_bytes(b"half")
+    with run.working():
+        assert not list(run.path.glob(".*.draft"))
+
+
+def test_a_damaged_checkpoint_leaves_the_one_before_it(tmp_path):
+    with create(tmp_path / "run") as run:
+        assert run.checkpoint() is None
+        for epoch in (1, 2, 3):
+            run.save_checkpoint({"epoch": epoch})
+        assert run.checkpoint() == {"epoch": 3}
+        newest, before = (run.path / name for name in CHECKPOINTS)
+        whole = newest.read_bytes()
+        newest.write_bytes(whole[:-1])
+        assert run.checkpoint() == {"epoch": 2}
+        newest.unlink()  # as by a kill between two files
+        assert run.checkpoint() == {"epoch": 2}
+        newest.write_bytes(whole[:-1])
+        before.write_bytes(b"")
+        with pytest.raises(ArtifactError, match="before"):
+            run.checkpoint()
+
+
+def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
+    with create(tmp_path / "run") as run:
+        path = run.path / "encoder" / "encoder.json"
+    path.write_text(path.read_text().replace("29", "28"))
+    with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
+        run.encoder()

@@ -1,0 +1,67 @@
+"""All runs of a folder, the best first; damaged and unfinished ones are told, and none is removed in use."""
+
+import shutil
+
+import pytest
+
+from automtl_core.errors import InputMissingError, RunInUseError
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.run_list import Summary, comparable, remove, shelf, summary
+from automtl_core.training.metrics import mean_over_tasks
+
+from ..workflow.lines import begin, make_job, stopped
+
+WORSE = {"training": {"epochs": 1, "min_positives": 1}, "strategy": {"name": "random", "candidates": 2}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two finished runs, one that was stopped, one that is damaged, and what is no run."""
+    folder = tmp_path_factory.mktemp("shelf")
+    job = make_job(folder, {"training": {"min_positives": 1}})
+    begin(job, folder / "good")
+    begin(make_job(folder, WORSE, {"strategy": {"rung_epochs": 1}}), folder / "worse")
+    stopped(job, folder / "half", 2)
+    shutil.copytree(folder / "good", folder / "hurt")
+    (folder / "hurt" / "result.json").write_text("{}")
+    (folder / "notes").mkdir()
+    return folder
+
+
+def test_the_best_is_first_and_those_without_a_score_are_last(folder):
+    found = shelf(folder)
+    names = [each.run.rpartition("/")[2] for each in found]
+    scores = [each.score for each in found if each.score is not None]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) == 2
+    assert set(names[:2]) == {"good", "worse"}
+    assert {each.run.rpartition("/")[2]: each.state for each in found} == {
+        "good": "done", "worse": "done", "half": "stopped", "hurt": "damaged",
+    }  # fmt: skip
+    assert Summary.from_json(found[0].to_json(), "here") == found[0]
+
+
+def test_a_finished_run_tells_model_score_and_costs(folder):
+    told, result = summary(folder / "good"), Run.open(folder / "good").read(Result)
+    assert (told.model, told.dataset, told.seed, told.simulated) == ("desan:pd-darts", "synthetic", 0, False)
+    assert told.flops_per_row == result.flops_per_row
+    assert told.scores == {task: m.auc for task, m in result.test.items()}
+    assert told.score == mean_over_tasks(told.scores, result.test, 1)
+    assert told.seconds > 0
+
+
+def test_scores_of_other_rows_cannot_be_compared(folder):
+    good, worse = summary(folder / "good"), summary(folder / "worse")
+    assert comparable([good, worse])
+    assert not comparable([good, Summary("other", "done", data="another")])
+
+
+def test_a_run_is_removed_unless_a_process_works_on_it(tmp_path):
+    run = begin(make_job(tmp_path, WORSE, {"strategy": {"rung_epochs": 1}}), tmp_path / "run")
+    with run.working(), pytest.raises(RunInUseError):
+        remove(run.path)
+    remove(run.path)
+    assert not run.path.exists()
+    with pytest.raises(InputMissingError):
+        remove(tmp_path)

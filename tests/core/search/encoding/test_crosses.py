@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.search.encoding import crosses as pairs
+from automtl_core.search.encoding.crosses import find_pairs
+from automtl_core.search.encoding.rows import Rows
+
+from .data import part, planted
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_fields_that_act_together_are_found_and_no_others(seed) -> None:
+    rows = planted(seed=seed)
+    (found,) = find_pairs(rows, plain())
+    assert found.pair == ("b", "c")
+    assert found.gain > 0.01
+    assert found.sure > 10
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_by_chance_no_pair_is_found(seed) -> None:
+    assert find_pairs(planted(seed=seed, strength=0.0), plain()) == []
+
+
+def test_a_pair_counts_where_some_labels_are_missing() -> None:
+    rows = planted(tasks=2)
+    rows.learn.labels[::3, 0] = np.nan
+    rows.look.labels[::2, 1] = np.nan
+    assert [found.pair for found in find_pairs(rows, plain())] == [("b", "c")]
+
+
+def test_real_labels_have_pairs_too() -> None:
+    rows = planted()
+    for some in (rows.learn, rows.look):
+        effects = np.cos(some.ids[:, 1] * 2.0) * np.cos(some.ids[:, 2] * 3.0)
+        some.labels[:, 0] = effects + np.random.default_rng(0).standard_normal(len(some))
+    schema = Schema(rows.schema.sparse, (), (Task("price", kind="regression"),))
+    found = find_pairs(Rows(schema, rows.learn, rows.look), plain())
+    assert [each.pair for each in found] == [("b", "c")]
+
+
+def test_numbers_are_taken_out_before_and_missing_ones_do_not_harm() -> None:
+    rows = planted(dense=2)
+    rows.learn.dense[::5] = np.nan
+    assert [found.pair for found in find_pairs(rows, plain())] == [("b", "c")]
+
+
+def test_pairs_of_which_hardly_any_repeats_are_not_looked_at(monkeypatch) -> None:
+    random = np.random.default_rng(0)
+    ids, labels = random.integers(1, 3000, (4000, 2)), random.random(4000) < 0.5
+    schema = Schema((SparseField("a", 3000), SparseField("b", 3000)), (), (Task("t"),))
+    looked = []
+    monkeypatch.setattr(pairs, "_pair", lambda alone, pair: looked.append(pair))
+    assert find_pairs(Rows(schema, part(ids, labels), part(ids, labels)), plain()) == []
+    assert not looked

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.search.encoding import rows as module
+from automtl_core.search.encoding.rows import LEAST, Rows, divided
+
+from .data import part
+
+
+class Data:
+    """Stands for prepared data."""
+
+    def __init__(self, count=2000, times=None, users=None, split="random") -> None:
+        ids = np.arange(count)[:, None] % 7
+        self._part = part(np.concatenate([ids, np.arange(count)[:, None]], axis=1), np.arange(count) % 2)
+        self.schema = Schema((SparseField("a", 7), SparseField("row", count)), (), (Task("t"),))
+        self._times, self._users = times, users
+        self.manifest = {"settings": {"split": split}}
+
+    def part(self, name):
+        return self._part
+
+    def times(self, name):
+        return self._times
+
+    def users(self, name):
+        return self._users
+
+
+def which(part):
+    return set(part.ids[:, 1].tolist())
+
+
+def test_rows_are_learned_from_or_looked_at() -> None:
+    found = divided(Data())
+    assert which(found.learn) | which(found.look) == set(range(2000))
+    assert not which(found.learn) & which(found.look)
+    assert len(found.look) == pytest.approx(400, abs=60)
+    again = divided(Data())
+    assert which(again.look) == which(found.look)
+
+
+def test_of_rows_in_order_of_time_the_latest_are_looked_at() -> None:
+    times = np.random.default_rng(0).permutation(2000).astype(np.int32)
+    found = divided(Data(times=times, split="time"))
+    assert times[list(which(found.learn))].max() < times[list(which(found.look))].min()
+    assert np.array_equal(found.times, times[sorted(which(found.learn))])
+    assert len(found.look) == pytest.approx(400, abs=2)
+
+
+def test_users_are_kept_together_where_the_data_was_split_by_users() -> None:
+    users = (np.arange(2000) // 10 + 1).astype(np.int32)
+    found = divided(Data(users=users, split="user"))
+    assert not set(users[list(which(found.learn))]) & set(users[list(which(found.look))])
+    found = divided(Data(users=users))
+    assert set(users[list(which(found.learn))]) & set(users[list(which(found.look))])
+
+
+@pytest.mark.parametrize("times", [None, np.arange(2000, dtype=np.int32)])
+def test_of_many_rows_some_are_taken(monkeypatch, times) -> None:
+    monkeypatch.setattr(module, "MOST", 500)
+    found = divided(Data(times=times, split="random" if times is None else "time"))
+    taken = which(found.learn) | which(found.look)
+    assert len(taken) == 500
+    if times is not None:
+        assert min(taken) == 1500
+
+
+def test_few_rows_or_few_positives_tell_nothing() -> None:
+    data = Data()
+    small = Rows(data.schema, data.part(""), data.part("").some(slice(LEAST - 1)))
+    assert not small.enough
+    large = Rows(data.schema, data.part(""), data.part("").some(slice(LEAST)))
+    assert large.enough
+    assert large.telling == data.schema.tasks
+    large.look.labels[:] = 0
+    assert not large.enough

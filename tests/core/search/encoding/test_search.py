@@ -1,0 +1,102 @@
+import pytest
+
+from automtl_core.dataset.encodings import PLAIN, Encodings, plain
+from automtl_core.search.encoding import search as trial
+from automtl_core.search.encoding.search import BETTER, CLEAR, DECAY, MARGINS, SEEDS, Looked, look_up
+from automtl_core.training.compute import CPU
+from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
+
+from .data import planted
+
+RECIPE = Recipe(batch_size=512, learning_rate=0.01)
+
+
+def scored(monkeypatch, worth):
+    """Let answers be worth what a function says; return all that is trained."""
+    trained = []
+
+    def score(self, answers, seed):
+        trained.append((dict(answers), seed))
+        return worth(answers)
+
+    monkeypatch.setattr(trial._Trials, "_score", score)
+    return trained
+
+
+def test_steps_of_numbers_are_found_and_written_down() -> None:
+    found = look_up(planted(6000, dense=2), Encodings(statistics="none", crosses=(), wide=False), RECIPE, CPU)
+    assert found.answers["numbers"] in ("bins", "piecewise")
+    assert found.answers.keys() == {"numbers", DECAY}
+    first = found.tried[0]
+    assert first.answers == {"numbers": "standard", DECAY: EMBEDDING_DECAY}
+    assert found.best.score > first.score + BETTER
+    assert Looked.from_json(found.to_json(), "").to_json() == found.to_json()
+
+
+def test_what_is_given_is_not_tried(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(), plain().answered(numbers="auto"), Recipe(embedding_decay=0.1), CPU)
+    assert found.answers == {"numbers": "standard"}
+    assert [answers for answers, _ in trained] == [{"numbers": "standard"}], "there are no numbers"
+
+
+def test_without_a_difference_it_stays_as_it_is(monkeypatch) -> None:
+    scored(monkeypatch, lambda answers: 0.7 + BETTER / 2 * (answers != start))
+    start = {**PLAIN, DECAY: EMBEDDING_DECAY}
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers == start
+
+
+@pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
+def test_statistics_have_to_be_much_better(monkeypatch, part, taken) -> None:
+    gain = part * MARGINS["statistics"]
+    scored(monkeypatch, lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers["statistics"] == taken
+
+
+def test_close_answers_are_trained_again_and_clear_ones_are_not(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.0015 - (a[DECAY] == 1e-4) * 0.1)
+    look_up(planted(), plain(), RECIPE, CPU)
+    seeds = {decay: [s for a, s in trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)}
+    assert seeds == {EMBEDDING_DECAY: [0, 1], 1e-3: [0, 1], 1e-4: [0]}
+    assert SEEDS == 2
+
+
+def test_pairs_are_tried_together(monkeypatch) -> None:
+    scored(monkeypatch, lambda answers: 0.7 + 0.01 * len(answers["crosses"]))
+    found = look_up(planted(), Encodings(), RECIPE, CPU)
+    assert found.answers["crosses"] == (("b", "c"),)
+    assert [each.pair for each in found.pairs] == [("b", "c")]
+
+
+def test_a_limit_of_time_ends_with_the_best_so_far(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(), Encodings(), RECIPE, CPU, seconds=0.0)
+    assert len(trained) == 1
+    assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
+
+
+def test_few_rows_are_not_asked(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.5)
+    found = look_up(planted(2000), Encodings(), RECIPE, CPU)
+    assert not trained
+    assert "400" in found.why
+    assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
+
+
+def test_what_is_far_better_needs_no_second_training(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda answers: 0.7 + CLEAR * 1.1 * (answers[DECAY] == 1e-3))
+    assert look_up(planted(), plain(), RECIPE, CPU).answers == {DECAY: 1e-3}
+    assert [seed for answers, seed in trained if answers[DECAY] == 1e-3] == [0]
+
+
+def test_a_wide_term_is_tried_with_statistics_alone(monkeypatch) -> None:
+    best = {"wide": True, "statistics": "none"}
+    trained = scored(monkeypatch, lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
+    assert look_up(planted(), Encodings(), RECIPE, CPU).answers["wide"] is False
+    assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in trained)
+
+
+def test_statistics_may_be_best_without_a_wide_term(monkeypatch) -> None:
+    scored(monkeypatch, lambda a: 0.7 + 0.1 * (a["statistics"] == "folds") - 0.05 * a["wide"])
+    found = look_up(planted(), Encodings(), RECIPE, CPU).answers
+    assert (found["statistics"], found["wide"]) == ("folds", False)

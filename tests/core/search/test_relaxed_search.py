@@ -1,0 +1,139 @@
+"""The steps that strategies have in common, and a listener that ends a search in the middle."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.testing import plain_schema, sample_problem
+from automtl_core.training.listener import Silent
+from automtl_desan.space import DESAN, DESANSettings
+from automtl_strategies.darts import DARTS, DARTSSettings
+from automtl_strategies.one_shot import OneShot, OneShotSettings
+from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
+from automtl_strategies.random_search import RandomSearch, RandomSettings
+
+SIZES = DESANSettings(
+    embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
+    ops=("identity", "mlp-16", "zero"),
+)  # fmt: skip
+REGISTRY: Registry = load_registry()
+
+
+@pytest.fixture
+def problem():
+    return sample_problem(DESAN(plain_schema(), SIZES, REGISTRY.op))
+
+
+class Enough(Silent):
+    """Has enough after some steps."""
+
+    def __init__(self, steps):
+        self.left = steps
+        self.reports = []
+
+    def step(self, phase, epoch, steps, done, rows):
+        self.left -= 1
+        return self.left > 0
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
+@pytest.mark.parametrize(
+    ("strategy", "settings"),
+    [
+        (OneShot, OneShotSettings(random=1, rounds=2)),
+        (PDDARTS, PDDARTSSettings()),
+        (PDDARTS, PDDARTSSettings(criterion="entropy")),
+        (PDDARTS, PDDARTSSettings(criterion="entropy", level="bi", warmup_epochs=0, search_epochs=4)),
+        (DARTS, DARTSSettings()),
+        (RandomSearch, RandomSettings(candidates=3)),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_listener_ends_a_search_in_the_middle_which_returns_a_valid_architecture(
+    problem, strategy, settings, steps
+):
+    enough = Enough(steps)
+    found = strategy(settings, problem).search(enough)
+    assert enough.left == 0, "no step is taken after the listener has enough"
+    found.architecture.check(problem.space.choices())
+    if found.network is not None:  # by the weights of a supernet an architecture is found, and no network
+        logits = found.network.eval()(torch.zeros(2, 3).long(), torch.zeros(2, 1))
+        assert logits.isfinite().all()
+    assert not found.trained
+    assert 1 <= len(enough.reports) <= 3
+
+
+def one_epoch(search, moving=None):
+    epoch = search.begin("search", Silent())
+    for batch in epoch:
+        epoch.add(search.step(batch, moving), batch)
+    search.end(epoch, Silent())
+
+
+def test_moments_of_what_stays_outlive_a_decision(problem):
+    search = RelaxedSearch(problem, Softmax())
+    one_epoch(search)
+    before = search.optimiser.state_dict()
+    search.fix({"layer0/expert0/block0": "mlp-16"})
+    now = search.optimiser.state_dict()
+    assert now.keys() < before.keys()
+    assert all(torch.equal(now[name]["exp_avg"], before[name]["exp_avg"]) for name in now)
+    assert "layer0/expert0/block0" in before
+    assert "layer0/expert0/block0" not in now
+
+
+def test_gates_are_drawn_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
+    def drawn():
+        search = RelaxedSearch(problem, Softmax())
+        bits = []
+        for _ in range(2):
+            epoch = search.begin("search", Silent())
+            for batch in epoch:
+                bits.append(search.supernet.questions["task/click/experts"].bits().tolist())
+                epoch.add(search.step(batch), batch)
+            search.end(epoch, Silent())
+        return bits
+
+    first, again = drawn(), drawn()
+    assert first == again
+    assert first[: len(first) // 2] != first[len(first) // 2 :]
+
+
+def test_dropout_does_not_disturb_what_gates_draw(problem):
+    def bits(noise):
+        search = RelaxedSearch(problem, Softmax())
+        search.begin("search", Silent())
+        torch.rand(noise)
+        return search.supernet.questions["layer0/expert0/single"].bits().tolist()
+
+    assert bits(0) == bits(7)
+
+
+def test_dropout_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
+    def drawn():
+        search = RelaxedSearch(problem, Softmax())
+        masks = []
+        for _ in range(3):
+            search.begin("search", Silent())
+            masks.append(tuple(F.dropout(torch.ones(20), 0.5, True).tolist()))
+        return masks
+
+    masks = drawn()
+    assert len(set(masks)) == 3
+    assert drawn() == masks
+
+
+def test_batches_are_shuffled_anew_in_each_epoch(problem):
+    search = RelaxedSearch(problem, Softmax())
+    orders = []
+    for _ in range(2):
+        search.begin("search", Silent())
+        orders.append(next(search.batches()).dense.tolist())
+    assert orders[0] != orders[1]

@@ -1,0 +1,45 @@
+import pytest
+
+from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.settings.settings import Settings
+from automtl_core.training.compute import CPU
+from automtl_core.training.recipe import Recipe
+
+
+class Mine(Settings):
+    depth: int = 3
+
+
+class Idle(SearchStrategy[Mine]):
+    def search(self, listener):
+        return SearchResult(self.settings.depth)
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        """Take nothing."""
+
+
+def test_a_strategy_says_its_settings_once():
+    assert Idle.settings_class is Mine
+    assert Idle(Mine(depth=4), None).search(None).architecture == 4
+
+
+def test_without_a_word_the_weights_are_kept_and_nobody_knows_how_long_it_takes():
+    assert Idle.retrain == "inherit"
+    assert Idle.epochs(Mine(), Recipe()) is None
+
+
+def test_a_strategy_has_to_search_and_to_be_saved():
+    with pytest.raises(TypeError, match=r"load_state_dict.*search.*state_dict"):
+        SearchStrategy(Settings(), None)
+
+
+def test_a_problem_is_computed_on_the_cpu_unless_it_is_said():
+    assert Problem(None, None, None, 0).compute is CPU
+
+
+def test_what_was_found_may_come_without_weights():
+    found = SearchResult("architecture")
+    assert (found.network, found.epochs) == (None, 0)

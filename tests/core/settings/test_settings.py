@@ -1,0 +1,246 @@
+"""Settings: what is wrong is said in words, all at once; and each setting is explained."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import pytest
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ErrorType
+
+from automtl_core.config.config import load_config
+from automtl_core.errors import UsageError
+from automtl_core.settings.faults import IN_WORDS, OWN_WORDS, UNKNOWN
+from automtl_core.settings.settings import Setting, Settings, explain
+from automtl_core.settings.words import Takes
+
+
+class Inner(Settings):
+    """Settings of a part."""
+
+    kind: Literal["single", "bi"] = "single"
+    """Which kind."""
+    width: int | None = Field(None, ge=2)
+    """How wide."""
+
+
+def _even(value: object) -> object:
+    if value == "odd":
+        raise PydanticCustomError("odd", "YAML has no odd numbers")
+    return value
+
+
+class Outer(Settings):
+    """Settings with every type that ours have."""
+
+    count: int = Field(3, ge=1)
+    """How
+    many."""
+    share: float = Field(0.5, gt=0, lt=1)
+    """Of the rows."""
+    rate: float = 0.1
+    """Any number."""
+    most: int = Field(5, ge=1, le=9)
+    """At most."""
+    name: str = "x"
+    """What it is called."""
+    sign: str = Field("|", min_length=1, max_length=1)
+    """Between values."""
+    word: str = Field("ab", pattern="^a")
+    """With a pattern."""
+    on: bool = True
+    """Whether."""
+    way: Literal["first", "second"] | None = None
+    """Which way."""
+    folder: Path = Path("here")
+    """Where."""
+    widths: tuple[int, ...] = Field((4,), min_length=1)
+    """Of layers."""
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Of tasks."""
+    answers: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """To questions."""
+    part: dict[Literal["train", "test"], str] | None = None
+    """Of files."""
+    inner: dict[str, Inner] = Field(default_factory=dict)
+    """Settings by name."""
+    alone: Inner = Inner()
+    """Settings of their own."""
+    even: Annotated[int, BeforeValidator(_even), Takes("an even number")] = 2
+    """With a validator."""
+
+    @field_validator("name")
+    @classmethod
+    def _no_blank(cls, value: str) -> str:
+        if " " in value:
+            raise ValueError("no blanks are allowed")
+        return value
+
+    @model_validator(mode="after")
+    def _fit(self) -> "Outer":
+        if self.count == 8:
+            raise ValueError("count does not go with on")
+        return self
+
+
+FAULTS: Mapping[str, tuple[Any, str]] = {
+    "unknown": ({"cuont": 1}, "it.cuont is not a setting (did you mean 'count'?)"),
+    "unknown, nothing near": ({"zzz": 1}, "it.zzz is not a setting"),
+    "unknown inside": ({"alone": {"knd": 1}}, "it.alone.knd is not a setting (did you mean 'kind'?)"),
+    "unknown in a mapping": (
+        {"inner": {"a": {"wdth": 1}}},
+        "it.inner.a.wdth is not a setting (did you mean 'width'?)",
+    ),
+    "number as a key": ({1: 2}, "it.1 is not a setting"),
+    "text for a whole number": ({"count": "many"}, "it.count: expected a whole number from 1, given 'many'"),
+    "fraction": ({"count": 1.5}, "it.count: expected a whole number from 1, given 1.5"),
+    "too small": ({"count": 0}, "it.count: expected a whole number from 1, given 0"),
+    "none": ({"count": None}, "it.count: expected a whole number from 1, given null"),
+    "list for a number": ({"count": [1]}, "it.count: expected a whole number from 1, given [1]"),
+    "true for a number": ({"count": True}, "it.count: expected a whole number from 1, given true"),
+    "true inside": ({"weights": {"a": True}}, "it.weights.a: expected a number from 0, given true"),
+    "endless whole number": ({"count": float("inf")}, "it.count: expected a whole number from 1, given inf"),
+    "too large": ({"most": 10}, "it.most: expected a whole number from 1 to 9, given 10"),
+    "open ends": ({"share": 1}, "it.share: expected a number above 0 and below 1, given 1"),
+    "infinite": ({"rate": float("inf")}, "it.rate: expected a finite number, given inf"),
+    "no number": ({"rate": float("nan")}, "it.rate: expected a finite number, given nan"),
+    "infinite inside": (
+        {"weights": {"a": float("inf")}},
+        "it.weights.a: expected a finite number from 0, given inf",
+    ),
+    "negative inside": ({"weights": {"a": -1}}, "it.weights.a: expected a number from 0, given -1"),
+    "number for a text": ({"name": 3}, "it.name: expected a text, given 3"),
+    "too long": ({"sign": "ab"}, "it.sign: expected one character, given 'ab'"),
+    "pattern": ({"word": "b"}, "it.word: string should match pattern '^a', given 'b'"),
+    "text for a truth": ({"on": "maybe"}, "it.on: expected true or false, given 'maybe'"),
+    "choice": (
+        {"way": "secnd"},
+        "it.way: expected first, second or null, given 'secnd' (did you mean 'second'?)",
+    ),
+    "number for a choice": ({"way": 2}, "it.way: expected first, second or null, given 2"),
+    "path": ({"folder": 3}, "it.folder: expected a path, given 3"),
+    "number for a list": (
+        {"widths": 3},
+        "it.widths: expected a list of whole numbers, at least one, given 3",
+    ),
+    "empty": ({"widths": []}, "it.widths: expected a list of whole numbers, at least one, given []"),
+    "item": ({"widths": [1, "b"]}, "it.widths[1]: expected a whole number, given 'b'"),
+    "only item": ({"widths": ["b"]}, "it.widths[0]: expected a whole number, given 'b'"),
+    "text for a mapping": (
+        {"weights": "a"},
+        "it.weights: expected a mapping of names to numbers from 0, given 'a'",
+    ),
+    "number as the key of a mapping": ({"weights": {1: 2}}, "it.weights: expected a text as key, given 1"),
+    "key": (
+        {"part": {"tets": "a"}},
+        "it.part: expected train or test as key, given 'tets' (did you mean 'test'?)",
+    ),
+    "alternatives": ({"answers": {"a": 3}}, "it.answers.a: expected a text or a list of texts, given 3"),
+    "inside of alternatives": (
+        {"answers": {"a": [3]}},
+        "it.answers.a: expected a text or a list of texts, given [3]",
+    ),
+    "number for settings": ({"alone": 3}, "it.alone: expected a mapping of settings, given 3"),
+    "optional inside": (
+        {"inner": {"a": {"width": 1}}},
+        "it.inner.a.width: expected a whole number from 2 or null, given 1",
+    ),
+    "words of a class": ({"name": "a b"}, "it.name: no blanks are allowed, given 'a b'"),
+    "words of an annotation": ({"even": "odd"}, "it.even: YAML has no odd numbers, given 'odd'"),
+    "said by Takes": ({"even": [1]}, "it.even: expected an even number, given [1]"),
+    "of all": ({"count": 8}, "it: count does not go with on"),
+    "long": ({"count": "x" * 99}, f"it.count: expected a whole number from 1, given '{'x' * 59}..."),
+    "no mapping": ([1], "it: expected a mapping of settings, given [1]"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_is_one_sentence_in_our_words(values: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Outer.parse(values, "it")
+    assert str(caught.value) == message
+
+
+def test_all_faults_come_at_once_with_what_there_is_in_their_place() -> None:
+    with pytest.raises(UsageError) as caught:
+        Outer.parse({"cuont": 1, "rate": "x", "on": "maybe", "inner": {"a": {"b": 1}}}, "space", "mine")
+    assert str(caught.value).splitlines() == [
+        "space.rate: expected a number, given 'x'",
+        "space.on: expected true or false, given 'maybe'",
+        "space.inner.a.b is not a setting",
+        "space.cuont is not a setting (did you mean 'count'?)",
+    ]
+    inner, outer, command = str(caught.value.fix).split("; ")
+    assert inner == "space.inner.a takes: kind, width"
+    assert outer.startswith("space takes: alone, answers, count, ")
+    assert command == "see what each setting takes: automtl settings space mine"
+
+
+@pytest.mark.parametrize("values", [{"count": "7"}, {"rate": "1e-3"}, {"widths": [1.0]}, {"on": False}])
+def test_what_yaml_may_make_of_a_value_is_taken(values: dict[str, Any]) -> None:
+    Outer.parse(values, "it")
+
+
+def test_every_fault_of_pydantic_has_words() -> None:
+    assert set(get_args(ErrorType)) <= {*IN_WORDS, *OWN_WORDS, *UNKNOWN}
+
+
+CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
+    "training": (
+        {"training": {"epoch": 3}},
+        "training.epoch is not a setting (did you mean 'epochs'?)",
+        "training takes: average_epochs, ",
+    ),
+    "learning rate": (
+        {"training": {"learning_rate": -1}},
+        "training.learning_rate: expected a number above 0, given -1",
+        "see what each setting takes: automtl settings training",
+    ),
+    "no number": (
+        {"training": {"learning_rate": float("nan")}},
+        "training.learning_rate: expected a finite number above 0, given nan",
+        "see what each setting takes: automtl settings training",
+    ),
+    "loss weight": (
+        {"training": {"loss_weights": {"a": -1, "b": float("inf")}}},
+        "training.loss_weights.a: expected a number from 0, given -1\n"
+        "training.loss_weights.b: expected a finite number from 0, given inf",
+        "see what each setting takes: automtl settings training",
+    ),
+    "root": (
+        {"sed": 1},
+        "sed is not a setting (did you mean 'seed'?)",
+        "a configuration takes: data_dir, dataset, decisions, device, ",
+    ),
+    "component": (
+        {"space": 3},
+        "space: expected a name, or {name: NAME, SETTING: VALUE, ...}, given 3",
+        "see what each setting takes: automtl settings run",
+    ),
+    "name": (
+        {"space": {"name": 3}},
+        "space.name: expected a text, given 3",
+        "see what each setting takes: automtl settings space",
+    ),
+}
+
+
+@pytest.mark.parametrize(("layer", "message", "fix"), CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+def test_faults_of_a_configuration_name_the_key_as_it_was_written(
+    layer: dict[str, Any], message: str, fix: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config({"space": "desan", "strategy": "darts", "dataset": "synthetic"}, layer)
+    assert str(caught.value) == message
+    assert str(caught.value.fix).startswith(fix)
+
+
+def test_settings_are_explained() -> None:
+    explained = {setting.name: setting for setting in explain(Outer)}
+    assert explained["count"] == Setting("count", 3, "a whole number from 1", "How many.")
+    assert explained["folder"].default == "here"
+    assert explained["weights"].takes == "a mapping of names to numbers from 0"
+    assert explained["inner.NAME.kind"] == Setting("inner.NAME.kind", "single", "single or bi", "Which kind.")
+    assert explained["alone"].default is None
+    assert list(explained)[-2:] == ["alone", "even"]

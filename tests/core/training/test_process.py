@@ -1,0 +1,49 @@
+"""A process keeps the memory of large tensors that it frees, and its threads sleep soon while they wait."""
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from automtl_core.training import process
+
+FAULTS = """
+import resource, sys
+
+from automtl_core.training.process import set_up
+
+if sys.argv[1] == "set up":
+    set_up()
+for _ in range(5):
+    b"x" * (40 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+
+
+def faults(how: str) -> int:
+    done = subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library alone")
+def test_freed_memory_is_used_again() -> None:
+    whole = 5 * (40 << 20) // resource.getpagesize()
+    assert faults("as it is") - faults("set up") > whole / 2
+
+
+def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in process.SAID:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    process.set_up()
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
+
+
+def test_what_the_user_says_of_threads_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    process.set_up()
+    assert "GOMP_SPINCOUNT" not in os.environ

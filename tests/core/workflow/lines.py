@@ -1,0 +1,60 @@
+"""Small runs of the straight line, whole or stopped, and the bytes that they leave."""
+
+import pytest
+
+from automtl_core.config.config import default, load_config
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
+from automtl_core.training.listener import Silent
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.pipeline import search, start
+
+REGISTRY = load_registry()
+EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
+SMALL = {
+    "dataset": {"rows": 2000},
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+    "strategy": {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 4},
+    "training": {"batch_size": 256, "epochs": 6},
+}
+
+
+def make_job(tmp_path, *layers):
+    return Job.resolve(
+        load_config(default(REGISTRY), SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers), REGISTRY
+    )
+
+
+def begin(job, path, listener=None):
+    """Make a run and search in it."""
+    prepared = job.prepare()
+    with start(job, prepared, path) as run:
+        search(job, run, prepared, listener or Silent())
+    return run
+
+
+def stopped(job, path, epochs):
+    """Return a run that was stopped."""
+    with pytest.raises(KeyboardInterrupt):
+        begin(job, path, StopAfter(epochs))
+    return Run.open(path)
+
+
+def go_on(job, run, listener=None):
+    with run.working():
+        search(job, run, job.prepare(), listener or Silent())
+
+
+class StopAfter(Silent):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def epoch(self, report):
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+        return True
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    return {name: (run.path / name).read_bytes() for name in EQUAL}

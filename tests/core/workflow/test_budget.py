@@ -1,0 +1,129 @@
+"""A time budget: the search gives way to the training, both end in time, and what was given up is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.run_dir.facts import Result
+from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.workflow import budget as module
+from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of, with_rows
+
+from .lines import begin, go_on, make_job, stopped
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Give a function that sets what the clock says."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def test_times_are_read():
+    assert [seconds_of(t) for t in ("90s", "90", "30m", "1h30m", "1.5h", "2m5s")] == [
+        90,
+        90,
+        1800,
+        5400,
+        5400,
+        125,
+    ]
+    for wrong in ("", "0s", "soon", "3 days", "-5m", "1m1h"):
+        with pytest.raises(UsageError, match="--time-budget"):
+            seconds_of(wrong)
+
+
+def test_search_and_training_end_when_their_share_is_spent(clock):
+    heard = Clock(Silent(), 100, search=0.5)
+    clock(25)
+    assert heard.step("warm-up", 3, 10, 1, 64)
+    assert heard.spent() == 0.5
+    clock(51)
+    assert not heard.epoch(EpochReport("search", 5, {}, {}))
+    assert heard.spent() == 1
+    assert heard.step("train", 1, 10, 1, 64)
+    clock(100 * ALL + 1)
+    assert not heard.step("train", 7, 10, 1, 64)
+    assert heard.ended == {"search": 5, "train": 7}
+
+
+def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
+    heard = Clock(Silent(), 100, search=0)
+    clock(53)
+    assert heard.lasts(0.5), "40 of its 93 seconds are left, from now on"
+    clock(72)
+    assert heard.lasts(0.5)
+    assert heard.ended == {}
+    clock(74)
+    assert not heard.lasts(0.5)
+    assert heard.lasts(1.0)
+    assert heard.ended == {"train": 1}
+
+
+def test_what_was_given_up_is_told():
+    assert Budget(60, 0.5, 100, 100).sentences() == []
+    assert Budget(60, 0.1, 50, 100, {"train": 2}).sentences() == [
+        "the search had little time beside the training: give more",
+        "the search saw 50 of 100 training rows",
+        "time ended phase 'train' in epoch 2",
+    ]
+
+
+def test_training_comes_first(tmp_path, monkeypatch):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
+    plenty, some, little = (planned(problem, seconds) for seconds in (10_000, 12, 2))
+    assert (plenty.search, plenty.rows) == (0.55, 1600)
+    assert some.search == pytest.approx(ALL - 12 * 7 * 0.1 / 12)
+    assert (little.search, little.rows) == (
+        0.1,
+        1600,
+    )  # of which there are fewer than a search needs at least
+    monkeypatch.setattr(module, "LEAST", 2)
+    assert planned(problem, 2).rows == 512
+
+
+def test_rows_are_drawn_by_the_seed(tmp_path):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    some, again = with_rows(problem, 300), with_rows(problem, 300)
+    assert len(some.data.train) == 300
+    assert np.array_equal(some.data.train.ids, again.data.train.ids)
+    other = with_rows(replace(problem, seed=1), 300)
+    assert not np.array_equal(some.data.train.ids, other.data.train.ids)
+    assert with_rows(problem, 1600) is problem
+
+
+EVIDENCE = {"strategy": {"name": "pd-darts", "criterion": "evidence", "epochs": 50, "patience": 50}}
+
+
+def test_a_run_ends_in_time_with_a_tested_network(tmp_path):
+    job = make_job(tmp_path, EVIDENCE, {"time_budget": 2.0, "training": {"epochs": 1000, "patience": 1000}})
+    run = begin(job, tmp_path / "run")
+    told = run.read(Budget)
+    assert "train" in told.ended
+    assert [report["phase"] for report in run.reports()].count("warm-up") < 100
+    assert run.read(Result).test is not None
+    assert run.reports()[-1]["phase"] == "train"
+
+
+def test_a_stopped_run_goes_on_with_the_rows_it_had(tmp_path):
+    job = make_job(tmp_path, {"time_budget": 600.0})
+    run = stopped(job, tmp_path / "run", 2)
+    told = run.read(Budget)
+    go_on(job, run)
+    assert run.done()
+    assert run.read(Budget) == told
+
+
+def test_what_was_trained_on_some_rows_is_trained_on_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LEAST", 1)
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 30.0)
+    random = {"strategy": {"name": "random", "candidates": 2, "rung_epochs": 1}, "training": {"epochs": 2}}
+    run = begin(make_job(tmp_path, random, {"time_budget": 600.0}), tmp_path / "run")
+    assert run.read(Budget).rows == 256
+    assert [report["phase"] for report in run.reports()].count("train") == 2

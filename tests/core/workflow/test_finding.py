@@ -1,0 +1,119 @@
+"""What was found: from a run and from a file, also where the space cannot be asked."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from automtl_core.choices import AnyOf, Architecture
+from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Search
+from automtl_core.search.evidence import Evidence
+from automtl_core.sharing import Sharing
+from automtl_core.workflow.finding import Price, Truth, finding, price, truth
+from automtl_core.workflow.pipeline import start
+
+REGISTRY = load_registry()
+EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "tie: cheapest"),)
+
+
+@pytest.fixture
+def run(small, tmp_path):
+    """A run that has found an architecture: expert0 of each layer is read, and sees one field."""
+    job = small(dataset={"rows": 300})
+    prepared = job.prepare()
+    space = job.space(prepared)
+    found = {n: c.options if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
+    found |= {name: ("expert0",) for name in found if name.endswith("/experts")}
+    found |= {"layer0/expert0/single": ("noise_small", "user_id"), "layer0/expert0/interaction": ()}
+    found |= {"layer0/expert0/single": ("user_id", "noise_small")}
+    with start(job, prepared, tmp_path / "run") as run:
+        run.write_architecture(Architecture(found, job.origin(space)))
+        run.write(Search(EVIDENCE))
+    return run
+
+
+def test_a_run_tells_who_reads_what_why_and_the_truth(run):
+    found = finding(run.path, REGISTRY)
+    assert found.architecture == run.architecture()
+    assert found.unasked is None
+    assert found.sharing.sees == {"layer0/expert0": ("user_id", "noise_small")}
+    assert found.search.evidence == EVIDENCE
+    assert found.truth is not None
+    assert found.truth.seen == ("noise_small", "dense_noise"), "a number cannot be closed here"
+    assert found.truth.missed["click"][:2] == ("item_id", "appeal")
+    told = json.loads(json.dumps(found.to_json()))
+    assert told["architecture"] == json.loads((run.path / "architecture.json").read_text())
+    assert told["sharing"]["closed"][:2] == ["item_id", "appeal"]
+    assert told["evidence"][0]["option"] == "noise_small"
+    assert told["truth"]["seen"] == ["noise_small", "dense_noise"]
+
+
+def test_a_run_of_before_tells_its_architecture(run):
+    (run.path / "search.json").unlink()
+    assert finding(run.path, REGISTRY).search == Search()
+
+
+def test_a_file_tells_who_reads_what(run, tmp_path):
+    shutil.copy(run.path / "architecture.json", tmp_path / "mine.json")
+    found = finding(tmp_path / "mine.json", REGISTRY)
+    assert found.sharing == finding(run.path, REGISTRY).sharing
+    assert (found.search, found.truth, found.simulated) == (Search(), None, None)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(InputMissingError, match=r"architecture\.json: cannot be read"):
+        finding(folder, REGISTRY)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda found: replace(found, origin=None), "does not say which space"),
+        (lambda found: replace(found, origin=replace(found.origin, space="gone")), "called 'gone'"),
+        (lambda found: replace(found, origin=replace(found.origin, settings={"x": 1})), "space.x"),
+        (lambda found: replace(found, decisions={**found.decisions, "more": "a"}), "more: no such choice"),
+    ],
+)
+def test_where_the_space_cannot_be_asked_the_decisions_tell(run, tmp_path, change, why):
+    found = change(run.architecture())
+    (tmp_path / "mine.json").write_text(found.to_json())
+    told = finding(tmp_path / "mine.json", REGISTRY)
+    assert why in told.unasked
+    assert told.sharing.reads["task/click"] == ("layer1/expert0",)
+    if found.origin:
+        assert told.sharing.sees["layer0/expert0"] == ("user_id", "noise_small")
+        assert told.sharing.sees["layer0/expert1"] == told.sharing.fields, "it leads nowhere"
+
+
+def test_a_schema_that_is_none_is_damaged(run, tmp_path):
+    found = run.architecture()
+    broken = replace(found, origin=replace(found.origin, schema={"sparse": 1}))
+    (tmp_path / "mine.json").write_text(broken.to_json())
+    with pytest.raises(ArtifactError, match="not a schema"):
+        finding(tmp_path / "mine.json", REGISTRY)
+
+
+def test_what_is_not_known_is_not_told():
+    sharing = Sharing({"network": ("a",)}, {}, ("a", "b"))
+    assert truth({}, sharing) is None
+    assert truth({"groups": 1}, sharing) is None
+    assert truth({"noise": ["b"]}, sharing) == Truth(("b",), (), {})
+    tasks = {"network": {"pairs": [["a", "b"]]}}
+    assert truth({"tasks": tasks}, sharing) == Truth((), (), {"network": ("b",)})
+
+
+def test_a_network_and_its_answers_have_a_price(run):
+    found = run.architecture()
+    told = price(found, REGISTRY)
+    assert told is not None
+    assert told.answers.keys() == found.decisions.keys()
+    assert 0 < told.answers["layer0/expert0/single"].flops_per_row < told.network.flops_per_row
+    assert Price.from_json(json.loads(json.dumps(told.to_json())), "") == told
+
+
+def test_where_the_space_cannot_be_asked_nothing_has_a_price(run):
+    found = run.architecture()
+    assert price(replace(found, origin=None), REGISTRY) is None
+    assert price(replace(found, origin=replace(found.origin, space="gone")), REGISTRY) is None

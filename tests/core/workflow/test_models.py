@@ -1,0 +1,239 @@
+"""What names of models stand for, and which of them the settings of all go to."""
+
+import pytest
+
+from automtl_core.choices import AnyOf, Architecture, Origin
+from automtl_core.errors import ArtifactError, InputMissingError, UnknownNameError, UsageError
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.run import Run
+from automtl_core.search.evidence import Point
+from automtl_core.workflow.models import layer, models
+from automtl_core.workflow.pipeline import start
+
+REGISTRY = load_registry()
+
+
+@pytest.fixture
+def resolve(common):
+    """Return a function that resolves models, by default on one small dataset."""
+
+    def resolve(*names, registry=REGISTRY, **settings):
+        return models(names, registry, common, settings)
+
+    return resolve
+
+
+def test_a_space_alone_is_trained_without_a_search():
+    assert layer("mmoe", REGISTRY) == {"space": {"name": "mmoe"}, "strategy": None}
+
+
+def test_a_space_and_a_strategy():
+    assert layer("desan:pd-darts", REGISTRY) == {"space": {"name": "desan"}, "strategy": {"name": "pd-darts"}}
+
+
+def test_a_preset():
+    assert layer("random-architecture", REGISTRY)["strategy"] == {"name": "random", "candidates": 1}
+
+
+def test_settings_go_to_the_model_that_is_named(resolve):
+    mmoe = resolve("mmoe", space={"experts": 2})["mmoe"]
+    assert mmoe.space_settings.experts == mmoe.config.space.settings["experts"] == 2
+    bottom = resolve("shared-bottom", space={"expert_layers": [8, 4]})["shared-bottom"]
+    assert bottom.space_settings.expert_layers == (8, 4)
+    darts = resolve("desan:darts", strategy={"epochs": 1})["desan:darts"]
+    assert darts.strategy_settings.epochs == darts.config.strategy.settings["epochs"] == 1
+
+
+def test_a_setting_goes_to_every_model_that_has_it(resolve):
+    jobs = resolve("mmoe", "single-task", "desan:darts", space={"experts": 2, "embedding_dim": 5})
+    assert jobs["mmoe"].space_settings.experts == jobs["desan:darts"].space_settings.experts == 2
+    assert {job.space_settings.embedding_dim for job in jobs.values()} == {5}
+    searches = resolve("mmoe", "desan:darts", strategy={"epochs": 1}, retrain="scratch")
+    assert searches["desan:darts"].config.retrain == "scratch"
+    assert searches["mmoe"].config.retrain is None
+
+
+def test_settings_of_a_named_space_go_to_its_models(resolve):
+    jobs = resolve("mmoe", "desan:darts", space={"name": "desan", "experts": 2})
+    assert jobs["mmoe"].space_settings.experts == 4
+    assert jobs["desan:darts"].space_settings.experts == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "message", "fix"),
+    [
+        (
+            ["mmoe"],
+            {"space": {"expert": 2}},
+            r"space\.expert is not a setting of mmoe \(did you mean 'experts'\?\)",
+            "mmoe takes for space: dropout, embedding_dim",
+        ),
+        (["mmoe", "ple"], {"space": {"blocks": 2}}, r"space\.blocks is not .* of mmoe, ple", "; ple takes"),
+        (["mmoe"], {"strategy": {"epochs": 2}}, r"strategy\.epochs is not", "strategy: none"),
+        (["mmoe"], {"retrain": "scratch"}, "retrain is not a setting of mmoe", "leave it out"),
+        (["desan:darts"], {"decisions": {"a": "b"}}, "decisions is not", "leave it out"),
+        (
+            ["mmoe"],
+            {"space": {"name": "desan", "experts": 2}},
+            r"space\.name of the space 'desan' is not a setting of mmoe",
+            "leave it out",
+        ),
+        (["mmoe"], {"space": [1]}, "space is not a setting of mmoe", "leave it out"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_no_model_has_is_an_error(resolve, names, settings, message, fix):
+    with pytest.raises(UsageError, match=message) as error:
+        resolve(*names, **settings)
+    assert fix in error.value.fix
+
+
+@pytest.mark.parametrize("plugin", ["desan", "strategies"])
+def test_a_model_needs_its_own_plugins_alone(resolve, plugin, monkeypatch):
+    monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
+    job = resolve("mmoe", registry=load_registry())["mmoe"]
+    assert job.given(job.space(job.prepare())) == Architecture({})
+
+
+def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
+    (tmp_path / "wide.yaml").write_text("space: {name: mmoe, experts: 9}\n")
+    (tmp_path / "plain.yaml").write_text("space: mmoe\nstrategy: null\n")
+    found = resolve("mmoe", str(tmp_path / "wide.yaml"), str(tmp_path / "plain.yaml"))
+    assert list(found) == ["mmoe", "wide.yaml", "plain.yaml"]
+    assert found["wide.yaml"].space_settings.experts == 9
+    assert found["plain.yaml"].config == found["mmoe"].config
+
+
+def test_files_that_are_no_model(tmp_path):
+    with pytest.raises(InputMissingError):
+        layer(str(tmp_path / "none.yaml"), REGISTRY)
+    (tmp_path / "empty.yaml").write_text("strategy: darts\n")
+    with pytest.raises(UsageError, match="no space is named"):
+        layer(str(tmp_path / "empty.yaml"), REGISTRY)
+
+
+def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
+    job = small()
+    prepared = job.prepare()
+    space = job.space(prepared)
+    architecture = Architecture(space.supernet().architecture().decisions, job.origin(space))
+    with start(job, prepared, tmp_path / "found") as run:
+        run.write_architecture(architecture)
+    found = resolve(str(run.path))["found"]
+    assert found.config.space == job.config.space
+    assert found.given(found.space(prepared)) == architecture
+    assert found.retrain() == "scratch"
+
+
+@pytest.fixture
+def front(small, tmp_path):
+    """A run with a front of two points; the found architecture is neither."""
+    job = small()
+    prepared = job.prepare()
+    space = job.space(prepared)
+    found = {
+        name: choice.options[:1] for name, choice in space.choices().items() if isinstance(choice, AnyOf)
+    }
+    found = space.supernet().architecture().decisions | found
+    points = [
+        Point("small", found | {"layer0/expert0/single": ()}, 0.6, 0.1, None, 1000, 10, trained=False),
+        Point("large", found | {"layer0/expert1/single": ()}, 0.5, 0.0, 0.7, 25000, 10, trained=True),
+    ]
+    with start(job, prepared, tmp_path / "found") as run:
+        run.write_architecture(Architecture(found, job.origin(space)))
+        run.write(Search((), tuple(points)))
+    return run.path, points
+
+
+def test_a_point_of_a_front_is_its_decisions_with_the_space_of_the_run(front, resolve):
+    path, points = front
+    jobs = resolve(str(path), f"{path}@1", f"{path}@2")
+    assert list(jobs) == ["found", "found@1", "found@2"]
+    for job, point in zip(list(jobs.values())[1:], points, strict=True):
+        assert job.given(job.space(job.prepare())).decisions == point.decisions
+        assert job.config.space == jobs["found"].config.space
+    assert jobs["found"].config.decisions not in [point.decisions for point in points]
+
+
+@pytest.mark.parametrize("number", ["0", "3", "-1", "two", ""])
+def test_a_point_that_is_not_there_lists_those_that_are(front, number):
+    path, _ = front
+    with pytest.raises(UsageError, match=f"found@{number}: the run has no such point") as error:
+        layer(f"{path}@{number}", REGISTRY)
+    assert error.value.fix == (
+        "choose one of its front: 1 (small, 1,000 FLOPs a row), 2 (large, 25,000 FLOPs a row)"
+    )
+
+
+def test_a_run_whose_search_kept_no_front_says_so(front):
+    path, _ = front
+    Run(path).write(Search())
+    with pytest.raises(UsageError) as error:
+        layer(f"{path}@1", REGISTRY)
+    assert error.value.fix == "its search kept no front; leave out @1"
+
+
+def test_a_run_that_does_not_know_its_space_is_refused(small, tmp_path):
+    job = small()
+    with start(job, job.prepare(), tmp_path / "old") as run:
+        run.write_architecture(Architecture({}))
+    with pytest.raises(ArtifactError, match="does not say which space"):
+        layer(str(run.path), REGISTRY)
+
+
+@pytest.mark.parametrize("name", ["mmo", "desan:pd-dart", "nothing"])
+def test_unknown_names(name):
+    with pytest.raises(UnknownNameError, match="known: "):
+        layer(name, REGISTRY)
+
+
+def test_what_all_models_share_cannot_be_set_by_one():
+    with pytest.raises(UsageError, match="paper sets training, which all models"):
+        layer("paper", REGISTRY)
+
+
+def test_a_name_twice(resolve):
+    with pytest.raises(UsageError, match="two models are called 'mmoe'"):
+        resolve("mmoe", "mmoe")
+
+
+def test_open_choices_need_a_strategy(resolve):
+    job = resolve("desan")["desan"]
+    with pytest.raises(UsageError, match=r"desan leaves \d+ choices open") as error:
+        job.problem(job.prepare())
+    assert all(name in error.value.fix for name in REGISTRY.names(STRATEGIES))
+
+
+def test_a_strategy_needs_open_choices(resolve):
+    job = resolve("mmoe:darts")["mmoe:darts"]
+    with pytest.raises(UsageError, match="mmoe leaves nothing to search") as error:
+        job.problem(job.prepare())
+    assert "automtl train --model mmoe" in error.value.fix
+
+
+def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
+    job = small()
+    with start(job, job.prepare(), tmp_path / "found") as run:
+        origin = Origin("gone", {}, {}, {"vanished": "1.5", "desan": "0.1"})
+        run.write_architecture(Architecture({}, origin))
+    with pytest.raises(UnknownNameError, match=r"called 'gone'.* not here now: vanished 1\.5") as error:
+        layer(str(run.path), REGISTRY)
+    assert "install them again" in error.value.fix
+
+
+def test_of_a_preset_each_model_takes_what_it_knows():
+    preset = {
+        "training": {"epochs": 7},
+        "space": {"name": "desan", "layers": 2},
+        "strategy": {"name": "pd-darts", "rounds": 2},
+    }
+    layers = ({"dataset": "synthetic"}, {"training": {"patience": 2}})
+    found = models(["mmoe", "desan:random", "desan:pd-darts"], REGISTRY, *layers, preset=preset)
+    assert {
+        name: (job.config.training.epochs, job.config.training.patience) for name, job in found.items()
+    } == dict.fromkeys(found, (7, 2))
+    assert found["desan:random"].space_settings.layers == found["desan:pd-darts"].space_settings.layers == 2
+    assert found["desan:pd-darts"].strategy_settings.rounds == 2
+    stronger = models(["desan:pd-darts"], REGISTRY, *layers, {"space": {"layers": 1}}, preset=preset)
+    assert stronger["desan:pd-darts"].space_settings.layers == 1

@@ -1,0 +1,52 @@
+"""New rows are taken in whole batches, and progress is told."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from automtl_core.errors import DivergedError
+from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.workflow.trained import Trained
+
+from .lines import begin, make_job
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """Give what a run made, its dataset, its test rows and a file of them."""
+    folder = tmp_path_factory.mktemp("new")
+    job = make_job(folder)
+    trained, prepared = Trained.of(job, begin(job, folder / "run")), job.prepare()
+    part = prepared.part("test")
+    columns = prepared.encoder.decode(part)
+    with (folder / "new.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return trained, job.dataset(), part, folder
+
+
+def test_progress_ends_with_all(given, monkeypatch):
+    trained, dataset, part, folder = given
+    monkeypatch.setattr("automtl_core.workflow.new_rows.CHUNK", 100)  # less than a batch
+    told = []
+    reading = Reading(dataset, folder / "new.csv", folder, progress=lambda *how: told.append(how))
+    assert write_predictions(trained, reading, folder / "out.csv") == (len(part), 0)
+    assert [stage for stage, _ in told] == ["check", "read", "predict"]
+    assert told[-1] == ("predict", 1.0)
+
+
+def test_what_is_not_finite_is_not_written(given):
+    trained, dataset, _, folder = given
+    weight = next(iter(trained.network.parameters()))
+    kept = weight.detach().clone()
+    weight.data.fill_(np.nan)
+    try:
+        with pytest.raises(DivergedError):
+            write_predictions(trained, Reading(dataset, folder / "new.csv", folder), folder / "nan.csv")
+        with pytest.raises(DivergedError):
+            measure(trained, Reading(dataset, folder / "new.csv", folder))
+    finally:
+        weight.data.copy_(kept)
+    assert not (folder / "nan.csv").exists()

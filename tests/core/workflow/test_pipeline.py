@@ -1,0 +1,286 @@
+"""The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from automtl_core.choices import Architecture, OneOf
+from automtl_core.config.config import default, load_config
+from automtl_core.data.part import Part
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.errors import ArtifactError, DataError, UsageError
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.facts import Data, Result, Search, Status
+from automtl_core.run_dir.run import Run
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.listener import Silent
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import models
+from automtl_core.workflow.pipeline import evaluate_run, plan, reachable, search, start
+
+from .lines import EQUAL, REGISTRY, SMALL, StopAfter, begin, contents, go_on, make_job, stopped
+
+
+@pytest.fixture
+def job(tmp_path):
+    return make_job(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("whole")
+    return begin(make_job(folder), folder / "run")
+
+
+def test_a_run_directory_holds_everything(whole):
+    names = {path.name for path in whole.path.iterdir()}
+    assert names >= {
+        "config.yaml", "environment.json", "metrics.jsonl", "architecture.json", "weights.safetensors",
+        "result.json", "status.json", "log.txt", "checkpoint.safetensors",
+    }  # fmt: skip
+    assert whole.status() == Status("done")
+    assert not [name for name in names if "draft" in name]
+    reports = whole.reports()
+    assert [r["phase"] for r in reports[:4]] == ["warm-up", "search", "search", "train"]
+    result = whole.read(Result)
+    assert set(result.test) == set(result.validation) == set(result.reachable)
+    assert set(result.test) == {"click", "like", "skip", "hide"}
+    assert all(0.5 < result.reachable[task] < 1 for task in result.test)
+    assert whole.read(Data).raw == {}
+    assert whole.config().space.settings["tower_width"] == 64, "defaults are written out"
+
+
+class Telling(SearchStrategy):
+    """Takes the first options without a look at the data, and says so."""
+
+    def search(self, listener):
+        choices = self.problem.space.choices()
+        found = {n: c.options[0] if isinstance(c, OneOf) else c.options[:1] for n, c in choices.items()}
+        told = [Evidence(n, c.options[0], "chosen", "at chance", epoch=2) for n, c in choices.items()]
+        front = [Point("first", found, 0.5, 0.0, None, 10, 20, trained=False, chosen=True)]
+        return SearchResult(Architecture(found), evidence=told, front=front)
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def test_a_run_keeps_why_its_search_decided_so_and_what_else_there_was(tmp_path):
+    registry = REGISTRY.adding(STRATEGIES, "telling", Telling)
+    layers = (SMALL, {"prepared_dir": tmp_path / "prepared", "strategy": "telling"})
+    run = begin(Job.resolve(load_config(default(registry), *layers), registry), tmp_path / "run")
+    kept = run.read(Search)
+    assert [(e.choice, e.epoch) for e in kept.evidence] == [(n, 2) for n in run.architecture().decisions]
+    assert [point.decisions for point in kept.front] == [run.architecture().decisions]
+
+
+def test_a_run_without_a_search_keeps_nothing_of_one(tmp_path):
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "training": {"batch_size": 256, "epochs": 1}}
+    job = models(["mmoe"], REGISTRY, layer, {"prepared_dir": tmp_path / "prepared"})["mmoe"]
+    run = begin(job, tmp_path / "run")
+    assert not run.has(Search)
+
+
+def test_equal_seeds_give_equal_bytes(job, whole, tmp_path):
+    run = begin(job, tmp_path / "again")
+    assert contents(run) == contents(whole)
+
+
+def test_another_seed_gives_another_run(whole, tmp_path):
+    job = make_job(tmp_path, {"seed": 1})
+    run = begin(job, tmp_path / "other")
+    assert contents(run)["metrics.jsonl"] != contents(whole)["metrics.jsonl"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
+def test_a_stopped_run_goes_on_to_the_same_bytes(job, whole, tmp_path, epochs):
+    run = stopped(job, tmp_path / "stopped", epochs)
+    assert run.status().state == "stopped"
+    resumed = Job.resolve(Run.open(run.path).config(), REGISTRY)
+    go_on(resumed, run)
+    assert contents(run) == contents(whole)
+    assert run.status() == Status("done")
+
+
+def test_a_run_stopped_again_and_again(job, whole, tmp_path):
+    run = stopped(job, tmp_path / "stopped", 1)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            go_on(job, run, StopAfter(1))
+    go_on(job, run)
+    assert contents(run) == contents(whole)
+
+
+DARTS = {"name": "darts", "epochs": 2, "order": "second"}
+
+
+def test_a_search_by_darts_that_is_stopped_goes_on_to_the_same_bytes(tmp_path):
+    job = make_job(tmp_path, {"strategy": DARTS, "training": {"epochs": 4}})
+    whole = begin(job, tmp_path / "whole")
+    for stop in (1, 2, 3):
+        run = stopped(job, tmp_path / f"stopped-{stop}", stop)
+        go_on(job, run)
+        assert contents(run) == contents(whole)
+
+
+@pytest.mark.parametrize(("strategy", "epochs"), [(SMALL["strategy"], 3), (DARTS, 2)])
+def test_retraining_goes_on_from_the_search_or_starts_from_scratch(tmp_path, strategy, epochs):
+    runs = {}
+    for retrain in ("inherit", "scratch"):
+        job = make_job(tmp_path, {"strategy": strategy, "retrain": retrain, "training": {"epochs": 6}})
+        runs[retrain] = begin(job, tmp_path / retrain)
+    reports = {retrain: run.reports() for retrain, run in runs.items()}
+    for retrain, first in (("inherit", range(2, epochs + 2)), ("scratch", [1])):
+        phases = [r["phase"] for r in reports[retrain]]
+        assert phases.index("train") == epochs
+        assert reports[retrain][epochs]["epoch"] in first
+    assert reports["inherit"][:epochs] == reports["scratch"][:epochs]
+    found, weights = ([contents(run)[name] for run in runs.values()] for name in (EQUAL[0], EQUAL[2]))
+    assert found[0] == found[1]
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "retrain"), [("pd-darts", "inherit"), ("darts", "scratch"), ("random", "inherit")]
+)
+def test_a_strategy_says_how_its_network_is_trained(tmp_path, name, retrain):
+    assert make_job(tmp_path, {"strategy": {"name": name}}).retrain() == retrain
+    assert make_job(tmp_path, {"strategy": {"name": name}, "retrain": "scratch"}).retrain() == "scratch"
+
+
+def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
+    nan = float("nan")
+    labels = np.array([[1, 0, 0.3, 1], [0, 1, 0.2, 0], [nan, 0, 0.1, 1], [0, nan, 0.4, 0]], np.float32)
+    oracle = np.array(
+        [[0.8, 0.9, 0.1, nan], [0.3, 0.5, 0.1, 0.2], [0.9, 0.1, 0.1, 0.3], [0.1, nan, 0.1, 0.2]]
+    )
+    tasks = (Task("click"), Task("like"), Task("price", kind="regression"), Task("share"))
+    prepared = SimpleNamespace(
+        schema=Schema((SparseField("user", 2),), (), tasks),
+        part=lambda name: Part(np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels),
+        oracle=lambda name: oracle,
+    )
+    # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
+    assert reachable(prepared) == {"click": 1.0, "like": 0.5}
+
+
+def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
+    job = Job.resolve(whole.config(), REGISTRY)
+    metrics = evaluate_run(job, whole, job.prepare())
+    assert metrics == whole.read(Result).test
+
+
+def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
+    events = []
+    prepared = job.prepare()
+    part = type(prepared).part
+    monkeypatch.setattr(type(prepared), "part", lambda self, name: events.append(name) or part(self, name))
+
+    class Watch(Silent):
+        def epoch(self, report):
+            events.append("epoch")
+            return True
+
+    with start(job, prepared, tmp_path / "run") as run:
+        search(job, run, prepared, Watch())
+    last_epoch = len(events) - events[::-1].index("epoch")
+    assert "test" not in events[:last_epoch]
+    assert "test" in events[last_epoch:]
+
+
+def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
+    run = begin(job, tmp_path / "run")
+    decisions = json.loads((run.path / "architecture.json").read_text())
+    decisions["decisions"]["layer0/expert0/single"] = []
+    decisions["decisions"]["layer0/expert0/block0"] = "mlp-16"
+    (run.path / "architecture.json").write_text(json.dumps(decisions))
+    with pytest.raises(ArtifactError, match="not the one that "):
+        evaluate_run(job, run, job.prepare())
+    run.write(replace(run.read(Result), files=run.sums()))
+    with pytest.raises(ArtifactError, match="do not fit the architecture"):
+        evaluate_run(job, run, job.prepare())
+
+
+def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
+    job = make_job(tmp_path, {"dataset": {"rows": 500}})
+    with pytest.raises(ArtifactError, match="found on other fields, tasks or vocabularies"):
+        evaluate_run(job, whole, job.prepare())
+
+
+def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):
+    run = stopped(job, tmp_path / "run", 1)
+    path = run.path / "checkpoint.safetensors"
+    damaged = path.read_bytes()[:-4] + b"\0\1\2\3"
+    path.write_bytes(damaged)
+    with pytest.raises(ArtifactError, match="damaged"):
+        go_on(job, run)
+    assert path.read_bytes() == damaged
+    assert run.status().state == "failed"
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(whole, job, tmp_path):
+    run = stopped(job, tmp_path / "run", 2)
+    path = run.path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:-4])
+    go_on(job, run)
+    assert "goes on from the checkpoint before" in (run.path / "log.txt").read_text()
+    for name in ("weights.safetensors", "metrics.jsonl"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_the_plan_tells_sizes(job):
+    facts = plan(job, job.prepare())
+    assert facts.rows == {"train": 1600, "validation": 200, "test": 200}
+    assert facts.steps_per_epoch == 7
+    space = job.space(job.prepare())
+    assert facts.choices == len(space.choices())
+    assert facts.answers == space.costs()
+    assert facts.points == {name: space.cost(a) for name, a in space.landmarks().items()}
+
+
+def test_the_plan_of_a_training_tells_what_its_network_costs(tmp_path):
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "prepared_dir": tmp_path / "prepared"}
+    job = models(["mmoe"], REGISTRY, layer)["mmoe"]
+    facts = plan(job, job.prepare())
+    assert (facts.answers, list(facts.points)) == ({}, ["the network"])
+    assert facts.points["the network"].flops_per_row > 0
+
+
+def test_unknown_settings_of_a_component_are_named(tmp_path):
+    with pytest.raises(UsageError, match=r"space\.expert is not a setting \(did you mean 'experts'\?\)"):
+        make_job(tmp_path, {"space": {"expert": 3}})
+
+
+def test_an_unknown_op_is_named(tmp_path):
+    job = make_job(tmp_path, {"space": {"ops": ["gelu"]}})
+    with pytest.raises(UsageError, match="no op is called 'gelu'"):
+        job.space(job.prepare())
+
+
+def test_loss_weights_of_a_task_that_is_not_there(tmp_path):
+    job = make_job(tmp_path, {"training": {"loss_weights": {"clik": 2.0}}})
+    with pytest.raises(UsageError, match="did you mean 'click'"):
+        job.problem(job.prepare())
+
+
+def test_no_rows_is_a_data_error(tmp_path):
+    raw = Path(tmp_path / "raw")
+    raw.mkdir()
+    (raw / "UserBehavior.csv").write_text("1,2,3,pv,1511544070\n")
+    job = Job.resolve(
+        load_config(
+            default(REGISTRY),
+            {"dataset": {"name": "userbehavior"}, "data_dir": raw, "prepared_dir": tmp_path / "p"},
+        ),
+        REGISTRY,
+    )
+    with pytest.raises(DataError):
+        job.prepare()

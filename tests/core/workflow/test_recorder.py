@@ -1,0 +1,83 @@
+"""Each epoch is saved with the identity of its run; the answer of the listener is passed on."""
+
+import pytest
+
+from automtl_core.disk.state import load_state
+from automtl_core.errors import ArtifactError
+from automtl_core.run_dir.identity import Identity
+from automtl_core.run_dir.run import Run
+from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.workflow.recorder import Recorder
+
+REPORT = EpochReport("train", 1, {}, {})
+
+
+class Loop:
+    """Counts what it is given."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def state_dict(self):
+        return {"number": self.number}
+
+    def load_state_dict(self, state):
+        self.number = state["number"]
+
+
+class Enough(Silent):
+    def step(self, *progress):
+        return False
+
+    def epoch(self, report):
+        return False
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path)
+    run.write(Identity({"seed": 0}, "data"))
+    return run
+
+
+@pytest.mark.parametrize(("listener", "answer"), [(Silent(), True), (Enough(), False)])
+def test_the_answer_of_the_listener_is_passed_on(run, listener, answer):
+    recorder = Recorder(run, listener)
+    recorder.follow("train", Loop(1))
+    assert recorder.step("train", 1, 10, 1, 100) is answer
+    assert recorder.epoch(REPORT) is answer
+
+
+def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
+    recorder = Recorder(run, Silent())
+    recorder.follow("search", Loop(7))
+    recorder.epoch(REPORT)
+    again = Recorder(run, Silent())
+    assert again.stage == "search"
+    assert again.reports == [REPORT.to_json()] == run.reports()
+    loop, later = Loop(0), Loop(0)
+    again.follow("search", loop)
+    again.follow("train", later)
+    assert (loop.number, later.number) == (7, 0)
+
+
+def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read(run):
+    recorder = Recorder(run, Silent())
+    recorder.follow("search", Loop(7))
+    recorder.epoch(REPORT)
+    saved = load_state(run.path / "checkpoint.safetensors")
+    assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
+    assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
+
+
+def test_the_checkpoint_of_another_run_is_refused(run):
+    run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
+    with pytest.raises(ArtifactError, match=r"of another run: settings\.seed was 0, is 1"):
+        Recorder(run, Silent())
+
+
+@pytest.mark.parametrize("state", [{}, {"state": {}}, {"state": None}])
+def test_a_state_that_does_not_fit_is_refused(run, state):
+    run.save_checkpoint({"identity": run.read(Identity).to_json(), "stage": "search", **state})
+    with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
+        Recorder(run, Silent()).follow("search", Loop(1))

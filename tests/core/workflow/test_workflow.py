@@ -1,0 +1,262 @@
+"""The top of the line by itself: searched, stopped, resumed and tested without a command line."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
+from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError, UsageError
+from automtl_core.registry.kinds import DATASETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Data, Environment, Result, Status
+from automtl_core.run_dir.run import Run
+from automtl_core.training.listener import Silent
+from automtl_core.workflow.reporter import Unwatched
+from automtl_core.workflow.workflow import Line, too_small
+
+
+class Shop(Dataset):
+    """Clicks of users on items."""
+
+    version = 1
+    fields = (Sparse("user"), Sparse("item"))
+    labels = (Label("click"),)
+
+    def files(self):
+        return {"log": RawFile("log.csv", {"user": TEXT, "item": TEXT, "click": BIT})}
+
+    def rows(self, db):
+        return db.table("log")
+
+
+REGISTRY = load_registry().adding(DATASETS, "shop", Shop)
+SMALL = {
+    "dataset": "shop",
+    "space": {"name": "desan", "experts": 1, "blocks": 1, "ops": ["identity", "mlp-4"], "embedding_dim": 2},
+    "strategy": {"name": "pd-darts", "criterion": "entropy", "warmup_epochs": 1, "search_epochs": 1},
+    "training": {"epochs": 2, "batch_size": 50, "min_positives": 5},
+}
+
+
+class Watch(Unwatched):
+    """Ends the epochs as it is told, and remembers what it hears."""
+
+    def __init__(self, end=lambda: True):
+        self.end = end
+        self.heard = []
+
+    @contextmanager
+    def training(self, ahead):
+        watch = self
+        watch.ahead = ahead
+
+        class Listener(Silent):
+            def epoch(self, report):
+                watch.heard.append(report.phase)
+                return watch.end()
+
+        yield Listener()
+
+    def warn(self, sentence):
+        self.heard.append(sentence)
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def line(tmp_path, monkeypatch):
+    """Return a function that gives the line in a folder of its own, with raw files."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AUTOMTL_DATA", "AUTOMTL_PREPARED"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "data" / "shop"
+    folder.mkdir(parents=True)
+    rows = [f"u{n % 7},i{n % 5},{int(n % 7 < n % 5)}" for n in range(200)]
+    (folder / "log.csv").write_text("user,item,click\n" + "\n".join(rows) + "\n")
+    return lambda end=lambda: True: Line(REGISTRY, Watch(end))
+
+
+@pytest.fixture
+def stopped(line, tmp_path):
+    """Return a run that was stopped after its first epoch."""
+    with pytest.raises(KeyboardInterrupt) as stop:
+        search(line(interrupted), tmp_path, "cut")
+    assert stop.value.__notes__ == [f"go on with: automtl search --resume {tmp_path / 'runs' / 'cut'}"]
+    return tmp_path / "runs" / "cut"
+
+
+def search(line, folder, name=None):
+    return line.search(line.job([SMALL]), folder / "runs", name)
+
+
+def test_a_script_searches_resumes_and_tests(line, stopped, tmp_path):
+    whole = search(line(), tmp_path, "whole")
+    resumed = line().resume(stopped)
+    assert resumed.result == whole.result
+    assert resumed.architecture == whole.architecture
+    assert resumed.to_json()["result"] == whole.to_json()["result"]
+    evaluation = line().evaluate(stopped)
+    assert evaluation.repeats
+    assert evaluation.changed == ()
+    assert evaluation.test == whole.result.test
+
+
+def test_runs_without_a_name_are_numbered_by_the_dataset(line, tmp_path):
+    assert [search(line(), tmp_path).run.name for _ in range(2)] == ["shop-1", "shop-2"]
+
+
+def test_the_plan_counts_the_epochs_of_search_and_training_apart(line):
+    plan = line().plan(line().job([SMALL]))
+    assert (plan.most_search_epochs, plan.most_training_epochs) == (2, 2)
+    assert plan.tasks == ("click",)
+    assert json.loads(json.dumps(plan.to_json()))["rows"] == {"train": 160, "validation": 20, "test": 20}
+
+
+def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
+    settings = {"training": {**SMALL["training"], "patience": 1, "learning_rate": 1e-6}}
+    job = line().job([SMALL, settings])
+    found = line().search(job, tmp_path / "runs")
+    assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
+    (told,) = found.remarks
+    assert told.endswith("when 2 epochs were over: more may do better, such as --set training.epochs=4")
+    assert search(line(), tmp_path).remarks == ()  # with more patience than epochs nobody waits
+
+
+def test_a_listener_that_has_enough_ends_a_run_well(line, tmp_path):
+    found = search(line(lambda: False), tmp_path, "short")
+    assert found.result.test is not None
+    assert Run.open(found.run).status() == Status("done")
+    assert [report["phase"] for report in Run.open(found.run).reports()] == ["warm-up", "train"]
+
+
+def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tmp_path):
+    log = tmp_path / "data" / "shop" / "log.csv"
+    before, text = sorted((tmp_path / "prepared").iterdir()), log.read_text()
+    log.write_text(text.replace(",0\n", ",2\n").replace(",1\n", ",0\n").replace(",2\n", ",1\n"))
+    with pytest.raises(
+        ArtifactError, match=r"not what the run began with: raw file log\.csv is another"
+    ) as no:
+        line().resume(stopped)
+    assert no.value.fix == "restore it, or start anew"
+    assert sorted((tmp_path / "prepared").iterdir()) == before
+    log.write_text(text)
+    assert line().resume(stopped).result.test is not None
+
+
+def test_settings_of_the_dataset_that_were_edited_are_refused(line, stopped):
+    path = stopped / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["dataset"]["max_bad_rows"] = 5
+    path.write_text(yaml.safe_dump(config))
+    with pytest.raises(
+        ArtifactError, match=r"config.yaml: changed since .*dataset.max_bad_rows was 100, is 5"
+    ):
+        line().resume(stopped)
+
+
+def edit(run, **values):
+    path = run / "config.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **values}))
+
+
+def content(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_nothing_is_written_where_the_configuration_of_a_run_says(line, stopped, tmp_path, monkeypatch):
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    (theirs / ".automtl.old").mkdir(parents=True)
+    (theirs / ".automtl.old.lock").touch()
+    edit(stopped, prepared_dir=str(theirs))
+    monkeypatch.setenv("AUTOMTL_PREPARED", str(mine))
+    before = content(theirs)
+    line().resume(stopped)
+    assert line().evaluate(stopped).repeats
+    assert content(theirs) == before
+    assert len(list(mine.iterdir())) == 1
+    edit(stopped, prepared_dir=str(tmp_path / "none" / "below"))
+    line().evaluate(stopped)
+    assert not (tmp_path / "none").exists()
+
+
+def test_prepared_data_is_found_where_the_run_had_it(line, stopped, tmp_path, monkeypatch):
+    edit(stopped, prepared_dir=str(tmp_path / "prepared"))
+    monkeypatch.setenv("AUTOMTL_PREPARED", str(tmp_path / "mine"))
+    line().resume(stopped)
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("name", ["log.txt", ".lock", ".config.yaml.draft", "encoder/log.txt"])
+def test_a_run_that_holds_a_link_is_not_written_to(line, stopped, tmp_path, name):
+    target = tmp_path / "target"
+    target.write_text("theirs")
+    (stopped / name).unlink(missing_ok=True)
+    (stopped / name).symlink_to(target)
+    with pytest.raises(ArtifactError, match="a link, or no plain file"):
+        line().resume(stopped)
+    assert target.read_text() == "theirs"
+
+
+def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
+    run = Run.open(search(line(), tmp_path).run)
+    run.write(replace(run.read(Result), test=None, reachable=None))
+    run.write(Status("stopped", "SIGKILL"))
+    with pytest.raises(ArtifactError, match="trained, and not tested yet") as refused:
+        line().evaluate(run.path)
+    assert refused.value.fix == f"go on with the run: automtl search --resume {run.path}"
+    assert line().resume(run.path).result.test is not None
+
+
+def test_a_killed_run_says_that_it_can_go_on(line, stopped, tmp_path):
+    run = Run.open(stopped)
+    run.write(Status("running"))
+    way = f"automtl search --resume {stopped}"
+    assert run.status().state == "stopped"
+    for ask in (lambda: line().evaluate(stopped), run.architecture, run.weights):
+        with pytest.raises(ArtifactError) as refused:
+            ask()
+        assert refused.value.fix == f"go on with the run: {way}"
+    with pytest.raises(RunExistsError) as there:
+        search(line(), tmp_path, "cut")
+    assert there.value.fix == f"choose another --name, or go on with it: {way}"
+    line().resume(stopped)
+    with pytest.raises(RunExistsError) as there:
+        search(line(), tmp_path, "cut")
+    assert there.value.fix == "choose another --name"
+
+
+def test_a_run_that_is_done_or_in_use_is_not_resumed(line, tmp_path):
+    path = search(line(), tmp_path, "done").run
+    with pytest.raises(UsageError, match="the run is done"):
+        line().resume(path)
+    with Run.open(path).working(), pytest.raises(RunInUseError):
+        line().resume(path)
+
+
+def test_an_evaluation_tells_what_has_changed(line, tmp_path):
+    run = Run.open(search(line(), tmp_path).run)
+    run.write(replace(run.read(Environment), torch="1.0"))
+    run.write(replace(run.read(Data), fingerprint="other", version=0))
+    assert [part.partition(" was ")[0] for part in line().evaluate(run.path).changed] == [
+        "data.version",
+        "torch",
+    ]
+
+
+def test_too_few_validation_rows_to_choose_by_are_told():
+    def told(**labels):
+        manifest = {"rows": {"validation": 400}, "labels": {"validation": labels}}
+        return list(too_small(SimpleNamespace(manifest=manifest), 100))
+
+    click = {"rows": 400, "positives": 30}
+    assert "no task has 100 validation rows of either class (there are 400 rows)" in told(click=click)[0]
+    assert told(click=click, buy={"rows": 400, "positives": 350})
+    assert not told(click=click, buy={"rows": 400, "positives": 120})
+    assert not told(click=click, rating={"rows": 150})
+    assert told(rating={"rows": 99})
