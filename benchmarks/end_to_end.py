@@ -14,29 +14,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from automtl_core.config.config import assignments
-from automtl_core.data.progress import Progress, silent
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.search import Looked
-from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.events import EpochEnded, Event, EventHandler, PhaseBegan, PhaseEnded, StepEnded
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.training.process import set_up
-from automtl_core.workflow.progress_estimate import Ahead
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import TRAINING, Workflow
 from timing import RESULTS, report
 
 LOOK = 0.02
 """Seconds between two looks at memory."""
-START, PREPARING, TRYING, TEST = "start", "data", "trials", "test"
+START, TEST = "start", "test"
 
 
-class Phases:
-    """Watch and listener: the phases of a command with their seconds, epochs and most memory in MiB."""
+class Phases(EventHandler):
+    """Listener: the phases of a command with their seconds, epochs and most memory in MiB."""
 
     def __init__(self) -> None:
         self.found: dict[str, dict[str, Any]] = {}
@@ -56,39 +52,24 @@ class Phases:
         self.found.setdefault(phase, {"seconds": 0.0, "epochs": 0, "resident MiB": 0.0, "anonymous MiB": 0.0})
         self.phase, self._since = phase, now
 
-    @contextmanager
-    def preparing(self) -> Iterator[Progress]:
-        """Hear that data is prepared."""
-        self.enter(PREPARING)
-        yield silent
-
-    @contextmanager
-    def trying(self) -> Iterator[Progress]:
-        """Hear that inputs are looked up."""
-        self.enter(TRYING)
-        yield silent
-
-    @contextmanager
-    def training(self, ahead: Ahead) -> Iterator[Listener]:
-        """Hear of epochs, and then of the test."""
-        yield self
-        self.enter(TEST)
-
-    def warn(self, sentence: str) -> None:
-        """Ignore."""
-
-    def looked(self, found: Looked) -> None:
-        """Ignore."""
-
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Hear of a step."""
-        self.enter(phase)
+    def step(self, event: StepEnded) -> bool:
+        """Enter the phase of a step."""
+        self.enter(event.phase)
         return True
 
-    def epoch(self, report: EpochReport) -> bool:
-        """Hear of an epoch."""
-        self.enter(report.phase)
-        self.found[report.phase]["epochs"] += 1
+    def epoch(self, event: EpochEnded) -> bool:
+        """Count an epoch."""
+        self.enter(event.phase)
+        self.found[event.phase]["epochs"] += 1
+        return True
+
+    def other(self, event: Event) -> bool:
+        """Enter a phase; after the training comes the test."""
+        match event:
+            case PhaseBegan(phase) if phase != TRAINING:
+                self.enter(phase)
+            case PhaseEnded(phase) if phase == TRAINING:
+                self.enter(TEST)
         return True
 
     def end(self) -> None:
@@ -108,7 +89,7 @@ class Phases:
 def measured(model: str, common: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     """Return the phases of one command in this process, and the mean AUC of validation and test."""
     phases = Phases()
-    line = Line(load_registry(), phases)
+    line = Workflow(load_registry(), phases)
     (job,) = line.models([model], [common, assignments(settings)]).values()
     with tempfile.TemporaryDirectory() as folder:
         found = line.search(job, Path(folder), "one")

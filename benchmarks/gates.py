@@ -20,7 +20,7 @@ from automtl_core.choices import Architecture
 from automtl_core.config.config import assignments, default, load_config
 from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 
 
@@ -87,7 +87,7 @@ def searched(
     layers = (default(registry), named, {"prepared_dir": prepared_dir}, assignments(settings))
     job = Job.resolve(load_config(*layers), registry)
     prepared = job.prepare()
-    return job.strategy(job.problem(prepared)).search(Silent()).architecture, prepared
+    return job.strategy(job.problem(prepared)).search(EventHandler()).architecture, prepared
 
 
 def main() -> None:

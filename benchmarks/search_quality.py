@@ -22,10 +22,10 @@ from automtl_core.config.config import Component, assignments
 from automtl_core.data.store import Prepared
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 from automtl_strategies.random_search import RandomSearch
 from tabular.play import Meter, Products
 
@@ -50,7 +50,7 @@ def spent(name: str, job: Job, prepared: Prepared) -> Spent:
         if job.config.strategy is None:
             architecture, network, epochs, trained = job.given(problem.space), None, 0, False
         else:
-            found = job.strategy(problem).search(Silent())
+            found = job.strategy(problem).search(EventHandler())
             architecture, network, epochs, trained = (
                 found.architecture, found.network, found.epochs, found.trained,
             )  # fmt: skip
@@ -58,7 +58,9 @@ def spent(name: str, job: Job, prepared: Prepared) -> Spent:
             if network is None or job.retrain() == "scratch":
                 seeds.seed_torch(problem.seed, "network")
                 network, epochs = problem.space.network(architecture), 0
-            Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, epochs).run(Silent())
+            Fit(network, problem.data, problem.recipe, problem.seed, problem.compute, epochs).run(
+                EventHandler()
+            )
     return Spent(name, meter.flops / 1e9, problem.space.cost(architecture).flops_per_row)
 
 
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    line = Line(registry := load_registry())
+    line = Workflow(registry := load_registry())
     common: dict[str, Any] = {"dataset": {"name": arguments.dataset}, "seed": arguments.seed}
     if arguments.data_dir:
         common["data_dir"] = arguments.data_dir

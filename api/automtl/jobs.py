@@ -1,9 +1,7 @@
 """Search, training and comparison as functions. They return what is done, and say nothing unless asked to."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,16 @@ from automtl.frames import Labels, data_layer
 from automtl.run import Run
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.config.config import Layer
-from automtl_core.data.progress import Progress, silent
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
-from automtl_core.search.encoding.search import Looked
-from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.workflow.budget import seconds_of
 from automtl_core.workflow.outcomes import Found
-from automtl_core.workflow.progress_estimate import Ahead
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
-Heard = Callable[[EpochReport], object]
+Heard = Callable[[EpochEnded], object]
 """Hears of each finished epoch; False ends the search or training in order, with the best that there is."""
 
 
@@ -64,9 +59,9 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    line = Line(load_registry(), Told(progress))
-    job = line.job([chosen, data_layer(data, labels), settings or {}, given])
-    return _done(line, line.search(job, Path(runs_dir), name))
+    flow = Workflow(load_registry(), Listening(progress))
+    job = flow.job([chosen, data_layer(data, labels), settings or {}, given])
+    return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
 def train(
@@ -82,9 +77,9 @@ def train(
     progress: Heard | None = None,
 ) -> Run:
     """Train one model without a search, and test it once; `model` as of `automtl train`, else as `search`."""
-    line = Line(load_registry(), Told(progress))
-    job = line.model(model, [data_layer(data, labels), settings or {}, _run(seed, time_budget)])
-    return _done(line, line.search(job, Path(runs_dir), name))
+    flow = Workflow(load_registry(), Listening(progress))
+    job = flow.model(model, [data_layer(data, labels), settings or {}, _run(seed, time_budget)])
+    return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
 def compare(
@@ -106,9 +101,9 @@ def compare(
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
-    line = Line(load_registry(), Told(progress))
+    flow = Workflow(load_registry(), Listening(progress))
     layers: list[Layer] = [data_layer(data, labels), settings or {}, _run(seed)]
-    return Compared(*wanted.compared(line, layers, lambda cell, which: None, lambda cell: None))
+    return Compared(*wanted.compared(flow, layers))
 
 
 def load(run: str | Path) -> Run:
@@ -123,46 +118,26 @@ def load(run: str | Path) -> Run:
     return Run(Path(run))
 
 
-@dataclass(frozen=True)
-class Told:
-    """Watch that passes on the epochs, and warnings as Python's."""
+class Listening(EventHandler):
+    """Listener that passes on the epochs, and warnings as Python's.
 
-    heard: Heard | None
+    Args:
+        heard: Receives each epoch, and may end the search.
 
-    def preparing(self) -> AbstractContextManager[Progress]:
-        """Say nothing."""
-        return nullcontext(silent)
+    """
 
-    def trying(self) -> AbstractContextManager[Progress]:
-        """Say nothing."""
-        return nullcontext(silent)
+    def __init__(self, heard: Heard | None) -> None:
+        self.heard = heard
 
-    @contextmanager
-    def training(self, ahead: Ahead) -> Iterator[Listener]:
-        """Pass on the epochs."""
-        yield Epochs(self.heard)
+    def epoch(self, event: EpochEnded) -> bool:
+        """Pass the epoch on; continue unless the answer is False."""
+        return self.heard is None or self.heard(event) is not False
 
-    def warn(self, sentence: str) -> None:
+    def other(self, event: Event) -> bool:
         """Warn."""
-        warnings.warn(sentence, UserWarning, stacklevel=4)
-
-    def looked(self, found: Looked) -> None:
-        """Say nothing: a run keeps it."""
-
-
-@dataclass(frozen=True)
-class Epochs:
-    """Listener that passes on the epochs."""
-
-    heard: Heard | None
-
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Go on."""
+        if isinstance(event, Warned):
+            warnings.warn(event.sentence, UserWarning, stacklevel=5)
         return True
-
-    def epoch(self, report: EpochReport) -> bool:
-        """Pass the report on; go on unless the answer is False."""
-        return self.heard is None or self.heard(report) is not False
 
 
 def _run(seed: int | None, time_budget: str | None = None) -> Layer:
@@ -171,7 +146,7 @@ def _run(seed: int | None, time_budget: str | None = None) -> Layer:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _done(line: Line, found: Found) -> Run:
+def _done(flow: Workflow, found: Found) -> Run:
     for sentence in found.remarks:
-        line.watch.warn(sentence)
+        flow.listener(Warned(sentence))
     return Run(found.run)

@@ -22,7 +22,7 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.new_rows import Reading, measure, predicted
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Run:
     def evaluate(self, examples: object = None) -> pd.DataFrame:
         """Return metrics on labelled examples in the same form; where None, of the test part again."""
         if examples is None:
-            return _frame(Line(load_registry()).evaluate(self.path).test)
+            return _frame(Workflow(load_registry()).evaluate(self.path).test)
         made, dataset = self._trained
         with _reading(examples, dataset) as reading:
             return _frame(measure(made, reading)[0])
@@ -97,7 +97,7 @@ class Run:
 
     @cached_property
     def _trained(self) -> tuple[Trained, Dataset]:
-        with Line(load_registry()).trained(self._folder, {}) as found:
+        with Workflow(load_registry()).trained(self._folder, {}) as found:
             return found
 
     def _repr_html_(self) -> str:

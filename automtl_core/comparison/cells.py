@@ -1,44 +1,32 @@
-"""Cells: one model with one seed, split and recipe. Each is a run directory, made once and then found again.
+"""Cells: one model with one seed, split and recipe. Each is a trial that keeps its run directory.
 
-Several processes may fill the same cells, also from several machines that share a disk. The lock of a run
-tells who works on it: a cell that another process holds is left out and looked at again later, and if that
-process dies its lock is free and the cell goes on from its last epoch elsewhere.
+Several processes may fill the same cells, also from several machines that share a disk: see
+`workflow.run_trial.Folder`.
 """
 
 import hashlib
+import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from automtl_core.comparison.measured import CellCosts, CellResult, Diverged, Measured
 from automtl_core.comparison.samples import Samples, samples
 from automtl_core.comparison.splits import split_of
 from automtl_core.data.store import Prepared
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import (
-    ArtifactError,
-    DivergedError,
-    InputMissingError,
-    RunExistsError,
-    RunInUseError,
-)
+from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.identity import Identity, check_checkpoint, check_settings
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import Listener
-from automtl_core.training.metrics import Metrics
-from automtl_core.workflow import pipeline
+from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
+from automtl_core.training.events import Event, Listener, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Ahead
-
-T = TypeVar("T")
-
-PAUSE = 0.5
-"""Seconds until cells that others hold are looked at again."""
+from automtl_core.workflow.progress_estimate import Workload
+from automtl_core.workflow.run_trial import PAUSE, Folder
+from automtl_core.workflow.workflow import TRAINING
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,38 +48,44 @@ class Cell:
         """The seed of the split of its data."""
         return split_of(self.job)
 
+    def spec(self, test: bool = False) -> TrialSpec:
+        """Return the trial of the cell."""
+        looked = json.dumps(self.job.looked.to_json()) if self.job.looked else ""
+        data, folder = str(self.prepared.path), str(self.path)
+        return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=looked)
+
+    def __str__(self) -> str:
+        return f"{self.model}, seed {self.seed}, split {self.split}: {self.path.name}"
+
 
 @dataclass(frozen=True)
-class _Turn:
-    """Where a cell stands among all."""
+class CellBegan(Event):
+    """A cell begins or continues in this command."""
 
+    cell: Cell
     which: str
-    after: Sequence[Cell]
-    """Those that come after it."""
-    then: Sequence[Ahead]
-    """What comes after these."""
+    """Such as `cell 3 of 6`."""
 
-    def ahead(self, cell: Cell) -> Ahead:
-        """Return what is before the cell and those after it that are still to be trained."""
-        left = [c for c in self.after if not (c.path.exists() and Run.open(c.path).has(Result))]
-        return Ahead.of(cell.job, [*(Ahead.of(c.job) for c in left), *self.then])
+
+@dataclass(frozen=True)
+class CellWaits(Event):
+    """Another process works on a cell, and nothing else is left to do."""
+
+    cell: Cell
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells are, and the data that they share."""
+    """Where cells are, the data that they share, and how they are trained."""
 
     folder: Path
     prepared: Mapping[int, Prepared]
     """Seed of a split -> its data."""
-    training: Callable[[Ahead], AbstractContextManager[Listener]]
-    """Gives what hears of a training while it goes."""
+    executor: Executor
+    listener: Listener
+    """Receives the events of all trainings."""
     answered: Callable[[Job, Prepared], Job]
     """Gives answers to what a job leaves open."""
-    on_work: Callable[[Cell, str], None]
-    """Hears of each cell that this process trains, before it begins, and which it is: `cell 3 of 6`."""
-    on_wait: Callable[[Cell], None]
-    """Hears of a cell that another process holds, when nothing else is left to do."""
 
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
@@ -104,12 +98,12 @@ class Bench:
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"
         return Cell(model, job, prepared, self.folder / "cells" / name)
 
-    def fitted(
-        self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Ahead] = ()
-    ) -> dict[Cell, Metrics | None]:
-        """Train the cells that are not trained yet, and return the validation metrics of all.
+    def trained(
+        self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
+    ) -> dict[Cell, TrialResult]:
+        """Train the cells that are not trained yet, and return the results of all.
 
-        A cell that was stopped goes on from its last epoch. One that diverged would do so again: it has None.
+        A cell that was stopped goes on from its last epoch. One that diverged would do so again.
 
         Args:
             cells: What to train.
@@ -123,7 +117,7 @@ class Bench:
         for cell in cells:
             if cell.path.exists():
                 _check(cell)
-        return self._each(cells, self._fitted, called, then)
+        return self._run(cells, False, called, then)
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
         """Test the cells that are not tested yet, all of them trained, and return the results of all.
@@ -134,84 +128,49 @@ class Bench:
             ArtifactError: a cell is damaged.
 
         """
-        return self._each(cells, self._tested)
+        return {cell: _tested(cell, result) for cell, result in self._run(cells, True).items()}
 
-    def _each(
-        self,
-        cells: Sequence[Cell],
-        work: Callable[[Cell, _Turn], T],
-        called: str = "cell",
-        then: Sequence[Ahead] = (),
-    ) -> dict[Cell, T]:
-        """Do the work on each cell, on those that another process holds once it is done with them."""
-        turns = {
-            cell: _Turn(f"{called} {place} of {len(cells)}", cells[place:], then)
-            for place, cell in enumerate(cells, start=1)
-        }
-        found: dict[Cell, T] = {}
-        told: set[Cell] = set()
-        while left := [cell for cell in cells if cell not in found]:
-            for cell in left:
-                with _skipped(cell):
-                    found[cell] = work(cell, turns[cell])
-            if not any(cell in found for cell in left):
-                if left[0] not in told:
-                    self.on_wait(left[0])
-                    told.add(left[0])
-                time.sleep(PAUSE)
-        return {cell: found[cell] for cell in cells}
+    def _run(
+        self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
+    ) -> dict[Cell, TrialResult]:
+        by_spec = {cell.spec(test): cell for cell in cells}
+        places = {cell: place for place, cell in enumerate(cells, start=1)}
 
-    def _fitted(self, cell: Cell, turn: _Turn) -> Metrics | None:
-        if self._trained(cell, turn) is not None:
-            return None
-        return Run.open(cell.path).read(Result).validation
+        def on_event(spec: TrialSpec, event: Event) -> bool:
+            cell = by_spec[spec]
+            match event:
+                case TrialBegan():
+                    place = places[cell]
+                    self.listener(CellBegan(cell, f"{called} {place} of {len(cells)}"))
+                    return self.listener(PhaseBegan(TRAINING, _work(cell, cells[place:], then)))
+                case TrialEnded():
+                    return self.listener(PhaseEnded(TRAINING))
+                case TrialWaits():
+                    return self.listener(CellWaits(cell))
+            return self.listener(event)
 
-    def _tested(self, cell: Cell, turn: _Turn) -> tuple[CellResult, Samples]:
-        if (error := self._trained(cell, turn)) is not None:
-            return Diverged(cell.split, cell.seed, cell.path.name, error), {}
-        run = Run.open(cell.path)
-        if run.read(Result).test is None:
-            with run.working():
-                if run.read(Result).test is None:  # else another process has tested it meanwhile
-                    pipeline.test(cell.job, run, cell.prepared)
-        return _measured(cell, run), samples(cell.job, run, cell.prepared)
-
-    def _trained(self, cell: Cell, turn: _Turn) -> str | None:
-        """Train a cell unless it is trained, and return how training diverged, if it did."""
-        if cell.path.exists():
-            run = Run.open(cell.path)
-            if run.has(Result):
-                return None
-            status = run.read(Status)
-            if status.exit_code == DivergedError.exit_code:
-                return status.error or "training diverged"
         try:
-            with self._held(cell) as run:
-                if not run.has(Result):  # else another process has trained it meanwhile
-                    self.on_work(cell, turn.which)
-                    with self.training(turn.ahead(cell)) as listener:
-                        # What differs can only be the machine: versions are part of the name.
-                        pipeline.fit(cell.job, run, cell.prepared, listener, anyway=True)
-        except DivergedError as error:
-            return str(error)
-        return None
-
-    def _held(self, cell: Cell) -> AbstractContextManager[Run]:
-        if cell.path.exists():
-            return Run.open(cell.path).working()
-        return pipeline.start(cell.job, cell.prepared, cell.path)
+            results = dict(Folder(self.executor).run(list(by_spec), on_event))
+        finally:
+            self.listener(PhaseEnded(TRAINING))
+        return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
-@contextmanager
-def _skipped(cell: Cell) -> Iterator[None]:
-    """Leave a cell out if another process holds it, or makes it just now."""
-    try:
-        yield
-    except RunInUseError:
-        pass
-    except RunExistsError:
-        if not cell.path.exists():
-            raise  # its place cannot be written to
+def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
+    if result.error:
+        return Diverged(cell.split, cell.seed, cell.path.name, result.error), {}
+    run = Run.open(cell.path)
+    while True:
+        try:
+            return _measured(cell, run), samples(cell.job, run, cell.prepared)
+        except RunInUseError:  # another process resamples it
+            time.sleep(PAUSE)
+
+
+def _work(cell: Cell, after: Sequence[Cell], then: Sequence[Workload]) -> Workload:
+    """Return the work of a cell, of those after it that are still to be trained, and of what comes then."""
+    left = [c for c in after if not (c.path.exists() and Run.open(c.path).has(Result))]
+    return Workload.of(cell.job, [*(Workload.of(c.job) for c in left), *then])
 
 
 def _check(cell: Cell) -> None:

@@ -15,7 +15,7 @@ from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.training.metrics import task_metrics
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.progress_estimate import Workload
 
 Tested = Mapping[Cell, tuple[CellResult, Samples]]
 
@@ -50,7 +50,7 @@ def compare(
         for seed in seeds
         for name, job in each.items()
     ]
-    bench.fitted(cells)
+    bench.trained(cells)
     tested = bench.tested(cells)
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
@@ -81,11 +81,11 @@ def _tuned(
     by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: Bench, seeds: Sequence[int]
 ) -> dict[int, dict[str, Job]]:
     """Return the jobs of each split with their best recipes."""
-    runs = [Ahead.of(job) for each in by_split.values() for job in each.values() for _ in seeds]
+    runs = [Workload.of(job) for each in by_split.values() for job in each.values() for _ in seeds]
     found: dict[int, dict[str, Job]] = {}
     for split, jobs in by_split.items():
         later = [each for other, each in by_split.items() if other not in (split, *found)]
-        to_try = [Ahead.of(job) for each in later for job in each.values() for _ in range(trials)]
+        to_try = [Workload.of(job) for each in later for job in each.values() for _ in range(trials)]
         found[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
     return found
 

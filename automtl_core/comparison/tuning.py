@@ -13,16 +13,18 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics, relative_change
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Ahead
+from automtl_core.workflow.progress_estimate import Workload
 
 FACTORS: Mapping[str, float] = {"learning_rate": 3.0, "embedding_decay": 4.0}
 """Setting of the recipe -> it is drawn between its value divided, and multiplied, by this."""
 
-Trials = Sequence[tuple[Job, Metrics | None]]
-"""Each job with its validation metrics, None where training diverged."""
+Trials = Sequence[tuple[Job, Metrics]]
+"""Each job with its validation metrics, none where training diverged."""
 
 
-def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Ahead] = ()) -> dict[str, Job]:
+def tuned(
+    jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Workload] = ()
+) -> dict[str, Job]:
     """Return each job with the best of `trials` recipes on validation data; the first is the job's own.
 
     Best is the highest mean over tasks of the relative change of the validation score against the first.
@@ -41,8 +43,11 @@ def tuned(jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Ahe
         name: [bench.cell(name, candidate) for candidate in _candidates(job, trials)]
         for name, job in jobs.items()
     }
-    found = bench.fitted([cell for tried in cells.values() for cell in tried], "trial", then)
-    return {name: _best(name, [(cell.job, found[cell]) for cell in tried]) for name, tried in cells.items()}
+    found = bench.trained([cell for tried in cells.values() for cell in tried], "trial", then)
+    return {
+        name: _best(name, [(cell.job, found[cell].metrics) for cell in tried])
+        for name, tried in cells.items()
+    }
 
 
 def recipe(job: Job) -> dict[str, float | None]:
@@ -57,7 +62,7 @@ def _candidates(job: Job, trials: int) -> list[Job]:
 
 
 def _best(name: str, trials: Trials) -> Job:
-    finished = [(job, metrics) for job, metrics in trials if metrics is not None]
+    finished = [(job, metrics) for job, metrics in trials if metrics]
     if not finished:
         raise DivergedError(f"{name}: training diverges with every recipe", "lower training.learning_rate")
     job, first = finished[0]

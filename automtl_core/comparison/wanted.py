@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automtl_core.comparison.cells import Bench, Cell
+from automtl_core.comparison.cells import Bench
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
@@ -14,7 +14,7 @@ from automtl_core.config.config import Layer
 from automtl_core.disk.files import write_atomic
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.workflow.models import common
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 FORMATS: Mapping[str, Callable[[Comparison], str]] = {
     "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
@@ -45,20 +45,12 @@ class Wanted:
     seconds: float | None = None
     """For all; each run, and each recipe that is tried, has an equal part."""
 
-    def compared(
-        self,
-        line: Line,
-        layers: Sequence[Layer],
-        on_work: Callable[[Cell, str], None],
-        on_wait: Callable[[Cell], None],
-    ) -> tuple[Comparison, Path]:
+    def compared(self, workflow: Workflow, layers: Sequence[Layer]) -> tuple[Comparison, Path]:
         """Return the outcome, and the folder that keeps it, where it is written down too.
 
         Args:
-            line: Makes jobs and data, and is told how they go.
+            workflow: Makes jobs and data, and runs the trials.
             layers: Of the configuration that all models share, the strongest last.
-            on_work: See `Bench`.
-            on_wait: See `Bench`.
 
         Raises:
             UsageError: there is no model, or the reference is none of them.
@@ -66,7 +58,7 @@ class Wanted:
         """
         if not self.models:
             raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-        jobs = line.models(self.models, [self._inputs(), *layers, self._time()], self.preset)
+        jobs = workflow.models(self.models, [self._inputs(), *layers, self._time()], self.preset)
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
@@ -76,9 +68,10 @@ class Wanted:
             )
         out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
         splits = split_seeds(common, self.splits)
-        prepared = {split: line.prepare(in_split(common, split)) for split in splits}
+        prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
         seeds = range(common.config.seed, common.config.seed + self.seeds)
-        bench = Bench(out, prepared, line.watch.training, line.answered, on_work, on_wait)
+        executor = workflow.trials(*prepared.values())
+        bench = Bench(out, prepared, executor, workflow.listener, workflow.answered)
         found = compare(jobs, seeds, self.trials, reference, bench)
         out.mkdir(parents=True, exist_ok=True)
         for ending, form in FORMATS.items():

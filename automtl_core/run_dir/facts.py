@@ -53,7 +53,7 @@ class Environment(Fact):
 
 
 @dataclass(frozen=True)
-class Trials(Fact):
+class EncodingSearch(Fact):
     """How answers to what the settings left open were found."""
 
     file = "answers"

@@ -22,7 +22,7 @@ from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.batches import batches
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.strategy import Problem
+from automtl_core.search.problem import Problem
 from automtl_core.training.loop import shuffled
 from automtl_core.training.metrics import (
     BinaryMetrics,

@@ -22,8 +22,9 @@ from automtl_core.choices import Decision
 from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Relaxation
-from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult
+from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics
@@ -127,8 +128,8 @@ class RelaxedSearch:
         """Report a finished epoch; validation metrics are computed where they are not given."""
         losses = epoch.losses(self.problem.data.tasks)
         found = metrics if metrics is not None else self.evaluate()
-        report = EpochReport(epoch.phase, self.epoch, losses, found, entropy=entropy, fixed=fixed or {})
-        self.going_on = listener.epoch(report) and epoch.going_on
+        report = EpochEnded(epoch.phase, self.epoch, losses, found, entropy=entropy, fixed=fixed or {})
+        self.going_on = listener(report) and epoch.going_on
 
     def result(self) -> SearchResult:
         """Return what is decided, favourites for the rest, and the network with the supernet's weights."""

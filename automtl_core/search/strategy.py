@@ -1,7 +1,7 @@
 """The contract of search strategies: a loop of its own that finds an architecture in any search space."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -10,37 +10,13 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.warm_start import Start
+from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Configured, S
-from automtl_core.space import SearchSpace
-from automtl_core.training.compute import CPU, Compute
-from automtl_core.training.fit import TrainingData
-from automtl_core.training.listener import Listener
+from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
 
 Retrain = Literal["inherit", "scratch"]
 """Whether the found network goes on from the weights of the search, or starts anew."""
-
-
-def nothing() -> float:
-    """Return that no time is spent, as where there is no budget of it."""
-    return 0.0
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a strategy searches over, and with what. The test part is not in it."""
-
-    space: SearchSpace
-    data: TrainingData
-    recipe: Recipe
-    seed: int
-    compute: Compute = CPU
-    spent: Callable[[], float] = nothing
-    """Tells how much of the time for the search is spent, from 0 to 1, where there is a time budget. By it a
-    strategy may end a phase, to have time for the next."""
-    start: Start | None = None
-    """What another search found, to begin with; its weights are given to supernets of `RelaxedSearch`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from automtl_core.data.columns import Hashed, Scale
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.search.strategy import Problem
+from automtl_core.search.problem import Problem
 from automtl_core.space import SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe

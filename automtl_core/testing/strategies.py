@@ -13,15 +13,16 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 
 
 class _Killed(Exception):  # noqa: N818 - no error
     """Ends a search from outside."""
 
 
-class _Watch(Silent):
+class _Watch(EventHandler):
     """Saves the state of each epoch, through a file.
 
     Args:
@@ -43,15 +44,15 @@ class _Watch(Silent):
         self.kill_after = kill_after
         self.last_step = last_step
         self.last_epoch = last_epoch
-        self.reports: list[EpochReport] = []
+        self.reports: list[EpochEnded] = []
         self.steps = 0
         self.state: State = {}
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+    def step(self, event: StepEnded) -> bool:
         self.steps += 1
         return self.steps != self.last_step
 
-    def epoch(self, report: EpochReport) -> bool:
+    def epoch(self, report: EpochEnded) -> bool:
         self.reports.append(report)
         with tempfile.TemporaryDirectory() as folder:
             save_state(Path(folder) / "state", self.strategy.state_dict())

@@ -15,7 +15,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.training.average import Average
 from automtl_core.training.compute import Compute
-from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
@@ -83,6 +83,12 @@ class Fit:
         return max(self.best_epochs.values())
 
     @property
+    def exhausted(self) -> bool:
+        """Whether the epochs are spent, or the patience is."""
+        spent = self.epoch >= self.first_epoch + self.recipe.epochs
+        return spent or self.epoch - self.best_epoch >= self.patience
+
+    @property
     def cut_short(self) -> bool:
         """Whether epochs ended before patience did."""
         return self.recipe.cut_short(self.best_epoch - self.first_epoch)
@@ -99,7 +105,7 @@ class Fit:
 
         """
         going_on = True
-        while going_on and self._epochs_left() and self.epoch - self.best_epoch < self.patience:
+        while going_on and not self.exhausted:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
@@ -108,18 +114,13 @@ class Fit:
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
-            going_on = (
-                listener.epoch(EpochReport("train", self.epoch, losses, metrics, change)) and done.going_on
-            )
+            going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
         self.restore_best()
         return self.best
 
     def restore_best(self) -> None:
         """Give the network the best weights so far."""
         self.network.load_state_dict(self.best_weights)
-
-    def _epochs_left(self) -> bool:
-        return self.epoch < self.first_epoch + self.recipe.epochs
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""

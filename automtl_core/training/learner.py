@@ -8,8 +8,8 @@ from torch import nn
 
 from automtl_core.disk.state import State
 from automtl_core.training.compute import Compute
+from automtl_core.training.events import EpochEnded, Listener, StepEnded
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.recipe import Recipe
@@ -88,14 +88,14 @@ class Lesson:
             def going_on(done: float, until: float) -> bool:
                 nonlocal wanted
                 rows = round(done * len(self.data.train))
-                wanted = wanted and listener.step("train", 1, STEPS, round(done * STEPS), rows)
+                wanted = wanted and listener(StepEnded("train", 1, STEPS, round(done * STEPS), rows))
                 return wanted and self.lasts(until)
 
             self.model.learn(self.data, self.seed, going_on)
             size = self.recipe.batch_size
             self.best = evaluate(self.model, self.data.validation, self.data.tasks, size, self.compute)
             losses = {task.name: None for task in self.data.tasks}
-            listener.epoch(EpochReport("train", 1, losses, self.best))
+            listener(EpochEnded("train", 1, losses, self.best))
         return self.best
 
     def state_dict(self) -> State:

@@ -15,7 +15,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.training.compute import Compute
-from automtl_core.training.listener import Listener
+from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.metrics import TaskMetrics, metrics_of
 from automtl_core.training.optimisers import Optimiser
@@ -134,7 +134,7 @@ class Pass(Generic[Item]):
             yield item
             if done % LOOK == 0:
                 check_finite(self._total)
-            self.going_on = self.listener.step(self.phase, self.number, self.steps, done, self.rows)
+            self.going_on = self.listener(StepEnded(self.phase, self.number, self.steps, done, self.rows))
             if not self.going_on:
                 break
         check_finite(self._total)

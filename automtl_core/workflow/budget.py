@@ -19,9 +19,9 @@ from automtl_core.data.batches import steps
 from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
+from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem
-from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.loop import shuffled
 
 ALL = 0.93
@@ -84,13 +84,10 @@ class Clock:
         self._seconds = seconds
         self._asked: float | None = None  # when `lasts` first was
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Pass on, and look at the clock."""
-        return self.listener.step(phase, epoch, steps, done, rows) and self._in_time(phase, epoch)
-
-    def epoch(self, report: EpochReport) -> bool:
-        """Pass on, and look at the clock."""
-        return self.listener.epoch(report) and self._in_time(report.phase, report.epoch)
+    def __call__(self, event: Event) -> bool:
+        """Pass on, and look at the clock at the end of steps and epochs."""
+        going_on = self.listener(event)
+        return going_on and (not isinstance(event, StepEnded | EpochEnded) or self._in_time(event))
 
     def spent(self) -> float:
         """Return how much of the time for the search is spent, see `Problem.spent`."""
@@ -111,10 +108,10 @@ class Clock:
     def _share(self) -> float:
         return (time.monotonic() - self._start) / self._seconds
 
-    def _in_time(self, phase: str, epoch: int) -> bool:
-        in_time = self._share() < (ALL if phase == TRAIN else self.search)
+    def _in_time(self, event: StepEnded | EpochEnded) -> bool:
+        in_time = self._share() < (ALL if event.phase == TRAIN else self.search)
         if not in_time:
-            self.ended.setdefault(phase, epoch)
+            self.ended.setdefault(event.phase, event.epoch)
         return in_time
 
 

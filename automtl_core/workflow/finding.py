@@ -14,7 +14,7 @@ from automtl_core.errors import AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Data, Search, Trials
+from automtl_core.run_dir.facts import Data, EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import Looked
 from automtl_core.sharing import Sharing
@@ -87,7 +87,7 @@ def finding(path: Path, registry: Registry) -> Finding:
     sharing, unasked = _sharing(found, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
-    looked = run.read(Trials).looked if run.has(Trials) else None
+    looked = run.read(EncodingSearch).looked if run.has(EncodingSearch) else None
     return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked, data.simulated)
 
 

@@ -21,13 +21,16 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings
 from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_inputs
 from automtl_core.registry.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
+from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.encoding.search import Looked
-from automtl_core.search.strategy import Problem, Retrain, SearchStrategy
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import Retrain, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import Compute
@@ -130,8 +133,21 @@ class Job:
         """Return the job with the answers of a run that was made by it, where it leaves them open."""
         return self.having(inputs=config.inputs, training=config.training)
 
-    def problem(self, prepared: Prepared) -> Problem:
+    @classmethod
+    def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":
+        """Return the job whose `to_json` is given as a mapping; raises as `load` does."""
+        return cls.resolve(RunConfig.parse(dict(config)), registry)
+
+    def to_json(self) -> str:
+        """Return the configuration as text, for a `TrialSpec`."""
+        return canonical(self.config.model_dump(mode="json")).decode()
+
+    def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
         """Return what to search and train, without the test part.
+
+        Args:
+            prepared: The data of the job.
+            rows: Training rows, some of them held out, in place of the training and validation parts.
 
         Raises:
             UsageError: the recipe or the space names what does not exist; or nobody decides what is open.
@@ -148,9 +164,11 @@ class Job:
         elif not space.choices():
             name = self.config.space.name
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        folds, space.fitted = prepared.fitted(space.schema)
-        train = replace(prepared.part("train"), folds=folds)
-        data = TrainingData(train, prepared.part("validation"), tasks)
+        folds, space.fitted = (rows or prepared).fitted(space.schema)
+        train, validation = (
+            (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
+        )
+        data = TrainingData(replace(train, folds=folds), validation, tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.compute())
 
     def given(self, space: SearchSpace) -> Architecture:

@@ -1,6 +1,7 @@
 """The straight line, one stage a line: prepared data -> search -> network -> training -> test."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,17 +16,18 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.errors import OutOfMemoryError
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.facts import Costs, Data, Fact, Result, Search, Trials
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
 from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.run_dir.run import Run
-from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult
+from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import Start
+from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, Lesson
-from automtl_core.training.listener import Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
@@ -34,8 +36,11 @@ from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import answered
 from automtl_core.workflow.trained import Trained, restored
+from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.warm_start import started
 
+TRIALS = "trials"
+"""Folder of a run that holds the trials of its search, while it searches."""
 log = logging.getLogger("automtl")
 
 
@@ -75,27 +80,38 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
     """
     problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
     _begun(job, prepared)
-    job = answered(job, prepared)
+    job = answered(job, prepared, Serial(Trainer(job.registry, prepared)))
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, problem.space),
         Data.of(prepared),
     ]
-    facts += [Trials(job.looked)] if job.looked else []
+    facts += [EncodingSearch(job.looked)] if job.looked else []
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 
 
-def search(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool = False) -> Result:
-    """Search, train the found network, and test it once; go on from the run's checkpoint if it has one.
-
-    `anyway` as in `fit`.
-    """
-    fit(job, run, prepared, listener, anyway)
+def search(
+    job: Job,
+    run: Run,
+    prepared: Prepared,
+    listener: Listener,
+    anyway: bool = False,
+    executor: Executor | None = None,
+) -> Result:
+    """Search, train the network, and test it once; arguments and errors as of `fit` and `test`."""
+    fit(job, run, prepared, listener, anyway, executor)
     return test(job, run, prepared)
 
 
-def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool = False) -> Result:
+def fit(
+    job: Job,
+    run: Run,
+    prepared: Prepared,
+    listener: Listener,
+    anyway: bool = False,
+    executor: Executor | None = None,
+) -> Result:
     """Search and train, and write down the network and its validation metrics; the test part is not read.
 
     Args:
@@ -104,6 +120,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         prepared: The data of the run.
         listener: Hears of progress, and may end the search or the training.
         anyway: Whether to go on in another environment than the run began in.
+        executor: Runs the trials of the search; None for this process.
 
     Raises:
         DivergedError: a loss stopped being finite.
@@ -121,6 +138,8 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
         if recorder.stage != "train":
             problem = replace(problem, start=_begun(job, prepared))
         searched, clock = _timed(job, run, problem, recorder)
+        executor = executor or Serial(Trainer(job.registry, prepared))
+        searched = replace(searched, trials=_trials(job, run, prepared, executor))
         found = _found(job, run, problem, searched, recorder)
         if found.trained:
             best_epoch, validation = found.epochs, _validated(found.network, problem)
@@ -143,6 +162,7 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
             files=run.sums(),
         )
         run.write(result)
+        shutil.rmtree(run.path / TRIALS, ignore_errors=True)
     return result
 
 
@@ -157,20 +177,6 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
     result = replace(run.read(Result), test=metrics, reachable=reachable(prepared))
     run.write(result)
     return result
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Say in our own words that memory was too little."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise OutOfMemoryError(
-                f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
-            ) from None
-        raise
 
 
 def _begun(job: Job, prepared: Prepared) -> Start | None:
@@ -188,6 +194,15 @@ class _Network(NamedTuple):
     """Behind its weights."""
     trained: bool = False
     """Whether there is nothing left to train."""
+
+
+def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
+    """Return how the trials of a search are run: each in a folder of its own within that of the run."""
+    rows = run.read(Budget).rows if run.has(Budget) else None
+    template = TrialSpec(
+        job.to_json(), str(prepared.path), str(run.path.absolute() / TRIALS), train_rows=rows
+    )
+    return Trials(template, executor)
 
 
 def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:

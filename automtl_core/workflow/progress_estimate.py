@@ -10,7 +10,7 @@ from automtl_core.workflow.job import Job
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Workload:
     """What is before a command when it begins with a search, or with a training."""
 
     search: int | None
@@ -19,11 +19,11 @@ class Ahead:
     """Epochs of the training at most."""
     seconds: float | None = None
     """For both, where there is a time budget."""
-    then: Sequence["Ahead"] = ()
+    then: Sequence["Workload"] = ()
     """What the command does afterwards."""
 
     @classmethod
-    def of(cls, job: Job, then: Sequence["Ahead"] = ()) -> Self:
+    def of(cls, job: Job, then: Sequence["Workload"] = ()) -> Self:
         """Return what is before a job."""
         return cls(job.search_epochs(), job.config.training.epochs, job.config.time_budget, then)
 
@@ -41,29 +41,29 @@ class Reached(NamedTuple):
     """What there is in all, at most: what ends early makes it less. None where nobody can say."""
 
 
-class Course:
+class ProgressEstimate:
     """Follows a command by the steps that its listener hears of.
 
     Args:
-        ahead: What is before it, from now on.
+        work: The work from now on.
 
     """
 
-    def __init__(self, ahead: Ahead) -> None:
-        self.ahead = ahead
-        self._most = ahead.most()
+    def __init__(self, work: Workload) -> None:
+        self.work = work
+        self._most = work.most()
         self._start = time.monotonic()
         self._searched = 0.0  # epochs, up to now
         self._first: int | None = None  # number of the first epoch of the training
 
     def at(self, phase: str, epoch: int, share: float) -> Reached:
         """Return how far it is in an epoch of a phase of which a share is through."""
-        if self.ahead.seconds is not None:
+        if self.work.seconds is not None:
             return Reached(time.monotonic() - self._start, self._most)
         if phase == TRAIN:
             self._first = epoch if self._first is None else self._first
             done = self._searched + epoch - self._first + share
-            spared = None if self.ahead.search is None else self._searched - self.ahead.search
+            spared = None if self.work.search is None else self._searched - self.work.search
             return Reached(done, _sum([self._most, spared]))
         self._searched = epoch - 1 + share
         return Reached(self._searched, self._most)

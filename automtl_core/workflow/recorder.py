@@ -8,7 +8,7 @@ from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.identity import Identity, check_checkpoint
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import EpochReport, Listener, Resumable
+from automtl_core.training.events import EpochEnded, Event, Listener, Resumable
 
 log = logging.getLogger("automtl")
 
@@ -57,12 +57,14 @@ class Recorder:
                 "restore it from a copy, or start anew",
             ) from None
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Pass on, and give the answer back."""
-        return self.listener.step(phase, epoch, steps, done, rows)
+    def __call__(self, event: Event) -> bool:
+        """Save the epochs, and pass all events on; return the answer of the other listener."""
+        if isinstance(event, EpochEnded):
+            self._save(event)
+        return self.listener(event)
 
-    def epoch(self, report: EpochReport) -> bool:
-        """Write the report down, and save the state of the loop; give the answer of the other back."""
+    def _save(self, report: EpochEnded) -> None:
+        """Write the report down, and save the state of the loop."""
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
         now = time.monotonic()
@@ -80,4 +82,3 @@ class Recorder:
         log.info(
             "%s epoch %d: %s", report.phase, report.epoch, {t: m.score for t, m in report.metrics.items()}
         )
-        return self.listener.epoch(report)

@@ -4,33 +4,50 @@ Answers are kept in the folder of prepared data, as `answers-<digest>.json`, and
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import automtl_core
-from automtl_core.config.config import RunConfig
+from automtl_core import seeds
+from automtl_core.choices import Architecture
+from automtl_core.config.config import Component, RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.disk.signed import canonical, read_signed, write_signed
-from automtl_core.errors import ArtifactError, StorageError
+from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.encoding.search import DECAY, Looked, look_up
+from automtl_core.search.encoding.search import DECAY, EPOCHS, PATIENCE, Answers, Looked, look_up
+from automtl_core.search.trial import Executor, TrialSpec
+from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
 SHARE = 0.1
 """Part of a time budget that trials take, about."""
 
+MODEL = {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
+"""The small model of trials: as deep as the models that take its answers. A model of one layer does not
+learn how values act together, and prefers other encodings."""
+NOTHING = Architecture({}).to_json()
+
 Heard = Callable[[Looked], None]
 
 
 def answered(
-    job: Job, prepared: Prepared, progress: Progress = silent, heard: Heard = lambda looked: None
+    job: Job,
+    prepared: Prepared,
+    executor: Executor,
+    progress: Progress = silent,
+    heard: Heard = lambda looked: None,
 ) -> Job:
     """Return the job with answers to what it leaves open, which tell how they were found.
 
@@ -40,6 +57,7 @@ def answered(
     Args:
         job: Left as it is where nothing is open.
         prepared: Its data.
+        executor: Runs trials.
         progress: Told how far trials are.
         heard: Told what trials found, where they were made now.
 
@@ -53,7 +71,7 @@ def answered(
         config = _with(config, {name: offered[name] for name in left})
     if not config.inputs.auto and config.training.embedding_decay != "auto":
         return replace(job, config=config)
-    looked = _looked(job, config, prepared, progress, heard)
+    looked = _looked(job, config, prepared, executor, progress, heard)
     found = {name: answer for name, answer in looked.answers.items() if name != DECAY}
     decay = {name: answer for name, answer in looked.answers.items() if name == DECAY}
     answers = {
@@ -79,19 +97,82 @@ def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress, heard: Heard) -> Looked:
-    """Return what trials found, from the folder of the data where they were made before."""
+def _looked(
+    job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, heard: Heard
+) -> Looked:
+    """Return the result of the encoding search, from the folder of the data where it was made before."""
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
-    path = prepared.path / f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}.json"
+    name = f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}"
+    path = prepared.path / f"{name}.json"
     if path.exists():
         with suppress(ArtifactError):  # what is damaged is looked up again
             return Looked.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
-    rows = divided(prepared)
-    looked = look_up(rows, config.inputs, config.training, job.compute(), progress, seconds)
+    with _kept(prepared.path / name) as folder:
+        train = partial(_train, replace(job, config=config), prepared, executor, folder)
+        looked = look_up(divided(prepared), config.inputs, config.training, train, progress, seconds)
     heard(looked)
     if seconds is None:  # else others might have had time for more
         with suppress(StorageError):  # as in a folder that is only read
             write_signed(path, FORMAT, {"looked": looked.to_json()})
     return looked
+
+
+def _train(
+    job: Job, prepared: Prepared, executor: Executor, folder: Path, answers: Sequence[tuple[Answers, int]]
+) -> list[Metrics]:
+    """Train the small model with each of some answers and a seed; return the metrics on held-out rows.
+
+    Raises:
+        DivergedError: a training diverged.
+
+    """
+    specs = [_spec(job, prepared, folder, each, seed) for each, seed in answers]
+    results = dict(executor.run(specs, lambda spec, event: True))
+    for result in results.values():
+        if result.error:
+            raise DivergedError(result.error, "lower training.learning_rate")
+    return [results[spec].metrics for spec in specs]
+
+
+def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
+    config = job.config
+    inputs = config.inputs.answered(**{name: answer for name, answer in answers.items() if name != DECAY})
+    training = config.training.model_copy(
+        update={
+            "epochs": min(EPOCHS, config.training.epochs),
+            "patience": PATIENCE,
+            **{name: answer for name, answer in answers.items() if name == DECAY},
+        }
+    )
+    small = Job.resolve(
+        config.model_copy(
+            update={
+                "space": Component.model_validate(MODEL),
+                "strategy": None,
+                "decisions": {},
+                "start": None,
+                "inputs": inputs,
+                "training": training,
+                "seed": seeds.derive(seed, "trials"),
+                "time_budget": None,
+            }
+        ),
+        job.registry,
+    )
+    spec = TrialSpec(small.to_json(), str(prepared.path), architecture=NOTHING, held_out=True)
+    return replace(spec, folder=str(folder / spec.name))
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[Path]:
+    """Give a folder for trials, which is removed when all are done; after a kill they go on from there."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError:  # as in a folder that is only read
+        with tempfile.TemporaryDirectory(prefix="automtl-") as temporary:
+            yield Path(temporary)
+        return
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""The top of the line: from a configuration to a run that is searched, trained and tested.
+"""The workflow: from a configuration to a run that is searched, trained and tested.
 
-    line = Line(load_registry())
-    found = line.search(line.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
+    workflow = Workflow(load_registry())
+    found = workflow.search(workflow.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
 
 The command line is made of this, and so can be any script.
 """
@@ -31,6 +31,9 @@ from automtl_core.run_dir.identity import (
 )
 from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, numbered, resuming
+from automtl_core.search.encoding.search import EncodingsChosen, Looked
+from automtl_core.search.trial import Executor, Serial
+from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
@@ -38,21 +41,28 @@ from automtl_core.workflow.job import Job, environment
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, measure, write_predictions
 from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
-from automtl_core.workflow.progress_estimate import Ahead
-from automtl_core.workflow.reporter import UNWATCHED, Watch
+from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.resolve_auto import answered
+from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.trainer import memory_errors
+
+PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
+"""Phases of a command, as events name them; the search belongs to the training."""
 
 
 @dataclass(frozen=True)
-class Line:
+class Workflow:
     """Everything from a configuration to what was found.
 
     Raises what the stations raise: every error is an `AutoMTLError` with a remedy.
     """
 
     registry: Registry
-    watch: Watch = UNWATCHED
+    listener: Listener = SILENT
+    """Receives all events, and may end a search or a training."""
+    executor: Executor | None = None
+    """Runs all trials; None for this process."""
     memory_limit: str | None = None
     """Most memory of the database that prepares data, such as `512MiB`."""
 
@@ -78,16 +88,23 @@ class Line:
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
         """Prepare the job's data, and tell what one should know of it; see `data.prepare`."""
-        with self.watch.preparing() as progress:
+        with phase(self.listener, PREPARATION) as progress:
             prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
         for sentence in warnings(prepared):
-            self.watch.warn(sentence)
+            self.listener(Warned(sentence))
         return prepared
 
     def answered(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with answers to what it leaves open, see `runs.answers`."""
-        with self.watch.trying() as progress:
-            return answered(job, prepared, progress, self.watch.looked)
+        with phase(self.listener, ENCODING_SEARCH) as progress:
+            return answered(job, prepared, self.trials(prepared), progress, self._looked)
+
+    def trials(self, *prepared: Prepared) -> Executor:
+        """Return what runs the trials on prepared data."""
+        return self.executor or Serial(TrialRunner(self.registry, *prepared))
+
+    def _looked(self, found: Looked) -> None:
+        self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:
         """Return what a search would do."""
@@ -107,7 +124,7 @@ class Line:
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         prepared = self.prepare(job)
         for sentence in too_small(prepared, job.config.training.min_positives):
-            self.watch.warn(sentence)
+            self.listener(Warned(sentence))
         job = self.answered(job, prepared)
         job = job.in_time(time.monotonic() - start)
         make = partial(pipeline.start, job, prepared)
@@ -184,7 +201,7 @@ class Line:
         """
         run = Run.open(path)
         simulated = run.read(Result).simulated
-        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
+        with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
             reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(
@@ -195,7 +212,7 @@ class Line:
         """Test the network of a run on new labelled examples; arguments as of `predict`."""
         run = Run.open(path)
         run.read(Result)
-        with self.trained(run, bad) as (made, dataset), self.watch.preparing() as progress:
+        with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
             reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
             metrics, rows, rejected = measure(made, reading)
         return Tested(path, metrics, rows, rejected, run.config().training.min_positives)
@@ -203,7 +220,7 @@ class Line:
     @contextmanager
     def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
         """Give the network of a run, and its dataset with other settings for faulty rows."""
-        with self.registry.expecting(run.read(Environment).plugins), pipeline.memory_errors():
+        with self.registry.expecting(run.read(Environment).plugins), memory_errors():
             config = run.config()
             settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
             dataset = Component.model_validate(settings)
@@ -228,9 +245,9 @@ class Line:
         anyway: bool = False,
         then: Sequence[Job] = (),
     ) -> Found:
-        ahead = Ahead.of(job, [Ahead.of(one) for one in then])
-        with held as run, _resumable(run), self.watch.training(ahead) as listener:
-            result = pipeline.search(job, run, prepared, listener, anyway)
+        work = Workload.of(job, [Workload.of(one) for one in then])
+        with held as run, _resumable(run), phase(self.listener, TRAINING, work):
+            result = pipeline.search(job, run, prepared, self.listener, anyway, self.trials(prepared))
         remarks = tuple(_remarks(job, run, result))
         found = finding(run.path, self.registry)
         return Found(run.path, result, found, job.config.training.min_positives, remarks)

@@ -18,9 +18,9 @@ import automtl_core
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
-from automtl_core.search.strategy import Problem
+from automtl_core.search.problem import Problem
+from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import EpochReport, Silent
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import BinaryMetrics, Metrics
 from tabular.slice import DATASET, NAME, PROBLEMS, RECIPE, SPACE, architectures, key, problem
@@ -31,13 +31,13 @@ DIGITS = 5
 MEASURES = ("auc", "log_loss")
 
 
-class Curve(Silent):
+class Curve(EventHandler):
     """Listener that keeps the validation metrics of each epoch."""
 
     def __init__(self) -> None:
         self.epochs: list[Metrics] = []
 
-    def epoch(self, report: EpochReport) -> bool:
+    def epoch(self, report: EpochEnded) -> bool:
         """Keep."""
         self.epochs.append(report.metrics)
         return True

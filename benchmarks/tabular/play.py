@@ -23,9 +23,10 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training import fit
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
 from tabular.slice import Slice, key
 from tabular.table import Record, Training
@@ -176,5 +177,5 @@ def replay(
     score_decides = {"ahead": 0.0} if "ahead" in strategy.settings_class.model_fields else {}
     search = strategy(strategy.settings_class.parse({**score_decides, **settings}), space.problem)
     with playing(), Products(meter):
-        found = search.search(Silent())
+        found = search.search(EventHandler())
     return found, space.record(found.architecture), meter.flops

@@ -22,8 +22,9 @@ from scipy.stats import kendalltau
 from automtl_core import seeds
 from automtl_core.registry.kinds import PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem, SearchStrategy
-from automtl_core.training.listener import Silent
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchStrategy
+from automtl_core.training.events import EventHandler
 from automtl_strategies.paths import Paths, PathSettings
 from automtl_strategies.random_search import RandomSearch
 from tabular import bad
@@ -125,7 +126,7 @@ class Bench:
         """
         given = replace(self.given, seed=seed)
         paths = Paths(given, PathSettings())
-        paths.train("supernet", Silent())
+        paths.train("supernet", EventHandler())
         points = architectures(given.space)
         some = seeds.generator(seed, "ranked").choice(sorted(self.records), RANKED, replace=False)
         return {

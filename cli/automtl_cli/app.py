@@ -89,11 +89,11 @@ def search(
         given = any(layers) or name is not None or dry_run
         return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
     actions.check_not_resumed(anyway)
-    line = actions.line()
-    job = line.job(layers)
+    flow = actions.workflow()
+    job = flow.job(layers)
     if dry_run:
-        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
-    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return emit(render.planned(flow.plan(job), job.config), render.plan, as_json)
+    emit(flow.search(job, runs_dir, name).to_json(), render.found, as_json)
 
 
 @app.command()
@@ -139,11 +139,11 @@ def train(
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
         return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
     actions.check_not_resumed(anyway)
-    line = actions.line()
-    job = line.model(actions.check_named(model, pick), layers, configuration.preset(preset))
+    flow = actions.workflow()
+    job = flow.model(actions.check_named(model, pick), layers, configuration.preset(preset))
     if dry_run:
-        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
-    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return emit(render.planned(flow.plan(job), job.config), render.plan, as_json)
+    emit(flow.search(job, runs_dir, name).to_json(), render.found, as_json)
 
 
 @app.command()

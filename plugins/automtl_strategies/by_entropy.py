@@ -17,10 +17,11 @@ from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.search.evidence import Evidence
+from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem, SearchResult
+from automtl_core.search.strategy import SearchResult
 from automtl_core.settings.settings import Settings
-from automtl_core.training.listener import Listener
+from automtl_core.training.events import Listener
 from automtl_core.training.loop import Pass
 from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
 

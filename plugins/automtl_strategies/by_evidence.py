@@ -15,8 +15,9 @@ from automtl_core.choices import Architecture, Decision, OneOf
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import Losses
-from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.training.listener import Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult
+from automtl_core.training.events import Listener, StepEnded
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
@@ -100,7 +101,9 @@ class ByEvidence:
         def losses(decisions: Mapping[str, Decision]) -> Losses:
             nonlocal scored
             scored += 1
-            relaxed.going_on = relaxed.going_on and listener.step("weighing", paths.epoch, scored, scored, 0)
+            relaxed.going_on = relaxed.going_on and listener(
+                StepEnded("weighing", paths.epoch, scored, scored, 0)
+            )
             if not relaxed.going_on:
                 raise _EnoughError
             return paths.score(Architecture(decisions)).losses

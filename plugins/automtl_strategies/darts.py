@@ -25,11 +25,12 @@ from automtl_core import seeds
 from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
+from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem, Retrain, SearchResult, SearchStrategy
+from automtl_core.search.strategy import Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.compute import Compute
-from automtl_core.training.listener import Listener
+from automtl_core.training.events import Listener
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.recipe import Recipe

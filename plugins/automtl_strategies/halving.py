@@ -13,24 +13,24 @@ of the problem, in the same order of rows, so that the network which wins is the
 alone would have given.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import replace
-from functools import cached_property
 from typing import NamedTuple
 
-import torch
 from pydantic import Field
 
-from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.search.held_out import HeldOut, Losses, difference
-from automtl_core.search.strategy import Problem
+from automtl_core.errors import DivergedError
+from automtl_core.search.held_out import difference
+from automtl_core.search.problem import Problem
+from automtl_core.search.train_trial import trained_fit, trials_of
+from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.settings.settings import Settings
+from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import EpochReport, Listener
-from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
+from automtl_core.training.metrics import Metrics, relative_change
 from automtl_core.training.recipe import Recipe
 
 ROWS = 20_000
@@ -89,11 +89,14 @@ class HalvingSettings(Settings):
 class Halving:
     """A last round: entrants that are trained from scratch, of which one stays.
 
+    Each training is a trial. Events are passed on as those of one search, in the order of the entrants,
+    whatever order an executor has them in.
+
     Args:
-        problem: What is searched.
+        problem: The problem of the search.
         entrants: Architectures by name, the preferred first, which is what all are scored against.
-        settings: How.
-        spent: Epochs that were reported before, which numbers of reports go on from.
+        settings: Settings of the round.
+        spent: Epochs that were reported before; the numbers of reports continue from there.
 
     """
 
@@ -110,61 +113,68 @@ class Halving:
         self.spent = spent
         self.going_on = True
         self.rung = 0
-        self.waiting = list(self.entrants)  # those that this rung has still to train
-        self.fits: dict[str, State] = {}  # the training of each that may still win, as of its last epoch
-        self.found: dict[str, State] = {}  # best validation metrics of each that was trained
-        self.losses: dict[str, Losses] = {}  # by held-out row, of the best weights of each
+        self.alive = list(self.entrants)  # those that may still win
+        self.waiting = list(self.entrants)  # those of them that this rung has still to train
+        self.heard: dict[str, int] = {}  # epochs of each that were passed on
+        self.results: dict[str, TrialResult] = {}
 
     @property
     def rungs(self) -> Rungs:
         """Which rungs there are."""
         return self.settings.rungs(len(self.entrants), self.problem.recipe)
 
-    @cached_property
-    def held_out(self) -> HeldOut:
-        """Validation rows that entrants are told apart on; made when there is something to tell."""
-        return HeldOut(self.problem, ROWS)
-
     def run(self, listener: Listener) -> tuple[str, Fit]:
-        """Train rung by rung; return the name of what is left, and its training with its best weights."""
-        while self.going_on and self.waiting:
-            self._train(self.waiting[0], listener)
-            del self.waiting[0]
-            if not self.waiting and self.going_on:
-                self._next_rung()
-        name = self._ranked()[0]
-        winner = self._fit(name)
-        winner.restore_best()
-        return name, winner
+        """Train rung by rung; return the name of the winner, and its training with its best weights.
+
+        Raises:
+            DivergedError: every training diverged.
+
+        """
+        with trials_of(self.problem) as trials:
+            while self.going_on and self.waiting:
+                self._train(trials, listener)
+                if not self.waiting and self.going_on:
+                    self._next_rung()
+            name = self._ranked()[0]
+            return name, trained_fit(self.problem, self._spec(trials, name))
 
     def score(self, name: str) -> float:
         """Return the relative change of an entrant's best validation metrics against the first one's."""
-        first = next(metrics for metrics in self.found.values())
-        ours, theirs = metrics_from_json(self.found[name]), metrics_from_json(first)
-        return relative_change(ours, theirs, self.problem.recipe.min_positives)
+        first = next(iter(self.metrics().values()))
+        return relative_change(self.results[name].metrics, first, self.problem.recipe.min_positives)
 
     def metrics(self) -> dict[str, Metrics]:
         """Return the best validation metrics of each entrant that was trained."""
-        return {name: metrics_from_json(found) for name, found in self.found.items()}
+        trained = (name for name in self.entrants if name in self.results)
+        return {name: self.results[name].metrics for name in trained if self.results[name].metrics}
 
-    def _train(self, name: str, listener: Listener) -> None:
-        fit = self._fit(name)
-        if not self._done(fit):
-            fit.run(_OneOfMany(self, name, fit, listener))
+    def _spec(self, trials: Trials, name: str) -> TrialSpec:
+        rows = ROWS if self.settings.ahead and len(self.entrants) > 1 else 0
+        return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows)
+
+    def _train(self, trials: Trials, listener: Listener) -> None:
+        """Run the trials of this rung that are left."""
+        specs = {self._spec(trials, name): name for name in self.waiting}
+        stream = _InOrder(self, listener)
+        for spec, result in trials.executor.run(list(specs), lambda spec, event: stream(specs[spec], event)):
+            stream.end(specs[spec], result)
 
     def _next_rung(self) -> None:
         """Drop the worse, and let those that are left train on; one that is left alone until it is done."""
         self.rung += 1
-        if len(self.fits) > 1:
+        if len(self.alive) > 1:
             rungs = self.rungs
             keep = 1 if rungs.epochs(self.rung - 1) >= rungs.whole else rungs.kept(self.rung)
-            ranked = self._ranked()
-            self.fits = {name: self.fits[name] for name in self.fits if name in ranked[:keep]}
-        self.waiting = [name for name in self.fits if not self._done(self._fit(name))]
+            ranked = self._ranked()[:keep]
+            self.alive = [name for name in self.alive if name in ranked]
+        self.waiting = [name for name in self.alive if not self._done(name)]
 
     def _ranked(self) -> list[str]:
         """Return those that may still win: each time the first that is not clearly behind the best."""
-        left, ranked = [name for name in self.entrants if name in self.fits], list[str]()
+        left, ranked = [name for name in self.alive if name in self.metrics()], list[str]()
+        if not left:
+            errors = {result.error for result in self.results.values() if result.error}
+            raise DivergedError("; ".join(sorted(errors)), "lower training.learning_rate")
         while left:
             best = max(left, key=self.score)
             ranked.append(next(name for name in left if name == best or not self._behind(name, best)))
@@ -172,72 +182,77 @@ class Halving:
         return ranked
 
     def _behind(self, name: str, best: str) -> bool:
-        ahead = self.settings.ahead
-        if not ahead:
+        one, other = self.results[name].losses, self.results[best].losses
+        if one is None or other is None:
             return True
-        found = difference(self.losses[name], self.losses[best])
-        return found.mean > ahead * found.error
+        found = difference(one, other)
+        return found.mean > self.settings.ahead * found.error
 
-    def _done(self, fit: Fit) -> bool:
+    def _done(self, name: str) -> bool:
         """Return whether a training has nothing left to do in this rung."""
-        return fit.epoch >= self.rungs.epochs(self.rung) or fit.epoch - fit.best_epoch >= fit.patience
-
-    def _fit(self, name: str) -> Fit:
-        """Return the training of an entrant as it stands."""
-        problem = self.problem
-        seeds.seed_torch(problem.seed, "network")
-        network = problem.space.network(self.entrants[name])
-        recipe = problem.recipe
-        fit = Fit(network, problem.data, recipe, problem.seed, problem.compute)
-        if name in self.fits:
-            fit.load_state_dict(self.fits[name])
-        return fit
-
-    def finished_epoch(self, name: str, fit: Fit) -> bool:
-        """Note where the training of an entrant stands; return whether it goes on in this rung."""
-        self.spent += 1
-        self.fits[name] = deepcopy(fit.state_dict())
-        self.found[name] = self.fits[name]["best"]
-        if self.settings.ahead and len(self.entrants) > 1 and fit.best_epoch == fit.epoch:
-            self.losses[name] = self.held_out.measure(fit.average.network).losses
-        return not self._done(fit)
+        result = self.results[name]
+        return result.state in ("done", "diverged") or result.epochs >= self.rungs.epochs(self.rung)
 
     def state_dict(self) -> State:
-        """Return the training of those that may still win, and who is next."""
+        """Return the results of the trials, and which are next."""
         return {
             "spent": self.spent,
             "rung": self.rung,
+            "alive": list(self.alive),
             "waiting": list(self.waiting),
-            "fits": dict(self.fits),
-            "found": dict(self.found),
-            "losses": {name: torch.from_numpy(losses) for name, losses in self.losses.items()},
+            "heard": dict(self.heard),
+            "results": {name: result.to_state() for name, result in self.results.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from `state` when run next."""
-        self.spent, self.rung, self.waiting = state["spent"], state["rung"], list(state["waiting"])
-        self.fits, self.found = dict(state["fits"]), dict(state["found"])
-        self.losses = {name: losses.numpy() for name, losses in state["losses"].items()}
+        self.spent, self.rung, self.heard = state["spent"], state["rung"], dict(state["heard"])
+        self.alive, self.waiting = list(state["alive"]), list(state["waiting"])
+        self.results = {name: TrialResult.from_state(result) for name, result in state["results"].items()}
 
 
-class _OneOfMany:
-    """Listener of one entrant's training, which passes its epochs on as epochs of the whole search."""
+class _InOrder:
+    """Passes the events of a rung's trials on as if one trial followed the other.
 
-    def __init__(self, halving: Halving, name: str, fit: Fit, listener: Listener) -> None:
+    Epochs of a trial that is not first in line wait, so that reports do not depend on the executor.
+    """
+
+    def __init__(self, halving: Halving, listener: Listener) -> None:
         self.halving = halving
-        self.name = name
-        self.fit = fit
         self.listener = listener
+        self.queues: defaultdict[str, list[EpochEnded]] = defaultdict(list)
+        self.ended: dict[str, TrialResult] = {}
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Pass on."""
+    def __call__(self, name: str, event: Event) -> bool:
+        """Receive an event of a trial."""
         halving = self.halving
-        halving.going_on &= self.listener.step(self.name, halving.spent + 1, steps, done, rows)
+        match event:
+            case StepEnded() if name == halving.waiting[0]:
+                self._pass_on(replace(event, phase=name, epoch=halving.spent + 1))
+            case EpochEnded():
+                self.queues[name].append(event)
+                self._flush()
         return halving.going_on
 
-    def epoch(self, report: EpochReport) -> bool:
-        """Pass on when it is noted."""
+    def end(self, name: str, result: TrialResult) -> None:
+        """Receive the end of a trial."""
+        self.ended[name] = result
+        self._flush()
+
+    def _flush(self) -> None:
+        """Pass on what is not waiting any more."""
         halving = self.halving
-        goes_on = halving.finished_epoch(self.name, self.fit)
-        halving.going_on &= self.listener.epoch(replace(report, phase=self.name, epoch=halving.spent))
-        return halving.going_on and goes_on
+        while halving.waiting:
+            name = halving.waiting[0]
+            for event in self.queues.pop(name, []):
+                if event.epoch > halving.heard.get(name, 0):
+                    halving.heard[name] = event.epoch
+                    halving.spent += 1
+                    self._pass_on(replace(event, phase=name, epoch=halving.spent))
+            if name not in self.ended:
+                return
+            halving.results[name] = self.ended.pop(name)
+            del halving.waiting[0]
+
+    def _pass_on(self, event: Event) -> None:
+        self.halving.going_on = self.listener(event) and self.halving.going_on

@@ -8,8 +8,9 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import shortfall
-from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.training.listener import Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult
+from automtl_core.training.events import Listener
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings

@@ -19,8 +19,9 @@ from automtl_core.disk.state import State
 from automtl_core.errors import UsageError
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import Losses
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.listener import Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.evolution import Evolution, EvolutionSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
@@ -101,7 +102,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
 
     def _goes_on(self, listener: Listener, phase: str, steps: int, done: int) -> bool:
         relaxed = self.paths.relaxed
-        relaxed.going_on = relaxed.going_on and listener.step(phase, self.paths.epoch, steps, done, 0)
+        relaxed.going_on = relaxed.going_on and listener(StepEnded(phase, self.paths.epoch, steps, done, 0))
         return relaxed.going_on
 
     def state_dict(self) -> State:

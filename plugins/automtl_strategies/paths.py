@@ -22,11 +22,11 @@ from automtl_core.disk.state import State, cpu_copy
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.held_out import HeldOut, Scored
+from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.average import Average
-from automtl_core.training.listener import Listener
+from automtl_core.training.events import Listener
 
 START = "start"
 """Name of what another search found, among probes."""

@@ -8,8 +8,9 @@ entropy of logits (`by_entropy`); docs/pd-darts.md tells what was measured of bo
 from typing import Literal, Protocol
 
 from automtl_core.disk.state import State
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.listener import Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings

@@ -9,8 +9,9 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import Architecture, draw
 from automtl_core.disk.state import State
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
-from automtl_core.training.listener import Listener
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, probes

@@ -12,7 +12,7 @@ from automtl_core.choices import Decision, OneOf
 from automtl_core.data.batches import Rows
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.evidence import Action, Evidence, Verdict
-from automtl_core.search.strategy import Problem
+from automtl_core.search.problem import Problem
 
 CHANCE = 0.05
 """Certainty, 1 - entropy / entropy of a fair draw, up to which a decision is called one at chance."""

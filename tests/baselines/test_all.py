@@ -16,8 +16,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.testing.samples import plain_schema, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_datasets.kuairand import KuaiRand
 
 REGISTRY = load_registry()
@@ -89,7 +89,7 @@ def train(problem):
     torch.manual_seed(0)
     network = problem.space.supernet().network
     recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 10})
-    return Fit(network, problem.data, recipe, problem.seed, problem.compute).run(Silent())
+    return Fit(network, problem.data, recipe, problem.seed, problem.compute).run(EventHandler())
 
 
 @pytest.mark.parametrize("name", MODELS)

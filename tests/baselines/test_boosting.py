@@ -23,10 +23,10 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import Lesson
-from automtl_core.training.listener import Silent
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
@@ -147,7 +147,7 @@ def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(enco
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model, train = model_of(schema, problem.data.train, rounds=200, patience=20)
     lesson = Lesson(model, replace(problem.data, train=train), problem.recipe, 0, problem.compute)
-    metrics = lesson.run(Silent())
+    metrics = lesson.run(EventHandler())
     assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].auc for task in ("click", "like")) > 0.7
     assert all(500 < task.rows < 700 for task in metrics.values())
@@ -227,7 +227,7 @@ def run(tmp_path_factory, request):
         "click": {}, "paid": {"kind": "regression"}}}  # fmt: skip
     layer = {"dataset": dataset, "data_dir": folder, "prepared_dir": folder / "prepared",
              "inputs": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
-    line = Line(REGISTRY)
+    line = Workflow(REGISTRY)
     found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
     return line, Run.open(found.run), folder
 

@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.fit import NORM_ROWS
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 from search_quality import candidates, spent, with_candidates
 
 SMALL = {
@@ -15,7 +15,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def line_and_jobs(tmp_path_factory):
-    line = Line(load_registry())
+    line = Workflow(load_registry())
     common = {**SMALL, "prepared_dir": str(tmp_path_factory.mktemp("prepared"))}
     jobs = line.models(["mmoe", "desan:random"], [common])
     return line.prepare(jobs["mmoe"]), jobs

@@ -13,8 +13,8 @@ from automtl_core.data.batches import Batch
 from automtl_core.modules.cost import blank_inputs
 from automtl_core.modules.derive import Fixing
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
 from automtl_strategies.random_search import RandomSearch
@@ -111,7 +111,7 @@ def test_a_played_training_is_the_one_that_was_made(bench):
     space.problem = given
     with playing():
         fit = Fit(space.network(architectures(given.space)[name]), given.data, given.recipe, 1, given.compute)
-        best = fit.run(Silent())
+        best = fit.run(EventHandler())
     training = record.training(1)
     assert (fit.epoch, fit.best_epoch) == (training.epochs, training.best_epoch)
     assert np.mean([m.score for m in best.values()]) == pytest.approx(training.validation_auc)

@@ -12,8 +12,8 @@ from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding.probe import Small
 from automtl_core.training.compute import CPU
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
 
 RECIPE = Recipe(batch_size=512, epochs=6, patience=6, learning_rate=0.005, embedding_decay=0.1)
@@ -45,7 +45,7 @@ def auc(effect=0.0, unique=False, folds=True, statistics="folds", users=True):
     network = Small(schema)
     network.inputs.tell(found)
     data = TrainingData(replace(train, folds=found_folds if folds else None), validation, schema.tasks)
-    return Fit(network, data, RECIPE, 0, CPU).run(Silent())["click"].score
+    return Fit(network, data, RECIPE, 0, CPU).run(EventHandler())["click"].score
 
 
 @pytest.mark.parametrize("statistics", ["folds", "earlier"])

@@ -20,9 +20,9 @@ from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.compute import CPU
+from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.learner import Learner
-from automtl_core.training.listener import EpochReport, Silent
 from automtl_core.training.recipe import Recipe
 
 REGISTRY = load_registry()
@@ -196,13 +196,13 @@ def test_a_setting_of_a_space_changes_what_is_built(name, setting):
     assert not same(built(name, one), built(name, other)), f"{name}.{setting} is not used"
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     """Keeps the reports."""
 
     def __init__(self) -> None:
         self.reports: list[dict[str, Any]] = []
 
-    def epoch(self, report: EpochReport) -> bool:
+    def epoch(self, report: EpochEnded) -> bool:
         self.reports.append(report.to_json())
         return True
 

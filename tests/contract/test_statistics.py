@@ -12,7 +12,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.training.loop import shuffled
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 FOLDS = Encodings().folds
@@ -35,7 +35,7 @@ SEARCH = {
 
 @pytest.fixture(scope="module")
 def line():
-    return Line(REGISTRY)
+    return Workflow(REGISTRY)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.compute import CPU
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_core.training.loop import Pass, predict, shuffled, step
 from automtl_core.training.losses import TaskLosses
 from automtl_core.training.optimisers import Optimiser, weight_groups
@@ -69,10 +69,10 @@ def test_gates_leave_warm_up_and_sample(space):
     strategy = ByEntropy(EntropySettings(warmup_epochs=1, search_epochs=1), problem)
     drawn = {}
 
-    class Watch(Silent):
-        def step(self, phase, epoch, steps, done, rows):
+    class Watch(EventHandler):
+        def step(self, event):
             gates = [q for q in strategy.supernet.questions.values() if isinstance(q, Gate)]
-            drawn.setdefault(phase, []).extend(gate.bits().detach().mean().item() for gate in gates)
+            drawn.setdefault(event.phase, []).extend(gate.bits().detach().mean().item() for gate in gates)
             return True
 
     strategy.search(Watch())
@@ -144,7 +144,7 @@ def test_dropped_candidates_leave_the_optimiser_and_stop_moving(space):
     before = {id(p): p for p in strategy.supernet.parameters()}
     seen = []
 
-    class Watch(Silent):
+    class Watch(EventHandler):
         def epoch(self, report):
             alive = {id(p) for p in strategy.supernet.parameters()}
             dropped = [p for key, p in before.items() if key not in alive]
@@ -201,7 +201,7 @@ def test_every_setting_of_the_recipe_is_used(space, change):
         fit = Fit(network, problem.data, recipe, 0, CPU)
         reports = []
 
-        class Watch(Silent):
+        class Watch(EventHandler):
             def epoch(self, report):
                 reports.append(report.to_json())
                 return True
@@ -222,7 +222,7 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
     network = space.supernet()
     optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe), CPU)
     data, losses = shuffled(problem.data.train, problem.recipe, 0, 1, CPU), TaskLosses(torch.ones(2))
-    for batch in Pass("train", 1, data, 4, losses, Silent()):
+    for batch in Pass("train", 1, data, 4, losses, EventHandler()):
         step(network, batch, losses, optimiser, CPU)
     assert sorted(np.concatenate(read).tolist()) == list(range(200))
 

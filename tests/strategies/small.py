@@ -6,9 +6,9 @@ from dataclasses import replace
 from automtl_core.choices import Architecture
 from automtl_core.modules.cost import Cost
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.strategy import Problem
+from automtl_core.search.problem import Problem
 from automtl_core.testing.samples import plain_schema, sample_problem
-from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_desan.space import DESAN, DESANSettings
 
@@ -35,11 +35,11 @@ def problem(seed: int = 0, rows: int = 256, **recipe: object) -> Problem:
     return replace(given, recipe=given.recipe.model_copy(update=recipe))
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     """Keeps the reports, and has enough after some steps or epochs."""
 
     def __init__(self, steps: int | None = None, epochs: int | None = None) -> None:
-        self.reports: list[EpochReport] = []
+        self.reports: list[EpochEnded] = []
         self.steps = 0
         self.last_step, self.last_epoch = steps, epochs
 
@@ -48,11 +48,11 @@ class Watch(Silent):
         """The phase of each report."""
         return [report.phase for report in self.reports]
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
+    def step(self, event: StepEnded) -> bool:
         self.steps += 1
         return self.steps != self.last_step
 
-    def epoch(self, report: EpochReport) -> bool:
+    def epoch(self, report: EpochEnded) -> bool:
         self.reports.append(report)
         return len(self.reports) != self.last_epoch
 

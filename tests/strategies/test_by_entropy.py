@@ -8,7 +8,7 @@ from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_problem
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 
@@ -22,7 +22,7 @@ def problem(**settings):
     return sample_problem(DESAN(plain_schema(), sizes, load_registry().op))
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     """Keeps, after each epoch, the report and copies of logits and of a weight."""
 
     def __init__(self, strategy):
@@ -85,7 +85,7 @@ def test_the_supernet_shrinks_while_the_search_goes_on():
     strategy = ByEntropy(EntropySettings(warmup_epochs=0, search_epochs=3, fix_per_epoch=3), problem())
     sizes = [sum(p.numel() for p in strategy.supernet.parameters())]
 
-    class Size(Silent):
+    class Size(EventHandler):
         def epoch(self, report):
             sizes.append(sum(p.numel() for p in strategy.supernet.parameters()))
             return True
@@ -116,7 +116,7 @@ def test_bi_level_takes_weights_from_one_half_and_logits_from_the_other(monkeypa
 
     monkeypatch.setattr(strategy.relaxed.optimiser, "step", watched_step)
     monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
-    strategy.search(Silent())
+    strategy.search(EventHandler())
     # two pairs of batches are read, the weights' first; the logits step first
     assert moved == ["logits", "weights"] * 2
     ours, held_out = read[0] | read[2], read[1] | read[3]
@@ -130,5 +130,5 @@ def test_loss_that_is_not_finite_stops_before_the_update():
     tower.bias.data.fill_(float("nan"))
     before = strategy.supernet.network.tasks[1].tower[-1].weight.detach().clone()
     with pytest.raises(DivergedError, match="diverged"):
-        strategy.search(Silent())
+        strategy.search(EventHandler())
     assert torch.equal(strategy.supernet.network.tasks[1].tower[-1].weight, before)

@@ -9,7 +9,7 @@ import torch
 
 from automtl_core.choices import AnyOf
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
 from .small import Watch, problem
@@ -92,7 +92,7 @@ def test_every_decision_is_told(whole):
 
 def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
     search = make(epochs=1)
-    search._warm_up(Silent())
+    search._warm_up(EventHandler())
     loss = [float(search.paths.score(a).losses.mean()) for a in search.landmarks.values()]
     assert loss == sorted(loss)
     assert set(search.landmarks) == set(search.problem.space.landmarks())
@@ -102,7 +102,7 @@ def test_it_starts_from_the_landmark_that_held_out_rows_like_best():
 @pytest.mark.parametrize("rounds", [1, 2, 4])
 def test_rounds_share_out_the_choose_ones(rounds):
     search, watch = make(epochs=1, rounds=rounds, landmarks=0), Watch()
-    search._warm_up(Silent())
+    search._warm_up(EventHandler())
     search._discretise(watch)
     assert watch.phases == ["search"] * (rounds - 1)
     fixed, left = [], 2
@@ -117,7 +117,7 @@ def test_rounds_share_out_the_choose_ones(rounds):
 def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly):
     """What is closed everywhere is closed in two or four places here."""
     search = make(epochs=1, rounds=2, sure=0.0)
-    search._warm_up(Silent())
+    search._warm_up(EventHandler())
     start, counts, score = dict(search.decisions), set(), search.paths.score
     gates = [name for name, choice in search.choices.items() if isinstance(choice, AnyOf)]
 
@@ -126,21 +126,21 @@ def test_single_options_are_weighed_in_the_last_round_alone(rounds_left, singly)
         return score(architecture)
 
     search.paths.score = noted
-    search._decide_some(rounds_left, Silent())
+    search._decide_some(rounds_left, EventHandler())
     assert any(count % 2 for count in counts) == singly
     assert max(counts) > 1
 
 
 def test_what_decisions_cost_leaves_less_to_those_that_follow():
     search = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
-    search._warm_up(Silent())
-    search._decide_some(2, Silent())
+    search._warm_up(EventHandler())
+    search._decide_some(2, EventHandler())
     assert search.lost > 0
     again = make(epochs=1, rounds=2, sure=1e9, tolerance=1e12)
-    again._warm_up(Silent())
+    again._warm_up(EventHandler())
     again.lost = 1e13
     start = dict(again.decisions)
-    again._decide_some(2, Silent())
+    again._decide_some(2, EventHandler())
     assert {n: d for n, d in again.decisions.items() if n not in BLOCKS} == {
         n: d for n, d in start.items() if n not in BLOCKS
     }
@@ -148,7 +148,7 @@ def test_what_decisions_cost_leaves_less_to_those_that_follow():
 
 def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
     search = make(epochs=1, rounds=2)
-    search._warm_up(Silent())
+    search._warm_up(EventHandler())
     weight = search.paths.supernet.network.tasks[0].tower[0].weight
     warm, decided = weight.detach().clone(), []
     decide, score = search._decide_some, search.paths.score
@@ -162,7 +162,7 @@ def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
         return scored._replace(losses=scored.losses + 9.0 * (search.paths.epoch > 1))
 
     search._decide_some, search.paths.score = decide_some, worse_after_an_epoch
-    search._discretise(Silent())
+    search._discretise(EventHandler())
     assert len(decided) == 2
     assert torch.equal(decided[1], warm)
 
@@ -184,11 +184,11 @@ def test_where_the_listener_has_enough_it_decides_with_what_it_knows(epochs):
 def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays(looks):
     search = make()
 
-    class Hurried(Silent):
+    class Hurried(EventHandler):
         looks = 0
 
-        def step(self, phase, epoch, steps, done, rows):
-            self.looks += phase == "weighing"
+        def step(self, event):
+            self.looks += event.phase == "weighing"
             return self.looks < looks
 
     watch = Hurried()
@@ -205,7 +205,7 @@ def test_where_time_is_short_all_is_decided_at_once():
     given = replace(problem(), spent=lambda: 0.55)
     search = make(given, rounds=4, landmarks=0)
     watch = Watch()
-    search._warm_up(Silent())
+    search._warm_up(EventHandler())
     search._discretise(watch)
     assert watch.phases == []
     assert sorted(search.fixed) == BLOCKS
@@ -216,7 +216,7 @@ def test_a_state_holds_the_supernet_or_the_last_round(tmp_path):
     search = make()
     states = []
 
-    class Kept(Silent):
+    class Kept(EventHandler):
         def epoch(self, report):
             states.append(search.state_dict())
             return True

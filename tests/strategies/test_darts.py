@@ -7,13 +7,13 @@ import torch
 
 from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import objective
 
 from .small_darts import strategy
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     def __init__(self):
         self.reports = []
 
@@ -28,7 +28,7 @@ def test_searches_with_large_tables(order, monkeypatch):
     search = strategy(epochs=1, order=order)
     table = search.supernet.network.inputs.embedding.table.weight
     before = table.detach().clone()
-    found = search.search(Silent())
+    found = search.search(EventHandler())
     assert not torch.equal(table, before)
     found.architecture.check(search.problem.space.choices())
 
@@ -49,7 +49,7 @@ def test_logits_move_and_then_weights_in_turns(order, monkeypatch):
 
     monkeypatch.setattr(optimiser, "apply", watched(optimiser.apply))
     monkeypatch.setattr(optimiser, "step", watched(optimiser.step))
-    search.search(Silent())
+    search.search(EventHandler())
     assert len(moved) == 4
     for names in moved[::2]:
         assert set() < names <= set(search.logits)
@@ -73,7 +73,7 @@ def test_only_the_loss_ahead_is_that_of_held_out_rows(order, used, monkeypatch):
     monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
     monkeypatch.setattr("automtl_core.training.loop.objective", partial(watched, taken))
-    strategy(epochs=1, order=order).search(Silent())
+    strategy(epochs=1, order=order).search(EventHandler())
     # two pairs of batches are read, the weights' first
     ours, held_out = rows[0] | rows[2], rows[1] | rows[3]
     assert not ours & held_out
@@ -93,7 +93,7 @@ def test_the_weights_take_the_step_that_the_logits_foresaw(monkeypatch):
 
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
     monkeypatch.setattr("automtl_core.training.loop.objective", partial(watched, taken))
-    strategy(epochs=2, order="second", learning_rate=1e-30, decay=0).search(Silent())
+    strategy(epochs=2, order="second", learning_rate=1e-30, decay=0).search(EventHandler())
     assert len(foreseen) == 4 * len(taken)
     assert foreseen[::4] == taken
     assert len(set(taken)) == len(taken)
@@ -111,7 +111,7 @@ def test_all_is_fixed_at_the_end_and_not_before():
 
 def test_the_network_of_the_search_has_its_weights():
     search = strategy(epochs=2)
-    found = search.search(Silent())
+    found = search.search(EventHandler())
     assert found.epochs == 2
     theirs = search.supernet.network.tasks[0].tower[0].weight
     assert torch.equal(found.network.tasks[0].tower[0].weight, theirs)
@@ -123,7 +123,7 @@ def test_loss_that_is_not_finite_stops_before_the_update():
     tower.bias.data.fill_(float("nan"))
     before = {name: p.detach().clone() for name, p in search.supernet.named_parameters()}
     with pytest.raises(DivergedError, match="diverged"):
-        search.search(Silent())
+        search.search(EventHandler())
     for name, p in search.supernet.named_parameters():
         assert p is tower.bias or torch.equal(p, before[name])
 
@@ -137,7 +137,7 @@ def test_each_step_of_each_epoch_draws_anew():
             drawn.append((torch.initial_seed(), search.relaxed.relaxation.generator.initial_seed()))
 
     search.supernet.register_forward_pre_hook(note)
-    search.search(Silent())
+    search.search(EventHandler())
     assert len(drawn) == 2 * 2 * 2, "on held-out rows and on the others, in two steps of two epochs"
     for seeds_of_one_kind in zip(*drawn, strict=True):
         assert len(set(seeds_of_one_kind)) == len(drawn)

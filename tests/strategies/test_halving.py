@@ -8,9 +8,8 @@ import torch
 
 from automtl_core import seeds
 from automtl_core.disk.state import load_state, save_state
-from automtl_core.search.held_out import Scored
+from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_strategies.halving import Halving, HalvingSettings, Rungs
 
 from .small import Watch, problem, script
@@ -88,7 +87,7 @@ def test_what_the_search_prefers_goes_on_unless_another_is_clearly_ahead(monkeyp
     rows = np.array([-1.0, 1.0] * 50)
     error = 99**-0.5  # of a mean of differences that are 1 or -1
     losses = iter([0 * rows, rows + error / 4, rows - error / 2, 0 * rows])
-    monkeypatch.setattr(halving.held_out, "measure", lambda network: Scored(next(losses), {}, None))
+    monkeypatch.setattr(HeldOut, "measure", lambda self, network: Scored(next(losses), {}, None))
     name, _, seen = run(halving)
     assert (seen, name) == (trained, winner)
 
@@ -104,7 +103,7 @@ def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     name, _, trained = run(halving)
     assert trained == [1, 1, 2, 2, 3, 3, 4, 4]
     assert name == "entrant 2"
-    assert list(halving.fits) == [name], "nothing else is kept"
+    assert halving.alive == [name]
 
 
 @pytest.mark.parametrize(
@@ -125,18 +124,6 @@ def test_reports_go_on_from_the_epochs_before():
     watch = Watch()
     make(2, spent=7).run(watch)
     assert [report.epoch for report in watch.reports] == list(range(8, 8 + len(watch.reports)))
-
-
-def test_only_what_can_still_win_is_kept():
-    halving, kept = make(4), []
-
-    class Kept(Silent):
-        def epoch(self, report):
-            kept.append(len(halving.state_dict()["fits"]))
-            return True
-
-    halving.run(Kept())
-    assert kept == [1, 2, 3, 4, 2, 2, 1, 1]
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -8,7 +8,7 @@ import torch
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import sample_problem, sample_schema
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 
 REGISTRY = load_registry()
@@ -38,7 +38,7 @@ def make(name, settings):
     return partial(cls, cls.settings_class(**settings))
 
 
-class Reports(Silent):
+class Reports(EventHandler):
     def __init__(self):
         self.reports = []
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from automtl_core.errors import UsageError
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_strategies.one_shot import OneShot, OneShotSettings
 
 from .small import Watch, problem
@@ -22,7 +22,7 @@ def make(given=None, **settings):
 def decided(**settings):
     """Return a strategy that is about to train, with the weights of an untrained supernet."""
     strategy = make(**settings)
-    strategy._decide(Silent())
+    strategy._decide(EventHandler())
     return strategy
 
 
@@ -62,7 +62,7 @@ def test_the_network_is_trained_and_all_is_told(whole):
 def test_until_it_is_decided_the_supernet_is_kept_and_then_the_round_alone(whole):
     states = []
 
-    class Kept(Silent):
+    class Kept(EventHandler):
         def epoch(self, report):
             states.append(set(strategy.state_dict()))
             return True
@@ -127,7 +127,7 @@ def test_without_landmarks_of_the_space_uniform_architectures_take_part(monkeypa
     given = problem(epochs=2)
     monkeypatch.setattr(type(given.space), "landmarks", lambda self: {})
     strategy = make(given)
-    strategy._decide(Silent())
+    strategy._decide(EventHandler())
     assert any(name.startswith("uniform ") for name in strategy.last_round.halving.entrants)
 
 

@@ -11,7 +11,7 @@ from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import Scored
 from automtl_core.search.warm_start import Start
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_strategies.paths import Paths, PathSettings, probes
 
 from .small import Watch, problem
@@ -49,7 +49,7 @@ def test_only_weights_of_the_drawn_path_move():
     path = {**paths.relaxed.supernet.favourites(), BLOCK: "identity", "layer0/expert1/block0": "mlp-linear-4"}
     paths.draw = lambda random: path
     before = weights(paths.relaxed.supernet)
-    paths.step_epoch("supernet", Silent())
+    paths.step_epoch("supernet", EventHandler())
     moved = {name for name, p in weights(paths.relaxed.supernet).items() if not torch.equal(p, before[name])}
     first, second = (f"network.layers.layer0.expert{k}.blocks.0.candidates." for k in (0, 1))
     assert f"{first}identity.projection.weight" in moved
@@ -67,7 +67,7 @@ def test_each_step_draws_anew_from_the_seed_of_the_epoch(monkeypatch):
         seen, draw = [], paths.draw
         monkeypatch.setattr(paths, "draw", lambda random: seen.append(draw(random)) or seen[-1])
         for _ in range(2):
-            paths.step_epoch("supernet", Silent())
+            paths.step_epoch("supernet", EventHandler())
         return [Architecture(path).to_json() for path in seen]
 
     first = drawn(make())
@@ -77,11 +77,11 @@ def test_each_step_draws_anew_from_the_seed_of_the_epoch(monkeypatch):
 
 
 def test_of_many_rows_each_epoch_draws_some():
-    class Rows(Silent):
+    class Rows(EventHandler):
         seen = ()
 
-        def step(self, phase, epoch, steps, done, rows):
-            self.seen = (*self.seen, (epoch, steps, rows))
+        def step(self, event):
+            self.seen = (*self.seen, (event.epoch, event.steps, event.rows))
             return True
 
     given, listener = problem(), Rows()
@@ -173,14 +173,14 @@ def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
 def test_how_far_it_is_tells_the_mean_of_the_best_probes():
     paths = make()
     scored = script(paths, [0.5, 0.9, 0.7, 0.6, *[0.95] * 9])
-    paths.step_epoch("supernet", Silent())
+    paths.step_epoch("supernet", EventHandler())
     assert paths.best_loss == pytest.approx((0.5 + 0.6 + 0.7) / 3)
     assert scored == list(problem().space.landmarks().values())
 
 
 def test_once_narrowed_the_best_is_that_of_the_decisions():
     paths = make(patience=1)
-    paths.step_epoch("warm-up", Silent())
+    paths.step_epoch("warm-up", EventHandler())
     decisions = paths.relaxed.supernet.favourites()
     scored = script(paths, [0.7, 0.8])
     paths.narrow_to(decisions, [])
@@ -196,7 +196,7 @@ def test_once_narrowed_the_best_is_that_of_the_decisions():
 
 def test_the_average_is_scored():
     paths = make()
-    paths.step_epoch("supernet", Silent())
+    paths.step_epoch("supernet", EventHandler())
     assert paths.supernet is not paths.relaxed.supernet
     probe = paths._probes[0]
     before = paths.score(probe)
@@ -210,14 +210,14 @@ def test_the_average_is_scored():
 def test_a_state_goes_on_to_the_same_weights(tmp_path, settings):
     whole, half = make(**settings), make(**settings)
     for paths in (whole, half):
-        paths.step_epoch("supernet", Silent())
+        paths.step_epoch("supernet", EventHandler())
     half.bounds = whole.bounds = {GATE: ("item",)}
     save_state(tmp_path / "state", half.state_dict())
     torch.manual_seed(99)
     rest = make(**settings)
     rest.load_state_dict(load_state(tmp_path / "state"))
     for paths in (whole, rest):
-        paths.train("supernet", Silent())
+        paths.train("supernet", EventHandler())
     assert (rest.epoch, rest.best_epoch, rest.best_loss) == (whole.epoch, whole.best_epoch, whole.best_loss)
     assert_same(weights(rest.supernet), weights(whole.supernet))
     assert rest.bounds == whole.bounds

@@ -5,7 +5,7 @@ import pytest
 from automtl_core.config.config import default, load_config
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_entropy import ByEntropy
 from automtl_strategies.by_evidence import ByEvidence
@@ -46,7 +46,7 @@ def test_the_recipe_of_the_paper_decides_by_entropy():
 
 def test_it_searches_and_goes_on_as_its_procedure_does():
     strategy, procedure = PDDARTS(ENTROPY, problem()), ByEntropy(ENTROPY, problem())
-    found, expected = strategy.search(Silent()), procedure.search(Silent())
+    found, expected = strategy.search(EventHandler()), procedure.search(EventHandler())
     assert found.architecture == expected.architecture
     assert not found.trained
     assert strategy.state_dict().keys() == procedure.state_dict().keys()

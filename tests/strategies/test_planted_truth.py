@@ -17,8 +17,8 @@ from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_problem
 from automtl_core.testing.spaces import check_space
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 
@@ -97,7 +97,7 @@ def planted(seed=0):
 def search(problem, name, **settings):
     cls = REGISTRY.get(STRATEGIES, name)
     strategy = cls(cls.settings_class(**settings), problem)
-    return strategy, strategy.search(Silent())
+    return strategy, strategy.search(EventHandler())
 
 
 def test_the_space_keeps_its_contract():
@@ -139,7 +139,7 @@ def test_random_search_takes_the_best_that_it_has_drawn(seed, halving):
     assert worth(found.architecture) == max(worths) > np.mean(worths) + 1
 
 
-class Gates(Silent):
+class Gates(EventHandler):
     """Keeps the logits of gates over single fields, mean over experts, while there are any."""
 
     def __init__(self, strategy):

@@ -9,8 +9,8 @@ import torch
 from automtl_core import seeds
 from automtl_core.choices import AnyOf
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
 from .small import Watch, problem, script
@@ -59,7 +59,7 @@ def test_the_winner_is_the_network_that_a_training_of_it_alone_gives():
     given = search.problem
     seeds.seed_torch(given.seed, "network")
     fit = Fit(given.space.network(found.architecture), given.data, given.recipe, given.seed, given.compute)
-    fit.run(Silent())
+    fit.run(EventHandler())
     assert_same(found.network, fit.network)
     assert found.epochs == fit.best_epoch
 

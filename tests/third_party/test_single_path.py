@@ -8,7 +8,7 @@ from automtl_core.modules.relaxed import MixedOp
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.testing import check_strategy, sample_problem, sample_schema
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 
 from .single_path import Gumbel, SinglePath
@@ -44,7 +44,7 @@ def test_it_computes_one_candidate_a_step():
     for question in mixed:
         for op in question.candidates.values():
             op.register_forward_hook(lambda *_, q=question: calls.update({q: calls[q] + 1}))
-    search.search(Silent())
+    search.search(EventHandler())
     assert set(calls.values()) == {len(passes)}
 
 

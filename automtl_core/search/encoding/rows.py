@@ -4,14 +4,18 @@ Letters: R rows.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core import seeds
+from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Schema, Task
+from automtl_core.disk.signed import canonical
+from automtl_core.modules.inputs import Fitted
 
 MOST = 200_000
 """Training rows that a trial takes, at most."""
@@ -32,6 +36,17 @@ class Rows:
     look: Part
     times: NDArray[np.int32] | None = None
     """Of the rows to learn from, under a split by time; see `Prepared.times`."""
+
+    def fitted(self, schema: Schema) -> tuple[Folds | None, Fitted]:
+        """Return the folds of the rows to learn from, and what encodings take from them."""
+        key = canonical(schema.to_json())
+        if key not in self._fitted:
+            self._fitted[key] = fitted(self.learn, schema, self.times)
+        return self._fitted[key]
+
+    @cached_property
+    def _fitted(self) -> dict[bytes, tuple[Folds | None, Fitted]]:
+        return {}
 
     @property
     def enough(self) -> bool:

@@ -1,28 +1,22 @@
 """Trials: how fields are encoded best, and the setting of the recipe that depends on it, decay of embeddings.
 
 One change after the other is tried with a small model on held-out training rows, and kept if it is better by
-more than chance. What is given is not tried.
+more than chance. What is given is not tried. How a model is trained is the caller's part.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from automtl_core import seeds
-from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.disk.value import Value
-from automtl_core.modules.inputs import Fitted
 from automtl_core.search.encoding.crosses import FoundPair, find_pairs
-from automtl_core.search.encoding.probe import Small
 from automtl_core.search.encoding.rows import Rows
-from automtl_core.training.compute import Compute
-from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
@@ -40,6 +34,8 @@ DECAYS = (1e-3, 1e-4, 1e-1)
 """Decays of embeddings besides the default: weaker, and then still weaker or, if that is worse, stronger."""
 Answers = dict[str, Any]
 """Setting -> answer: those of `Encodings`, and `DECAY`."""
+Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[Metrics]]
+"""Trains the small model with each of some answers and a seed, and returns its metrics on held-out rows."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +68,18 @@ class Looked(Value):
         return next(tried for tried in self.tried if tried.answers == self.answers)
 
 
+@dataclass(frozen=True)
+class EncodingsChosen(Event):
+    """The encoding search ended."""
+
+    result: Looked
+
+
 def look_up(
     rows: Rows,
     encodings: Encodings,
     recipe: Recipe,
-    compute: Compute,
+    train: Train,
     progress: Progress = silent,
     seconds: float | None = None,
 ) -> Looked:
@@ -85,14 +88,14 @@ def look_up(
     Args:
         rows: To learn from and to look at.
         encodings: Of which some may be given.
-        recipe: How models are trained; the small ones end earlier.
-        compute: How to compute.
+        recipe: How models are trained.
+        train: Trains the small model.
         progress: Told how far the trials are.
         seconds: After which nothing more is tried; None for no limit.
 
     """
     began = time.monotonic()
-    trials = _Trials(rows, encodings, recipe, compute)
+    trials = _Trials(rows, encodings, recipe, train)
     if not rows.enough:
         why = f"{len(rows.look):,} of the training rows, held out, tell too little"
         return Looked(trials.best, why=why)
@@ -107,14 +110,13 @@ def look_up(
 class _Trials:
     """Answers that were tried, and the best of them."""
 
-    def __init__(self, rows: Rows, encodings: Encodings, recipe: Recipe, compute: Compute) -> None:
-        self.rows, self.encodings, self.recipe, self.compute = rows, encodings, recipe, compute
+    def __init__(self, rows: Rows, encodings: Encodings, recipe: Recipe, train: Train) -> None:
+        self.rows, self.encodings, self.train = rows, encodings, train
         self.best: Answers = {name: PLAIN[name] for name in encodings.unanswered()}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FoundPair, ...] = ()
         self._scores: list[tuple[Answers, list[float]]] = []
-        self._fitted: dict[Encodings, tuple[Folds | None, Fitted]] = {}
 
     def candidates(self) -> Iterator[Answers]:
         """Yield what is to be tried, each as a change of the best so far."""
@@ -145,9 +147,8 @@ class _Trials:
             return
         least = max(MARGINS.get(name, BETTER) for name in answers if answers[name] != self.best[name])
         while least - CLOSE < self._ahead(answers) < CLEAR and len(self._of(answers)) < SEEDS:
-            self._train(answers)
-            if len(self._of(self.best)) < len(self._of(answers)):
-                self._train(self.best)
+            behind = len(self._of(self.best)) <= len(self._of(answers))
+            self._train(answers, *[self.best] * behind)
         if self._ahead(answers) > least:
             self.best = answers
 
@@ -167,32 +168,14 @@ class _Trials:
     def _of(self, answers: Answers) -> list[float]:
         return next((scores for tried, scores in self._scores if tried == answers), [])
 
-    def _train(self, answers: Answers) -> None:
-        """Train once more, with the next seed."""
-        scores = self._of(answers)
-        if not scores:
-            self._scores.append((answers, scores))
-        scores.append(self._score(answers, len(scores)))
-
-    def _score(self, answers: Answers, seed: int) -> float:
-        given = {name: answer for name, answer in answers.items() if name != DECAY}
-        schema = self.rows.schema.encoded(self.encodings.answered(**given))
-        recipe = self.recipe.model_copy(
-            update={
-                "epochs": min(EPOCHS, self.recipe.epochs),
-                "patience": PATIENCE,
-                **({DECAY: answers[DECAY]} if DECAY in answers else {}),
-            }
-        )
-        if schema.encodings not in self._fitted:
-            self._fitted[schema.encodings] = fitted(self.rows.learn, schema, self.rows.times)
-        folds, found = self._fitted[schema.encodings]
-        seed = seeds.derive(seed, "trials")
-        seeds.seed_torch(seed, "network")
-        network = Small(schema)
-        network.inputs.tell(found)
-        data = TrainingData(replace(self.rows.learn, folds=folds), self.rows.look, schema.tasks)
-        return self._mean(Fit(network, data, recipe, seed, self.compute).run(Silent()))
+    def _train(self, *answers: Answers) -> None:
+        """Train once more with each of these, with its next seed."""
+        for each in answers:
+            if not self._of(each):
+                self._scores.append((each, []))
+        trained = self.train([(each, len(self._of(each))) for each in answers])
+        for each, metrics in zip(answers, trained, strict=True):
+            self._of(each).append(self._mean(metrics))
 
     def _mean(self, metrics: Metrics) -> float:
         """Return the mean score over the tasks that tell something."""

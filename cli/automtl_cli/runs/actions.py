@@ -1,53 +1,19 @@
-"""What commands on runs do: the line of the core, shown while it goes."""
+"""What commands on runs do: the workflow of the core, whose events are shown."""
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_cli.data import preparing
-from automtl_cli.output import say
-from automtl_cli.runs import inputs, progress
-from automtl_core.data.progress import Progress
+from automtl_cli.runs.progress import Terminal
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.search import Looked
-from automtl_core.training.listener import Listener
 from automtl_core.workflow.outcomes import Evaluation, Found
-from automtl_core.workflow.progress_estimate import Ahead
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 
-@dataclass(frozen=True)
-class Shown:
-    """Watch that shows everything on standard error."""
-
-    doing: str
-    """What is done with data."""
-
-    def preparing(self) -> AbstractContextManager[Progress]:
-        """Show the preparation as lines, or as a bar."""
-        return preparing.stages(self.doing)
-
-    def trying(self) -> AbstractContextManager[Progress]:
-        """Show trials as lines, or as a bar."""
-        return preparing.stages("looking up inputs")
-
-    def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
-        """Show steps and the whole as bars, and epochs as lines."""
-        return progress.training(ahead)
-
-    def warn(self, sentence: str) -> None:
-        """Print the sentence."""
-        say(f"warning: {sentence}")
-
-    def looked(self, found: Looked) -> None:
-        """Print what was found, in a line."""
-        say(inputs.in_words(found))
-
-
-def line(memory_limit: str | None = None, doing: str = "preparing data") -> Line:
-    """Return the line with the installed plugins, shown on standard error."""
-    return Line(load_registry(), Shown(doing), preparing.memory_limit(memory_limit))
+def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
+    """Return the workflow with the installed plugins, whose events are shown on standard error."""
+    limit = preparing.memory_limit(memory_limit)
+    return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
 
 
 def resume(path: Path, anyway: bool, also_given: bool) -> Found:
@@ -62,7 +28,7 @@ def resume(path: Path, anyway: bool, also_given: bool) -> Found:
             "--resume goes on with a run as it is, and takes no other settings",
             "leave them out, or start anew",
         )
-    return line().resume(path, anyway)
+    return workflow().resume(path, anyway)
 
 
 def check_not_resumed(anyway: bool) -> None:

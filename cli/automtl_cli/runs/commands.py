@@ -57,7 +57,7 @@ def evaluate(
         bad = new_rows.faulty(bad_rows, max_bad_rows)
         return emit(new_rows.measure(run, files, data_dir, bad).to_json(), render.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows)
-    outcome = actions.line().evaluate(run, data_dir)
+    outcome = actions.workflow().evaluate(run, data_dir)
     emit(outcome.to_json(), render.evaluated, as_json)
     actions.check_repeated(outcome)
 

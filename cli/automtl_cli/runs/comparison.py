@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from rich.console import RenderableType
 from rich.text import Text
 
-from automtl_cli.output import Json, say
+from automtl_cli.output import Json
 from automtl_cli.runs import actions
 from automtl_cli.tables import safe, table
-from automtl_core.comparison.cells import Cell
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.tables import grids
 from automtl_core.comparison.wanted import FORMATS, Wanted
@@ -20,7 +19,7 @@ from automtl_core.data.simulate import warning
 def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
     """Compare models, show how that goes, and write down and return what was found."""
     with _resumable():
-        found, out = wanted.compared(actions.line(), layers, _work, _wait)
+        found, out = wanted.compared(actions.workflow(), layers)
     return {**found.to_json(), "out": str(out)}
 
 
@@ -35,18 +34,6 @@ def render(found: Json) -> Iterator[RenderableType]:
         yield Text()
     names = ", ".join(f"compare.{ending}" for ending in FORMATS)
     yield safe(f"written to {found['out']}: {names}")
-
-
-def _work(cell: Cell, which: str) -> None:
-    say(f"{which}: {_named(cell)}")
-
-
-def _wait(cell: Cell) -> None:
-    say(f"waiting for another process, which has {_named(cell)}")
-
-
-def _named(cell: Cell) -> str:
-    return f"{cell.model}, seed {cell.seed}, split {cell.split}: {cell.path.name}"
 
 
 @contextmanager

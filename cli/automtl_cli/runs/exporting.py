@@ -27,7 +27,7 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
         raise UsageError(f"--format {form!r} is none{near}", "use onnx or torch")
     folder = out or Path("exports") / f"{path.resolve().name}-{form}"
     run = Run.open(path)
-    with actions.line().trained(run, {}) as (made, _):
+    with actions.workflow().trained(run, {}) as (made, _):
         return write(run, made, cast(Format, form), folder)
 
 

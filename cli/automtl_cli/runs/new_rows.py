@@ -27,7 +27,7 @@ def predict(
     run: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer, memory_limit: str | None
 ) -> Predicted:
     """Write what the network of a run predicts."""
-    return actions.line(memory_limit, DOING).predict(run, files, output, keep, bad)
+    return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad)
 
 
 def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested:
@@ -41,7 +41,7 @@ def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested
         raise UsageError(
             "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
         )
-    return actions.line(doing=DOING).measure(run, files, bad)
+    return actions.workflow(doing=DOING).measure(run, files, bad)
 
 
 def check_no_input(bad_rows: str | None, most: int | None) -> None:

@@ -1,69 +1,131 @@
-"""Progress of training on standard error: bars of the epoch and of all on a terminal, and a line an epoch."""
+"""Events on standard error: bars on a terminal, a line for each stage and epoch, warnings."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 
 from rich.progress import Progress, TextColumn
 
 from automtl_cli.bars import bar
+from automtl_cli.data import preparing
+from automtl_cli.output import say
+from automtl_cli.runs import inputs
 from automtl_core.choices import Decision
+from automtl_core.comparison.cells import CellBegan, CellWaits
+from automtl_core.data.progress import Progress as Stages
 from automtl_core.errors import printable
-from automtl_core.training.listener import EpochReport
-from automtl_core.workflow.progress_estimate import Ahead, Course
+from automtl_core.search.encoding.search import EncodingsChosen
+from automtl_core.training.events import (
+    EpochEnded,
+    Event,
+    EventHandler,
+    PhaseBegan,
+    PhaseEnded,
+    ProgressMade,
+    StepEnded,
+    Warned,
+)
+from automtl_core.workflow.progress_estimate import ProgressEstimate, Workload
 
 SHOWN = 3
 """Decisions that the line of an epoch names."""
 
 
-class Training:
-    """Listener that shows the steps of an epoch, and how far all is, as bars, and each epoch as a line.
+class Terminal(EventHandler):
+    """Listener that shows everything on standard error.
 
     Args:
-        progress: Holds the bars.
-        ahead: What the whole command has before it.
+        preparation: What is done with data, in words.
 
     """
 
-    def __init__(self, progress: Progress, ahead: Ahead) -> None:
+    def __init__(self, preparation: str = "preparing data") -> None:
+        self._titles = {"preparation": preparation}
+        self._open = ExitStack()
+        self._stages: Stages | None = None
+        self._bars: Bars | None = None
+
+    def step(self, event: StepEnded) -> bool:
+        """Move the bars."""
+        if self._bars is not None:
+            self._bars.step(event)
+        return True
+
+    def epoch(self, event: EpochEnded) -> bool:
+        """Print the line of the epoch."""
+        if self._bars is not None:
+            self._bars.print(epoch_line(event))
+        return True
+
+    def other(self, event: Event) -> bool:
+        """Show where the command is."""
+        match event:
+            case PhaseBegan(name, Workload() as work):
+                self._close()
+                self._bars = Bars(self._open.enter_context(bar(RATE)), work)
+            case PhaseBegan(name):
+                self._close()
+                self._stages = self._open.enter_context(preparing.stages(self._titles.get(name, name)))
+            case ProgressMade() if self._stages is not None:
+                self._stages(event.stage, event.share)
+            case PhaseEnded():
+                self._close()
+            case Warned(sentence):
+                say(f"warning: {sentence}")
+            case EncodingsChosen(result):
+                say(inputs.in_words(result))
+            case CellBegan(cell, which):
+                say(f"{which}: {cell}")
+            case CellWaits(cell):
+                say(f"waiting for another process, which works on {cell}")
+        return True
+
+    def _close(self) -> None:
+        self._open.close()
+        self._stages = self._bars = None
+
+
+RATE = TextColumn("{task.fields[rate]}", markup=False)
+
+
+class Bars:
+    """Bars of the epoch and of the whole command.
+
+    Args:
+        progress: Holds the bars.
+        work: What the whole command has before it.
+
+    """
+
+    def __init__(self, progress: Progress, work: Workload) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, rate="")
-        self._course = Course(ahead)
+        self._estimate = ProgressEstimate(work)
         self._all = progress.add_task("all of it, at most", total=None, rate="", visible=False)
         self._epoch = ("", 0)
         self._start = 0.0
 
-    def step(self, phase: str, epoch: int, steps: int, done: int, rows: int) -> bool:
-        """Move the bar."""
-        if (phase, epoch) != self._epoch:
-            self._epoch, self._start = (phase, epoch), time.monotonic()
-            self._progress.reset(
-                self._task, total=steps, rate="", description=printable(f"{phase}, epoch {epoch}")
-            )
-        self._progress.update(self._task, completed=done)
-        if rows:  # else these are no steps of learning
-            rate = rows / max(time.monotonic() - self._start, 1e-9)
+    def step(self, event: StepEnded) -> None:
+        """Move both bars."""
+        if (event.phase, event.epoch) != self._epoch:
+            self._epoch, self._start = (event.phase, event.epoch), time.monotonic()
+            title = printable(f"{event.phase}, epoch {event.epoch}")
+            self._progress.reset(self._task, total=event.steps, rate="", description=title)
+        self._progress.update(self._task, completed=event.done)
+        if event.rows:  # else these are no steps of training
+            rate = event.rows / max(time.monotonic() - self._start, 1e-9)
             self._progress.update(self._task, rate=f"{rate:,.0f} rows/s")
-            reached = self._course.at(phase, epoch, done / steps)
+            reached = self._estimate.at(event.phase, event.epoch, event.done / event.steps)
             known = reached.most is not None
             self._progress.update(self._all, completed=reached.done, total=reached.most, visible=known)
-        return True
 
-    def epoch(self, report: EpochReport) -> bool:
-        """Print the line of the epoch."""
-        self._progress.console.print(printable(epoch_line(report)), soft_wrap=True)
-        return True
+    def print(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._progress.console.print(printable(line), soft_wrap=True)
 
 
-@contextmanager
-def training(ahead: Ahead) -> Iterator[Training]:
-    """Give a listener that shows how a search and its training go."""
-    with bar(TextColumn("{task.fields[rate]}", markup=False)) as progress:
-        yield Training(progress, ahead)
-
-
-def epoch_line(report: EpochReport) -> str:
-    """Return an epoch in one line: score and loss of each task, and what a search tells besides."""
+def epoch_line(report: EpochEnded) -> str:
+    """Return an epoch in one line: score and loss of each task, and facts of a search."""
     scores: dict[str, str] = {}  # by what they measure
     for task, m in report.metrics.items():
         title, score = m.measure.title, "-" if m.score is None else f"{m.score:{m.measure.form}}"

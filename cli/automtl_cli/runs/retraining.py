@@ -14,7 +14,7 @@ from automtl_core.training.metrics import mean_over_tasks
 
 def retrained(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Json:
     """Train, and return the runs, with which of them is the best on validation rows."""
-    found = list(actions.line().retrain(run, seeds, layers, runs_dir))
+    found = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
         metrics = found[number].result.validation

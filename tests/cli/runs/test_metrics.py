@@ -8,7 +8,7 @@ from rich.console import Console
 
 from automtl_cli.runs import render
 from automtl_cli.runs.progress import epoch_line
-from automtl_core.training.listener import EpochReport
+from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
 
 CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
@@ -91,7 +91,7 @@ def test_what_is_undefined_is_explained() -> None:
 
 def test_an_epoch_in_a_line() -> None:
     metrics = {"click": CLICK, "price": PRICE, "hide": RARE}
-    report = EpochReport("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
+    report = EpochEnded("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
     assert epoch_line(report) == (
         "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
         "change +1.25%"

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from automtl_cli.runs.progress import Training
-from automtl_core.workflow.progress_estimate import Ahead
+from automtl_cli.runs.progress import Bars
+from automtl_core.training.events import StepEnded
+from automtl_core.workflow.progress_estimate import Workload
 
 
 @pytest.fixture
@@ -20,22 +21,22 @@ def shown(bars: Progress) -> list[tuple[str, float, float | None]]:
 
 
 def test_two_bars_show_the_epoch_and_all_of_it(bars: Progress) -> None:
-    watch = Training(bars, Ahead(6, 4))
+    watch = Bars(bars, Workload(6, 4))
     for done in (1, 2):
-        watch.step("warm-up", 3, steps=4, done=done, rows=done * 100)
+        watch.step(StepEnded("warm-up", 3, steps=4, done=done, rows=done * 100))
     assert shown(bars) == [("warm-up, epoch 3", 2, 4), ("all of it, at most", 2.5, 10)]
-    watch.step("train", 1, steps=4, done=3, rows=300)
+    watch.step(StepEnded("train", 1, steps=4, done=3, rows=300))
     assert shown(bars) == [("train, epoch 1", 3, 4), ("all of it, at most", 3.25, 6.5)]
 
 
 def test_steps_without_rows_are_none_of_an_epoch(bars: Progress) -> None:
-    watch = Training(bars, Ahead(6, 4))
-    watch.step("warm-up", 1, steps=4, done=4, rows=100)
-    watch.step("weighing", 1, steps=9, done=1, rows=0)
+    watch = Bars(bars, Workload(6, 4))
+    watch.step(StepEnded("warm-up", 1, steps=4, done=4, rows=100))
+    watch.step(StepEnded("weighing", 1, steps=9, done=1, rows=0))
     assert shown(bars) == [("weighing, epoch 1", 1, 9), ("all of it, at most", 1, 10)]
 
 
 def test_nothing_is_said_of_all_where_nobody_can_say(bars: Progress) -> None:
-    watch = Training(bars, Ahead(None, 4))
-    watch.step("search", 1, steps=4, done=4, rows=100)
+    watch = Bars(bars, Workload(None, 4))
+    watch.step(StepEnded("search", 1, steps=4, done=4, rows=100))
     assert shown(bars) == [("search, epoch 1", 4, 4)]

@@ -1,16 +1,16 @@
-from contextlib import nullcontext
-
 import pytest
 
-from automtl_core.comparison.cells import Bench
+from automtl_core.comparison.cells import Bench, CellBegan, CellWaits
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
 from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise
 from automtl_core.registry.plugins import load_registry
-from automtl_core.training.listener import Silent
+from automtl_core.search.trial import Serial
+from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.models import models
+from automtl_core.workflow.run_trial import TrialRunner
 
 REGISTRY = load_registry()
 COMMON = {
@@ -76,21 +76,23 @@ def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
 
     def make(listener=None, splits=None, answered=lambda job, prepared: job):
-        worked = []
-        made = Bench(
-            tmp_path / "out",
-            splits or {0: prepared},
-            lambda ahead: nullcontext(listener or Silent()),
-            answered,
-            on_work=lambda cell, which: worked.append((cell.model, cell.seed)),
-            on_wait=lambda cell: pytest.fail(f"waits for {cell.path}"),
-        )
-        return made, worked
+        worked, splits = [], splits or {0: prepared}
+
+        def hear(event):
+            match event:
+                case CellBegan(cell):
+                    worked.append((cell.model, cell.seed))
+                case CellWaits(cell):
+                    pytest.fail(f"waits for {cell.path}")
+            return (listener or SILENT)(event)
+
+        executor = Serial(TrialRunner(REGISTRY, *splits.values()))
+        return Bench(tmp_path / "out", splits, executor, hear, answered), worked
 
     return make
 
 
-class StopAfter(Silent):
+class StopAfter(EventHandler):
     """Listener that interrupts at the end of an epoch."""
 
     def __init__(self, epochs):
@@ -103,7 +105,7 @@ class StopAfter(Silent):
         return True
 
 
-class Count(Silent):
+class Count(EventHandler):
     """Listener that counts epochs."""
 
     epochs = 0

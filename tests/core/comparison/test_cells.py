@@ -9,14 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.comparison import cells
+from automtl_core.comparison.cells import Bench, CellWaits
 from automtl_core.comparison.measured import Diverged, Measured
 from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
+from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment, Status
 from automtl_core.run_dir.run import CHECKPOINTS, Run
-from automtl_core.workflow import pipeline
-from automtl_core.workflow.reporter import Unwatched
+from automtl_core.search.trial import Serial, TrialResult
+from automtl_core.training.events import SILENT
+from automtl_core.workflow import pipeline, run_trial
+from automtl_core.workflow.run_trial import TrialRunner
 
 
 def all_cells(bench, jobs):
@@ -56,8 +59,21 @@ def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench
 def naps(monkeypatch):
     """Return a list of what happens when a bench waits; each is called once, in turn."""
     planned = []
-    monkeypatch.setattr(cells.time, "sleep", lambda seconds: planned.pop(0)())
+    monkeypatch.setattr(run_trial.time, "sleep", lambda seconds: planned.pop(0)())
     return planned
+
+
+def waiting(made):
+    """Return a bench that may wait, and a list of the models that it waits for."""
+    waited = []
+
+    def hear(event):
+        if isinstance(event, CellWaits):
+            waited.append(event.cell.model)
+            return True
+        return made.listener(event)
+
+    return replace(made, listener=hear), waited
 
 
 @pytest.fixture
@@ -69,12 +85,11 @@ def held():
 
 def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny, bench, naps, held, count):
     made, worked = bench(count)
-    waited = []
-    made = replace(made, on_wait=lambda cell: waited.append(cell.model))
+    made, waited = waiting(made)
     one, two = all_cells(made, tiny())
     held.enter_context(pipeline.start(one.job, one.prepared, one.path))
     naps += [lambda: None, lambda: None, held.close]
-    found = made.fitted([one, two])
+    found = made.trained([one, two])
     assert worked == [("two.yaml", 0), ("one.yaml", 0)], "the free one first, then what its holder left"
     assert waited == ["one.yaml"], "said once"
     assert not naps
@@ -85,8 +100,7 @@ def test_a_cell_in_use_is_skipped_and_waited_for_when_nothing_else_is_left(tiny,
 
 def test_what_another_process_made_meanwhile_is_not_made_again(tiny, bench, naps, count, monkeypatch):
     made, worked = bench(count)
-    waited = []
-    made = replace(made, on_wait=lambda cell: waited.append(cell.model))
+    made, waited = waiting(made)
     other, others_work = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     working, ready = threading.Event(), threading.Event()
@@ -115,18 +129,20 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
     made, worked = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     if stage == "test":
-        made.fitted([cell])
+        made.trained([cell])
     other, _ = bench()
-    held = cells.Bench._held
+    working = Run.working
 
-    def late(bench, cell):
+    def late(run):
         """Let the other do it all between looking and locking."""
-        if bench is made:
-            monkeypatch.setattr(cells.Bench, "_held", held)
-            other.tested([cell])
-        return held(bench, cell)
+        monkeypatch.setattr(Run, "working", working)
+        other.tested([cell])
+        return working(run)
 
-    monkeypatch.setattr(cells.Bench, "_held", late)
+    if stage == "fit":  # there is a run, and nobody has trained it
+        with pipeline.start(cell.job, cell.prepared, cell.path):
+            pass
+    monkeypatch.setattr(Run, "working", late)
     worked.clear()
     found, _ = made.tested([cell])[cell]
     assert isinstance(found, Measured)
@@ -137,7 +153,7 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
 
 def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, monkeypatch, naps):
     made, worked = bench()
-    made = replace(made, on_wait=lambda cell: None)
+    made, _ = waiting(made)
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     start = pipeline.start
 
@@ -149,7 +165,7 @@ def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, 
 
     monkeypatch.setattr(pipeline, "start", beaten)
     naps += [lambda: Run(cell.path).write(Status("running"))]
-    made.fitted([cell])
+    made.trained([cell])
     assert worked == [("one.yaml", 0)]
 
 
@@ -157,17 +173,17 @@ def test_a_place_that_cannot_be_written_to_is_an_error_and_not_waited_for(tiny, 
     made, _ = bench()
     made.folder.write_text("a file")
     with pytest.raises(RunExistsError, match="cannot be written"):
-        made.fitted(all_cells(made, tiny()))
+        made.trained(all_cells(made, tiny()))
 
 
 def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, stop_after, count):
     made, _ = bench(stop_after(2))
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     with pytest.raises(KeyboardInterrupt):
-        made.fitted([cell])
+        made.trained([cell])
     Run(cell.path).write(Status("running"))  # as it stays after a kill
     made, worked = bench(count)
-    made.fitted([cell])
+    made.trained([cell])
     assert worked == [("one.yaml", 0)]
     assert count.epochs == 1
 
@@ -179,7 +195,7 @@ def test_one_that_diverged_is_not_tried_again(tiny, bench, monkeypatch):
     monkeypatch.setattr(pipeline, "fit", diverge)
     made, worked = bench()
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
-    assert made.fitted([cell]) == {cell: None}
+    assert made.trained([cell]) == {cell: TrialResult("diverged", {}, error="the loss became nan")}
     assert made.tested([cell]) == {cell: (Diverged(0, 0, cell.path.name, "the loss became nan"), {})}
     assert worked == [("one.yaml", 0)]
 
@@ -251,16 +267,10 @@ HURT = {
 def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
-    made = cells.Bench(
-        folder,
-        {0: prepared},
-        Unwatched().training,
-        answered=lambda job, prepared: job,
-        on_work=lambda cell, which: None,
-        on_wait=pytest.fail,
-    )
+    executor = Serial(TrialRunner(load_registry(), prepared))
+    made = Bench(folder, {0: prepared}, executor, SILENT, lambda job, prepared: job)
     both = all_cells(made, tiny())
-    made.fitted(both)
+    made.trained(both)
     return folder, [result for result, _ in made.tested(both).values()]
 
 
@@ -272,7 +282,7 @@ def test_a_cell_that_was_changed_is_not_believed(tiny, bench, done, hurt):
     one, two = all_cells(made, tiny())
     hurt(one.path, two.path)
     with pytest.raises(ArtifactError) as error:
-        made.fitted([two, one])
+        made.trained([two, one])
     assert error.value.exit_code == 65
     assert str(one.path) in str(error.value)
     assert error.value.fix == f"remove the folder {one.path}, and its cell is computed again"
@@ -285,7 +295,7 @@ def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
     shutil.copytree(folder, made.folder)
     one, two = all_cells(made, tiny())
     shutil.rmtree(one.path)
-    made.fitted([one, two])
+    made.trained([one, two])
     found = made.tested([one, two])
     assert worked == [("one.yaml", 0)]
     assert [found[cell][0].test for cell in (one, two)] == [result.test for result in expected]
@@ -298,13 +308,13 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
         made, _ = bench(stop_after(2))
         both = all_cells(made, tiny())
         with pytest.raises(KeyboardInterrupt):
-            made.fitted([cell for cell in both if not cell.path.exists()])
+            made.trained([cell for cell in both if not cell.path.exists()])
     one, two = both
     for name in CHECKPOINTS:
         {"copied": copied, "flipped": flipped}[hurt](name)(one.path, two.path)
     made, worked = bench()
     with pytest.raises(ArtifactError) as error:
-        made.fitted([one, two])
+        made.trained([one, two])
     assert error.value.fix == f"remove the folder {one.path}, and its cell is computed again"
     assert worked == []
 
@@ -313,10 +323,10 @@ def test_a_cell_goes_on_on_another_machine(tiny, bench, stop_after, count, monke
     made, _ = bench(stop_after(2))
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     with pytest.raises(KeyboardInterrupt):
-        made.fitted([cell])
+        made.trained([cell])
     run = Run.open(cell.path)
     run.write(replace(run.read(Environment), threads=99))
     made, worked = bench(count)
-    made.fitted([cell])
+    made.trained([cell])
     assert (worked, count.epochs) == ([("one.yaml", 0)], 1)
     assert run.read(Environment).earlier[0].threads == 99, "it is written down"

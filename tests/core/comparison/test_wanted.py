@@ -2,23 +2,26 @@
 
 import pytest
 
+from automtl_core.comparison.cells import CellBegan
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 SMALL = {"dataset": {"name": "synthetic", "rows": 600}, "training": {"epochs": 1, "min_positives": 1}}
 
 
 def compared(wanted, tmp_path):
     worked = []
-    found, out = wanted.compared(
-        Line(load_registry()),
-        [SMALL, {"prepared_dir": tmp_path / "prepared"}],
-        lambda cell, which: worked.append((cell.model, which)),
-        lambda cell: None,
-    )
+
+    def hear(event):
+        if isinstance(event, CellBegan):
+            worked.append((event.cell.model, event.which))
+        return True
+
+    workflow = Workflow(load_registry(), hear)
+    found, out = wanted.compared(workflow, [SMALL, {"prepared_dir": tmp_path / "prepared"}])
     return found, out, worked
 
 
@@ -48,7 +51,7 @@ def test_what_cannot_be_is_told(tmp_path, wanted, told):
 
 
 def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):
-    line, prepared = Line(load_registry()), {"prepared_dir": tmp_path / "prepared"}
+    line, prepared = Workflow(load_registry()), {"prepared_dir": tmp_path / "prepared"}
     inputs = {"statistics": "folds", "crosses": [["engage_left", "engage_right"]], "wide": True}
     small = {**SMALL, **prepared, "inputs": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
     run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").run

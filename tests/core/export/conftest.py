@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 SMALL = {
     "dataset": {"rows": 2000},
@@ -18,6 +18,6 @@ SMALL = {
 def finished(tmp_path_factory):
     """Return the line, and a run that it made; its prepared data stays at hand."""
     folder = tmp_path_factory.mktemp("export")
-    line = Line(load_registry())
+    line = Workflow(load_registry())
     job = line.job([{**SMALL, "prepared_dir": folder / "prepared"}])
     return line, Run.open(line.search(job, folder, "found").run)

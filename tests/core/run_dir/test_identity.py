@@ -11,11 +11,11 @@ from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.identity import check_data, check_environment, check_settings
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.pipeline import search, start
 
 
-class Stop(Silent):
+class Stop(EventHandler):
     def epoch(self, report):
         raise KeyboardInterrupt
 
@@ -36,7 +36,7 @@ def stopped(small, tmp_path):
 
 def go_on(job, run, prepared, anyway=False):
     with run.working():
-        return search(job, run, prepared, Silent(), anyway)
+        return search(job, run, prepared, EventHandler(), anyway)
 
 
 def change(run, **settings):

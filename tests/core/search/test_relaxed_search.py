@@ -9,7 +9,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.testing import plain_schema, sample_problem
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
 from automtl_strategies.one_shot import OneShot, OneShotSettings
@@ -28,14 +28,14 @@ def problem():
     return sample_problem(DESAN(plain_schema(), SIZES, REGISTRY.op))
 
 
-class Enough(Silent):
+class Enough(EventHandler):
     """Has enough after some steps."""
 
     def __init__(self, steps):
         self.left = steps
         self.reports = []
 
-    def step(self, phase, epoch, steps, done, rows):
+    def step(self, event):
         self.left -= 1
         return self.left > 0
 
@@ -71,10 +71,10 @@ def test_a_listener_ends_a_search_in_the_middle_which_returns_a_valid_architectu
 
 
 def one_epoch(search, moving=None):
-    epoch = search.begin("search", Silent())
+    epoch = search.begin("search", EventHandler())
     for batch in epoch:
         epoch.add(search.step(batch, moving), batch)
-    search.end(epoch, Silent())
+    search.end(epoch, EventHandler())
 
 
 def test_moments_of_what_stays_outlive_a_decision(problem):
@@ -94,11 +94,11 @@ def test_gates_are_drawn_anew_in_each_epoch_and_the_same_for_equal_seeds(problem
         search = RelaxedSearch(problem, Softmax())
         bits = []
         for _ in range(2):
-            epoch = search.begin("search", Silent())
+            epoch = search.begin("search", EventHandler())
             for batch in epoch:
                 bits.append(search.supernet.questions["task/click/experts"].bits().tolist())
                 epoch.add(search.step(batch), batch)
-            search.end(epoch, Silent())
+            search.end(epoch, EventHandler())
         return bits
 
     first, again = drawn(), drawn()
@@ -109,7 +109,7 @@ def test_gates_are_drawn_anew_in_each_epoch_and_the_same_for_equal_seeds(problem
 def test_dropout_does_not_disturb_what_gates_draw(problem):
     def bits(noise):
         search = RelaxedSearch(problem, Softmax())
-        search.begin("search", Silent())
+        search.begin("search", EventHandler())
         torch.rand(noise)
         return search.supernet.questions["layer0/expert0/single"].bits().tolist()
 
@@ -121,7 +121,7 @@ def test_dropout_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
         search = RelaxedSearch(problem, Softmax())
         masks = []
         for _ in range(3):
-            search.begin("search", Silent())
+            search.begin("search", EventHandler())
             masks.append(tuple(F.dropout(torch.ones(20), 0.5, True).tolist()))
         return masks
 
@@ -134,6 +134,6 @@ def test_batches_are_shuffled_anew_in_each_epoch(problem):
     search = RelaxedSearch(problem, Softmax())
     orders = []
     for _ in range(2):
-        search.begin("search", Silent())
+        search.begin("search", EventHandler())
         orders.append(next(search.batches()).dense.tolist())
     assert orders[0] != orders[1]

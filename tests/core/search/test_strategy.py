@@ -1,6 +1,7 @@
 import pytest
 
-from automtl_core.search.strategy import Problem, SearchResult, SearchStrategy
+from automtl_core.search.problem import Problem
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.compute import CPU
 from automtl_core.training.recipe import Recipe

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
-from automtl_core.training.listener import Silent
 from automtl_core.training.metrics import BinaryMetrics
 
 
@@ -23,7 +23,7 @@ def weights(task):
     return tower[0].weight
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     def __init__(self, fit):
         self.fit = fit
         self.reports = []
@@ -52,7 +52,7 @@ def run(fit):
     return watch
 
 
-class Stop(Silent):
+class Stop(EventHandler):
     """Saves the state of each epoch, and ends training after one."""
 
     def __init__(self, fit, path, epoch):
@@ -67,14 +67,14 @@ class Stop(Silent):
 
 def assert_resumes(problem, path, stop, **recipe):
     whole = make(problem, **recipe)
-    whole.run(Silent())
+    whole.run(EventHandler())
     half = make(problem, **recipe)
     with pytest.raises(KeyboardInterrupt):
         half.run(Stop(half, path, stop))
     rest = make(problem, **recipe)
     rest.load_state_dict(load_state(path))
     torch.manual_seed(99)
-    assert rest.run(Silent()) == whole.best
+    assert rest.run(EventHandler()) == whole.best
     assert rest.best_epochs == whole.best_epochs
     for left, right in zip(
         rest.network.state_dict().values(), whole.network.state_dict().values(), strict=True

@@ -12,8 +12,8 @@ from automtl_core.data.part import Part
 from automtl_core.errors import UsageError
 from automtl_core.testing.samples import sample_part, sample_schema
 from automtl_core.training.compute import CPU
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.listener import Silent
 from automtl_core.training.recipe import Recipe
 
 from .fits import Watch, assert_resumes, make, run
@@ -39,17 +39,17 @@ def test_what_cannot_be_trained_is_an_error(problem):
     one = replace(problem.data, train=first_rows(problem.data.train, 1))
     fit = make(replace(problem, data=one))
     with pytest.raises(UsageError, match="no step can be taken on 1 training rows"):
-        fit.run(Silent())
+        fit.run(EventHandler())
 
 
-class Enough(Silent):
+class Enough(EventHandler):
     """Has enough after some steps, or some epochs."""
 
     def __init__(self, steps=None, epochs=None):
         self.steps, self.epochs, self.reports = steps, epochs, []
 
-    def step(self, phase, epoch, steps, done, rows):
-        return self.steps is None or (epoch - 1) * steps + done < self.steps
+    def step(self, event):
+        return self.steps is None or (event.epoch - 1) * event.steps + event.done < self.steps
 
     def epoch(self, report):
         self.reports.append(report)
@@ -114,7 +114,7 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
         data = TrainingData(sample_part(schema, 64, 1), sample_part(schema, 64, 2), schema.tasks)
         recipe = Recipe(batch_size=64, epochs=3, patience=3, average_epochs=0)
         torch.rand(len(network.drawn) + 5)
-        Fit(network, data, recipe, 0, CPU).run(Silent())
+        Fit(network, data, recipe, 0, CPU).run(EventHandler())
         return [tuple(mask) for mask in network.drawn]
 
     masks = drawn()
@@ -138,6 +138,6 @@ def test_the_statistics_of_an_average_are_those_of_the_training_rows():
     network, schema = Normed(), sample_schema()
     train, validation = (sample_part(schema, 64, seed, missing=0.0) for seed in (1, 2))
     data = TrainingData(train, validation, schema.tasks)
-    Fit(network, data, Recipe(batch_size=16, epochs=1), 0, CPU).run(Silent())
+    Fit(network, data, Recipe(batch_size=16, epochs=1), 0, CPU).run(EventHandler())
     assert network.norm.running_mean.item() == pytest.approx(data.train.dense.mean(), abs=1e-6)
     assert network.norm.num_batches_tracked.item() == 4

@@ -7,8 +7,8 @@ from automtl_baselines.single_task import SingleTask
 from automtl_core.choices import Architecture
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
+from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.listener import Silent
 
 from .fits import assert_resumes, make, run, script, weights
 
@@ -55,8 +55,8 @@ def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
     one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()
     one.tasks[0].load_state_dict(both.tasks[task].state_dict())
     alone = TrainingData(only(data.train, task), only(data.validation, task), schema.tasks)
-    together = Fit(both, data, recipe, separate.seed, separate.compute).run(Silent())[name]
-    apart = Fit(one, alone, recipe, separate.seed, separate.compute).run(Silent())[name]
+    together = Fit(both, data, recipe, separate.seed, separate.compute).run(EventHandler())[name]
+    apart = Fit(one, alone, recipe, separate.seed, separate.compute).run(EventHandler())[name]
     assert apart.to_json() == pytest.approx(together.to_json())
     for left, right in zip(
         one.tasks[0].state_dict().values(), both.tasks[task].state_dict().values(), strict=True

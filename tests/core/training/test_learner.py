@@ -8,8 +8,8 @@ import torch
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import DivergedError
 from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.events import EventHandler
 from automtl_core.training.learner import STEPS, Learner, Lesson
-from automtl_core.training.listener import Silent
 
 
 class Counts(Learner):
@@ -34,12 +34,12 @@ class Counts(Learner):
         return self.pieces.expand(len(dense), -1) * self.scale
 
 
-class Watch(Silent):
+class Watch(EventHandler):
     def __init__(self, last=math.inf):
         self.steps, self.reports, self.last = [], [], last
 
-    def step(self, *told):
-        self.steps.append(told)
+    def step(self, event):
+        self.steps.append((event.phase, event.epoch, event.steps, event.done, event.rows))
         return len(self.steps) < self.last
 
     def epoch(self, report):
@@ -81,7 +81,7 @@ def test_steps_tell_how_far_it_is(lesson, problem):
 
 def test_where_time_is_short_each_part_has_its_share_of_it(lesson):
     taught = lesson(lasts=lambda share: share > 0.5)
-    taught.run(Silent())
+    taught.run(EventHandler())
     assert taught.model.pieces.tolist() == [1, 4]
 
 
@@ -94,7 +94,7 @@ def test_who_is_told_to_end_is_not_asked_again(lesson):
 
 def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
     whole = lesson()
-    whole.run(Silent())
+    whole.run(EventHandler())
     save_state(tmp_path / "state", whole.state_dict())
     rest, watch = lesson(), Watch()
     rest.load_state_dict(load_state(tmp_path / "state"))
@@ -105,9 +105,9 @@ def test_what_was_learned_is_not_learned_again(lesson, tmp_path):
 
 def test_predictions_have_to_be_finite(lesson):
     with pytest.raises(DivergedError):
-        lesson(Counts(2, scale=math.inf)).run(Silent())
+        lesson(Counts(2, scale=math.inf)).run(EventHandler())
 
 
 def test_precision_does_not_matter(lesson):
-    found = lesson(compute=Compute(torch.device("cpu"), "bf16")).run(Silent())
-    assert found == lesson().run(Silent())
+    found = lesson(compute=Compute(torch.device("cpu"), "bf16")).run(EventHandler())
+    assert found == lesson().run(EventHandler())

@@ -13,7 +13,7 @@ from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
 from automtl_core.training.compute import CPU
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import Pass, objective, shuffled, step
 from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
@@ -134,7 +134,7 @@ def test_a_prediction_that_is_not_finite_is_found_where_the_label_is_missing():
 def epoch_losses(*batches):
     model = Towers()
     optimiser = Optimiser([Group(dict(model.named_parameters()), 0.0, 0.0)], CPU)
-    epoch = Pass("train", 1, batches, len(batches), MIXED, Silent())
+    epoch = Pass("train", 1, batches, len(batches), MIXED, EventHandler())
     for batch in epoch:
         epoch.add(step(model, batch, MIXED, optimiser, CPU), batch)
     return epoch.losses(TASKS).values()

@@ -5,7 +5,7 @@ import pytest
 from automtl_core.config.config import default, load_config
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.pipeline import search, start
 
@@ -29,7 +29,7 @@ def begin(job, path, listener=None):
     """Make a run and search in it."""
     prepared = job.prepare()
     with start(job, prepared, path) as run:
-        search(job, run, prepared, listener or Silent())
+        search(job, run, prepared, listener or EventHandler())
     return run
 
 
@@ -42,10 +42,10 @@ def stopped(job, path, epochs):
 
 def go_on(job, run, listener=None):
     with run.working():
-        search(job, run, job.prepare(), listener or Silent())
+        search(job, run, job.prepare(), listener or EventHandler())
 
 
-class StopAfter(Silent):
+class StopAfter(EventHandler):
     def __init__(self, epochs):
         self.epochs = epochs
 

@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.run_dir.facts import Result
-from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
 from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of, with_rows
 
@@ -37,21 +37,21 @@ def test_times_are_read():
 
 
 def test_search_and_training_end_when_their_share_is_spent(clock):
-    heard = Clock(Silent(), 100, search=0.5)
+    heard = Clock(EventHandler(), 100, search=0.5)
     clock(25)
-    assert heard.step("warm-up", 3, 10, 1, 64)
+    assert heard(StepEnded("warm-up", 3, 10, 1, 64))
     assert heard.spent() == 0.5
     clock(51)
-    assert not heard.epoch(EpochReport("search", 5, {}, {}))
+    assert not heard(EpochEnded("search", 5, {}, {}))
     assert heard.spent() == 1
-    assert heard.step("train", 1, 10, 1, 64)
+    assert heard(StepEnded("train", 1, 10, 1, 64))
     clock(100 * ALL + 1)
-    assert not heard.step("train", 7, 10, 1, 64)
+    assert not heard(StepEnded("train", 7, 10, 1, 64))
     assert heard.ended == {"search": 5, "train": 7}
 
 
 def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
-    heard = Clock(Silent(), 100, search=0)
+    heard = Clock(EventHandler(), 100, search=0)
     clock(53)
     assert heard.lasts(0.5), "40 of its 93 seconds are left, from now on"
     clock(72)

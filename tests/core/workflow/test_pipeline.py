@@ -18,7 +18,7 @@ from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import evaluate_run, plan, reachable, search, start
@@ -184,7 +184,7 @@ def test_the_test_part_is_read_once_and_last(job, tmp_path, monkeypatch):
     part = type(prepared).part
     monkeypatch.setattr(type(prepared), "part", lambda self, name: events.append(name) or part(self, name))
 
-    class Watch(Silent):
+    class Watch(EventHandler):
         def epoch(self, report):
             events.append("epoch")
             return True

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.run_dir.facts import Costs, Result
-from automtl_core.training.listener import Silent
+from automtl_core.training.events import EventHandler
 
 from .lines import begin, contents, go_on, make_job, stopped
 
@@ -49,7 +49,7 @@ def test_what_a_search_has_trained_from_scratch_is_kept_however_it_is_to_be_retr
 
 
 def test_a_search_that_ended_early_is_trained_on(tmp_path):
-    class Enough(Silent):
+    class Enough(EventHandler):
         def epoch(self, report):
             return report.phase == "train"
 

@@ -6,10 +6,10 @@ from automtl_core.disk.state import load_state
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.identity import Identity
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import EpochReport, Silent
+from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow.recorder import Recorder
 
-REPORT = EpochReport("train", 1, {}, {})
+REPORT = EpochEnded("train", 1, {}, {})
 
 
 class Loop:
@@ -25,7 +25,7 @@ class Loop:
         self.number = state["number"]
 
 
-class Enough(Silent):
+class Enough(EventHandler):
     def step(self, *progress):
         return False
 
@@ -40,19 +40,19 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize(("listener", "answer"), [(Silent(), True), (Enough(), False)])
+@pytest.mark.parametrize(("listener", "answer"), [(EventHandler(), True), (Enough(), False)])
 def test_the_answer_of_the_listener_is_passed_on(run, listener, answer):
     recorder = Recorder(run, listener)
     recorder.follow("train", Loop(1))
-    assert recorder.step("train", 1, 10, 1, 100) is answer
-    assert recorder.epoch(REPORT) is answer
+    assert recorder(StepEnded("train", 1, 10, 1, 100)) is answer
+    assert recorder(REPORT) is answer
 
 
 def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
-    recorder = Recorder(run, Silent())
+    recorder = Recorder(run, EventHandler())
     recorder.follow("search", Loop(7))
-    recorder.epoch(REPORT)
-    again = Recorder(run, Silent())
+    recorder(REPORT)
+    again = Recorder(run, EventHandler())
     assert again.stage == "search"
     assert again.reports == [REPORT.to_json()] == run.reports()
     loop, later = Loop(0), Loop(0)
@@ -62,9 +62,9 @@ def test_a_loop_is_given_back_what_it_saved_in_its_stage(run):
 
 
 def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read(run):
-    recorder = Recorder(run, Silent())
+    recorder = Recorder(run, EventHandler())
     recorder.follow("search", Loop(7))
-    recorder.epoch(REPORT)
+    recorder(REPORT)
     saved = load_state(run.path / "checkpoint.safetensors")
     assert saved.keys() == {"identity", "stage", "seconds", "state", "reports"}
     assert saved["identity"] == {"settings": {"seed": 0}, "data": "data"}
@@ -73,11 +73,11 @@ def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read
 def test_the_checkpoint_of_another_run_is_refused(run):
     run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
     with pytest.raises(ArtifactError, match=r"of another run: settings\.seed was 0, is 1"):
-        Recorder(run, Silent())
+        Recorder(run, EventHandler())
 
 
 @pytest.mark.parametrize("state", [{}, {"state": {}}, {"state": None}])
 def test_a_state_that_does_not_fit_is_refused(run, state):
     run.save_checkpoint({"identity": run.read(Identity).to_json(), "stage": "search", **state})
     with pytest.raises(ArtifactError, match="the checkpoint does not fit the run"):
-        Recorder(run, Silent()).follow("search", Loop(1))
+        Recorder(run, EventHandler()).follow("search", Loop(1))

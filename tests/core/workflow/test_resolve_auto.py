@@ -5,13 +5,13 @@ import pytest
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Trials
+from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import Looked, Tried
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.resolve_auto import answered
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 SMALL = {
@@ -39,7 +39,7 @@ def asked(monkeypatch):
 
 @pytest.fixture
 def job(tmp_path):
-    return lambda model="mmoe", **more: Line(REGISTRY).model(
+    return lambda model="mmoe", **more: Workflow(REGISTRY).model(
         model, [{**SMALL, "prepared_dir": tmp_path / "prepared"}, more]
     )
 
@@ -92,12 +92,12 @@ def test_who_reads_fields_as_they_are_is_asked_about_decay_alone(asked, job, mon
 
 
 def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
-    line = Line(REGISTRY)
+    line = Workflow(REGISTRY)
     path = line.search(job(), tmp_path, "first").run
     run = Run.open(path)
     assert run.config().inputs.pairs == (PAIR,)
     assert not run.config().inputs.auto
-    assert run.read(Trials).looked.answers["wide"] is True
+    assert run.read(EncodingSearch).looked.answers["wide"] is True
     assert line.evaluate(path).repeats
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()

@@ -10,7 +10,7 @@ from automtl_core.errors import UnknownNameError
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.strategy import SearchResult, SearchStrategy
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 SMALL = {
@@ -36,7 +36,7 @@ class CoinFlip(SearchStrategy):
 
 
 def test_a_strategy_that_a_script_adds_searches(tmp_path):
-    line = Line(REGISTRY.adding(STRATEGIES, "coin-flip", CoinFlip))
+    line = Workflow(REGISTRY.adding(STRATEGIES, "coin-flip", CoinFlip))
     job = line.job([SMALL, {"prepared_dir": tmp_path / "prepared"}])
     found = line.search(job, tmp_path / "runs", "mine")
     choices = job.space(line.prepare(job)).choices()
@@ -46,4 +46,4 @@ def test_a_strategy_that_a_script_adds_searches(tmp_path):
     assert "script" in json.dumps(environment)
     assert line.evaluate(tmp_path / "runs/mine").repeats
     with pytest.raises(UnknownNameError, match=r"'coin-flip'.* not here now: script none"):
-        Line(REGISTRY).evaluate(tmp_path / "runs/mine")
+        Workflow(REGISTRY).evaluate(tmp_path / "runs/mine")

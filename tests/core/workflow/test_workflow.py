@@ -1,7 +1,6 @@
 """The top of the line by itself: searched, stopped, resumed and tested without a command line."""
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,9 +13,8 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Environment, Result, Status
 from automtl_core.run_dir.run import Run
-from automtl_core.training.listener import Silent
-from automtl_core.workflow.reporter import Unwatched
-from automtl_core.workflow.workflow import Line, too_small
+from automtl_core.training.events import EventHandler, PhaseBegan, Warned
+from automtl_core.workflow.workflow import Workflow, too_small
 
 
 class Shop(Dataset):
@@ -42,27 +40,24 @@ SMALL = {
 }
 
 
-class Watch(Unwatched):
+class Watch(EventHandler):
     """Ends the epochs as it is told, and remembers what it hears."""
 
     def __init__(self, end=lambda: True):
         self.end = end
         self.heard = []
 
-    @contextmanager
-    def training(self, ahead):
-        watch = self
-        watch.ahead = ahead
+    def epoch(self, event):
+        self.heard.append(event.phase)
+        return self.end()
 
-        class Listener(Silent):
-            def epoch(self, report):
-                watch.heard.append(report.phase)
-                return watch.end()
-
-        yield Listener()
-
-    def warn(self, sentence):
-        self.heard.append(sentence)
+    def other(self, event):
+        match event:
+            case PhaseBegan("training", work):
+                self.work = work
+            case Warned(sentence):
+                self.heard.append(sentence)
+        return True
 
 
 def interrupted():
@@ -79,7 +74,7 @@ def line(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     rows = [f"u{n % 7},i{n % 5},{int(n % 7 < n % 5)}" for n in range(200)]
     (folder / "log.csv").write_text("user,item,click\n" + "\n".join(rows) + "\n")
-    return lambda end=lambda: True: Line(REGISTRY, Watch(end))
+    return lambda end=lambda: True: Workflow(REGISTRY, Watch(end))
 
 
 @pytest.fixture

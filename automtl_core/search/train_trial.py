@@ -1,0 +1,100 @@
+"""The training of a trial: one architecture from scratch, or from its checkpoint."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from automtl_core import seeds
+from automtl_core.choices import Architecture
+from automtl_core.disk.state import State, load_state, save_state
+from automtl_core.errors import DivergedError
+from automtl_core.search.held_out import HeldOut
+from automtl_core.search.problem import Problem
+from automtl_core.search.trial import Serial, TrialBegan, TrialResult, Trials, TrialSpec
+from automtl_core.training.events import EpochEnded, Event, Listener
+from automtl_core.training.fit import Fit
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@contextmanager
+def trials_of(problem: Problem) -> Iterator[Trials]:
+    """Give what runs the trials of a problem: by default this process, in a temporary folder."""
+    if problem.trials is not None:
+        yield problem.trials
+        return
+    with tempfile.TemporaryDirectory(prefix="automtl-") as folder:
+        yield Trials(TrialSpec(folder=folder), Serial(partial(train_trial, problem)))
+
+
+def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialResult:
+    """Train the architecture of a spec from scratch, or from its checkpoint if there is one.
+
+    The checkpoint is written before the listener receives an epoch. Epochs that the checkpoint holds are sent
+    again, so that a loop which was killed in between misses none; it ignores those that it knows.
+
+    Args:
+        problem: Space, data, recipe and seed of the spec.
+        spec: What to train.
+        listener: Receives steps and epochs, numbered from 1 in each trial.
+
+    """
+    start, path = time.monotonic(), Path(spec.folder) / CHECKPOINT
+    fit = _fit(problem, spec)
+    saved = load_state(path) if path.exists() else {}
+    if "error" in saved:
+        return TrialResult("diverged", {}, error=saved["error"])
+    reports: list[dict[str, Any]] = saved.get("reports", [])
+    if saved:
+        fit.load_state_dict(saved["fit"])
+    going_on = True
+    for report in reports:
+        going_on = listener(EpochEnded.from_json(report)) and going_on
+    last = spec.max_epochs or problem.recipe.epochs
+
+    def on_event(event: Event) -> bool:
+        nonlocal going_on
+        if isinstance(event, EpochEnded):
+            reports.append(event.to_json())
+            _save(path, {"fit": fit.state_dict(), "reports": reports})
+        going_on = listener(event) and going_on
+        return going_on and (not isinstance(event, EpochEnded) or fit.epoch < last)
+
+    try:
+        if going_on and fit.epoch < last and not fit.exhausted:
+            listener(TrialBegan())
+            fit.run(on_event)
+    except DivergedError as error:
+        _save(path, {"error": str(error)})
+        return TrialResult("diverged", {}, error=str(error))
+    fit.restore_best()
+    losses = HeldOut(problem, spec.loss_rows).measure(fit.network.eval()).losses if spec.loss_rows else None
+    state: Literal["done", "paused", "stopped"] = (
+        "done" if fit.exhausted else "paused" if going_on else "stopped"
+    )
+    seconds = time.monotonic() - start
+    return TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses)
+
+
+def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
+    """Return the training of a trial as its checkpoint has it, whose network has the best weights."""
+    fit = _fit(problem, spec)
+    fit.load_state_dict(load_state(Path(spec.folder) / CHECKPOINT)["fit"])
+    fit.restore_best()
+    return fit
+
+
+def _fit(problem: Problem, spec: TrialSpec) -> Fit:
+    architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
+    seeds.seed_torch(problem.seed, "network")
+    network = problem.space.network(architecture)
+    return Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
+
+
+def _save(path: Path, state: State) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_state(path, state)

@@ -1,0 +1,170 @@
+"""Trials: each training of a model is a value, which can be compared, hashed, pickled and sent elsewhere.
+
+A loop that needs trainings (successive halving, a comparison, tuning, the encoding search) makes a
+`TrialSpec` for each and gives them to an `Executor`, which may run them here, in other processes or on other
+machines. Results follow from the specs alone, and not from the executor.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from automtl_core.choices import Architecture
+from automtl_core.disk.signed import canonical
+from automtl_core.disk.state import State
+from automtl_core.training.events import Event, Listener
+from automtl_core.training.metrics import Metrics, metrics_from_json
+
+PLACES = ("data_dir", "prepared_dir")
+"""Settings that say where files are; the result of a trial does not depend on them."""
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One training, as plain data."""
+
+    config: str = ""
+    """Resolved configuration of a run as JSON: space, dataset, recipe, feature encodings, seed."""
+    data: str = ""
+    """Folder of the prepared data."""
+    folder: str = ""
+    """Folder that keeps the trial: its checkpoint or, of a whole run, the run directory."""
+    architecture: str | None = None
+    """Architecture to train, as JSON. None for a whole run, with a search if the configuration names one."""
+    held_out: bool = False
+    """Whether the trial validates on held-out rows of the training part, see `search.encoding.rows`."""
+    train_rows: int | None = None
+    """Training rows that are drawn by the seed; None for all."""
+    max_epochs: int | None = None
+    """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
+    loss_rows: int = 0
+    """Validation rows at most for which the result holds the losses; 0 for none."""
+    test: bool = False
+    """Whether a whole run is tested, too."""
+    encoding_search: str = ""
+    """Result of the encoding search as JSON, which a whole run keeps; the configuration has the encodings."""
+
+    @property
+    def name(self) -> str:
+        """Digest of all that the weights depend on; specs that differ in `max_epochs` alone share it."""
+        config = {k: v for k, v in json.loads(self.config or "{}").items() if k not in PLACES}
+        parts = (config, Path(self.data).name, self.architecture, self.held_out, self.train_rows)
+        return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The result of a trial."""
+
+    state: Literal["done", "paused", "stopped", "diverged", "held"]
+    """`done`: more epochs would not change it. `paused`: it reached `max_epochs`. `stopped`: a listener ended
+    it. `diverged`: a loss was not finite. `held`: another process works on it, there is no result yet."""
+    metrics: Metrics
+    """Validation metrics of the best epoch; empty where there are none."""
+    best_epoch: int = 0
+    epochs: int = 0
+    """Epochs that were trained."""
+    seconds: float = 0.0
+    """Of this call."""
+    losses: NDArray[np.float64] | None = None
+    """What each of the first `loss_rows` validation rows adds to the loss, [R]; see `HeldOut`."""
+    error: str | None = None
+    """How the trial diverged."""
+
+    def to_state(self) -> State:
+        """Return tensors and JSON values, for a checkpoint."""
+        found = asdict(replace(self, metrics={}, losses=None))
+        metrics = {task: m.to_json() for task, m in self.metrics.items()}
+        losses = None if self.losses is None else torch.from_numpy(self.losses)
+        return {**found, "metrics": metrics, "losses": losses}
+
+    @classmethod
+    def from_state(cls, state: State) -> "TrialResult":
+        """Return the result whose `to_state` is given."""
+        losses = None if state["losses"] is None else state["losses"].numpy()
+        return cls(**{**state, "metrics": metrics_from_json(state["metrics"]), "losses": losses})
+
+
+@dataclass(frozen=True)
+class TrialBegan(Event):
+    """A trial begins or continues; a trial that needs no training does not."""
+
+
+@dataclass(frozen=True)
+class TrialEnded(Event):
+    """A trial ended, and will have the state of `result` until its spec is run again."""
+
+    result: TrialResult
+
+
+@dataclass(frozen=True)
+class TrialWaits(Event):
+    """A trial waits for another process, which works on it."""
+
+
+OnEvent = Callable[[TrialSpec, Event], bool]
+"""Receives the events of each trial; where it returns False, the executor ends all trials in order."""
+RunTrial = Callable[[TrialSpec, Listener], TrialResult]
+
+
+class Executor(Protocol):
+    """Runs trials.
+
+    The process that runs a trial calls `automtl_core.workflow.trainer.run_trial(spec, listener)`, which needs
+    the spec alone. The events of a trial come in their order; those of several trials may be mixed.
+    """
+
+    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield the result of each spec, in any order; fewer results where `on_event` returned False."""
+        ...
+
+
+class Serial:
+    """Executor that runs one trial after the other in this process.
+
+    Args:
+        run_trial: Runs one.
+
+    """
+
+    def __init__(self, run_trial: RunTrial) -> None:
+        self.run_trial = run_trial
+
+    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield the results in the order of the specs."""
+        going_on = True
+
+        def listener(spec: TrialSpec, event: Event) -> bool:
+            nonlocal going_on
+            going_on = on_event(spec, event) and going_on
+            return going_on
+
+        for spec in specs:
+            yield spec, self.run_trial(spec, partial(listener, spec))
+            if not going_on:
+                return
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Makes the specs of the trials of one problem, and runs them."""
+
+    template: TrialSpec
+    """Spec without an architecture; its folder holds the folders of all trials."""
+    executor: Executor
+
+    def spec(
+        self, architecture: Architecture, max_epochs: int | None = None, loss_rows: int = 0
+    ) -> TrialSpec:
+        """Return the spec of an architecture."""
+        text = Architecture(architecture.decisions).to_json()
+        spec = replace(self.template, architecture=text, max_epochs=max_epochs, loss_rows=loss_rows)
+        return replace(spec, folder=str(Path(spec.folder) / spec.name))

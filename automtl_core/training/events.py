@@ -1,0 +1,171 @@
+"""Events: one typed stream that says how a command goes. Terminal, log, Python and executors listen to it.
+
+Layers above add events of their own, such as `search.evidence.DecisionMade`; a listener ignores types that it
+does not know.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from automtl_core.choices import Decision
+from automtl_core.data.progress import Progress
+from automtl_core.disk.state import State
+from automtl_core.training.metrics import Metrics, metrics_from_json
+
+
+class Event:
+    """Base of all events."""
+
+
+Listener = Callable[[Event], bool]
+"""Receives each event, and returns whether the loop that sent it shall continue.
+
+A loop that receives False ends in order: it finishes its epoch with the steps that it has taken, sends the
+event of that epoch, and returns its best result.
+"""
+
+
+@dataclass(frozen=True)
+class PhaseBegan(Event):
+    """A phase of the command begins: preparation, encoding search, or training with its search."""
+
+    phase: str
+    work: object = None
+    """Of a training: the work of the command from here on, see `workflow.progress_estimate.Workload`."""
+
+
+@dataclass(frozen=True)
+class PhaseEnded(Event):
+    """A phase of the command ended, in order or by an error."""
+
+    phase: str
+
+
+@dataclass(frozen=True)
+class ProgressMade(Event):
+    """A phase without epochs progressed."""
+
+    phase: str
+    stage: str
+    """Part of the phase, such as `read`."""
+    share: float
+    """Share of the stage that is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class StepEnded(Event):
+    """A step ended: of training, or of scoring candidates."""
+
+    phase: str
+    """Such as `warm-up`, `search` or `train`."""
+    epoch: int
+    steps: int
+    """Steps of the epoch."""
+    done: int
+    """Steps of the epoch that are done."""
+    rows: int
+    """Rows of the epoch that are done; 0 where the step does not train."""
+
+
+@dataclass(frozen=True)
+class EpochEnded(Event):
+    """An epoch ended. The state of its loop is complete, and can be saved."""
+
+    phase: str
+    """Such as `warm-up`, `search` or `train`."""
+    epoch: int
+    """Passes over the training part so far, those of earlier phases included."""
+    losses: Mapping[str, float | None]
+    """Mean training loss by task over the rows that have its label; None where no row has."""
+    metrics: Metrics
+    """On the validation part."""
+    change: float | None = None
+    """Mean relative change against the best epoch so far; positive means a new best."""
+    entropy: float | None = None
+    """Mean over the undecided choose-one decisions of the entropy of their softmax, in nats."""
+    fixed: Mapping[str, Decision] = field(default_factory=dict)
+    """Choices that were settled at the end of this epoch."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one line of `metrics.jsonl`: plain values, and nothing that differs between equal runs."""
+        return {
+            "phase": self.phase,
+            "epoch": self.epoch,
+            "losses": dict(self.losses),
+            "validation": {task: m.to_json() for task, m in self.metrics.items()},
+            "change": self.change,
+            "entropy": self.entropy,
+            "fixed": {label: d if isinstance(d, str) else list(d) for label, d in self.fixed.items()},
+        }
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> "EpochEnded":
+        """Return the event whose `to_json` is given."""
+        fixed = {label: d if isinstance(d, str) else tuple(d) for label, d in line["fixed"].items()}
+        metrics = metrics_from_json(line["validation"])
+        about = {key: line[key] for key in ("phase", "epoch", "losses", "change", "entropy")}
+        return cls(**about, metrics=metrics, fixed=fixed)
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """The user should know something, in one sentence."""
+
+    sentence: str
+
+
+class EventHandler:
+    """A listener with a method for each frequent type of event; here each ignores the event and continues."""
+
+    def __call__(self, event: Event) -> bool:
+        """Call the method of the type of the event."""
+        match event:
+            case StepEnded():
+                return self.step(event)
+            case EpochEnded():
+                return self.epoch(event)
+        return self.other(event)
+
+    def step(self, event: StepEnded) -> bool:
+        """Receive a step."""
+        return True
+
+    def epoch(self, event: EpochEnded) -> bool:
+        """Receive an epoch."""
+        return True
+
+    def other(self, event: Event) -> bool:
+        """Receive any other event."""
+        return True
+
+
+SILENT: Listener = EventHandler()
+"""Listener that ignores all events."""
+
+
+@contextmanager
+def phase(listener: Listener, name: str, work: object = None) -> Iterator[Progress]:
+    """Send that a phase begins and ends; give the function by which data code reports progress of it."""
+
+    def progress(stage: str, share: float) -> None:
+        listener(ProgressMade(name, stage, share))
+
+    listener(PhaseBegan(name, work))
+    try:
+        yield progress
+    finally:
+        listener(PhaseEnded(name))
+
+
+class Resumable(Protocol):
+    """A loop that can continue in another process."""
+
+    def state_dict(self) -> State:
+        """Return all that the rest of the loop depends on, as of the last finished epoch."""
+        ...
+
+    def load_state_dict(self, state: State) -> None:
+        """Continue from `state` when run next."""
+        ...

@@ -1,0 +1,149 @@
+"""Trials in this process, and trials that are shared with other processes by folders and locks.
+
+`run_trial` is the function that the workers of an executor call. It needs the spec alone: it loads the
+installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from automtl_core.data.store import Prepared
+from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Costs, Result, Status
+from automtl_core.run_dir.run import Run
+from automtl_core.search.encoding.search import Looked
+from automtl_core.search.trial import (
+    Executor,
+    OnEvent,
+    Serial,
+    TrialBegan,
+    TrialEnded,
+    TrialResult,
+    TrialSpec,
+    TrialWaits,
+)
+from automtl_core.training.events import Listener
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.trainer import Trainer
+
+PAUSE = 0.5
+"""Seconds until trials that other processes hold are run again."""
+
+
+@cache
+def _runner() -> "TrialRunner":
+    return TrialRunner(load_registry())
+
+
+def run_trial(spec: TrialSpec, listener: Listener) -> TrialResult:
+    """Run a trial with the installed plugins.
+
+    Raises:
+        ArtifactError: data, checkpoint or run directory are damaged, or belong to another trial.
+        OutOfMemoryError: the machine has too little memory.
+
+    """
+    return _runner()(spec, listener)
+
+
+class TrialRunner:
+    """Runs trials in this process: whole runs in run directories, and single architectures.
+
+    Args:
+        registry: The plugins.
+        prepared: Data that is open already.
+
+    """
+
+    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
+        self._trainer = Trainer(registry, *prepared)
+
+    def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+        """Run a trial; raises as `run_trial` does."""
+        try:
+            result = self._run(spec, listener) if spec.architecture is None else self._trainer(spec, listener)
+        except RunInUseError:
+            return TrialResult("held", {})
+        except DivergedError as error:
+            result = TrialResult("diverged", {}, error=str(error))
+        listener(TrialEnded(result))
+        return result
+
+    def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+        """Search and train in a run directory, which may be there already; test where the spec says so."""
+        path = Path(spec.folder)
+        if path.exists():
+            run = Run.open(path)
+            if not run.has(Result) and run.read(Status).exit_code == DivergedError.exit_code:
+                raise DivergedError(run.read(Status).error or "training diverged")
+        if not path.exists() or not Run.open(path).has(Result):
+            self._train(spec, path, listener)
+        run = Run.open(path)
+        if not run.has(Result):
+            return TrialResult("held", {})
+        if spec.test and run.read(Result).test is None:
+            with run.working():
+                if run.read(Result).test is None:  # else another process has tested it in the meantime
+                    pipeline.test(self._job(spec)[0], run, self._job(spec)[1])
+        result, costs = run.read(Result), run.read(Costs)
+        seconds = sum(costs.seconds.values())
+        return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
+
+    def _train(self, spec: TrialSpec, path: Path, listener: Listener) -> None:
+        job, prepared = self._job(spec)
+        try:
+            with Run.open(path).working() if path.exists() else pipeline.start(job, prepared, path) as run:
+                if not run.has(Result):  # else another process has trained it in the meantime
+                    listener(TrialBegan())
+                    # The environment may differ in the machine alone: versions are part of the folder's name.
+                    pipeline.fit(job, run, prepared, listener, True, Serial(self._trainer))
+        except RunExistsError:
+            if not path.exists():
+                raise  # nothing can be written there
+
+    def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
+        job, prepared = self._trainer.open(spec)
+        if spec.encoding_search:
+            looked = Looked.from_json(json.loads(spec.encoding_search), "the trial")
+            job = replace(job, looked=looked)
+        return job, prepared
+
+
+class Folder:
+    """Executor that shares trials with other processes: those that another process holds are run again later.
+
+    Args:
+        executor: Runs the trials.
+
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+
+    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield the results; wait for those that other processes hold."""
+        left, told = list(specs), False
+        while left:
+            held = []
+            count = 0
+            for spec, result in self.executor.run(left, on_event):
+                count += 1
+                if result.state == "held":
+                    held.append(spec)
+                else:
+                    yield spec, result
+            if count < len(left):  # a listener ended the trials
+                return
+            if held == left:
+                if not told:
+                    on_event(left[0], TrialWaits())
+                    told = True
+                time.sleep(PAUSE)
+            left = held

@@ -1,0 +1,83 @@
+"""The trainer: runs the trial of one architecture from its spec alone."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from automtl_core.data.store import Prepared
+from automtl_core.errors import OutOfMemoryError
+from automtl_core.registry.registry import Registry
+from automtl_core.search.encoding.rows import Rows, divided
+from automtl_core.search.problem import Problem
+from automtl_core.search.train_trial import train_trial
+from automtl_core.search.trial import TrialResult, TrialSpec
+from automtl_core.training.events import Listener
+from automtl_core.workflow.budget import with_rows
+from automtl_core.workflow.job import Job
+
+
+class Trainer:
+    """Trains architectures in this process. Data and problems that several trials share are opened once.
+
+    Args:
+        registry: The plugins.
+        prepared: Data that is open already.
+
+    """
+
+    def __init__(self, registry: Registry, *prepared: Prepared) -> None:
+        self.registry = registry
+        self._prepared = {str(each.path): each for each in prepared}
+        self._problem: tuple[TrialSpec, Problem] | None = None
+        self._rows: tuple[Path, Rows] | None = None
+
+    def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
+        """Train the architecture of a spec.
+
+        Raises:
+            ArtifactError: data or checkpoint are damaged.
+            OutOfMemoryError: the machine has too little memory.
+
+        """
+        with memory_errors():
+            return train_trial(self._problem_of(spec), spec, listener)
+
+    def open(self, spec: TrialSpec) -> tuple[Job, Prepared]:
+        """Return the job of a spec, and its data."""
+        if spec.data not in self._prepared:
+            self._prepared[spec.data] = Prepared.open(Path(spec.data))
+        return Job.of_json(json.loads(spec.config), self.registry), self._prepared[spec.data]
+
+    def _problem_of(self, spec: TrialSpec) -> Problem:
+        shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
+        if self._problem is None or self._problem[0] != shared:
+            job, prepared = self.open(spec)
+            problem = job.problem(prepared, self._rows_of(prepared) if spec.held_out else None)
+            self._problem = (
+                shared,
+                problem if spec.train_rows is None else with_rows(problem, spec.train_rows),
+            )
+        return self._problem[1]
+
+    def _rows_of(self, prepared: Prepared) -> Rows:
+        if self._rows is None or self._rows[0] != prepared.path:
+            self._rows = prepared.path, divided(prepared)
+        return self._rows[1]
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turn errors of torch for too little memory into an `OutOfMemoryError`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise OutOfMemoryError(
+                f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
+            ) from None
+        raise

@@ -1,0 +1,128 @@
+"""A trial trains as `Fit` does, pauses, goes on from its checkpoint, and tells all of its epochs again."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from automtl_core import seeds
+from automtl_core.errors import DivergedError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.held_out import HeldOut
+from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
+from automtl_core.search.trial import TrialBegan
+from automtl_core.testing.samples import sample_architectures, sample_problem, sample_schema
+from automtl_core.training.events import SILENT, EventHandler
+from automtl_core.training.fit import Fit
+from automtl_desan.settings import DESANSettings
+from automtl_desan.space import DESAN
+
+SIZES = {"embedding_dim": 4, "experts": 2, "expert_width": 8, "tower_width": 8, "ops": ["identity", "mlp-8"]}
+
+
+class Heard(EventHandler):
+    """Remembers epochs and beginnings; ends after some epochs, or is killed."""
+
+    def __init__(self, epochs=99, kill_after=99):
+        self.reports, self.begun, self.epochs, self.kill_after = [], 0, epochs, kill_after
+
+    def epoch(self, event):
+        if event.epoch > self.kill_after:
+            raise KeyboardInterrupt
+        self.reports.append(event)
+        return event.epoch < self.epochs
+
+    def other(self, event):
+        self.begun += isinstance(event, TrialBegan)
+        return True
+
+
+@pytest.fixture(scope="module")
+def problem():
+    space = DESAN(sample_schema(), DESANSettings.parse(SIZES, "space"), load_registry().op)
+    return sample_problem(space, epochs=5)
+
+
+@pytest.fixture
+def trials(problem):
+    with trials_of(problem) as trials:
+        yield trials
+
+
+@pytest.fixture
+def spec(problem, trials):
+    """Return a function that makes the spec of an architecture."""
+    (architecture,) = sample_architectures(problem.space, 1)
+    return partial(trials.spec, architecture)
+
+
+def same(one, other):
+    return all(torch.equal(one.state_dict()[name], value) for name, value in other.state_dict().items())
+
+
+def test_a_trial_is_the_training_of_its_network(problem, spec):
+    heard, alone = Heard(), Heard()
+    result = train_trial(problem, spec(loss_rows=100), heard)
+    (architecture,) = sample_architectures(problem.space, 1)
+    seeds.seed_torch(problem.seed, "network")
+    fit = Fit(problem.space.network(architecture), problem.data, problem.recipe, problem.seed, problem.compute)
+    fit.run(alone)
+    assert (result.metrics, result.best_epoch, result.epochs) == (fit.best, fit.best_epoch, fit.epoch)
+    assert result.state == "done"
+    assert heard.reports == alone.reports
+    assert same(trained_fit(problem, spec()).network, fit.network)
+    expected = HeldOut(problem, 100).measure(fit.network.eval()).losses
+    assert result.losses.tolist() == expected.tolist()
+
+
+def test_a_pause_changes_nothing(problem, spec):
+    first, second = Heard(), Heard()
+    paused = train_trial(problem, spec(max_epochs=2), first)
+    assert (paused.state, paused.epochs, paused.losses) == ("paused", 2, None)
+    result = train_trial(problem, spec(), second)
+    with trials_of(problem) as others:
+        (architecture,) = sample_architectures(problem.space, 1)
+        whole = train_trial(problem, others.spec(architecture), alone := Heard())
+    assert (result.metrics, result.best_epoch, result.epochs) == (whole.metrics, whole.best_epoch, whole.epochs)
+    assert second.reports == alone.reports, "epochs before the pause are told again"
+
+
+def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(problem, spec):
+    with pytest.raises(KeyboardInterrupt):
+        train_trial(problem, spec(), Heard(kill_after=1))  # the second epoch is saved, and not heard of
+    heard = Heard()
+    train_trial(problem, spec(), heard)
+    assert [report.epoch for report in heard.reports][:3] == [1, 2, 3]
+
+
+def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
+    train_trial(problem, spec(max_epochs=2), first := Heard())
+    train_trial(problem, spec(max_epochs=2), again := Heard())
+    assert (first.begun, again.begun) == (1, 0)
+    assert again.reports == first.reports
+
+
+def test_a_listener_ends_a_trial(problem, spec):
+    assert train_trial(problem, spec(), Heard(epochs=1)).state == "stopped"
+
+
+def test_one_that_diverged_does_so_again_without_training(problem, spec, monkeypatch):
+    def diverge(fit, listener):
+        raise DivergedError("the loss became nan")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Fit, "run", diverge)
+        first = train_trial(problem, spec(), SILENT)
+    again = train_trial(problem, spec(), heard := Heard())
+    assert first == again
+    assert (first.state, first.error, heard.begun) == ("diverged", "the loss became nan", 0)
+
+
+def test_a_temporary_folder_is_removed(problem):
+    with trials_of(problem) as trials:
+        (architecture,) = sample_architectures(problem.space, 1)
+        spec = trials.spec(architecture, max_epochs=1)
+        train_trial(problem, spec, SILENT)
+        assert (Path(spec.folder) / CHECKPOINT).exists()
+    assert not Path(spec.folder).exists()

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+
+from automtl_core.training.events import (
+    SILENT,
+    EpochEnded,
+    EventHandler,
+    PhaseBegan,
+    PhaseEnded,
+    ProgressMade,
+    StepEnded,
+    Warned,
+    phase,
+)
+from automtl_core.training.metrics import BinaryMetrics
+
+REPORT = EpochEnded(
+    "search", 3, {"click": 0.5, "buy": None}, {"click": BinaryMetrics(0.7, 0.6, 10, 4)},
+    fixed={"op": "zero", "fields": ("a", "b")},
+)  # fmt: skip
+
+
+def test_a_report_is_one_line_of_json():
+    told = json.loads(json.dumps(REPORT.to_json()))
+    assert told["phase"] == "search"
+    assert told["losses"] == {"click": 0.5, "buy": None}
+    assert told["fixed"] == {"op": "zero", "fields": ["a", "b"]}
+    assert told["validation"]["click"]["auc"] == 0.7
+
+
+def test_a_line_is_read_back():
+    assert EpochEnded.from_json(json.loads(json.dumps(REPORT.to_json()))) == REPORT
+
+
+class Heard(EventHandler):
+    def __init__(self):
+        self.events = []
+
+    def step(self, event):
+        self.events.append("step")
+        return False
+
+    def epoch(self, event):
+        self.events.append("epoch")
+        return True
+
+    def other(self, event):
+        self.events.append(event)
+        return True
+
+
+def test_a_handler_calls_the_method_of_a_type_and_returns_its_answer():
+    heard = Heard()
+    assert not heard(StepEnded("train", 1, 10, 1, 64))
+    assert heard(REPORT)
+    assert heard(Warned("something"))
+    assert heard.events == ["step", "epoch", Warned("something")]
+
+
+@pytest.mark.parametrize("event", [StepEnded("train", 1, 10, 1, 64), REPORT, Warned("something")])
+def test_without_methods_of_its_own_a_handler_continues(event):
+    assert SILENT(event)
+
+
+def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
+    heard = Heard()
+    with pytest.raises(KeyError), phase(heard, "preparation") as progress:
+        progress("read", 0.5)
+        raise KeyError
+    assert heard.events == [
+        PhaseBegan("preparation"), ProgressMade("preparation", "read", 0.5), PhaseEnded("preparation")
+    ]  # fmt: skip

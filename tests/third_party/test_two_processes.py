@@ -1,0 +1,68 @@
+"""A last round, a comparison and an encoding search in two processes have the results of one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from automtl_core.comparison.wanted import Wanted
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
+from automtl_core.search.trial import TrialEnded
+from automtl_core.workflow.workflow import Workflow
+
+from .two_processes import TwoProcesses
+
+DATA = {"dataset": {"name": "synthetic", "rows": 8000}}
+TRAINING = {"batch_size": 256, "epochs": 3, "min_positives": 20}
+FOUR = {"name": "random", "candidates": 4, "rung_epochs": 1}
+TINY = {"name": "desan", "embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]}
+EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.json")
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory: pytest.TempPathFactory) -> TwoProcesses:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # which workers inherit
+    return TwoProcesses()
+
+
+def test_a_last_round_ends_with_the_same_bytes(executor: TwoProcesses, tmp_path: Path) -> None:
+    layer = {**DATA, "training": TRAINING, "space": TINY, "strategy": FOUR, "inputs": "ids"}
+    layer["prepared_dir"] = tmp_path / "prepared"
+    runs = []
+    for name, how in (("one", None), ("two", executor)):
+        workflow = Workflow(load_registry(), executor=how)
+        runs.append(workflow.search(workflow.job([layer]), tmp_path, name).run)
+    for file in EQUAL:
+        assert (runs[0] / file).read_bytes() == (runs[1] / file).read_bytes(), file
+    assert not (runs[1] / "trials").exists(), "trials are kept while they are needed"
+
+
+def test_a_comparison_has_the_same_tables(executor: TwoProcesses, tmp_path: Path) -> None:
+    layer = {**DATA, "training": TRAINING, "inputs": "ids", "prepared_dir": tmp_path / "prepared"}
+    found = []
+    for name, how in (("one", None), ("two", executor)):
+        wanted = Wanted(["shared-bottom", "mmoe"], seeds=1, out=tmp_path / name)
+        found.append(wanted.compared(Workflow(load_registry(), executor=how), [layer])[0])
+    one, two = (
+        {name: [(cell.run, cell.test) for cell in model.tested] for name, model in each.models.items()}
+        for each in found
+    )
+    assert one == two
+    assert found[0].verdicts() == found[1].verdicts()
+
+
+def test_an_encoding_search_has_the_same_answers(executor: TwoProcesses, tmp_path: Path) -> None:
+    results, ended = [], []
+
+    def hear(event: object) -> bool:
+        ended.extend([event] if isinstance(event, TrialEnded) else [])
+        return True
+
+    for name, how in (("one", None), ("two", executor)):
+        layer = {**DATA, "training": {**TRAINING, "epochs": 1}, "prepared_dir": tmp_path / name}
+        workflow = Workflow(load_registry(), hear, how)
+        job = workflow.model("shared-bottom", [layer])
+        results.append(workflow.answered(job, workflow.prepare(job)).looked)
+    assert results[0] == results[1]
+    assert results[0].tried, "something was trained"
