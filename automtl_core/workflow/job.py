@@ -131,45 +131,47 @@ class Job:
         return self.having(inputs=config.inputs, training=config.training)
 
     def problem(self, prepared: Prepared) -> Problem:
-        """Return what to search and train, without the test part.
+        """Return what to search and train, without the test part. Raises as `checked` and `given` do."""
+        space = self.checked(prepared)
+        if self.strategy_settings is None:
+            self.given(space)
+        folds, space.fitted = prepared.fitted(space.schema)
+        train = replace(prepared.part("train"), folds=folds)
+        data = TrainingData(train, prepared.part("validation"), space.schema.tasks)
+        return Problem(space, data, self.config.training, self.config.seed, self.compute())
+
+    def checked(self, data: Prepared | Encoder) -> SearchSpace:
+        """Return the space, once everything is checked that can be without a row of data or a weight.
 
         Raises:
-            UsageError: the recipe or the space names what does not exist; or nobody decides what is open.
+            UsageError: the recipe or the space names what does not exist, or what is not installed; or nobody
+                decides what is open.
             PluginError: what the space builds is no network for the tasks.
 
         """
-        space = self.space(prepared)
+        space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
-        tasks = space.schema.tasks
-        task_losses(self.config.training, tasks, self.compute().device)
-        if self.strategy_settings is None:
-            self.given(space)
-        elif not space.choices():
-            name = self.config.space.name
+        task_losses(self.config.training, space.schema.tasks, self.compute().device)
+        name, choices = self.config.space.name, space.choices()
+        if self.strategy_settings is None and choices and not self.config.decisions:
+            raise UsageError(
+                f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
+                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
+            )
+        if self.strategy_settings is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
-        folds, space.fitted = prepared.fitted(space.schema)
-        train = replace(prepared.part("train"), folds=folds)
-        data = TrainingData(train, prepared.part("validation"), tasks)
-        return Problem(space, data, self.config.training, self.config.seed, self.compute())
+        return space
 
     def given(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.
 
         Raises:
-            UsageError: the space asks questions that nobody answers.
             ArtifactError: the decisions are of other questions.
 
         """
-        choices, decisions = space.choices(), self.config.decisions
-        if choices and not decisions:
-            name = self.config.space.name
-            raise UsageError(
-                f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
-                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
-            )
-        architecture = Architecture(decisions)
-        architecture.check(choices)
+        architecture = Architecture(self.config.decisions)
+        architecture.check(space.choices())
         return architecture
 
     def strategy(self, problem: Problem) -> SearchStrategy:

@@ -23,16 +23,17 @@ from automtl_core.run_dir.identity import Identity, check_data, check_environmen
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import Problem, SearchResult
 from automtl_core.search.warm_start import Start
+from automtl_core.space import SearchSpace
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, Lesson
 from automtl_core.training.listener import Listener
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
+from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job, environment
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
-from automtl_core.workflow.resolve_auto import answered
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.warm_start import started
 
@@ -41,7 +42,7 @@ log = logging.getLogger("automtl")
 
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return what a search would do; raises as `start` does where it would do nothing."""
-    space = job.problem(prepared).space
+    space = job.checked(prepared)
     points = {GIVEN: job.given(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
         supernet = space.supernet()
@@ -63,22 +64,32 @@ def plan(job: Job, prepared: Prepared) -> Plan:
     )
 
 
+def check(job: Job, prepared: Prepared) -> SearchSpace:
+    """Check what can be checked before anything is trained, and return the space.
+
+    Raises:
+        UsageError: the configuration names what does not exist, or nobody decides what is open.
+        ArtifactError: the run that a search starts with is not finished, or damaged.
+        PluginError: what the space builds is no network for the tasks.
+
+    """
+    _begun(job, prepared)
+    return answers.check(job, prepared)
+
+
 @contextmanager
 def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
-    """Make a new run directory, and hold it.
+    """Make a new run directory, and hold it; raises as `check` does.
 
     Raises:
         RunExistsError: there is one at `path`, or none can be made there.
-        UsageError: the configuration names what does not exist.
-        ArtifactError: the run that a search starts with is not finished, or damaged.
 
     """
-    problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
-    _begun(job, prepared)
-    job = answered(job, prepared)
+    space = check(job, prepared)
+    job = answers.answered(job, prepared)
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
-        environment(job, problem.space),
+        environment(job, space),
         Data.of(prepared),
     ]
     facts += [Trials(job.looked)] if job.looked else []
