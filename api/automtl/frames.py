@@ -1,6 +1,7 @@
 """What a caller gives as data becomes a layer of a configuration."""
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ import pandas as pd
 
 from automtl_core.config.config import Layer
 from automtl_core.config.folders import prepared_folder
-from automtl_core.data.guess.peek import peek
-from automtl_core.data.guess.settings import settings
+from automtl_core.data.guess.peek import Glimpse, peek
+from automtl_core.data.guess.settings import settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, listing, printable
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 
@@ -23,28 +24,43 @@ Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
-def data_layer(data: object, labels: Labels) -> Layer:
-    """Return what says where the data is, and what it holds.
+def data_layers(data: object, labels: Labels, told: Mapping[str, Any] | None) -> list[Layer]:
+    """Return what says where the data is, and what it holds; and above it what settings tell.
 
     Args:
         data: A data frame, or any table that DuckDB takes, such as one of Arrow; a CSV, TSV or Parquet
             file, or a pattern of such; the name of a dataset; or a configuration.
         labels: Of a table; where empty, columns that look like labels.
+        told: Settings, as in a YAML file.
 
     Raises:
         UsageError: it is none of these, or labels are given for what has its own.
 
     """
+    told = told or {}
     if isinstance(data, Mapping):
-        return _without_labels(dict(data), labels)
+        return [_without_labels(dict(data), labels), told]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
-        return _without_labels({"dataset": data}, labels)
+        return [_without_labels({"dataset": data}, labels), told]
     if isinstance(data, str | Path):
         if Path(data).suffix not in FILES:
             names = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: no dataset, and no file of a table", f"datasets are: {names}")
-        return settings(peek(str(data)), labels)
-    return settings(peek(str(written(data))), labels)
+        return _layers_of(peek(str(data)), labels, told)
+    return _layers_of(peek(str(written(data))), labels, told)
+
+
+def _layers_of(seen: Glimpse, labels: Labels, told: Layer) -> list[Layer]:
+    """Return the layers of a table, and warn of columns that are left out although they may be inputs."""
+    layer, of_dataset = settings(seen, labels), told.get("dataset")
+    if names := undecided(seen, labels, of_dataset if isinstance(of_dataset, Mapping) else {}):
+        warnings.warn(
+            f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}; one that is "
+            f"known beforehand is an input by settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
+            UserWarning,
+            stacklevel=4,
+        )
+    return [layer, told]
 
 
 def written(frame: object) -> Path:

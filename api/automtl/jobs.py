@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl.compared import Compared
-from automtl.frames import Labels, data_layer
+from automtl.frames import Labels, data_layers
 from automtl.run import Run
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.config.config import Layer
@@ -45,7 +45,8 @@ def search(
         space: Of what to search.
         strategy: How.
         preset: Settings that come with automtl.
-        settings: Any others, as in a YAML file: `{"training": {"epochs": 5}}`.
+        settings: Any others, as in a YAML file: `{"training": {"epochs": 5}}`. Those of a space or strategy
+            are of the one that an argument names, unless they name another one: then they are left out.
         seed: Of everything random.
         name: Of the run; numbered where None.
         runs_dir: Holds all runs.
@@ -60,7 +61,7 @@ def search(
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
     flow = Workflow(load_registry(), Listening(progress))
-    job = flow.job([chosen, data_layer(data, labels), settings or {}, given])
+    job = flow.job([chosen, *data_layers(data, labels, settings), given])
     return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
@@ -78,7 +79,7 @@ def train(
 ) -> Run:
     """Train one model without a search, and test it once; `model` as of `automtl train`, else as `search`."""
     flow = Workflow(load_registry(), Listening(progress))
-    job = flow.model(model, [data_layer(data, labels), settings or {}, _run(seed, time_budget)])
+    job = flow.model(model, [*data_layers(data, labels, settings), _run(seed, time_budget)])
     return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
@@ -102,7 +103,7 @@ def compare(
     folder = None if out is None else Path(out)
     wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
     flow = Workflow(load_registry(), Listening(progress))
-    layers: list[Layer] = [data_layer(data, labels), settings or {}, _run(seed)]
+    layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     return Compared(*wanted.compared(flow, layers))
 
 

@@ -14,6 +14,7 @@ from automtl_core.comparison.statistics import Noise, noise
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
 from automtl_core.training.metrics import task_metrics
+from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
 
@@ -38,10 +39,10 @@ def compare(
 
     """
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
+    _check(by_split, bench)
     for split, prepared in bench.prepared.items():
-        for name, job in by_split[split].items():
-            job.problem(prepared)  # names what is unknown or open now, before hours of work
-            by_split[split][name] = bench.answered(job, prepared)
+        by_split[split] = {name: bench.answered(job, prepared) for name, job in by_split[split].items()}
+    _check(by_split, bench)  # what a run decided may not be what its space asks with these answers
     if trials > 1:
         by_split = _tuned(by_split, trials, bench, seeds)
     cells = [
@@ -65,6 +66,13 @@ def compare(
         models={name: _model(name, tested) for name in jobs},
     )
     return replace(found, noises=_noises(found, tested))
+
+
+def _check(by_split: Mapping[int, Mapping[str, Job]], bench: Bench) -> None:
+    """Check all models, before hours of work on any; raises as `pipeline.check` does."""
+    for split, prepared in bench.prepared.items():
+        for job in by_split[split].values():
+            pipeline.check(job, prepared)
 
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:

@@ -1,9 +1,11 @@
 """The configuration of a run: layers merged into one frozen value.
 
-Precedence: flags and `--set`, then the file, then the preset, then the preset `default`.
+Precedence: flags and `--set`, then the file, then the preset, then the preset `default`. Settings of a space,
+strategy or dataset follow its name, see `merge`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -111,22 +113,30 @@ def default(registry: Registry) -> Layer:
 def merge(*layers: Layer) -> dict[str, Any]:
     """Merge layers, later ones over earlier ones, key by key.
 
-    A layer that names another space, strategy or dataset drops the settings that earlier layers gave to the
-    one it replaces.
+    The space, strategy or dataset that is named last is taken. Settings that a layer gives to it by its name,
+    or without any name, are its settings. Settings that a layer gives to another one by name belong to that
+    other one, and only these are dropped.
     """
     merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.items():
-            put = _replaced if key in COMPONENTS else _over
-            merged[key] = put(merged.get(key), in_full(value) if key == "inputs" else value)
+    for key in dict.fromkeys(key for layer in layers for key in layer):
+        values = [layer[key] for layer in layers if key in layer]
+        if key == "inputs":
+            values = [in_full(value) for value in values]
+        merged[key] = reduce(_over, _of_the_last(values) if key in COMPONENTS else values)
     return merged
 
 
-def _replaced(below: Any, value: Any) -> Any:
-    """Put what a layer says of a space, strategy or dataset over what is below."""
-    below, value = named(below), named(value)
-    names = [part["name"] for part in (below, value) if isinstance(part, Mapping) and "name" in part]
-    return value if len(names) == 2 and names[0] != names[1] else _over(below, value)
+def _of_the_last(values: Sequence[Any]) -> list[Any]:
+    """Leave out what layers say of another space, strategy or dataset than the one that is named last."""
+    parts, last = [named(value) for value in values], None
+    for part in parts:
+        last = _owner(part, last)
+    return [part for part in parts if _owner(part, last) == last]
+
+
+def _owner(part: Any, last: Any) -> Any:
+    """Return the name of what settings are of, which is the last one where they do not say."""
+    return part.get("name", last) if isinstance(part, Mapping) else last
 
 
 def _over(below: Any, value: Any) -> Any:
@@ -143,7 +153,7 @@ def assignments(texts: Iterable[str]) -> dict[str, Any]:
         UsageError: a text is not of that form.
 
     """
-    layer: dict[str, Any] = {}
+    layers: list[dict[str, Any]] = []
     for text in texts:
         path, equals, value = text.partition("=")
         keys = path.strip().split(".")
@@ -154,8 +164,8 @@ def assignments(texts: Iterable[str]) -> dict[str, Any]:
         nested = parse_yaml(value, f"--set {path}")
         for key in reversed(keys):
             nested = {key: nested}
-        layer = merge(layer, nested)
-    return layer
+        layers.append(nested)
+    return merge(*layers)
 
 
 def load_config(*layers: Layer) -> RunConfig:

@@ -77,8 +77,7 @@ class Run:
             RunExistsError: it exists, or cannot be created.
 
         """
-        if os.path.lexists(path):
-            raise RunExistsError(f"{path}: exists already, and a run is never overwritten", _instead_of(path))
+        check_free(path)
         with ExitStack() as held:
             with publish_folder(path) as draft:
                 held.enter_context(locked(draft))
@@ -275,6 +274,17 @@ class Run:
                 f"{self.path / name}: not the one that {self.path / 'result.json'} speaks of",
                 "restore it from a copy",
             )
+
+
+def check_free(path: Path) -> None:
+    """Check that a run can have this folder.
+
+    Raises:
+        RunExistsError: something is there already.
+
+    """
+    if os.path.lexists(path):
+        raise RunExistsError(f"{path}: exists already, and a run is never overwritten", _instead_of(path))
 
 
 @contextmanager

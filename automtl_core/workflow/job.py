@@ -143,51 +143,55 @@ class Job:
         return canonical(self.config.model_dump(mode="json")).decode()
 
     def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
-        """Return what to search and train, without the test part.
+        """Return what to search and train, without the test part. Raises as `checked` and `given` do.
 
         Args:
             prepared: The data of the job.
             rows: Training rows, some of them held out, in place of the training and validation parts.
 
-        Raises:
-            UsageError: the recipe or the space names what does not exist; or nobody decides what is open.
-            PluginError: what the space builds is no network for the tasks.
-
         """
-        space = self.space(prepared)
-        if problem := _network_problem(space):
-            raise self.registry.broken(SPACES, self.config.space.name, problem)
-        tasks = space.schema.tasks
-        task_losses(self.config.training, tasks, self.compute().device)
+        space = self.checked(prepared)
         if self.strategy_settings is None:
             self.given(space)
-        elif not space.choices():
-            name = self.config.space.name
-            raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
         folds, space.fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
         )
-        data = TrainingData(replace(train, folds=folds), validation, tasks)
+        data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
         return Problem(space, data, self.config.training, self.config.seed, self.compute())
+
+    def checked(self, data: Prepared | Encoder) -> SearchSpace:
+        """Return the space, once everything is checked that can be without a row of data or a weight.
+
+        Raises:
+            UsageError: the recipe or the space names what does not exist, or what is not installed; or nobody
+                decides what is open.
+            PluginError: what the space builds is no network for the tasks.
+
+        """
+        space = self.space(data)
+        if problem := _network_problem(space):
+            raise self.registry.broken(SPACES, self.config.space.name, problem)
+        task_losses(self.config.training, space.schema.tasks, self.compute().device)
+        name, choices = self.config.space.name, space.choices()
+        if self.strategy_settings is None and choices and not self.config.decisions:
+            raise UsageError(
+                f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
+                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
+            )
+        if self.strategy_settings is not None and not choices:
+            raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
+        return space
 
     def given(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.
 
         Raises:
-            UsageError: the space asks questions that nobody answers.
             ArtifactError: the decisions are of other questions.
 
         """
-        choices, decisions = space.choices(), self.config.decisions
-        if choices and not decisions:
-            name = self.config.space.name
-            raise UsageError(
-                f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
-                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
-            )
-        architecture = Architecture(decisions)
-        architecture.check(choices)
+        architecture = Architecture(self.config.decisions)
+        architecture.check(space.choices())
         return architecture
 
     def strategy(self, problem: Problem) -> SearchStrategy:

@@ -25,16 +25,17 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import Start
+from automtl_core.space import SearchSpace
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, Lesson
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
+from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job, environment
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
-from automtl_core.workflow.resolve_auto import answered
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.warm_start import started
@@ -46,7 +47,7 @@ log = logging.getLogger("automtl")
 
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return what a search would do; raises as `start` does where it would do nothing."""
-    space = job.problem(prepared).space
+    space = job.checked(prepared)
     points = {GIVEN: job.given(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
         supernet = space.supernet()
@@ -68,22 +69,32 @@ def plan(job: Job, prepared: Prepared) -> Plan:
     )
 
 
+def check(job: Job, prepared: Prepared) -> SearchSpace:
+    """Check what can be checked before anything is trained, and return the space.
+
+    Raises:
+        UsageError: the configuration names what does not exist, or nobody decides what is open.
+        ArtifactError: the run that a search starts with is not finished, or damaged.
+        PluginError: what the space builds is no network for the tasks.
+
+    """
+    _begun(job, prepared)
+    return answers.check(job, prepared)
+
+
 @contextmanager
 def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
-    """Make a new run directory, and hold it.
+    """Make a new run directory, and hold it; raises as `check` does.
 
     Raises:
         RunExistsError: there is one at `path`, or none can be made there.
-        UsageError: the configuration names what does not exist.
-        ArtifactError: the run that a search starts with is not finished, or damaged.
 
     """
-    problem = job.problem(prepared)  # names unknown ops and tasks now, before there is a run
-    _begun(job, prepared)
-    job = answered(job, prepared, Serial(Trainer(job.registry, prepared)))
+    space = check(job, prepared)
+    job = answers.answered(job, prepared, Serial(Trainer(job.registry, prepared)))
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
-        environment(job, problem.space),
+        environment(job, space),
         Data.of(prepared),
     ]
     facts += [EncodingSearch(job.looked)] if job.looked else []

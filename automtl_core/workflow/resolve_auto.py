@@ -19,7 +19,7 @@ from automtl_core.choices import Architecture
 from automtl_core.config.config import Component, RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.dataset.encodings import PLAIN, Encodings, Pair
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
@@ -27,6 +27,7 @@ from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import DECAY, EPOCHS, PATIENCE, Answers, Looked, look_up
 from automtl_core.search.trial import Executor, TrialSpec
+from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
 
@@ -63,12 +64,10 @@ def answered(
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
-    left = config.inputs.unanswered()
     if not space.takes_encodings:
-        config = _with(config, {name: PLAIN[name] for name in left})
-    elif left and space.asks_inputs(job.space_settings):
-        offered = _offered(config.inputs, prepared)
-        config = _with(config, {name: offered[name] for name in left})
+        config = _with(config, PLAIN)
+    elif config.inputs.auto and space.asks_inputs(job.space_settings):
+        config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config.inputs, prepared)})
     if not config.inputs.auto and config.training.embedding_decay != "auto":
         return replace(job, config=config)
     looked = _looked(job, config, prepared, executor, progress, heard)
@@ -81,20 +80,46 @@ def answered(
     return replace(job, config=config.model_copy(update=answers), looked=looked)
 
 
+def check(job: Job, prepared: Prepared) -> SearchSpace:
+    """Check a job before its answers are looked up, and return its space.
+
+    Where inputs are open, networks are given all that there is but pairs: a space that has too little to read
+    then has too little whatever the answers are.
+
+    Raises:
+        UsageError, PluginError: as `Job.checked` does.
+        ArtifactError: decisions are of other questions than the space asks.
+
+    """
+    takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
+    most = _without_pairs(prepared) if takes_encodings else PLAIN
+    space = replace(job, config=_with(job.config, most)).checked(prepared)
+    if job.config.strategy is None and not (takes_encodings and job.config.inputs.auto):
+        job.given(space)  # else what it asks may follow from the answers
+    return space
+
+
 def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
-    return config.model_copy(update={"inputs": config.inputs.answered(**answers)})
+    """Return the configuration with answers to what it leaves open."""
+    left = {name: answers[name] for name in config.inputs.unanswered()}
+    return config.model_copy(update={"inputs": config.inputs.answered(**left)})
 
 
-def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
-    """Return all that a search of encodings may choose from."""
-    rows = divided(prepared)
-    pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
+def _without_pairs(prepared: Prepared) -> dict[str, Any]:
+    """Return all that a search of encodings may choose from, but pairs: these have to be found."""
     return {
         "statistics": "folds" if prepared.times("train") is None else "earlier",
         "numbers": "bins" if prepared.schema.dense else "standard",
-        "crosses": [found.pair for found in pairs],
+        "crosses": (),
         "wide": False,
     }
+
+
+def _pairs(encodings: Encodings, prepared: Prepared) -> list[Pair]:
+    """Return the pairs of fields that a search of encodings may choose from."""
+    rows = divided(prepared)
+    pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
+    return [found.pair for found in pairs]
 
 
 def _looked(

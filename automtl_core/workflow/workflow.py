@@ -30,7 +30,7 @@ from automtl_core.run_dir.identity import (
     environment_differences,
 )
 from automtl_core.run_dir.lock import in_use
-from automtl_core.run_dir.run import Run, numbered, resuming
+from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, Looked
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.training.events import SILENT, Listener, Warned, phase
@@ -122,7 +122,10 @@ class Workflow:
         start = time.monotonic()
         if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
+        if name is not None:
+            check_free(runs_dir / name)
         prepared = self.prepare(job)
+        pipeline.check(job, prepared)
         for sentence in too_small(prepared, job.config.training.min_positives):
             self.listener(Warned(sentence))
         job = self.answered(job, prepared)

@@ -75,7 +75,9 @@ def search(
 ) -> None:
     """Search an architecture, train it, and test it once.
 
-    Flags and --set go before the file, the file before the preset, the preset before the defaults.
+    Flags and --set go before the file, the file before the preset, the preset before the defaults. Settings
+    of a space, strategy or dataset that stand without its name are of the one that is taken in the end; those
+    that stand beside the name of another one are left out.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions, render

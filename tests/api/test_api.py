@@ -129,6 +129,30 @@ def test_what_cannot_be_is_told(data, labels, told):
         automtl.search(data, labels)
 
 
+def test_settings_of_what_an_argument_names_are_kept(here, monkeypatch):
+    jobs = []
+    monkeypatch.setattr("automtl.jobs._done", lambda line, found: found)
+    monkeypatch.setattr("automtl.jobs.Line.search", lambda line, job, *others: jobs.append(job))
+    automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidates": 2}})
+    assert jobs[0].strategy_settings.candidates == 2
+    with pytest.raises(automtl.AutoMTLError, match=r"strategy\.candidatez is not a setting"):
+        automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidatez": 2}})
+    other = {"strategy": {"name": "darts", "epochs": 2}}
+    automtl.search(shop(50), ["click"], strategy="random", settings=other)
+    assert jobs[1].config.strategy.name == "random"
+
+
+def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
+    from automtl.frames import data_layers
+
+    frame = shop(50).assign(vip=lambda frame: frame["user_id"] % 2)
+    with pytest.warns(UserWarning, match=r"may be labels are not used: vip; .*'sparse': \{'vip': 'text'\}"):
+        layer, _ = data_layers(frame, ["click"], None)
+    assert "vip" not in layer["dataset"]["sparse"]
+    told = {"dataset": {"sparse": {"vip": "text"}}}
+    assert data_layers(frame, ["click"], told) == [layer, told]
+
+
 def test_what_a_time_budget_gives_up_is_a_warning(here):
     training = {"epochs": 1000, "patience": 1000, "min_positives": 10}
     settings = {"dataset": {"rows": 2000}, "training": training}

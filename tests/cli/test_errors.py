@@ -55,6 +55,10 @@ USAGE = {
         ["search", "--set", "training.epoch=3"],
         r"training.epoch is not a setting \(did you mean 'epochs'",
     ),
+    "unknown key of what a flag names": (
+        ["search", "--config", "small.yaml", "--strategy", "random"],
+        "strategy.criterion is not a setting",
+    ),
     "wrong value": (["search", "--set", "training.epochs=many"], "training.epochs: .*given 'many'"),
     "no assignment": (["search", "--set", "training.epochs"], "is not of the form a.b=value"),
     "no YAML": (["search", "--set", "training.epochs=[1"], "not valid YAML"),

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from automtl_core.search.encoding.probe import Small
 
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.search.encoding.probe import Small
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData

@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from automtl_core.dataset.dataset import names_of
-from automtl_core.registry.kinds import DATASETS, SPACES
+from automtl_core.registry.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_datasets.synthetic import KINDS
 
@@ -139,6 +140,22 @@ def test_the_table_of_datasets_is_complete() -> None:
         assert tasks.split(", ") == names_of(cls(cls.settings_class()).labels)
 
 
+@pytest.mark.parametrize("kind", [DATASETS, PRESETS, SPACES, STRATEGIES], ids=lambda kind: kind.plural)
+def test_all_that_comes_with_automtl_is_named(kind: Kind[Any]) -> None:
+    own = [row for row in load_registry().rows if row.distribution == "automtl"]
+    words = {word for code in re.findall(r"`([^`\n]+)`", README) for word in re.split(r"[\s:,=]+", code)}
+    assert {name for row in own for name in row.provides.get(kind.plural, ())} <= words
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [("### Strategies", STRATEGIES), ("### Presets", PRESETS)],
+    ids=["strategies", "presets"],
+)
+def test_the_tables_of_strategies_and_presets_are_complete(heading: str, kind: Kind[Any]) -> None:
+    assert {name for name, *_ in rows_of(heading)} == set(load_registry().names(kind))
+
+
 def test_the_table_of_kinds_is_complete() -> None:
     rows = {name: (number, tasks) for name, _, number, tasks in rows_of("### Kinds of `synthetic`")}
     assert rows == {
@@ -159,3 +176,6 @@ def test_the_models_that_are_named_can_be_compared() -> None:
     assert hand_designed
     names = set(re.findall(r"`([a-z-]+)`", hand_designed[1]))
     assert names == set(load_registry().names(SPACES)) - {"desan"}
+    strategies = re.search(r"a search space and a strategy: (.*?) \|", section)
+    assert strategies
+    assert set(re.findall(r"`([a-z-]+)`", strategies[1])) == set(load_registry().names(STRATEGIES))

@@ -7,7 +7,6 @@ import pytest
 
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.run import Run
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
 

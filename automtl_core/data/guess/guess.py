@@ -64,17 +64,15 @@ class Guess:
     reason: str = ""
     """Why it is not used, or what is to be known of it."""
     candidate: bool = False
-    """Whether it might be a label: it holds 0 and 1."""
+    """Whether it might be a label, and is not used for that reason: it holds 0 and 1."""
 
 
 def guess(seen: Glimpse) -> list[Guess]:
     """Return what each column may be for, in the order of the seen.
 
-    Where nothing looks like a label, columns of 0 and 1 are not used: one of them should be.
+    Columns of 0 and 1 whose names do not tell are not used: a label among the inputs gives the others away.
     """
     found = [_guess(facts, seen) for facts in seen.columns]
-    if not any(each.role == "labels" for each in found):
-        found = [replace(each, role="unused", reason=UNDECIDED) if each.candidate else each for each in found]
     times = [each.facts for each in found if each.role == "time"]
     best = max(times, key=lambda facts: facts.values, default=None)
     alike: dict[str, str] = {}
@@ -143,11 +141,12 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "labels", setting)
     if _is_time(facts, seen):
         return Guess(facts, "time")
-    candidate = _positive(facts) is not None
+    if _positive(facts):
+        return Guess(facts, "unused", reason=UNDECIDED, candidate=True)
     if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, seen)):
-        return Guess(facts, "sparse", "integer", candidate=candidate)
-    if facts.kind == "number" and (is_id(facts.name) or candidate):
-        return Guess(facts, "sparse", "text", candidate=candidate)
+        return Guess(facts, "sparse", "integer")
+    if facts.kind == "number" and is_id(facts.name):
+        return Guess(facts, "sparse", "text")
     if facts.kind == "list":
         return Guess(facts, "multi", LIST)
     if facts.kind in ("integer", "number"):
@@ -157,7 +156,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "dense", {"scaling": "log"} if skewed else {}, reason)
     if separator := _separator(facts):
         return Guess(facts, "multi", separator)
-    return Guess(facts, "sparse", "text", candidate=candidate)
+    return Guess(facts, "sparse", "text")
 
 
 def _useless(facts: Facts, seen: Glimpse) -> str:

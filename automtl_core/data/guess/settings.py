@@ -1,6 +1,6 @@
 """Settings of the dataset `table` for a table that somebody names the labels of, and no more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,8 @@ ROLES = ("labels", "sparse", "dense", "multi")
 def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the layer of a configuration for a table: what its columns are for, and the size of batches.
 
-    Columns that look like labels and are not named are not used: they tell what is known only afterwards.
+    Columns that look like labels, or may be labels, and are not named are not used: they tell what is known
+    only afterwards.
 
     Args:
         seen: Of the table.
@@ -51,6 +52,23 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
         "dataset": dataset,
         "training": {"batch_size": batch_size(seen.rows)},
     }
+
+
+def undecided(
+    seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
+) -> list[str]:
+    """Return the columns of a table that are not used since they may be labels.
+
+    Args:
+        seen: Of the table.
+        labels: Columns to predict.
+        told: What settings of the dataset say besides; columns that they name are used.
+
+    """
+    given = [told.get(role) for role in ROLES]
+    roles = [[role] if isinstance(role, str) else role for role in given]
+    named = {*labels, *(name for role in roles if isinstance(role, Iterable) for name in role)}
+    return [each.facts.name for each in guess(seen) if each.candidate and each.facts.name not in named]
 
 
 def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Guess:

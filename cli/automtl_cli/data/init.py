@@ -194,8 +194,8 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
     if found := [_plain(each.facts.name) for each in guesses if each.candidate]:
-        used = " are below, and" if any(each.role == "labels" for each in guesses) else ""
-        yield f"  # These{used} hold 0 and 1 too, and may be labels: {', '.join(found)}"
+        yield f"  # These hold 0 and 1 too, and may be labels: {', '.join(found)}"
+        yield "  # They are not used: name each here, or in `sparse` if it is known before what is predicted."
 
 
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:

@@ -148,6 +148,18 @@ def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers
     assert found["result"]["test"]["taken"]["rows"] < found["result"]["test"]["seen"]["rows"]
 
 
+def test_a_third_label_is_no_input(automtl: Automtl, here: Path) -> None:
+    lines = [f"{n % 30},{n % 2},{n % 3 % 2},{n % 5 % 2}" for n in range(200)]
+    Path("films.csv").write_text("\n".join(["user_id,liked,disliked,loved", *lines]))
+    shown = automtl("data", "init", "films.csv").out
+    chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
+    assert chosen["labels"] == {"liked": {}, "disliked": {}}
+    assert chosen["sparse"] == {"user_id": "integer"}
+    assert "  # These hold 0 and 1 too, and may be labels: loved\n  # They are not used: " in text
+    assert "  #   loved: a label, or a categorical field, such as 0\n" in text
+    assert "loved     unused  a label, or a categorical field" in shown
+
+
 def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataFrame) -> None:
     automtl("data", "init", "visits.parquet")
     chosen = settings("visits.yaml")

@@ -13,7 +13,7 @@ from automtl_core.comparison.splits import split_of
 from automtl_core.comparison.tables import grids, markdown
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
-from automtl_core.errors import DivergedError, UsageError
+from automtl_core.errors import AutoMTLError, DivergedError, UsageError
 from automtl_core.training.metrics import METRICS
 from automtl_core.workflow import pipeline
 
@@ -174,6 +174,21 @@ def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):
     with pytest.raises(UsageError, match="choices open"):
         compare(tiny("desan"), [0], 0, "one.yaml", made)
     assert worked == []
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "told"),
+    [
+        ("desan", {}, "choices open"),
+        ("desan:pd-darts", {"space": {"ops": ["mlp64"]}}, "no op is called 'mlp64'"),
+    ],
+)
+def test_all_models_are_checked_before_anything_is_looked_up(tiny, bench, model, changes, told):
+    looked = []
+    made, _ = bench(answered=lambda job, prepared: looked.append(job) or job)
+    with pytest.raises(AutoMTLError, match=told):
+        compare(tiny(model, **changes), [0], 0, "one.yaml", made)
+    assert looked == []
 
 
 def test_rare_tasks_are_marked_and_not_averaged(tiny, bench):

@@ -69,6 +69,28 @@ def test_settings_go_with_the_component_they_were_given_to():
     assert merge(below, {"space": {"experts": 2}})["space"]["layers"] == 3
 
 
+@pytest.mark.parametrize(
+    ("layers", "found"),
+    [
+        ([{"candidates": 2}, "random"], {"name": "random", "candidates": 2}),
+        ([{"name": "random", "candidates": 2}, "random"], {"name": "random", "candidates": 2}),
+        ([{"name": "darts", "epochs": 2}, "random"], {"name": "random"}),
+        ([{"name": "darts", "epochs": 2}, {"candidates": 2}, "random"], {"name": "random", "candidates": 2}),
+        ([None, {"candidates": 2}, "random"], {"name": "random", "candidates": 2}),
+        ([{"name": "random", "candidates": 2}, None, "random"], {"name": "random"}),
+        (["random", None], None),
+    ],
+)
+def test_settings_without_a_name_are_of_what_is_named_in_any_layer(layers, found):
+    below = {"strategy": {"name": "pd-darts", "rounds": 2}}
+    assert merge(below, *({"strategy": layer} for layer in layers))["strategy"] == found
+
+
+def test_assignments_of_a_component_may_come_before_its_name():
+    texts = ["strategy.name=darts", "strategy.candidates=2", "strategy=random"]
+    assert assignments(texts)["strategy"] == {"name": "random", "candidates": 2}
+
+
 def test_a_bare_name_stands_for_what_it_names():
     below = {"space": {"name": "desan", "layers": 3}}
     assert merge(below, {"space": "other"})["space"] == {"name": "other"}

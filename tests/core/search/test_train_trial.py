@@ -66,7 +66,9 @@ def test_a_trial_is_the_training_of_its_network(problem, spec):
     result = train_trial(problem, spec(loss_rows=100), heard)
     (architecture,) = sample_architectures(problem.space, 1)
     seeds.seed_torch(problem.seed, "network")
-    fit = Fit(problem.space.network(architecture), problem.data, problem.recipe, problem.seed, problem.compute)
+    fit = Fit(
+        problem.space.network(architecture), problem.data, problem.recipe, problem.seed, problem.compute
+    )
     fit.run(alone)
     assert (result.metrics, result.best_epoch, result.epochs) == (fit.best, fit.best_epoch, fit.epoch)
     assert result.state == "done"
@@ -84,7 +86,11 @@ def test_a_pause_changes_nothing(problem, spec):
     with trials_of(problem) as others:
         (architecture,) = sample_architectures(problem.space, 1)
         whole = train_trial(problem, others.spec(architecture), alone := Heard())
-    assert (result.metrics, result.best_epoch, result.epochs) == (whole.metrics, whole.best_epoch, whole.epochs)
+    assert (result.metrics, result.best_epoch, result.epochs) == (
+        whole.metrics,
+        whole.best_epoch,
+        whole.epochs,
+    )
     assert second.reports == alone.reports, "epochs before the pause are told again"
 
 

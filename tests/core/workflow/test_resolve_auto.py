@@ -1,8 +1,12 @@
 """What a job leaves open: looked up once, written into runs, and the same for all models."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import EncodingSearch
@@ -10,7 +14,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import Looked, Tried
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
-from automtl_core.workflow.resolve_auto import answered
+from automtl_core.workflow.resolve_auto import answered, check
 from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
@@ -112,3 +116,19 @@ def test_few_rows_are_given_as_they_are(job):
     assert found.config.training.embedding_decay == EMBEDDING_DECAY
     assert "tell too little" in found.looked.why
     assert Encodings() == job().config.inputs
+
+
+def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
+    bags = Schema((SparseField("tags", 5, "bag"),), (), (Task("click"),))
+    prepared = SimpleNamespace(schema=bags, times=lambda part: None)
+    assert check(job("boosting"), prepared).schema.encodings.statistics == "folds"
+    with pytest.raises(UsageError, match="boosting has nothing to read"):
+        check(job("boosting", inputs="ids"), prepared)
+
+
+def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job):
+    prepared = job().prepare()
+    check(job("desan").having(decisions={"layer0": "x"}), prepared)
+    for answers_given in (job("desan", inputs="ids"), job("mmoe", inputs="ids")):
+        with pytest.raises(ArtifactError):
+            check(answers_given.having(decisions={"layer0": "x"}), prepared)

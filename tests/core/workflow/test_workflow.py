@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from automtl_core.dataset.dataset import BIT, TEXT, Dataset, Label, RawFile, Sparse
-from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError, UsageError
+from automtl_core.errors import ArtifactError, AutoMTLError, RunExistsError, RunInUseError, UsageError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Environment, Result, Status
@@ -121,6 +121,29 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     (told,) = found.remarks
     assert told.endswith("when 2 epochs were over: more may do better, such as --set training.epochs=4")
     assert search(line(), tmp_path).remarks == ()  # with more patience than epochs nobody waits
+
+
+EARLY = {
+    "op": ("desan:random", {"space": {"ops": ["mlp64"]}}, "no op is called 'mlp64'"),
+    "setting": ("desan:random", {"space": {"op": ["zero"]}}, r"space\.op is not a setting"),
+    "no strategy": ("desan", {}, r"desan leaves \d+ choices open"),
+    "nothing to search": ("mmoe:random", {}, "mmoe leaves nothing to search"),
+    "library": ("boosting", {}, "boosting needs lightgbm"),
+    "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is no task"),
+    "run to start with": ("desan:random", {"start": "nothing"}, "nothing: no run directory"),
+    "name": ("mmoe", {}, "runs/taken: exists already"),
+}
+
+
+@pytest.mark.parametrize(("model", "settings", "told"), EARLY.values(), ids=EARLY.keys())
+def test_what_is_wrong_is_told_before_anything_is_trained(line, tmp_path, monkeypatch, model, settings, told):
+    monkeypatch.setattr("automtl_baselines.trees.find_spec", lambda name: None)
+    monkeypatch.setattr("automtl_core.workflow.resolve_auto.look_up", lambda *given: pytest.fail("trains"))
+    (tmp_path / "runs" / "taken").mkdir(parents=True)
+    name = "taken" if "taken" in told else "mine"
+    with pytest.raises(AutoMTLError, match=told):
+        line().search(line().model(model, [{"dataset": "shop"}, settings]), tmp_path / "runs", name)
+    assert not (tmp_path / "runs" / "mine").exists()
 
 
 def test_a_listener_that_has_enough_ends_a_run_well(line, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from automtl_core.data.guess.facts import Facts, Parts
-from automtl_core.data.guess.guess import Guess, batch_size, guess, is_id, long_tailed, user, words
+from automtl_core.data.guess.guess import UNDECIDED, Guess, batch_size, guess, is_id, long_tailed, user, words
 from automtl_core.data.guess.peek import Glimpse
 
 SEEN = 1000
@@ -59,8 +59,6 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
         "sparse",
         "text",
     ),
-    "bits": (bits("vip"), "sparse", "integer"),
-    "bits with gaps in a data frame": (bits("vip", ("0.0", "1.0")), "sparse", "text"),
     "flag or blank": (facts("flag", "text", 1, rows=10), "sparse", "text"),
     "tags": (facts("tags", "text", parts={"|": Parts(300, 2000, 30)}), "multi", "|"),
     "tags that differ in all rows": (
@@ -77,7 +75,7 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "yes": (bits("purchase", ("no", "yes")), "labels", {"positive": ["yes"]}),
     "true": (bits("label", ("False", "True")), "labels", {"positive": ["True"]}),
     "numbers named like a click": (facts("click_price"), "dense", {}),
-    "count of clicks": (bits("click_count"), "sparse", "integer"),
+    "count of clicks": (facts("click_count", values=3), "sparse", "integer"),
     "rating": (facts("rating", values=5), "labels", {"kind": "regression"}),
     "target": (facts("target", "number"), "labels", {"kind": "regression"}),
     "mean rating": (facts("avg_rating", "number"), "dense", {}),
@@ -99,14 +97,17 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
 def test_what_a_column_is_taken_for(column: Facts, role: str, setting: Any) -> None:
     found, _ = guessed(column, bits("click"))
     assert (found.role, found.setting) == (role, setting)
-    assert found.candidate == (role == "sparse" and bool(column.few))
+    assert not found.candidate
 
 
-def test_columns_of_bits_wait_where_nothing_looks_like_a_label() -> None:
-    found = guessed(bits("vip"), facts("rank"))
-    assert [(each.role, each.candidate) for each in found] == [("unused", True), ("dense", False)]
-    found = guessed(bits("vip"), facts("rating"))
-    assert [(each.role, each.candidate) for each in found] == [("sparse", True), ("labels", False)]
+@pytest.mark.parametrize("others", [[facts("rank")], [facts("rating")], [bits("liked"), bits("disliked")]])
+@pytest.mark.parametrize("few", [("0", "1"), ("0.0", "1.0"), ("no", "yes")])
+@pytest.mark.parametrize("name", ["loved", "click_count"])
+def test_columns_of_bits_that_may_be_labels_are_no_inputs(
+    name: str, few: tuple[str, str], others: list[Facts]
+) -> None:
+    found, *_ = guessed(bits(name, few), *others)
+    assert (found.role, found.reason, found.candidate) == ("unused", UNDECIDED, True)
 
 
 UNUSED = {

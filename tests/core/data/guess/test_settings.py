@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.data.guess.peek import peek
-from automtl_core.data.guess.settings import settings
+from automtl_core.data.guess.settings import settings, undecided
 from automtl_core.errors import UsageError
 
 HEADER = "user_id,shop,tags,price,ts,click,buy,grade"
@@ -66,3 +66,17 @@ def test_there_has_to_be_a_label(table):
         settings(table(), ["clik"])
     with pytest.raises(UsageError, match="no column looks like a label"):
         settings(table(""), [])
+
+
+def test_columns_that_may_be_labels_are_no_inputs(tmp_path):
+    lines = [f"{n % 30},{n % 2},{n % 3 % 2},{n % 5 % 2}" for n in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,liked,disliked,loved", *lines]))
+    seen = peek(str(tmp_path / "t.csv"))
+    for labels in ([], ["liked"]):
+        assert settings(seen, labels)["dataset"]["sparse"] == {"user_id": "integer"}
+        assert undecided(seen, labels, {}) == ["loved"]
+    assert settings(seen, ["loved"])["dataset"]["labels"] == {"loved": {}}
+    assert undecided(seen, ["loved"], {}) == []
+    assert undecided(seen, ["liked"], {"sparse": 5}) == ["loved"]
+    for told in ({"sparse": {"loved": "text"}}, {"sparse": ["loved"]}, {"labels": "loved"}):
+        assert undecided(seen, ["liked"], told) == []
