@@ -1,6 +1,6 @@
 """A finished run: what was found, how good it is, and what it predicts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.new_rows import Reading, measure, predicted
+from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 
@@ -61,7 +61,8 @@ class Run:
 
         Args:
             examples: A table as that of the search, labels not needed, or a mapping of columns; it is not
-                modified. Its index, if it has one, is that of the outcome.
+                modified. Its index, if it has one, is that of the outcome, which lacks faulty rows where the
+                run says `bad_rows: skip`.
 
         Raises:
             DataError: a field has no column, or a value is not as its field.
@@ -69,9 +70,11 @@ class Run:
         """
         made, dataset = self._trained
         with _reading(examples, dataset) as reading:
-            found = predicted(made, reading)
+            found, rejected = predicted(made, reading)
         names = [task.name for task in made.tasks]
-        return pd.DataFrame(found, columns=names, index=getattr(examples, "index", None))
+        index = getattr(examples, "index", None)
+        rows = pd.RangeIndex(len(found) + len(rejected)) if index is None else index
+        return pd.DataFrame(found, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
     def evaluate(self, examples: object = None) -> pd.DataFrame:
         """Return metrics on labelled examples in the same form; where None, of the test part again."""
@@ -106,8 +109,11 @@ class Run:
 
 
 @contextmanager
-def _reading(examples: object, dataset: Dataset) -> Iterator[Reading]:
-    """Give how a table is read, for which it is written to a file."""
+def _reading(examples: object, dataset: Dataset) -> Iterator[Reading | InMemory]:
+    """Give how a table is read; one that is neither a frame nor a mapping is written to a file for it."""
+    if isinstance(examples, pd.DataFrame | Mapping):
+        yield InMemory(dataset, examples)
+        return
     with TemporaryDirectory(prefix="automtl.") as folder:
         path = Path(folder) / "frame.parquet"
         write(examples, path)

@@ -6,10 +6,13 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,8 @@ from automtl_core.errors import ArtifactError, DataError, printable
 
 Column: TypeAlias = "Sequence[Any] | NDArray[Any] | pd.Series[Any]"
 """One value a row."""
+LARGEST_WHOLE = 9e18
+"""Floats from here on are not written as integers, which would need more than 64 bits."""
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int32]
 
@@ -170,17 +175,17 @@ def ids(encoding: FieldEncoding, name: str, column: Column, rows: NDArray[np.int
     """
     if isinstance(encoding, Buckets):
         return encoding(numbers(name, column))
-    series = pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
+    series = series_of(column)
     try:
-        places, values = pd.factorize(series)  # -1 for None and NaN
+        places, values = different(series)
     except TypeError:  # a list, or alike
-        places, values = np.arange(len(series)), pd.Index(series, dtype=object)
-    texts = [_text(value) for value in values.tolist()]
+        places, values = np.arange(len(series)), list(series)
+    texts = [text(whole(value)) for value in values]
     if None in texts:
         place = int((places == texts.index(None)).argmax())
         row = place if rows is None else int(rows[place])
         raise fault(name, row, series.iloc[place], "is not one value", "give one text or integer a row")
-    known = encoding.ids([str(text) for text in texts])
+    known = encoding.ids([str(one) for one in texts])
     return np.concatenate([np.zeros(1, np.int32), known])[places + 1]
 
 
@@ -191,22 +196,68 @@ def numbers(name: str, column: Column) -> Floats:
         DataError: a value is no number, or too large.
 
     """
-    series = pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        found = series.to_numpy(dtype=np.float64, na_value=np.nan)
-        wrong = np.flatnonzero(abs(found) > LARGEST)
-    else:
-        values = series.to_numpy(dtype=object)
-        found = _floats(values)
-        odd = np.flatnonzero(~np.isfinite(found))
-        blank = pd.isna(values[odd]) | (values[odd] == "")
-        found[odd[blank]] = np.nan
-        wrong = np.sort(np.concatenate([odd[~blank], np.flatnonzero(abs(found) > LARGEST)]))
-    if len(wrong):
-        row = int(wrong[0])
+    series = series_of(column)
+    found, fits = checked_numbers(series)
+    if not fits.all():
+        row = int(fits.argmin())
         what = f"is no number of at most {LARGEST:g}"
         raise fault(name, row, series.iloc[row], what, "give a number, or None for a blank")
     return found
+
+
+def series_of(column: Column) -> "pd.Series[Any]":
+    """Return a column as a series; values of a list stay as they are: integers with gaps are no floats."""
+    if isinstance(column, pd.Series):
+        return column
+    return pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
+
+
+def different(series: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
+    """Return the place of each row's value, -1 for None and NaN, [R], and the different values."""
+    places, values = pd.factorize(series)
+    single = values.dtype == np.float32  # of which an index would give digits of double precision
+    return places, list(values.to_numpy() if single else values)
+
+
+def checked_numbers(series: "pd.Series[Any]") -> tuple[Floats, NDArray[np.bool_]]:
+    """Return numbers, NaN where blank, and whether each is a blank or a number in range; both [R]."""
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        found = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return found, ~(abs(found) > LARGEST)
+    values = series.to_numpy(dtype=object)
+    found = _floats(values)
+    odd = np.flatnonzero(~np.isfinite(found))
+    blank = pd.isna(values[odd]) | (values[odd] == "")
+    found[odd[blank]] = np.nan
+    fits = ~(abs(found) > LARGEST)
+    fits[odd[~blank]] = False
+    return found, fits
+
+
+def text(value: object) -> str | None:
+    """Return one value as readers of raw files write it; an empty text for a blank, None for several values.
+
+    Of moments with a time zone this is the text in UTC, whatever the zone of the machine is.
+    """
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    match value:
+        case str():
+            return str(value)
+        case bool() | np.bool_():
+            return "1" if value else "0"
+        case int() | np.integer() | UUID():
+            return str(value)
+        case float() | np.floating():
+            # The shortest digits, also in single precision.
+            return "" if np.isnan(value) else repr(float(str(value)))
+        case datetime():
+            return _moment(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return f"{value:f}"
+    return None
 
 
 def fault(name: str, row: int, value: object, what: str, fix: str) -> DataError:
@@ -234,13 +285,19 @@ def _float(value: Any) -> float:
         return np.inf
 
 
-def _text(value: object) -> str | None:
-    """Return a value as preparation writes it; None where it is not one value."""
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return None if isinstance(value, bytes) or not pd.api.types.is_scalar(value) else str(value)
+def whole(value: object) -> object:
+    """Return an integer for a float that is one: integers with gaps are floats in a data frame."""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if number.is_integer() and abs(number) < LARGEST_WHOLE:
+            return int(number)
+    return value
+
+
+def _moment(value: datetime) -> str:
+    zoned = value.tzinfo is not None
+    written = (value.astimezone(UTC) if zoned else value).replace(tzinfo=None).isoformat(" ")
+    return (written.rstrip("0").rstrip(".") if "." in written else written) + ("+00" if zoned else "")
 
 
 def _numbered(ids: Iterable[int]) -> dict[int, str | None]:

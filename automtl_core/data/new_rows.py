@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automtl_core.data.frames import encodable
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import given, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset.dataset import TEXT, Dataset, Dense, RawFile, Sparse, learned
+from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
 from automtl_core.disk.files import publish_file, scratch_folder
 from automtl_core.errors import UsageError, did_you_mean, listing
 
@@ -47,24 +48,22 @@ class NewRows:
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in their order, `size` at a time, as `Encoder.encode` takes them."""
-        columns = {field.name: _value(field) for field in self.dataset.fields}
-        if self.labelled:
-            columns |= {
-                label.name: f"CAST({quoted(label.name)} AS DOUBLE)" for label in learned(self.dataset)
-            }
-        chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in columns.items())
-        relation = self.dataset.new_rows(self.db.table(quoted(TABLE)), self.labelled)
-        self.db.register("new examples", relation)
-        self.db.execute(f'SELECT {chosen} FROM "new examples"')
+        table = self.db.table(quoted(TABLE))
+        numbers = {name for name, kind in zip(table.columns, table.types, strict=True) if kind == "DOUBLE"}
+        chosen = ", ".join(
+            quoted(name) if name in numbers else f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}"
+            for name in table.columns
+        )
+        self.db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
         left = pd.DataFrame()
         while len(fetched := self.db.fetch_df_chunk(VECTORS)):
             left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
             full = len(left) // size * size
             for start in range(0, full, size):
-                yield left.iloc[start : start + size]
+                yield encodable(self.dataset, left.iloc[start : start + size], self.labelled)
             left = left.iloc[full:]
         if len(left):
-            yield left
+            yield encodable(self.dataset, left, self.labelled)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -189,14 +188,3 @@ def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:
             f"--keep names {twice[0]!r}, and there is another column of that name in what is written",
             "leave it out: each task has a column of its own",
         )
-
-
-def _value(field: Sparse | Dense) -> str:
-    """Return SQL for what an encoder takes of a field."""
-    name = quoted(field.name)
-    if isinstance(field, Dense) or field.buckets:
-        return f"CAST({name} AS DOUBLE)"
-    if field.kind == "bag":
-        parts = f"string_split(CAST({name} AS VARCHAR), {literal(field.separator)})"
-        return f"list_filter(list_transform({parts}, lambda x: trim(x)), lambda x: x <> '')"
-    return f"CAST({name} AS VARCHAR)"

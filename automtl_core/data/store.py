@@ -38,7 +38,7 @@ from automtl_core.disk.signed import canonical, read_signed, sha256, write_signe
 from automtl_core.errors import ArtifactError
 from automtl_core.modules.inputs import Fitted
 
-FORMAT = 6
+FORMAT = 7
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
 MANIFEST = "manifest.json"

@@ -226,9 +226,16 @@ class Dataset(ABC):
             columns |= {label.name: BIT if label.kind == "binary" else NUMBER for label in learned(self)}
         return RawFile(path, columns, others=True)
 
-    def new_rows(self, table: duckdb.DuckDBPyRelation, labelled: bool) -> duckdb.DuckDBPyRelation:
-        """Return new examples from what `new_file` declares, in the same order: labels as in `rows`."""
-        return table
+    def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+        """Return new examples from rows of what `new_file` declares, in the same order: labels as in `rows`.
+
+        Args:
+            rows: Some of the rows of a file or of a frame, not to be modified. Columns of numbers are floats;
+                all others, integers too, are text; a blank is NaN or None.
+            labelled: Whether there are columns of labels.
+
+        """
+        return rows
 
     def content(self) -> Any:
         """Return what the rows are made of besides raw files and settings, as JSON; None for nothing else.

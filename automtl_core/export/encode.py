@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Encoder:
             "dense": np.array(numbers, np.float32).reshape(len(numbers), rows).T,
         }
         for field in (f["name"] for f in sparse if f["kind"] == "bag"):
-            bags = [sorted({*self.ids(field, bag or ()).tolist()} - {0}) for bag in columns[field]]
+            bags = [sorted({*self.ids(field, _held(field, bag)).tolist()} - {0}) for bag in columns[field]]
             inputs[f"{field}:values"] = np.array([value for bag in bags for value in bag], np.int64)
             inputs[f"{field}:starts"] = np.cumsum([0, *map(len, bags)])[:-1].astype(np.int64)
         return inputs
@@ -79,16 +80,32 @@ def _numbers(values: Sequence[Any], missing: float | None) -> np.ndarray:
     return np.array([blank if _blank(value) else float(value) for value in values], np.float64)
 
 
+def _held(field: str, bag: Any) -> Sequence[Any]:
+    if isinstance(bag, str):
+        raise TypeError(f"{field}: {bag!r} is no list: the field is multi-valued")
+    return () if bag is None else bag
+
+
 def _blank(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    return value is None or value == "" or (isinstance(value, float | np.floating) and math.isnan(value))
 
 
 def _text(value: Any) -> str:
+    """Return a value as automtl writes it: see `text` and `whole` of `automtl_core.data.columns`."""
     if _blank(value):
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    if isinstance(value, float | np.floating):
+        number = float(str(value))  # the shortest digits, also in single precision
+        return str(int(value)) if number.is_integer() and abs(number) < 9e18 else repr(number)
+    return _moment(value) if isinstance(value, datetime) else str(value)
+
+
+def _moment(value: datetime) -> str:
+    zoned = value.tzinfo is not None
+    written = (value.astimezone(UTC) if zoned else value).replace(tzinfo=None).isoformat(" ")
+    return (written.rstrip("0").rstrip(".") if "." in written else written) + ("+00" if zoned else "")
 
 
 def _hashed(text: str, buckets: int) -> int:

@@ -6,8 +6,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
 import duckdb
+import pandas as pd
 
 from automtl_core.data.raw.sql import literal, quoted
 from automtl_core.dataset.dataset import (
@@ -23,7 +25,7 @@ from automtl_core.dataset.dataset import (
     Sparse,
 )
 from automtl_core.errors import DataError, UsageError, printable
-from automtl_datasets.table_settings import ROLES, TableSettings
+from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A label as data frames write it: with blanks among them, their integers become floats."""
@@ -120,10 +122,13 @@ class Table(Dataset):
         read = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
         return replace(self._file(path, read), named_by={})
 
-    def new_rows(self, table: duckdb.DuckDBPyRelation, labelled: bool) -> duckdb.DuckDBPyRelation:
-        """Say what labels mean."""
-        meant = [f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels]
-        return table.project(f"* REPLACE ({', '.join(meant)})") if labelled else table
+    def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+        """Say what labels mean, as `rows` does."""
+        if not labelled:
+            return rows
+        raw = {name: self._new_label(rows[name], label) for name, label in self.settings.labels.items()}
+        given = {name: label.given for name, label in self.settings.labels.items() if label.given}
+        return rows.assign(**raw | {name: raw[name].where(raw[other] == 1) for name, other in given.items()})
 
     def _file(self, pattern: str, columns: Mapping[str, Column]) -> RawFile:
         chosen = self.settings
@@ -210,6 +215,13 @@ class Table(Dataset):
     def _raw_label(self, name: str) -> str:
         positive = ", ".join(map(literal, self.settings.labels[name].positive))
         return f"CAST({quoted(name)} IN ({positive}) AS INTEGER)" if positive else quoted(name)
+
+    @staticmethod
+    def _new_label(column: "pd.Series[Any]", label: LabelColumn) -> "pd.Series[Any]":
+        """Return numbers, NaN where a label is missing."""
+        if not label.positive:
+            return column.astype(float)
+        return column.isin(label.positive).astype(float).where(column.notna())
 
     def _time(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
         """Return SQL for the time of a row, by the first way to read all of them."""

@@ -1,6 +1,7 @@
 """From Python: a frame is searched, and what was found predicts frames as they were given."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,33 @@ def test_it_predicts_frames_as_they_were_given(found):
     metrics = run.evaluate(frame)
     assert metrics.loc["click", "rows"] == len(frame)
     assert run.evaluate().equals(run.metrics)
+
+
+def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypatch):
+    run, _ = found
+    frame = shop()
+    run = automtl.load(run.path)
+    expected = run.predict(frame)  # which loads the network
+    for opens in ("duckdb.connect", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile", "os.open", "os.mkdir"):
+        monkeypatch.setattr(opens, lambda *_, **__: pytest.fail("a file or database is opened"))
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("a file is opened"))
+    pd.testing.assert_frame_equal(run.predict(frame), expected)
+    assert run.evaluate(frame).loc["click", "rows"] == len(frame)
+    pd.testing.assert_frame_equal(frame, shop())
+
+
+def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
+    run, _ = found
+    frame = shop(4).astype({"price": object})
+    frame.index = list("abcd")
+    frame.loc["c", "price"] = "dear"
+    with pytest.raises(automtl.AutoMTLError, match=r'row 2 .*price: expected a number, found "dear"'):
+        run.predict(frame)
+    shutil.copytree(run.path, tmp_path / "skips")
+    config = tmp_path / "skips" / "config.yaml"
+    config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
+    assert list(automtl.load(tmp_path / "skips").predict(frame).index) == ["a", "b", "d"]
+    assert list(automtl.load(tmp_path / "skips").predict(dict(frame)).index) == [0, 1, 3]
 
 
 def test_it_is_exported(found, here):

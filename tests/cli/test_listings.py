@@ -56,6 +56,26 @@ def test_answers_without_importing_torch(command: list[str]) -> None:
     assert done.returncode == (2 if "nothing" in command else 0), done.stderr
 
 
+LOADED = """
+import sys
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+run(sys.argv[1:], Stop())
+heavy = {"torch", "duckdb", "pandas", "numpy", "scipy", "lightgbm", "pydantic"}
+print("loaded:", *sorted(heavy & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "allowed"),
+    # typer itself imports pydantic to call a command, if it is installed.
+    [("--help", []), ("--version", []), ("plugins", ["pydantic"])],
+)
+def test_a_quick_answer_imports_no_heavy_library(command: str, allowed: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED, command], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1].split()[1:] == allowed
+
+
 def test_without_a_command_is_help(automtl: Automtl) -> None:
     assert automtl() == automtl("--help")
     assert "evaluate" in automtl().out

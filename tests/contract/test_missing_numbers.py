@@ -91,7 +91,7 @@ def test_what_was_prepared_stands_for_the_numbers_that_were_given(table):
 def test_a_row_alone_is_predicted_as_in_its_file(table, made, tmp_path):
     dataset, path, _ = table
     _, trained = made
-    found = predicted(trained, Reading(dataset, path, tmp_path))
+    found, _ = predicted(trained, Reading(dataset, path, tmp_path))
     assert found.shape == (ROWS, 1)
     assert found.std() > 0.001
     each = np.concatenate([said(trained, alone(row)) for row in range(40)])

@@ -1,22 +1,25 @@
 """New rows of every dataset, in a file of its fields: they are read, and predicted, as prepared ones are."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
 from automtl_baselines.mmoe import MMoE
 from automtl_core import seeds
 from automtl_core.choices import Architecture
+from automtl_core.data.frames import frame_rows
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.metrics import metrics_of
-from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted, write_predictions
 from automtl_core.workflow.trained import Trained, predictions
 
 from .test_encoder import NAMES, content, raw_examples
@@ -72,3 +75,36 @@ def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(nam
     out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
     assert np.array_equal(out, predictions(trained.tasks, said))
     assert measure(trained, reading) == (metrics_of(trained.tasks, part.labels, said), len(said), 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
+    name, raw_dataset, tmp_path_factory
+):
+    dataset, data_dir = raw_dataset(name)
+    work = tmp_path_factory.mktemp("work")
+    prepared = prepare(dataset, name, data_dir, work / "prepared")
+    columns = raw_examples(dataset, data_dir, prepared.schema, work)
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    before = frame.copy(deep=True)
+    seeds.seed_torch(0, "network")
+    space = MMoE(prepared.schema, MMoE.settings_class(), load_registry().op)
+    trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
+    (part,) = map(prepared.encoder.encode, frame_rows(dataset, frame, labelled=True).chunks(10_000))
+    scores, _ = predicted(trained, InMemory(dataset, frame))
+    for ending in (".csv", ".parquet"):
+        path = written(columns, prepared.schema, work / f"new{ending}")
+        with new_rows(dataset, path, work, labelled=True) as rows:
+            (read,) = map(prepared.encoder.encode, rows.chunks(10_000))
+        assert rows_of(read) == rows_of(part)
+        np.testing.assert_allclose(predicted(trained, Reading(dataset, path, work))[0], scores, atol=1e-6)
+        assert measure(trained, Reading(dataset, path, work)) == measure(trained, InMemory(dataset, columns))
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def rows_of(part):
+    """Return what each row holds, in order."""
+    return [
+        content(replace(part, ids=part.ids[[row]], dense=part.dense[[row]], labels=part.labels[[row]]))
+        for row in range(len(part))
+    ]

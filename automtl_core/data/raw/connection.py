@@ -59,6 +59,8 @@ def _lock_down(
         db.execute("SET allocator_flush_threshold = '16MiB'")
     if threads:
         db.execute(f"SET threads = {threads}")
+    # Texts of moments with a time zone must not depend on the machine.
+    db.execute("SET TimeZone = 'UTC'")
     db.execute(f"SET allowed_directories = [{folders}]")
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")

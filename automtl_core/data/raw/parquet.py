@@ -128,6 +128,8 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
             fine = f"({known} IS NULL OR abs({known}) <= {LARGEST})"
             return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
         return f"CAST({known} AS VARCHAR)", "true"
+    if kind == "VARCHAR":
+        name = f"nullif({name}, '')"  # a blank, as in delimited text
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
     if column.kind == "integer":
         value = f"TRY_CAST({text} AS BIGINT)"

@@ -44,13 +44,16 @@ def _else(value: str) -> str:
 
 
 def category(value: str, kind: str) -> str:
-    """Return SQL for a value of a sparse field, of a type: an empty text is null, a whole number an integer.
+    """Return SQL for a value of a sparse field, of a type: an empty text is null.
 
-    It raises where a number is not whole: as text it would be another one wherever it is written anew.
+    Whole numbers and truth values are integers. It raises where a number is not whole: as text it would be
+    another one wherever it is written anew.
     """
     match kind:
         case "VARCHAR":
             return f"nullif({value}, '')"
+        case "BOOLEAN":
+            return f"CAST({value} AS INTEGER)"
         case "DOUBLE" | "FLOAT":
             return f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) {_else(value)}"
     return value

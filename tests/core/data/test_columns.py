@@ -13,7 +13,7 @@ TEXTS = ["a", "ünï", "-5", "日本\n", " ", "9223372036854775807", "x" * 1000,
 
 @pytest.fixture
 def city(tmp_path):
-    (tmp_path / "city.txt").write_text('null\n"-5"\n"5"\n"true"\n"k\\u00f6ln"\n"0.5"\n')
+    (tmp_path / "city.txt").write_text('null\n"-5"\n"5"\n"1"\n"k\\u00f6ln"\n"0.5"\n')
     return Vocabulary(6, "", tmp_path / "city.txt")
 
 

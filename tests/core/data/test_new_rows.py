@@ -118,8 +118,8 @@ def test_labels_are_read_where_they_are_asked_for(file, tmp_path):
     path = file("click,user,tags,age,price,spent\n1,u,a,1,1,2.5\n,u,a,1,1,\n")
     with new_rows(shop(), path, tmp_path, labelled=True) as rows:
         read = frame(rows)
-    assert read["click"].iloc[0] == 1
-    assert np.isnan(read["click"].iloc[1])
+    assert float(read["click"].iloc[0]) == 1
+    assert pd.isna(read["click"].iloc[1])
     with pytest.raises(DataError, match="click: expected 0 or 1"):
         new_rows(shop(), file("click,user,tags,age,price,spent\n2,u,a,1,1,2\n"), tmp_path, True).__enter__()
 

@@ -1,0 +1,191 @@
+"""New examples in memory: a data frame, or a mapping of columns, is checked as a file of the same rows is.
+
+Each column becomes numbers, or texts as the readers of files write them. Nothing is written, and no database
+is opened. Letters: R rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automtl_core.data import columns as one
+from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.records import Fault, expected, shown
+from automtl_core.dataset.dataset import Column, Dataset, Sparse
+from automtl_core.errors import DataError, did_you_mean, listing, printable
+
+Examples = pd.DataFrame | Mapping[str, one.Column]
+"""Column -> one value a row; not modified."""
+
+
+@dataclass(frozen=True)
+class FrameRows:
+    """New examples in memory, checked."""
+
+    rows: pd.DataFrame
+    """Columns as `Dataset.new_rows` takes them."""
+    dataset: Dataset
+    labelled: bool
+    rejected: Sequence[Rejected]
+    """Rows that are left out as faulty; the lines are numbers of rows, from 1."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def chunks(self, size: int) -> Iterator[pd.DataFrame]:
+        """Yield the rows in their order, `size` at a time, as `Encoder.encode` takes them."""
+        for start in range(0, len(self), size):
+            yield encodable(self.dataset, self.rows.iloc[start : start + size], self.labelled)
+
+
+def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> FrameRows:
+    """Check examples in memory.
+
+    Args:
+        dataset: Whose examples they are; says what is done with faulty rows.
+        examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are blanks.
+        labelled: Whether they have labels.
+
+    Raises:
+        DataError: a column is missing, or there are (too many) faulty rows.
+
+    """
+    declared = dataset.new_file("", labelled).columns
+    used = {name: column for name, column in declared.items() if column.kind != "unused"}
+    given = _columns(examples, used)
+    count = len(next(iter(given.values()), ()))
+    blank = pd.Series(np.full(count, None), dtype=object)
+    read = {name: _read(given.get(name, blank), column) for name, column in used.items()}
+    fits = np.logical_and.reduce([column.fits for column in read.values()])
+    faulty = np.flatnonzero(~fits).tolist()
+    settings = dataset.settings
+    if faulty and (settings.bad_rows == "fail" or len(faulty) > settings.max_bad_rows):
+        first = _fault(faulty[0], read)
+        raise DataError(
+            f"row {faulty[0]} (the first one is 0): {first.reason}",
+            "correct such values, or give None for a blank",
+        )
+    if len(faulty) == count:
+        raise DataError("the examples hold no rows without a fault", "give one row at least")
+    rows = pd.DataFrame({name: column.values for name, column in read.items()})
+    kept = rows[fits].reset_index(drop=True) if faulty else rows
+    return FrameRows(kept, dataset, labelled, [Rejected("", _fault(row, read)) for row in faulty])
+
+
+def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
+    """Return rows that were read as `Encoder.encode` takes them: fields and labels, bags as lists."""
+    made = dataset.new_rows(rows, labelled)
+    bags = [field for field in dataset.fields if isinstance(field, Sparse) and field.kind == "bag"]
+    if not bags:
+        return made
+    lists = {
+        field.name: [_parts(text, field.separator) for text in made[field.name].tolist()] for field in bags
+    }
+    return made.assign(**{name: pd.Series(held, made.index, object) for name, held in lists.items()})
+
+
+class _Read(NamedTuple):
+    """A column that was read."""
+
+    given: "pd.Series[Any]"
+    declared: Column
+    values: NDArray[Any]
+    """Numbers, NaN where blank; or texts, None where blank; [R]."""
+    fits: NDArray[np.bool_]
+    """Whether each value is as declared, [R]."""
+
+
+def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd.Series[Any]"]:
+    """Return the columns that are read, after a check that they are there and of equal length."""
+    names = [str(name) for name in examples]
+    lacking = [name for name, column in used.items() if name not in names and not column.optional]
+    if lacking:
+        missing = ", ".join(f"{name!r}{did_you_mean(name, names)}" for name in lacking)
+        raise DataError(f"the examples lack {missing}", f"the columns are: {listing(names)}")
+    if twice := [name for name in used if names.count(name) > 1]:
+        raise DataError(
+            f"two columns of the examples are called {twice[0]!r}", "give each column its own name"
+        )
+    found = {}
+    for name, column in examples.items():
+        if str(name) in used:
+            if not pd.api.types.is_list_like(column):
+                raise DataError(f"column {name!r} is one value", "give lists, of one value a row")
+            found[str(name)] = one.series_of(column)
+    first = next(iter(found), "")
+    for name, column in found.items():
+        if len(column) != len(found[first]):
+            raise DataError(
+                f"column {name!r} has {len(column)} rows, and {first!r} has {len(found[first])}",
+                "give columns of equal length",
+            )
+    return found
+
+
+def _read(series: "pd.Series[Any]", column: Column) -> _Read:
+    """Return the values of a column, and whether they are as declared."""
+    if column.kind == "number":
+        numbers, fits = one.checked_numbers(series)
+        if not column.among and not column.matching:
+            return _Read(series, column, numbers, fits)
+        return _Read(series, column, numbers, fits & _texts(series, column).fits)
+    return _texts(series, column)
+
+
+def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
+    """Return values as text, each different one written and checked once."""
+    if series.dtype == object:  # equal objects, as 1 and True, may have different texts
+        places, values = np.arange(len(series)), list(series)
+    else:
+        places, values = one.different(series)
+        values.append(None)  # at -1, the place of a blank
+    pairs = [_text(value, column) for value in values]
+    texts = np.fromiter((text for text, _ in pairs), object, len(pairs))
+    fits = np.fromiter((fits for _, fits in pairs), bool, len(pairs))
+    return _Read(series, column, texts[places], fits[places])
+
+
+def _text(value: Any, column: Column) -> tuple[str | None, bool]:
+    """Return a value as text, None where it is a blank, and whether it is as declared."""
+    if column.separator and pd.api.types.is_list_like(value):
+        return _joined(value, column.separator)
+    text = one.text(one.whole(value) if column.kind == "integer" else value)
+    if not text:
+        return None, text is not None
+    return text, column.anything or expected(text, column) is None
+
+
+def _joined(values: Any, separator: str) -> tuple[str | None, bool]:
+    """Return the values of a bag with separators in between, and whether they can be told apart again."""
+    texts = [one.text(item) for item in values]
+    known = [text for text in texts if text is not None and separator not in text]
+    return separator.join(known), len(known) == len(texts)
+
+
+def _parts(text: Any, separator: str) -> list[str]:
+    """Return what a text of several values holds; blanks around a value are no part of it."""
+    parts = [part.strip(" ") for part in text.split(separator)] if isinstance(text, str) else []
+    return [part for part in parts if part]
+
+
+def _fault(row: int, read: Mapping[str, _Read]) -> Fault:
+    """Return what is wrong with a row: its first column at fault."""
+    name, column = next((name, column) for name, column in read.items() if not column.fits[row])
+    value = column.given.iloc[row]
+    wanted = _wanted(value, column.declared)
+    return Fault(
+        row + 1, name, f"{printable(name)}: expected {wanted}, found {shown(str(value))}", str(value)
+    )
+
+
+def _wanted(value: Any, column: Column) -> str:
+    """Return what was expected in place of a value."""
+    if column.separator and pd.api.types.is_list_like(value):
+        return f"values without {column.separator!r}"
+    text = one.text(one.whole(value) if column.kind == "integer" else value)
+    wanted = None if text is None else expected(text, column)
+    return wanted or "one text or number"
