@@ -65,9 +65,14 @@ def test_without_methods_of_its_own_a_handler_continues(event):
 
 def test_a_phase_begins_makes_progress_and_ends_even_by_an_error():
     heard = Heard()
-    with pytest.raises(KeyError), phase(heard, "preparation") as progress:
-        progress("read", 0.5)
-        raise KeyError
+
+    def fail():
+        with phase(heard, "preparation") as progress:
+            progress("read", 0.5)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert heard.events == [
         PhaseBegan("preparation"), ProgressMade("preparation", "read", 0.5), PhaseEnded("preparation")
     ]  # fmt: skip
