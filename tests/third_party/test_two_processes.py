@@ -10,7 +10,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
 
-from .two_processes import TwoProcesses
+from two_processes import TwoProcesses
 
 DATA = {"dataset": {"name": "synthetic", "rows": 8000}}
 TRAINING = {"batch_size": 256, "epochs": 3, "min_positives": 20}
