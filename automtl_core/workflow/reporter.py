@@ -25,7 +25,7 @@ class Watch(Protocol):
         ...
 
     def warn(self, sentence: str) -> None:
-        """Hear what one should know of the data."""
+        """Hear what one should know of the data, or of settings on this machine."""
         ...
 
     def looked(self, found: Looked) -> None:
