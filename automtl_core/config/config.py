@@ -70,8 +70,8 @@ class Common(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the products inside of networks: bf16 is faster where the processor has it; weights and losses stay
-    fp32."""
+    """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
+    slower elsewhere; weights and losses stay fp32."""
     inputs: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )

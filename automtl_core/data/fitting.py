@@ -31,7 +31,7 @@ def fitted(part: Part, schema: Schema, times: NDArray[np.int32] | None = None) -
     """
     encodings = schema.encodings
     found = Fitted(edges=_edges(part, encodings.bins) if encodings.numbers != "standard" else None)
-    if encodings.statistics == "none" and not encodings.pairs:
+    if not schema.sparse or (encodings.statistics == "none" and not encodings.pairs):
         return None, found
     if encodings.statistics != "earlier":
         folds = statistics.folds_of(len(part), encodings.folds, seeds.derive(0, "folds"))

@@ -14,6 +14,8 @@ from automtl_core.errors import RunExistsError, StorageError
 
 SCRATCH = ".automtl."
 LOCK = ".lock"
+ATTEMPTS = 100
+"""Attempts, each under a new name, to acquire the lock of a scratch folder."""
 STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 """Why a folder cannot be moved to where something stands already."""
 
@@ -59,25 +61,26 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
     Raises:
         RunExistsError: the folder above cannot be written to.
+        StorageError: no lock can be acquired there.
 
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(parent)
-        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
-        folder.rmdir()  # it takes the name that is free, and must not be there before its lock
+        lock = _held_lock(parent)
     except OSError as error:
         raise RunExistsError(
             f"{parent}: cannot be written to: {error.strerror}", "choose another folder"
         ) from error
-    lock = folder.with_name(folder.name + LOCK)
-    with FileLock(lock, timeout=0, fallback_to_soft=False):
-        try:
-            folder.mkdir()
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    file = Path(lock.lock_file)
+    folder = file.with_name(file.name.removesuffix(LOCK))
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        file.unlink(missing_ok=True)
+        lock.release()
 
 
 @contextmanager
@@ -132,6 +135,27 @@ def remove_drafts(folder: Path) -> None:
 def file_name(name: str) -> str:
     """Return a name of a field as files have it, where a slash would part folders."""
     return name.replace("%", "%25").replace("/", "%2F")
+
+
+def _held_lock(parent: Path) -> FileLock:
+    """Return the held lock of a folder in `parent` that does not exist yet.
+
+    Raises:
+        StorageError: no lock can be acquired.
+
+    """
+    for _ in range(ATTEMPTS):
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+        folder.rmdir()  # it takes the name that is free, and must not be there before its lock
+        lock = FileLock(folder.with_name(folder.name + LOCK), timeout=0, fallback_to_soft=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            continue  # the clean-up of another process locked the new file first, and removes it
+        return lock
+    raise StorageError(
+        f"{parent}: no lock file can be locked there", "choose a folder on a file system with file locks"
+    )
 
 
 def _remove_stale(parent: Path) -> None:

@@ -191,7 +191,9 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
 def _drawn(schema: Schema) -> Part:
     """Return rows of random values that the encoder knows, and of missing numbers."""
     random = seeds.generator(0, "export")
-    ids = np.stack([random.integers(0, field.size, ROWS) for field in schema.sparse], 1).astype(np.int32)
+    ids = np.zeros((ROWS, len(schema.sparse)), np.int32)
+    for place, field in enumerate(schema.sparse):
+        ids[:, place] = random.integers(0, field.size, ROWS)
     bags = {}
     for place, field in enumerate(schema.sparse):
         if field.kind == "bag":

@@ -75,7 +75,7 @@ class FieldEmbedding(Stacked):
             return rows
         # On a processor the gradient of a selection is added up three times as fast as that of an embedding.
         weight, at = self._read(places.flatten())
-        return weight.index_select(0, at).view(*places.shape, -1)
+        return weight.index_select(0, at).view(*places.shape, weight.shape[1])
 
     def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
         """Return the mean of the rows of each bag, [B, d]."""

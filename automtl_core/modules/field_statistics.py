@@ -37,7 +37,7 @@ class FieldStatistics(Stacked):
     def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
         """Return the statistics at places, [B, n, C]."""
         table, at = self._read(places, fold)
-        return table.index_select(0, at.flatten()).view(*places.shape, -1)
+        return table.index_select(0, at.flatten()).view(*places.shape, table.shape[1])
 
     def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
         """Return the mean statistics of each bag, [B, C]."""

@@ -42,7 +42,9 @@ class Stacked(nn.Module, ABC):
             return self.of_values(ids + self.offsets, None)
         if not self.bags:
             return self.of_values(ids.single + self.offsets, ids.fold)
-        columns = list(self.of_values(ids.single + self.offsets[self.single], ids.fold).unbind(1))
+        columns: list[Tensor] = []
+        if self.single:  # no columns cannot be unbound in a graph that is saved
+            columns += self.of_values(ids.single + self.offsets[self.single], ids.fold).unbind(1)
         for place, bag in zip(self.bags, ids.bags, strict=True):
             columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), ids.fold))
         return torch.stack(columns, dim=1)

@@ -15,16 +15,19 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
-def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True) -> Schema:
+def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True, single: bool = True) -> Schema:
     """Return sparse fields, some dense ones, and two binary tasks, the second after the first.
 
-    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others:
-    what users bring, so that a plugin is tried on it unless it says that it cannot take it.
+    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others,
+    without `single` no sparse field of one value: what users bring, so that a plugin is tried on it unless it
+    says that it cannot take it.
     """
+    first = (SparseField("user", 30), SparseField("item", 20)) if single else ()
     tags = (SparseField("tags", 12, "bag"),) if multi else ()
+    last = (SparseField("tab", 4),) if single else ()
     price = (Task("price", kind="regression", mean=5.0, deviation=2.0),) if regression else ()
     return Schema(
-        sparse=(SparseField("user", 30), SparseField("item", 20), *tags, SparseField("tab", 4)),
+        sparse=(*first, *tags, *last),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
         tasks=(Task("click"), *price, Task("like", after="click")),
     )
@@ -36,18 +39,20 @@ def plain_schema(dense: int = 1) -> Schema:
 
 
 def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> Part:
-    """Return random rows whose labels depend on the last sparse field.
+    """Return random rows whose labels depend on the last sparse field, or without one on the last number.
 
     This share of labels is missing, and half as many numbers.
     """
     draw = np.random.default_rng(seed)
-    ids = np.stack([draw.integers(0, field.size, rows) for field in schema.sparse], axis=1).astype(np.int32)
+    ids = np.zeros((rows, len(schema.sparse)), np.int32)
+    for place, field in enumerate(schema.sparse):
+        ids[:, place] = draw.integers(0, field.size, rows)
     bags = {
         place: _bags(field.size, draw) for place, field in enumerate(schema.sparse) if field.kind == "bag"
     }
     dense = draw.standard_normal((rows, len(schema.dense))).astype(np.float32)
     dense[draw.random(dense.shape) < missing / 2] = np.nan
-    odd = ids[:, -1:] % 2
+    odd = ids[:, -1:] % 2 if schema.sparse else dense[:, -1:] > 0
     labels = (draw.random((rows, len(schema.tasks))) < 0.2 + 0.6 * odd).astype(np.float32)
     real = [task.kind == "regression" for task in schema.tasks]
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))

@@ -6,6 +6,7 @@ Letters: B batch, T tasks.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -16,6 +17,8 @@ from automtl_core.data.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Of the products inside of a network; weights, losses and penalties are never less than fp32."""
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class Compute:
                 parameter.grad /= self.processes
 
     @property
+    def slow_precision(self) -> bool:
+        """Whether the processor emulates the precision, so that it is slower than fp32."""
+        return self.precision == "bf16" and self.device.type == "cpu" and not _has_bf16()
+
+    @property
     def looks_are_free(self) -> bool:
         """Whether reading a number costs no wait for the device."""
         return self.device.type == "cpu"
@@ -53,3 +61,14 @@ class Compute:
 
 CPU = Compute(torch.device("cpu"))
 """One process, in single precision."""
+
+
+def _has_bf16() -> bool:
+    """Return whether the processor has bf16 instructions; True where that is unknown."""
+    if getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)():  # since torch 2.6, of x86 alone
+        return True
+    try:
+        flags = CPUINFO.read_text(encoding="utf-8").split()
+    except OSError:
+        return True
+    return not {"avx512_bf16", "bf16"}.isdisjoint(flags)

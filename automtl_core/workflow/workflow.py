@@ -68,7 +68,9 @@ class Workflow:
 
     def job(self, layers: Sequence[Layer]) -> Job:
         """Return the job that layers of a configuration describe, the strongest last."""
-        return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
+        job = _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
+        self._warn_of_precision(job)
+        return job
 
     def models(
         self, names: Sequence[str], layers: Sequence[Layer], preset: Layer | None = None
@@ -79,6 +81,8 @@ class Workflow:
         """
         lowest, _ = split(default(self.registry))
         jobs = models(names, self.registry, lowest, *layers, preset=preset)
+        for job in list(jobs.values())[:1]:  # all have one precision
+            self._warn_of_precision(job)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
@@ -166,7 +170,8 @@ class Workflow:
             raise in_use(path)
         check_settings(run)
         with self.registry.expecting(run.read(Environment).plugins):
-            prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
+            self._warn_of_precision(job := self._job_of(run))
+            prepared = self._prepare_again(job, run, partial(check_data, run))
             return self._search(job, run.working(), prepared, anyway)
 
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
@@ -229,6 +234,13 @@ class Workflow:
             dataset = Component.model_validate(settings)
             job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)
             yield Trained.of(job, run), job.dataset()
+
+    def _warn_of_precision(self, job: Job) -> None:
+        """Warn where a job asks for a precision that is slow on this machine."""
+        if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
+            precision = job.config.precision
+            sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
+            self.listener(Warned(sentence))
 
     def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
         """Return the job of a run, which writes prepared data to the folder of this process."""

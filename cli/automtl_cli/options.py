@@ -65,7 +65,10 @@ TimeBudget = Annotated[
 ]
 Precision = Annotated[
     str | None,
-    typer.Option(metavar="fp32|bf16", help="Of products inside networks; bf16 takes half the time [fp32]."),
+    typer.Option(
+        metavar="fp32|bf16",
+        help="Compute precision: fp32, or bf16 mixed precision where the processor supports it [fp32].",
+    ),
 ]
 Evidence = Annotated[
     bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")

@@ -114,10 +114,9 @@ class DESAN(SearchSpace[DESANSettings]):
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
         crosses = [cross.name for cross in schema.crosses()]
-        pairs = choose.any_of(f"{name}interaction", sparse) if interacts else FixedGate(AnyOf("", ()), ())
         return FeatureSelection(
-            choose.any_of(f"{name}single", sparse),
-            pairs,
+            _gate(choose, f"{name}single", sparse, asked=True),
+            _gate(choose, f"{name}interaction", sparse if interacts and len(sparse) > 1 else [], asked=True),
             _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
             _gate(choose, f"{name}crosses", crosses, asked=True),
             (len(sparse), len(dense), len(crosses)),

@@ -92,6 +92,29 @@ def test_space(name, schema):
     check_space(space(name, schema), architectures=8)
 
 
+NO_SINGLE = {
+    "numbers alone": sample_schema(dense=3, regression=False, multi=False, single=False),
+    "bags alone": sample_schema(dense=0, regression=False, single=False),
+}
+"""Schemas without a sparse field of one value."""
+NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
+"""Of hand-designed models."""
+
+
+@pytest.mark.parametrize("encodings", [{}, {"statistics": "folds", "numbers": "bins", "wide": True}])
+@pytest.mark.parametrize("fields", NO_SINGLE)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_space_without_a_categorical_field_of_one_value(name, fields, encodings):
+    schema = NO_SINGLE[fields].encoded(plain().answered(**encodings))
+    kinds = [{}] if name in SMALL else [NARROW, {**NARROW, "inputs": "searched"}]
+    for sizes in kinds:
+        made = space(name, schema, sizes)
+        folds, made.fitted = fitted(sample_part(schema, 100, seed=3), schema)
+        assert (folds is not None) == bool(encodings and schema.sparse)
+        check_space(made, architectures=2)
+        assert made.costs() or not made.choices()
+
+
 @pytest.mark.parametrize("name", REGISTRY.names(SPACES))
 def test_what_is_no_network_learns_by_itself(name):
     with torch.device("meta"):

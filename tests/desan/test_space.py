@@ -141,6 +141,7 @@ def test_a_single_field_has_no_interaction():
     supernet = space.supernet()
     inputs = torch.tensor([[1], [4]]), torch.ones(2, 1)
     assert supernet(*inputs).shape == (2, 2)
+    assert not [name for name in space.choices() if name.endswith("interaction")]
     for architecture in sample_architectures(space, 6):
         assert space.network(architecture, supernet)(*inputs).shape == (2, 2)
 

@@ -170,6 +170,18 @@ def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
     assert watch.steps == 3
 
 
+@pytest.mark.parametrize(
+    ("seconds", "epochs"),
+    [(10, 6), (1, 2), (1000, 8)],  # of 1 second each: to 40 %, then to 60 %; one of each half; all
+)
+def test_each_half_ends_after_its_share_of_a_limited_time(seconds, epochs):
+    watch = Watch()
+    timed = replace(problem(), spent=lambda: min(len(watch.reports) / seconds, 1.0))
+    paths = make(timed, first="dearest", epochs=4, patience=9)
+    paths.train("supernet", watch)
+    assert len(watch.reports) == epochs
+
+
 def test_how_far_it_is_tells_the_mean_of_the_best_probes():
     paths = make()
     scored = script(paths, [0.5, 0.9, 0.7, 0.6, *[0.95] * 9])

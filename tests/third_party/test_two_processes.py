@@ -4,13 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from two_processes import TwoProcesses
 
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
-
-from two_processes import TwoProcesses
 
 DATA = {"dataset": {"name": "synthetic", "rows": 8000}}
 TRAINING = {"batch_size": 256, "epochs": 3, "min_positives": 20}

@@ -26,6 +26,13 @@ def test_nobody_asks_for_folds_without_statistics() -> None:
     assert found == (None, None, None)
 
 
+def test_without_sparse_fields_there_are_no_statistics() -> None:
+    numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().answered(statistics="folds"))
+    part = rows([[0]] * 9)
+    folds, found = fitted(Part(part.ids[:, :0], part.dense, part.labels), numbers)
+    assert (folds, found.sparse) == (None, None)
+
+
 def test_edges_make_bins_of_equal_frequency_out_of_what_is_known() -> None:
     dense = np.stack([np.arange(100.0), np.repeat([0.0, 1.0], 50)], axis=1)
     dense[::10, 0] = np.nan

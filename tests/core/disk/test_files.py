@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock, Timeout
 
+from automtl_core.disk import files
 from automtl_core.disk.files import publish_folder, scratch_folder, write_atomic
 from automtl_core.errors import RunExistsError, StorageError
 
@@ -103,3 +105,36 @@ def test_the_folder_of_a_process_at_work_stays(tmp_path):
     with scratch_folder(tmp_path) as first, scratch_folder(tmp_path) as second:
         assert first != second
         assert first.is_dir()
+
+
+def stealing(times):
+    """Return a lock whose file another lock holds first, as a clean-up does, in the first attempts."""
+    thieves = []
+
+    class Late(FileLock):
+        def acquire(self, *arguments, **options):
+            if len(thieves) < times:
+                thieves.append(FileLock(self.lock_file))
+                thieves[-1].acquire()
+            return super().acquire(*arguments, **options)
+
+    return Late, thieves
+
+
+def test_a_lock_file_that_a_clean_up_locks_first_is_replaced_by_another(tmp_path, monkeypatch):
+    late, thieves = stealing(times=2)
+    monkeypatch.setattr(files, "FileLock", late)
+    with scratch_folder(tmp_path) as folder:
+        assert folder.is_dir()
+        assert len(thieves) == 2
+        with pytest.raises(Timeout):
+            FileLock(f"{folder}.lock", timeout=0).acquire()
+    assert not folder.exists()
+
+
+def test_a_folder_without_file_locks_is_an_error_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "ATTEMPTS", 3)
+    monkeypatch.setattr(files, "FileLock", stealing(times=3)[0])
+    with pytest.raises(StorageError, match="no lock file can be locked") as error, scratch_folder(tmp_path):
+        pass
+    assert "file locks" in error.value.fix

@@ -23,6 +23,13 @@ def test_fields_own_their_rows_of_one_table() -> None:
     assert torch.equal(e[1], embedding.table.weight[[1, 6]])
 
 
+def test_no_field_of_one_value_has_no_columns() -> None:
+    assert FieldEmbedding((), 2, 1.0)(torch.zeros(3, 0, dtype=torch.long)).shape == (3, 0, 2)
+    bags = FieldEmbedding(FIELDS[:1], 2, 1.0)
+    e = bags(MultiIds(torch.zeros(2, 0, dtype=torch.long), (bag([1, 4], [3]),)))
+    assert torch.equal(e[1, 0], bags.table.weight[3])
+
+
 def test_a_multi_valued_field_is_the_mean_of_its_values() -> None:
     embedding = FieldEmbedding(FIELDS, 3, 1.0).double()
     ids = MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []), bag([3], [1, 2, 3])))

@@ -41,3 +41,12 @@ def test_without_bags_all_fields_are_read_at_once() -> None:
     ids = torch.tensor([[0, 2], [1, 0]])
     assert statistics(ids)[:, :, 0].tolist() == [[10, 14], [11, 12]]
     assert statistics(MultiIds(ids, (), torch.tensor([0, 1])))[:, :, 0].tolist() == [[0, 4], [6, 7]]
+
+
+@pytest.mark.parametrize("fold", [None, torch.tensor([1, 0])])
+def test_no_field_of_one_value_has_no_columns(fold: torch.Tensor | None) -> None:
+    none = torch.zeros(2, 0, dtype=torch.long)
+    assert FieldStatistics((), 3)(MultiIds(none, (), fold)).shape == (2, 0, 3)
+    bags = FieldStatistics(FIELDS[:1], 3)
+    bags.tell(torch.randn(3, 5, 3))
+    assert bags(MultiIds(none, (bag([1, 4], [3]),), fold)).shape == (2, 1, 3)

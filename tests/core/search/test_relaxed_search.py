@@ -106,6 +106,20 @@ def test_gates_are_drawn_anew_in_each_epoch_and_the_same_for_equal_seeds(problem
     assert first[: len(first) // 2] != first[len(first) // 2 :]
 
 
+def test_a_relaxation_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(problem):
+    def drawn():
+        search = RelaxedSearch(problem, Softmax())
+        draws = []
+        for _ in range(3):
+            search.begin("search", Silent())
+            draws.append(tuple(search.relaxation.uniform(torch.zeros(4)).tolist()))
+        return draws
+
+    draws = drawn()
+    assert len(set(draws)) == 3
+    assert drawn() == draws
+
+
 def test_dropout_does_not_disturb_what_gates_draw(problem):
     def bits(noise):
         search = RelaxedSearch(problem, Softmax())

@@ -87,6 +87,17 @@ def test_training_comes_first(tmp_path, monkeypatch):
     assert planned(problem, 2).rows == 512
 
 
+def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, monkeypatch):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+    monkeypatch.setattr(module, "LEAST", 2)
+    found = planned(problem, 40)
+    assert found.search == 0.55
+    steps = 0.55 * 40 / module.LEARNING / 0.1  # of an epoch
+    assert found.rows == int(steps * 256) == 804
+
+
 def test_rows_are_drawn_by_the_seed(tmp_path):
     job = make_job(tmp_path)
     problem = job.problem(job.prepare())

@@ -72,6 +72,13 @@ def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     assert answered(job(inputs="ids", training={"embedding_decay": 0.1}), prepared).looked is None
 
 
+def test_answers_of_another_recipe_are_looked_up(asked, job):
+    prepared = job().prepare()
+    for rate in (0.001, 0.01, 0.001):
+        answered(job(training={"learning_rate": rate}), prepared)
+    assert [recipe.learning_rate for _, recipe, _ in asked] == [0.001, 0.01]
+
+
 def test_damaged_answers_are_looked_up_again(asked, job):
     prepared = job().prepare()
     answered(job(), prepared)

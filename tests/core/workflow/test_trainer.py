@@ -24,6 +24,7 @@ LAYER = {
     "dataset": {"name": "synthetic", "rows": 2000},
     "training": {"batch_size": 256, "epochs": 2, "embedding_decay": 0.01},
     "inputs": "ids",
+    "strategy": None,
 }
 
 

@@ -1,0 +1,85 @@
+"""Tables without a categorical field of one value: every model trains on them, predicts and is exported."""
+
+import numpy as np
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.export import folder as exported
+from automtl_core.registry.kinds import SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
+from automtl_core.workflow.workflow import Line
+
+REGISTRY = load_registry()
+MODELS = [name for name in REGISTRY.names(SPACES) if name != "desan"]
+SMALL = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}
+SEARCH = {
+    "space": {
+        "name": "desan",
+        "experts": 2,
+        "expert_width": 8,
+        "embedding_dim": 4,
+        "ops": ["identity", "mlp-8"],
+    },
+    "strategy": {"name": "pd-darts", "epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1, "rows": 100},
+}
+TABLES = {
+    "numbers": {"dense": {"x0": {}, "x1": {"scaling": "log"}, "x2": {}}},
+    "bags": {"multi": {"tags": "|", "more": "|"}},
+}
+"""Fields of a dataset `table`, by what they are."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a file of numbers, bags and labels."""
+    made = tmp_path_factory.mktemp("tables")
+    random = np.random.default_rng(0)
+    x = random.standard_normal((300, 3))
+    click = x[:, 0] + random.standard_normal(300) > 0
+    labels = np.stack([click, click & (random.random(300) < 0.5)], axis=1).astype(int)
+    tags = [["|".join(f"t{v}" for v in random.integers(0, 5, k % 4)) for _ in range(2)] for k in range(300)]
+    rows = (",".join(map(str, [*a, *b, *c])) for a, b, c in zip(x, tags, labels, strict=True))
+    (made / "rows.csv").write_text("\n".join(["x0,x1,x2,tags,more,click,buy", *rows]))
+    return made
+
+
+def common(folder, table):
+    labels = {"click": {}, "buy": {"after": "click"}}
+    return {
+        "dataset": {"name": "table", "files": "rows.csv", "labels": labels, **TABLES[table]},
+        "data_dir": folder,
+        "prepared_dir": folder / "prepared",
+        "training": {"epochs": 1, "batch_size": 100, "min_positives": 1},
+    }
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
+    line = Line(REGISTRY)
+    job = line.model(name, [common(folder, table), {"space": {} if name == "boosting" else SMALL}])
+    if (name, table) == ("boosting", "bags"):
+        with pytest.raises(UsageError, match="nothing to read"):
+            line.search(job, tmp_path)
+        return
+    tested = line.search(job, tmp_path).result.test
+    assert all(np.isfinite(task.score) for task in tested.values())
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, monkeypatch):
+    line = Line(REGISTRY)
+    path = line.search(line.job([common(folder, table), SEARCH]), tmp_path).run
+    assert line.evaluate(path).repeats
+    line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [], {})
+    said = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
+    assert said.shape == (300, 2)
+    assert np.isfinite(said).all()
+    monkeypatch.setattr(exported, "ROWS", 50)
+    config = path / "config.yaml"
+    config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
+    with line.trained(Run.open(path), {}) as (made, _):
+        told = exported.export(Run.open(path), made, "torch", tmp_path / "out")
+    assert (told.rows, told.real) == (50, False)
+    assert told.largest_difference < 1e-5
