@@ -111,7 +111,7 @@ def test_a_relaxation_draws_anew_in_each_epoch_and_the_same_for_equal_seeds(prob
         search = RelaxedSearch(problem, Softmax())
         draws = []
         for _ in range(3):
-            search.begin("search", Silent())
+            search.begin("search", EventHandler())
             draws.append(tuple(search.relaxation.uniform(torch.zeros(4)).tolist()))
         return draws
 
