@@ -19,6 +19,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.search.encoding.search import Looked
 from automtl_core.training.listener import EpochReport, Listener
+from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
 from automtl_core.workflow.outcomes import Found
 from automtl_core.workflow.progress_estimate import Ahead
@@ -108,7 +109,9 @@ def compare(
     wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
     line = Line(load_registry(), Told(progress))
     layers: list[Layer] = [data_layer(data, labels), settings or {}, _run(seed)]
-    return Compared(*wanted.compared(line, layers, lambda cell, which: None, lambda cell: None))
+    found, path = wanted.compared(line, layers, lambda cell, which: None, lambda cell: None)
+    write(found, path)
+    return Compared(found, path)
 
 
 def load(run: str | Path) -> Run:

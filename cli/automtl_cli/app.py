@@ -78,7 +78,8 @@ def search(
     Flags and --set go before the file, the file before the preset, the preset before the defaults.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions, render
+    from automtl_cli.runs import actions
+    from automtl_core.views import outcome
 
     named = {"space": space, "strategy": strategy, "dataset": dataset, "start": start and start.absolute()}
     seconds = configuration.seconds(time_budget)
@@ -87,13 +88,15 @@ def search(
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or name is not None or dry_run
-        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+        found = actions.resume(resume, anyway, given)
+        return emit(found, outcome.search(found), as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
     job = line.job(layers)
     if dry_run:
-        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
-    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return actions.plan(line, job, as_json)
+    found = line.search(job, runs_dir, name)
+    emit(found, outcome.search(found), as_json)
 
 
 @app.command()
@@ -129,7 +132,8 @@ def train(
     its search kept, see `automtl show RUN`), or whatever compare takes. A run comes with its data and recipe.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions, render
+    from automtl_cli.runs import actions
+    from automtl_core.views import outcome
 
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "time_budget": seconds}
@@ -137,13 +141,15 @@ def train(
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
-        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+        found = actions.resume(resume, anyway, given)
+        return emit(found, outcome.search(found), as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
     job = line.model(actions.check_named(model, pick), layers, configuration.preset(preset))
     if dry_run:
-        return emit(render.planned(line.plan(job), job.config), render.plan, as_json)
-    emit(line.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return actions.plan(line, job, as_json)
+    found = line.search(job, runs_dir, name)
+    emit(found, outcome.search(found), as_json)
 
 
 @app.command()
@@ -193,7 +199,7 @@ def compare(
     names = [name for name in models.split(",") if name]
     chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)
     wanted = Wanted(names, seeds, splits, tune, reference, out, chosen, seconds)
-    emit(comparison.compare(wanted, layers), comparison.render, as_json)
+    comparison.compare(wanted, layers, as_json)
 
 
 for command in (predict, evaluate, export, retrain, show):
@@ -205,7 +211,8 @@ def plugins(as_json: options.AsJson = False) -> None:
     """List the installed plugins, and why one is not loaded."""
     from automtl_cli import listings
 
-    emit(listings.plugins(), listings.render_plugins, as_json)
+    rows = listings.plugins()
+    emit(rows, listings.view_plugins(rows), as_json)
 
 
 @app.command("list")
@@ -216,7 +223,8 @@ def list_names(
     """List ops, spaces, strategies, datasets or presets."""
     from automtl_cli import listings
 
-    emit(listings.names(kind), listings.render_names, as_json)
+    names = listings.names(kind)
+    emit(names, listings.view_names(names), as_json)
 
 
 @app.command("settings")
@@ -235,8 +243,7 @@ def explain_settings(
     """
     from automtl_cli import settings
 
-    found, render = settings.answer(kind, name)
-    emit(found, render, as_json)
+    emit(*settings.answer(kind, name), as_json)
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:

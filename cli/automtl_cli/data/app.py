@@ -16,7 +16,8 @@ def list_datasets(as_json: options.AsJson = False) -> None:
     """List the datasets, their tasks, and which can be simulated."""
     from automtl_cli.data import catalogue
 
-    emit(catalogue.datasets(), catalogue.render_datasets, as_json)
+    found = catalogue.datasets()
+    emit(found, catalogue.view_datasets(found), as_json)
 
 
 @data_app.command()
@@ -32,7 +33,8 @@ def show(
     from automtl_cli.data import catalogue
 
     chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(catalogue.dataset(chosen), catalogue.render_dataset, as_json)
+    found = catalogue.dataset(chosen)
+    emit(found, catalogue.view_dataset(found), as_json)
 
 
 @data_app.command()
@@ -49,11 +51,11 @@ def prepare(
     """Read the raw files of a dataset, and store what searches need."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    emit(data.about(made), data_render.prepared, as_json)
+    about = data.about(data.prepared(chosen, memory_limit))
+    emit(about, views.prepared(about), as_json)
 
 
 @data_app.command()
@@ -74,11 +76,12 @@ def describe(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     made = data.prepared(chosen, memory_limit)
-    emit(data.described(made), data_render.described, as_json)
+    about, found = data.about(made), data.described(made)
+    emit({"prepared": about, "data": found}, views.described(about, found), as_json)
 
 
 @data_app.command()
@@ -100,11 +103,13 @@ def sample(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.data.rows import sample as sample_rows
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     made = data.prepared(chosen, memory_limit)
-    emit(data.sampled(made, rows), data_render.sampled, as_json)
+    found = sample_rows(made, rows)
+    emit({"prepared": data.about(made), "rows": found}, views.sampled(found), as_json)
 
 
 @data_app.command()
@@ -126,11 +131,11 @@ def validate(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     found = data.validated(chosen, out)
-    emit(found, data_render.validated, as_json)
+    emit(found, views.validated(found), as_json)
     data.check_valid(found)
 
 
@@ -153,9 +158,10 @@ def simulate(
     simulated.
     """
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
-    emit(data.simulated(name, rows, seed, out), data_render.simulated, as_json)
+    found = data.simulated(name, rows, seed, out)
+    emit(found, views.simulated(found), as_json)
 
 
 @data_app.command()
@@ -175,4 +181,5 @@ def init(
     """
     from automtl_cli.data import init
 
-    emit(init.init(files, out), init.render, as_json)
+    done = init.init(files, out)
+    emit(done, init.view(done), as_json)

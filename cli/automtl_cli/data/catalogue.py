@@ -5,19 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.settings import written
-from automtl_cli.tables import safe, table
 from automtl_core.dataset.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.settings.settings import explain
+from automtl_core.views.values import Grid, Section, Text
 
 
 @dataclass(frozen=True)
@@ -96,13 +93,13 @@ def datasets() -> dict[str, Listed]:
     return {name: _listed(registry, name) for name in registry.names(DATASETS)}
 
 
-def render_datasets(described: Mapping[str, Listed]) -> Iterator[RenderableType]:
-    """Render the names of datasets, and what each of them is."""
+def view_datasets(described: Mapping[str, Listed]) -> Section:
+    """Return the names of datasets, and what each of them is."""
     rows = [
         (name, about.description, about.tasks or None, about.simulated, about.plugin)
         for name, about in described.items()
     ]
-    yield table(["name", "what it is", "tasks", "can be simulated", "plugin"], rows)
+    return Section("", [Grid(["name", "description", "tasks", "can be simulated", "plugin"], rows)])
 
 
 def dataset(chosen: Chosen) -> Sheet:
@@ -125,26 +122,21 @@ def dataset(chosen: Chosen) -> Sheet:
     )
 
 
-def render_dataset(found: Sheet) -> Iterator[RenderableType]:
-    """Render what there is to know of a dataset."""
-    yield safe(f"{found.name}\n\n{found.description}")
-    yield Text()
-    yield table(["about", ""], _about(found))
+def view_dataset(found: Sheet) -> Iterator[Section]:
+    """Yield what there is to know of a dataset."""
+    yield Section(found.name, [])
+    yield Section("", [Text(found.description)])
+    yield Section("", [Grid(["about", ""], list(_about(found)))])
     for file in found.files.values():
-        yield Text()
-        yield safe(_title(file))
-        yield table(["column", "values"], file.columns.items())
+        yield Section(_title(file), [Grid(["column", "values"], list(file.columns.items()))])
     if found.fields:
-        yield Text()
         kinds = dict.fromkeys(field.kind for field in found.fields)
-        names = {kind: [field.name for field in found.fields if field.kind == kind] for kind in kinds}
-        yield table(["fields", ""], ((kind, ", ".join(of_kind)) for kind, of_kind in names.items()))
+        names = [(kind, [field.name for field in found.fields if field.kind == kind]) for kind in kinds]
+        yield Section("", [Grid(["fields", ""], names)])
     if found.tasks:
-        yield Text()
-        yield table(["task", "kind", "comes after"], map(astuple, found.tasks))
-    yield Text()
-    settings = ((name, written(s.value), s.takes, s.description) for name, s in found.settings.items())
-    yield table(["setting", "value", "takes", "what it is"], settings)
+        yield Section("", [Grid(["task", "kind", "comes after"], list(map(astuple, found.tasks)))])
+    rows = [(name, written(s.value), s.takes, s.description) for name, s in found.settings.items()]
+    yield Section("", [Grid(["setting", "value", "takes", "description"], rows)])
 
 
 def can_be_simulated(dataset_class: type[Dataset]) -> bool:

@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
-from rich.console import RenderableType
-from rich.text import Text
 
 from automtl_cli.output import Json
-from automtl_cli.tables import safe, table
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.errors import RunExistsError, printable
+from automtl_core.views.values import Grid, Section, Text
 
 SHOWN = 30
 """Characters of a value that are shown."""
@@ -89,14 +87,12 @@ def init(files: str, out: Path | None) -> Written:
     return Written(path, seen, guesses, commands)
 
 
-def render(done: Written) -> Iterator[RenderableType]:
-    """Render what each column was taken for, and where to go from there."""
+def view(done: Written) -> Iterator[Section]:
+    """Yield what each column was taken for, and where to go from there."""
     columns = [(each.facts.name, each.role, about(each, done.seen)) for each in done.guesses]
-    yield table(["column", "use", "what it holds"], columns)
-    yield Text()
+    yield Section("", [Grid(["column", "use", "values"], columns)])
     first = "" if any(each.role == "labels" for each in done.guesses) else ": name the labels there first"
-    yield safe(f"written: {done.path}{first}")
-    yield safe("next: " + "\n      ".join(done.next))
+    yield Section("", [Text(f"written: {done.path}{first}\nnext: " + "\n      ".join(done.next))])
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_cli.data import preparing
-from automtl_cli.output import say
-from automtl_cli.runs import inputs, progress
+from automtl_cli.output import emit, say
+from automtl_cli.runs import progress
 from automtl_core.data.progress import Progress
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding.search import Looked
 from automtl_core.training.listener import Listener
+from automtl_core.views import encoding, finding, outcome
+from automtl_core.workflow.finding import finding as read
+from automtl_core.workflow.finding import price
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import Evaluation, Found
 from automtl_core.workflow.progress_estimate import Ahead
 from automtl_core.workflow.workflow import Line
@@ -30,7 +34,7 @@ class Shown:
 
     def trying(self) -> AbstractContextManager[Progress]:
         """Show trials as lines, or as a bar."""
-        return preparing.stages("looking up inputs")
+        return preparing.stages("searching feature encodings")
 
     def training(self, ahead: Ahead) -> AbstractContextManager[Listener]:
         """Show steps and the whole as bars, and epochs as lines."""
@@ -42,7 +46,7 @@ class Shown:
 
     def looked(self, found: Looked) -> None:
         """Print what was found, in a line."""
-        say(inputs.in_words(found))
+        say(encoding.sentence(found))
 
 
 def line(memory_limit: str | None = None, doing: str = "preparing data") -> Line:
@@ -88,15 +92,32 @@ def check_named(model: str | None, pick: int | None = None) -> str:
     return model if pick is None else f"{model}@{pick}"
 
 
-def check_repeated(outcome: Evaluation) -> None:
+def show(path: Path, all_evidence: bool, as_json: bool) -> None:
+    """Print what a run found, or what a file `architecture.json` says; raises as `finding` does."""
+    registry = load_registry()
+    found = read(path, registry)
+    cost, document = price(found.architecture, registry), found.to_json()
+    document["cost"] = cost and cost.to_json()
+    document = {**document.pop("architecture"), **document, "path": str(path)}
+    emit(document, finding.whole(found, cost, path, all_evidence), as_json)
+
+
+def plan(line: Line, job: Job, as_json: bool) -> None:
+    """Print what a search would do, and the resolved configuration."""
+    planned = line.plan(job)
+    document = {"plan": planned, "config": job.config.model_dump(mode="json")}
+    emit(document, outcome.plan(planned, job.config), as_json)
+
+
+def check_repeated(found: Evaluation) -> None:
     """Check that an evaluation repeated what the run recorded.
 
     Raises:
         ArtifactError: it did not; names what has changed since.
 
     """
-    if not outcome.repeats:
+    if not found.repeats:
         raise ArtifactError(
-            f"{outcome.run}: the test metrics are not those that the run recorded",
-            "; ".join(outcome.changed) or "use the raw files, versions and thread count of the run",
+            f"{found.run}: the test metrics are not those that the run recorded",
+            "; ".join(found.changed) or "use the raw files, versions and thread count of the run",
         )
