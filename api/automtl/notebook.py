@@ -22,7 +22,7 @@ def _block(block: Text | Grid) -> str:
     if isinstance(block, Text):
         tag = "pre" if "\n" in block.text else "p"
         return f"<{tag}>{escape(block.text)}</{tag}>"
-    sides = [ALIGN[letter] for letter in block.align.ljust(len(block.header), block.align[-1])]
+    sides = [ALIGN[letter] for letter in block.letters()]
     head = _row("th", block.header, sides) if any(block.header) else ""
     return f"<table>{head}{''.join(_row('td', row, sides) for row in block.rows)}</table>"
 

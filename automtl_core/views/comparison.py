@@ -77,7 +77,7 @@ def _data(found: Comparison) -> Iterator[str]:
 
 
 def _scores(found: Comparison) -> Iterator[Section]:
-    notes = [*_rare(found), *_failures(found), *_cut_short(found)]
+    notes = list(_notes(found))
     for kind, metrics in METRICS.items():
         if columns := _columns(found, kind):
             for metric in metrics:
@@ -107,27 +107,19 @@ def _over(found: Comparison) -> str:
     return seeds if len(found.splits) == 1 else f"{seeds} on each of {len(found.splits)} splits"
 
 
-def _rare(found: Comparison) -> list[str]:
-    return [
-        too_few(task, facts.positives, facts.rows) for task, facts in found.tasks.items() if not facts.counts
-    ]
-
-
-def _failures(found: Comparison) -> Iterator[str]:
+def _notes(found: Comparison) -> Iterator[str]:
+    """Yield which tasks say too little, and which runs diverged or ended too soon."""
+    for task, facts in found.tasks.items():
+        if not facts.counts:
+            yield too_few(task, facts.positives, facts.rows)
     for name, model in found.models.items():
         for cell in model.cells:
             if isinstance(cell, Diverged):
                 split = f", split {cell.split}" if len(found.splits) > 1 else ""
                 yield f"{name}, seed {cell.seed}{split}: {cell.error}"
-
-
-def _cut_short(found: Comparison) -> Iterator[str]:
-    for name, model in found.models.items():
         if count := sum(cell.cut_short for cell in model.tested):
-            yield (
-                f"{name}: validation scores still rose at the last epoch of {count} of {len(model.tested)} "
-                "runs; raise training.epochs"
-            )
+            runs = f"{count} of {len(model.tested)} runs"
+            yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
 
 
 def _differences(found: Comparison, against: str) -> Iterator[Section]:

@@ -1,4 +1,7 @@
-"""Datasets: where one is prepared, what it holds, and which of its rows are faulty."""
+"""Datasets: where one is prepared, what it holds, and which of its rows are faulty.
+
+Documents are the mappings that `--json` prints.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,9 +21,10 @@ def prepared(about: Mapping[str, Any]) -> Section:
     return facts("prepared", {**about, "warnings": "\n".join(about["warnings"]) or None})
 
 
-def described(about: Mapping[str, Any], data: Described) -> Iterator[Section]:
+def described(document: Mapping[str, Any]) -> Iterator[Section]:
     """Yield what prepared data looks like, and what may be wrong with it."""
-    yield prepared(about)
+    data: Described = document["data"]
+    yield prepared(document["prepared"])
     labels = {f"{task}, {part}": each for task, parts in data.tasks.items() for part, each in parts.items()}
     tables = {
         "sparse field": _known(data.sparse),
@@ -37,8 +41,9 @@ def described(about: Mapping[str, Any], data: Described) -> Iterator[Section]:
         yield Section("", [Text(finding) for finding in findings])
 
 
-def sampled(rows: Sequence[Mapping[str, object]]) -> Section:
+def sampled(document: Mapping[str, Any]) -> Section:
     """Return rows as a table, the longer side of which goes down."""
+    rows: Sequence[Mapping[str, object]] = document["rows"]
     columns = list(rows[0]) if rows else []
     if len(columns) <= len(rows):
         return Section("", [Grid(columns, [list(row.values()) for row in rows])])
@@ -47,7 +52,7 @@ def sampled(rows: Sequence[Mapping[str, object]]) -> Section:
 
 
 def validated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield what raw files hold, and the first faulty rows, given what `--json` prints."""
+    """Yield what raw files hold, and the first faulty rows."""
     counts = ("records", "accepted", "rejected")
     yield Section(
         "", [by_name("file", {f["file"]: {key: f[key] for key in counts} for f in document["files"]})]
@@ -63,7 +68,7 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def simulated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield where generated files are, and where to go from there, given what `--json` prints."""
+    """Yield where generated files are, and where to go from there."""
     yield Section("", [Grid(["file", "bytes"], list(document["files"].items()), "lr")])
     yield Section("", [Text(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))])
 

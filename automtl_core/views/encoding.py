@@ -6,26 +6,20 @@ from typing import Any
 from automtl_core.search.encoding.search import Looked
 from automtl_core.views.values import Grid, Section, Text
 
-TITLES = {
-    "statistics": "target statistics",
-    "numbers": "numeric features",
-    "crosses": "feature crosses",
-    "wide": "wide term",
-    "embedding_decay": "embedding decay",
+WORDS: Mapping[str, Any] = {
+    "statistics": {
+        "none": "target statistics off",
+        "folds": "out-of-fold target statistics",
+        "earlier": "target statistics of earlier rows",
+    },
+    "numbers": {
+        "standard": "numeric features scaled",
+        "bins": "numeric features binned",
+        "piecewise": "numeric features piecewise linear",
+    },
+    "wide": {False: "no wide term", True: "a wide term"},
 }
-"""Setting -> its name for people."""
-WORDS: Mapping[tuple[str, Any], str] = {
-    ("statistics", "none"): "target statistics off",
-    ("statistics", "folds"): "out-of-fold target statistics",
-    ("statistics", "earlier"): "target statistics of earlier rows",
-    ("numbers", "standard"): "numeric features scaled",
-    ("numbers", "bins"): "numeric features binned",
-    ("numbers", "piecewise"): "numeric features piecewise linear",
-    ("crosses", "none"): "no feature crosses",
-    ("wide", False): "no wide term",
-    ("wide", True): "a wide term",
-}
-"""Setting and answer -> both in words."""
+"""Setting -> answer -> both in words."""
 
 
 def sentence(found: Looked, measure: str = "AUC or R2") -> str:
@@ -33,36 +27,25 @@ def sentence(found: Looked, measure: str = "AUC or R2") -> str:
     if found.why:
         return f"Feature encoding not searched: {found.why}"
     gain = f"{found.best.score - found.tried[0].score:+z.4f}".replace("0.", ".", 1)
-    words = ", ".join(_words(name, answer) for name, answer in found.answers.items())
-    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {words}"
+    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(found.answers)}"
 
 
 def tried(found: Looked, measure: str) -> Section:
     """Return all encodings that were tried, at least one."""
     rows = [
-        [
-            "->" if one.answers == found.answers else "",
-            *(_answer(one.answers[name]) for name in found.answers),
-            one.score,
-            one.trainings,
-        ]
+        ["->" if one.answers == found.answers else "", in_words(one.answers), one.score, one.trainings]
         for one in found.tried
     ]
-    header = ["", *(TITLES.get(name, name) for name in found.answers), "score", "trainings"]
-    return Section("", [Text(sentence(found, measure)), Grid(header, rows)])
+    grid = Grid(["", "feature encoding", measure, "trainings"], rows, "llr")
+    return Section("", [Text(sentence(found, measure)), grid])
+
+
+def in_words(answers: Mapping[str, Any]) -> str:
+    """Return answers to what settings leave open."""
+    return ", ".join(_words(name, answer) for name, answer in answers.items())
 
 
 def _words(name: str, answer: Any) -> str:
-    told = answer if isinstance(answer, bool) else _answer(answer)
-    return WORDS.get((name, told), f"{TITLES.get(name, name)} {told}")
-
-
-def _answer(answer: Any) -> str:
-    match answer:
-        case bool():
-            return "yes" if answer else "no"
-        case list() | tuple():
-            return ", ".join(" x ".join(pair) for pair in answer) or "none"
-        case float():
-            return f"{answer:g}"
-    return str(answer)
+    if name == "crosses":
+        return f"feature crosses {' and '.join(map(' x '.join, answer))}" if answer else "no feature crosses"
+    return WORDS[name][answer] if name in WORDS else f"{name.replace('_', ' ')} {answer:g}"

@@ -19,28 +19,18 @@ WORDS: Mapping[Verdict, str] = {
     "at chance": "at chance",
 }
 """Verdict -> what follows the number of decisions; `{measure}` is AUC or R2."""
+TITLES = {"action": "", "flops": "FLOPs saved", "parameters": "parameters saved"}
 NAMED = 3
 """Choices that a sentence names."""
 
 
-def sentences(evidence: Sequence[Evidence], measure: str, hint: str = "") -> Iterator[Text]:
-    """Yield how many decisions were made for which reason, and which of them at chance.
-
-    Args:
-        evidence: Of all decisions; there is no sentence where there is none.
-        measure: What validation measured.
-        hint: How to see all of it.
-
-    """
+def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
+    """Yield how many decisions were made for which reason by a measure, and which of them at chance."""
     if not evidence:
         return
     counts = Counter(one.verdict for one in evidence)
-    reasons = ", ".join(
-        f"{counts[verdict]} {words.format(measure=measure)}"
-        for verdict, words in WORDS.items()
-        if counts[verdict]
-    )
-    yield Text(f"{len(evidence)} decision{'s' * (len(evidence) > 1)}: {reasons}{hint}")
+    reasons = [f"{counts[v]} {words.format(measure=measure)}" for v, words in WORDS.items() if counts[v]]
+    yield Text(f"{len(evidence)} decision{'s' * (len(evidence) > 1)}: {', '.join(reasons)}")
     if chance := [one.choice for one in evidence if one.verdict == "at chance"]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > NAMED else ""
@@ -49,24 +39,10 @@ def sentences(evidence: Sequence[Evidence], measure: str, hint: str = "") -> Ite
 
 def decisions(evidence: Sequence[Evidence]) -> Section:
     """Return a table of all decisions, with the columns that are known of any; differences are of AUC."""
-    rows = [
-        {
-            "choice": one.choice,
-            "option": one.option,
-            "": one.action,
-            "against": one.against,
-            "difference": _difference(one),
-            "FLOPs saved": one.flops,
-            "parameters saved": one.parameters,
-            "certainty": one.certainty,
-            "verdict": one.verdict,
-            "epoch": one.epoch,
-        }
-        for one in evidence
-    ]
+    rows = [{**vars(one), "difference": _difference(one), "error": None} for one in evidence]
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
-    return Section("", [Grid(columns, cells)])
+    return Section("", [Grid([TITLES.get(name, name) for name in columns], cells)])
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:

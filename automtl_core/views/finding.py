@@ -35,8 +35,9 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
     if origin and found.unasked:
         yield _note(f"the search space cannot tell what is left out: {found.unasked}")
     if search.evidence:
-        hint = "" if all_evidence else f" (all: automtl show {shlex.quote(str(path))} --evidence)"
-        yield Section("", list(evidence.sentences(search.evidence, _measure(found), hint)))
+        hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
+        more = [] if all_evidence else [Text(hint)]
+        yield Section("", [*evidence.sentences(search.evidence, _measure(found)), *more])
         if all_evidence:
             yield evidence.decisions(search.evidence)
     if search.front:

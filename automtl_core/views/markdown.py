@@ -19,7 +19,7 @@ def markdown(title: str, sections: Iterable[Section]) -> str:
 
 def _block(block: Text | Grid) -> str:
     if isinstance(block, Grid):
-        rules = [RULES[letter] for letter in block.align.ljust(len(block.header), block.align[-1])]
+        rules = [RULES[letter] for letter in block.letters()]
         return "\n".join(map(_line, [block.header, rules, *block.rows]))
     lines = block.text.splitlines()
     return "\n".join(f"    {line}" for line in lines) if len(lines) > 1 else _safe(block.text)

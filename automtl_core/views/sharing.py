@@ -11,16 +11,15 @@ from automtl_core.workflow.finding import Truth
 def fields_read(sharing: Sharing) -> Iterator[Section]:
     """Yield a matrix for each layer that reads fields: which of its parts read which."""
     for title, parts in _groups(sharing.sees).items():
-        yield _matrix(title, sharing.fields, {word: sharing.sees[part] for word, part in parts.items()}, {})
+        yield _matrix(title, parts, sharing.sees, {field: field for field in sharing.fields})
 
 
 def parts_read(sharing: Sharing) -> Iterator[Section]:
     """Yield a matrix for each layer that reads parts, and for the tasks: which of them read which."""
     names = _names(sharing)
     for title, parts in reversed(_groups(sharing.reads).items()):
-        columns = {word: sharing.reads[part] for word, part in parts.items()}
-        if read := sorted({part for column in columns.values() for part in column}, key=natural):
-            yield _matrix(title, read, columns, names)
+        if read := sorted({one for part in parts.values() for one in sharing.reads[part]}, key=natural):
+            yield _matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read})
 
 
 def summary(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Section:
@@ -89,10 +88,11 @@ def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) ->
 
 
 def _matrix(
-    title: str, read: Sequence[str], columns: Mapping[str, Sequence[str]], names: Mapping[str, str]
+    title: str, parts: Mapping[str, str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, str]
 ) -> Section:
-    rows = {names.get(one, one): [one in column for column in columns.values()] for one in read}
-    return Section("", [Matrix(title, list(columns), rows)])
+    """Return which parts read what: `parts` has full names by short ones, `rows` short ones by full ones."""
+    marks = {name: [one in reads[part] for part in parts.values()] for one, name in rows.items()}
+    return Section("", [Matrix(title, list(parts), marks)])
 
 
 def _names(sharing: Sharing) -> dict[str, str]:

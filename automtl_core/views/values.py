@@ -24,6 +24,10 @@ class Grid:
     align: str = "l"
     """A letter a column, the last one for all further columns: `l` left, `c` centre, `r` right."""
 
+    def letters(self) -> str:
+        """Return the letter of each column."""
+        return self.align.ljust(len(self.header), self.align[-1])
+
 
 @dataclass(frozen=True)
 class Matrix:

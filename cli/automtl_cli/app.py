@@ -88,15 +88,13 @@ def search(
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or name is not None or dry_run
-        found = actions.resume(resume, anyway, given)
-        return emit(found, outcome.search(found), as_json)
+        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
     job = line.job(layers)
     if dry_run:
         return actions.plan(line, job, as_json)
-    found = line.search(job, runs_dir, name)
-    emit(found, outcome.search(found), as_json)
+    emit(line.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -141,15 +139,13 @@ def train(
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
-        found = actions.resume(resume, anyway, given)
-        return emit(found, outcome.search(found), as_json)
+        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     line = actions.line()
     job = line.model(actions.check_named(model, pick), layers, configuration.preset(preset))
     if dry_run:
         return actions.plan(line, job, as_json)
-    found = line.search(job, runs_dir, name)
-    emit(found, outcome.search(found), as_json)
+    emit(line.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -211,8 +207,7 @@ def plugins(as_json: options.AsJson = False) -> None:
     """List the installed plugins, and why one is not loaded."""
     from automtl_cli import listings
 
-    rows = listings.plugins()
-    emit(rows, listings.view_plugins(rows), as_json)
+    emit(listings.plugins(), listings.view_plugins, as_json)
 
 
 @app.command("list")
@@ -223,8 +218,7 @@ def list_names(
     """List ops, spaces, strategies, datasets or presets."""
     from automtl_cli import listings
 
-    names = listings.names(kind)
-    emit(names, listings.view_names(names), as_json)
+    emit(listings.names(kind), listings.view_names, as_json)
 
 
 @app.command("settings")
@@ -243,7 +237,8 @@ def explain_settings(
     """
     from automtl_cli import settings
 
-    emit(*settings.answer(kind, name), as_json)
+    found, view = settings.answer(kind, name)
+    emit(found, view, as_json)
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:

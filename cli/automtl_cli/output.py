@@ -4,27 +4,27 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 from automtl_cli.terminal import rendered
 from automtl_core.errors import StorageError, printable
 from automtl_core.views.values import Section
 
+T = TypeVar("T")
 Json = Mapping[str, Any]
 """What `--json` prints."""
 
 
-def emit(outcome: object, view: Section | Iterable[Section], as_json: bool) -> None:
+def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: bool) -> None:
     """Print a command's outcome as JSON, or its view for people; both hold the same."""
     if sys.stdout is None:  # closed by whoever started the process
         raise StorageError(
             "there is no standard output to write to", "do not close it: >/dev/null drops what is written"
         )
-    sections = [view] if isinstance(view, Section) else view
-    sys.stdout.write(_as_json(outcome) if as_json else rendered(sections))
+    sys.stdout.write(_as_json(outcome) if as_json else rendered(view(outcome)))
     sys.stdout.flush()
 
 

@@ -1,8 +1,9 @@
 """The command that explains settings: of what a configuration consists, and what plugins take."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from automtl_cli import listings
 from automtl_core.config.config import COMPONENTS, RunConfig, default
@@ -30,7 +31,7 @@ class Explained:
     settings: Sequence[Setting]
 
 
-def answer(kind: str, name: str | None) -> tuple[object, Sequence[Section]]:
+def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | Iterable[Section]]]:
     """Return the settings of a kind and a name and their view; without a name, all names of the kind.
 
     Raises:
@@ -42,12 +43,10 @@ def answer(kind: str, name: str | None) -> tuple[object, Sequence[Section]]:
         known = [*COMPONENTS, *PARTS]
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
     if kind in COMPONENTS and name is None:
-        names = listings.names(COMPONENTS[kind].plural)
-        return names, [listings.view_names(names)]
+        return listings.names(COMPONENTS[kind].plural), listings.view_names
     if kind in PARTS and name is not None:
         raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
-    found = explained(load_registry(), kind, name or "")
-    return found, list(view(found))
+    return explained(load_registry(), kind, name or ""), view
 
 
 def explained(registry: Registry, kind: str, name: str = "") -> Explained:

@@ -16,11 +16,12 @@ UNLIMITED = 10_000
 JUSTIFY: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
 
 
-def rendered(sections: Iterable[Section]) -> str:
+def rendered(view: Section | Iterable[Section]) -> str:
     """Return sections as lines of text, a blank line between two that hold anything."""
     # Captured and not printed by rich, which ends the program by itself where nobody reads any more.
     width = None if sys.stdout.isatty() else UNLIMITED
     console = Console(width=width, markup=False, highlight=False, emoji=False)
+    sections = [view] if isinstance(view, Section) else view
     with console.capture() as capture:
         for place, section in enumerate(s for s in sections if s.title or s.blocks):
             if place:
@@ -34,7 +35,7 @@ def rendered(sections: Iterable[Section]) -> str:
 
 def _table(grid: Grid) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(grid.header))
-    for name, letter in zip(grid.header, grid.align.ljust(len(grid.header), grid.align[-1]), strict=False):
+    for name, letter in zip(grid.header, grid.letters(), strict=False):
         table.add_column(_safe(name), justify=JUSTIFY[letter])
     for row in grid.rows:
         table.add_row(*(_safe(cell(value)) for value in row))

@@ -10,10 +10,11 @@ from automtl_cli.data import preparing
 from automtl_cli.data.catalogue import can_be_simulated, datasets
 from automtl_cli.output import Json
 from automtl_core.config.folders import default_raw_folder
-from automtl_core.data.inspect.describe import Described, describe
+from automtl_core.data.inspect.describe import describe
 from automtl_core.data.prepare.prepare import prepare, write_rejected
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.validate import Validation
+from automtl_core.data.rows import sample
 from automtl_core.data.simulate import simulate_into
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import publish_file
@@ -49,10 +50,15 @@ def about(made: Prepared) -> Json:
     }
 
 
-def described(made: Prepared) -> Described:
+def described(made: Prepared) -> Json:
     """Return what prepared data looks like."""
     with preparing.stages("describing data") as show:
-        return describe(made, show)
+        return {"prepared": about(made), "data": describe(made, show)}
+
+
+def sampled(made: Prepared, rows: int) -> Json:
+    """Return the first training rows as raw values."""
+    return {"prepared": about(made), "rows": sample(made, rows)}
 
 
 def validated(chosen: Chosen, out: Path | None) -> Json:

@@ -16,8 +16,7 @@ def list_datasets(as_json: options.AsJson = False) -> None:
     """List the datasets, their tasks, and which can be simulated."""
     from automtl_cli.data import catalogue
 
-    found = catalogue.datasets()
-    emit(found, catalogue.view_datasets(found), as_json)
+    emit(catalogue.datasets(), catalogue.view_datasets, as_json)
 
 
 @data_app.command()
@@ -33,8 +32,7 @@ def show(
     from automtl_cli.data import catalogue
 
     chosen = configuration.chosen(name, data_dir, config, settings)
-    found = catalogue.dataset(chosen)
-    emit(found, catalogue.view_dataset(found), as_json)
+    emit(catalogue.dataset(chosen), catalogue.view_dataset, as_json)
 
 
 @data_app.command()
@@ -54,8 +52,7 @@ def prepare(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    about = data.about(data.prepared(chosen, memory_limit))
-    emit(about, views.prepared(about), as_json)
+    emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
 
 
 @data_app.command()
@@ -79,9 +76,7 @@ def describe(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    about, found = data.about(made), data.described(made)
-    emit({"prepared": about, "data": found}, views.described(about, found), as_json)
+    emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
 
 
 @data_app.command()
@@ -103,13 +98,10 @@ def sample(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_core.data.rows import sample as sample_rows
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    found = sample_rows(made, rows)
-    emit({"prepared": data.about(made), "rows": found}, views.sampled(found), as_json)
+    emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
 
 
 @data_app.command()
@@ -135,7 +127,7 @@ def validate(
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     found = data.validated(chosen, out)
-    emit(found, views.validated(found), as_json)
+    emit(found, views.validated, as_json)
     data.check_valid(found)
 
 
@@ -160,8 +152,7 @@ def simulate(
     from automtl_cli.data import actions as data
     from automtl_core.views import data as views
 
-    found = data.simulated(name, rows, seed, out)
-    emit(found, views.simulated(found), as_json)
+    emit(data.simulated(name, rows, seed, out), views.simulated, as_json)
 
 
 @data_app.command()
@@ -181,5 +172,4 @@ def init(
     """
     from automtl_cli.data import init
 
-    done = init.init(files, out)
-    emit(done, init.view(done), as_json)
+    emit(init.init(files, out), init.view, as_json)

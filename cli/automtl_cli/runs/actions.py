@@ -99,14 +99,14 @@ def show(path: Path, all_evidence: bool, as_json: bool) -> None:
     cost, document = price(found.architecture, registry), found.to_json()
     document["cost"] = cost and cost.to_json()
     document = {**document.pop("architecture"), **document, "path": str(path)}
-    emit(document, finding.whole(found, cost, path, all_evidence), as_json)
+    emit(document, lambda _: finding.whole(found, cost, path, all_evidence), as_json)
 
 
 def plan(line: Line, job: Job, as_json: bool) -> None:
     """Print what a search would do, and the resolved configuration."""
     planned = line.plan(job)
     document = {"plan": planned, "config": job.config.model_dump(mode="json")}
-    emit(document, outcome.plan(planned, job.config), as_json)
+    emit(document, lambda _: outcome.plan(planned, job.config), as_json)
 
 
 def check_repeated(found: Evaluation) -> None:

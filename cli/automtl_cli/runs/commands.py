@@ -36,7 +36,7 @@ def predict(
     found = new_rows.predict(
         run, files, output, [name for name in keep.split(",") if name], bad, memory_limit
     )
-    emit(found, predicted(found), as_json)
+    emit(found, predicted, as_json)
 
 
 def evaluate(
@@ -56,11 +56,11 @@ def evaluate(
     from automtl_core.views import outcome
 
     if files is not None:
-        tested = new_rows.measure(run, files, data_dir, new_rows.faulty(bad_rows, max_bad_rows))
-        return emit(tested, outcome.tested(tested), as_json)
+        bad = new_rows.faulty(bad_rows, max_bad_rows)
+        return emit(new_rows.measure(run, files, data_dir, bad), outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows)
     found = actions.line().evaluate(run, data_dir)
-    emit(found, outcome.evaluation(found), as_json)
+    emit(found, outcome.evaluation, as_json)
     actions.check_repeated(found)
 
 
@@ -81,8 +81,7 @@ def export(
     """
     from automtl_cli.runs import exporting
 
-    found = exporting.export(run, form, out)
-    emit(found, exporting.view(found), as_json)
+    emit(exporting.export(run, form, out), exporting.view, as_json)
 
 
 def retrain(

@@ -18,7 +18,7 @@ def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
         found, out = wanted.compared(actions.line(), layers, _work, _wait)
     write(found, out)
     files = Section("", [Text(f"written to {out}: {', '.join(FILES)}")])
-    emit({**found.to_json(), "out": str(out)}, [*comparison(found), files], as_json)
+    emit({**found.to_json(), "out": str(out)}, lambda _: [*comparison(found), files], as_json)
 
 
 def _work(cell: Cell, which: str) -> None:

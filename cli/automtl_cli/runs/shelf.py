@@ -17,13 +17,13 @@ from automtl_core.views.values import Section, Text
 def show_list(folder: Path, as_json: bool) -> None:
     """Print the runs of a folder."""
     runs = run_list.shelf(folder)
-    emit({"folder": str(folder), "runs": runs}, views.listed(folder, runs), as_json)
+    emit({"folder": str(folder), "runs": runs}, lambda _: views.listed(folder, runs), as_json)
 
 
 def compare(paths: Sequence[Path], as_json: bool) -> None:
     """Print the metrics and costs of runs, and whether their scores are of the same rows."""
     runs = [run_list.summary(path) for path in paths]
-    emit(compared(runs), views.compared(runs), as_json)
+    emit(compared(runs), lambda _: views.compared(runs), as_json)
 
 
 def compared(runs: Sequence[Summary]) -> Json:
@@ -44,7 +44,8 @@ def remove(paths: Sequence[Path], yes: bool, as_json: bool) -> None:
     for run in runs:
         run_list.remove(run.path)
     removed = [str(run.path) for run in runs]
-    emit({"removed": removed}, Section("", [Text(f"removed: {run}") for run in removed]), as_json)
+    view = Section("", [Text(f"removed: {run}") for run in removed])
+    emit({"removed": removed}, lambda _: view, as_json)
 
 
 def _agreed(paths: Sequence[Path]) -> bool:
