@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from automtl.notebook import html
 from automtl_core.comparison.document import MEAN, Comparison
-from automtl_core.comparison.tables import grids
+from automtl_core.views.comparison import comparison
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,4 @@ class Compared:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the tables that the command line prints."""
-        parts = []
-        for grid in grids(self.found):
-            frame = pd.DataFrame(list(grid.rows), columns=list(grid.header))
-            parts.append(f"<p>{grid.title}</p>{frame.to_html(index=False)}")
-        return "".join(parts)
+        return html(comparison(self.found))

@@ -15,6 +15,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
+from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
 from automtl_core.workflow.outcomes import Found
 from automtl_core.workflow.workflow import Workflow
@@ -102,9 +103,10 @@ def compare(
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
-    flow = Workflow(load_registry(), Listening(progress))
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    return Compared(*wanted.compared(flow, layers))
+    found, path = wanted.compared(Workflow(load_registry(), Listening(progress)), layers)
+    write(found, path)
+    return Compared(found, path)
 
 
 def load(run: str | Path) -> Run:

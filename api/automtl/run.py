@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,6 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from automtl.frames import write
+from automtl.notebook import html
 from automtl_core.choices import Architecture
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.export.folder import export
@@ -19,8 +19,10 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
+from automtl_core.views import outcome
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
+from automtl_core.workflow.outcomes import Found
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 
@@ -104,8 +106,10 @@ class Run:
             return found
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-        return f"<p>run <code>{escape(str(self.path))}</code></p>{self.metrics.to_html(na_rep='')}"
+        """Return what a notebook shows: what the command line prints after a search."""
+        least = self._folder.config().training.min_positives
+        found = finding(self.path, load_registry())
+        return html(outcome.search(Found(self.path, self._folder.read(Result), found, least)))
 
 
 @contextmanager

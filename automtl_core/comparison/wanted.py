@@ -1,7 +1,6 @@
 """What is to be compared, from the names of models to the outcome."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +8,10 @@ from automtl_core.comparison.cells import Bench
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
-from automtl_core.comparison.tables import comma_separated, markdown
 from automtl_core.config.config import Layer
-from automtl_core.disk.files import write_atomic
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
-
-FORMATS: Mapping[str, Callable[[Comparison], str]] = {
-    "json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
-    "csv": comma_separated,
-    "md": markdown,
-}
-"""How the file of an outcome ends -> its text."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Wanted:
     """For all; each run, and each recipe that is tried, has an equal part."""
 
     def compared(self, workflow: Workflow, layers: Sequence[Layer]) -> tuple[Comparison, Path]:
-        """Return the outcome, and the folder that keeps it, where it is written down too.
+        """Return the outcome, and the folder that keeps its runs.
 
         Args:
             workflow: Makes jobs and data, and runs the trials.
@@ -72,11 +62,7 @@ class Wanted:
         seeds = range(common.config.seed, common.config.seed + self.seeds)
         executor = workflow.trials(*prepared.values())
         bench = Bench(out, prepared, executor, workflow.listener, workflow.answered)
-        found = compare(jobs, seeds, self.trials, reference, bench)
-        out.mkdir(parents=True, exist_ok=True)
-        for ending, form in FORMATS.items():
-            write_atomic(out / f"compare.{ending}", form(found).encode())
-        return found, out
+        return compare(jobs, seeds, self.trials, reference, bench), out
 
     def _inputs(self) -> Layer:
         """Return how fields are encoded in the first of the runs that are named, as a layer.

@@ -80,7 +80,8 @@ def search(
     that stand beside the name of another one are left out.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions, render
+    from automtl_cli.runs import actions
+    from automtl_core.views import outcome
 
     named = {"space": space, "strategy": strategy, "dataset": dataset, "start": start and start.absolute()}
     seconds = configuration.seconds(time_budget)
@@ -89,13 +90,13 @@ def search(
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or name is not None or dry_run
-        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     flow = actions.workflow()
     job = flow.job(layers)
     if dry_run:
-        return emit(render.planned(flow.plan(job), job.config), render.plan, as_json)
-    emit(flow.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return actions.plan(flow, job, as_json)
+    emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -131,7 +132,8 @@ def train(
     its search kept, see `automtl show RUN`), or whatever compare takes. A run comes with its data and recipe.
     """
     from automtl_cli import configuration
-    from automtl_cli.runs import actions, render
+    from automtl_cli.runs import actions
+    from automtl_core.views import outcome
 
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "time_budget": seconds}
@@ -139,13 +141,13 @@ def train(
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
-        return emit(actions.resume(resume, anyway, given).to_json(), render.found, as_json)
+        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     flow = actions.workflow()
     job = flow.model(actions.check_named(model, pick), layers, configuration.preset(preset))
     if dry_run:
-        return emit(render.planned(flow.plan(job), job.config), render.plan, as_json)
-    emit(flow.search(job, runs_dir, name).to_json(), render.found, as_json)
+        return actions.plan(flow, job, as_json)
+    emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -195,7 +197,7 @@ def compare(
     names = [name for name in models.split(",") if name]
     chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)
     wanted = Wanted(names, seeds, splits, tune, reference, out, chosen, seconds)
-    emit(comparison.compare(wanted, layers), comparison.render, as_json)
+    comparison.compare(wanted, layers, as_json)
 
 
 for command in (predict, evaluate, export, retrain, show):
@@ -207,7 +209,7 @@ def plugins(as_json: options.AsJson = False) -> None:
     """List the installed plugins, and why one is not loaded."""
     from automtl_cli import listings
 
-    emit(listings.plugins(), listings.render_plugins, as_json)
+    emit(listings.plugins(), listings.view_plugins, as_json)
 
 
 @app.command("list")
@@ -218,7 +220,7 @@ def list_names(
     """List ops, spaces, strategies, datasets or presets."""
     from automtl_cli import listings
 
-    emit(listings.names(kind), listings.render_names, as_json)
+    emit(listings.names(kind), listings.view_names, as_json)
 
 
 @app.command("settings")
@@ -237,8 +239,8 @@ def explain_settings(
     """
     from automtl_cli import settings
 
-    found, render = settings.answer(kind, name)
-    emit(found, render, as_json)
+    found, view = settings.answer(kind, name)
+    emit(found, view, as_json)
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:

@@ -1,16 +1,14 @@
 """What is installed: plugins, and the names that they supply."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import RenderableType
-
-from automtl_cli.tables import table
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
+from automtl_core.views.values import Grid, Section
 
 
 @dataclass(frozen=True)
@@ -51,16 +49,16 @@ def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
     return Entry(description, f"{row.name} ({row.distribution} {row.version})")
 
 
-def render_plugins(rows: Sequence[PluginRow]) -> Iterator[RenderableType]:
-    """Render the rows of `automtl plugins`."""
+def view_plugins(rows: Sequence[PluginRow]) -> Section:
+    """Return the rows of `automtl plugins`."""
     cells = [(row.name, row.distribution, row.version, _provided(row)) for row in rows]
-    yield table(["plugin", "from", "version", "provides"], cells)
+    return Section("", [Grid(["plugin", "from", "version", "provides"], cells)])
 
 
-def render_names(described: Mapping[str, Entry]) -> Iterator[RenderableType]:
-    """Render names, what each of them is, and who supplies it."""
+def view_names(described: Mapping[str, Entry]) -> Section:
+    """Return names, what each of them is, and which plugin provides it."""
     rows = [(name, entry.description, entry.plugin) for name, entry in described.items()]
-    yield table(["name", "what it is", "plugin"], rows)
+    return Section("", [Grid(["name", "description", "plugin"], rows)])
 
 
 def _provided(row: PluginRow) -> str:

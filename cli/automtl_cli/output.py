@@ -9,25 +9,22 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from rich.console import Console, RenderableType
-
+from automtl_cli.terminal import rendered
 from automtl_core.errors import StorageError, printable
+from automtl_core.views.values import Section
 
-Outcome = TypeVar("Outcome")
+T = TypeVar("T")
 Json = Mapping[str, Any]
 """What `--json` prints."""
 
-UNLIMITED = 10_000
-"""Columns of what is no terminal: there, a row is a line."""
 
-
-def emit(outcome: Outcome, render: Callable[[Outcome], Iterable[RenderableType]], as_json: bool) -> None:
-    """Print a command's outcome, as JSON or rendered for people; both hold the same."""
+def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: bool) -> None:
+    """Print a command's outcome as JSON, or its view for people; both hold the same."""
     if sys.stdout is None:  # closed by whoever started the process
         raise StorageError(
             "there is no standard output to write to", "do not close it: >/dev/null drops what is written"
         )
-    sys.stdout.write(_as_json(outcome) if as_json else _rendered(render(outcome)))
+    sys.stdout.write(_as_json(outcome) if as_json else rendered(view(outcome)))
     sys.stdout.flush()
 
 
@@ -59,13 +56,3 @@ def _value(value: Any) -> Any:
     if hasattr(value, "to_json"):
         return value.to_json()
     return {field.name: getattr(value, field.name) for field in fields(value)}
-
-
-def _rendered(parts: Iterable[RenderableType]) -> str:
-    # Captured and not printed by rich, which ends the program by itself where nobody reads any more.
-    width = None if sys.stdout.isatty() else UNLIMITED
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
-    with console.capture() as capture:
-        for part in parts:
-            console.print(part)
-    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())

@@ -5,11 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from automtl_cli import listings
-from automtl_cli.tables import safe, table
 from automtl_core.config.config import COMPONENTS, RunConfig, default
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError, did_you_mean, listing
@@ -17,6 +13,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
+from automtl_core.views.values import Grid, Section, Text
 
 PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
 """What has settings and no name."""
@@ -34,8 +31,8 @@ class Explained:
     settings: Sequence[Setting]
 
 
-def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Iterable[RenderableType]]]:
-    """Return what to show of a kind and a name, and how; without a name, the names that there are.
+def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | Iterable[Section]]]:
+    """Return the settings of a kind and a name and their view; without a name, all names of the kind.
 
     Raises:
         UsageError: there is no such kind, or it has no names.
@@ -46,10 +43,10 @@ def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Iterable[R
         known = [*COMPONENTS, *PARTS]
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
     if kind in COMPONENTS and name is None:
-        return listings.names(COMPONENTS[kind].plural), listings.render_names
+        return listings.names(COMPONENTS[kind].plural), listings.view_names
     if kind in PARTS and name is not None:
         raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
-    return explained(load_registry(), kind, name or ""), render
+    return explained(load_registry(), kind, name or ""), view
 
 
 def explained(registry: Registry, kind: str, name: str = "") -> Explained:
@@ -63,14 +60,13 @@ def explained(registry: Registry, kind: str, name: str = "") -> Explained:
     return Explained(kind, name, registry.describe(COMPONENTS[kind], name), explain(found.settings_class))
 
 
-def render(found: Explained) -> Iterator[RenderableType]:
-    """Render settings as a table, and how one is given."""
-    yield safe(f"{found.name or found.key or 'run'}: {found.description}")
-    yield Text()
-    yield table(["setting", "default", "takes", "what it is"], map(row, found.settings))
+def view(found: Explained) -> Iterator[Section]:
+    """Yield settings as a table, and how one is given."""
+    title = f"{found.name or found.key or 'run'}: {found.description}"
+    yield Section("", [Text(title)])
+    yield Section("", [Grid(["setting", "default", "takes", "description"], list(map(row, found.settings)))])
     key = f"{found.key}.SETTING" if found.key else "SETTING"
-    yield Text()
-    yield safe(f"give one by --set {key}=VALUE, or in a file by --config")
+    yield Section("", [Text(f"give one by --set {key}=VALUE, or in a file by --config")])
 
 
 def row(setting: Setting) -> Sequence[str]:

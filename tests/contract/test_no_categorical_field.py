@@ -8,7 +8,7 @@ from automtl_core.export import folder as exported
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 MODELS = [name for name in REGISTRY.names(SPACES) if name != "desan"]
@@ -57,7 +57,7 @@ def common(folder, table):
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
-    line = Line(REGISTRY)
+    line = Workflow(REGISTRY)
     job = line.model(name, [common(folder, table), {"space": {} if name == "boosting" else SMALL}])
     if (name, table) == ("boosting", "bags"):
         with pytest.raises(UsageError, match="nothing to read"):
@@ -69,7 +69,7 @@ def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, monkeypatch):
-    line = Line(REGISTRY)
+    line = Workflow(REGISTRY)
     path = line.search(line.job([common(folder, table), SEARCH]), tmp_path).run
     assert line.evaluate(path).repeats
     line.predict(path, folder / "rows.csv", tmp_path / "out.csv", [], {})

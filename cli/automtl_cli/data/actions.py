@@ -1,8 +1,8 @@
-"""What the commands that work on one dataset do; `render` shows it."""
+"""What the commands that work on one dataset do."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from automtl_cli.configuration import Chosen
@@ -10,8 +10,7 @@ from automtl_cli.data import preparing
 from automtl_cli.data.catalogue import can_be_simulated, datasets
 from automtl_cli.output import Json
 from automtl_core.config.folders import default_raw_folder
-from automtl_core.data.encoder import Value
-from automtl_core.data.inspect.describe import Described, describe
+from automtl_core.data.inspect.describe import describe
 from automtl_core.data.prepare.prepare import prepare, write_rejected
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.validate import Validation
@@ -29,39 +28,6 @@ TEXT = 1000
 """Characters of a faulty row that are listed."""
 
 
-@dataclass(frozen=True)
-class About:
-    """Where prepared data is, how much, and what one should know of it."""
-
-    path: str
-    reused: bool
-    rows: Mapping[str, int]
-    """Of each part."""
-    fields: int
-    tasks: Sequence[str]
-    rejected: int
-    """Rows of the raw files that are left out."""
-    warnings: Sequence[str]
-    simulated: Json | None
-    """How the raw files were simulated; None where they are real."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """Prepared data, and what it looks like."""
-
-    prepared: About
-    data: Described
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Prepared data, and its first training rows as raw values."""
-
-    prepared: About
-    rows: Sequence[Mapping[str, Value]]
-
-
 def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
     """Prepare a dataset, show how far that is, and say what one should know of it."""
     limit = preparing.memory_limit(memory_limit)
@@ -71,30 +37,28 @@ def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
     return made
 
 
-def about(made: Prepared) -> About:
+def about(made: Prepared) -> Json:
     """Return where prepared data is, how much, and what one should know of it."""
     manifest, schema = made.manifest, made.schema
-    return About(
-        path=str(made.path),
-        reused=made.reused,
-        rows=manifest["rows"],
-        fields=len(schema.sparse) + len(schema.dense),
-        tasks=[task.name for task in schema.tasks],
-        rejected=manifest["rejected"],
-        warnings=manifest["warnings"],
-        simulated=manifest["simulated"],
-    )
+    return {
+        "path": str(made.path),
+        "reused": made.reused,
+        "rows": manifest["rows"],
+        "fields": len(schema.sparse) + len(schema.dense),
+        "tasks": [task.name for task in schema.tasks],
+        **{key: manifest[key] for key in ("rejected", "warnings", "simulated")},
+    }
 
 
-def described(made: Prepared) -> Description:
+def described(made: Prepared) -> Json:
     """Return what prepared data looks like."""
     with preparing.stages("describing data") as show:
-        return Description(about(made), describe(made, show))
+        return {"prepared": about(made), "data": describe(made, show)}
 
 
-def sampled(made: Prepared, rows: int) -> Sample:
+def sampled(made: Prepared, rows: int) -> Json:
     """Return the first training rows as raw values."""
-    return Sample(about(made), sample(made, rows))
+    return {"prepared": about(made), "rows": sample(made, rows)}
 
 
 def validated(chosen: Chosen, out: Path | None) -> Json:

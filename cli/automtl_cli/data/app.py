@@ -16,7 +16,7 @@ def list_datasets(as_json: options.AsJson = False) -> None:
     """List the datasets, their tasks, and which can be simulated."""
     from automtl_cli.data import catalogue
 
-    emit(catalogue.datasets(), catalogue.render_datasets, as_json)
+    emit(catalogue.datasets(), catalogue.view_datasets, as_json)
 
 
 @data_app.command()
@@ -32,7 +32,7 @@ def show(
     from automtl_cli.data import catalogue
 
     chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(catalogue.dataset(chosen), catalogue.render_dataset, as_json)
+    emit(catalogue.dataset(chosen), catalogue.view_dataset, as_json)
 
 
 @data_app.command()
@@ -49,11 +49,10 @@ def prepare(
     """Read the raw files of a dataset, and store what searches need."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    emit(data.about(made), data_render.prepared, as_json)
+    emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
 
 
 @data_app.command()
@@ -74,11 +73,10 @@ def describe(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    emit(data.described(made), data_render.described, as_json)
+    emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
 
 
 @data_app.command()
@@ -100,11 +98,10 @@ def sample(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    made = data.prepared(chosen, memory_limit)
-    emit(data.sampled(made, rows), data_render.sampled, as_json)
+    emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
 
 
 @data_app.command()
@@ -126,11 +123,11 @@ def validate(
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
     found = data.validated(chosen, out)
-    emit(found, data_render.validated, as_json)
+    emit(found, views.validated, as_json)
     data.check_valid(found)
 
 
@@ -153,9 +150,9 @@ def simulate(
     simulated.
     """
     from automtl_cli.data import actions as data
-    from automtl_cli.data import render as data_render
+    from automtl_core.views import data as views
 
-    emit(data.simulated(name, rows, seed, out), data_render.simulated, as_json)
+    emit(data.simulated(name, rows, seed, out), views.simulated, as_json)
 
 
 @data_app.command()
@@ -175,4 +172,4 @@ def init(
     """
     from automtl_cli.data import init
 
-    emit(init.init(files, out), init.render, as_json)
+    emit(init.init(files, out), init.view, as_json)

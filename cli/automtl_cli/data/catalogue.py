@@ -2,22 +2,20 @@
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import RenderableType
-from rich.text import Text
 
 from automtl_cli import listings
 from automtl_cli.configuration import Chosen
+from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_cli.tables import safe, table
 from automtl_core.dataset.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.settings.settings import explain
+from automtl_core.views.values import Grid, Section, Text
 
 
 @dataclass(frozen=True)
@@ -29,122 +27,57 @@ class Listed(listings.Entry):
     """Whether it can be."""
 
 
-@dataclass(frozen=True)
-class File:
-    """A raw file of a dataset."""
-
-    path: str
-    found: int
-    """Files that are there."""
-    rows: int | None
-    header: bool
-    separator: str
-    columns: Mapping[str, str]
-    """Name -> what values it holds."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of a dataset."""
-
-    name: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """A label of a dataset."""
-
-    name: str
-    kind: str
-    after: str | None
-
-
-@dataclass(frozen=True)
-class Valued:
-    """A setting of a dataset with its value."""
-
-    value: object
-    takes: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What there is to know of a dataset before it is prepared."""
-
-    name: str
-    description: str
-    source: str
-    licence: str
-    preparation: str
-    folder: str | None
-    files: Mapping[str, File]
-    fields: Sequence[Field]
-    tasks: Sequence[Task]
-    splits: Sequence[str]
-    """How it can be split."""
-    given_parts: bool
-    simulated: bool
-    """Whether it can be."""
-    settings: Mapping[str, Valued]
-
-
 def datasets() -> dict[str, Listed]:
     """Return the datasets by name."""
     registry = load_registry()
     return {name: _listed(registry, name) for name in registry.names(DATASETS)}
 
 
-def render_datasets(described: Mapping[str, Listed]) -> Iterator[RenderableType]:
-    """Render the names of datasets, and what each of them is."""
+def view_datasets(described: Mapping[str, Listed]) -> Section:
+    """Return the names of datasets, and what each of them is."""
     rows = [
         (name, about.description, about.tasks or None, about.simulated, about.plugin)
         for name, about in described.items()
     ]
-    yield table(["name", "what it is", "tasks", "can be simulated", "plugin"], rows)
+    return Section("", [Grid(["name", "description", "tasks", "can be simulated", "plugin"], rows)])
 
 
-def dataset(chosen: Chosen) -> Sheet:
+def dataset(chosen: Chosen) -> Json:
     """Return what there is to know of a dataset before it is prepared."""
     found = chosen.dataset
-    return Sheet(
-        name=chosen.name,
-        description=inspect.cleandoc(type(found).__doc__ or ""),
-        source=found.source,
-        licence=found.licence,
-        preparation=found.preparation,
-        folder=str(chosen.folder) if chosen.folder else None,
-        files={table: _file(file, chosen.folder) for table, file in found.files().items()},
-        fields=[Field(field.name, _kind(field)) for field in found.fields],
-        tasks=[Task(label.name, label.kind, label.after) for label in found.labels],
-        splits=_splits(found),
-        given_parts=found.part is not None,
-        simulated=can_be_simulated(type(found)),
-        settings=_settings(found),
-    )
+    return {
+        "name": chosen.name,
+        "description": inspect.cleandoc(type(found).__doc__ or ""),
+        **{key: getattr(found, key) for key in ("source", "licence", "preparation")},
+        "folder": str(chosen.folder) if chosen.folder else None,
+        "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
+        "fields": [{"name": field.name, "kind": _kind(field)} for field in found.fields],
+        "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in found.labels],
+        "splits": _splits(found),
+        "given_parts": found.part is not None,
+        "simulated": can_be_simulated(type(found)),
+        "settings": _settings(found),
+    }
 
 
-def render_dataset(found: Sheet) -> Iterator[RenderableType]:
-    """Render what there is to know of a dataset."""
-    yield safe(f"{found.name}\n\n{found.description}")
-    yield Text()
-    yield table(["about", ""], _about(found))
-    for file in found.files.values():
-        yield Text()
-        yield safe(_title(file))
-        yield table(["column", "values"], file.columns.items())
-    if found.fields:
-        yield Text()
-        kinds = dict.fromkeys(field.kind for field in found.fields)
-        names = {kind: [field.name for field in found.fields if field.kind == kind] for kind in kinds}
-        yield table(["fields", ""], ((kind, ", ".join(of_kind)) for kind, of_kind in names.items()))
-    if found.tasks:
-        yield Text()
-        yield table(["task", "kind", "comes after"], map(astuple, found.tasks))
-    yield Text()
-    settings = ((name, written(s.value), s.takes, s.description) for name, s in found.settings.items())
-    yield table(["setting", "value", "takes", "what it is"], settings)
+def view_dataset(found: Json) -> Iterator[Section]:
+    """Yield what there is to know of a dataset."""
+    yield Section(found["name"], [])
+    yield Section("", [Text(found["description"])])
+    yield Section("", [Grid(["about", ""], list(_about(found)))])
+    for file in found["files"].values():
+        yield Section(_title(file), [Grid(["column", "values"], list(file["columns"].items()))])
+    kinds: dict[str, list[str]] = {}
+    for field in found["fields"]:
+        kinds.setdefault(field["kind"], []).append(field["name"])
+    if kinds:
+        yield Section("", [Grid(["fields", ""], list(kinds.items()))])
+    if found["tasks"]:
+        yield Section(
+            "", [Grid(["task", "kind", "comes after"], [[*task.values()] for task in found["tasks"]])]
+        )
+    rows = [(k, written(s["value"]), s["takes"], s["description"]) for k, s in found["settings"].items()]
+    yield Section("", [Grid(["setting", "value", "takes", "description"], rows)])
 
 
 def can_be_simulated(dataset_class: type[Dataset]) -> bool:
@@ -162,10 +95,11 @@ def _listed(registry: Registry, name: str) -> Listed:
     return Listed(entry.description, entry.plugin, tasks, can_be_simulated(found))
 
 
-def _file(file: RawFile, folder: Path | None) -> File:
+def _file(file: RawFile, folder: Path | None) -> Json:
     found = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
     columns = {name: _values(column) for name, column in file.columns.items()}
-    return File(file.path, found, file.rows, file.header, file.separator, columns)
+    about = {key: getattr(file, key) for key in ("rows", "header", "separator")}
+    return {"path": file.path, "found": found, **about, "columns": columns}
 
 
 def _values(column: Column) -> str:
@@ -188,28 +122,28 @@ def _splits(found: Dataset) -> list[str]:
     return ["random", *(split for split, column in named.items() if column)]
 
 
-def _settings(found: Dataset) -> dict[str, Valued]:
-    """Return the settings by name, with their values, and what `automtl settings` tells of them."""
+def _settings(found: Dataset) -> dict[str, Json]:
+    """Return the settings by name, with their values, and what `automtl settings` says of them."""
     values = found.settings.model_dump(mode="json")
     return {
-        each.name: Valued(values[each.name], each.takes, each.description)
+        each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
         for each in explain(type(found).settings_class)
         if each.name in values
     }
 
 
-def _about(found: Sheet) -> Iterator[tuple[str, object]]:
-    told = {"where to get it": found.source, "licence": found.licence, "preparation": found.preparation}
-    yield from ((what, said) for what, said in told.items() if said)
-    if found.folder:
-        yield "raw files in", found.folder
-    if found.simulated:
-        yield "no raw files?", f"automtl data simulate {found.name}"
-    yield "split by", ", ".join(found.splits) + ("; some parts are given" if found.given_parts else "")
+def _about(found: Json) -> Iterator[tuple[str, object]]:
+    about = {"source": "where to get it", "licence": "licence", "preparation": "preparation"}
+    yield from ((title, found[key]) for key, title in about.items() if found[key])
+    if found["folder"]:
+        yield "raw files in", found["folder"]
+    if found["simulated"]:
+        yield "no raw files?", f"automtl data simulate {found['name']}"
+    yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
 
 
-def _title(file: File) -> str:
-    rows = f", {file.rows:,} rows" if file.rows else ""
-    header = "" if file.header else ", no header"
-    there = {0: "not there", 1: "there"}.get(file.found, f"{file.found} files there")
-    return f"{file.path} ({there}){rows}{header}"
+def _title(file: Json) -> str:
+    rows = f", {file['rows']:,} rows" if file["rows"] else ""
+    header = "" if file["header"] else ", no header"
+    there = {0: "not there", 1: "there"}.get(file["found"], f"{file['found']} files there")
+    return f"{file['path']} ({there}){rows}{header}"

@@ -3,18 +3,16 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
-from rich.console import RenderableType
-from rich.text import Text
 
 from automtl_cli.output import Json
-from automtl_cli.tables import safe, table
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.errors import RunExistsError, printable
+from automtl_core.views.values import Grid, Section, Text
 
 SHOWN = 30
 """Characters of a value that are shown."""
@@ -37,37 +35,7 @@ Numeric fields. In braces there may be:
 """Role -> what to know to correct it."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """What was seen of a table, and where settings for it were written."""
-
-    path: Path
-    seen: Glimpse
-    guesses: Sequence[Guess]
-    next: Sequence[str]
-    """Commands that go on from there."""
-
-    def to_json(self) -> Json:
-        """Return it as JSON."""
-        columns = [
-            {
-                "name": each.facts.name,
-                "role": each.role,
-                "about": about(each, self.seen),
-                **asdict(each.facts),
-            }
-            for each in self.guesses
-        ]
-        return {
-            "path": str(self.path),
-            "rows": self.seen.rows,
-            "seen": self.seen.seen,
-            "columns": columns,
-            "next": self.next,
-        }
-
-
-def init(files: str, out: Path | None) -> Written:
+def init(files: str, out: Path | None) -> Json:
     """Look at a table, write settings for it, and return what was seen and written.
 
     Args:
@@ -86,17 +54,19 @@ def init(files: str, out: Path | None) -> Written:
     commands = _commands(path)
     content = settings(seen, guesses, commands)
     _create(path, content)
-    return Written(path, seen, guesses, commands)
+    columns = [
+        {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
+        for each in guesses
+    ]
+    return {"path": str(path), "rows": seen.rows, "seen": seen.seen, "columns": columns, "next": commands}
 
 
-def render(done: Written) -> Iterator[RenderableType]:
-    """Render what each column was taken for, and where to go from there."""
-    columns = [(each.facts.name, each.role, about(each, done.seen)) for each in done.guesses]
-    yield table(["column", "use", "what it holds"], columns)
-    yield Text()
-    first = "" if any(each.role == "labels" for each in done.guesses) else ": name the labels there first"
-    yield safe(f"written: {done.path}{first}")
-    yield safe("next: " + "\n      ".join(done.next))
+def view(done: Json) -> Iterator[Section]:
+    """Yield the role of each column, and where to go from there."""
+    columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
+    yield Section("", [Grid(["column", "use", "values"], columns)])
+    first = "" if any(role == "labels" for _, role, _ in columns) else ": name the labels there first"
+    yield Section("", [Text(f"written: {done['path']}{first}\nnext: " + "\n      ".join(done["next"]))])
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from automtl_cli.data import preparing
+from automtl_cli.output import emit
 from automtl_cli.runs.progress import Terminal
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.views import finding, outcome
+from automtl_core.workflow.finding import finding as read
+from automtl_core.workflow.finding import price
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import Evaluation, Found
 from automtl_core.workflow.workflow import Workflow
 
@@ -54,15 +59,32 @@ def check_named(model: str | None, pick: int | None = None) -> str:
     return model if pick is None else f"{model}@{pick}"
 
 
-def check_repeated(outcome: Evaluation) -> None:
+def show(path: Path, all_evidence: bool, as_json: bool) -> None:
+    """Print what a run found, or what a file `architecture.json` says; raises as `finding` does."""
+    registry = load_registry()
+    found = read(path, registry)
+    cost, document = price(found.architecture, registry), found.to_json()
+    document["cost"] = cost and cost.to_json()
+    document = {**document.pop("architecture"), **document, "path": str(path)}
+    emit(document, lambda _: finding.whole(found, cost, path, all_evidence), as_json)
+
+
+def plan(flow: Workflow, job: Job, as_json: bool) -> None:
+    """Print what a search would do, and the resolved configuration."""
+    planned = flow.plan(job)
+    document = {"plan": planned, "config": job.config.model_dump(mode="json")}
+    emit(document, lambda _: outcome.plan(planned, job.config), as_json)
+
+
+def check_repeated(found: Evaluation) -> None:
     """Check that an evaluation repeated what the run recorded.
 
     Raises:
         ArtifactError: it did not; names what has changed since.
 
     """
-    if not outcome.repeats:
+    if not found.repeats:
         raise ArtifactError(
-            f"{outcome.run}: the test metrics are not those that the run recorded",
-            "; ".join(outcome.changed) or "use the raw files, versions and thread count of the run",
+            f"{found.run}: the test metrics are not those that the run recorded",
+            "; ".join(found.changed) or "use the raw files, versions and thread count of the run",
         )

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from automtl_cli import options
-from automtl_cli.output import emit
 
 runs_app = typer.Typer(rich_markup_mode=None, help="List, show, compare and remove runs.")
 
@@ -21,7 +20,7 @@ def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson 
     """
     from automtl_cli.runs import shelf
 
-    emit(shelf.listed(runs_dir), shelf.render, as_json)
+    shelf.show_list(runs_dir, as_json)
 
 
 @runs_app.command()
@@ -31,9 +30,9 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a run found, as `automtl show` does."""
-    from automtl_cli.runs import finding
+    from automtl_cli.runs import actions
 
-    emit(finding.read(run), lambda found: finding.whole(found, evidence), as_json)
+    actions.show(run, evidence, as_json)
 
 
 @runs_app.command()
@@ -44,7 +43,7 @@ def compare(runs: Several, as_json: options.AsJson = False) -> None:
     """
     from automtl_cli.runs import shelf
 
-    emit(shelf.compared(runs), shelf.render_compared, as_json)
+    shelf.compare(runs, as_json)
 
 
 @runs_app.command()
@@ -56,4 +55,4 @@ def remove(
     """Remove runs, after asking."""
     from automtl_cli.runs import shelf
 
-    emit(shelf.removed(runs, yes), shelf.render_removed, as_json)
+    shelf.remove(runs, yes, as_json)

@@ -30,12 +30,13 @@ def predict(
     row is written for each, in the same order: the probability of each task; of a regression its number.
     """
     from automtl_cli.runs import new_rows
+    from automtl_core.views.outcome import predicted
 
     bad = new_rows.faulty(bad_rows, max_bad_rows)
-    outcome = new_rows.predict(
+    found = new_rows.predict(
         run, files, output, [name for name in keep.split(",") if name], bad, memory_limit
     )
-    emit(outcome.to_json(), new_rows.render, as_json)
+    emit(found, predicted, as_json)
 
 
 def evaluate(
@@ -51,15 +52,16 @@ def evaluate(
     The metrics must be exactly those that the run recorded; otherwise the exit code is 65. With --input, test
     it on new rows, which have labels.
     """
-    from automtl_cli.runs import actions, new_rows, render
+    from automtl_cli.runs import actions, new_rows
+    from automtl_core.views import outcome
 
     if files is not None:
         bad = new_rows.faulty(bad_rows, max_bad_rows)
-        return emit(new_rows.measure(run, files, data_dir, bad).to_json(), render.tested, as_json)
+        return emit(new_rows.measure(run, files, data_dir, bad), outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows)
-    outcome = actions.workflow().evaluate(run, data_dir)
-    emit(outcome.to_json(), render.evaluated, as_json)
-    actions.check_repeated(outcome)
+    found = actions.workflow().evaluate(run, data_dir)
+    emit(found, outcome.evaluation, as_json)
+    actions.check_repeated(found)
 
 
 def export(
@@ -79,7 +81,7 @@ def export(
     """
     from automtl_cli.runs import exporting
 
-    emit(exporting.export(run, form, out).to_json(), exporting.render, as_json)
+    emit(exporting.export(run, form, out), exporting.view, as_json)
 
 
 def retrain(
@@ -101,7 +103,7 @@ def retrain(
     from automtl_cli.runs import retraining
 
     layers = configuration.layers(None, None, {"data_dir": data_dir}, settings)
-    emit(retraining.retrained(run, seeds, layers, runs_dir), retraining.render, as_json)
+    retraining.retrain(run, seeds, layers, runs_dir, as_json)
 
 
 def show(
@@ -113,6 +115,6 @@ def show(
 
     RUN may also be an architecture.json, which knows the first two.
     """
-    from automtl_cli.runs import finding
+    from automtl_cli.runs import actions
 
-    emit(finding.read(run), lambda found: finding.whole(found, evidence), as_json)
+    actions.show(run, evidence, as_json)

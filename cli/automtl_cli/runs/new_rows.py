@@ -1,16 +1,10 @@
 """What a run says of new rows: `predict`, and `evaluate --input`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import RenderableType
-
-from automtl_cli.output import Json
 from automtl_cli.runs import actions
-from automtl_cli.runs.render import left_out
-from automtl_cli.tables import safe
 from automtl_core.config.config import Layer
-from automtl_core.data.simulate import warning
 from automtl_core.errors import UsageError
 from automtl_core.workflow.outcomes import Predicted, Tested
 
@@ -53,11 +47,3 @@ def check_no_input(bad_rows: str | None, most: int | None) -> None:
     """
     if (bad_rows, most) != (None, None):
         raise UsageError("--bad-rows and --max-bad-rows belong to --input", "name the new rows by --input")
-
-
-def render(document: Json) -> Iterator[RenderableType]:
-    """Render what was written."""
-    tasks = ", ".join(document["tasks"])
-    yield safe(f"{document['output']}: {document['rows']:,} rows of {tasks}{left_out(document['rejected'])}")
-    if marker := document["simulated"]:
-        yield safe(f"note: {warning(marker)}")

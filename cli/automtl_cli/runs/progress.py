@@ -9,7 +9,6 @@ from rich.progress import Progress, TextColumn
 from automtl_cli.bars import bar
 from automtl_cli.data import preparing
 from automtl_cli.output import say
-from automtl_cli.runs import inputs
 from automtl_core.choices import Decision
 from automtl_core.comparison.cells import CellBegan, CellWaits
 from automtl_core.data.progress import Progress as Stages
@@ -25,6 +24,7 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
+from automtl_core.views import encoding
 from automtl_core.workflow.progress_estimate import ProgressEstimate, Workload
 
 SHOWN = 3
@@ -73,7 +73,7 @@ class Terminal(EventHandler):
             case Warned(sentence):
                 say(f"warning: {sentence}")
             case EncodingsChosen(result):
-                say(inputs.in_words(result))
+                say(encoding.sentence(result))
             case CellBegan(cell, which):
                 say(f"{which}: {cell}")
             case CellWaits(cell):

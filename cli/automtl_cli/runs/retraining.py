@@ -1,19 +1,19 @@
 """The command that trains the architecture of a run anew."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import RenderableType
-
-from automtl_cli.output import Json
+from automtl_cli.output import emit
 from automtl_cli.runs import actions, shelf
-from automtl_cli.tables import safe
 from automtl_core.config.config import Layer
+from automtl_core.run_dir.run_list import summary
 from automtl_core.training.metrics import mean_over_tasks
+from automtl_core.views.runs import side_by_side
+from automtl_core.views.values import Section, Text
 
 
-def retrained(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Json:
-    """Train, and return the runs, with which of them is the best on validation rows."""
+def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
+    """Train, and print the runs and the best of them on validation rows."""
     found = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
@@ -22,10 +22,6 @@ def retrained(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) ->
         return mean_over_tasks(values, metrics, found[number].min_positives) or 0.0
 
     best = found[max(range(len(found)), key=score)].run
-    return {**shelf.compared([each.run for each in found]), "best": str(best)}
-
-
-def render(document: Json) -> Iterator[RenderableType]:
-    """Render test metrics of the runs, and which one to take."""
-    yield shelf.side_by_side(document["runs"])
-    yield safe(f"best on validation rows: {document['best']}")
+    runs = [summary(each.run) for each in found]
+    view = Section("", [side_by_side(runs), Text(f"best on validation rows: {best}")])
+    emit({**shelf.compared(runs), "best": str(best)}, lambda _: view, as_json)

@@ -1,73 +1,38 @@
-"""What the commands of `automtl runs` do and show."""
+"""What the commands of `automtl runs` do."""
 
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
-from rich.console import RenderableType
 
-from automtl_cli.output import Json
-from automtl_cli.tables import by_name, safe, table
+from automtl_cli.output import Json, emit
 from automtl_core.errors import UsageError
-from automtl_core.run_dir import run_list as shelf
-from automtl_core.run_dir.run import Run, resuming
+from automtl_core.run_dir import run_list
+from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.run_list import Summary
+from automtl_core.views import runs as views
+from automtl_core.views.values import Section, Text
 
 
-def listed(folder: Path) -> Json:
-    """Return the runs in a folder."""
-    return {"folder": str(folder), "runs": [each.to_json() for each in shelf.shelf(folder)]}
+def show_list(folder: Path, as_json: bool) -> None:
+    """Print the runs of a folder."""
+    runs = run_list.shelf(folder)
+    emit({"folder": str(folder), "runs": runs}, lambda _: views.listed(folder, runs), as_json)
 
 
-def render(document: Json) -> Iterator[RenderableType]:
-    """Render the runs in a folder, and how to go on with those that were stopped."""
-    runs = document["runs"]
-    if not runs:
-        yield safe(f"{document['folder']}: no runs")
-        return
-    header = ["run", "dataset", "model", "seed", "test AUC", "kFLOP a row", "seconds", "state"]
-    yield table(header, map(_row, runs))
-    for run in runs:
-        if run["state"] == "stopped":
-            yield safe(f"{Path(run['run']).name} goes on with: {resuming(Path(run['run']))}")
-        elif run["note"]:
-            yield safe(f"{Path(run['run']).name}: {run['note']}")
+def compare(paths: Sequence[Path], as_json: bool) -> None:
+    """Print the metrics and costs of runs, and whether their scores are of the same rows."""
+    runs = [run_list.summary(path) for path in paths]
+    emit(compared(runs), lambda _: views.compared(runs), as_json)
 
 
-def compared(paths: Sequence[Path]) -> Json:
-    """Return the runs that are named, and whether their scores are of the same rows."""
-    found = [shelf.summary(path) for path in paths]
-    return {"runs": [each.to_json() for each in found], "comparable": shelf.comparable(found)}
+def compared(runs: Sequence[Summary]) -> Json:
+    """Return runs as JSON, and whether their scores are of the same rows."""
+    return {"runs": runs, "comparable": run_list.comparable(runs)}
 
 
-def render_compared(document: Json) -> Iterator[RenderableType]:
-    """Render metrics and costs side by side, and how to know more."""
-    runs = document["runs"]
-    yield side_by_side(runs)
-    if not document["comparable"]:
-        yield safe("note: these runs are of other data or splits: their scores cannot be compared")
-    if len(runs) > 1:
-        names = ",".join(run["run"] for run in runs)
-        yield safe(f"with error bars: automtl compare --models {shlex.quote(names)}")
-
-
-def side_by_side(runs: Sequence[Json]) -> RenderableType:
-    """Return a table of a row a run: its test metrics and costs."""
-    tasks = dict.fromkeys(task for run in runs for task in run["scores"])
-    facts = {
-        run["run"]: {
-            **{task: run["scores"].get(task) for task in tasks},
-            "mean AUC": run["score"],
-            "kFLOP a row": _kilo(run["flops_per_row"]),
-            "seconds": _whole(run["seconds"]),
-        }
-        for run in runs
-    }
-    return by_name("run", facts)
-
-
-def removed(paths: Sequence[Path], yes: bool) -> Json:
-    """Remove runs, and return them.
+def remove(paths: Sequence[Path], yes: bool, as_json: bool) -> None:
+    """Remove runs, and print which.
 
     Raises:
         UsageError: nobody agreed.
@@ -77,13 +42,10 @@ def removed(paths: Sequence[Path], yes: bool) -> Json:
     if not yes and not _agreed(paths):
         raise UsageError("nothing is removed", "agree, or give --yes")
     for run in runs:
-        shelf.remove(run.path)
-    return {"removed": [str(run.path) for run in runs]}
-
-
-def render_removed(document: Json) -> Iterator[RenderableType]:
-    """Render what was removed."""
-    yield from (safe(f"removed: {run}") for run in document["removed"])
+        run_list.remove(run.path)
+    removed = [str(run.path) for run in runs]
+    view = Section("", [Text(f"removed: {run}") for run in removed])
+    emit({"removed": removed}, lambda _: view, as_json)
 
 
 def _agreed(paths: Sequence[Path]) -> bool:
@@ -91,17 +53,3 @@ def _agreed(paths: Sequence[Path]) -> bool:
         return typer.confirm(f"remove {', '.join(map(str, paths))}?", err=True)
     except (typer.Abort, OSError):  # nobody can answer
         return False
-
-
-def _row(run: Json) -> list[object]:
-    costs = _kilo(run["flops_per_row"]), _whole(run["seconds"])
-    state = run["state"] + (" (simulated data)" if run["simulated"] else "")
-    return [Path(run["run"]).name, run["dataset"], run["model"], run["seed"], run["score"], *costs, state]
-
-
-def _kilo(flops: int | None) -> str | None:
-    return None if flops is None else f"{flops / 1000:,.0f}"
-
-
-def _whole(seconds: float | None) -> str | None:
-    return None if seconds is None else f"{seconds:,.0f}"

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from automtl_cli.runs.progress import Bars
-from automtl_core.training.events import StepEnded
+from automtl_cli.runs.progress import Bars, epoch_line
+from automtl_core.training.events import EpochEnded, StepEnded
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.progress_estimate import Workload
 
 
@@ -40,3 +41,14 @@ def test_nothing_is_said_of_all_where_nobody_can_say(bars: Progress) -> None:
     watch = Bars(bars, Workload(None, 4))
     watch.step(StepEnded("search", 1, steps=4, done=4, rows=100))
     assert shown(bars) == [("search, epoch 1", 4, 4)]
+
+
+def test_an_epoch_in_a_line() -> None:
+    rare = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
+    price = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
+    metrics = {"click": BinaryMetrics(0.71, 0.5, 1200, 4000), "price": price, "hide": rare}
+    report = EpochEnded("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
+    assert epoch_line(report) == (
+        "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
+        "change +1.25%"
+    )

@@ -54,9 +54,9 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     for part in (
         "architecture of desan",
         "read by",
-        "seen by no expert: ",
-        "noise fields seen by no expert: ",
-        "best reachable",
+        "Fields read by no expert: ",
+        "All noise fields left out: ",
+        "optimal AUC",
         "mean ",
         "run: runs/mine",
         "automtl evaluate runs/mine",
@@ -120,7 +120,7 @@ def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
     outcome = automtl("evaluate", done, "--json").json()
     assert outcome["repeats"]
     assert outcome["test"] == json.loads((done / "result.json").read_text())["test"]
-    assert "exactly the metrics that the run recorded" in automtl("evaluate", done).out
+    assert "The metrics are exactly those that the run recorded" in automtl("evaluate", done).out
 
 
 def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl, done: Path) -> None:

@@ -56,28 +56,28 @@ def after(text: str, start: str) -> list[str]:
 def test_answers_are_shown_with_what_they_cost(automtl: Automtl, told: Run) -> None:
     shown, document = automtl("show", told.path).out, json.loads(automtl("show", told.path, "--json").out)
     network, answers = document["cost"]["network"], document["cost"]["answers"]
-    assert shown.startswith(f"architecture of desan: {network['flops_per_row']:,} FLOPs a row, ")
+    assert shown.startswith(f"architecture of desan: {network['flops_per_row']:,} FLOPs per row, ")
     flops = answers["layer0/expert0/single"]["flops_per_row"]
-    assert re.search(rf"single: .* \({flops:,} FLOPs a row, ", shown)
-    assert "interaction: none\n" in shown, "what costs nothing has no figure"
+    assert re.search(rf"\nlayer0/expert0/single +[a-z].* {flops:,} ", shown)
+    assert re.search(r"\nlayer0/expert0/interaction +none\n", shown), "what costs nothing has no figure"
 
 
 def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
     decisions = told.architecture().decisions
-    assert f"block0: {decisions['layer0/expert1/block0']}" in shown
+    assert re.search(rf"layer0/expert1/block0 +{decisions['layer0/expert1/block0']}", shown)
     fields = after(shown, "layer0 expert0")
     assert fields[0] == "layer0 expert0", "expert1 leads to no task"
     assert fields[1:12:10] == ["user_id ●", "noise_large ·"]
     assert after(shown, "layer1 expert0")[1] == "layer0/expert0 ●"
     assert after(shown, "task click")[:2] == ["task click like skip hide", "layer1/expert0 ● ● ● ●"]
     assert after(shown, "read by")[1:7] == [
-        "layer0/expert0 layer1/expert0 all but noise_small, noise_large",
+        "layer0/expert0 layer1/expert0 all except noise_small, noise_large",
         "layer1/expert0 click, like, skip, hide layer0/expert0",
-        "seen by no expert: noise_small, noise_large",
-        "cannot be closed: dense_signal, dense_noise",
-        "noise fields seen by no expert: no (seen: dense_noise)",
-        "fields that act on a task seen by an expert that it reads: yes",
+        "Fields read by no expert: noise_small, noise_large",
+        "Fields that are always read: dense_signal, dense_noise",
+        "All noise fields left out: no (read: dense_noise)",
+        "All fields that act on a task reach it: yes",
     ]
 
 
@@ -96,9 +96,11 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
 
 def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
-    assert after(shown, "4 decisions")[:2] == [
-        "4 decisions: 1 needed, 2 ties: cheapest taken, 1 at chance (all: automtl show runs/done --evidence)",
-        "1 was made at chance, as nothing spoke for one option over another: layer1/expert0/block0",
+    assert after(shown, "4 decisions")[:3] == [
+        "4 decisions: 1 required by ablation, 2 without significant effect (cheapest option kept), "
+        "1 at chance",
+        "1 made at chance, without evidence: layer1/expert0/block0",
+        "Evidence of each decision: automtl show runs/done --evidence",
     ]
     assert "±" not in shown
     told.write(Search(EVIDENCE[:2]))
@@ -108,32 +110,32 @@ def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: 
 def test_all_evidence(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path, "--evidence").out
     table = after(shown, "choice option")
-    assert table[0] == "choice option against difference FLOPs saved parameters saved certainty verdict epoch"
+    assert table[0] == "choice option verdict against difference FLOPs saved parameters saved certainty epoch"
     assert table[1:5] == [
-        "layer0/expert0/single noise_small closed +0.00010 ± 0.00020 320 2,048 tie: cheapest",
-        "layer0/expert1/block0 mlp-4 chosen identity -0.00120 ± 0.00030 -96 needed 4",
-        "layer0/expert0/block0 mlp-4 chosen identity +0.00000 ± 0.00010 tie: cheapest",
-        "layer1/expert0/block0 identity chosen 0.0010 at chance 5",
+        "layer0/expert0/single noise_small closed tie: cheapest +0.00010 ± 0.00020 320 2,048",
+        "layer0/expert1/block0 mlp-4 chosen needed identity -0.00120 ± 0.00030 -96 4",
+        "layer0/expert0/block0 mlp-4 chosen tie: cheapest identity +0.00000 ± 0.00010",
+        "layer1/expert0/block0 identity chosen at chance 0.0010 5",
     ]
     told.write(Search(EVIDENCE[:1]))
     table = after(automtl("show", told.path, "--evidence").out, "choice option")
-    assert table[0] == "choice option difference FLOPs saved parameters saved verdict"
+    assert table[0] == "choice option verdict difference FLOPs saved parameters saved"
 
 
 def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
     shown = after(automtl("show", told.path).out, "point AUC")
     assert shown[:6] == [
-        "point AUC loss FLOPs a row parameters weights",
+        "point AUC loss FLOPs per row parameters weights",
         "1 shared-bottom 0.8105 0.52000 9,000 70,000 inherited",
         "2 evolution 3 * 0.8210 0.50000 40,000 90,000 trained",
         "3 mmoe 0.8310 0.49000 70,000 90,000 trained",
-        "* the one that was taken",
-        "on validation rows; those of inherited weights get better by training",
+        "* selected",
+        "Scores are of validation rows; points with inherited weights improve by training",
     ]
-    picture = shown[7:22]
+    picture = shown[6:21]
     assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]
-    assert picture[13] == "9,000 FLOPs a row 70,000"
-    assert shown[-1] == "take another: automtl train --model runs/done --pick N"
+    assert picture[13] == "9,000 FLOPs per row 70,000"
+    assert shown[-1] == "To train another point: automtl train --model runs/done --pick N"
 
 
 def test_a_front_without_auc_is_drawn_by_loss_and_of_wide_costs_by_their_logarithm(
@@ -166,7 +168,7 @@ def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
 
 def test_a_file_is_shown_as_far_as_it_tells(automtl: Automtl, told: Run) -> None:
     whole, alone = automtl("show", told.path).out, automtl("show", told.path / "architecture.json").out
-    assert whole.startswith(alone.partition("noise fields")[0])
+    assert whole.startswith(alone.partition("All noise")[0])
     assert "decisions:" not in alone
     assert "at chance" not in alone
 
@@ -189,13 +191,13 @@ def test_any_labels_can_be_shown(automtl: Automtl) -> None:
     Path("mine.json").write_text(json.dumps(HAND_MADE))
     assert automtl("show", "mine.json").out == (
         "architecture\n"
-        "├── a: both\n"
-        "│   ├── x: z\n"
-        "│   │   └── use: e10, e2\n"
-        "│   └── y\n"
-        "│       └── use: e2\n"
-        "├── gate: none\n"
-        "└── op: mlp-4\n"
+        "choice   decision\n"
+        "a        both\n"
+        "a/x      z\n"
+        "a/x/use  e10, e2\n"
+        "a/y/use  e2\n"
+        "gate     none\n"
+        "op       mlp-4\n"
         "\n"
         "a    x  y\n"
         "e2   ●  ●\n"

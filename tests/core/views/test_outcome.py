@@ -1,15 +1,16 @@
 """How metrics are shown where tasks are of both kinds and labels are missing."""
 
-import io
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from automtl_cli.runs import render
-from automtl_cli.runs.progress import epoch_line
-from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
+from automtl_core.views.outcome import evaluation, metrics, predicted, tested
+from automtl_core.views.plain import cell
+from automtl_core.views.values import Grid
+from automtl_core.workflow import outcomes
 
 CLICK = BinaryMetrics(0.71, 0.5, 1200, 4000)
 PRICE = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
@@ -20,21 +21,16 @@ def shown(
     test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None, least: int = 1
 ) -> list[str]:
     """Return the lines of the table of test metrics, with one blank between cells."""
-    document = {
-        "test": {t: m.to_json() for t, m in test.items()},
-        "reachable": reachable or {},
-        "min_positives": least,
-        "repeats": False,
-    }
-    out = io.StringIO()
-    Console(file=out, width=200).print(*render.evaluated(document), sep="\n")
-    return [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    grid, *notes = metrics(test, reachable or {}, least)
+    assert isinstance(grid, Grid)
+    lines = [" ".join(" ".join(map(cell, row)).split()) for row in (grid.header, *grid.rows)]
+    return [*lines, *(note.text for note in notes)]
 
 
 def test_binary_tasks_alone_have_the_columns_they_always_had() -> None:
     like = BinaryMetrics(0.61, 0.25, 10, 4000)
     assert shown({"click": CLICK, "like": like}, {"click": 0.75, "like": 0.65}) == [
-        "task test AUC best reachable log loss positives rows",
+        "task test AUC optimal AUC log loss positives rows",
         "click 0.7100 0.7500 0.5000 1,200 4,000",
         "like 0.6100 0.6500 0.2500 10 4,000",
         "mean 0.6600 0.7000 0.3750",
@@ -63,7 +59,7 @@ def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> 
     rare = BinaryMetrics(0.91, 0.02, 18, 4000)
     few = RegressionMetrics(3.0, 2.0, 0.5, 60)
     assert shown({"click": CLICK, "buy": rare, "price": few}, {"click": 0.75, "buy": 0.95}, least=100) == [
-        "task test AUC best reachable log loss test RMSE MAE R2 positives rows",
+        "task test AUC optimal AUC log loss test RMSE MAE R2 positives rows",
         "click 0.7100 0.7500 0.5000 1,200 4,000",
         "buy * 0.9100 0.9500 0.0200 18 4,000",
         "price * 3 2 0.5000 60",
@@ -89,10 +85,21 @@ def test_what_is_undefined_is_explained() -> None:
     ]
 
 
-def test_an_epoch_in_a_line() -> None:
-    metrics = {"click": CLICK, "price": PRICE, "hide": RARE}
-    report = EpochEnded("train", 4, {"click": 0.6, "price": 0.9, "hide": None}, metrics, 0.0125)
-    assert epoch_line(report) == (
-        "train 4: AUC click 0.7100 hide - | RMSE price 3.2 | loss click 0.6000 price 0.9000 hide - | "
-        "change +1.25%"
-    )
+def texts(section) -> list[str]:
+    return [block.text for block in section.blocks[1:]]
+
+
+def test_an_evaluation_says_whether_it_repeats() -> None:
+    found = outcomes.Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
+    assert texts(evaluation(found)) == ["The metrics are exactly those that the run recorded"]
+    assert texts(evaluation(replace(found, repeats=False))) == []
+
+
+def test_rows_that_are_left_out_are_counted() -> None:
+    found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, 3, 1)
+    assert texts(tested(found)) == ["4,000 rows; 3 are left out as faulty"]
+    marker = {"rows": 9, "seed": 0}
+    written = predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, ("click", "like"), marker))
+    first, note = (block.text for block in written.blocks)
+    assert first == "out.csv: 12 rows of click, like"
+    assert note.startswith("note: the data is simulated (rows: 9")

@@ -1,19 +1,30 @@
-"""A comparison for people: grids, Markdown, and comma-separated values."""
+"""A comparison for people: sections, and its files."""
 
 import csv
 import io
+import json
 from dataclasses import replace
 
+from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.measured import Diverged
-from automtl_core.comparison.tables import comma_separated, grids, markdown
+from automtl_core.views.comparison import comma_separated, comparison, page, write
+from automtl_core.views.values import Text
 
 
 def titles(found):
-    return [grid.title.partition(",")[0] for grid in grids(found)]
+    return [section.title.partition(",")[0] for section in comparison(found) if section.title]
+
+
+def section(found, title):
+    return next(section for section in comparison(found) if section.title.startswith(title))
 
 
 def grid(found, title):
-    return next(grid for grid in grids(found) if grid.title.startswith(title))
+    return section(found, title).blocks[0]
+
+
+def notes(found, title):
+    return [block.text for block in section(found, title).blocks if isinstance(block, Text)]
 
 
 def test_a_grid_for_each_metric_that_there_is(compared):
@@ -21,13 +32,13 @@ def test_a_grid_for_each_metric_that_there_is(compared):
     assert titles(found)[:5] == ["test AUC", "test log loss", "test RMSE", "test MAE", "test R2"]
     assert grid(found, "test RMSE").header == ["model", "price"]
     assert grid(found, "test RMSE").rows[1] == ["two.yaml", "19.25 ± 0.35355"]
-    assert grid(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
+    assert section(found, "test AUC").title == "test AUC, mean ± standard deviation over 2 seeds"
 
 
 def test_errors_have_no_mean(compared):
     found = compared("price")
     assert titles(found)[:3] == ["test RMSE", "test MAE", "test R2"]
-    assert not [column for each in grids(found) for column in each.header if column == "mean"]
+    assert not [column for title in titles(found) for column in grid(found, title).header if column == "mean"]
 
 
 def test_differences_have_their_interval_and_say_against_what(compared):
@@ -56,8 +67,8 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
     found = compared("click", "buy", "price", "age")
     assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
     assert grid(found, "test RMSE").header == ["model", "price", "age *"]
-    assert "* age: 9 test rows have the label, too few to say anything" in grid(found, "test AUC").notes
-    assert markdown(found).count("* age:") == 1
+    assert "* age: 9 test rows have the label, too few to say anything" in notes(found, "test AUC")
+    assert page(found).count("* age:") == 1
 
 
 def test_a_seed_that_diverged_is_told(compared):
@@ -65,10 +76,10 @@ def test_a_seed_that_diverged_is_told(compared):
     one = found.models["one.yaml"]
     cells = [one.cells[0], Diverged(0, 1, "one-s1", "the loss became nan")]
     broken = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
-    assert "one.yaml, seed 1: the loss became nan" in markdown(broken)
+    assert "one.yaml, seed 1: the loss became nan" in page(broken)
     assert len(comma_separated(broken).splitlines()) == len(comma_separated(found).splitlines()) - 1
     none = replace(found, models={"one.yaml": replace(one, cells=cells[1:])}, reference="one.yaml")
-    assert grid(none, "test AUC").rows == [["one.yaml", "-", "-"]]
+    assert grid(none, "test AUC").rows == [["one.yaml", None, None]]
 
 
 def test_models_whose_epochs_ended_too_soon_are_told(compared):
@@ -76,17 +87,17 @@ def test_models_whose_epochs_ended_too_soon_are_told(compared):
     one = found.models["one.yaml"]
     cells = [one.cells[0], replace(one.cells[1], cut_short=True)]
     cut = replace(found, models={**found.models, "one.yaml": replace(one, cells=cells)})
-    assert "one.yaml: in 1 of 2 cells validation scores still rose" in markdown(cut)
-    assert "still rose" not in markdown(found)
+    assert "one.yaml: validation scores still rose at the last epoch of 1 of 2 runs" in page(cut)
+    assert "still rose" not in page(found)
 
 
 def test_recipes_are_shown_where_there_was_tuning(compared):
     found = compared("click")
-    assert not [title for title in titles(found) if title.startswith("recipe")]
-    assert grid(replace(found, trials=3), "recipe, best of 3 on validation data").rows[0] == [
+    assert not [title for title in titles(found) if title.startswith("hyperparameters")]
+    assert grid(replace(found, trials=3), "hyperparameters, best of 3 on validation data").rows[0] == [
         "one.yaml",
         "0.002",
-        "-",
+        None,
     ]
 
 
@@ -105,7 +116,7 @@ def test_comma_separated_values_are_blank_where_a_task_lacks_them(compared):
 
 def test_markdown_holds_the_same_numbers_in_whole_tables(compared):
     found = compared("click", "price")
-    text = markdown(found)
+    text = page(found)
     assert text.startswith("# Comparison on made-up\n\nRows: train 800, validation 100, test 100. Data 0000")
     assert "| two.yaml | 19.25 ± 0.35355 |" in text
     differences = text.split("## AUC against")[1].split("\n## ")[0]
@@ -115,16 +126,16 @@ def test_markdown_holds_the_same_numbers_in_whole_tables(compared):
 def test_names_cannot_break_out_of_a_table(compared):
     found = compared("click")
     evil = replace(found, models={"a|b\n<script>": found.models["one.yaml"]}, reference="a|b\n<script>")
-    assert "| a\\|b &lt;script> |" in markdown(evil)
+    assert "| a\\|b &lt;script> |" in page(evil)
 
 
 def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(compared):
     found = compared("click")
-    *_, last = grids(found)
-    assert last.title == "verdict against one.yaml"
-    assert last.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
-    assert last.words
-    assert "| two.yaml | not distinguishable from one.yaml (+.0150" in markdown(found)
+    assert titles(found)[-1] == "verdict against one.yaml"
+    verdicts = grid(found, "verdict")
+    assert verdicts.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
+    assert verdicts.align == "l", "words, not numbers"
+    assert "| two.yaml | not distinguishable from one.yaml (+.0150" in page(found)
     costs = grid(found, "costs")
     assert costs.header[-2:] == ["flops / one.yaml", "seconds / one.yaml"]
     assert [row[-2:] for row in costs.rows] == [["1.00", "1.00"], ["0.50", "1.00"], ["1.00", "1.00"]]
@@ -134,14 +145,11 @@ def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(co
 
 def test_it_is_told_what_an_interval_holds(compared):
     found = compared("click")
-    (note,) = grid(found, "AUC against").notes
+    (note,) = notes(found, "AUC against")
     assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
-    (note,) = grid(replace(found, models=one, user="user_id"), "AUC against").notes
-    assert (
-        "bootstrap over test rows, all of a user_id at once; what chance adds in training is not in it"
-        in note
-    )
+    (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
+    assert "bootstrap over test rows, all of a user_id at once; the variance of training is not in it" in note
 
 
 def test_several_splits_are_told_apart(compared):
@@ -156,8 +164,25 @@ def test_several_splits_are_told_apart(compared):
             for name, m in found.models.items()
         },
     )
-    assert grid(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
-    assert "one.yaml, seed 0, split 3: nan" in grid(found, "test AUC").notes
-    assert grid(found, "recipe").rows[:2] == [["one.yaml, split 0", "0.1"], ["one.yaml, split 3", "0.2"]]
-    assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in markdown(found)
+    assert section(found, "test AUC").title.endswith("over 2 seeds on each of 2 splits")
+    assert "one.yaml, seed 0, split 3: nan" in notes(found, "test AUC")
+    assert grid(found, "hyperparameters").rows[:2] == [
+        ["one.yaml, split 0", "0.1"],
+        ["one.yaml, split 3", "0.2"],
+    ]
+    assert "Split 3, rows: train 800, validation 100, test 100. Data 333333333333." in page(found)
     assert "model,split,seed,task," in comma_separated(found)
+
+
+def test_the_files_hold_the_same_comparison(compared, tmp_path):
+    found = compared("click")
+    write(found, tmp_path / "out")
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert texts.keys() == {"compare.json", "compare.csv", "compare.md"}
+    assert Comparison.from_json(json.loads(texts["compare.json"])) == found
+    assert (texts["compare.csv"], texts["compare.md"]) == (comma_separated(found), page(found))
+
+
+def test_simulated_data_is_noted(compared):
+    found = replace(compared("click"), simulated={"rows": 7, "seed": 1})
+    assert "\n\nnote: the data is simulated (rows: 7, seed: 1)" in page(found)

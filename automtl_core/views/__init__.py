@@ -1,0 +1,1 @@
+"""What people are shown, as values that a terminal, Markdown and a notebook render."""

@@ -1,0 +1,205 @@
+"""A comparison of models: scores, differences, costs and verdicts; and the files that it leaves."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from automtl_core.comparison.document import ALONE, MEAN, Comparison
+from automtl_core.comparison.measured import COSTS, Diverged
+from automtl_core.comparison.statistics import Difference, Summary
+from automtl_core.comparison.verdicts import SURE
+from automtl_core.data.simulate import warning
+from automtl_core.dataset.schema import TaskKind
+from automtl_core.disk.files import write_atomic
+from automtl_core.training.metrics import METRICS, too_few
+from automtl_core.views.markdown import markdown
+from automtl_core.views.values import Grid, Section, Text
+
+
+def comparison(found: Comparison) -> Iterator[Section]:
+    """Yield the data and the outcome of a comparison."""
+    yield Section("", [Text(line) for line in _data(found)])
+    yield from _scores(found)
+    yield from _differences(found, found.reference)
+    if found.reference != ALONE:
+        yield from _differences(found, ALONE)
+    yield _costs(found)
+    if found.trials > 1:
+        yield _recipes(found)
+    if len(found.models) > 1:
+        yield _verdicts(found)
+
+
+def page(found: Comparison) -> str:
+    """Return the text of `compare.md`."""
+    return markdown(f"Comparison on {found.dataset}", comparison(found))
+
+
+def comma_separated(found: Comparison) -> str:
+    """Return the text of `compare.csv`: a row for each model, cell and task, blank what a task lacks."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
+    writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS])
+    for name, model in found.models.items():
+        for cell in model.tested:
+            costs = [getattr(cell.costs, key) for key in COSTS]
+            for task, m in cell.test.items():
+                values = [getattr(m, key, None) for key in measured]
+                writer.writerow([name, *cell.place, task, *values, cell.run, *costs])
+    return out.getvalue()
+
+
+FILES: Mapping[str, Callable[[Comparison], str]] = {
+    "compare.json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
+    "compare.csv": comma_separated,
+    "compare.md": page,
+}
+"""Name of a file -> its text."""
+
+
+def write(found: Comparison, folder: Path) -> None:
+    """Write the files of a comparison."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in FILES.items():
+        write_atomic(folder / name, text(found).encode())
+
+
+def _data(found: Comparison) -> Iterator[str]:
+    for seed, split in found.splits.items():
+        rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
+        which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
+        yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
+    if found.simulated:
+        yield f"note: {warning(found.simulated)}"
+
+
+def _scores(found: Comparison) -> Iterator[Section]:
+    notes = list(_notes(found))
+    for kind, metrics in METRICS.items():
+        if columns := _columns(found, kind):
+            for metric in metrics:
+                rows = [
+                    [name, *(_spread(by_task.get(column), metric.form) for column in columns)]
+                    for name in found.models
+                    for by_task in [found.summaries(name, metric)]
+                ]
+                title = f"test {metric.title}, mean ± standard deviation over {_over(found)}"
+                yield _section(title, _header(found, columns), rows, notes)
+                notes = []  # once is enough
+
+
+def _section(
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    notes: Sequence[str] = (),
+    align: str = "lr",
+) -> Section:
+    return Section(title, [Grid(header, rows, align), *map(Text, notes)])
+
+
+def _over(found: Comparison) -> str:
+    """Return over what means are taken."""
+    seeds = f"{len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}"
+    return seeds if len(found.splits) == 1 else f"{seeds} on each of {len(found.splits)} splits"
+
+
+def _notes(found: Comparison) -> Iterator[str]:
+    """Yield which tasks say too little, and which runs diverged or ended too soon."""
+    for task, facts in found.tasks.items():
+        if not facts.counts:
+            yield too_few(task, facts.positives, facts.rows)
+    for name, model in found.models.items():
+        for cell in model.cells:
+            if isinstance(cell, Diverged):
+                split = f", split {cell.split}" if len(found.splits) > 1 else ""
+                yield f"{name}, seed {cell.seed}{split}: {cell.error}"
+        if count := sum(cell.cut_short for cell in model.tested):
+            runs = f"{count} of {len(model.tested)} runs"
+            yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
+
+
+def _differences(found: Comparison, against: str) -> Iterator[Section]:
+    differences = found.differences(against)
+    for kind, (score, *_) in METRICS.items():
+        if differences and (columns := _columns(found, kind)):
+            rows = [
+                [name, *(_change(by_task.get(column), score.form) for column in columns)]
+                for name, by_task in differences.items()
+            ]
+            measure = score.title if score.sign > 0 else f"fall of {score.title}"
+            yield _section(f"{measure} against {against}", _header(found, columns), rows, [_method(found)])
+
+
+def _method(found: Comparison) -> str:
+    """Return how differences come to their intervals and p values."""
+    rows = f"test rows, all of a {found.user} at once" if found.user else "test rows"
+    if len(found.seeds) * len(found.splits) > 1:
+        method = f"from the spread over {_over(found)} and a paired bootstrap over {rows}"
+    else:
+        method = f"of a paired bootstrap over {rows}; the variance of training is not in it"
+    return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
+
+
+def _columns(found: Comparison, kind: TaskKind) -> list[str]:
+    tasks = found.of_kind(kind)
+    return [*tasks, MEAN] if tasks and kind == "binary" else tasks
+
+
+def _header(found: Comparison, columns: Sequence[str]) -> list[str]:
+    return ["model", *(name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)]
+
+
+def _costs(found: Comparison) -> Section:
+    rows = []
+    for name, model in found.models.items():
+        relative = found.relative(name)
+        ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
+        rows.append([name, *(_spread(value, ",.0f") for value in model.costs().values()), *ratios])
+    header = ["model", *map(_words, COSTS), f"flops / {found.reference}", f"seconds / {found.reference}"]
+    return _section("costs, mean ± standard deviation", header, rows)
+
+
+def _recipes(found: Comparison) -> Section:
+    recipes = {
+        f"{name}, split {split}" if len(found.splits) > 1 else name: recipe
+        for name, model in found.models.items()
+        for split, recipe in model.recipes.items()
+    }
+    keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
+    rows = [
+        [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
+        for name, recipe in recipes.items()
+    ]
+    return _section(
+        f"hyperparameters, best of {found.trials} on validation data", ["model", *map(_words, keys)], rows
+    )
+
+
+def _verdicts(found: Comparison) -> Section:
+    note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
+    rows = list(found.verdicts().items())
+    return _section(f"verdict against {found.reference}", ["model", "verdict"], rows, [note], "l")
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _spread(value: Summary | None, form: str) -> str | None:
+    if value is None:
+        return None
+    return f"{value.mean:{form}}" + (f" ± {value.spread:{form}}" if value.spread else "")
+
+
+def _change(value: Difference | None, form: str) -> str | None:
+    if value is None:
+        return None
+    mean = f"{value.mean:+{form}}"
+    if value.adjusted_p is None:
+        return mean
+    mark = " !" if value.adjusted_p < SURE else ""
+    return f"{mean} [{value.low:+{form}}, {value.high:+{form}}] p {value.adjusted_p:.3f}{mark}"

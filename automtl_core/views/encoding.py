@@ -1,0 +1,51 @@
+"""How fields are encoded, and what the search for encodings tried."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from automtl_core.search.encoding.search import Looked
+from automtl_core.views.values import Grid, Section, Text
+
+WORDS: Mapping[str, Any] = {
+    "statistics": {
+        "none": "target statistics off",
+        "folds": "out-of-fold target statistics",
+        "earlier": "target statistics of earlier rows",
+    },
+    "numbers": {
+        "standard": "numeric features scaled",
+        "bins": "numeric features binned",
+        "piecewise": "numeric features piecewise linear",
+    },
+    "wide": {False: "no wide term", True: "a wide term"},
+}
+"""Setting -> answer -> both in words."""
+
+
+def sentence(found: Looked, measure: str = "AUC or R2") -> str:
+    """Return the encodings that were chosen, and how much they gain in a measure."""
+    if found.why:
+        return f"Feature encoding not searched: {found.why}"
+    gain = f"{found.best.score - found.tried[0].score:+z.4f}".replace("0.", ".", 1)
+    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(found.answers)}"
+
+
+def tried(found: Looked, measure: str) -> Section:
+    """Return all encodings that were tried, at least one."""
+    rows = [
+        ["->" if one.answers == found.answers else "", in_words(one.answers), one.score, one.trainings]
+        for one in found.tried
+    ]
+    grid = Grid(["", "feature encoding", measure, "trainings"], rows, "llr")
+    return Section("", [Text(sentence(found, measure)), grid])
+
+
+def in_words(answers: Mapping[str, Any]) -> str:
+    """Return answers to what settings leave open."""
+    return ", ".join(_words(name, answer) for name, answer in answers.items())
+
+
+def _words(name: str, answer: Any) -> str:
+    if name == "crosses":
+        return f"feature crosses {' and '.join(map(' x '.join, answer))}" if answer else "no feature crosses"
+    return WORDS[name][answer] if name in WORDS else f"{name.replace('_', ' ')} {answer:g}"

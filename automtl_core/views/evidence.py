@@ -1,0 +1,114 @@
+"""Why a search decided as it did, and the Pareto front that it selected from."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from automtl_core.comparison.verdicts import cost_in_words
+from automtl_core.search.evidence import Evidence, Point, Verdict
+from automtl_core.views.values import Block, Grid, Plot, Section, Text
+
+WORDS: Mapping[Verdict, str] = {
+    "needed": "required by ablation",
+    "not known": "kept with uncertain effect",
+    "better": "improved validation {measure}",
+    "tie: cheapest": "without significant effect (cheapest option kept)",
+    "undone": "reverted (significant together)",
+    "by its logit": "decided by architecture weights alone",
+    "at chance": "at chance",
+}
+"""Verdict -> what follows the number of decisions; `{measure}` is AUC or R2."""
+TITLES = {"action": "", "flops": "FLOPs saved", "parameters": "parameters saved"}
+NAMED = 3
+"""Choices that a sentence names."""
+
+
+def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
+    """Yield how many decisions were made for which reason by a measure, and which of them at chance."""
+    if not evidence:
+        return
+    counts = Counter(one.verdict for one in evidence)
+    reasons = [f"{counts[v]} {words.format(measure=measure)}" for v, words in WORDS.items() if counts[v]]
+    yield Text(f"{len(evidence)} decision{'s' * (len(evidence) > 1)}: {', '.join(reasons)}")
+    if chance := [one.choice for one in evidence if one.verdict == "at chance"]:
+        names = list(dict.fromkeys(chance))
+        more = ", ..." if len(names) > NAMED else ""
+        yield Text(f"{len(chance)} made at chance, without evidence: {', '.join(names[:NAMED])}{more}")
+
+
+def decisions(evidence: Sequence[Evidence]) -> Section:
+    """Return a table of all decisions, with the columns that are known of any; differences are of AUC."""
+    rows = [{**vars(one), "difference": _difference(one), "error": None} for one in evidence]
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
+    return Section("", [Grid([TITLES.get(name, name) for name in columns], cells)])
+
+
+def selected(front: Sequence[Point]) -> Iterator[Text]:
+    """Yield which point of a Pareto front was selected, and how it stands beside the best trained one."""
+    if not front:
+        return
+    chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
+    yield Text(f"Selected {chosen[0] if chosen else 'no point'} from a Pareto front of {len(front)}")
+    trained = [point for point in front if point.trained and point.score is not None]
+    others = [point for point in trained if not point.chosen]
+    taken = next((point for point in trained if point.chosen), None)
+    if taken is None or not others:
+        return
+    best = max(others, key=lambda point: point.score or 0.0)
+    change = f"{(taken.score or 0.0) - (best.score or 0.0):+z.4f}".replace("0.", ".", 1)
+    cost = cost_in_words(taken.flops_per_row / best.flops_per_row)
+    yield Text(f"Against the best other trained point, `{best.name}`: {change} validation AUC; {cost}")
+
+
+def front(points: Sequence[Point], run: Path) -> Section:
+    """Return a Pareto front as a table and a plot, and how to train a point of it.
+
+    Args:
+        points: At least one.
+        run: The folder of the run.
+
+    """
+    rows = [
+        [
+            f"{number} {point.name}{' *' * point.chosen}",
+            point.score,
+            f"{point.loss:.5f}",
+            point.flops_per_row,
+            point.parameters,
+            "trained" if point.trained else "inherited",
+        ]
+        for number, point in enumerate(points, 1)
+    ]
+    blocks: list[Block] = [
+        Grid(["point", "AUC", "loss", "FLOPs per row", "parameters", "weights"], rows, "lr")
+    ]
+    if any(point.chosen for point in points):
+        blocks.append(Text("* selected"))
+    if len({point.trained for point in points}) > 1:
+        blocks.append(
+            Text("Scores are of validation rows; points with inherited weights improve by training")
+        )
+    way_on = Text(f"To train another point: automtl train --model {shlex.quote(str(run))} --pick N")
+    return Section("Pareto front", [*blocks, _plot(points), way_on])
+
+
+def _plot(points: Sequence[Point]) -> Plot:
+    """Return points by their numbers: AUC, or the loss where one has no AUC, against cost."""
+    scores = [point.score for point in points if point.score is not None]
+    title, heights = "AUC", scores
+    if len(scores) < len(points):
+        title, heights = "loss", [point.loss for point in points]
+    placed = [
+        (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
+        for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
+    ]
+    placed.sort(key=lambda one: "*" not in one[0])  # the selected point is never hidden
+    return Plot("FLOPs per row", title, dict(placed))
+
+
+def _difference(one: Evidence) -> str | None:
+    if one.difference is None:
+        return None
+    return f"{one.difference:+.5f}" + ("" if one.error is None else f" ± {one.error:.5f}")

@@ -1,0 +1,99 @@
+"""The architecture of a run: its decisions and their costs, who reads what, and why it was decided so."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from automtl_core.data.simulate import warning
+from automtl_core.dataset.schema import Schema
+from automtl_core.modules.cost import Cost
+from automtl_core.views import encoding, evidence, sharing
+from automtl_core.views.plain import cell
+from automtl_core.views.values import Grid, Section, Text
+from automtl_core.workflow.finding import Finding, Price
+
+COSTS = ["FLOPs per row", "parameters"]
+MEASURES = {"binary": "AUC", "regression": "R2"}
+NOTHING = Cost(0, 0, 0)
+
+
+def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = False) -> Iterator[Section]:
+    """Yield all that is known of an architecture.
+
+    Args:
+        found: The architecture, and how it came about.
+        price: What it costs, where that is known.
+        path: The folder of its run, or its file.
+        all_evidence: Whether the evidence for each decision is listed.
+
+    """
+    yield decisions(found, price)
+    yield from sharing.fields_read(found.sharing)
+    yield from sharing.parts_read(found.sharing)
+    yield _summary(found)
+    origin, search = found.architecture.origin, found.search
+    if origin and found.unasked:
+        yield _note(f"the search space cannot tell what is left out: {found.unasked}")
+    if search.evidence:
+        hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
+        more = [] if all_evidence else [Text(hint)]
+        yield Section("", [*evidence.sentences(search.evidence, _measure(found)), *more])
+        if all_evidence:
+            yield evidence.decisions(search.evidence)
+    if search.front:
+        yield evidence.front(search.front, path)
+    if found.looked and found.looked.tried:
+        yield encoding.tried(found.looked, _measure(found))
+    if found.simulated:
+        yield _note(warning(found.simulated))
+
+
+def short(found: Finding) -> Iterator[Section]:
+    """Yield which fields and parts are read, and why it was decided so in a few sentences."""
+    looked, search = found.looked, found.search
+    yield Section(_title(found), [Text(encoding.sentence(looked, _measure(found)))] if looked else [])
+    yield from sharing.fields_read(found.sharing)
+    yield _summary(found)
+    measure = _measure(found)
+    yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
+
+
+def decisions(found: Finding, price: Price | None) -> Section:
+    """Return a table of all decisions, with their costs where these are known."""
+    names = sorted(found.architecture.decisions, key=sharing.natural)
+    rows: list[list[object]] = [[name, cell(found.architecture.decisions[name]) or "none"] for name in names]
+    if price is None:
+        return Section(_title(found), [Grid(["choice", "decision"], rows)])
+    costs = [price.answers[name] for name in names]
+    rows = [
+        row + (["", ""] if cost == NOTHING else numbers(cost)) for row, cost in zip(rows, costs, strict=True)
+    ]
+    network = f"{price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
+    return Section(f"{_title(found)}: {network}", [Grid(["choice", "decision", *COSTS], rows, "llr")])
+
+
+def numbers(cost: Cost) -> list[object]:
+    """Return the cells of a cost below `COSTS`."""
+    return [cost.flops_per_row, cost.parameters]
+
+
+def _title(found: Finding) -> str:
+    origin = found.architecture.origin
+    return f"architecture of {origin.space}" if origin else "architecture"
+
+
+def _note(sentence: str) -> Section:
+    return Section("", [Text(f"note: {sentence}")])
+
+
+def _measure(found: Finding) -> str:
+    """Return what measures how well held-out rows are predicted."""
+    origin = found.architecture.origin
+    kinds = {task.kind for task in Schema.from_json(origin.schema).tasks} if origin else MEASURES
+    return " or ".join(name for kind, name in MEASURES.items() if kind in kinds)
+
+
+def _summary(found: Finding) -> Section:
+    origin = found.architecture.origin
+    fields = Schema.from_json(origin.schema).fields() if origin else []
+    return sharing.summary(found.sharing, found.truth, fields)

@@ -1,0 +1,130 @@
+"""The outcomes of commands on models: a plan, a search, a test, predictions."""
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from automtl_core.config.config import RunConfig
+from automtl_core.data.simulate import warning
+from automtl_core.modules.cost import Cost
+from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
+from automtl_core.views.finding import COSTS, numbers, short
+from automtl_core.views.values import Block, Grid, Section, Text, facts
+from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
+
+TEST = {
+    "auc": "test AUC",
+    "reachable": "optimal AUC",
+    "log_loss": "log loss",
+    "rmse": "test RMSE",
+    "mae": "MAE",
+    "r2": "R2",
+    "positives": "positives",
+    "rows": "rows",
+}
+"""What a table of test metrics shows, where a task has it -> its column."""
+AVERAGED = ("auc", "reachable", "log_loss")
+"""What has a mean over tasks; one of errors in the units of different labels would say nothing."""
+BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
+
+
+def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
+    """Yield what a search would do, and the resolved configuration."""
+    about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
+    yield facts("plan", about)
+    if plan.answers:
+        yield Section("", [_answers(plan.answers)])
+    yield Section(
+        "", [Grid(["network", *COSTS], [[name, *numbers(c)] for name, c in plan.points.items()], "lr")]
+    )
+    yield Section("", [Text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())])
+
+
+def search(found: Found) -> Iterator[Section]:
+    """Yield in short what a search found, and where to go from there."""
+    yield from short(found.finding)
+    result = found.result
+    notes = [f"note: {warning(result.simulated)}"] if result.simulated else []
+    table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
+    yield Section("", [*table, *map(Text, notes), *map(Text, found.remarks)])
+    way_on = f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}"
+    yield Section("", [Text(way_on)])
+
+
+def evaluation(found: Evaluation) -> Section:
+    """Return test metrics, and whether they repeat."""
+    repeated = [Text("The metrics are exactly those that the run recorded")] if found.repeats else []
+    return Section("", [*metrics(found.test, found.reachable, found.min_positives), *repeated])
+
+
+def tested(found: Tested) -> Section:
+    """Return test metrics of new rows."""
+    rows = Text(f"{found.rows:,} rows{_left_out(found.rejected)}")
+    return Section("", [*metrics(found.test, {}, found.min_positives), rows])
+
+
+def predicted(found: Predicted) -> Section:
+    """Return where predictions of new rows are."""
+    tasks = ", ".join(found.tasks)
+    lines = [f"{found.output}: {found.rows:,} rows of {tasks}{_left_out(found.rejected)}"]
+    return Section(
+        "", [*map(Text, lines), *([Text(f"note: {warning(found.simulated)}")] if found.simulated else [])]
+    )
+
+
+def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
+    """Yield test metrics by task and in the mean, and which of them say too little or are undefined.
+
+    Args:
+        test: By task.
+        reachable: Task -> the AUC of the probabilities that its labels were drawn with, where it is known.
+        least: Rows of either class that a task needs to count.
+
+    """
+    best = {task: {"reachable": value} for task, value in reachable.items()}
+    known = {task: {**m.to_json(), **best.get(task, {})} for task, m in test.items()}
+    keys = [key for key in TEST if any(key in values for values in known.values())]
+    stars = {task: "" if m.tells(least) else " *" for task, m in test.items()}
+    rows = [
+        [task + stars[task], *(_number(values.get(key, ""), key) for key in keys)]
+        for task, values in known.items()
+    ]
+    if "auc" in keys:
+        means: dict[str, object] = {
+            key: mean_over_tasks({task: values.get(key) for task, values in known.items()}, test, least)
+            for key in AVERAGED
+        }
+        rows.append(["mean", *(means.get(key, "") for key in keys)])
+    yield Grid(["task", *(TEST[key] for key in keys)], rows, "lr")
+    for task, m in test.items():
+        if stars[task]:
+            yield Text(too_few(task, getattr(m, "positives", None), m.rows))
+        if undefined := [x.title for key, x in BY_KEY.items() if known[task].get(key, 0) is None]:
+            yield Text(f"{task} has no {', no '.join(undefined)}: {m.reason}")
+
+
+def _answers(costs: Mapping[str, Mapping[str, Cost]]) -> Grid:
+    """Return what options cost; choices of the same options at the same costs stand together."""
+    alike: dict[tuple[str, tuple[tuple[str, Cost], ...]], list[str]] = {}
+    for choice, answers in costs.items():
+        alike.setdefault((choice.rpartition("/")[2], tuple(answers.items())), []).append(choice)
+    rows = [
+        [_together(choices) if place == 0 else "", answer, *numbers(cost)]
+        for (_, answers), choices in alike.items()
+        for place, (answer, cost) in enumerate(answers)
+    ]
+    return Grid(["choice", "option", *COSTS], rows, "llr")
+
+
+def _together(choices: list[str]) -> str:
+    return choices[0] + (f" and {len(choices) - 1} more" if len(choices) > 1 else "")
+
+
+def _left_out(rejected: int) -> str:
+    """Return a note on faulty rows, if there are any."""
+    return f"; {rejected:,} are left out as faulty" if rejected else ""
+
+
+def _number(value: object, key: str) -> object:
+    """Return a metric as it is printed, and anything else as it is."""
+    return f"{value:{BY_KEY[key].form}}" if key in BY_KEY and isinstance(value, float) else value

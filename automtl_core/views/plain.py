@@ -1,0 +1,72 @@
+"""Blocks in characters: matrices as tables, plots as drawings, and values as the text of a cell."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from automtl_core.views.values import Block, Grid, Matrix, Plot, Text
+
+MARKS = {True: "●", False: "·"}
+WIDTH, HEIGHT = 56, 11
+"""Characters of a plot, without its axes."""
+WIDE = 8.0
+"""The axis to the right is logarithmic from this ratio of the highest to the lowest number on."""
+
+
+def plain(block: Block) -> Text | Grid:
+    """Return a block as a text or a table."""
+    match block:
+        case Matrix():
+            marked = any(isinstance(entry, bool) for entries in block.rows.values() for entry in entries)
+            rows = [[name, *(_entry(entry) for entry in entries)] for name, entries in block.rows.items()]
+            return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
+        case Plot():
+            return Text(drawn(block))
+    return block
+
+
+def cell(value: object) -> str:
+    """Return a value in few characters: four decimals, thousands apart, a dash for None."""
+    match value:
+        case None:
+            return "-"
+        case float():
+            return f"{value:z.4f}"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case Mapping():
+            return ", ".join(f"{key} {cell(item)}" for key, item in value.items())
+        case list() | tuple():
+            return ", ".join(map(cell, value))
+    return str(value)
+
+
+def drawn(plot: Plot) -> str:
+    """Return a drawing of the points by their labels."""
+    costs, heights = ([point[axis] for point in plot.points.values()] for axis in (0, 1))
+    logarithmic = max(costs) / min(costs) >= WIDE
+    across = [math.log(cost) for cost in costs] if logarithmic else costs
+    lines = [[" "] * WIDTH for _ in range(HEIGHT)]
+    for label, x, y in zip(plot.points, across, heights, strict=True):
+        left = round(_share(x, across) * (WIDTH - len(label)))
+        line = lines[HEIGHT - 1 - round(_share(y, heights) * (HEIGHT - 1))]
+        if set(line[left : left + len(label)]) == {" "}:
+            line[left : left + len(label)] = label
+    bounds = {0: f"{max(heights):.4f}", HEIGHT - 1: f"{min(heights):.4f}"}
+    edge = max(map(len, (plot.y, *bounds.values())))
+    rows = [f"{bounds.get(place, ''):>{edge}} │{''.join(line)}".rstrip() for place, line in enumerate(lines)]
+    low, high = (f"{bound(costs):,.0f}" for bound in (min, max))
+    scale = plot.x + ", logarithmic" * logarithmic
+    foot = f"{'':>{edge}}  {low}{scale:^{WIDTH - len(low) - len(high)}}{high}"
+    return "\n".join([plot.y, *rows, f"{'':>{edge}} └{'─' * WIDTH}", foot])
+
+
+def _entry(entry: bool | float | None) -> object:
+    return MARKS[entry] if isinstance(entry, bool) else entry
+
+
+def _share(value: float, values: Sequence[float]) -> float:
+    """Return where a value is between the lowest and the highest, from 0 to 1."""
+    low, high = min(values), max(values)
+    return (value - low) / (high - low) if high > low else 0.5

@@ -1,0 +1,113 @@
+"""Which parts of a network read which fields and parts: as matrices, or a line a part."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from automtl_core.sharing import Sharing
+from automtl_core.views.values import Block, Grid, Matrix, Section, Text
+from automtl_core.workflow.finding import Truth
+
+
+def fields_read(sharing: Sharing) -> Iterator[Section]:
+    """Yield a matrix for each layer that reads fields: which of its parts read which."""
+    for title, parts in _groups(sharing.sees).items():
+        yield _matrix(title, parts, sharing.sees, {field: field for field in sharing.fields})
+
+
+def parts_read(sharing: Sharing) -> Iterator[Section]:
+    """Yield a matrix for each layer that reads parts, and for the tasks: which of them read which."""
+    names = _names(sharing)
+    for title, parts in reversed(_groups(sharing.reads).items()):
+        if read := sorted({one for part in parts.values() for one in sharing.reads[part]}, key=natural):
+            yield _matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read})
+
+
+def summary(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Section:
+    """Return who reads what in a line a part, and which fields nobody reads.
+
+    Args:
+        sharing: Who reads what.
+        truth: What is known of how the data came about.
+        fields: Names of all fields.
+
+    """
+    return Section("", [*_lines(sharing), *map(Text, _unread(sharing, truth, fields))])
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts `expert2` before `expert10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _lines(sharing: Sharing) -> Iterator[Block]:
+    names, rows = _names(sharing), []
+    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
+    for part in dict.fromkeys([*sharing.sees, *above]):
+        readers = sharing.readers(part)
+        if readers or part in sharing.sees:
+            fields = [_fields(sharing, part)] if part in sharing.sees else []
+            parts = _listed(sharing.reads.get(part, ()), sharing, names)
+            rows.append([names[part], _listed(readers, sharing, names) or "-", fields + parts])
+    if rows:
+        yield Grid(["", "read by", "reads"], rows)
+
+
+def _unread(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Iterator[str]:
+    if sharing.fields:
+        yield f"Fields read by no expert: {', '.join(sharing.closed()) or 'none'}"
+        if always := [field for field in fields if field not in sharing.fields]:
+            yield f"Fields that are always read: {', '.join(always)}"
+    for part, parts in sharing.reads.items():
+        if not parts and not sharing.behind(part) and not sharing.readers(part):
+            yield f"{part} reads nothing"
+    if truth is not None and sharing.fields:
+        yield f"All noise fields left out: {_yes(truth.seen, 'read: ' + ', '.join(truth.seen))}"
+        missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
+        yield f"All fields that act on a task reach it: {_yes(truth.missed, missed)}"
+
+
+def _yes(faults: object, details: str) -> str:
+    return f"no ({details})" if faults else "yes"
+
+
+def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Group parts by all but the last word of their names: `layer0/expert1` is `expert1` of `layer0`."""
+    groups: dict[str, dict[str, str]] = {}
+    for part in parts:
+        group, _, word = part.rpartition("/")
+        groups.setdefault(group or part, {})[word] = part
+    return groups
+
+
+def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) -> list[str]:
+    """Return the names of parts; of several that are all of a layer, which others read, that of the layer."""
+    for group, members in _groups([*sharing.sees, *sharing.reads]).items():
+        if len(parts) > 1 and set(parts) == set(members.values()) and any(map(sharing.readers, parts)):
+            return [f"all of {group}"]
+    return [names.get(part, part) for part in parts]
+
+
+def _matrix(
+    title: str, parts: Mapping[str, str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, str]
+) -> Section:
+    """Return which parts read what: `parts` has full names by short ones, `rows` short ones by full ones."""
+    marks = {name: [one in reads[part] for part in parts.values()] for one, name in rows.items()}
+    return Section("", [Matrix(title, list(parts), marks)])
+
+
+def _names(sharing: Sharing) -> dict[str, str]:
+    """Return the names of parts for people: their last words, where these are names of one part each."""
+    parts = dict.fromkeys([*sharing.sees, *sharing.reads])
+    words = [part.rpartition("/")[2] for part in parts]
+    return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
+
+
+def _fields(sharing: Sharing, part: str) -> str:
+    """Return the fields that a part reads itself, in the fewest words."""
+    read = sharing.sees[part]
+    missing = [field for field in sharing.fields if field not in read]
+    if not read:
+        return "no field"
+    if not missing:
+        return "all fields"
+    return f"all except {', '.join(missing)}" if len(missing) < len(read) else ", ".join(read)

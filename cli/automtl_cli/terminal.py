@@ -1,0 +1,47 @@
+"""Sections on a terminal, which only shows their texts; where there is none, a row is a line."""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text as Shown
+
+from automtl_core.errors import printable
+from automtl_core.views.plain import cell, plain
+from automtl_core.views.values import Grid, Section
+
+UNLIMITED = 10_000
+"""Columns of what is no terminal."""
+JUSTIFY: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
+
+
+def rendered(view: Section | Iterable[Section]) -> str:
+    """Return sections as lines of text, a blank line between two that hold anything."""
+    # Captured and not printed by rich, which ends the program by itself where nobody reads any more.
+    width = None if sys.stdout.isatty() else UNLIMITED
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    sections = [view] if isinstance(view, Section) else view
+    with console.capture() as capture:
+        for place, section in enumerate(s for s in sections if s.title or s.blocks):
+            if place:
+                console.print()
+            if section.title:
+                console.print(_safe(section.title))
+            for block in map(plain, section.blocks):
+                console.print(_table(block) if isinstance(block, Grid) else _safe(block.text))
+    return "".join(line.rstrip() + "\n" for line in capture.get().splitlines())
+
+
+def _table(grid: Grid) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(grid.header))
+    for name, letter in zip(grid.header, grid.letters(), strict=False):
+        table.add_column(_safe(name), justify=JUSTIFY[letter])
+    for row in grid.rows:
+        table.add_row(*(_safe(cell(value)) for value in row))
+    return table
+
+
+def _safe(text: str) -> Shown:
+    """Return a text without effect on a terminal."""
+    return Shown(printable(text))

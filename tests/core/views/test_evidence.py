@@ -1,0 +1,64 @@
+"""Why decisions were made, and what a Pareto front offered."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+from automtl_core.search.evidence import Evidence, Point, Verdict
+from automtl_core.views.evidence import WORDS, decisions, front, selected, sentences
+from automtl_core.views.values import Plot, Text
+
+FOUND = Point("found", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
+BEST = Point("mmoe", {}, 0.2, None, 0.7844, 136_000, 10, trained=True)
+WORSE = Point("ple", {}, 0.3, None, 0.75, 10_000, 10, trained=True)
+INHERITED = Point("evolution 1.1", {}, 0.1, 0.1, 0.79, 10_000, 10)
+
+
+def texts(blocks):
+    return [block.text for block in blocks if isinstance(block, Text)]
+
+
+def test_every_verdict_has_words_and_counts_add_up():
+    assert set(WORDS) == set(get_args(Verdict))
+    evidence = [Evidence("task/click/experts", "expert0", "kept", verdict) for verdict in get_args(Verdict)]
+    first, chance = texts(sentences(evidence, "AUC"))
+    counts = [int(part.split()[0]) for part in first.partition(": ")[2].split(", ")]
+    assert (first.split()[0], sum(counts)) == (str(len(evidence)), len(evidence))
+    assert "1 improved validation AUC, 1 without significant effect (cheapest option kept)" in first
+    assert chance == "1 made at chance, without evidence: task/click/experts"
+    assert texts(sentences([], "AUC")) == []
+
+
+def test_only_columns_that_are_known_are_shown():
+    one = Evidence("layer0/op", "mlp-4", "chosen", "needed", "identity", -1.2e-3, 3e-4)
+    grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)]).blocks[0]
+    assert grid.header == ["choice", "option", "", "verdict", "against", "difference", "FLOPs saved"]
+    assert grid.rows[0][-2:] == ["-0.00120 ± 0.00030", ""]
+    assert grid.rows[1][-3:] == ["", "", 320]
+
+
+def test_the_selected_point_is_compared_with_the_best_other_trained_one():
+    assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
+        "Selected point 3 (`found`) from a Pareto front of 4",
+        "Against the best other trained point, `mmoe`: -.0009 validation AUC; half its cost",
+    ]
+    assert texts(selected([FOUND])) == ["Selected point 1 (`found`) from a Pareto front of 1"]
+    assert len(texts(selected([INHERITED, FOUND]))) == 1
+    assert texts(selected([BEST, WORSE])) == ["Selected no point from a Pareto front of 2"]
+    assert texts(selected([])) == []
+
+
+def test_a_front_is_plotted_by_auc_or_else_by_loss():
+    section = front([WORSE, FOUND, BEST], Path("runs/my run"))
+    (plot,) = (block for block in section.blocks if isinstance(block, Plot))
+    assert (plot.y, plot.points) == ("AUC", {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)})
+    assert next(iter(plot.points)) == "2*", "it is never hidden"
+    assert texts(section.blocks)[-1] == "To train another point: automtl train --model 'runs/my run' --pick N"
+    without = front([replace(WORSE, score=None), FOUND], Path("a")).blocks[2]
+    assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
+
+
+def test_inherited_weights_are_noted_where_others_are_trained():
+    note = "Scores are of validation rows; points with inherited weights improve by training"
+    assert note in texts(front([INHERITED, FOUND], Path("a")).blocks)
+    assert note not in texts(front([WORSE, FOUND], Path("a")).blocks)

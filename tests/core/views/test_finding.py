@@ -1,0 +1,85 @@
+"""An architecture, with all that is known of it or in short."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from automtl_core.choices import Architecture, Origin
+from automtl_core.modules.cost import Cost
+from automtl_core.run_dir.facts import Search
+from automtl_core.search.encoding.search import Looked, Tried
+from automtl_core.search.evidence import Evidence, Point
+from automtl_core.sharing import Sharing
+from automtl_core.testing.samples import sample_schema
+from automtl_core.views.finding import decisions, short, whole
+from automtl_core.views.values import Text
+from automtl_core.workflow.finding import Finding, Price
+
+POINT = Point("found", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
+EVIDENCE = (Evidence("op", "mlp-4", "chosen", "better"),)
+
+
+def found(regression=True):
+    schema = sample_schema(regression=regression)
+    architecture = Architecture(
+        {"a/e10": "mlp", "a/e2": (), "a": "x"}, Origin("desan", {}, schema.to_json(), {})
+    )
+    answers = {"statistics": "none"}
+    return Finding(
+        architecture,
+        Sharing({}, {}, ()),
+        search=Search(EVIDENCE, (POINT,)),
+        looked=Looked(answers, (Tried(answers, 0.7, 1),)),
+    )
+
+
+def texts(sections):
+    return [b.text for section in sections for b in section.blocks if isinstance(b, Text)]
+
+
+def test_decisions_in_the_order_of_their_names_with_costs():
+    made = decisions(found(), None)
+    assert made.title == "architecture of desan"
+    assert made.blocks[0].rows == [["a", "x"], ["a/e2", "none"], ["a/e10", "mlp"]]
+    nothing = Cost(0, 0, 0)
+    priced = decisions(
+        found(), Price(Cost(5, 4, 1000), {"a": nothing, "a/e2": nothing, "a/e10": Cost(3, 3, 600)})
+    )
+    assert priced.title == "architecture of desan: 1,000 FLOPs per row, 5 parameters"
+    assert [row[2:] for row in priced.blocks[0].rows] == [["", ""], ["", ""], [600, 3]]
+
+
+def test_in_short_it_says_why():
+    said = texts(short(found()))
+    assert said[0].startswith("Feature encoding chosen on held-out training data (+.0000 AUC or R2): ")
+    assert said[1:] == [
+        "1 decision: 1 improved validation AUC or R2",
+        "Selected point 1 (`found`) from a Pareto front of 1",
+    ]
+    assert "improved validation AUC" in texts(short(found(regression=False)))[1].split(" or ")[0]
+    assert " or R2" not in "".join(texts(short(found(regression=False))))
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_all_of_it(everything):
+    sections = list(whole(found(), None, Path("runs/a"), everything))
+    assert [section.title for section in sections if section.title] == [
+        "architecture of desan",
+        "Pareto front",
+    ]
+    grids = [section.blocks[0].header[0] for section in sections if not isinstance(section.blocks[:1], Text)
+             and section.blocks and hasattr(section.blocks[0], "header")]  # fmt: skip
+    assert tuple(grids[:2]) == ("choice", "choice") if everything else grids[:2] == ["choice", "point"]
+    hint = "Evidence of each decision: automtl show runs/a --evidence"
+    assert (hint in texts(sections)) is not everything
+
+
+def test_what_is_not_known_is_noted():
+    lost = replace(found(), unasked="no space is called 'desan'", simulated={"rows": 7, "seed": 1})
+    notes = [text for text in texts(whole(lost, None, Path("a"))) if text.startswith("note: ")]
+    assert notes[0] == "note: the search space cannot tell what is left out: no space is called 'desan'"
+    assert notes[1].startswith("note: the data is simulated (rows: 7")
+    nameless = Finding(Architecture({}, None), Sharing({}, {}, ()), unasked="no origin")
+    assert next(whole(nameless, None, Path("a"))).title == "architecture"
+    assert texts(whole(nameless, None, Path("a"))) == []

@@ -1,0 +1,60 @@
+"""Blocks in characters."""
+
+import pytest
+
+from automtl_core.views.plain import HEIGHT, WIDTH, cell, drawn, plain
+from automtl_core.views.values import Grid, Matrix, Plot, Text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (-0.00001, "0.0000"),
+        (True, "yes"),
+        (12345, "12,345"),
+        ({"train": 800, "test": 0.5}, "train 800, test 0.5000"),
+        ((), ""),
+        (["a", None], "a, -"),
+    ],
+)
+def test_a_value_in_few_characters(value, text):
+    assert cell(value) == text
+
+
+def test_a_matrix_of_marks_is_centred_and_one_of_numbers_is_not():
+    marks = plain(Matrix("layer0", ["e0", "e1"], {"user": [True, False]}))
+    assert marks == Grid(["layer0", "e0", "e1"], [["user", "●", "·"]], "lc")
+    numbers = plain(Matrix("correlation", ["a"], {"a": [None]}))
+    assert numbers == Grid(["correlation", "a"], [["a", None]], "lr")
+
+
+def test_texts_and_grids_are_plain_already():
+    for block in (Text("a"), Grid(["a"], [])):
+        assert plain(block) is block
+
+
+def test_points_stand_where_their_numbers_are():
+    plot = Plot("FLOPs", "AUC", {"1": (9000, 0.81), "2*": (40_000, 0.82), "3": (70_000, 0.83)})
+    title, *lines, foot = drawn(plot).splitlines()
+    assert (title, lines[0], lines[-2]) == ("AUC", f"0.8300 │{'3':>{WIDTH}}", "0.8100 │1")
+    middle = lines[HEIGHT // 2]
+    assert (middle.strip(), 0 <= middle.index("2*") - WIDTH // 2 <= 9) == (
+        "│" + " " * (middle.index("2") - 8) + "2*",
+        True,
+    )
+    assert foot.split() == ["9,000", "FLOPs", "70,000"]
+    assert plain(plot) == Text(drawn(plot))
+
+
+def test_wide_costs_are_drawn_by_their_logarithm_and_the_first_of_two_at_one_place_is_seen():
+    text = drawn(
+        Plot("FLOPs", "loss", {"1": (100, 0.5), "2": (1000, 0.5), "3": (10_000, 0.4), "4": (100, 0.5)})
+    )
+    assert text.splitlines()[1].split() == ["0.5000", "│1", "2"]
+    assert "FLOPs, logarithmic" in text
+    assert "4" not in text.splitlines()[1]
+
+
+def test_one_point_is_in_the_middle():
+    assert drawn(Plot("x", "y", {"1": (5, 5)})).splitlines()[1 + HEIGHT // 2].split() == ["│", "1"]
