@@ -9,7 +9,6 @@ from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import COSTS, Diverged, Measured
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metrics import METRICS, too_few
 
@@ -45,8 +44,6 @@ def markdown(found: Comparison) -> str:
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
         parts.append(f"{which}: {rows}. Data {split.fingerprint[:12]}.\n")
-    if found.simulated:
-        parts.append(f"**Note: {_plain(warning(found.simulated))}.**\n")
     for grid in grids(found):
         lines = [grid.header, ["---"] * len(grid.header), *grid.rows]
         body = "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)

@@ -139,7 +139,6 @@ def fit(job: Job, run: Run, prepared: Prepared, listener: Listener, anyway: bool
             cut_short=cut_short,
             **cost_of(found.network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
-            simulated=prepared.manifest["simulated"],
             files=run.sums(),
         )
         run.write(result)

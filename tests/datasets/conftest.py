@@ -1,6 +1,5 @@
-"""Raw files by hand, tables of one's own, real samples, and prepared data against rows made without it."""
+"""Raw files by hand, tables of one's own, and prepared data against rows made without it."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -69,14 +68,6 @@ def prepared(tmp_path: Path) -> Callable[..., Prepared]:
         return prepare(table(**settings), "table", tmp_path, tmp_path / "out")
 
     return prepared
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Return the folder of real samples in raw layout."""
-    if "AUTOMTL_REAL_DATA" not in os.environ:
-        pytest.skip("AUTOMTL_REAL_DATA names no folder with samples of the real data")
-    return Path(os.environ["AUTOMTL_REAL_DATA"])
 
 
 @pytest.fixture

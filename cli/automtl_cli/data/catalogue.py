@@ -25,8 +25,6 @@ class Listed(listings.Entry):
     """A dataset in short."""
 
     tasks: Sequence[str]
-    simulated: bool
-    """Whether it can be."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,6 @@ class Sheet:
     splits: Sequence[str]
     """How it can be split."""
     given_parts: bool
-    simulated: bool
-    """Whether it can be."""
     settings: Mapping[str, Valued]
 
 
@@ -98,11 +94,8 @@ def datasets() -> dict[str, Listed]:
 
 def render_datasets(described: Mapping[str, Listed]) -> Iterator[RenderableType]:
     """Render the names of datasets, and what each of them is."""
-    rows = [
-        (name, about.description, about.tasks or None, about.simulated, about.plugin)
-        for name, about in described.items()
-    ]
-    yield table(["name", "what it is", "tasks", "can be simulated", "plugin"], rows)
+    rows = [(name, one.description, one.tasks or None, one.plugin) for name, one in described.items()]
+    yield table(["name", "what it is", "tasks", "plugin"], rows)
 
 
 def dataset(chosen: Chosen) -> Sheet:
@@ -120,7 +113,6 @@ def dataset(chosen: Chosen) -> Sheet:
         tasks=[Task(label.name, label.kind, label.after) for label in found.labels],
         splits=_splits(found),
         given_parts=found.part is not None,
-        simulated=can_be_simulated(type(found)),
         settings=_settings(found),
     )
 
@@ -147,19 +139,14 @@ def render_dataset(found: Sheet) -> Iterator[RenderableType]:
     yield table(["setting", "value", "takes", "what it is"], settings)
 
 
-def can_be_simulated(dataset_class: type[Dataset]) -> bool:
-    """Return whether the dataset can write generated raw files."""
-    return dataset_class.simulate is not Dataset.simulate
-
-
 def _listed(registry: Registry, name: str) -> Listed:
     entry = listings.entry(registry, DATASETS, name)
     try:
         found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
-        return Listed(entry.description, entry.plugin, [], simulated=False)
+        return Listed(entry.description, entry.plugin, [])
     tasks = [label.name for label in stated(found, "labels") or ()]
-    return Listed(entry.description, entry.plugin, tasks, can_be_simulated(found))
+    return Listed(entry.description, entry.plugin, tasks)
 
 
 def _file(file: RawFile, folder: Path | None) -> File:
@@ -203,8 +190,6 @@ def _about(found: Sheet) -> Iterator[tuple[str, object]]:
     yield from ((what, said) for what, said in told.items() if said)
     if found.folder:
         yield "raw files in", found.folder
-    if found.simulated:
-        yield "no raw files?", f"automtl data simulate {found.name}"
     yield "split by", ", ".join(found.splits) + ("; some parts are given" if found.given_parts else "")
 
 

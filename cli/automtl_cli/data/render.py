@@ -58,6 +58,11 @@ def sampled(found: Sample) -> Iterator[RenderableType]:
         yield table(columns, (row.values() for row in rows))
 
 
+def exported(document: Json) -> Iterator[RenderableType]:
+    """Render where the examples of a dataset are."""
+    yield safe(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
+
+
 def validated(document: Json) -> Iterator[RenderableType]:
     """Render what raw files hold, and the first faulty rows."""
     counts = {file["file"]: {key: file[key] for key in ("records", "accepted", "rejected")}
@@ -72,13 +77,6 @@ def validated(document: Json) -> Iterator[RenderableType]:
         yield safe(f"and {more:,} more" + ("" if document["out"] else ", which --out FILE writes down"))
     if document["out"]:
         yield safe(f"written to {document['out']}")
-
-
-def simulated(document: Json) -> Iterator[RenderableType]:
-    """Render where generated files are, and where to go from there."""
-    yield table(["file", "bytes"], document["files"].items(), align="right")
-    yield Text()
-    yield safe(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))
 
 
 def _facts(values: Mapping[str, Value]) -> dict[str, Mapping[str, object]]:

@@ -14,7 +14,6 @@ from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.tables import grids
 from automtl_core.comparison.wanted import FORMATS, Wanted
 from automtl_core.config.config import Layer
-from automtl_core.data.simulate import warning
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
@@ -26,8 +25,6 @@ def compare(wanted: Wanted, layers: Sequence[Layer]) -> Json:
 
 def render(found: Json) -> Iterator[RenderableType]:
     """Render the tables of a comparison, and where they were written."""
-    if found["simulated"]:
-        yield safe(f"note: {warning(found['simulated'])}\n")
     for grid in grids(Comparison.from_json(found)):
         yield safe(grid.title)
         yield table(grid.header, grid.rows, align="left" if grid.words else "right")

@@ -12,7 +12,6 @@ from automtl_cli.runs import evidence, front, inputs, sharing
 from automtl_cli.runs.architecture import tree
 from automtl_cli.tables import safe
 from automtl_core.comparison.verdicts import cost_in_words
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import Schema
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
@@ -52,8 +51,6 @@ def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
     if (looked := _looked(found)) and looked.tried:
         yield Text()
         yield from inputs.whole(looked)
-    if found["simulated"]:
-        yield safe(f"\nnote: {warning(found['simulated'])}")
 
 
 def short(found: Json) -> Iterator[RenderableType]:

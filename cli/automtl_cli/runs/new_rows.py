@@ -10,7 +10,6 @@ from automtl_cli.runs import actions
 from automtl_cli.runs.render import left_out
 from automtl_cli.tables import safe
 from automtl_core.config.config import Layer
-from automtl_core.data.simulate import warning
 from automtl_core.errors import UsageError
 from automtl_core.workflow.outcomes import Predicted, Tested
 
@@ -59,5 +58,3 @@ def render(document: Json) -> Iterator[RenderableType]:
     """Render what was written."""
     tasks = ", ".join(document["tasks"])
     yield safe(f"{document['output']}: {document['rows']:,} rows of {tasks}{left_out(document['rejected'])}")
-    if marker := document["simulated"]:
-        yield safe(f"note: {warning(marker)}")

@@ -10,7 +10,6 @@ from automtl_cli.output import Json
 from automtl_cli.runs import costs, finding
 from automtl_cli.tables import by_name, listed, safe
 from automtl_core.config.config import RunConfig
-from automtl_core.data.simulate import warning
 from automtl_core.training.metrics import METRICS, mean_over_tasks, metrics_from_json, too_few
 from automtl_core.workflow.outcomes import Plan
 
@@ -44,8 +43,6 @@ def found(document: Json) -> Iterator[RenderableType]:
     yield Text()
     result = document["result"]
     yield from _metrics(result["test"], result["reachable"], document["min_positives"])
-    if marker := result["simulated"]:
-        yield safe(f"note: {warning(marker)}")
     yield from map(safe, document["remarks"])
     run = document["run"]
     yield Text()

