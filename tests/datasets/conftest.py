@@ -12,7 +12,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find, source_of
+from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
@@ -34,8 +34,7 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
             (data / path).parent.mkdir(parents=True, exist_ok=True)
             (data / path).write_text(text)
         with connect(data, work) as db:
-            for table, found in find(data, dataset, "by hand").items():
-                sources = [source_of(path, file, data) for path, file in found]
+            for table, sources in find(data, dataset, "by hand").items():
                 load(db, table, sources, work, None)
             yield db
 

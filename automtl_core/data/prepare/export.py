@@ -5,8 +5,9 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.prepare.examples import bag_fields, rows_of
-from automtl_core.data.prepare.sources import read, survey, workshop
+from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.find import find
 from automtl_core.data.raw.sql import count, create, quoted
 from automtl_core.dataset.dataset import Dataset, names_of
 from automtl_core.disk.files import publish_file
@@ -40,7 +41,7 @@ def export(
     """
     if path.exists():
         raise RunExistsError(f"{path}: exists already", "choose another file")
-    sources = survey(dataset, name, data_dir, progress)
+    sources = find(data_dir, dataset, name)
     opened = workshop(data_dir, path.absolute().parent, memory_limit)
     with publish_file(path) as draft, opened as (db, work_dir):
         read(db, dataset, sources, work_dir, progress)

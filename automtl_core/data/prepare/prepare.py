@@ -17,16 +17,17 @@ from automtl_core.data.columns import Buckets, FieldEncoding, Hashed
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
 from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.sources import Sources, read, survey, workshop
+from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, split
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts, write_vocabularies
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.find import Sources, find
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, PluginError, listing
 
 Accept = Callable[[Mapping[str, Any]], None]
@@ -68,8 +69,8 @@ def prepare(
         StorageError: the disk is full, or failing.
 
     """
-    sources = survey(dataset, name, data_dir, progress)
-    origin = _origin(dataset, name, sources)
+    sources = find(data_dir, dataset, name)
+    origin = _origin(dataset, name, sources, progress)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
     accept({**origin, "fingerprint": digest})
     path = prepared_root / f"{name}-{digest[:12]}"
@@ -99,16 +100,12 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
             writer.writerow([name, fault.line, fault.column, fault.reason, fault.text])
 
 
-def _origin(dataset: Dataset, name: str, sources: Sources) -> dict[str, Any]:
+def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -> dict[str, Any]:
     """Return all that the prepared data depends on."""
-    files = {
-        source.name: {
-            "bytes": source.survey.bytes,
-            "sha256": source.survey.sha256,
-        }
-        for table in sources.values()
-        for source in table
-    }
+    files: dict[str, dict[str, Any]] = {}
+    for place, source in enumerate(found := [source for table in sources.values() for source in table]):
+        progress("check", place / len(found))
+        files[source.name] = {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
     settings = dataset.settings.model_dump(mode="json")
     return {
         "dataset": name,

@@ -1,6 +1,6 @@
-"""The raw files of a dataset: what they hold by their bytes, and as tables of a database."""
+"""The raw files of a dataset as tables of a database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,23 +8,10 @@ import duckdb
 
 from automtl_core.data.progress import Progress
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import Source, find, source_of
+from automtl_core.data.raw.find import Sources
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import scratch_folder
-
-Sources = Mapping[str, Sequence[Source]]
-"""Table -> the raw files that become it."""
-
-
-def survey(dataset: Dataset, name: str, data_dir: Path | None, progress: Progress) -> Sources:
-    """Return the raw files of a dataset, each with its size and digest; raises as `find` does."""
-    found = find(data_dir, dataset, name)
-    sources: dict[str, list[Source]] = {}
-    for place, (table, files) in enumerate(found.items()):
-        progress("check", place / len(found))
-        sources[table] = [source_of(path, file, data_dir or Path()) for path, file in files]
-    return sources
 
 
 @contextmanager
