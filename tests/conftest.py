@@ -32,3 +32,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
         return module
 
     return install
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real samples in raw layout."""
+    if "AUTOMTL_REAL_DATA" not in os.environ:
+        pytest.skip("AUTOMTL_REAL_DATA names no folder with samples of the real data")
+    return Path(os.environ["AUTOMTL_REAL_DATA"])

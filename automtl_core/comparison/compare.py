@@ -57,7 +57,6 @@ def compare(
     least = common.config.training.min_positives
     found = Comparison(
         dataset=common.config.dataset.name,
-        simulated=next(iter(bench.prepared.values())).manifest["simulated"],
         splits={seed: _split(prepared, least) for seed, prepared in bench.prepared.items()},
         user=common.dataset().user,
         min_positives=least,

@@ -45,8 +45,6 @@ class Comparison:
     """What was compared, and what each model gave."""
 
     dataset: str
-    simulated: Mapping[str, Any] | None
-    """How the raw files were simulated, if they were."""
     splits: Mapping[int, Split]
     """Seed of a split -> its data."""
     user: str | None
@@ -153,7 +151,6 @@ class Comparison:
         """Return everything that was found, what follows from it included, as `compare.json` has it."""
         return {
             "dataset": self.dataset,
-            "simulated": self.simulated,
             "splits": {str(seed): split.to_json() for seed, split in self.splits.items()},
             "user": self.user,
             "min_positives": self.min_positives,
@@ -184,7 +181,7 @@ class Comparison:
         """
         try:
             return cls(
-                **{key: found[key] for key in ("dataset", "simulated", "user")},
+                **{key: found[key] for key in ("dataset", "user")},
                 **{key: found[key] for key in ("min_positives", "trials", "reference")},
                 splits={int(seed): Split.from_json(split) for seed, split in found["splits"].items()},
                 models={name: ModelResult.from_json(model) for name, model in found["models"].items()},

@@ -6,7 +6,6 @@ An adapter declares; `automtl_core.data` reads the files, splits, builds vocabul
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import duckdb
@@ -14,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from automtl_core.dataset.fields import Dense, Label, Scaling, Sparse, faults_of, names_of
-from automtl_core.errors import PluginError, UsageError
+from automtl_core.errors import PluginError
 from automtl_core.settings.settings import Settings
 
 __all__ = [
@@ -253,17 +252,6 @@ class Dataset(ABC):
         together.
         """
         return {}
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write `rows` generated rows as raw files in the layout of the dataset, with its quirks.
-
-        Ids have Zipf frequencies, and labels depend on them, so that there is something to learn.
-
-        Raises:
-            UsageError: the dataset cannot be simulated.
-
-        """
-        raise UsageError(f"{type(self).__name__} cannot be simulated", "choose another dataset")
 
 
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:

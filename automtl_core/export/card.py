@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
@@ -41,7 +40,6 @@ def card(run: Run, parity: str) -> str:
     schema, least = Schema.from_json(data.schema), run.config().training.min_positives
     parts = [
         [f"# {run.path.resolve().name}: {', '.join(task.name for task in schema.tasks)}"],
-        [f"**Note: {warning(result.simulated)}.**"] if result.simulated else [],
         ["## Tasks", "", *_tasks(schema.tasks, result.test, least)],
         ["## Inputs", "", *_inputs(schema)],
         ["## Data", "", *_data(data)],

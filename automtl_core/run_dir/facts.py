@@ -78,8 +78,6 @@ class Data(Fact):
     schema: dict[str, Any]
     rows: dict[str, int]
     """Of each part."""
-    simulated: dict[str, Any] | None
-    """How the raw files were simulated; None where they are real."""
     truth: dict[str, Any] = field(default_factory=dict)
     """What the dataset knows of how the data came about."""
 
@@ -124,8 +122,6 @@ class Result(Fact):
     parameters_beside_embeddings: int
     flops_per_row: int
     validation: Mapping[str, TaskMetrics]
-    simulated: dict[str, Any] | None
-    """How the raw files were simulated; None where they are real."""
     files: dict[str, str]
     """SHA-256 of architecture.json and of weights.safetensors."""
     test: Mapping[str, TaskMetrics] | None = None

@@ -108,7 +108,7 @@ def data_differences(then: Data, now: Mapping[str, Any]) -> list[str]:
         for name in sorted(then.raw.keys() | raw.keys())
         if then.raw.get(name) != raw.get(name)
     ]
-    others = ("dataset", "version", "settings", "simulated")
+    others = ("dataset", "version", "settings")
     was, is_ = {key: getattr(then, key) for key in others}, {key: now[key] for key in others}
     return files + _differences(was, is_, "data.") or ["its content is another"]
 

@@ -36,7 +36,6 @@ class Summary(Value):
     flops_per_row: int | None = None
     seconds: float | None = None
     """Of search and training."""
-    simulated: bool = False
     note: str | None = None
     """Why it is not done, or damaged."""
 
@@ -95,7 +94,6 @@ def _summary(run: Run) -> Summary:
         data=data.fingerprint,
         model=f"{config.space.name}:{strategy}" if strategy else config.space.name,
         seed=config.seed,
-        simulated=data.simulated is not None,
         note=status.error,
     )
     if not run.has(Result):

@@ -10,7 +10,6 @@ from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import COSTS, Diverged
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import write_atomic
 from automtl_core.training.metrics import METRICS, too_few
@@ -72,8 +71,6 @@ def _data(found: Comparison) -> Iterator[str]:
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
         yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
-    if found.simulated:
-        yield f"note: {warning(found.simulated)}"
 
 
 def _scores(found: Comparison) -> Iterator[Section]:

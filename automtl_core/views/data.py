@@ -67,10 +67,9 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
         yield Section("", [Text(line) for line in lines])
 
 
-def simulated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield where generated files are, and where to go from there."""
-    yield Section("", [Grid(["file", "bytes"], list(document["files"].items()), "lr")])
-    yield Section("", [Text(f"written to {document['folder']}\nnext: " + "\n      ".join(document["next"]))])
+def exported(document: Mapping[str, Any]) -> Section:
+    """Return where the examples of a dataset are."""
+    return Section("", [Text(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")])
 
 
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:

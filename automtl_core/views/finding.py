@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.views import encoding, evidence, sharing
@@ -44,8 +43,6 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
         yield evidence.front(search.front, path)
     if found.looked and found.looked.tried:
         yield encoding.tried(found.looked, _measure(found))
-    if found.simulated:
-        yield _note(warning(found.simulated))
 
 
 def short(found: Finding) -> Iterator[Section]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from automtl_core.config.config import RunConfig
-from automtl_core.data.simulate import warning
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
 from automtl_core.views.finding import COSTS, numbers, short
@@ -44,9 +43,8 @@ def search(found: Found) -> Iterator[Section]:
     """Yield in short what a search found, and where to go from there."""
     yield from short(found.finding)
     result = found.result
-    notes = [f"note: {warning(result.simulated)}"] if result.simulated else []
     table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
-    yield Section("", [*table, *map(Text, notes), *map(Text, found.remarks)])
+    yield Section("", [*table, *map(Text, found.remarks)])
     way_on = f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}"
     yield Section("", [Text(way_on)])
 
@@ -66,10 +64,7 @@ def tested(found: Tested) -> Section:
 def predicted(found: Predicted) -> Section:
     """Return where predictions of new rows are."""
     tasks = ", ".join(found.tasks)
-    lines = [f"{found.output}: {found.rows:,} rows of {tasks}{_left_out(found.rejected)}"]
-    return Section(
-        "", [*map(Text, lines), *([Text(f"note: {warning(found.simulated)}")] if found.simulated else [])]
-    )
+    return Section("", [Text(f"{found.output}: {found.rows:,} rows of {tasks}{_left_out(found.rejected)}")])
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:

@@ -17,7 +17,7 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
         return Section("", [Text(f"{folder}: no runs")])
     header = ["run", "dataset", "model", "seed", "test AUC", *COSTS, "state"]
     rows = [
-        [Path(run.run).name, run.dataset, run.model, run.seed, run.score, *_costs(run), _state(run)]
+        [Path(run.run).name, run.dataset, run.model, run.seed, run.score, *_costs(run), run.state]
         for run in runs
     ]
     notes = [
@@ -53,7 +53,3 @@ def _costs(run: Summary) -> list[str | None]:
         None if value is None else f"{value:,.0f}"
         for value in (run.flops_per_row and run.flops_per_row / 1000, run.seconds)
     ]
-
-
-def _state(run: Summary) -> str:
-    return run.state + (" (simulated data)" if run.simulated else "")

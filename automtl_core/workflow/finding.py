@@ -55,8 +55,6 @@ class Finding:
     """None where nothing is known."""
     looked: Looked | None = None
     """How the encodings of fields were looked up; None where they were given."""
-    simulated: Mapping[str, Any] | None = None
-    """How the raw files were simulated; None where they are real, or nobody knows."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -67,7 +65,6 @@ class Finding:
             **self.search.to_json(),
             "truth": self.truth and self.truth.to_json(),
             "looked": self.looked and self.looked.to_json(),
-            "simulated": self.simulated,
         }
 
 
@@ -88,7 +85,7 @@ def finding(path: Path, registry: Registry) -> Finding:
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     looked = run.read(EncodingSearch).looked if run.has(EncodingSearch) else None
-    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked, data.simulated)
+    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked)
 
 
 def price(found: Architecture, registry: Registry) -> Price | None:

@@ -78,8 +78,6 @@ class Predicted(Value):
     rejected: int
     """Rows that are left out as faulty."""
     tasks: tuple[str, ...]
-    simulated: dict[str, Any] | None
-    """How the raw files of the run were simulated; None where they are real."""
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,6 @@ def fit(
             cut_short=cut_short,
             **cost_of(found.network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
-            simulated=prepared.manifest["simulated"],
             files=run.sums(),
         )
         run.write(result)

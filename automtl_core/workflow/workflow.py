@@ -17,7 +17,6 @@ from pathlib import Path
 from automtl_core.config.config import Component, Layer, default, split
 from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
-from automtl_core.data.simulate import warning
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
@@ -208,13 +207,11 @@ class Workflow:
 
         """
         run = Run.open(path)
-        simulated = run.read(Result).simulated
+        run.read(Result)
         with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
             reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
             rows, rejected = write_predictions(made, reading, output, keep)
-        return Predicted(
-            str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks), simulated
-        )
+        return Predicted(str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks))
 
     def measure(self, path: Path, files: Path, bad: Layer) -> Tested:
         """Test the network of a run on new labelled examples; arguments as of `predict`."""
@@ -302,8 +299,6 @@ def too_small(prepared: Prepared, least: int) -> Iterator[str]:
 def warnings(prepared: Prepared) -> Iterator[str]:
     """Yield what one should know of prepared data, whenever it is used."""
     manifest = prepared.manifest
-    if marker := manifest["simulated"]:
-        yield warning(marker)
     if rows := manifest["rejected"]:
         where = prepared.path / REJECTED
         yield f"rows of the raw files that are left out as faulty: {rows}, see {where}"

@@ -8,7 +8,6 @@ Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import duckdb
@@ -27,7 +26,6 @@ from automtl_core.dataset.dataset import (
     RawFile,
     Sparse,
 )
-from automtl_datasets.simulated.aliccp import simulate
 
 PARTS = ("train", "test")
 SPARSE = (
@@ -144,10 +142,6 @@ class AliCCP(Dataset):
         """Return the values of the bags that `rows` names."""
         of_common = [COMMON_VALUES.format(part=part, ids=_ids(field)) for part in PARTS]
         return db.sql(VALUES.format(field=field, of_common=" UNION ALL ".join(of_common)))
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write `sample_train/` with `rows` rows, and `sample_test/`."""
-        simulate(folder, rows, seed)
 
     def _parsed(self, query: str, bag: str) -> str:
         """Return SQL for the fields of each row that a query chooses, null where it lacks one.

@@ -5,7 +5,6 @@ grouping removes.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 from pydantic import Field
@@ -20,7 +19,6 @@ from automtl_core.dataset.dataset import (
     RawFile,
     Sparse,
 )
-from automtl_datasets.simulated.ijcai15 import simulate
 
 ROWS = """
     WITH grouped AS (
@@ -95,7 +93,3 @@ class IJCAI15(Dataset):
         Both are counted on all groups, before either is dropped.
         """
         return db.sql(ROWS, params={"least": self.settings.min_purchases})
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write the log and the table of users."""
-        simulate(folder, rows, seed)

@@ -5,7 +5,6 @@ videos. 2.4 % of the log rows are exact duplicates.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import duckdb
@@ -22,7 +21,6 @@ from automtl_core.dataset.dataset import (
     RawFile,
     Sparse,
 )
-from automtl_datasets.simulated.kuairand import simulate
 
 ONEHOT = tuple(f"onehot_feat{i}" for i in range(18))
 LOG = (
@@ -115,7 +113,3 @@ class KuaiRand(Dataset):
             return joined.filter(" AND ".join(f"{field} IS NOT NULL" for field in FIELDS))
         filled = [f"coalesce({field}, 'unknown') AS {field}" for field in FIELDS]
         return joined.project(", ".join([*filled, *LABELS, self.time]))
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write all three logs and the tables of users and videos; the random log has `rows` rows."""
-        simulate(folder, rows, seed)

@@ -4,13 +4,11 @@ Full size: 2.44 million rows, one row a video shown to a user.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 from pydantic import Field
 
 from automtl_core.dataset.dataset import BIT, INTEGER, TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
-from automtl_datasets.simulated.qb_video import simulate
 
 ROWS = r"""
     WITH shown AS (
@@ -68,7 +66,3 @@ class QBVideo(Dataset):
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Keep users and items with enough clicks; both are counted before either is dropped."""
         return db.sql(ROWS, params={"least": self.settings.min_clicks})
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write `QB-video.csv`."""
-        simulate(folder, rows, seed)

@@ -4,13 +4,11 @@ Full size: 100,150,807 log rows, one row an action.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import duckdb
 from pydantic import Field
 
 from automtl_core.dataset.dataset import INTEGER, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
-from automtl_datasets.simulated.userbehavior import simulate
 
 ROWS = """
     WITH grouped AS (
@@ -75,7 +73,3 @@ class UserBehavior(Dataset):
         Both are counted on all groups, before either is dropped.
         """
         return db.sql(ROWS, params={"least": self.settings.min_buys})
-
-    def simulate(self, folder: Path, rows: int, seed: int) -> None:
-        """Write `UserBehavior.csv`."""
-        simulate(folder, rows, seed)

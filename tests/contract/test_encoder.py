@@ -10,7 +10,7 @@ from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find, source_of
+from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import load
 from automtl_core.data.raw.sql import quoted
 from automtl_core.data.store import PARTS
@@ -34,7 +34,7 @@ def raw_examples(dataset, data_dir, schema, work):
     names = [field.name for field in (*schema.sparse, *schema.dense, *schema.tasks)]
     with connect(data_dir, work) as db:
         for table, files in find(data_dir, dataset, "raw").items():
-            load(db, table, [source_of(path, file, data_dir) for path, file in files], work, None)
+            load(db, table, files, work, None)
         rows = dataset.rows(db)
         relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
         found = relation.project(", ".join(map(quoted, names))).fetchall()

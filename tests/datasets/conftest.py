@@ -1,6 +1,5 @@
-"""Raw files by hand, tables of one's own, real samples, and prepared data against rows made without it."""
+"""Raw files by hand, tables of one's own, and prepared data against rows made without it."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import find, source_of
+from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import load
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, dense_fields, names_of, sparse_fields
@@ -35,8 +34,7 @@ def loaded(tmp_path: Path) -> Callable[..., AbstractContextManager[duckdb.DuckDB
             (data / path).parent.mkdir(parents=True, exist_ok=True)
             (data / path).write_text(text)
         with connect(data, work) as db:
-            for table, found in find(data, dataset, "by hand").items():
-                sources = [source_of(path, file, data) for path, file in found]
+            for table, sources in find(data, dataset, "by hand").items():
                 load(db, table, sources, work, None)
             yield db
 
@@ -69,14 +67,6 @@ def prepared(tmp_path: Path) -> Callable[..., Prepared]:
         return prepare(table(**settings), "table", tmp_path, tmp_path / "out")
 
     return prepared
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Return the folder of real samples in raw layout."""
-    if "AUTOMTL_REAL_DATA" not in os.environ:
-        pytest.skip("AUTOMTL_REAL_DATA names no folder with samples of the real data")
-    return Path(os.environ["AUTOMTL_REAL_DATA"])
 
 
 @pytest.fixture

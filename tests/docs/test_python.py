@@ -25,8 +25,7 @@ def lines(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     click = random.integers(0, 2, 1000)
     user, like = random.integers(0, 30, 1000), click * random.integers(0, 2, 1000)
-    Path("feed").mkdir()
-    pd.DataFrame({"user_id": user, "click": click, "like": like}).to_csv("feed/QB-video.csv", index=False)
+    pd.DataFrame({"user_id": user, "click": click, "like": like}).to_csv("feed.csv", index=False)
     return CODE.replace("labels=", f"settings={QUICK!r}, labels=")
 
 

@@ -27,16 +27,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         UsageError: a setting names a field or task that there is not.
 
     """
-    _check_declared(dataset, name)
-    rows: object = dataset.rows(db)
-    if not isinstance(rows, pd.DataFrame | duckdb.DuckDBPyRelation):
-        raise PluginError(
-            f"dataset {name}: {type(dataset).__name__}.rows returns {type(rows).__name__}, "
-            "expected a relation or a data frame",
-            "repair or upgrade the plugin that supplies it; see `automtl list datasets`",
-        )
-    relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
-    _check_names(relation, dataset, name)
+    relation = rows_of(db, dataset, name)
     _create_unsorted(db, relation, dataset, name)
     _check_values(db, dataset, name)
     held = bag_fields(dataset)
@@ -47,6 +38,21 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
         if in_bags:
             number_bags(db, dataset, field)
     _sort(db, dataset)
+
+
+def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckdb.DuckDBPyRelation:
+    """Return the rows of a dataset with all declared columns; raises as `make_examples` does."""
+    _check_declared(dataset, name)
+    rows: object = dataset.rows(db)
+    if not isinstance(rows, pd.DataFrame | duckdb.DuckDBPyRelation):
+        raise PluginError(
+            f"dataset {name}: {type(dataset).__name__}.rows returns {type(rows).__name__}, "
+            "expected a relation or a data frame",
+            "repair or upgrade the plugin that supplies it; see `automtl list datasets`",
+        )
+    relation = db.from_df(rows) if isinstance(rows, pd.DataFrame) else rows
+    _check_names(relation, dataset, name)
+    return relation
 
 
 def _create_unsorted(

@@ -5,9 +5,7 @@ The result is named by all that it depends on, so it is made once and then found
 
 import csv
 import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,24 +17,21 @@ from automtl_core.data.columns import Buckets, FieldEncoding, Hashed
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
 from automtl_core.data.prepare.examples import make_examples
+from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, split
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts, write_vocabularies
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import Source, find, source_of
-from automtl_core.data.raw.load import Rejected, load
-from automtl_core.data.simulate import MARKER
+from automtl_core.data.raw.find import Sources, find
+from automtl_core.data.raw.load import Rejected
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.disk.files import publish_folder, scratch_folder
-from automtl_core.disk.signed import canonical
+from automtl_core.disk.files import publish_folder
+from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, PluginError, listing
 
 Accept = Callable[[Mapping[str, Any]], None]
 """Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""
-Sources = Mapping[str, Sequence[Source]]
-"""Table -> the raw files that become it."""
 
 
 def anything(origin: Mapping[str, Any]) -> None:
@@ -74,17 +69,17 @@ def prepare(
         StorageError: the disk is full, or failing.
 
     """
-    sources = _survey(dataset, name, data_dir, progress)
-    origin = _origin(dataset, name, data_dir, sources)
+    sources = find(data_dir, dataset, name)
+    origin = _origin(dataset, name, sources, progress)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
     accept({**origin, "fingerprint": digest})
     path = prepared_root / f"{name}-{digest[:12]}"
     for root in (prepared_root, elsewhere):
         if root is not None and (root / path.name).exists():
             return Prepared.open(root / path.name, reused=True)
-    workshop = _workshop(data_dir, prepared_root, memory_limit)
-    with publish_folder(path, same_content=True) as draft, workshop as (db, work_dir):
-        rejected = _read(db, dataset, sources, work_dir, progress)
+    opened = workshop(data_dir, prepared_root, memory_limit)
+    with publish_folder(path, same_content=True) as draft, opened as (db, work_dir):
+        rejected = read(db, dataset, sources, work_dir, progress)
         if rejected:
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
@@ -105,25 +100,12 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
             writer.writerow([name, fault.line, fault.column, fault.reason, fault.text])
 
 
-def _survey(dataset: Dataset, name: str, data_dir: Path | None, progress: Progress) -> Sources:
-    found = find(data_dir, dataset, name)
-    sources: dict[str, list[Source]] = {}
-    for place, (table, files) in enumerate(found.items()):
-        progress("check", place / len(found))
-        sources[table] = [source_of(path, file, data_dir or Path()) for path, file in files]
-    return sources
-
-
-def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources) -> dict[str, Any]:
+def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -> dict[str, Any]:
     """Return all that the prepared data depends on."""
-    files = {
-        source.name: {
-            "bytes": source.survey.bytes,
-            "sha256": source.survey.sha256,
-        }
-        for table in sources.values()
-        for source in table
-    }
+    files: dict[str, dict[str, Any]] = {}
+    for place, source in enumerate(found := [source for table in sources.values() for source in table]):
+        progress("check", place / len(found))
+        files[source.name] = {"bytes": source.path.stat().st_size, "sha256": sha256(source.path)}
     settings = dataset.settings.model_dump(mode="json")
     return {
         "dataset": name,
@@ -131,7 +113,6 @@ def _origin(dataset: Dataset, name: str, data_dir: Path | None, sources: Sources
         "settings": settings,
         "raw": files,
         "content": _content(dataset, name, sources),
-        "simulated": _simulated(data_dir),
     }
 
 
@@ -152,42 +133,6 @@ def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
             f"dataset {name}: its content is no JSON: {error}",
             f"let {type(dataset).__name__}.content return texts, finite numbers, lists and mappings",
         ) from None
-
-
-def _simulated(data_dir: Path | None) -> Mapping[str, Any] | None:
-    """Return how raw files were simulated; None where they are real."""
-    if data_dir is None or not (marker := data_dir / MARKER).exists():
-        return None
-    try:
-        told = json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise DataError(f"{marker}: damaged", "simulate the files again")
-    return told
-
-
-@contextmanager
-def _workshop(
-    data_dir: Path | None, prepared_root: Path, memory_limit: str | None
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    with (
-        scratch_folder(prepared_root) as folder,
-        connect(data_dir, folder, memory_limit) as db,
-    ):
-        yield db, folder
-
-
-def _read(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
-) -> list[Rejected]:
-    chosen = dataset.settings
-    rejected: list[Rejected] = []
-    for place, (table, files) in enumerate(sources.items()):
-        progress("read", place / len(sources))
-        most = chosen.max_bad_rows - len(rejected) if chosen.bad_rows == "skip" else None
-        rejected += load(db, table, files, work_dir, most)
-    return rejected
 
 
 def _encode(

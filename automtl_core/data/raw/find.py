@@ -1,46 +1,30 @@
-"""Which raw files of a dataset are there, and what one pass over the bytes of each tells."""
+"""Which raw files of a dataset are there."""
 
 import glob
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import numpy as np
 
 from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
-HASH_CHUNK = 1 << 18
-NEWLINE = ord("\n")
 
-
-class Survey(NamedTuple):
-    """What one pass over the bytes of a file tells."""
-
-    bytes: int
-    sha256: str
-    lines: int | None
-    """Lines of a plain text without blank lines and quotes, where a line is a row; None of any other file."""
-    separators: int
-    """Separators in the whole text."""
-
-
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A raw file of a dataset that is there."""
 
     path: Path
     name: str
     """Its path in the folder of the dataset."""
     file: RawFile
-    survey: Survey
 
 
-def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[tuple[Path, RawFile]]]:
-    """Return the raw files of a dataset by the table they become, each with its declaration.
+Sources = Mapping[str, Sequence[Source]]
+"""Table -> the raw files that become it."""
+
+
+def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
+    """Return the raw files of a dataset.
 
     Raises:
         DataError: a file is a link to another place, or there are several where one is needed.
@@ -55,7 +39,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
         raise InputMissingError(f"dataset {name} needs a folder with its raw files: {needed}", fix)
     folder = data_dir or Path()
     found = {
-        table: [(path, file) for path in sorted(folder.glob(file.path)) if path.is_file()]
+        table: [source_of(path, file, folder) for path in sorted(folder.glob(file.path)) if path.is_file()]
         for table, file in files.items()
     }
     if missing := [folder / files[table].path for table, paths in found.items() if not paths]:
@@ -63,12 +47,12 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> dict[str, list[t
             "\n".join(f"{path}: raw file of dataset {name} not found" for path in missing), fix
         )
     for paths in found.values():
-        if len(paths) > 1 and paths[0][1].alone:
+        if len(paths) > 1 and paths[0].file.alone:
             raise DataError(
-                f"{paths[0][0]} and {paths[1][0]}: dataset {name} needs one such file",
+                f"{paths[0].path} and {paths[1].path}: dataset {name} needs one such file",
                 "name the folder that holds the right one",
             )
-    for path, times in Counter(path for paths in found.values() for path, _ in paths).items():
+    for path, times in Counter(source.path for sources in found.values() for source in sources).items():
         if times > 1:
             raise DataError(
                 f"{path}: {times} names or patterns of dataset {name} stand for it", "name each file once"
@@ -112,25 +96,6 @@ def given(name: str) -> tuple[Path, str, Sequence[Path]]:
     return folder, pattern, paths
 
 
-def survey(path: Path, separator: str) -> Survey:
-    """Read all bytes of a file once."""
-    digest, size, counts, blank, last = hashlib.sha256(), 0, np.zeros(256, dtype=np.int64), False, NEWLINE
-    signs = [NEWLINE, ord(separator), *b'"\r\0']
-    with path.open("rb") as file:
-        while chunk := file.read(HASH_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            found = np.frombuffer(chunk, dtype=np.uint8)
-            for sign in signs:
-                counts[sign] += np.count_nonzero(found == sign)
-            ends = found == NEWLINE
-            blank |= bool((ends[0] and last == NEWLINE) or (ends[1:] & ends[:-1]).any())
-            last = chunk[-1]
-    plain = path.suffix not in (".gz", ".zst", ".parquet") and not blank and not counts[[*b'"\r\0']].any()
-    lines = int(counts[NEWLINE]) + (last != NEWLINE)
-    return Survey(size, digest.hexdigest(), lines if plain else None, int(counts[ord(separator)]))
-
-
 def source_of(path: Path, file: RawFile, folder: Path) -> Source:
     """Return a raw file of the dataset whose files are in `folder`."""
-    return Source(path, path.relative_to(folder).as_posix(), file, survey(path, file.separator))
+    return Source(path, path.relative_to(folder).as_posix(), file)

@@ -13,11 +13,11 @@ import duckdb
 from duckdb import CSVLineTerminator
 
 from automtl_core.data.raw import parquet
-from automtl_core.data.raw.delimited import LINE_LIMIT
-from automtl_core.data.raw.find import Source, source_of
+from automtl_core.data.raw.delimited import LINE_LIMIT, opened
+from automtl_core.data.raw.find import Source
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, records, shown
 from automtl_core.data.raw.remedies import refused
-from automtl_core.data.raw.sql import count, create, quoted, typed
+from automtl_core.data.raw.sql import create, one_file, quoted, typed
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
@@ -79,8 +79,7 @@ def _load_text(
     db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
 ) -> list[Fault]:
     found = layout(source.path, source.file)
-    plain = source.survey.lines is not None or not ambiguous(found)
-    if plain and _read(db, table, source, found):
+    if not ambiguous(found) and _read(db, table, found):
         return []
     if most is None:
         following = records(found)
@@ -89,8 +88,9 @@ def _load_text(
                 raise refused(source.path, source.file, record.fault, following)
     clean = work_dir / f"{table}.csv"
     faults = _copy(found, clean, most or 0)
-    whole = RawFile(source.file.path, source.file.columns, source.file.header, source.file.others)
-    if not _read(db, table, source_of(clean, whole, work_dir), found, copy=True):
+    whole = RawFile(clean.name, source.file.columns, source.file.header, source.file.others)
+    # Quotes make the rows of the copy longer.
+    if not _read(db, table, Layout(clean, whole, found.columns, returns=False), 3 * LINE_LIMIT):
         raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
     return faults
@@ -113,25 +113,22 @@ def _copy(found: Layout, clean: Path, most: int) -> list[Fault]:
     return faults
 
 
-def _read(
-    db: duckdb.DuckDBPyConnection, table: str, source: Source, found: Layout, copy: bool = False
-) -> bool:
-    """Create a table from a file, or from its copy, and return whether every row was as declared."""
-    returns = found.returns and not copy
-    end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if returns else CSVLineTerminator.LINE_FEED
-    declared = source.file.columns
+def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:
+    """Create a table from a file, and return whether every row was as declared."""
+    end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if found.returns else CSVLineTerminator.LINE_FEED
+    declared = found.file.columns
     used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
     seen = {name: f"c{n}" for n, name in enumerate(found.columns)}  # a header may hold what SQL does not take
     try:
         scan = db.read_csv(
-            str(source.path.resolve()),
+            one_file(found.path),
             columns=dict.fromkeys(seen.values(), "VARCHAR"),
-            header=source.file.header,
-            sep=source.file.separator,
+            header=found.file.header,
+            sep=found.file.separator,
             quotechar='"',
             escapechar='"',
             auto_detect=False,
-            max_line_size=3 * LINE_LIMIT if copy else LINE_LIMIT,  # quotes make rows longer
+            max_line_size=longest,
             lineterminator=end,
             store_rejects=True,
             rejects_limit=2,
@@ -141,34 +138,23 @@ def _read(
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         return False
-    if not _all_taken(db, table, source, len(found.columns)):
-        db.execute(f"DROP TABLE {quoted(table)}")
-        return False
-    return True
+    if _all_taken(db, found):
+        return True
+    db.execute(f"DROP TABLE {quoted(table)}")
+    return False
 
 
-def _all_taken(db: duckdb.DuckDBPyConnection, table: str, source: Source, columns: int) -> bool:
-    """Return whether DuckDB took every row of a file, but for a cut last line, and every value."""
+def _all_taken(db: duckdb.DuckDBPyConnection, found: Layout) -> bool:
+    """Return whether DuckDB took every row of a file, but for a cut last line."""
     rejects = db.execute(
         "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
         "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",
-        [str(source.path.resolve())],
+        [str(found.path.resolve())],
     ).fetchall()
-    tails = [_last_line(source.path, start) for start, kind in rejects if kind == "MISSING COLUMNS"]
-    if rejects and (not source.file.cut_tail or len(rejects) > 1 or tails in ([], [None])):
-        return False
-    if source.survey.lines is None:
-        return True
-    rows = count(db, quoted(table)) + source.file.header
-    separators = rows * (columns - 1) + sum(
-        (tail or b"").count(source.file.separator.encode()) for tail in tails
-    )
-    return (rows + len(rejects), separators) == (source.survey.lines, source.survey.separators)
-
-
-def _last_line(path: Path, start: int) -> bytes | None:
-    """Return the line that starts at this byte, if it is the last one."""
-    with path.open("rb") as raw:
-        raw.seek(start)
-        line = raw.read(LINE_LIMIT + 2).rstrip(b"\r\n")
-    return None if b"\n" in line else line
+    if not rejects or not found.file.cut_tail or len(rejects) > 1:
+        return not rejects
+    [(start, kind)] = rejects
+    with opened(found.path) as stream:
+        stream.seek(start)
+        last = b"\n" not in stream.read(LINE_LIMIT + 2).rstrip(b"\r\n")
+    return last and kind == "MISSING COLUMNS"

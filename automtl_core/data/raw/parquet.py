@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import create, literal, quoted
+from automtl_core.data.raw.sql import create, literal, one_file, quoted
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
@@ -84,7 +84,7 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
 
 
 def _scan(path: Path) -> str:
-    return f"read_parquet({literal(str(path.resolve()))}, file_row_number = true)"
+    return f"read_parquet({literal(one_file(path))}, file_row_number = true)"
 
 
 def _expressions(

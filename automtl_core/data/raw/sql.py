@@ -1,5 +1,8 @@
 """SQL that several steps need: names, values as declared, tables, and the codes that stand for values."""
 
+import glob
+from pathlib import Path
+
 import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
@@ -13,6 +16,11 @@ def quoted(column: str) -> str:
 def literal(text: str) -> str:
     """Return a text as SQL takes it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def one_file(path: Path) -> str:
+    """Return the name of a file as DuckDB's readers take it, to which `[`, `*` and `?` make a pattern."""
+    return glob.escape(str(path.resolve()))
 
 
 def typed(value: str, column: Column) -> str:

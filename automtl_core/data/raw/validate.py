@@ -11,7 +11,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import layout, records
-from automtl_core.data.raw.sql import literal
+from automtl_core.data.raw.sql import literal, one_file
 from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 
@@ -59,8 +59,8 @@ class Validation:
 
     def rejected(self, progress: Progress = silent) -> Iterator[Rejected]:
         """Yield the faulty rows of all files; a file that cannot be read has a `problem`."""
-        for place, (path, file) in enumerate(self._found):
-            checked = Checked(path.relative_to(self._folder or Path()).as_posix())
+        for place, (path, name, file) in enumerate(self._found):
+            checked = Checked(name)
             self.files.append(checked)
             progress(checked.file, place / len(self._found))
             find = self._in_parquet if path.suffix == ".parquet" else self._in_text
@@ -82,7 +82,7 @@ class Validation:
     def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
         with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:
             faults = list(parquet.faulty(db, path, file, ALL))
-            scan = f"read_parquet({literal(str(path.resolve()))})"
+            scan = f"read_parquet({literal(one_file(path))})"
             rows = int(db.execute(f"SELECT count(*) FROM {scan}").fetchall()[0][0])
         checked.accepted, checked.rejected = rows - len(faults), len(faults)
         yield from (Rejected(checked.file, fault) for fault in faults)

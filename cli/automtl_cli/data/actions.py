@@ -1,26 +1,22 @@
 """What the commands that work on one dataset do."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from automtl_cli.configuration import Chosen
 from automtl_cli.data import preparing
-from automtl_cli.data.catalogue import can_be_simulated, datasets
 from automtl_cli.output import Json
-from automtl_core.config.folders import default_raw_folder
 from automtl_core.data.inspect.describe import describe
+from automtl_core.data.new_rows import check_output
+from automtl_core.data.prepare.export import export
 from automtl_core.data.prepare.prepare import prepare, write_rejected
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.validate import Validation
 from automtl_core.data.rows import sample
-from automtl_core.data.simulate import simulate_into
 from automtl_core.data.store import Prepared
 from automtl_core.disk.files import publish_file
-from automtl_core.errors import DataError, RunExistsError, UsageError, listing
-from automtl_core.registry.kinds import DATASETS
-from automtl_core.registry.plugins import load_registry
+from automtl_core.errors import DataError, RunExistsError
 
 LISTED = 1000
 """Faulty rows that are listed; a file may be written of all."""
@@ -46,7 +42,7 @@ def about(made: Prepared) -> Json:
         "rows": manifest["rows"],
         "fields": len(schema.sparse) + len(schema.dense),
         "tasks": [task.name for task in schema.tasks],
-        **{key: manifest[key] for key in ("rejected", "warnings", "simulated")},
+        **{key: manifest[key] for key in ("rejected", "warnings")},
     }
 
 
@@ -59,6 +55,21 @@ def described(made: Prepared) -> Json:
 def sampled(made: Prepared, rows: int) -> Json:
     """Return the first training rows as raw values."""
     return {"prepared": about(made), "rows": sample(made, rows)}
+
+
+def exported(chosen: Chosen, out: Path, memory_limit: str | None) -> Json:
+    """Write the examples of a dataset as one table, and return where it is.
+
+    Raises:
+        UsageError: the name of the file does not say how to write it.
+        RunExistsError: it exists.
+
+    """
+    check_output(out)
+    limit = preparing.memory_limit(memory_limit)
+    with preparing.stages("exporting data") as show:
+        rows = export(chosen.dataset, chosen.name, chosen.folder, out, show, limit)
+    return {"dataset": chosen.name, "rows": rows, "out": str(out)}
 
 
 def validated(chosen: Chosen, out: Path | None) -> Json:
@@ -112,32 +123,6 @@ def check_valid(found: Json) -> None:
             f"rows that are not as declared: {rejected:,} of {found['records']:,}; allowed are {allowed:,}",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
-
-
-def simulated(name: str, rows: int, seed: int, out: Path | None) -> Json:
-    """Write generated raw files of a dataset, and return where they are.
-
-    Raises:
-        UsageError: the dataset cannot be simulated.
-
-    """
-    dataset_class = load_registry().get(DATASETS, name)
-    if not can_be_simulated(dataset_class):
-        known = listing(other for other, facts in datasets().items() if facts.simulated)
-        raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")
-    folder = out if out is not None else default_raw_folder(name)
-    dataset = dataset_class(dataset_class.settings_class.parse({}, "dataset"))
-    simulate_into(dataset, name, folder, rows, seed)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    options = f" --data-dir {shlex.quote(str(folder))}" if out is not None else ""
-    return {
-        "dataset": name,
-        "rows": rows,
-        "seed": seed,
-        "folder": str(folder),
-        "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in files},
-        "next": [f"automtl data prepare {name}{options}", f"automtl search --dataset {name}{options}"],
-    }
 
 
 def _listed(rejected: Rejected) -> Json:

@@ -8,12 +8,12 @@ import typer
 from automtl_cli import options
 from automtl_cli.output import emit
 
-data_app = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and simulate datasets.")
+data_app = typer.Typer(rich_markup_mode=None, help="List, prepare, describe, check and export datasets.")
 
 
 @data_app.command("list")
 def list_datasets(as_json: options.AsJson = False) -> None:
-    """List the datasets, their tasks, and which can be simulated."""
+    """List the datasets and their tasks."""
     from automtl_cli.data import catalogue
 
     emit(catalogue.datasets(), catalogue.view_datasets, as_json)
@@ -132,27 +132,25 @@ def validate(
 
 
 @data_app.command()
-def simulate(
+def export(
     name: options.Dataset,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows to write.")] = 100_000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything random.")] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Folder to write, empty or new [$AUTOMTL_DATA/NAME, or data/NAME]."
-        ),
-    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, .csv or .parquet.")],
+    data_dir: options.DataDir = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write generated raw files in the layout of a dataset.
+    """Write the examples of a dataset as one table: fields, labels, time.
 
-    Labels depend on the fields, so there is something to learn. What is made of the files is marked as
-    simulated.
+    It can be searched on like any table, and is what `predict` and `evaluate` take as --input.
     """
+    from automtl_cli import configuration
     from automtl_cli.data import actions as data
     from automtl_core.views import data as views
 
-    emit(data.simulated(name, rows, seed, out), views.simulated, as_json)
+    chosen = configuration.chosen(name, data_dir, config, settings)
+    emit(data.exported(chosen, out, memory_limit), views.exported, as_json)
 
 
 @data_app.command()

@@ -23,8 +23,6 @@ class Listed(listings.Entry):
     """A dataset in short."""
 
     tasks: Sequence[str]
-    simulated: bool
-    """Whether it can be."""
 
 
 def datasets() -> dict[str, Listed]:
@@ -35,11 +33,8 @@ def datasets() -> dict[str, Listed]:
 
 def view_datasets(described: Mapping[str, Listed]) -> Section:
     """Return the names of datasets, and what each of them is."""
-    rows = [
-        (name, about.description, about.tasks or None, about.simulated, about.plugin)
-        for name, about in described.items()
-    ]
-    return Section("", [Grid(["name", "description", "tasks", "can be simulated", "plugin"], rows)])
+    rows = [(name, about.description, about.tasks or None, about.plugin) for name, about in described.items()]
+    return Section("", [Grid(["name", "description", "tasks", "plugin"], rows)])
 
 
 def dataset(chosen: Chosen) -> Json:
@@ -55,7 +50,6 @@ def dataset(chosen: Chosen) -> Json:
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in found.labels],
         "splits": _splits(found),
         "given_parts": found.part is not None,
-        "simulated": can_be_simulated(type(found)),
         "settings": _settings(found),
     }
 
@@ -80,19 +74,14 @@ def view_dataset(found: Json) -> Iterator[Section]:
     yield Section("", [Grid(["setting", "value", "takes", "description"], rows)])
 
 
-def can_be_simulated(dataset_class: type[Dataset]) -> bool:
-    """Return whether the dataset can write generated raw files."""
-    return dataset_class.simulate is not Dataset.simulate
-
-
 def _listed(registry: Registry, name: str) -> Listed:
     entry = listings.entry(registry, DATASETS, name)
     try:
         found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
-        return Listed(entry.description, entry.plugin, [], simulated=False)
+        return Listed(entry.description, entry.plugin, [])
     tasks = [label.name for label in stated(found, "labels") or ()]
-    return Listed(entry.description, entry.plugin, tasks, can_be_simulated(found))
+    return Listed(entry.description, entry.plugin, tasks)
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:
@@ -137,8 +126,6 @@ def _about(found: Json) -> Iterator[tuple[str, object]]:
     yield from ((title, found[key]) for key, title in about.items() if found[key])
     if found["folder"]:
         yield "raw files in", found["folder"]
-    if found["simulated"]:
-        yield "no raw files?", f"automtl data simulate {found['name']}"
     yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
 
 

@@ -16,7 +16,7 @@ Several = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders o
 def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson = False) -> None:
     """List the runs in a folder by dataset, the best first.
 
-    The score is the mean test AUC. Unfinished runs, and those on simulated data, are marked.
+    The score is the mean test AUC. Unfinished runs are marked.
     """
     from automtl_cli.runs import shelf
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_datasets.simulated.draws import Chance, Floats
+from automtl_datasets.synthetic.draws import Chance, Floats
 from automtl_datasets.synthetic.kind import Ids, Kind
 
 RANK = 6

@@ -10,16 +10,7 @@ from numpy.typing import NDArray
 
 from automtl_core.dataset.dataset import Dense, Label, Sparse
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import (
-    Chance,
-    Floats,
-    Ints,
-    draw,
-    effects,
-    intercept,
-    sigmoid,
-    zipf,
-)
+from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, effects, intercept, sigmoid, zipf
 
 
 class Ids(NamedTuple):

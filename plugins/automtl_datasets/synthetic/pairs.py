@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import Chance, Floats, Ints
+from automtl_datasets.synthetic.draws import Chance, Floats, Ints
 from automtl_datasets.synthetic.kind import Ids, Kind
 
 BOTH = {"user_id": 0.5, "item_id": 0.6, "appeal": 0.7, "dense_signal": 0.6}

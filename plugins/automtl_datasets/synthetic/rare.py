@@ -9,7 +9,7 @@ their few rows; items, of which few make most of the rows, tell more, and fields
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from automtl_datasets.simulated.draws import Chance
+from automtl_datasets.synthetic.draws import Chance
 from automtl_datasets.synthetic.kind import Ids, Kind
 
 

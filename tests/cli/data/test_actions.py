@@ -1,4 +1,4 @@
-"""The commands on one dataset: prepare, describe, validate, sample, simulate."""
+"""The commands on one dataset: prepare, describe, validate, sample, export."""
 
 import csv
 import json
@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
+from simulated import SIMULATORS
 
 Automtl = Callable[..., Any]
 
@@ -27,9 +29,8 @@ def test_preparing_once_is_enough(automtl: Automtl) -> None:
     assert first == {
         "path": first["path"], "reused": False, "rows": {"train": 800, "validation": 100, "test": 100},
         "fields": 13, "tasks": ["click", "like", "skip", "hide"], "rejected": 0, "warnings": [],
-        "simulated": None,
     }  # fmt: skip
-    assert automtl("data", "prepare", "synthetic", *SMALL).out.startswith("prepared\npath       prepared/")
+    assert automtl("data", "prepare", "synthetic", *SMALL).out.startswith("prepared\npath      prepared/")
 
 
 def test_faulty_rows_are_an_error_or_left_out(automtl: Automtl, shop: Path) -> None:
@@ -186,76 +187,30 @@ def test_files_that_are_missing_or_of_another_form(automtl: Automtl, shop: Path)
 
 
 @pytest.mark.parametrize(("name", "rows"), SIMULATED.items())
-def test_simulated_data_is_prepared_and_searched_by_one_command_each(
+def test_raw_files_are_prepared_and_searched_by_one_command_each(
     automtl: Automtl, name: str, rows: int
 ) -> None:
-    made = automtl("data", "simulate", name, "--rows", str(rows), "--json").json()
-    assert made["folder"] == f"data/{name}"
-    marker = {"dataset": name, "rows": rows, "seed": 0}
+    Path("data", name).mkdir(parents=True)
+    SIMULATORS[name](Path("data", name), rows, 0)
     prepared = automtl("data", "prepare", name, "--json")
-    assert prepared.json()["simulated"] == marker
-    assert f"warning: the data is simulated (rows: {rows}, seed: 0)" in prepared.err
+    assert prepared.json()["rejected"] == 0
     search = automtl("search", "--dataset", name, "--config", "small.yaml", "--json")
-    found = search.json()
     assert [line for line in warnings(search) if "validation rows" not in line] == warnings(prepared)
-    assert found["result"]["simulated"] == marker
-    run = Path(found["run"])
-    assert json.loads((run / "result.json").read_text())["simulated"] == marker
-    assert json.loads((run / "data.json").read_text())["simulated"] == marker
-    assert automtl("show", run, "--json").json()["simulated"] == marker
-    assert "note: the data is simulated" in automtl("show", run).out
+    assert Path(search.json()["run"], "result.json").exists()
     assert automtl("data", "validate", name).code == 0
 
 
-def test_simulated_data_is_marked_in_all_that_is_made_from_it(automtl: Automtl) -> None:
-    simulate = ("data", "simulate", "kuairand", "--rows", "2000", "--seed", "4")
-    assert automtl(*simulate).out.endswith(
-        "written to data/kuairand\n"
-        "next: automtl data prepare kuairand\n"
-        "      automtl search --dataset kuairand\n"
-    )  # fmt: skip
-    words = "the data is simulated (rows: 2000, seed: 4): results say nothing about the real data"
-    for command in ("prepare", "describe"):
-        shown = automtl("data", command, "kuairand")
-        assert f"warning: {words}" in shown.err
-        assert "simulated  dataset kuairand, rows 2,000, seed 4" in shown.out
-    Path("tiny.yaml").write_text("space: shared-bottom\n")
-    Path("recipe.yaml").write_text("training: {epochs: 2, batch_size: 200}\n")
-    compare = ("compare", "--dataset", "kuairand", "--config", "recipe.yaml", "--models", "tiny.yaml")
-    shown = automtl(*compare, "--seeds", "1")
-    assert shown.code == 0, shown.err
-    assert f"\nnote: {words}\n" in shown.out
-    folder = Path("comparisons/kuairand")
-    assert f"\n\nnote: {words}\n" in (folder / "compare.md").read_text()
-    assert json.loads((folder / "compare.json").read_text())["simulated"]["rows"] == 2000
-
-
-def test_simulating_takes_a_new_folder(automtl: Automtl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTOMTL_DATA", "all data")
-    simulate = ("data", "simulate", "qb-video", "--rows", "200", "--json")
-    assert automtl(*simulate).json()["folder"] == "all data/qb-video"
-    assert automtl(*simulate).code == 73
-    elsewhere = automtl(*simulate, "--out", "made up").json()
-    assert elsewhere["next"][0] == "automtl data prepare qb-video --data-dir 'made up'"
-    assert elsewhere["files"] == {
-        path.name: path.stat().st_size for path in sorted(Path("made up").iterdir())
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("synthetic",), "dataset synthetic cannot be simulated"),
-        (("table",), "dataset table cannot be simulated"),
-        (("kuairnd",), "did you mean 'kuairand'"),
-        (("kuairand", "--rows", "0"), "Invalid value for '--rows'"),
-    ],
-)
-def test_what_cannot_be_simulated(automtl: Automtl, arguments: tuple[str, ...], message: str) -> None:
-    ended = automtl("data", "simulate", *arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert message in ended.err
-    assert not Path("data").exists()
+def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl: Automtl) -> None:
+    export = ("data", "export", "synthetic", *SMALL, "--out")
+    assert automtl(*export, "t.csv").out == "t.csv: 1,000 rows of synthetic\n"
+    assert automtl(*export, "t.parquet", "--json").json()["rows"] == 1000
+    made = automtl("data", "init", "t.csv", "--json").json()
+    assert [column["name"] for column in made["columns"] if column["role"] == "labels"] == ["click", "like"]
+    assert automtl("data", "prepare", "table", "--config", "t.yaml", "--json").json()["fields"] == 15
+    again, unknown = automtl(*export, "t.csv"), automtl(*export, "t.txt")
+    assert (again.code, unknown.code) == (73, 2)
+    assert "t.csv: exists already" in again.err
+    assert "t.txt: the name ends in none of .csv, .parquet" in unknown.err
 
 
 def test_nothing_that_files_hold_acts_on_a_terminal(automtl: Automtl, shop: Path) -> None:

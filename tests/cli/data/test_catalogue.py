@@ -21,15 +21,12 @@ def automtl_register_datasets():
 """
 
 
-def test_datasets_are_listed_with_tasks_and_what_can_be_simulated(automtl: Automtl) -> None:
+def test_datasets_are_listed_with_tasks(automtl: Automtl) -> None:
     found = automtl("data", "list", "--json").json()
     assert set(found) == set(load_registry().names(DATASETS))
     for name, about in automtl("list", "datasets", "--json").json().items():
         assert about.items() <= found[name].items()
     assert found["userbehavior"]["tasks"] == ["click", "buy", "cart", "favourite"]
-    assert [name for name, about in found.items() if about["simulated"]] == [
-        "aliccp", "ijcai15", "kuairand", "qb-video", "userbehavior"
-    ]  # fmt: skip
     assert [line.split()[0] for line in automtl("data", "list").out.splitlines()] == ["name", *found]
 
 
@@ -37,7 +34,7 @@ def test_a_dataset_that_cannot_be_used_is_listed_with_its_reason(automtl: Automt
     install(LOST, "shop")
     found = automtl("data", "list", "--json").json()["shop"]
     assert found["description"].startswith("NOT USABLE: ")
-    assert (found["tasks"], found["simulated"]) == ([], False)
+    assert found["tasks"] == []
 
 
 @pytest.mark.parametrize("name", load_registry().names(DATASETS))

@@ -40,7 +40,6 @@ def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, m
         "rows": len(expected),
         "rejected": 0,
         "tasks": list(result.test),
-        "simulated": None,
     }
     lines = (here / "out.csv").read_text().splitlines()
     assert lines[0] == ",".join(result.test)

@@ -1,7 +1,6 @@
 """Declarations are checked when a class is registered, and when an adapter is made."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from automtl_core.dataset.dataset import (
     names_of,
     sparse_fields,
 )
-from automtl_core.errors import PluginError, UsageError
+from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 
 
@@ -97,5 +96,3 @@ def test_what_a_dataset_says_of_itself_unless_it_is_told() -> None:
     assert (shop.user, shop.time, shop.part, shop.content(), shop.truth(), shop.files()) == (
         None, None, None, None, {}, {}
     )  # fmt: skip
-    with pytest.raises(UsageError, match="Shop cannot be simulated"):
-        shop.simulate(Path(), 1, 0)

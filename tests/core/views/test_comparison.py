@@ -181,8 +181,3 @@ def test_the_files_hold_the_same_comparison(compared, tmp_path):
     assert texts.keys() == {"compare.json", "compare.csv", "compare.md"}
     assert Comparison.from_json(json.loads(texts["compare.json"])) == found
     assert (texts["compare.csv"], texts["compare.md"]) == (comma_separated(found), page(found))
-
-
-def test_simulated_data_is_noted(compared):
-    found = replace(compared("click"), simulated={"rows": 7, "seed": 1})
-    assert "\n\nnote: the data is simulated (rows: 7, seed: 1)" in page(found)

@@ -3,10 +3,10 @@
 from automtl_core.data.inspect.describe import DenseFacts, Described, LabelFacts, SparseFacts
 from automtl_core.data.inspect.duplicates import Duplicates
 from automtl_core.data.inspect.leaks import Rule, Told
-from automtl_core.views.data import described, prepared, sampled, simulated, validated
+from automtl_core.views.data import described, exported, prepared, sampled, validated
 from automtl_core.views.values import Matrix, Text
 
-ABOUT = {"path": "prepared/a", "warnings": ["one", "two"], "simulated": None}
+ABOUT = {"path": "prepared/a", "warnings": ["one", "two"]}
 SPARSE = SparseFacts(5, 0.5, None, 0.0, 0.1, 0.2)
 CODES = DenseFacts(0.0, 1.0, 1.0, 0.0, 2.0, codes=9)
 DATA = Described(
@@ -76,6 +76,6 @@ def test_faulty_rows_are_told_up_to_a_number():
     assert len(list(validated({"files": [file], "faults": [], "rejected": 0, "out": None}))) == 1
 
 
-def test_generated_files_and_what_is_next():
-    made = simulated({"files": {"a.csv": 12}, "folder": "data/a", "next": ["x", "y"]})
-    assert texts(made) == ["written to data/a\nnext: x\n      y"]
+def test_examples_that_were_written():
+    made = exported({"out": "t.csv", "rows": 1000, "dataset": "synthetic"})
+    assert [block.text for block in made.blocks] == ["t.csv: 1,000 rows of synthetic"]

@@ -60,7 +60,7 @@ def test_a_file_tells_who_reads_what(run, tmp_path):
     shutil.copy(run.path / "architecture.json", tmp_path / "mine.json")
     found = finding(tmp_path / "mine.json", REGISTRY)
     assert found.sharing == finding(run.path, REGISTRY).sharing
-    assert (found.search, found.truth, found.simulated) == (Search(), None, None)
+    assert (found.search, found.truth) == (Search(), None)
     folder = tmp_path / "folder"
     folder.mkdir()
     with pytest.raises(InputMissingError, match=r"architecture\.json: cannot be read"):

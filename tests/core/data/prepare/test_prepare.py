@@ -1,4 +1,5 @@
 import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,6 @@ import pytest
 
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import survey
-from automtl_core.data.simulate import MARKER
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, Label
 from automtl_core.dataset.schema import Task
@@ -46,9 +45,10 @@ def test_the_manifest_tells_where_the_data_comes_from(shop: Dataset, shop_dir: P
     manifest = prepare(shop, "shop", shop_dir, tmp_path / "out").manifest
     assert (manifest["dataset"], manifest["version"]) == ("shop", 1)
     assert manifest["settings"] == shop.settings.model_dump(mode="json")
-    found = survey(shop_dir / "shop.csv", ",")
-    assert manifest["raw"] == {"shop.csv": {"bytes": found.bytes, "sha256": found.sha256}}
-    assert (manifest["simulated"], manifest["rejected"], manifest["warnings"]) == (None, 0, [])
+    content = (shop_dir / "shop.csv").read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert manifest["raw"] == {"shop.csv": {"bytes": len(content), "sha256": digest}}
+    assert (manifest["rejected"], manifest["warnings"]) == (0, [])
     assert manifest["rows"] == {"train": 80, "validation": 10, "test": 10}
     assert manifest["truth"] == {}
 
@@ -59,7 +59,7 @@ def test_equal_input_gives_equal_bytes(
 ) -> None:
     first = prepare(shop, "shop", shop_dir, tmp_path / "first")
     monkeypatch.setattr(
-        "automtl_core.data.prepare.prepare.connect", functools.partial(connect, threads=threads)
+        "automtl_core.data.prepare.sources.connect", functools.partial(connect, threads=threads)
     )
     monkeypatch.chdir(shop_dir)
     second = prepare(shop, "shop", Path("."), tmp_path / "second")
@@ -178,14 +178,6 @@ def test_faulty_rows_are_left_out_and_written_down(shop: Dataset, shop_dir: Path
         ["shop.csv", 103, 'u0,"c,0",0.5,7,0'],
     ]
     assert rejected["column"].tolist() == [pytest.approx(float("nan"), nan_ok=True), "click"]
-
-
-def test_what_is_simulated_says_so(shop: Dataset, shop_dir: Path, tmp_path: Path) -> None:
-    real = prepare(shop, "shop", shop_dir, tmp_path / "out")
-    (shop_dir / MARKER).write_text('{"dataset": "shop", "rows": 100, "seed": 0}')
-    simulated = prepare(shop, "shop", shop_dir, tmp_path / "out")
-    assert simulated.path != real.path
-    assert simulated.manifest["simulated"] == {"dataset": "shop", "rows": 100, "seed": 0}
 
 
 @pytest.mark.parametrize("limit", ["64MiB", "1GB"])

@@ -1,10 +1,9 @@
-import hashlib
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from automtl_core.data.raw.find import find, survey
+from automtl_core.data.raw.find import find, source_of
 from automtl_core.dataset.dataset import TEXT, Dataset, DatasetSettings, Label, RawFile, Sparse
 from automtl_core.errors import DataError, InputMissingError
 
@@ -55,34 +54,10 @@ def test_a_raw_file_that_links_elsewhere_is_refused(tmp_path: Path) -> None:
         find(data, dataset({"log": LOG}), "shop")
 
 
-@pytest.mark.parametrize(
-    ("content", "lines"),
-    [
-        (b"1,2\n", 1),
-        (b"1,2\n3,4", 2),
-        (b"", 0),
-        (b"1,2\n\n3,4\n", None),
-        (b'"1",2\n', None),
-        (b"1,2\r\n", None),
-        (b"1,2\0\n", None),
-    ],
-)
-def test_a_survey_tells_of_the_content(tmp_path: Path, content: bytes, lines: int | None) -> None:
-    (tmp_path / "log.csv").write_bytes(content)
-    found = survey(tmp_path / "log.csv", ",")
-    assert found == (len(content), hashlib.sha256(content).hexdigest(), lines, content.count(b","))
-
-
-def test_blank_lines_are_seen_where_chunks_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "log.csv").write_bytes(b"1,2\n\n3,4\n")
-    for size in range(1, 11):
-        monkeypatch.setattr("automtl_core.data.raw.find.HASH_CHUNK", size)
-        assert survey(tmp_path / "log.csv", ",").lines is None
-
-
 def test_a_pattern_finds_all_its_files_in_order(tmp_path: Path) -> None:
     for name in ("log2.csv", "log1.csv", "other.csv"):
         (tmp_path / name).touch()
     file = RawFile("log*.csv", {"a": TEXT})
     found = find(tmp_path, dataset({"log": file}), "shop")
-    assert found == {"log": [(tmp_path / "log1.csv", file), (tmp_path / "log2.csv", file)]}
+    assert found == {"log": [source_of(tmp_path / name, file, tmp_path) for name in ("log1.csv", "log2.csv")]}
+    assert [source.name for source in found["log"]] == ["log1.csv", "log2.csv"]

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,31 @@ def test_several_files_become_one_table(folders: tuple[Path, Path], name: str) -
     with connect(data, work) as db:
         load(db, "log", [source_of(path, file, data) for path in found], work, None)
         assert db.table("log").fetchall() == [(1, "a", 1), (2, "a", 0)]
+
+
+@pytest.mark.parametrize("stem", ["log[1]", "log?", "lo*g"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_signs_of_patterns_in_a_name_stand_for_themselves(
+    folders: tuple[Path, Path], stem: str, suffix: str
+) -> None:
+    data, work = folders
+    for n, name in enumerate((stem, "log1", "loXg")):
+        table = duckdb.sql(f"SELECT {n} AS \"user\", 'a' AS tags, 1 AS click")
+        write = table.write_csv if suffix == "csv" else table.write_parquet
+        write(str(data / "draft"))
+        (data / "draft").rename(data / f"{name}.{suffix}")
+    file = RawFile(f"{stem}.{suffix}", COLUMNS)
+    with connect(data, work) as db:
+        load(db, "log", [source_of(data / file.path, file, data)], work, None)
+        assert db.table("log").fetchall() == [(0, "a", 1)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_short_row_amid_quoted_ones_is_no_cut_last_line(folders: tuple[Path, Path], packed: bool) -> None:
+    content = b'1,"a",0\n' * 1000 + b'2,"b"\n' + b'1,"a",0\n' * 1000
+    file = RawFile("log.csv.gz" if packed else "log.csv", COLUMNS, header=False, cut_tail=True)
+    with pytest.raises(DataError, match=":1001: expected 3 columns, found 2"):
+        read(folders, gzip.compress(content) if packed else content, file)
 
 
 def test_faulty_rows_of_all_files_count_together(folders: tuple[Path, Path]) -> None:

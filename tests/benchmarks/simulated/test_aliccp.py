@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from automtl_datasets.aliccp import SPARSE
-from automtl_datasets.simulated import aliccp
+from simulated import aliccp
 
 from .samples import ROWS, dominance, learnable
 
@@ -121,7 +121,7 @@ def test_aliccp_features_follow_the_setting(tmp_path: Path) -> None:
 def test_the_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aliccp, "LINES", 500)
     monkeypatch.setattr(aliccp, "VALUES", 5000)
-    monkeypatch.setattr("automtl_datasets.simulated.draws.TYPICAL", 1000)
+    monkeypatch.setattr("simulated.draws.TYPICAL", 1000)
     peaks = []
     for rows in (1000, 4000):
         (tmp_path / str(rows)).mkdir()

@@ -7,20 +7,8 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import (
-    Chance,
-    Chances,
-    Floats,
-    Ints,
-    blocks,
-    draw,
-    of_groups,
-    origins,
-    pick,
-    scattered,
-    write_csv,
-    zipf,
-)
+from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, zipf
+from simulated.draws import Chances, blocks, of_groups, origins, pick, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 130, 50
 LARGEST = {"user": 424_170, "item": 1_113_166, "cat": 1_671, "seller": 4_995, "brand": 8_477}

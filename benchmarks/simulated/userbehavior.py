@@ -12,19 +12,8 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import (
-    Bools,
-    Chance,
-    Chances,
-    Ints,
-    blocks,
-    draw,
-    of_groups,
-    origins,
-    scattered,
-    write_csv,
-    zipf,
-)
+from automtl_datasets.synthetic.draws import Chance, Ints, draw, zipf
+from simulated.draws import Bools, Chances, blocks, of_groups, origins, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 150, 80
 LARGEST_USER, LARGEST_ITEM, LARGEST_CATEGORY = 1_018_011, 5_163_070, 5_162_429

@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.simulate import simulate_into
-from automtl_datasets.simulated import userbehavior
-from automtl_datasets.simulated.draws import CHUNK
 from automtl_datasets.userbehavior import UserBehavior, UserBehaviorSettings
+from simulated import userbehavior
+from simulated.draws import CHUNK
 
-from .samples import DATASETS, ROWS, dominance, learnable
+from .samples import ROWS, dominance, learnable
 
 BEHAVIOURS = {"pv": 0.886, "cart": 0.055, "buy": 0.03, "fav": 0.028}
 FIRST_DAY, LAST_DAY = 1_511_539_200, 1_512_316_800
@@ -79,7 +78,8 @@ def test_userbehavior_can_be_learnt(behaviour: pd.DataFrame) -> None:
 
 
 def test_userbehavior_keeps_rows_of_active_users_and_items(tmp_path: Path) -> None:
-    simulate_into(DATASETS["userbehavior"](), "userbehavior", tmp_path / "raw", 200_000, 1)
+    (tmp_path / "raw").mkdir()
+    userbehavior.simulate(tmp_path / "raw", 200_000, 1)
     strict = UserBehavior(UserBehaviorSettings())
     prepared = prepare(strict, "userbehavior", tmp_path / "raw", tmp_path / "prepared")
     assert sum(prepared.manifest["rows"].values()) > 2500

@@ -1,4 +1,4 @@
-"""Simulated raw files of any dataset: the same for a seed, as declared, and marked."""
+"""Simulated raw files of any dataset: the same for a seed, as declared, and prepared without a fault."""
 
 import csv
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.data.simulate import MARKER, simulate_into
+from simulated import SIMULATORS
 
 from .samples import DATASETS
 
@@ -21,7 +21,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_same_seed_makes_the_same_bytes(tmp_path: Path, name: str) -> None:
     for folder, seed in (("one", 3), ("same", 3), ("other", 4)):
         (tmp_path / folder).mkdir()
-        DATASETS[name]().simulate(tmp_path / folder, 1500, seed)
+        SIMULATORS[name](tmp_path / folder, 1500, seed)
     one, same, other = (content(tmp_path / folder) for folder in ("one", "same", "other"))
     assert one == same
     assert one.keys() == other.keys()
@@ -46,22 +46,22 @@ def test_files_are_as_declared(folders: dict[str, Path], name: str) -> None:
             assert not column.among or given <= set(column.among)
             if column.kind == "integer":
                 assert all(value.lstrip("-").isdecimal() for value in given)
-    assert {*found, folders[name] / MARKER} == {path for path in folders[name].rglob("*") if path.is_file()}
+    assert set(found) == {path for path in folders[name].rglob("*") if path.is_file()}
     assert not [path for path in found if b"\r" in path.read_bytes()]
 
 
 @every_dataset
-def test_what_is_prepared_is_marked(tmp_path: Path, name: str) -> None:
-    simulate_into(DATASETS[name](), name, tmp_path / "raw", 4000, 0)
+def test_every_row_is_accepted(tmp_path: Path, name: str) -> None:
+    (tmp_path / "raw").mkdir()
+    SIMULATORS[name](tmp_path / "raw", 4000, 0)
     prepared = prepare(DATASETS[name](), name, tmp_path / "raw", tmp_path / "prepared")
-    assert prepared.manifest["simulated"] == {"dataset": name, "rows": 4000, "seed": 0}
     assert prepared.manifest["rejected"] == 0
     assert sum(prepared.manifest["rows"].values()) > 100
 
 
 @every_dataset
 def test_one_row_can_be_asked_for(tmp_path: Path, name: str) -> None:
-    DATASETS[name]().simulate(tmp_path, 1, 0)
+    SIMULATORS[name](tmp_path, 1, 0)
 
 
 def test_headers_are_the_real_ones(real_data: Path, folders: dict[str, Path]) -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import Chance, Chances, Ints, blocks, draw, of_groups, zipf
+from automtl_datasets.synthetic.draws import Chance, Ints, draw, zipf
+from simulated.draws import Chances, blocks, of_groups
 
 ROWS_PER_COMMON, COMMONS_PER_USER = 50, 3
 TRAIN_PER_TEST = 4

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import Chance, Chances, blocks, draw, of_groups, pick, write_csv, zipf
+from automtl_datasets.synthetic.draws import Chance, draw, zipf
+from simulated.draws import Chances, blocks, of_groups, pick, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 70, 60
 USER_EXPONENT, ITEM_EXPONENT, CATEGORY_EXPONENT = 0.4, 0.8, 0.8

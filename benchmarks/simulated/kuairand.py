@@ -13,20 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.seeds import generator
-from automtl_datasets.simulated.draws import (
-    CHUNK,
-    Chance,
-    Chances,
-    Floats,
-    Ints,
-    draw,
-    of_groups,
-    origins,
-    pick,
-    scattered,
-    write_csv,
-    zipf,
-)
+from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, zipf
+from simulated.draws import CHUNK, Chances, of_groups, origins, pick, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_VIDEO = 43, 156
 MOST_USERS, MOST_VIDEOS = 27_285, 7_583

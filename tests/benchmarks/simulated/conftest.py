@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.data.simulate import simulate_into
+from simulated import SIMULATORS
 
-from .samples import DATASETS, ROWS
+from .samples import ROWS
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return for each dataset the folder of its simulated files."""
     root = tmp_path_factory.mktemp("simulated")
-    for name, dataset in DATASETS.items():
-        simulate_into(dataset(), name, root / name, ROWS[name], 0)
-    return {name: root / name for name in DATASETS}
+    for name, simulate in SIMULATORS.items():
+        (root / name).mkdir()
+        simulate(root / name, ROWS[name], 0)
+    return {name: root / name for name in SIMULATORS}

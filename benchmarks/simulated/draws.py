@@ -5,28 +5,21 @@ Letters: R rows, V values of a field.
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.seeds import generator
+from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, effects, intercept, sigmoid
 
 CHUNK = 200_000
 """Rows that are in memory at a time."""
 TYPICAL = 50_000
 """Rows that are drawn to learn how likely a label is."""
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-def zipf(values: int, exponent: float = 0.0) -> Floats:
-    """Return frequencies [V] as the ranks of the values to the power of -`exponent`; their sum is 1."""
-    weights = np.arange(1, values + 1) ** -exponent
-    return np.asarray(weights / weights.sum())
 
 
 def of_groups(group: Ints, frequencies: Floats, groups: int) -> Floats:
@@ -34,46 +27,10 @@ def of_groups(group: Ints, frequencies: Floats, groups: int) -> Floats:
     return np.bincount(group, frequencies, groups).astype(np.float64)
 
 
-def draw(random: np.random.Generator, frequencies: Floats, rows: int) -> Ints:
-    """Draw the numbers [R] of values, each from [0, V)."""
-    return random.choice(len(frequencies), rows, p=frequencies)
-
-
 def pick(random: np.random.Generator, weights: Mapping[Any, float], rows: int) -> NDArray[Any]:
     """Draw values [R], each as often as its weight says."""
     frequencies = np.array([*weights.values()])
     return np.array([*weights], dtype=object)[draw(random, frequencies / frequencies.sum(), rows)]
-
-
-def effects(random: np.random.Generator, frequencies: Floats) -> Floats:
-    """Draw the effect of each value [V], with mean 0 and deviation 1 over rows."""
-    drawn = random.standard_normal(len(frequencies))
-    drawn -= frequencies @ drawn
-    return np.asarray(drawn / np.sqrt(frequencies @ drawn**2))
-
-
-def sigmoid(logit: Floats) -> Floats:
-    """Return probabilities of logits."""
-    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
-
-
-def intercept(logit: Floats, rate: float, share: Floats | float = 1.0) -> float:
-    """Return what to add to the logits for a mean of probability times `share` of `rate`, by bisection."""
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (sigmoid(logit + middle) * share).mean() < rate else (low, middle)
-    return low
-
-
-class Chance(NamedTuple):
-    """How often a label is 1, and which fields it depends on."""
-
-    rate: float
-    effects: Mapping[str, float]
-    """Field -> standard deviation of its effect on the logit."""
-    pairs: Mapping[tuple[str, str], float] = {}
-    """Two fields -> standard deviation of the product of an effect of each, of which neither alone tells."""
 
 
 class Chances:

@@ -1,0 +1,67 @@
+"""The examples of a dataset as one table of raw values, laid out as new examples are."""
+
+from pathlib import Path
+
+import duckdb
+
+from automtl_core.data.prepare.examples import bag_fields, rows_of
+from automtl_core.data.prepare.sources import read, workshop
+from automtl_core.data.progress import Progress, silent
+from automtl_core.data.raw.find import find
+from automtl_core.data.raw.sql import count, create, quoted
+from automtl_core.dataset.dataset import Dataset, names_of
+from automtl_core.disk.files import publish_file
+from automtl_core.errors import RunExistsError
+
+
+def export(
+    dataset: Dataset,
+    name: str,
+    data_dir: Path | None,
+    path: Path,
+    progress: Progress = silent,
+    memory_limit: str | None = None,
+) -> int:
+    """Write a row for each example: its fields, labels, time and part; return the number of rows.
+
+    The values of a bag are joined by bars.
+
+    Args:
+        dataset: The adapter, with its settings.
+        name: The name it is registered under.
+        data_dir: The folder of its raw files; None where it needs none.
+        path: The file to write, .csv or .parquet.
+        progress: Told how far the work is.
+        memory_limit: Most memory of the database that does the work, such as `512MiB`.
+
+    Raises:
+        RunExistsError: the file exists.
+        AutoMTLError: as `prepare` does.
+
+    """
+    if path.exists():
+        raise RunExistsError(f"{path}: exists already", "choose another file")
+    sources = find(data_dir, dataset, name)
+    opened = workshop(data_dir, path.absolute().parent, memory_limit)
+    with publish_file(path) as draft, opened as (db, work_dir):
+        read(db, dataset, sources, work_dir, progress)
+        progress("write", 0.0)
+        create(db, "examples", rows_of(db, dataset, name))
+        columns = [*names_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
+        names = list(dict.fromkeys(column for column in columns if column))
+        values = {column: quoted(column) for column in names}
+        values |= {field: _joined(db, dataset, field) for field in bag_fields(dataset)}
+        table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")
+        written = work_dir / f"table{path.suffix}"
+        write = table.write_parquet if path.suffix == ".parquet" else table.write_csv
+        write(str(written.resolve()))
+        written.replace(draft)
+        return count(db, "examples")
+
+
+def _joined(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> str:
+    """Return SQL for the values of a bag as one text."""
+    held = f"values of {field}"
+    create(db, held, dataset.values(db, field))
+    text = "string_agg(CAST(value AS VARCHAR), '|' ORDER BY value)"
+    return f"(SELECT {text} FROM {quoted(held)} WHERE bag = examples.{quoted(field)})"

@@ -1,0 +1,33 @@
+"""Raw files of a dataset become its tables, within the rows that may be left out of all of them."""
+
+import pytest
+
+from automtl_core.data.prepare.sources import read, workshop
+from automtl_core.data.progress import silent
+from automtl_core.data.raw.find import find, source_of
+from automtl_core.errors import DataError
+
+
+def test_files_become_tables(shop, shop_dir, tmp_path):
+    stages = []
+    with workshop(shop_dir, tmp_path / "here", None) as (db, work_dir):
+        assert work_dir.parent == tmp_path / "here"
+        sources = find(shop_dir, shop, "shop")
+        assert read(db, shop, sources, work_dir, lambda *told: stages.append(told)) == []
+        assert len(db.table("shop").fetchall()) == 100
+    assert list((tmp_path / "here").iterdir()) == []
+    assert stages == [("read", 0)]
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path, most):
+    (shop_dir / "shop.csv").write_text("user,city,price,click,buy\nu,c,x,0,0\nu,c,1,0,0\n")
+    source = source_of(shop_dir / "shop.csv", shop.files()["shop"], shop_dir)
+    chosen = type(shop)(type(shop.settings)(bad_rows="skip", max_bad_rows=most))
+    with workshop(shop_dir, tmp_path, None) as (db, work_dir):
+        sources = {"shop": [source], "again": [source]}
+        if most == 2:
+            assert [one.fault.line for one in read(db, chosen, sources, work_dir, silent)] == [2, 2]
+            return
+        with pytest.raises(DataError, match="price: expected a number"):
+            read(db, chosen, sources, work_dir, silent)
