@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
 from automtl_core.config.folders import prepared_folder
 from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
+from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 from automtl_core.training.recipe import Recipe
@@ -24,42 +25,21 @@ from automtl_core.training.recipe import Recipe
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
 
-COMPONENTS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (SPACES, STRATEGIES, DATASETS)}
-"""Key of a configuration -> the kind of plugin object that it names."""
+COMPONENTS: Mapping[str, Kind[Any]] = {
+    "space": SPACES,
+    "strategy": STRATEGIES,
+    "dataset": DATASETS,
+    "training.balancer": BALANCERS,
+}
+"""Key of a configuration, with dots -> the kind of plugin object that it names."""
 DEFAULT = "default"
 """The preset that is taken where nothing else is said."""
-
-
-def named(given: Any) -> Any:
-    """Return a bare name as the mapping that it stands for, and anything else as it is."""
-    return {"name": given} if isinstance(given, str) else given
-
-
-class Component(BaseModel):
-    """Which plugin object to use, by name; every other key is one of its settings. A bare name is enough."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    name: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        return named(given)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings given, to be validated by the object's own settings class."""
-        return dict(self.model_extra or {})
-
-
-_NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
 
 
 class Common(Settings):
     """What all models of a comparison share."""
 
-    dataset: Annotated[Component, _NAMED]
+    dataset: Annotated[Component, NAMED]
     """Dataset; see `automtl settings dataset`."""
     training: Recipe = Recipe()
     """How models are trained; see `automtl settings training`."""
@@ -85,9 +65,9 @@ class Common(Settings):
 class RunConfig(Common):
     """Everything that a run depends on, but the code and the raw files."""
 
-    space: Annotated[Component, _NAMED]
+    space: Annotated[Component, NAMED]
     """Search space; see `automtl settings space`."""
-    strategy: Annotated[Component | None, Takes(f"{_NAMED}, or null")] = None
+    strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
     """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
     start: Path | None = None
     """Folder of a run whose decisions and weights a search begins with, where names fit."""
@@ -111,29 +91,24 @@ def default(registry: Registry) -> Layer:
 def merge(*layers: Layer) -> dict[str, Any]:
     """Merge layers, later ones over earlier ones, key by key.
 
-    A layer that names another space, strategy or dataset drops the settings that earlier layers gave to the
-    one it replaces.
+    A layer that names another component drops the settings that earlier layers gave to the one it replaces.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            put = _replaced if key in COMPONENTS else _over
-            merged[key] = put(merged.get(key), in_full(value) if key == "inputs" else value)
+            merged[key] = _over(merged.get(key), in_full(value) if key == "inputs" else value, key)
     return merged
 
 
-def _replaced(below: Any, value: Any) -> Any:
-    """Put what a layer says of a space, strategy or dataset over what is below."""
-    below, value = named(below), named(value)
-    names = [part["name"] for part in (below, value) if isinstance(part, Mapping) and "name" in part]
-    return value if len(names) == 2 and names[0] != names[1] else _over(below, value)
-
-
-def _over(below: Any, value: Any) -> Any:
-    """Put a value over the one below: mappings key by key, anything else in its place."""
+def _over(below: Any, value: Any, path: str) -> Any:
+    """Put a value over the one below: mappings key by key, all else, as another component, in its place."""
+    if path in COMPONENTS:
+        below, value = named(below), named(value)
     if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
         return value
-    return {**below, **{key: _over(below.get(key), each) for key, each in value.items()}}
+    if path in COMPONENTS and value.get("name", below.get("name")) != below.get("name", value.get("name")):
+        return value
+    return {**below, **{key: _over(below.get(key), each, f"{path}.{key}") for key, each in value.items()}}
 
 
 def assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -166,7 +141,7 @@ def load_config(*layers: Layer) -> RunConfig:
 
     """
     merged = merge(*layers)
-    for kind in COMPONENTS.values():
+    for kind in (SPACES, STRATEGIES, DATASETS):
         check_named(merged, kind)
     return RunConfig.parse(merged)
 

@@ -20,6 +20,7 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import DECAY, Looked, look_up
+from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
@@ -81,7 +82,8 @@ def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
 
 def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress, heard: Heard) -> Looked:
     """Return what trials found, from the folder of the data where they were made before."""
-    settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
+    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
+    settings = {"inputs": config.inputs.model_dump(mode="json"), "training": recipe.model_dump(mode="json")}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     path = prepared.path / f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}.json"
     if path.exists():
@@ -89,7 +91,7 @@ def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress,
             return Looked.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
     rows = divided(prepared)
-    looked = look_up(rows, config.inputs, config.training, job.compute(), progress, seconds)
+    looked = look_up(rows, config.inputs, recipe, job.compute(), progress, seconds)
     heard(looked)
     if seconds is None:  # else others might have had time for more
         with suppress(StorageError):  # as in a folder that is only read
