@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from automtl_cli.settings import PARTS, Explained, explained, row
-from automtl_core.config.config import COMPONENTS
+from automtl_cli.settings import NAMED, PARTS, Explained, explained, row
 from automtl_core.registry.plugins import load_registry
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -36,11 +35,11 @@ def _sections() -> Iterator[str]:
     registry = load_registry()
     for part in PARTS:
         yield _section(f"## {TITLES[part]}", explained(registry, part))
-    for key, kind in COMPONENTS.items():
+    for _, kind in NAMED.values():
         yield f"\n## {kind.plural.capitalize()}\n"
         for name in registry.names(kind):
             if registry.supplier(kind, name).distribution == "automtl":
-                yield _section(f"### {name}", explained(registry, key, name))
+                yield _section(f"### {name}", explained(registry, kind.name, name))
 
 
 def _section(title: str, found: Explained) -> str:

@@ -23,7 +23,7 @@ from automtl_core.data.batches import Batch, Rows, steps
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.search.strategy import Problem, SearchResult
-from automtl_core.training.balancer import balancer_group, balancer_of, weighted_mean
+from automtl_core.training.balancer import MEAN, balancer_group, balancer_of
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
@@ -58,7 +58,6 @@ class RelaxedSearch:
         self.decay = decay
         tasks = problem.data.tasks
         self.balancer = balancer_of(problem.recipe, tasks).to(problem.compute.device)
-        self.mean = weighted_mean(tasks)
         self.optimiser = self._optimiser()
         self.losses = task_losses(problem.recipe, tasks, problem.compute.device)
         self.epoch = 0
@@ -110,7 +109,7 @@ class RelaxedSearch:
         alone follow the weighted mean: the state of a balancer is about weights and the rows they learn from.
         """
         alone = moving is not None and set(moving) <= set(self.logits)
-        balancer = self.mean if alone else self.balancer
+        balancer = MEAN if alone else self.balancer
         return step(self.supernet, batch, self.losses, balancer, self.optimiser, self.problem.compute, moving)
 
     def evaluate(self) -> Metrics:

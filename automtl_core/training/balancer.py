@@ -62,9 +62,8 @@ class WeightedMean(Balancer):
         (losses.mean() + penalty).backward(inputs=list(inputs))  # type: ignore[no-untyped-call]
 
 
-def weighted_mean(tasks: Sequence[Task]) -> Balancer:
-    """Return the default balancer."""
-    return WeightedMean(Settings(), tasks)
+MEAN = WeightedMean(Settings(), ())
+"""The default, which has no state, and may serve several loops."""
 
 
 def balancer_of(recipe: Recipe, tasks: Sequence[Task]) -> Balancer:

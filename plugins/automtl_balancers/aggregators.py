@@ -10,9 +10,8 @@ Letters: T tasks, P entries of parameters, n entries of one parameter.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -32,11 +31,7 @@ class Aggregated(Balancer[S]):
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
-        self.aggregator = torchjd("aggregation", type(self).__name__, **self.arguments())
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what the aggregator is made with."""
-        return self.settings.model_dump()
+        self.aggregator = torchjd("aggregation", type(self).__name__, **settings.model_dump())
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
         """Aggregate the gradients of shared parameters, and average those of all others."""
@@ -100,7 +95,8 @@ class _Block:
         if self.rows is None:
             return entries.view(self.shape)
         values = entries.view(len(self.rows), *self.shape[1:])
-        return torch.sparse_coo_tensor(self.rows[None], values, self.shape, is_coalesced=True)
+        made = torch.sparse_coo_tensor(self.rows[None], values, self.shape, check_invariants=True)
+        return made.coalesce()
 
 
 def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
@@ -131,8 +127,8 @@ class FairGradSettings(Settings):
     """Settings of FairGrad."""
 
     alpha: float = Field(1.0, gt=0)
-    """Fairness: 1 is proportional fairness, as of Nash-MTL; the larger, the more the task counts that gains
-    least."""
+    """Fairness: 1 is the bargain of Nash-MTL (Navon et al., ICML 2022); the larger, the more the task counts
+    that gains least."""
 
 
 class FairGrad(Aggregated[FairGradSettings]):
@@ -153,26 +149,6 @@ class IMTLG(Aggregated):
 
 class MGDA(Aggregated):
     """Multiple-gradient descent (Desideri 2012; Sener and Koltun, NeurIPS 2018), by TorchJD."""
-
-
-class NashMTL(Aggregated):
-    """Multi-task learning as a bargaining game (Navon et al., ICML 2022), by TorchJD."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the number of tasks."""
-        return {"n_tasks": len(self.tasks)}
-
-    def combined(self, jacobian: Tensor) -> Tensor:
-        """Return one gradient, [T, P] -> [P]: the mean where a task has none, as nobody bargains with it."""
-        return super().combined(jacobian) if jacobian.any(1).all() else jacobian.mean(0)
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """Return the weights of the last step, which the solver begins with."""
-        return {"weights": torch.from_numpy(self.aggregator.weighting.prvs_alpha.astype(np.float64))}
-
-    def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """Take the weights of the last step over."""
-        self.aggregator.weighting.prvs_alpha = state["weights"].numpy()
 
 
 class PCGrad(Aggregated):

@@ -17,7 +17,6 @@ def automtl_register_balancers() -> Mapping[str, str]:
         "graddrop": "automtl_balancers.aggregators:GradDrop",
         "imtl-g": "automtl_balancers.aggregators:IMTLG",
         "mgda": "automtl_balancers.aggregators:MGDA",
-        "nash-mtl": "automtl_balancers.aggregators:NashMTL",
         "pcgrad": "automtl_balancers.aggregators:PCGrad",
         "upgrad": "automtl_balancers.aggregators:UPGrad",
         "geometric-mean": "automtl_balancers.scalarizers:GeometricMean",

@@ -29,7 +29,7 @@ def make(sparse):
 
 def run(model, optimiser, steps):
     for step in steps:
-        optimiser.step(model(step))
+        optimiser.step(model(step).backward)
 
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["whole table", "rows"])
@@ -51,7 +51,7 @@ def test_goes_on_from_a_state_to_the_same_bytes(sparse, tmp_path):
 def test_only_what_is_to_move_moves():
     model, optimiser = make(sparse=False)
     before = model.table.weight.detach().clone()
-    optimiser.step(model(1), [model.linear.weight])
+    optimiser.step(model(1).backward, [model.linear.weight])
     assert torch.equal(model.table.weight, before)
     assert set(optimiser.state_dict()) == {"linear.weight"}
 
@@ -68,5 +68,5 @@ def test_parameters_without_a_gradient_stay():
     model, optimiser = make(sparse=True)
     unused = nn.Parameter(torch.ones(1))
     optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)], CPU)
-    optimiser.step(model(1))
+    optimiser.step(model(1).backward)
     assert unused.item() == 1.0
