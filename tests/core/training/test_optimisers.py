@@ -59,7 +59,7 @@ def test_only_what_is_to_move_moves():
 def test_groups_have_their_own_step_size_and_decay():
     a, b = nn.Parameter(torch.tensor([1.0])), nn.Parameter(torch.tensor([1.0]))
     optimiser = Optimiser([Group({"a": a}, 0.1, 0.0), Group({"b": b}, 0.2, 5.0)], CPU)
-    optimiser.step((a - b).sum())
+    optimiser.step((a - b).sum().backward)
     # gradients 1 and -1 + 5 * 1: the first step has the size of the learning rate
     assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
 
