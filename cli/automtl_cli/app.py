@@ -152,7 +152,8 @@ def compare(
         str,
         typer.Option(
             metavar="MODEL,...",
-            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files.",
+            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files; or "
+            "any of them with a balancer, MODEL+BALANCER.",
         ),
     ],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,

@@ -167,7 +167,8 @@ def halved(problem):
 def test_a_balancer_is_for_weights_and_what_moves_with_them(halved):
     search = RelaxedSearch(halved, Softmax())
     one_epoch(search, search.logits)
-    assert (search.balancer.steps, search.balancer.share.item()) == (0, 1), "logits alone follow the weighted mean"
+    moved = search.balancer.steps, search.balancer.share.item()
+    assert moved == (0, 1), "logits alone follow the weighted mean"
     one_epoch(search, search.weights)
     steps, share = int(search.balancer.steps), search.balancer.share.item()
     assert steps > 0
