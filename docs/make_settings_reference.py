@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from automtl_cli.settings import PARTS, Explained, explained, row
-from automtl_core.config.config import COMPONENTS
+from automtl_cli.settings import NAMED, PARTS, Explained, explained, row
 from automtl_core.registry.plugins import load_registry
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -36,17 +35,17 @@ def _sections() -> Iterator[str]:
     registry = load_registry()
     for part in PARTS:
         yield _section(f"## {TITLES[part]}", explained(registry, part))
-    for key, kind in COMPONENTS.items():
+    for _, kind in NAMED.values():
         yield f"\n## {kind.plural.capitalize()}\n"
         for name in registry.names(kind):
             if registry.supplier(kind, name).distribution == "automtl":
-                yield _section(f"### {name}", explained(registry, key, name))
+                yield _section(f"### {name}", explained(registry, kind.name, name))
 
 
 def _section(title: str, found: Explained) -> str:
     prefix = f"{found.key}." if found.key else ""
     rows = [(f"`{prefix}{name}`", *others) for name, *others in map(row, found.settings)]
-    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows]
+    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows] if rows else []
     return f"\n{title}\n\n{found.description}\n\n" + "".join(map(_line, lines))
 
 

@@ -5,20 +5,20 @@ strategy or dataset follow its name, see `merge`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
 from automtl_core.config.folders import prepared_folder
 from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
-from automtl_core.registry.kinds import DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
+from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
 from automtl_core.training.recipe import Recipe
@@ -26,42 +26,21 @@ from automtl_core.training.recipe import Recipe
 Layer = Mapping[str, Any]
 """A nested mapping of some of the keys of `RunConfig`."""
 
-COMPONENTS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (SPACES, STRATEGIES, DATASETS)}
-"""Key of a configuration -> the kind of plugin object that it names."""
+COMPONENTS: Mapping[str, Kind[Any]] = {
+    "space": SPACES,
+    "strategy": STRATEGIES,
+    "dataset": DATASETS,
+    "training.balancer": BALANCERS,
+}
+"""Key of a configuration, with dots -> the kind of plugin object that it names."""
 DEFAULT = "default"
 """The preset that is taken where nothing else is said."""
-
-
-def named(given: Any) -> Any:
-    """Return a bare name as the mapping that it stands for, and anything else as it is."""
-    return {"name": given} if isinstance(given, str) else given
-
-
-class Component(BaseModel):
-    """Which plugin object to use, by name; every other key is one of its settings. A bare name is enough."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    name: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        return named(given)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings given, to be validated by the object's own settings class."""
-        return dict(self.model_extra or {})
-
-
-_NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
 
 
 class Common(Settings):
     """What all models of a comparison share."""
 
-    dataset: Annotated[Component, _NAMED]
+    dataset: Annotated[Component, NAMED]
     """Dataset; see `automtl settings dataset`."""
     training: Recipe = Recipe()
     """How models are trained; see `automtl settings training`."""
@@ -87,9 +66,9 @@ class Common(Settings):
 class RunConfig(Common):
     """Everything that a run depends on, but the code and the raw files."""
 
-    space: Annotated[Component, _NAMED]
+    space: Annotated[Component, NAMED]
     """Search space; see `automtl settings space`."""
-    strategy: Annotated[Component | None, Takes(f"{_NAMED}, or null")] = None
+    strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
     """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
     start: Path | None = None
     """Folder of a run whose decisions and weights a search begins with, where names fit."""
@@ -113,21 +92,32 @@ def default(registry: Registry) -> Layer:
 def merge(*layers: Layer) -> dict[str, Any]:
     """Merge layers, later ones over earlier ones, key by key.
 
-    The space, strategy or dataset that is named last is taken. Settings that a layer gives to it by its name,
-    or without any name, are its settings. Settings that a layer gives to another one by name belong to that
-    other one, and only these are dropped.
+    Of a component (space, strategy, dataset, balancer) the name that comes last is taken. Settings that a
+    layer gives to it by its name, or without any name, are its settings. Settings that a layer gives to
+    another one by name belong to that other one, and only these are dropped.
     """
-    merged: dict[str, Any] = {}
-    for key in dict.fromkeys(key for layer in layers for key in layer):
-        values = [layer[key] for layer in layers if key in layer]
-        if key == "inputs":
-            values = [in_full(value) for value in values]
-        merged[key] = reduce(_over, _of_the_last(values) if key in COMPONENTS else values)
+    merged: dict[str, Any] = _merged(layers, "")
     return merged
 
 
+def _merged(values: Sequence[Any], path: str) -> Any:
+    """Merge the values that layers have at a path, the strongest last: mappings key by key."""
+    if path in COMPONENTS:
+        values = _of_the_last(values)
+    if path == "inputs":
+        values = [in_full(value) for value in values]
+    if not isinstance(values[-1], Mapping):
+        return values[-1]
+    others = [place for place, value in enumerate(values) if not isinstance(value, Mapping)]
+    values = values[max(others, default=-1) + 1 :]
+    return {
+        key: _merged([value[key] for value in values if key in value], f"{path}.{key}" if path else key)
+        for key in dict.fromkeys(key for value in values for key in value)
+    }
+
+
 def _of_the_last(values: Sequence[Any]) -> list[Any]:
-    """Leave out what layers say of another space, strategy or dataset than the one that is named last."""
+    """Leave out what layers say of another component than the one that is named last."""
     parts, last = [named(value) for value in values], None
     for part in parts:
         last = _owner(part, last)
@@ -137,13 +127,6 @@ def _of_the_last(values: Sequence[Any]) -> list[Any]:
 def _owner(part: Any, last: Any) -> Any:
     """Return the name of what settings are of, which is the last one where they do not say."""
     return part.get("name", last) if isinstance(part, Mapping) else last
-
-
-def _over(below: Any, value: Any) -> Any:
-    """Put a value over the one below: mappings key by key, anything else in its place."""
-    if not (isinstance(below, Mapping) and isinstance(value, Mapping)):
-        return value
-    return {**below, **{key: _over(below.get(key), each) for key, each in value.items()}}
 
 
 def assignments(texts: Iterable[str]) -> dict[str, Any]:
@@ -176,7 +159,7 @@ def load_config(*layers: Layer) -> RunConfig:
 
     """
     merged = merge(*layers)
-    for kind in COMPONENTS.values():
+    for kind in (SPACES, STRATEGIES, DATASETS):
         check_named(merged, kind)
     return RunConfig.parse(merged)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from automtl_core.ops import OpFactory, OpFamily
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
+    from automtl_core.training.balancer import Balancer
 
 hookspec = pluggy.HookspecMarker("automtl")
 
@@ -41,6 +42,11 @@ def automtl_register_strategies() -> Mapping[str, type[SearchStrategy] | str]:  
 @hookspec
 def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: ignore[empty-body]
     """Return datasets by name."""
+
+
+@hookspec
+def automtl_register_balancers() -> Mapping[str, type[Balancer] | str]:  # type: ignore[empty-body]
+    """Return balancers of tasks by name."""
 
 
 @hookspec

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from automtl_core.ops import OpFactory
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
+    from automtl_core.training.balancer import Balancer
 
 T = TypeVar("T")
 Fault = Callable[[str, object], str | None]
@@ -182,9 +183,17 @@ STRATEGIES: Kind[type[SearchStrategy]] = Kind(
     _extends("automtl_core.search.strategy:SearchStrategy"),
 )
 DATASETS: Kind[type[Dataset]] = Kind("dataset", "datasets", hookspecs.automtl_register_datasets, _is_dataset)
+BALANCERS: Kind[type[Balancer]] = Kind(
+    "balancer",
+    "balancers",
+    hookspecs.automtl_register_balancers,
+    _extends("automtl_core.training.balancer:Balancer"),
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
 
-KINDS: Mapping[str, Kind[Any]] = {k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, PRESETS)}
+KINDS: Mapping[str, Kind[Any]] = {
+    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, BALANCERS, PRESETS)
+}
 """All kinds by their plural: the one table to which a new kind is added."""

@@ -24,6 +24,7 @@ from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
+from automtl_core.training.balancer import MEAN, balancer_group, balancer_of
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
@@ -56,8 +57,10 @@ class RelaxedSearch:
         self.supernet.to(problem.compute.device)
         self.learning_rate = learning_rate
         self.decay = decay
+        tasks = problem.data.tasks
+        self.balancer = balancer_of(problem.recipe, tasks).to(problem.compute.device)
         self.optimiser = self._optimiser()
-        self.losses = task_losses(problem.recipe, problem.data.tasks, problem.compute.device)
+        self.losses = task_losses(problem.recipe, tasks, problem.compute.device)
         self.epoch = 0
         self.going_on = True
         """Whether the listener wants more."""
@@ -101,8 +104,14 @@ class RelaxedSearch:
         return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.compute, rows)
 
     def step(self, batch: Batch, moving: Sequence[nn.Parameter] | None = None) -> Tensor:
-        """Move weights and logits, or what is named, on a batch; return the loss of each task, [T]."""
-        return step(self.supernet, batch, self.losses, self.optimiser, self.problem.compute, moving)
+        """Move weights and logits, or what is named, on a batch; return the loss of each task, [T].
+
+        The balancer computes the gradients of weights, and of logits that move with them. Logits that move
+        alone follow the weighted mean: the state of a balancer is about weights and the rows they learn from.
+        """
+        alone = moving is not None and set(moving) <= set(self.logits)
+        balancer = MEAN if alone else self.balancer
+        return step(self.supernet, batch, self.losses, balancer, self.optimiser, self.problem.compute, moving)
 
     def evaluate(self) -> Metrics:
         """Return the metrics of the supernet on the validation part."""
@@ -144,6 +153,7 @@ class RelaxedSearch:
             "epoch": self.epoch,
             "decided": {name: d if isinstance(d, str) else list(d) for name, d in decided},
             "supernet": self.supernet.state_dict(),
+            "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
 
@@ -153,13 +163,15 @@ class RelaxedSearch:
         decided = state["decided"].items()
         self.fix({name: d if isinstance(d, str) else tuple(d) for name, d in decided})
         self.supernet.load_state_dict(state["supernet"])
+        self.balancer.load_state_dict(state["balancer"])
         self.optimiser.load_state_dict(state["optimiser"])
 
     def _optimiser(self) -> Optimiser:
         problem, supernet = self.problem, self.supernet
         weights = weight_groups(supernet, supernet.weights(), problem.recipe)
         logits = Group(supernet.logits(), self.learning_rate, self.decay)
-        return Optimiser([*weights, logits], problem.compute)
+        learned = balancer_group(self.balancer, problem.recipe)
+        return Optimiser([*weights, logits, learned], problem.compute)
 
     def _next_epoch(self) -> None:
         self.epoch += 1

@@ -60,7 +60,9 @@ def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[Ba
     """Return what there is in place of unknown settings, and the commands that explain them."""
     unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
     takes = [f"{_level(at)} takes: {listing(_fields(at.above))}" for at in unknown]
-    pages = [f"{where} {name}".strip()] if where else [_page(fault["loc"]) for fault in faults]
+    pages = (
+        [f"{where.rpartition('.')[2]} {name}".strip()] if where else [_page(fault["loc"]) for fault in faults]
+    )
     commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
     return "; ".join([*dict.fromkeys(takes), f"see what each setting takes: {commands}"])
 

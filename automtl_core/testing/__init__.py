@@ -9,6 +9,7 @@ A check raises an `AssertionError` that says which promise is broken. automtl ru
 everything registered.
 """
 
+from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import (
@@ -22,6 +23,7 @@ from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 
 __all__ = [
+    "check_balancer",
     "check_dataset",
     "check_op",
     "check_space",

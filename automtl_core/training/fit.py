@@ -14,6 +14,7 @@ from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.training.average import Average
+from automtl_core.training.balancer import balancer_group, balancer_of
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
@@ -68,7 +69,9 @@ class Fit:
         self.seed = seed
         self.compute = compute
         self.first_epoch = self.epoch = first_epoch
-        self.optimiser = Optimiser(weight_groups(network, dict(network.named_parameters()), recipe), compute)
+        self.balancer = balancer_of(recipe, data.tasks).to(compute.device)
+        groups = weight_groups(network, dict(network.named_parameters()), recipe)
+        self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
         self.average = Average(network, recipe.average_epochs * self.steps, compute)
@@ -131,7 +134,8 @@ class Fit:
         )
         self.network.train()
         for batch in epoch:
-            epoch.add(step(self.network, batch, losses, self.optimiser, self.compute), batch)
+            by_task = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
+            epoch.add(by_task, batch)
             self.average.update()
         if not epoch.rows:
             raise UsageError(
@@ -165,6 +169,7 @@ class Fit:
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
             "weights": self.network.state_dict(),
+            "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
             "best_epochs": self.best_epochs,
@@ -177,6 +182,7 @@ class Fit:
         self.epoch, self.first_epoch = state["epoch"], state["first_epoch"]
         self.best_epochs = state["best_epochs"]
         self.network.load_state_dict(state["weights"])
+        self.balancer.load_state_dict(state["balancer"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
         self.best_weights = state["best_weights"]

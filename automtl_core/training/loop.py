@@ -1,8 +1,9 @@
 """One pass over the data: steps of training, and evaluation. Letters: B batch, T tasks, R rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
+from automtl_core.training.balancer import Balancer
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.losses import TaskLosses
@@ -27,23 +29,44 @@ LOOK = 100
 Item = TypeVar("Item")
 
 
-def objective(
-    network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute
-) -> tuple[Tensor, Tensor]:
-    """Return what a step minimises, and the loss of each task: the weighted mean of these, plus any penalty.
+class Terms(NamedTuple):
+    """What a step minimises, in parts."""
+
+    losses: Tensor
+    """Of each task, times its weight, [T]."""
+    penalty: Tensor
+    """What the network adds, a scalar."""
+    by_task: Tensor
+    """The loss of each task without its weight, for reports, [T]."""
+
+    @property
+    def loss(self) -> Tensor:
+        """The weighted mean of the losses, plus the penalty."""
+        return self.losses.mean() + self.penalty
+
+
+def terms(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute) -> Terms:
+    """Return the losses of tasks on a batch, and the penalty of the network.
 
     Raises:
-        DivergedError: it is not finite, where that can be seen at once; else `Pass` looks now and then.
+        DivergedError: they are not finite, where that can be seen at once; else `Pass` looks now and then.
 
     """
     logits = compute.logits(network, batch)
     by_task = losses.of(logits, batch.labels)
-    loss = (by_task * losses.weights).mean()
-    if isinstance(network, Penalised):
-        loss = loss + network.penalty(logits)
+    penalty = network.penalty(logits) if isinstance(network, Penalised) else by_task.new_zeros(())
+    found = Terms(by_task * losses.weights, penalty, by_task.detach())
     if compute.looks_are_free:
-        check_finite(loss)
-    return loss, by_task.detach()
+        check_finite(found.loss)
+    return found
+
+
+def objective(
+    network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute
+) -> tuple[Tensor, Tensor]:
+    """Return the weighted mean of the losses plus any penalty, and the loss of each task; see `terms`."""
+    found = terms(network, batch, losses, compute)
+    return found.loss, found.by_task
 
 
 def check_finite(loss: Tensor) -> None:
@@ -64,27 +87,32 @@ def step(
     network: nn.Module,
     batch: Batch,
     losses: TaskLosses,
+    balancer: Balancer,
     optimiser: Optimiser,
     compute: Compute,
     moving: Sequence[nn.Parameter] | None = None,
 ) -> Tensor:
-    """Take one step on the objective of a batch, and return the loss of each task, [T].
+    """Take one step on the losses of a batch, and return the loss of each task, [T].
 
     Args:
         network: In training mode.
         batch: B examples.
         losses: Of the tasks.
-        optimiser: Over the parameters of the network.
+        balancer: Computes the gradients.
+        optimiser: Over the parameters of the network and of the balancer.
         compute: How to compute.
-        moving: The parameters to move; all of the optimiser's where None.
+        moving: The parameters to move, besides those of the balancer; all of the optimiser's where None.
 
     Raises:
         DivergedError: the loss is not finite; the step is not taken.
 
     """
-    loss, by_task = objective(network, batch, losses, compute)
-    optimiser.step(loss, moving)
-    return by_task
+    found = terms(network, batch, losses, compute)
+    moving = None if moving is None else [*moving, *balancer.parameters()]
+    optimiser.step(partial(balancer.backward, found.losses, found.penalty), moving)
+    with torch.no_grad():
+        balancer.after_step(lambda: terms(network, batch, losses, compute).losses)
+    return found.by_task
 
 
 class Pass(Generic[Item]):
@@ -92,7 +120,7 @@ class Pass(Generic[Item]):
 
         epoch = Pass("train", number, batches, count, losses, listener)
         for batch in epoch:
-            epoch.add(step(network, batch, losses, optimiser, compute), batch)
+            epoch.add(step(network, batch, losses, balancer, optimiser, compute), batch)
 
     It ends early where the listener says so, after one step at least.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,12 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.training.row_rmsprop import RowRMSprop
 
 Parameters = Mapping[str, nn.Parameter]
+
+
+class Backward(Protocol):
+    """Gives parameters their gradients, as `loss.backward` does, or that of a balancer with its losses."""
+
+    def __call__(self, *, inputs: list[nn.Parameter]) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,11 @@ class Optimiser:
                     table.watch("optimiser", part.catch_up)
         self.parts += self.of_rows
 
-    def step(self, loss: Tensor, moving: Sequence[nn.Parameter] | None = None) -> None:
-        """Differentiate the loss and move these parameters, or all where None."""
+    def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:
+        """Move these parameters, or all where None, by the gradients that `backward` gives them."""
         for part in self.parts:
             part.zero_grad()
-        loss.backward(inputs=list(self.names if moving is None else moving))  # type: ignore[no-untyped-call]
+        backward(inputs=list(self.names if moving is None else moving))
         self._move()
 
     def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:

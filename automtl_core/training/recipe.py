@@ -1,13 +1,16 @@
 """The recipe: everything about training that is not the model. One recipe serves every model."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from automtl_core.settings.component import NAMED, Component
 from automtl_core.settings.settings import Settings
 
 EMBEDDING_DECAY = 1e-2
 """Decay of embeddings where nothing better is known."""
+WEIGHTED_MEAN = "weighted-mean"
+"""The balancer that is taken where none is named."""
 PATIENCE, PATIENCE_STEPS = 3, 240
 """Epochs and steps that a network may need for one step of what it learns, as from values that act alone to
 values that act together."""
@@ -34,9 +37,25 @@ class Recipe(Settings):
     and tested. With 0 it is the weights of the last step."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
+    balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
+    """How the gradients of tasks' losses are combined; see `automtl settings balancer`. Feature encodings are
+    chosen with the weighted mean."""
     min_positives: int = Field(100, ge=1)
     """Tasks with fewer positive (or negative) validation rows do not decide when to stop, nor do regressions
     with fewer rows; with fewer such test rows they are marked, and are not in a mean over tasks."""
+
+    _balancers: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def balancers(self) -> dict[str, Any]:
+        """The classes of balancers that the recipe may name, besides the default, by name."""
+        return self._balancers
+
+    def knowing(self, balancer: type) -> Self:
+        """Return the recipe together with the class that its balancer's name stands for."""
+        recipe = self.model_copy()
+        recipe._balancers = {self.balancer.name: balancer}
+        return recipe
 
     @property
     def decay_of_embeddings(self) -> float:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import automtl_core
 from automtl_core.choices import Architecture, Origin
-from automtl_core.config.config import COMPONENTS, Component, Layer, RunConfig, load_config, merge, named
+from automtl_core.config.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
@@ -24,18 +24,23 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_inputs
-from automtl_core.registry.kinds import DATASETS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.encoding.search import Looked
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import Retrain, SearchStrategy
+from automtl_core.settings.component import Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
+from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
+from automtl_core.training.recipe import Recipe
+
+Written = TypeVar("Written", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Job:
     @classmethod
     def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
         """Validate every component's settings and write their defaults out; raises as `load` does."""
-        return cls._of(config, registry, *_parsed(config.model_dump(include=set(COMPONENTS)), registry))
+        return cls._of(config, registry, *_parsed(config.model_dump(), registry))
 
     @classmethod
     def _of(
@@ -80,9 +85,9 @@ class Job:
     ) -> "Job":
         if faults:
             raise together(faults)
-        full = {key: _written(getattr(config, key), settings) for key, settings in found.items()}
-        settings = (found["space"], found.get("strategy"), found["dataset"])
-        return cls(config.model_copy(update=full), registry, *settings)
+        for key, settings in found.items():
+            config = _written(config, key.split("."), settings)
+        return cls(config, registry, found["space"], found.get("strategy"), found["dataset"])
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values of its configuration, such as `seed`; not of its components."""
@@ -158,7 +163,7 @@ class Job:
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
         )
         data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
-        return Problem(space, data, self.config.training, self.config.seed, self.compute())
+        return Problem(space, data, self.recipe(), self.config.seed, self.compute())
 
     def checked(self, data: Prepared | Encoder) -> SearchSpace:
         """Return the space, once everything is checked that can be without a row of data or a weight.
@@ -172,7 +177,8 @@ class Job:
         space = self.space(data)
         if problem := _network_problem(space):
             raise self.registry.broken(SPACES, self.config.space.name, problem)
-        task_losses(self.config.training, space.schema.tasks, self.compute().device)
+        task_losses(self.recipe(), space.schema.tasks, self.compute().device)
+        balancer_of(self.recipe(), space.schema.tasks)
         name, choices = self.config.space.name, space.choices()
         if self.strategy_settings is None and choices and not self.config.decisions:
             raise UsageError(
@@ -222,6 +228,7 @@ class Job:
         """Return the version of each plugin in use, by its name."""
         c = self.config
         parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name)]
+        parts.append((BALANCERS, c.training.balancer.name))
         if c.strategy is not None:
             parts.append((STRATEGIES, c.strategy.name))
         return {**self.origin(space).plugins, **self._versions(parts)}
@@ -230,7 +237,22 @@ class Job:
         """Return the versions of what the outcome depends on: automtl, torch, plugins and libraries."""
         core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
         plugins = {f"plugin {name}": version for name, version in self.plugins(space).items()}
-        return {**core, **plugins, **libraries(space)}
+        return {**core, **plugins, **self.libraries(space)}
+
+    def libraries(self, space: SearchSpace) -> dict[str, str]:
+        """Return the versions of what space and balancer depend on beside torch and numpy, if it is there."""
+        found = {}
+        for name in (*space.libraries, *self._balancer().libraries):
+            with suppress(PackageNotFoundError):  # building a network says so, with what to do
+                found[name] = version(name)
+        return found
+
+    def recipe(self) -> Recipe:
+        """Return the recipe, with the class of its balancer."""
+        return self.config.training.knowing(self._balancer())
+
+    def _balancer(self) -> type[Balancer]:
+        return self.registry.get(BALANCERS, self.config.training.balancer.name)
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""
@@ -263,7 +285,7 @@ def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[Usag
     found: dict[str, Any] = {}
     faults: list[UsageError] = []
     for key, kind in COMPONENTS.items():
-        match named(layer.get(key)):
+        match named(_below(layer, key.split("."))):
             case {"name": str() as name, **values}:
                 try:
                     found[key] = registry.get(kind, name).settings_class.parse(values, key, name)
@@ -272,9 +294,21 @@ def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[Usag
     return found, faults
 
 
-def _written(component: Component, settings: Settings) -> Component:
-    """Return a component with all its settings, as they are written down."""
-    return Component.model_validate({"name": component.name, **settings.model_dump(mode="json")})
+def _below(layer: Any, keys: Sequence[str]) -> Any:
+    """Return what a layer says below some keys; None where it says nothing."""
+    for key in keys:
+        layer = layer.get(key) if isinstance(layer, Mapping) else None
+    return layer
+
+
+def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
+    """Return what holds a component below some keys, with all the component's settings written out."""
+    key, *rest = keys
+    held = getattr(holder, key)
+    if rest:
+        return holder.model_copy(update={key: _written(held, rest, settings)})
+    values = {"name": held.name, **settings.model_dump(mode="json")}
+    return holder.model_copy(update={key: Component.model_validate(values)})
 
 
 def _network_problem(space: SearchSpace) -> str | None:
@@ -292,15 +326,6 @@ def _network_problem(space: SearchSpace) -> str | None:
     return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"
 
 
-def libraries(space: SearchSpace) -> dict[str, str]:
-    """Return the versions of what a space depends on beside torch and numpy, as far as it is there."""
-    found = {}
-    for name in space.libraries:
-        with suppress(PackageNotFoundError):  # building a network says so, with what to do
-            found[name] = version(name)
-    return found
-
-
 def environment(job: Job, space: SearchSpace) -> Environment:
     """Return what equal bytes depend on: versions of all that is in use, device and threads."""
     return Environment(
@@ -309,7 +334,7 @@ def environment(job: Job, space: SearchSpace) -> Environment:
         python=platform.python_version(),
         torch=torch.__version__,
         numpy=np.__version__,
-        libraries=libraries(space),
+        libraries=job.libraries(space),
         device=str(job.compute().device),
         threads=torch.get_num_threads(),
     )

@@ -1,11 +1,12 @@
 """What can be trained and compared, by name: each is the lowest layer of a configuration.
 
 mmoe                 a space that asks no question
+mmoe+uncertainty     a model with the balancer that trains it
 desan:pd-darts       a space and the strategy that searches it
 random-architecture  a preset
 runs/first           the architecture of a run, trained anew
 runs/first@2         the second point of the front that its search kept
-mine.yaml            a file with `space` and perhaps `strategy`
+mine.yaml            a file with `space` and perhaps `strategy` and `training.balancer`
 
 What files and flags say of `space` and `strategy` goes to every model that has such a setting; if they name
 the space or strategy, to the models that have this one.
@@ -27,7 +28,7 @@ from automtl_core.config.config import (
 )
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
@@ -57,7 +58,8 @@ def models(
     common, settings = load_common(*layers[:1], shared, *layers[1:])
     found: dict[str, Layer] = {}
     for given in names:
-        name = Path(given).name if _is_file(given) or _run(given) else given
+        model, _ = _parts(given)
+        name = Path(given).name if _is_file(model) or _run(model) else given
         if name in found:
             raise UsageError(f"two models are called {name!r}", "name each model once")
         found[name] = layer(given, registry)
@@ -83,6 +85,10 @@ def layer(name: str, registry: Registry) -> Layer:
         ArtifactError: a run without an architecture.
 
     """
+    model, balancer = _parts(name)
+    if balancer:
+        registry.get(BALANCERS, balancer)
+        return merge(layer(model, registry), {"training": {"balancer": balancer}})
     if run := _run(name):
         return _architecture_of(*run, registry)
     if _is_file(name):
@@ -98,10 +104,16 @@ def layer(name: str, registry: Registry) -> Layer:
 
 def common(name: str) -> Layer:
     """Return data and recipe of a run that is named as a model, as a layer; nothing of other models."""
-    if not (run := _run(name)):
+    if not (run := _run(_parts(name)[0])):
         return {}
     shared, _ = split(Run.open(run[0]).config().model_dump(exclude={"device", "prepared_dir"}))
     return shared
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return the name of a model without its balancer, and that of the balancer, if one is named."""
+    model, plus, balancer = name.rpartition("+")
+    return (model, balancer) if plus and not _is_file(name) and not _run(name) else (name, "")
 
 
 def _is_file(name: str) -> bool:
@@ -149,7 +161,8 @@ def _point(run: Run, number: str) -> Point:
 
 
 def _checked(name: str, found: Layer) -> Layer:
-    if shared := [key for key in Common.model_fields if key in found]:
+    own = {"training"} if set(found.get("training") or ()) == {"balancer"} else set()
+    if shared := [key for key in Common.model_fields if key in found and key not in own]:
         raise UsageError(
             f"{name} sets {listing(shared)}, which all models of a comparison share",
             "leave it out there, and set it for all by --set or --config",
@@ -160,7 +173,7 @@ def _checked(name: str, found: Layer) -> Layer:
 
 
 def _job(common: Common, model: Layer, registry: Registry) -> Job:
-    return Job.resolve(RunConfig.parse({**common.model_dump(), **model}), registry)
+    return Job.resolve(RunConfig.parse(merge(common.model_dump(), model)), registry)
 
 
 def _flat(settings: Layer) -> dict[Setting, Any]:

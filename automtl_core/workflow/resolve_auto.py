@@ -16,7 +16,7 @@ from typing import Any
 import automtl_core
 from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.config.config import Component, RunConfig
+from automtl_core.config.config import RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN, Encodings, Pair
@@ -27,8 +27,10 @@ from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import DECAY, EPOCHS, PATIENCE, Answers, Looked, look_up
 from automtl_core.search.trial import Executor, TrialSpec
+from automtl_core.settings.component import Component
 from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics
+from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
@@ -126,6 +128,8 @@ def _looked(
     job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, heard: Heard
 ) -> Looked:
     """Return the result of the encoding search, from the folder of the data where it was made before."""
+    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
+    config = config.model_copy(update={"training": recipe})
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.config.config import Component, Layer, default, split
+from automtl_core.config.config import Layer, default, split
 from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
@@ -32,6 +32,7 @@ from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
 from automtl_core.search.encoding.search import EncodingsChosen, Looked
 from automtl_core.search.trial import Executor, Serial
+from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget

@@ -156,7 +156,8 @@ def compare(
         str,
         typer.Option(
             metavar="MODEL,...",
-            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files.",
+            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files; or "
+            "any of them with a balancer, MODEL+BALANCER.",
         ),
     ],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
@@ -217,7 +218,7 @@ def list_names(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="ops, spaces, strategies, ...")],
     as_json: options.AsJson = False,
 ) -> None:
-    """List ops, spaces, strategies, datasets or presets."""
+    """List ops, spaces, strategies, datasets, balancers or presets."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.view_names, as_json)
@@ -226,16 +227,17 @@ def list_names(
 @app.command("settings")
 def explain_settings(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="space, strategy, dataset, inputs, training or run.")
+        str,
+        typer.Argument(metavar="KIND", help="space, strategy, dataset, balancer, inputs, training or run."),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Of the space, strategy or dataset.")
+        str | None, typer.Argument(metavar="NAME", help="Of the space, strategy, dataset or balancer.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Explain settings: what they are, what they take, their defaults.
 
-    Without NAME, list the spaces, strategies or datasets that there are.
+    Without NAME, list the spaces, strategies, datasets or balancers that there are.
     """
     from automtl_cli import settings
 

@@ -17,6 +17,8 @@ from automtl_core.views.values import Grid, Section, Text
 
 PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
 """What has settings and no name."""
+NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}
+"""What has settings by name: where a configuration holds it, and its kind."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Explained:
     key: str
     """Where a configuration holds them; empty for all of it."""
     name: str
-    """Of the space, strategy or dataset; empty where there is one only."""
+    """Of the component; empty where there is one only."""
     description: str
     settings: Sequence[Setting]
 
@@ -39,11 +41,11 @@ def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | 
         UnknownNameError: no plugin registers the name.
 
     """
-    if kind not in (*PARTS, *COMPONENTS):
-        known = [*COMPONENTS, *PARTS]
+    if kind not in (*PARTS, *NAMED):
+        known = [*NAMED, *PARTS]
         raise UsageError(f"nothing is called {kind!r}{did_you_mean(kind, known)}", f"known: {listing(known)}")
-    if kind in COMPONENTS and name is None:
-        return listings.names(COMPONENTS[kind].plural), listings.view_names
+    if kind in NAMED and name is None:
+        return listings.names(NAMED[kind][1].plural), listings.view_names
     if kind in PARTS and name is not None:
         raise UsageError(f"{kind} has no names, given {name!r}", f"leave it out: automtl settings {kind}")
     return explained(load_registry(), kind, name or ""), view
@@ -56,8 +58,9 @@ def explained(registry: Registry, kind: str, name: str = "") -> Explained:
         settings = [replace(s, default=below.get(s.name, s.default)) for s in explain(PARTS[kind])]
         description = (PARTS[kind].__doc__ or "").partition("\n")[0]
         return Explained("" if kind == "run" else kind, "", description, settings)
-    found = registry.get(COMPONENTS[kind], name)
-    return Explained(kind, name, registry.describe(COMPONENTS[kind], name), explain(found.settings_class))
+    key, of = NAMED[kind]
+    found = registry.get(of, name)
+    return Explained(key, name, registry.describe(of, name), explain(found.settings_class))
 
 
 def view(found: Explained) -> Iterator[Section]:

@@ -53,6 +53,13 @@ def test_the_settings_of_a_space(automtl: Automtl) -> None:
     assert "--set space.SETTING=VALUE" in shown
 
 
+def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl) -> None:
+    found = automtl("settings", "balancer", "cagrad", "--json").json()
+    assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
+    assert "--set training.balancer.SETTING=VALUE" in automtl("settings", "balancer", "cagrad").out
+    assert "uncertainty" in automtl("settings", "balancer", "--json").json()
+
+
 @pytest.mark.parametrize("kind", ["run", "training"])
 def test_parts_of_a_configuration_have_no_name(automtl: Automtl, kind: str) -> None:
     assert automtl("settings", kind).code == 0

@@ -12,9 +12,10 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
-from automtl_core.registry.kinds import DATASETS, KINDS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
+from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import plain_schema, sample_part, sample_problem, sample_schema
@@ -154,6 +155,11 @@ def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
     problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=128, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
+def test_balancer(name):
+    check_balancer(REGISTRY.get(BALANCERS, name))
 
 
 def test_the_sample_has_a_regression_a_masked_label_and_a_bag():

@@ -14,7 +14,7 @@ from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.modules.network import Penalised
-from automtl_core.registry.kinds import SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
@@ -114,6 +114,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("encodings", "bins"): (3, {"numbers": "bins"}),
     ("encodings", "cross_dim"): (2, {"crosses": [["user", "item"]]}),
     ("recipe", "embedding_decay"): (0.5, {}),
+    ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
     ("recipe", "min_positives"): (60, {}),
     ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
@@ -251,6 +252,7 @@ def fitted(values: Mapping[str, Any]) -> Any:
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
     recipe = Recipe.parse(dict(values), "training")
+    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name))
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
     watch = Watch()
     fit.run(watch)
@@ -261,6 +263,13 @@ def fitted(values: Mapping[str, Any]) -> Any:
 def test_a_setting_of_the_recipe_changes_the_training(setting):
     one, other = two("recipe", Recipe, setting)
     assert not same(fitted(one), fitted(other)), f"training.{setting} is not used"
+
+
+@pytest.mark.parametrize(("name", "setting"), of(BALANCERS))
+def test_a_setting_of_a_balancer_changes_the_training(name, setting):
+    one, other = two(name, REGISTRY.get(BALANCERS, name).settings_class, setting)
+    pair = ({**BASES["recipe"], "balancer": {"name": name, **values}} for values in (one, other))
+    assert not same(*map(fitted, pair)), f"{name}.{setting} is not used"
 
 
 def given(values: Mapping[str, Any]) -> Any:

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from automtl_cli.settings import PARTS, explained
-from automtl_core.config.config import COMPONENTS
+from automtl_cli.settings import NAMED, PARTS, explained
 from automtl_core.registry.plugins import load_registry
 
 DOCS = Path(__file__).parents[2] / "docs"
 REGISTRY = load_registry()
 ALL = [
     *((part, "") for part in PARTS),
-    *((key, n) for key, kind in COMPONENTS.items() for n in REGISTRY.names(kind)),
+    *((name, n) for name, (_, kind) in NAMED.items() for n in REGISTRY.names(kind)),
 ]
 
 

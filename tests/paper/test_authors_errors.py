@@ -21,6 +21,7 @@ from automtl_core.modules.relaxed import Gate
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
+from automtl_core.training.balancer import MEAN
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
@@ -223,7 +224,7 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
     optimiser = Optimiser(weight_groups(network, network.weights(), problem.recipe), CPU)
     data, losses = shuffled(problem.data.train, problem.recipe, 0, 1, CPU), TaskLosses(torch.ones(2))
     for batch in Pass("train", 1, data, 4, losses, EventHandler()):
-        step(network, batch, losses, optimiser, CPU)
+        step(network, batch, losses, MEAN, optimiser, CPU)
     assert sorted(np.concatenate(read).tolist()) == list(range(200))
 
 
@@ -271,7 +272,7 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
         weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)), CPU
     )
     for _ in range(2):
-        optimiser.step(embedding(torch.tensor([[7, 2], [8, 2]])).sum())
+        optimiser.step(embedding(torch.tensor([[7, 2], [8, 2]])).sum().backward)
     grad = embedding.table.weight.grad
     assert grad.is_sparse
     assert grad.coalesce().indices()[0].tolist() == [7, 8, 5002]

@@ -13,6 +13,7 @@ from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.inputs import Given, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.training.balancer import MEAN
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
@@ -220,7 +221,7 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
     assert loss.item() == pytest.approx((math.log(2.0) + second) / 2)
     before = model.logits.detach().clone()
     optimiser = Optimiser([Group({"logits": model.logits}, 1e-3, 0.0)], CPU)
-    losses = step(model, batch, TaskLosses(torch.ones(2)), optimiser, CPU)
+    losses = step(model, batch, TaskLosses(torch.ones(2)), MEAN, optimiser, CPU)
     assert losses.tolist() == pytest.approx([math.log(2.0), second])
     # d/dlogit of the mean over rows and tasks: (p - y) / 4
     assert model.logits.grad.flatten().tolist() == pytest.approx([-0.125, -0.0625, 0.125, 0.1875])
@@ -236,7 +237,7 @@ def test_loss_weights_multiply_a_task():
     model.weight.data.zero_()
     batch = Batch(torch.zeros(1, 1).long(), torch.ones(1, 1), torch.tensor([[1.0, 1.0]]))
     optimiser = Optimiser([Group({"w": model.weight}, 1e-3, 0.0)], CPU)
-    step(model, batch, TaskLosses(torch.tensor([1.0, 3.0])), optimiser, CPU)
+    step(model, batch, TaskLosses(torch.tensor([1.0, 3.0])), MEAN, optimiser, CPU)
     assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])
 
 

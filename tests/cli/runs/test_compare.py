@@ -57,6 +57,12 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (["compare", "--models", "desan"], "choices open"),
         (["compare", "--models", "mmoe", "--splits", "0"], "--splits"),
         (["train", "--model", "mmoe", "--set", "space.expert=2"], "did you mean 'experts'?"),
+        (["train", "--model", "mmoe", "--set", "training.balancer=pcgrda"], "did you mean 'pcgrad'?"),
+        (
+            ["train", "--model", "mmoe", "--set", "training.balancer={name: cagrad, cc: 1}"],
+            "training.balancer.cc is not a setting (did you mean 'c'?)\n"
+            "  fix: training.balancer takes: c; see what each setting takes: automtl settings balancer cag",
+        ),
         (
             ["train", "--model", "mmoe", "--set", "strategy.epochs=2"],
             "strategy.epochs is not",

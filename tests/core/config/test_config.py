@@ -99,6 +99,15 @@ def test_a_bare_name_stands_for_what_it_names():
     assert merge({"space": {"layers": 3}}, {"space": "desan"})["space"] == {"layers": 3, "name": "desan"}
 
 
+def test_a_component_within_a_part_is_replaced_as_one_at_the_top():
+    below = {"training": {"epochs": 3, "balancer": {"name": "cagrad", "c": 0.3}}}
+    assert merge(below, {"training": {"balancer": "mgda"}})["training"] == {
+        "epochs": 3, "balancer": {"name": "mgda"},
+    }  # fmt: skip
+    assert merge(below, {"training": {"balancer": {"c": 0.5}}})["training"]["balancer"]["c"] == 0.5
+    assert merge(below, {"training": {"balancer": "cagrad"}}) == below
+
+
 def test_a_label_may_be_called_name():
     below = {"dataset": {"name": "table", "labels": {"name": {"kind": "binary"}, "click": {}}}}
     merged = merge(below, {"dataset": {"labels": {"name": {"kind": "regression"}}}})

@@ -20,6 +20,7 @@ BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
     "spaces": {"desan"},
     "strategies": {"pd-darts"},
+    "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
     "presets": {"default", "paper"},
 }
@@ -75,7 +76,8 @@ def test_built_ins_come_first_then_names(install: Install) -> None:
     for name in ("b-plugin", "a-plugin"):
         install(OP % name, name)
     names = [row.name for row in load_registry().rows]
-    assert names == ["baselines", "datasets", "desan", "strategies", "a-plugin", "b-plugin"]
+    built_in = ["balancers", "baselines", "datasets", "desan", "strategies"]
+    assert names == [*built_in, "a-plugin", "b-plugin"]
 
 
 def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:
@@ -97,7 +99,7 @@ def test_one_whose_entry_points_cannot_be_read_is_none(install: Install, text: b
     install(OP % "square", "other")
     (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
     (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(text)
-    assert [row.name for row in load_registry().rows][4:] == ["other"]
+    assert [row.name for row in load_registry().rows][5:] == ["other"]
 
 
 def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(install: Install) -> None:
@@ -107,7 +109,7 @@ def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(in
     about = b"Metadata-Version: 2.1\nName: Twice_here\nVersion: 1\n"
     install(OP % "linear", "behind", metadata=about)
     install(OP % "square", "before", metadata=about.replace(b"Twice_here", b"twice.HERE"))
-    assert [row.name for row in load_registry().rows][4:] == ["before"]
+    assert [row.name for row in load_registry().rows][5:] == ["before"]
 
 
 HOOKS_OBJECT = """
@@ -160,7 +162,7 @@ HOSTILE = {
         "'automtl_register_ops' is not marked",
     ),
     "unmarked hook": ("def automtl_register_ops(): return {}", "'automtl_register_ops' is not marked"),
-    "no hook": ("", "implements no hook; hooks: automtl_register_datasets, automtl_register_ops"),
+    "no hook": ("", "implements no hook; hooks: automtl_register_balancers, automtl_register_datasets"),
     "returns nothing": (hooked("pass"), "automtl_register_ops must return a mapping by name, not None"),
     "returns a list": (hooked("return ['linear']"), "must return a mapping by name, not ['linear']"),
     "returns a generator": (hooked("yield {}"), "must return a mapping by name, not <generator"),

@@ -1,14 +1,20 @@
 """The steps that strategies have in common, and a listener that ends a search in the middle."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.settings.component import Component
 from automtl_core.testing import plain_schema, sample_problem
+from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
@@ -151,3 +157,51 @@ def test_batches_are_shuffled_anew_in_each_epoch(problem):
         search.begin("search", EventHandler())
         orders.append(next(search.batches()).dense.tolist())
     assert orders[0] != orders[1]
+
+
+class Halved(Balancer):
+    """Counts its steps."""
+
+    def __init__(self, settings, tasks):
+        super().__init__(settings, tasks)
+        self.register_buffer("steps", torch.zeros(()))
+        self.share = nn.Parameter(torch.ones(()))
+
+    def backward(self, losses, penalty, inputs):
+        self.steps = self.steps + 1
+        (self.share * losses.mean() / 2 + penalty).backward(inputs=inputs)
+
+
+@pytest.fixture
+def halved(problem):
+    recipe = problem.recipe.model_copy(update={"balancer": Component(name="halved")})
+    return replace(problem, recipe=recipe.knowing(Halved))
+
+
+def test_a_balancer_is_for_weights_and_what_moves_with_them(halved):
+    search = RelaxedSearch(halved, Softmax())
+    one_epoch(search, search.logits)
+    moved = search.balancer.steps, search.balancer.share.item()
+    assert moved == (0, 1), "logits alone follow the weighted mean"
+    one_epoch(search, search.weights)
+    steps, share = int(search.balancer.steps), search.balancer.share.item()
+    assert steps > 0
+    assert share < 1, "what it learns moves with the weights"
+    one_epoch(search)
+    assert search.balancer.steps > steps
+    assert search.balancer.share.item() < share
+
+
+def test_the_balancer_outlives_decisions_and_is_saved(halved):
+    search = RelaxedSearch(halved, Softmax())
+    one_epoch(search)
+    balancer = search.balancer
+    search.fix({"layer0/expert0/block0": "mlp-16"})
+    assert search.balancer is balancer
+    again = RelaxedSearch(halved, Softmax())
+    again.load_state_dict(deepcopy(search.state_dict()))
+    for each in (search, again):
+        one_epoch(each)
+    assert search.balancer.steps == again.balancer.steps > 1
+    pairs = zip(search.supernet.state_dict().values(), again.supernet.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)

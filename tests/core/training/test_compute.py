@@ -13,6 +13,7 @@ from automtl_core.data.batches import take
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training import compute as module
+from automtl_core.training.balancer import MEAN
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
@@ -54,7 +55,7 @@ def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     assert loss.item() == pytest.approx(plain.item(), rel=0.02)
     before = {name: p.detach().clone() for name, p in aitm.named_parameters()}
     optimiser = Optimiser([Group(dict(aitm.named_parameters()), 1e-3, 0.0)], BF16)
-    step(aitm, batch, ONES, optimiser, BF16)
+    step(aitm, batch, ONES, MEAN, optimiser, BF16)
     assert all(p.dtype == torch.float32 for p in aitm.parameters())
     assert sum(not torch.equal(p, before[name]) for name, p in aitm.named_parameters()) > 10
 
@@ -84,7 +85,7 @@ def work(rank, file, gradients):
     dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
     w = nn.Parameter(torch.zeros(2))
     optimiser = Optimiser([Group({"w": w}, 0.1, 0.0)], Compute(torch.device("cpu"), processes=2))
-    optimiser.step((w * torch.tensor([1.0 + rank, 0.0])).sum())
+    optimiser.step((w * torch.tensor([1.0 + rank, 0.0])).sum().backward)
     optimiser.apply({w: torch.tensor([0.0, 4.0 * rank])})
     gradients.put((rank, w.grad.tolist(), w.detach().tolist()))
     dist.destroy_process_group()

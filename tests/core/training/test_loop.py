@@ -12,6 +12,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
+from automtl_core.training.balancer import MEAN
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import Pass, objective, shuffled, step
@@ -136,7 +137,7 @@ def epoch_losses(*batches):
     optimiser = Optimiser([Group(dict(model.named_parameters()), 0.0, 0.0)], CPU)
     epoch = Pass("train", 1, batches, len(batches), MIXED, EventHandler())
     for batch in epoch:
-        epoch.add(step(model, batch, MIXED, optimiser, CPU), batch)
+        epoch.add(step(model, batch, MIXED, MEAN, optimiser, CPU), batch)
     return epoch.losses(TASKS).values()
 
 

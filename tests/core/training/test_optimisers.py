@@ -29,7 +29,7 @@ def make(sparse):
 
 def run(model, optimiser, steps):
     for step in steps:
-        optimiser.step(model(step))
+        optimiser.step(model(step).backward)
 
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["whole table", "rows"])
@@ -51,7 +51,7 @@ def test_goes_on_from_a_state_to_the_same_bytes(sparse, tmp_path):
 def test_only_what_is_to_move_moves():
     model, optimiser = make(sparse=False)
     before = model.table.weight.detach().clone()
-    optimiser.step(model(1), [model.linear.weight])
+    optimiser.step(model(1).backward, [model.linear.weight])
     assert torch.equal(model.table.weight, before)
     assert set(optimiser.state_dict()) == {"linear.weight"}
 
@@ -59,7 +59,7 @@ def test_only_what_is_to_move_moves():
 def test_groups_have_their_own_step_size_and_decay():
     a, b = nn.Parameter(torch.tensor([1.0])), nn.Parameter(torch.tensor([1.0]))
     optimiser = Optimiser([Group({"a": a}, 0.1, 0.0), Group({"b": b}, 0.2, 5.0)], CPU)
-    optimiser.step((a - b).sum())
+    optimiser.step((a - b).sum().backward)
     # gradients 1 and -1 + 5 * 1: the first step has the size of the learning rate
     assert (a.item(), b.item()) == pytest.approx((0.9, 0.8))
 
@@ -68,5 +68,5 @@ def test_parameters_without_a_gradient_stay():
     model, optimiser = make(sparse=True)
     unused = nn.Parameter(torch.ones(1))
     optimiser = Optimiser([Group({"unused": unused, "w": model.linear.weight}, 0.1, 0.5)], CPU)
-    optimiser.step(model(1))
+    optimiser.step(model(1).backward)
     assert unused.item() == 1.0

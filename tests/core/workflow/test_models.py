@@ -105,6 +105,45 @@ def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
     assert found["plain.yaml"].config == found["mmoe"].config
 
 
+def balancers(jobs):
+    return {name: job.config.training.balancer for name, job in jobs.items()}
+
+
+def test_models_may_differ_in_their_balancers(resolve, tmp_path):
+    (tmp_path / "mine.yaml").write_text("space: mmoe\ntraining: {balancer: {name: cagrad, c: 0.3}}\n")
+    mine = str(tmp_path / "mine.yaml")
+    found = resolve("mmoe", "mmoe+uncertainty", "desan:darts+mgda", mine, f"{mine}+upgrad")
+    assert {name: each.name for name, each in balancers(found).items()} == {
+        "mmoe": "weighted-mean", "mmoe+uncertainty": "uncertainty", "desan:darts+mgda": "mgda",
+        "mine.yaml": "cagrad", "mine.yaml+upgrad": "upgrad",
+    }  # fmt: skip
+    assert found["mine.yaml"].config.training.balancer.settings == {"c": 0.3}
+    assert found["desan:darts+mgda"].strategy_settings is not None
+    rest = [job.config.training.model_copy(update={"balancer": None}) for job in found.values()]
+    assert rest == rest[:1] * 5, "the rest of the recipe is that of all"
+
+
+def test_the_balancer_of_all_gives_way_to_that_of_a_model(resolve):
+    training = {"epochs": 1, "balancer": {"name": "cagrad", "c": 0.3}}
+    found = balancers(resolve("mmoe", "ple+mgda", "ple+cagrad", training=training))
+    assert [(each.name, each.settings) for each in found.values()] == [
+        ("cagrad", {"c": 0.3}), ("mgda", {}), ("cagrad", {"c": 0.3}),
+    ]  # fmt: skip
+
+
+def test_a_balancer_that_nobody_registers_has_the_nearest_name(resolve):
+    with pytest.raises(UnknownNameError, match=r"no balancer is called 'pcgrda' \(did you mean 'pcgrad'\?\)"):
+        resolve("mmoe+pcgrda")
+    with pytest.raises(UnknownNameError, match=r"did you mean 'uncertainty'"):
+        resolve("mmoe", training={"balancer": "uncertanty"})
+
+
+def test_a_model_file_sets_nothing_else_of_training(tmp_path):
+    (tmp_path / "own.yaml").write_text("space: mmoe\ntraining: {balancer: mgda, epochs: 3}\n")
+    with pytest.raises(UsageError, match="sets training, which all models of a comparison share"):
+        layer(str(tmp_path / "own.yaml"), REGISTRY)
+
+
 def test_files_that_are_no_model(tmp_path):
     with pytest.raises(InputMissingError):
         layer(str(tmp_path / "none.yaml"), REGISTRY)

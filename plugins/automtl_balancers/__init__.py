@@ -1,0 +1,1 @@
+"""Balancers of tasks that come with automtl."""

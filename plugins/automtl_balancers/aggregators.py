@@ -1,0 +1,161 @@
+"""Balancers that combine the gradients of tasks, by the aggregators of TorchJD.
+
+A step computes the Jacobian J [T, P] of the losses. P are the entries of all shared parameters, those on
+which more than one task has a gradient other than 0 in this step; an aggregator makes one gradient [P] of it.
+Every other parameter has the gradient of the mean of the losses, and all have that of the penalty.
+
+The gradient of a sparse embedding is sparse: of it J holds the rows that the batch reads.
+
+Letters: T tasks, P entries of parameters, n entries of one parameter.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from automtl_balancers.library import LIBRARIES, torchjd
+from automtl_core.dataset.schema import Task
+from automtl_core.settings.settings import S, Settings
+from automtl_core.training.balancer import Balancer
+
+
+class Aggregated(Balancer[S]):
+    """What all of them have in common. A subclass has the name and, as settings, the arguments of TorchJD."""
+
+    libraries = LIBRARIES
+    sums: ClassVar[bool] = False
+    """Whether the aggregator adds up rows, where others average them."""
+
+    def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
+        super().__init__(settings, tasks)
+        self.aggregator = torchjd("aggregation", type(self).__name__, **settings.model_dump())
+
+    def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
+        """Aggregate the gradients of shared parameters, and average those of all others."""
+        by_task = [_gradients(loss, inputs) for loss in losses]
+        extra = _gradients(penalty, inputs) if penalty.requires_grad else [None] * len(inputs)
+        shared: dict[nn.Parameter, _Block] = {}
+        for parameter, found in zip(inputs, zip(*by_task, strict=True), strict=True):
+            telling = [gradient for gradient in found if gradient is not None and _any(gradient)]
+            if len(telling) > 1:
+                shared[parameter] = _Block(found, parameter)
+            elif reached := telling or [gradient for gradient in found if gradient is not None]:
+                parameter.grad = reached[0] / len(losses)
+        if shared:
+            vector = self.combined(torch.cat([block.matrix for block in shared.values()], 1))
+            sizes = [block.matrix.shape[1] for block in shared.values()]
+            for (parameter, block), part in zip(shared.items(), torch.split(vector, sizes), strict=True):
+                parameter.grad = block.gradient(part)
+        for parameter, more in zip(inputs, extra, strict=True):
+            if more is not None:
+                parameter.grad = more if parameter.grad is None else more + parameter.grad
+
+    def combined(self, jacobian: Tensor) -> Tensor:
+        """Return one gradient, [T, P] -> [P]; tasks without one, as without a label, have no part in it.
+
+        Aggregators take what is short for 0, so that they are given a Jacobian of length 1.
+        """
+        rows = jacobian[jacobian.any(1)]
+        length = torch.linalg.norm(rows)
+        combined: Tensor = self.aggregator(rows / length) * length
+        return combined / len(jacobian) if self.sums else combined
+
+
+class _Block:
+    """The columns of the Jacobian that belong to a parameter, [T, n].
+
+    Args:
+        gradients: Of each task; None where the task does not reach the parameter. All are sparse, or none is.
+        like: The parameter.
+
+    """
+
+    def __init__(self, gradients: Sequence[Tensor | None], like: Tensor) -> None:
+        self.shape = like.shape
+        self.rows: Tensor | None = None
+        present = [gradient for gradient in gradients if gradient is not None]
+        if present[0].is_sparse:
+            self.rows = torch.unique(torch.cat([gradient.indices()[0] for gradient in present]))
+        columns = [self._column(gradient, like) for gradient in gradients]
+        self.matrix = torch.stack([column.flatten() for column in columns])
+
+    def _column(self, gradient: Tensor | None, like: Tensor) -> Tensor:
+        if self.rows is None:
+            return torch.zeros_like(like) if gradient is None else gradient
+        column = like.new_zeros(len(self.rows), *self.shape[1:])
+        if gradient is not None:
+            column[torch.searchsorted(self.rows, gradient.indices()[0])] = gradient.values()
+        return column
+
+    def gradient(self, entries: Tensor) -> Tensor:
+        """Return entries [n] as a gradient of the parameter, sparse where those of the tasks are."""
+        if self.rows is None:
+            return entries.view(self.shape)
+        values = entries.view(len(self.rows), *self.shape[1:])
+        made = torch.sparse_coo_tensor(self.rows[None], values, self.shape, check_invariants=True)
+        return made.coalesce()
+
+
+def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
+    found = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+    return [g.coalesce() if g is not None and g.is_sparse else g for g in found]
+
+
+def _any(gradient: Tensor) -> bool:
+    return bool((gradient.values() if gradient.is_sparse else gradient).any())
+
+
+class AlignedMTL(Aggregated):
+    """Aligned principal components (Senushkin et al., CVPR 2023), by TorchJD."""
+
+
+class CAGradSettings(Settings):
+    """Settings of CAGrad."""
+
+    c: float = Field(0.5, ge=0, lt=1)
+    """How far the gradient may be from the mean, as a share of its length; with 0 it is the mean."""
+
+
+class CAGrad(Aggregated[CAGradSettings]):
+    """Conflict-averse gradient descent (Liu et al., NeurIPS 2021), by TorchJD."""
+
+
+class FairGradSettings(Settings):
+    """Settings of FairGrad."""
+
+    alpha: float = Field(1.0, gt=0)
+    """Fairness: 1 is the bargain of Nash-MTL (Navon et al., ICML 2022); the larger, the more the task counts
+    that gains least."""
+
+
+class FairGrad(Aggregated[FairGradSettings]):
+    """Fair resource allocation among tasks (Ban and Ji, ICML 2024), by TorchJD."""
+
+    sums = True
+
+
+class GradDrop(Aggregated):
+    """Gradient sign dropout (Chen et al., NeurIPS 2020), by TorchJD."""
+
+    sums = True
+
+
+class IMTLG(Aggregated):
+    """Impartial multi-task learning, gradient balance (Liu et al., ICLR 2021), by TorchJD."""
+
+
+class MGDA(Aggregated):
+    """Multiple-gradient descent (Desideri 2012; Sener and Koltun, NeurIPS 2018), by TorchJD."""
+
+
+class PCGrad(Aggregated):
+    """Gradient surgery (Yu et al., NeurIPS 2020), by TorchJD."""
+
+    sums = True
+
+
+class UPGrad(Aggregated):
+    """Unconflicting projection of gradients (Quinton and Rey, 2024), by TorchJD."""

@@ -1,0 +1,25 @@
+"""Hooks of the balancers plugin. References, not imports: listing plugins stays fast."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_balancers() -> Mapping[str, str]:
+    """Offer the weighted mean, learned weights, and what TorchJD makes of the gradients of tasks."""
+    return {
+        "weighted-mean": "automtl_core.training.balancer:WeightedMean",
+        "uncertainty": "automtl_balancers.uncertainty:Uncertainty",
+        "aligned-mtl": "automtl_balancers.aggregators:AlignedMTL",
+        "cagrad": "automtl_balancers.aggregators:CAGrad",
+        "fairgrad": "automtl_balancers.aggregators:FairGrad",
+        "graddrop": "automtl_balancers.aggregators:GradDrop",
+        "imtl-g": "automtl_balancers.aggregators:IMTLG",
+        "mgda": "automtl_balancers.aggregators:MGDA",
+        "pcgrad": "automtl_balancers.aggregators:PCGrad",
+        "upgrad": "automtl_balancers.aggregators:UPGrad",
+        "geometric-mean": "automtl_balancers.scalarizers:GeometricMean",
+        "random-weights": "automtl_balancers.scalarizers:Random",
+        "smooth-tchebycheff": "automtl_balancers.scalarizers:STCH",
+    }
