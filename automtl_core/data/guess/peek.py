@@ -110,9 +110,8 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
         names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
     most = min(ROWS, int(BYTES / size) + 1)
     columns = {f"c{n}": TEXT for n in range(len(names))}
-    found = Layout(
-        path, RawFile(path.name, columns, header, separator=separator), tuple(columns), returns=False
-    )
+    file = RawFile(path.name, columns, header, separator=separator)
+    found = Layout(path, file, tuple(columns), returns=False)
     fine = (record.fields for record in records(found) if not record.fault)
     load_copy(db, "head", found, islice(fine, most), work_dir)
     return _Head(names, separator, header, whole=count(db, "head") < most)
