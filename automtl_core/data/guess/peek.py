@@ -15,11 +15,12 @@ import duckdb
 
 from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.delimited import LINE_LIMIT, NOT_UTF8, Lines, opened, rows
+from automtl_core.data.raw.delimited import NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.find import given
+from automtl_core.data.raw.load import load_copy
 from automtl_core.data.raw.parquet import intact
-from automtl_core.data.raw.records import CONVERT, layout, shown
-from automtl_core.data.raw.sql import count, literal, quoted
+from automtl_core.data.raw.records import CONVERT, Layout, layout, records, shown
+from automtl_core.data.raw.sql import count, literal, one_file, quoted
 from automtl_core.dataset.dataset import TEXT, RawFile
 from automtl_core.errors import DataError
 
@@ -79,7 +80,7 @@ def peek(name: str) -> Glimpse:
     folder, pattern, paths = given(name)
     parquet = paths[0].suffix == ".parquet"
     with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
-        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0])
+        head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work))
         seen = count(db, "head")
         if not seen:
             raise DataError(f"{paths[0]}: holds no rows", "get a complete copy of the file")
@@ -99,7 +100,7 @@ def peek(name: str) -> Glimpse:
     return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
 
 
-def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
+def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
     layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if it is no text
     separator = _separator(path)
     first, size = _first(path, separator)
@@ -108,17 +109,11 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
     if header:
         names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
     most = min(ROWS, int(BYTES / size) + 1)
-    db.read_csv(
-        str(path.resolve()),
-        columns={f"c{n}": "VARCHAR" for n in range(len(names))},
-        header=header,
-        sep=separator,
-        quotechar='"',
-        escapechar='"',
-        auto_detect=False,
-        max_line_size=LINE_LIMIT,
-        ignore_errors=True,
-    ).limit(most).create("head")
+    columns = {f"c{n}": TEXT for n in range(len(names))}
+    file = RawFile(path.name, columns, header, separator=separator)
+    found = Layout(path, file, tuple(columns), returns=False)
+    fine = (record.fields for record in records(found) if not record.fault)
+    load_copy(db, "head", found, islice(fine, most), work_dir)
     return _Head(names, separator, header, whole=count(db, "head") < most)
 
 
@@ -177,7 +172,7 @@ def _is_number(value: str) -> bool:
 
 
 def _load_parquet(db: duckdb.DuckDBPyConnection, path: Path) -> _Head:
-    scan = f"read_parquet({literal(str(path.resolve()))})"
+    scan = f"read_parquet({literal(one_file(path))})"
     with intact(path):
         return _head(db, scan, db.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
 
@@ -219,7 +214,7 @@ def _as_text(name: str, kind: str) -> str:
 
 
 def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
-    names = ", ".join(literal(str(path.resolve())) for path in paths)
+    names = ", ".join(literal(one_file(path)) for path in paths)
     return int(db.execute(f"SELECT sum(num_rows) FROM parquet_file_metadata([{names}])").fetchall()[0][0])
 
 

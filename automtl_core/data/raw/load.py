@@ -5,7 +5,7 @@ anything else, `records` reads the file again and tells which rows are at fault,
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from duckdb import CSVLineTerminator
 from automtl_core.data.raw import parquet
 from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.find import Source
-from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, records, shown
+from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import create, one_file, quoted, typed
 from automtl_core.dataset.dataset import RawFile
@@ -71,10 +71,6 @@ def load(
     return rejected
 
 
-def _error(path: Path, fault: Fault, fix: str) -> DataError:
-    return DataError(f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}", fix)
-
-
 def _load_text(
     db: duckdb.DuckDBPyConnection, table: str, source: Source, work_dir: Path, most: int | None
 ) -> list[Fault]:
@@ -86,31 +82,45 @@ def _load_text(
         for record in following:
             if record.fault:
                 raise refused(source.path, source.file, record.fault, following)
+    faults: list[Fault] = []
+    load_copy(db, table, found, _accepted(found, faults, most or 0), work_dir)
+    return faults
+
+
+def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequence[str]]:
+    """Yield the values of rows without a fault, and add the faults of others, at most `most`, to `faults`."""
+    for record in records(found):
+        if record.fault is None:
+            yield record.fields
+            continue
+        faults.append(record.fault)
+        if len(faults) > most:
+            raise DataError(
+                located(found.path, faults[0]), f"repair such rows, or allow more than {most}: {MORE}"
+            )
+
+
+def load_copy(
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    found: Layout,
+    rows: Iterable[Sequence[str]],
+    work_dir: Path,
+) -> None:
+    """Create a table from rows of a file that are as declared, by way of a copy in `work_dir`.
+
+    Raises:
+        DataError: DuckDB takes them for something else.
+
+    """
     clean = work_dir / f"{table}.csv"
-    faults = _copy(found, clean, most or 0)
-    whole = RawFile(clean.name, source.file.columns, source.file.header, source.file.others)
+    with clean.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    whole = RawFile(clean.name, found.file.columns, header=False)
     # Quotes make the rows of the copy longer.
     if not _read(db, table, Layout(clean, whole, found.columns, returns=False), 3 * LINE_LIMIT):
-        raise DataError(f"{source.path}: cannot be read", "write it again with plain commas and line breaks")
+        raise DataError(f"{found.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
-    return faults
-
-
-def _copy(found: Layout, clean: Path, most: int) -> list[Fault]:
-    """Write the rows without a fault to `clean`, and return the faults of the others."""
-    faults: list[Fault] = []
-    with clean.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        if found.file.header:
-            writer.writerow(found.columns)
-        for record in records(found):
-            if record.fault is None:
-                writer.writerow(record.fields)
-                continue
-            faults.append(record.fault)
-            if len(faults) > most:
-                raise _error(found.path, faults[0], f"repair such rows, or allow more than {most}: {MORE}")
-    return faults
 
 
 def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:

@@ -84,6 +84,11 @@ def shown(text: str) -> str:
     return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
 
+def located(path: Path | str, fault: Fault) -> str:
+    """Return a fault with its place in a file, as a message shows it."""
+    return f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}"
+
+
 def layout(path: Path, file: RawFile) -> Layout:
     """Return how a file is laid out, its columns from its header if it has one.
 

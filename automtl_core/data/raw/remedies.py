@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from automtl_core.data.raw.delimited import NOT_UTF8
-from automtl_core.data.raw.records import CONVERT, Fault, Record, shown
+from automtl_core.data.raw.records import CONVERT, Fault, Record, located
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError
 
@@ -35,7 +35,7 @@ def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]
     """
     faults = [first, *(record.fault for record in islice(following, LOOKED - 1))]
     same = [fault for fault in faults if fault and _kind(fault) == _kind(first)]
-    message = f"{path}:{first.line}: {first.reason}: {shown(first.text)}"
+    message = located(path, first)
     many = len(same) >= max(LEAST, MANY * len(faults))
     if many and len(faults) > 1:
         message += f"; so in {len(same):,} of {len(faults):,} rows"

@@ -95,6 +95,17 @@ def test_faulty_rows_are_passed_over(seen: Peek) -> None:
     assert seen("a,b\n1,2\n3\n4,5,6\n7,8\n").columns[0].few == ("1", "7")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a,b\r\n1,2\n7,8\r\n", "a,b\n\n1,2\r\n\n7,8\n", 'a,b\n1,2\nx,"open\n7,8\n', "a,b\n1,2\nx,y\rz\n7,8\n"],
+    ids=["mixed line ends", "blank lines", "open quote", "carriage return"],
+)
+def test_rows_are_those_that_are_prepared(seen: Peek, text: str) -> None:
+    found = seen(text)
+    assert (found.seen, found.rows) == (2, 2)
+    assert [facts.few for facts in found.columns] == [("1", "7"), ("2", "8")]
+
+
 def test_no_more_rows_are_looked_at_than_needed(seen: Peek, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "n,m\n" + "".join(f"{n:06},x\n" for n in range(5000))
     monkeypatch.setattr(module, "ROWS", 1000)
