@@ -29,9 +29,9 @@ class Recipe(Settings):
     """L2 on weights; never on batch normalisation."""
     embedding_decay: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
     """L2 on embedding tables; with `auto` it is looked up with the encodings of fields."""
-    average_epochs: float = Field(1.0, ge=0)
-    """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
-    and tested. With 0 it is the weights of the last step."""
+    average_weights: bool = True
+    """Whether the moving average of the weights over the last epoch is validated, kept and tested, or the
+    weights of the last step."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     min_positives: int = Field(100, ge=1)

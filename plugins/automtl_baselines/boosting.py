@@ -32,6 +32,8 @@ from automtl_core.training.learner import GoingOn, Learner
 log = logging.getLogger("automtl")
 BATCH = 1 << 16
 """Rows whose columns are made together."""
+ROW_SHARE = 0.8
+"""Share of training rows that each tree sees."""
 
 
 class BoostingSettings(Settings):
@@ -48,8 +50,6 @@ class BoostingSettings(Settings):
     not differ, as many trees are grown."""
     min_rows: int = Field(20, ge=1)
     """Training rows that a leaf has at least."""
-    row_share: float = Field(0.8, gt=0, le=1)
-    """Share of training rows that each tree sees."""
     column_share: float = Field(0.8, gt=0, le=1)
     """Share of columns that each tree sees."""
     categories: int = Field(10_000, ge=1)
@@ -209,12 +209,12 @@ class Boosting(SearchSpace[BoostingSettings]):
             "learning_rate": s.learning_rate,
             "num_leaves": s.leaves,
             "min_data_in_leaf": s.min_rows,
-            "bagging_fraction": s.row_share,
+            "bagging_fraction": ROW_SHARE,
             "feature_fraction": s.column_share,
         }
         grower = Grower(params, s.rounds, s.patience)
         return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
 
     def _read(self) -> Schema:
-        """Return the schema without what trees have no use for: bins that are not their own, embeddings."""
-        return self.schema.encoded(self.schema.encodings.answered(numbers="standard", cross_dim=0))
+        """Return the schema without what trees have no use for: bins that are not their own."""
+        return self.schema.encoded(self.schema.encodings.answered(numbers="standard"))

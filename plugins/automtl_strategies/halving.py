@@ -25,16 +25,15 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
-from automtl_core.search.held_out import HeldOut, Losses, difference
+from automtl_core.search.held_out import HeldOut, HeldOutSettings, Losses, difference
 from automtl_core.search.strategy import Problem
-from automtl_core.settings.settings import Settings
 from automtl_core.training.fit import Fit
 from automtl_core.training.listener import EpochReport, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
 from automtl_core.training.recipe import Recipe
 
-ROWS = 20_000
-"""Validation rows at most that two networks are told apart on."""
+ETA = 2
+"""Of those that a rung trains, 1/ETA go on, for up to ETA times as many epochs."""
 
 
 class Rungs(NamedTuple):
@@ -44,20 +43,18 @@ class Rungs(NamedTuple):
     """That the first one trains."""
     rung_epochs: int
     """See `HalvingSettings`."""
-    halving: int
-    """See `HalvingSettings`."""
     whole: int
     """Epochs of a training to its end."""
 
     def kept(self, rung: int) -> int:
         """Return how many a rung trains."""
-        return max(1, self.entrants // int(self.halving**rung))
+        return max(1, self.entrants // ETA**rung)
 
     def epochs(self, rung: int) -> int:
         """Return up to which epoch a rung trains."""
         if self.kept(rung) == 1:
             return self.whole
-        return min(self.whole, self.rung_epochs * int(self.halving**rung))
+        return min(self.whole, self.rung_epochs * ETA**rung)
 
     @property
     def most_epochs(self) -> int:
@@ -69,21 +66,19 @@ class Rungs(NamedTuple):
         return most
 
 
-class HalvingSettings(Settings):
+class HalvingSettings(HeldOutSettings):
     """How a few architectures are trained until one is left."""
 
     rung_epochs: int = Field(8, ge=1)
     """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
     that see few fields: a look in epoch 4 takes the wrong ones."""
-    halving: int = Field(2, ge=2)
-    """eta: the best 1/eta go on, for up to eta times as many epochs."""
     ahead: float = Field(1.0, ge=0)
     """Standard errors by which one must predict held-out rows better to go on in place of one that the search
     prefers; with 0 the better validation score decides."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
         """Return which rungs there are for so many entrants."""
-        return Rungs(entrants, self.rung_epochs, self.halving, recipe.epochs)
+        return Rungs(entrants, self.rung_epochs, recipe.epochs)
 
 
 class Halving:
@@ -123,7 +118,7 @@ class Halving:
     @cached_property
     def held_out(self) -> HeldOut:
         """Validation rows that entrants are told apart on; made when there is something to tell."""
-        return HeldOut(self.problem, ROWS)
+        return HeldOut(self.problem, self.settings.rows)
 
     def run(self, listener: Listener) -> tuple[str, Fit]:
         """Train rung by rung; return the name of what is left, and its training with its best weights."""
