@@ -13,7 +13,7 @@ import automtl_core
 from automtl_core.config.config import RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.dataset.encodings import PLAIN
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.errors import ArtifactError, StorageError
 from automtl_core.registry.kinds import SPACES
@@ -25,6 +25,9 @@ from automtl_core.workflow.job import Job
 FORMAT = 1
 SHARE = 0.1
 """Part of a time budget that trials take, about."""
+
+ANSWERED = ("inputs", "training", "encoding_search")
+"""Parts of a configuration on which answers depend."""
 
 Heard = Callable[[Looked], None]
 
@@ -49,9 +52,9 @@ def answered(
     if not space.takes_encodings:
         config = _with(config, {name: PLAIN[name] for name in left})
     elif left and space.asks_inputs(job.space_settings):
-        offered = _offered(config.inputs, prepared)
+        offered = _offered(config, prepared)
         config = _with(config, {name: offered[name] for name in left})
-    if not config.inputs.auto and config.training.embedding_decay != "auto":
+    if not config.inputs.auto and not job.searches_decay():
         return replace(job, config=config)
     looked = _looked(job, config, prepared, progress, heard)
     found = {name: answer for name, answer in looked.answers.items() if name != DECAY}
@@ -67,9 +70,9 @@ def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
     return config.model_copy(update={"inputs": config.inputs.answered(**answers)})
 
 
-def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
+def _offered(config: RunConfig, prepared: Prepared) -> dict[str, Any]:
     """Return all that a search of encodings may choose from."""
-    rows = divided(prepared)
+    rows, encodings = divided(prepared, config.encoding_search), config.inputs
     pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
     return {
         "statistics": "folds" if prepared.times("train") is None else "earlier",
@@ -81,14 +84,14 @@ def _offered(encodings: Encodings, prepared: Prepared) -> dict[str, Any]:
 
 def _looked(job: Job, config: RunConfig, prepared: Prepared, progress: Progress, heard: Heard) -> Looked:
     """Return what trials found, from the folder of the data where they were made before."""
-    settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
+    settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     path = prepared.path / f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}.json"
     if path.exists():
         with suppress(ArtifactError):  # what is damaged is looked up again
             return Looked.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
-    rows = divided(prepared)
+    rows = divided(prepared, config.encoding_search)
     looked = look_up(rows, config.inputs, config.training, job.compute(), progress, seconds)
     heard(looked)
     if seconds is None:  # else others might have had time for more

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.config.config import Component, Layer, default, split
+from automtl_core.config.config import Component, Layer, RunConfig, default, split
 from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.simulate import warning
@@ -61,19 +61,23 @@ class Line:
         return _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
 
     def models(
-        self, names: Sequence[str], layers: Sequence[Layer], preset: Layer | None = None
+        self,
+        names: Sequence[str],
+        layers: Sequence[Layer],
+        preset: Layer | None = None,
+        below: Sequence[Layer] = (),
     ) -> dict[str, Job]:
         """Return the job of each model by its name, under what layers of a configuration say of all.
 
-        Of a preset each model takes what it knows.
+        Of a preset each model takes what it knows; `below` is what holds where nobody says otherwise.
         """
         lowest, _ = split(default(self.registry))
-        jobs = models(names, self.registry, lowest, *layers, preset=preset)
+        jobs = models(names, self.registry, *layers, below=[lowest, *below], preset=preset)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
         """Return the job of one model; a run comes with data and recipe, which layers may change."""
-        (job,) = self.models([name], [common(name), *layers], preset).values()
+        (job,) = self.models([name], layers, preset, [common(name)]).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
@@ -146,7 +150,8 @@ class Line:
             raise in_use(path)
         check_settings(run)
         with self.registry.expecting(run.read(Environment).plugins):
-            prepared = self._prepare_again(job := self._job_of(run), run, partial(check_data, run))
+            job = self._job_of(run.begun())
+            prepared = self._prepare_again(job, run, partial(check_data, run))
             return self._search(job, run.working(), prepared, anyway)
 
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
@@ -156,7 +161,7 @@ class Line:
         if result.test is None:
             raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
         with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(run, data_dir)
+            job = self._job_of(run.config(), data_dir)
             prepared = self._prepare_again(job, run)
             test = pipeline.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
@@ -210,10 +215,10 @@ class Line:
             job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)
             yield Trained.of(job, run), job.dataset()
 
-    def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
+    def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, which writes prepared data to the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
-        config = run.config().model_copy(update={"prepared_dir": prepared_folder(), **given})
+        config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
         return _with_data_dir(Job.resolve(config, self.registry))
 
     def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:

@@ -15,10 +15,13 @@ from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
+from automtl_core.search.encoding.settings import EncodingSearch
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
 
-PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
+PARTS: Mapping[str, type[Settings]] = {
+    "run": RunConfig, "inputs": Encodings, "encoding_search": EncodingSearch, "training": Recipe,
+}  # fmt: skip
 """What has settings and no name."""
 
 
@@ -75,7 +78,8 @@ def render(found: Explained) -> Iterator[RenderableType]:
 
 def row(setting: Setting) -> Sequence[str]:
     """Return the cells of a setting."""
-    return setting.name, written(setting.default), setting.takes, setting.description
+    takes = f"{setting.takes}; tuned over {setting.tuned}" if setting.tuned else setting.takes
+    return setting.name, written(setting.default), takes, setting.description
 
 
 def written(value: object) -> str:

@@ -48,13 +48,13 @@ class Rungs(NamedTuple):
 
     def kept(self, rung: int) -> int:
         """Return how many a rung trains."""
-        return max(1, self.entrants // ETA**rung)
+        return max(1, self.entrants // int(ETA**rung))
 
     def epochs(self, rung: int) -> int:
         """Return up to which epoch a rung trains."""
         if self.kept(rung) == 1:
             return self.whole
-        return min(self.whole, self.rung_epochs * ETA**rung)
+        return min(self.whole, self.rung_epochs * int(ETA**rung))
 
     @property
     def most_epochs(self) -> int:

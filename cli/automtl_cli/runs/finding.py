@@ -46,6 +46,7 @@ def whole(found: Json, all_evidence: bool) -> Iterator[RenderableType]:
         if all_evidence:
             yield Text()
             yield evidence.everything(search.evidence)
+    yield from _overrides(search)
     if search.front:
         yield Text()
         yield from front.render(search.front, found["path"])
@@ -67,9 +68,17 @@ def short(found: Json) -> Iterator[RenderableType]:
     if search.evidence or search.front:
         yield Text()
     yield from evidence.summary(search.evidence, "")
+    yield from _overrides(search)
     if search.front:
         yield safe(f"taken of a front of {len(search.front)}: {_taken(search)}")
         yield from map(safe, _verdict(search))
+
+
+def _overrides(search: Search) -> Iterator[RenderableType]:
+    """Yield the settings that a search has found, in a line."""
+    told = [f"{key}.{name} {value}" for key, part in search.overrides.items() for name, value in part.items()]
+    if told:
+        yield safe(f"settings that the search found: {', '.join(told)}")
 
 
 def _looked(found: Json) -> Looked | None:

@@ -13,7 +13,8 @@ from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
 from automtl_strategies.one_shot import OneShot, OneShotSettings
-from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
+from automtl_strategies.by_entropy import ByEntropy, EntropySettings
+from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
 SIZES = DESANSettings(
@@ -48,9 +49,9 @@ class Enough(Silent):
     ("strategy", "settings"),
     [
         (OneShot, OneShotSettings(random=1, rounds=2)),
-        (PDDARTS, PDDARTSSettings()),
-        (PDDARTS, PDDARTSSettings(criterion="entropy")),
-        (PDDARTS, PDDARTSSettings(criterion="entropy", level="bi", warmup_epochs=0, search_epochs=4)),
+        (ByEvidence, EvidenceSettings()),
+        (ByEntropy, EntropySettings()),
+        (ByEntropy, EntropySettings(level="bi", warmup_epochs=0, search_epochs=4)),
         (DARTS, DARTSSettings()),
         (RandomSearch, RandomSettings(candidates=3)),
     ],
