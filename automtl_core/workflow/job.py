@@ -95,10 +95,10 @@ class Job:
     def ignores(self) -> frozenset[str]:
         """The settings that change nothing in this job, such as `training.learning_rate`, or whole parts."""
         space = self.registry.get(SPACES, self.config.space.name)
-        apart = ("start", "retrain") if self.config.strategy is None else ("decisions",)
+        decided = () if self.config.strategy is None else ("decisions",)
         asked = space.takes_encodings and self.config.inputs.auto
         unasked = () if asked or self.searches_decay() else ("encoding_search",)
-        return frozenset((*space.ignores, *apart, *unasked))
+        return frozenset((*space.ignores, *decided, *unasked))
 
     def searches_decay(self) -> bool:
         """Return whether the decay of embeddings is left open, and read."""

@@ -1,6 +1,5 @@
 """Successive halving: the better ones train on, and the winner is what a training of it alone gives."""
 
-
 import numpy as np
 import pytest
 import torch

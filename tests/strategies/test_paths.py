@@ -21,7 +21,7 @@ BLOCK, GATE = "layer0/expert0/block0", "layer0/expert1/single"
 
 
 def make(given=None, narrow=False, **settings):
-    """Return a supernet whose steps draw any candidate, or those of the dearest landmark as in the first half."""
+    """Return a supernet whose steps draw any candidate or, as in its first half, the dearest landmark's."""
     paths = Paths(given or problem(), PathSettings(**settings))
     if not narrow:
         paths._widen()

@@ -11,10 +11,10 @@ from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.testing import plain_schema, sample_problem
 from automtl_core.training.listener import Silent
 from automtl_desan.space import DESAN, DESANSettings
-from automtl_strategies.darts import DARTS, DARTSSettings
-from automtl_strategies.one_shot import OneShot, OneShotSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
+from automtl_strategies.darts import DARTS, DARTSSettings
+from automtl_strategies.one_shot import OneShot, OneShotSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
 SIZES = DESANSettings(
