@@ -7,7 +7,7 @@ the first of them lists the questions, and both tell what answers cost, without 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -108,10 +108,9 @@ class SearchSpace(ABC, Configured[S]):
         """Return whether it asks itself how fields are encoded: then its schema offers all that there is."""
         return False
 
-    follows_recipe: ClassVar[bool] = True
-    """Whether settings of `training` say how fast networks learn: not so of what learns by itself."""
-    tuned: ClassVar[Mapping[str, Sequence[float]]] = {"dropout": (0.0, 0.1, 0.2, 0.3, 0.4)}
-    """Setting -> values that tuning draws it from, where a space has it."""
+    ignores: ClassVar[Collection[str]] = ()
+    """Settings of a run that change nothing here, such as `training.learning_rate`: to give one is an error,
+    unless another model of a comparison reads it, and tuning does not draw it."""
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions beside torch and numpy on whose versions equal bytes depend."""
 

@@ -23,7 +23,7 @@ seed: 1
 
 What cannot be taken is named with all else that is wrong, and nothing is done.
 """
-TITLES = {"run": "A run", "inputs": "Inputs", "training": "Training"}
+TITLES = {"run": "A run", "inputs": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
 
 
 def page() -> str:

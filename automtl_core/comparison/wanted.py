@@ -48,7 +48,7 @@ class Wanted:
         """
         if not self.models:
             raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
-        jobs = workflow.models(self.models, [self._inputs(), *layers, self._time()], self.preset)
+        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [self._inputs()])
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:

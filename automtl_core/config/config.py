@@ -18,6 +18,7 @@ from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
+from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
@@ -55,6 +56,9 @@ class Common(Settings):
         Encodings()
     )
     """What networks are given of fields; see `automtl settings inputs`."""
+    encoding_search: EncodingSearchSettings = EncodingSearchSettings()
+    """How `auto` is answered in `inputs` and `training.embedding_decay`; see `automtl settings
+    encoding_search`."""
     time_budget: float | None = Field(None, gt=0)
     """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
     data_dir: Path | None = None

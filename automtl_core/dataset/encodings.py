@@ -42,8 +42,6 @@ class Encodings(Settings):
     """Rows that the prior of a task counts for in its statistics."""
     bins: int = Field(32, ge=2, le=1000)
     """Bins of a numeric field, of equal frequency."""
-    cross_dim: int = Field(0, ge=0)
-    """Learned numbers for the values of a pair, beside statistics; 0 for none."""
 
     @property
     def auto(self) -> bool:

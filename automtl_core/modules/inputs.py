@@ -48,8 +48,7 @@ class Widths(NamedTuple):
         e, told = schema.encodings, schema.told
         w = dim + (0 if e.statistics == "none" else told)
         m = 1 if e.numbers == "standard" else 1 + dim
-        x = told + e.cross_dim
-        return cls(w, m, x, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * x)
+        return cls(w, m, told, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * told)
 
 
 class Given(NamedTuple):
@@ -105,7 +104,7 @@ class Inputs(ReadsFitted):
             self.statistics = FieldStatistics(schema.sparse, schema.told)
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
         if encodings.pairs:
-            self.crosses = Crosses(schema, std)
+            self.crosses = Crosses(schema)
         self.width = Widths.of(schema, dim).flat
         """D."""
 

@@ -62,9 +62,9 @@ class SearchedInputs(ReadsFitted):
         if not self.dense.kept(BINS):
             encodings = encodings.answered(numbers="standard")
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
-        self.of_crosses = Products(self.pairs.kept if self.pairs else (), told + encodings.cross_dim, dim)
+        self.of_crosses = Products(self.pairs.kept if self.pairs else (), told, dim)
         if self.of_crosses.places:
-            self.crosses = Crosses(schema, std)
+            self.crosses = Crosses(schema)
         self.shapes = (len(schema.sparse), len(schema.dense), len(crosses))
         self.width = sum(self.shapes) * dim
         """Of all that is given."""

@@ -97,6 +97,8 @@ class Search(Fact):
     """In the order of the decisions."""
     front: tuple[Point, ...] = ()
     """By rising cost. People number its points from 1."""
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that the search found, by part: the network was trained with them, not as config.yaml says."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ runs/<name>/
     data.json              raw files, fingerprint, schema and row counts of the prepared data
     metrics.jsonl          one line an epoch; equal for equal seeds
     architecture.json      the decisions by name
-    search.json            of a search: why it decided so, and what else could be taken
+    search.json            of a search: why it decided so, what else could be taken, settings that it found
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     costs.json             seconds of search and training, rows a second
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from automtl_core.choices import Architecture
-from automtl_core.config.config import RunConfig
+from automtl_core.config.config import RunConfig, merge
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import publish_folder, write_atomic
@@ -39,7 +39,7 @@ from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
-from automtl_core.run_dir.facts import Fact, Result, Status
+from automtl_core.run_dir.facts import Fact, Result, Search, Status
 from automtl_core.run_dir.lock import locked, no_links, taken
 
 F = TypeVar("F", bound=Fact)
@@ -191,9 +191,14 @@ class Run:
         cause = f"mend what made it fail ({status.error}) and " if status.state == "failed" else ""
         return f"{cause}go on with the run: {resuming(self.path)}"
 
-    def config(self) -> RunConfig:
-        """Return the resolved configuration."""
+    def begun(self) -> RunConfig:
+        """Return the resolved configuration that the run began with."""
         return RunConfig.parse(read_yaml(self.path / "config.yaml"))
+
+    def config(self) -> RunConfig:
+        """Return the same with the settings that the search has found, see `SearchResult.overrides`."""
+        found = self.read(Search).overrides if self.has(Search) else {}
+        return RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), found)) if found else self.begun()
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace `metrics.jsonl` by these lines."""

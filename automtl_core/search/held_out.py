@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import nn
 
 from automtl_core import seeds
@@ -23,6 +24,7 @@ from automtl_core.choices import Decision
 from automtl_core.data.batches import batches
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
+from automtl_core.settings.settings import Settings
 from automtl_core.training.loop import shuffled
 from automtl_core.training.metrics import (
     BinaryMetrics,
@@ -39,6 +41,13 @@ Losses = NDArray[np.float64]
 
 NORM_BATCHES = 1
 """Training batches that statistics of batch normalisation are computed on for each architecture."""
+
+
+class HeldOutSettings(Settings):
+    """Which rows tell architectures apart."""
+
+    rows: int = Field(20_000, ge=100)
+    """Validation rows that architectures are compared on, at most."""
 
 
 class Difference(NamedTuple):

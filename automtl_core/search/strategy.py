@@ -1,9 +1,9 @@
 """The contract of search strategies: a loop of its own that finds an architecture in any search space."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
@@ -35,6 +35,10 @@ class SearchResult:
     front: Sequence[Point] = ()
     """What else could have been taken, by rising cost: of what was scored by inherited weights those that are
     better than all that are cheaper, and what was trained."""
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that the search found too, of `training` and `space`, such as `{"training": {"learning_rate":
+    1e-3}}`. The training that follows has them, and each one of the run anew; a network that comes with them
+    is one of these settings, and choices are the same under them."""
 
 
 class SearchStrategy(ABC, Configured[S]):

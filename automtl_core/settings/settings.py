@@ -10,6 +10,7 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar, get_original_bases
 
 from automtl_core.errors import UsageError
+from automtl_core.settings.domain import domains
 from automtl_core.settings.faults import remedy, sentences, truths
 from automtl_core.settings.words import bare, inside, options, words
 
@@ -73,6 +74,8 @@ class Setting:
     """As JSON."""
     takes: str
     """Which values, in words."""
+    tuned: str
+    """Which values tuning draws it from, in words; empty where it is not tuned."""
     description: str
 
 
@@ -89,6 +92,7 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
             f"{above}{name}",
             to_jsonable_python(_default(field), fallback=str),
             words(field.annotation, field.metadata),
+            str(domains(settings).get(name, "")),
             " ".join((field.description or "").split()),
         )
         for option in options(field.annotation):

@@ -74,7 +74,7 @@ class Fit:
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
-        self.average = Average(network, recipe.average_epochs * self.steps, compute)
+        self.average = Average(network, self.steps if recipe.average_weights else 0, compute)
         self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
         self.best_weights: dict[str, Tensor] = {}

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr
 
 from automtl_core.settings.component import NAMED, Component
+from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 
 EMBEDDING_DECAY = 1e-2
@@ -26,15 +27,17 @@ class Recipe(Settings):
     patience: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     """Epochs without a better validation score before training stops; with `auto` 3, and on small data as
     many as have 240 steps."""
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: Annotated[float, Search(5e-4, 8e-3, log=True)] = Field(2e-3, gt=0)
     """Step size of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
     """L2 on weights; never on batch normalisation."""
-    embedding_decay: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    embedding_decay: Annotated[
+        Literal["auto"] | Annotated[float, Field(ge=0)], Search(choices=(1e-4, 1e-3, EMBEDDING_DECAY, 1e-1))
+    ] = "auto"
     """L2 on embedding tables; with `auto` it is looked up with the encodings of fields."""
-    average_epochs: float = Field(1.0, ge=0)
-    """Epochs that the running average of weights reaches back over; the averaged network is validated, kept
-    and tested. With 0 it is the weights of the last step."""
+    average_weights: bool = True
+    """Whether the moving average of the weights over the last epoch is validated, kept and tested, or the
+    weights of the last step."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
+from automtl_core.run_dir.facts import Search
 from automtl_core.views import encoding, evidence, sharing
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid, Section, Text
@@ -31,6 +32,7 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
     yield from sharing.parts_read(found.sharing)
     yield _summary(found)
     origin, search = found.architecture.origin, found.search
+    yield from _overrides(search)
     if origin and found.unasked:
         yield _note(f"the search space cannot tell what is left out: {found.unasked}")
     if search.evidence:
@@ -50,9 +52,18 @@ def short(found: Finding) -> Iterator[Section]:
     looked, search = found.looked, found.search
     yield Section(_title(found), [Text(encoding.sentence(looked, _measure(found)))] if looked else [])
     yield from sharing.fields_read(found.sharing)
-    yield _summary(found)
+    yield from (_summary(found), *_overrides(search))
     measure = _measure(found)
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
+
+
+def _overrides(search: Search) -> Iterator[Section]:
+    """Yield the settings that a search has chosen."""
+    chosen = [
+        f"{part}.{name} {value}" for part, each in search.overrides.items() for name, value in each.items()
+    ]
+    if chosen:
+        yield Section("", [Text(f"Settings that the search chose: {', '.join(chosen)}")])
 
 
 def decisions(found: Finding, price: Price | None) -> Section:

@@ -1,7 +1,7 @@
 """A job: a resolved configuration together with the plugins that it names."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -42,6 +42,8 @@ from automtl_core.training.recipe import Recipe
 
 Written = TypeVar("Written", bound=Settings)
 
+EMBEDDING_DECAY = "training.embedding_decay"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -63,7 +65,7 @@ class Job:
 
         Raises:
             UnknownNameError: a name that no plugin registers.
-            UsageError: lists every setting that does not exist or is wrong.
+            UsageError: lists every setting that does not exist or is wrong; or names one that is ignored.
 
         """
         layer = merge(*layers)
@@ -72,7 +74,9 @@ class Job:
             config = load_config(layer)
         except UsageError as error:
             raise together([error, *faults]) from None
-        return cls._of(config, registry, found, faults)
+        job = cls._of(config, registry, found, faults)
+        check_read(layers, [job])
+        return job
 
     @classmethod
     def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
@@ -88,6 +92,26 @@ class Job:
         for key, settings in found.items():
             config = _written(config, key.split("."), settings)
         return cls(config, registry, found["space"], found.get("strategy"), found["dataset"])
+
+    @property
+    def settings(self) -> dict[str, Settings]:
+        """The settings of space, strategy and recipe, by their keys in a configuration."""
+        found = {"space": self.space_settings, "strategy": self.strategy_settings}
+        return {**{k: s for k, s in found.items() if s is not None}, "training": self.config.training}
+
+    @property
+    def ignores(self) -> frozenset[str]:
+        """The settings that change nothing in this job, such as `training.learning_rate`, or whole parts."""
+        space = self.registry.get(SPACES, self.config.space.name)
+        decided = () if self.config.strategy is None else ("decisions",)
+        asked = space.takes_encodings and self.config.inputs.auto
+        unasked = () if asked or self.searches_decay() else ("encoding_search",)
+        return frozenset((*space.ignores, *decided, *unasked))
+
+    def searches_decay(self) -> bool:
+        """Return whether the decay of embeddings is left open, and read."""
+        space = self.registry.get(SPACES, self.config.space.name)
+        return self.config.training.embedding_decay == "auto" and EMBEDDING_DECAY not in space.ignores
 
     def having(self, **values: object) -> "Job":
         """Return the job with other values of its configuration, such as `seed`; not of its components."""
@@ -135,8 +159,10 @@ class Job:
         return plain() if self.config.inputs.auto else self.config.inputs
 
     def of(self, config: RunConfig) -> "Job":
-        """Return the job with the answers of a run that was made by it, where it leaves them open."""
-        return self.having(inputs=config.inputs, training=config.training)
+        """Return the job with the settings of a run that was made by it, where the run has found them."""
+        found = {key: getattr(config, key) for key in ("inputs", "training", "space")}
+        job = Job.resolve(self.config.model_copy(update=found), self.registry)
+        return replace(job, looked=self.looked)
 
     @classmethod
     def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":
@@ -278,6 +304,26 @@ class Job:
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
         return Compute(device, self.config.precision)
+
+
+def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
+    """Check that each setting of some layers changes something in one of the jobs.
+
+    Raises:
+        UsageError: names those that none of them reads.
+
+    """
+    unread = frozenset.intersection(*(job.ignores for job in jobs))
+    ignored = dict.fromkeys(
+        path
+        for layer in layers
+        for key, value in layer.items()
+        for path in ([f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [key])
+        if value is not None and unread & {key, path}
+    )
+    if ignored:
+        names = listing(dict.fromkeys(job.config.space.name for job in jobs))
+        raise UsageError(f"{listing(ignored)} would be ignored by {names} as configured", "leave it out")
 
 
 def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:

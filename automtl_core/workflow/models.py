@@ -33,29 +33,34 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
-from automtl_core.workflow.job import Job
+from automtl_core.workflow.job import Job, check_read
 
 Setting = tuple[str, ...]
 
 
 def models(
-    names: Sequence[str], registry: Registry, *layers: Layer, preset: Layer | None = None
+    names: Sequence[str],
+    registry: Registry,
+    *layers: Layer,
+    below: Sequence[Layer] = (),
+    preset: Layer | None = None,
 ) -> dict[str, Job]:
     """Return the job of each model by its name; all agree in what is `Common`.
 
     Args:
         names: What they are, as above.
         registry: Where spaces, strategies and presets are.
-        layers: What holds for all models, the strongest last.
-        preset: Above the first layer; what it says of spaces and strategies that no model has is left out.
+        layers: What users say of all models, the strongest last.
+        below: What holds where they say nothing; not all of it need be read by a model.
+        preset: Between the two; what it says of spaces and strategies that no model has is left out.
 
     Raises:
-        UsageError: a name twice, one that stands for no model, or a setting that no model has.
+        UsageError: a name twice, one that stands for no model, or a setting that no model has or reads.
         ArtifactError: a run without an architecture.
 
     """
     shared, loose = split(preset or {})
-    common, settings = load_common(*layers[:1], shared, *layers[1:])
+    common, settings = load_common(*below, shared, *layers)
     found: dict[str, Layer] = {}
     for given in names:
         model, _ = _parts(given)
@@ -66,12 +71,14 @@ def models(
     flat = _flat(settings)
     for path in flat:
         _check_known(path, flat, found, registry)
-    return {
+    jobs = {
         name: _job(
             common, merge(model, *(_taken(each, model, registry) for each in (_flat(loose), flat))), registry
         )
         for name, model in found.items()
     }
+    check_read(layers, jobs.values())
+    return jobs
 
 
 def layer(name: str, registry: Registry) -> Layer:

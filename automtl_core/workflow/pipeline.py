@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
+from automtl_core.config.config import Layer, RunConfig, merge
 from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
@@ -140,7 +142,7 @@ def fit(
 
     """
     with memory_errors():
-        job = job.of(run.config())
+        job = job.of(run.begun())
         problem = job.problem(prepared)
         check_settings(run)
         check_data(run, prepared.manifest)
@@ -151,7 +153,7 @@ def fit(
         searched, clock = _timed(job, run, problem, recorder)
         executor = executor or Serial(Trainer(job.registry, prepared))
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
-        found = _found(job, run, problem, searched, recorder)
+        found, problem = _found(job, run, prepared, problem, searched, recorder)
         if found.trained:
             best_epoch, validation = found.epochs, _validated(found.network, problem)
             cut_short = problem.recipe.cut_short(best_epoch)
@@ -231,22 +233,53 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
     return replace(with_rows(problem, told.rows), spent=clock.spent), clock
 
 
-def _found(job: Job, run: Run, problem: Problem, searched: Problem, recorder: Recorder) -> _Network:
-    """Return the network of the found architecture, with the weights that the search gave it or new ones."""
+def _found(
+    job: Job, run: Run, prepared: Prepared, problem: Problem, searched: Problem, recorder: Recorder
+) -> tuple[_Network, Problem]:
+    """Return the network of the found architecture, with the weights that the search gave it or new ones.
+
+    With it comes the problem to train it on, which has the settings that the search has found.
+    """
     if recorder.stage == "train":
-        return _Network(problem.space.network(run.architecture()))
+        problem = _overridden(job, run, prepared, problem)
+        return _Network(problem.space.network(run.architecture())), problem
     found = _searched(job, searched, recorder)
+    if job.config.strategy is not None:
+        run.write(Search(tuple(found.evidence), tuple(found.front), _checked(job, found.overrides)))
+    problem = _overridden(job, run, prepared, problem)
     if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
-    architecture = replace(found.architecture, origin=job.origin(problem.space))
-    if job.config.strategy is not None:
-        run.write(Search(tuple(found.evidence), tuple(found.front)))
+    architecture = replace(found.architecture, origin=job.of(run.config()).origin(problem.space))
     run.write_architecture(architecture)
     log.info("found an architecture")
     if found.network is not None and (found.trained or job.retrain() == "inherit"):
-        return _Network(found.network, found.epochs, found.trained)
+        return _Network(found.network, found.epochs, found.trained), problem
     seeds.seed_torch(problem.seed, "network")
-    return _Network(problem.space.network(architecture))
+    return _Network(problem.space.network(architecture)), problem
+
+
+def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
+    """Return the problem with the settings that the search of a run has found, if it has found any."""
+    config = run.config()
+    return problem if config == run.begun() else job.of(config).problem(prepared)
+
+
+def _checked(job: Job, overrides: Layer) -> Layer:
+    """Check that settings which a strategy has found are settings of the recipe or the space.
+
+    Raises:
+        PluginError: of the strategy, where they are not.
+
+    """
+    try:
+        if others := overrides.keys() - {"training", "space"}:
+            raise UsageError(f"{listing(sorted(others))} cannot be overridden")
+        config = merge(job.config.model_dump(mode="json"), overrides)
+        Job.resolve(RunConfig.parse(config), job.registry)
+    except UsageError as error:
+        assert job.config.strategy is not None  # noqa: S101 - which has found them
+        raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
+    return overrides
 
 
 def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | Lesson:

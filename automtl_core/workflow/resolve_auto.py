@@ -19,15 +19,14 @@ from automtl_core.choices import Architecture
 from automtl_core.config.config import RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.encodings import PLAIN, Encodings, Pair
+from automtl_core.dataset.encodings import PLAIN, Pair
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.encoding.search import DECAY, EPOCHS, PATIENCE, Answers, Looked, look_up
+from automtl_core.search.encoding.search import DECAY, Answers, Looked, look_up
 from automtl_core.search.trial import Executor, TrialSpec
-from automtl_core.settings.component import Component
 from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
@@ -37,10 +36,9 @@ FORMAT = 1
 SHARE = 0.1
 """Part of a time budget that trials take, about."""
 
-MODEL = {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
-"""The small model of trials: as deep as the models that take its answers. A model of one layer does not
-learn how values act together, and prefers other encodings."""
 NOTHING = Architecture({}).to_json()
+ANSWERED = ("inputs", "training", "encoding_search")
+"""Parts of a configuration on which answers depend."""
 
 Heard = Callable[[Looked], None]
 
@@ -69,8 +67,8 @@ def answered(
     if not space.takes_encodings:
         config = _with(config, PLAIN)
     elif config.inputs.auto and space.asks_inputs(job.space_settings):
-        config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config.inputs, prepared)})
-    if not config.inputs.auto and config.training.embedding_decay != "auto":
+        config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
+    if not config.inputs.auto and not job.searches_decay():
         return replace(job, config=config)
     looked = _looked(job, config, prepared, executor, progress, heard)
     found = {name: answer for name, answer in looked.answers.items() if name != DECAY}
@@ -117,9 +115,9 @@ def _without_pairs(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _pairs(encodings: Encodings, prepared: Prepared) -> list[Pair]:
+def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
     """Return the pairs of fields that a search of encodings may choose from."""
-    rows = divided(prepared)
+    rows, encodings = divided(prepared, config.encoding_search), config.inputs
     pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
     return [found.pair for found in pairs]
 
@@ -130,7 +128,7 @@ def _looked(
     """Return the result of the encoding search, from the folder of the data where it was made before."""
     recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
     config = config.model_copy(update={"training": recipe})
-    settings = {name: getattr(config, name).model_dump(mode="json") for name in ("inputs", "training")}
+    settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
     told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
     name = f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}"
     path = prepared.path / f"{name}.json"
@@ -140,7 +138,8 @@ def _looked(
     seconds = None if config.time_budget is None else config.time_budget * SHARE
     with _kept(prepared.path / name) as folder:
         train = partial(_train, replace(job, config=config), prepared, executor, folder)
-        looked = look_up(divided(prepared), config.inputs, config.training, train, progress, seconds)
+        rows = divided(prepared, config.encoding_search)
+        looked = look_up(rows, config.inputs, config.training, train, progress, seconds)
     heard(looked)
     if seconds is None:  # else others might have had time for more
         with suppress(StorageError):  # as in a folder that is only read
@@ -170,15 +169,15 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
     inputs = config.inputs.answered(**{name: answer for name, answer in answers.items() if name != DECAY})
     training = config.training.model_copy(
         update={
-            "epochs": min(EPOCHS, config.training.epochs),
-            "patience": PATIENCE,
+            "epochs": min(config.encoding_search.epochs, config.training.epochs),
+            "patience": config.encoding_search.patience,
             **{name: answer for name, answer in answers.items() if name == DECAY},
         }
     )
     small = Job.resolve(
         config.model_copy(
             update={
-                "space": Component.model_validate(MODEL),
+                "space": config.encoding_search.model,
                 "strategy": None,
                 "decisions": {},
                 "start": None,

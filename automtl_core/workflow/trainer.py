@@ -12,6 +12,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.registry.registry import Registry
 from automtl_core.search.encoding.rows import Rows, divided
+from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialResult, TrialSpec
@@ -33,7 +34,7 @@ class Trainer:
         self.registry = registry
         self._prepared = {str(each.path): each for each in prepared}
         self._problem: tuple[TrialSpec, Problem] | None = None
-        self._rows: tuple[Path, Rows] | None = None
+        self._rows: tuple[tuple[Path, EncodingSearchSettings], Rows] | None = None
 
     def __call__(self, spec: TrialSpec, listener: Listener) -> TrialResult:
         """Train the architecture of a spec.
@@ -56,16 +57,17 @@ class Trainer:
         shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
         if self._problem is None or self._problem[0] != shared:
             job, prepared = self.open(spec)
-            problem = job.problem(prepared, self._rows_of(prepared) if spec.held_out else None)
+            problem = job.problem(prepared, self._rows_of(job, prepared) if spec.held_out else None)
             self._problem = (
                 shared,
                 problem if spec.train_rows is None else with_rows(problem, spec.train_rows),
             )
         return self._problem[1]
 
-    def _rows_of(self, prepared: Prepared) -> Rows:
-        if self._rows is None or self._rows[0] != prepared.path:
-            self._rows = prepared.path, divided(prepared)
+    def _rows_of(self, job: Job, prepared: Prepared) -> Rows:
+        key = prepared.path, job.config.encoding_search
+        if self._rows is None or self._rows[0] != key:
+            self._rows = key, divided(prepared, job.config.encoding_search)
         return self._rows[1]
 
 

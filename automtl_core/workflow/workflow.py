@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.config.config import Layer, default, split
+from automtl_core.config.config import Layer, RunConfig, default, split
 from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
@@ -73,21 +73,25 @@ class Workflow:
         return job
 
     def models(
-        self, names: Sequence[str], layers: Sequence[Layer], preset: Layer | None = None
+        self,
+        names: Sequence[str],
+        layers: Sequence[Layer],
+        preset: Layer | None = None,
+        below: Sequence[Layer] = (),
     ) -> dict[str, Job]:
         """Return the job of each model by its name, under what layers of a configuration say of all.
 
-        Of a preset each model takes what it knows.
+        Of a preset each model takes what it knows; `below` is what holds where nobody says otherwise.
         """
         lowest, _ = split(default(self.registry))
-        jobs = models(names, self.registry, lowest, *layers, preset=preset)
+        jobs = models(names, self.registry, *layers, below=[lowest, *below], preset=preset)
         for job in list(jobs.values())[:1]:  # all have one precision
             self._warn_of_precision(job)
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
         """Return the job of one model; a run comes with data and recipe, which layers may change."""
-        (job,) = self.models([name], [common(name), *layers], preset).values()
+        (job,) = self.models([name], layers, preset, [common(name)]).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
@@ -170,7 +174,7 @@ class Workflow:
             raise in_use(path)
         check_settings(run)
         with self.registry.expecting(run.read(Environment).plugins):
-            self._warn_of_precision(job := self._job_of(run))
+            self._warn_of_precision(job := self._job_of(run.begun()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
             return self._search(job, run.working(), prepared, anyway)
 
@@ -181,7 +185,7 @@ class Workflow:
         if result.test is None:
             raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
         with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(run, data_dir)
+            job = self._job_of(run.config(), data_dir)
             prepared = self._prepare_again(job, run)
             test = pipeline.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
@@ -240,10 +244,10 @@ class Workflow:
             sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
             self.listener(Warned(sentence))
 
-    def _job_of(self, run: Run, data_dir: Path | None = None) -> Job:
+    def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
         """Return the job of a run, which writes prepared data to the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
-        config = run.config().model_copy(update={"prepared_dir": prepared_folder(), **given})
+        config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
         return _with_data_dir(Job.resolve(config, self.registry))
 
     def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:

@@ -72,7 +72,7 @@ RECIPE = Recipe(
     learning_rate=2e-2,
     weight_decay=1e-5,
     embedding_decay=1e-3,
-    average_epochs=1.0,
+    average_weights=True,
     min_positives=100,
 )
 """All settings are said, so that the table stays what it is when defaults change. Steps are few, so that a

@@ -11,11 +11,14 @@ from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
+from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
 from automtl_core.views.values import Grid, Section, Text
 
-PARTS: Mapping[str, type[Settings]] = {"run": RunConfig, "inputs": Encodings, "training": Recipe}
+PARTS: Mapping[str, type[Settings]] = {
+    "run": RunConfig, "inputs": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
+}  # fmt: skip
 """What has settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}
 """What has settings by name: where a configuration holds it, and its kind."""
@@ -74,7 +77,8 @@ def view(found: Explained) -> Iterator[Section]:
 
 def row(setting: Setting) -> Sequence[str]:
     """Return the cells of a setting."""
-    return setting.name, written(setting.default), setting.takes, setting.description
+    takes = f"{setting.takes}; tuned over {setting.tuned}" if setting.tuned else setting.takes
+    return setting.name, written(setting.default), takes, setting.description
 
 
 def written(value: object) -> str:

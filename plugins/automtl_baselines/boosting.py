@@ -7,8 +7,8 @@ Letters: B batch, R rows, M dense fields, T tasks, S fields of one value, F colu
 
 import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -24,33 +24,37 @@ from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.network import Ids, MultiIds
+from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import GoingOn, Learner
+from automtl_core.training.recipe import Recipe
 
 log = logging.getLogger("automtl")
 BATCH = 1 << 16
 """Rows whose columns are made together."""
+ROW_SHARE = 0.8
+"""Share of training rows that each tree sees."""
+READ = ("batch_size", "min_positives")
+"""Settings of the recipe that trees read."""
 
 
 class BoostingSettings(Settings):
     """How trees are grown; the recipe of networks, as `training.learning_rate`, does not concern them."""
 
-    learning_rate: float = Field(0.05, gt=0)
+    learning_rate: Annotated[float, Search(0.02, 0.08, log=True)] = Field(0.05, gt=0)
     """How much each tree adds."""
-    leaves: int = Field(31, ge=2)
+    leaves: Annotated[int, Search(15, 127, log=True)] = Field(31, ge=2)
     """Leaves of a tree at most."""
     rounds: int = Field(2000, ge=1)
     """Trees of a task at most."""
     patience: int = Field(50, ge=1)
     """Trees that bring no better score on validation rows, after which growing ends. Where labels of these do
     not differ, as many trees are grown."""
-    min_rows: int = Field(20, ge=1)
+    min_rows: Annotated[int, Search(10, 100, log=True)] = Field(20, ge=1)
     """Training rows that a leaf has at least."""
-    row_share: float = Field(0.8, gt=0, le=1)
-    """Share of training rows that each tree sees."""
-    column_share: float = Field(0.8, gt=0, le=1)
+    column_share: Annotated[float, Search(0.4, 1.0)] = Field(0.8, gt=0, le=1)
     """Share of columns that each tree sees."""
     categories: int = Field(10_000, ge=1)
     """Values of a field that are told apart where it enters as categories, the most frequent ones."""
@@ -180,13 +184,11 @@ class Boosting(SearchSpace[BoostingSettings]):
     """For each task trees that LightGBM grows (Ke et al., NeurIPS 2017): no network, a yardstick for them."""
 
     takes_encodings = True
-    follows_recipe = False
-    tuned: ClassVar[Mapping[str, Sequence[float]]] = {
-        "learning_rate": (0.02, 0.03, 0.05, 0.08),
-        "leaves": (15, 31, 63, 127),
-        "min_rows": (10, 20, 50, 100),
-        "column_share": (0.4, 0.6, 0.8, 1.0),
-    }
+    ignores = (
+        *(f"training.{name}" for name in Recipe.model_fields if name not in READ),
+        *(f"inputs.{name}" for name in ("numbers", "bins", "wide")),
+        "precision",
+    )
     libraries = ("lightgbm",)
 
     def build(self, choose: Chooser) -> nn.Module:
@@ -209,12 +211,12 @@ class Boosting(SearchSpace[BoostingSettings]):
             "learning_rate": s.learning_rate,
             "num_leaves": s.leaves,
             "min_data_in_leaf": s.min_rows,
-            "bagging_fraction": s.row_share,
+            "bagging_fraction": ROW_SHARE,
             "feature_fraction": s.column_share,
         }
         grower = Grower(params, s.rounds, s.patience)
         return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
 
     def _read(self) -> Schema:
-        """Return the schema without what trees have no use for: bins that are not their own, embeddings."""
-        return self.schema.encoded(self.schema.encodings.answered(numbers="standard", cross_dim=0))
+        """Return the schema without what trees have no use for: bins that are not their own."""
+        return self.schema.encoded(self.schema.encodings.answered(numbers="standard"))

@@ -1,6 +1,6 @@
 """Sizes that all hand-designed models have, and the first and last part of a model made of them."""
 
-from typing import Generic, Literal
+from typing import Annotated, Generic, Literal
 
 from pydantic import Field
 from typing_extensions import TypeVar
@@ -10,6 +10,7 @@ from automtl_core.choices import Architecture, Decision
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.inputs import Inputs
 from automtl_core.modules.searched_inputs import IDS, NUMBER, WIDE_IDS, SearchedInputs
+from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
@@ -27,7 +28,7 @@ class Sizes(Settings):
     """Widths of the layers of an expert, or of a bottom."""
     tower_layers: tuple[int, ...] = (64,)
     """Widths of the hidden layers of a task's tower."""
-    dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Share of hidden values that training drops."""
     inputs: Literal["given", "searched"] = "given"
     """Whether fields are encoded as the run's `inputs` say, or a search decides it field by field."""

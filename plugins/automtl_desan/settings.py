@@ -1,9 +1,10 @@
 """The settings of DESAN."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 
 
@@ -31,7 +32,7 @@ class DESANSettings(Settings):
     """H, width of what a block gives."""
     tower_width: int = Field(64, ge=1)
     """Width of the hidden layer of a task's tower."""
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Share of a block's inputs and of a tower's hidden values that training drops. An expert drops at each
     of its blocks, the first time from embeddings: the paper's 0.2 underfits (docs/results.md)."""
     gating: Literal["open", "all"] = "open"

@@ -19,15 +19,16 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.strategy import SearchResult
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import Pass
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
 
 
 class EntropySettings(Settings):
-    """Settings of PD-DARTS that decides by the entropy of logits; the others are not used."""
+    """Settings of PD-DARTS by entropy."""
 
     warmup_epochs: int = Field(2, ge=0)
     """Epochs that train weights alone, with every gate open."""
@@ -45,23 +46,22 @@ class EntropySettings(Settings):
     rows, logits on the other, in turns (DARTS, first order)."""
 
 
-class ByEntropy:
-    """The procedure.
-
-    Args:
-        settings: Of PD-DARTS.
-        problem: What to search.
-
-    """
+class ByEntropy(SearchStrategy[EntropySettings]):
+    """Progressive discretisation by the entropy of logits, as in the paper (AutoMTL, KDD 2024)."""
 
     def __init__(self, settings: EntropySettings, problem: Problem) -> None:
-        self.settings = settings
+        super().__init__(settings, problem)
         self.evidence: list[Evidence] = []
         self.last_epoch = settings.warmup_epochs + settings.search_epochs
         self.relaxation = Softmax()
         self.relaxed = RelaxedSearch(problem, self.relaxation, settings.learning_rate, settings.decay)
         self.supernet = self.relaxed.supernet
         self.halves = halves(problem) if settings.level == "bi" else None
+
+    @classmethod
+    def epochs(cls, settings: EntropySettings, recipe: Recipe) -> int:
+        """Return the epochs of warm-up and search."""
+        return settings.warmup_epochs + settings.search_epochs
 
     def search(self, listener: Listener) -> SearchResult:
         """Run steps 1 to 3; the fourth is the trainer's."""

@@ -1,5 +1,7 @@
 """PD-DARTS by evidence: the clearest decisions are fixed first, by what held-out rows say.
 
+The shape is the paper's (AutoMTL, KDD 2024, section 3.4); docs/pd-darts.md tells what was measured of both.
+
 1. warm-up: single paths with gates drawn open with a probability, until held-out rows are predicted no better
 2. in each round the choose-ones of the clearest evidence are fixed, and a few options are closed that are not
    missed (`weighing`); then the rest learns on for an epoch, which counts where held-out rows gain by it
@@ -16,8 +18,9 @@ from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
-from automtl_core.search.strategy import SearchResult
+from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import Listener, StepEnded
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
@@ -31,24 +34,17 @@ class _EnoughError(Exception):
 
 
 class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
-    """Settings of PD-DARTS that decides by evidence."""
+    """Settings of PD-DARTS by evidence."""
 
     rounds: int = Field(4, ge=1)
     """Rounds of deciding, with an epoch of learning between two."""
 
 
-class ByEvidence:
-    """The procedure.
-
-    Args:
-        settings: Of PD-DARTS.
-        problem: What to search.
-
-    """
+class ByEvidence(SearchStrategy[EvidenceSettings]):
+    """Progressive discretisation by ablation on held-out rows, after AutoMTL (KDD 2024)."""
 
     def __init__(self, settings: EvidenceSettings, problem: Problem) -> None:
-        self.settings = settings
-        self.problem = problem
+        super().__init__(settings, problem)
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
         self.choices = problem.space.choices()
@@ -58,6 +54,11 @@ class ByEvidence:
         self.round = 0
         self.lost = 0.0  # of AUC, by what is decided
         self.evidence: list[Evidence] = []
+
+    @classmethod
+    def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
+        """Return the epochs of warm-up, rounds and last round at most."""
+        return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
 
     def search(self, listener: Listener) -> SearchResult:
         """Take the three steps."""

@@ -16,6 +16,11 @@ from automtl_core.search.evidence import Point
 from automtl_core.search.held_out import Scored, difference
 from automtl_core.settings.settings import Settings
 
+PARENTS = 15
+"""The best, from which the next round is made."""
+CROSSINGS = 6
+"""Architectures of a round that take each decision from one of two of the best."""
+
 
 class EvolutionSettings(Settings):
     """How architectures are bred."""
@@ -26,10 +31,6 @@ class EvolutionSettings(Settings):
     """Random architectures that it begins with, beside the landmarks."""
     mutations: int = Field(10, ge=0)
     """Architectures of a round that are one of the best with a few decisions changed."""
-    crossings: int = Field(6, ge=0)
-    """Architectures of a round that take each decision from one of two of the best."""
-    parents: int = Field(15, ge=2)
-    """The best, from which the next round is made."""
     rate: float = Field(0.15, gt=0, le=1)
     """Chance of a choose-one to be drawn anew in a mutation; options of a choose-any flip with half of it."""
     flops: float | None = Field(None, gt=0)
@@ -102,11 +103,11 @@ class Evolution:
 
     def round(self, number: int, random: np.random.Generator) -> None:
         """Breed once from the best."""
-        best = [candidate.architecture for candidate in self.best(self.settings.parents)]
+        best = [candidate.architecture for candidate in self.best(PARENTS)]
         if not best:
             return
         s = self.settings
-        for child in range(1, s.mutations + s.crossings + 1):
+        for child in range(1, s.mutations + CROSSINGS + 1):
             one, other = (best[int(random.integers(len(best)))] for _ in range(2))
             born = self._mutated(one, random) if child <= s.mutations else self._crossed(one, other, random)
             self.add(f"evolution {number}.{child}", born)

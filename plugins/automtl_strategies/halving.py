@@ -23,18 +23,17 @@ from pydantic import Field
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.errors import DivergedError
-from automtl_core.search.held_out import difference
+from automtl_core.search.held_out import HeldOutSettings, difference
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
-from automtl_core.settings.settings import Settings
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.fit import Fit
 from automtl_core.training.metrics import Metrics, relative_change
 from automtl_core.training.recipe import Recipe
 
-ROWS = 20_000
-"""Validation rows at most that two networks are told apart on."""
+ETA = 2
+"""Of those that a rung trains, 1/ETA go on, for up to ETA times as many epochs."""
 
 
 class Rungs(NamedTuple):
@@ -44,20 +43,18 @@ class Rungs(NamedTuple):
     """That the first one trains."""
     rung_epochs: int
     """See `HalvingSettings`."""
-    halving: int
-    """See `HalvingSettings`."""
     whole: int
     """Epochs of a training to its end."""
 
     def kept(self, rung: int) -> int:
         """Return how many a rung trains."""
-        return max(1, self.entrants // int(self.halving**rung))
+        return max(1, self.entrants // int(ETA**rung))
 
     def epochs(self, rung: int) -> int:
         """Return up to which epoch a rung trains."""
         if self.kept(rung) == 1:
             return self.whole
-        return min(self.whole, self.rung_epochs * int(self.halving**rung))
+        return min(self.whole, self.rung_epochs * int(ETA**rung))
 
     @property
     def most_epochs(self) -> int:
@@ -69,21 +66,19 @@ class Rungs(NamedTuple):
         return most
 
 
-class HalvingSettings(Settings):
+class HalvingSettings(HeldOutSettings):
     """How a few architectures are trained until one is left."""
 
     rung_epochs: int = Field(8, ge=1)
     """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
     that see few fields: a look in epoch 4 takes the wrong ones."""
-    halving: int = Field(2, ge=2)
-    """eta: the best 1/eta go on, for up to eta times as many epochs."""
     ahead: float = Field(1.0, ge=0)
     """Standard errors by which one must predict held-out rows better to go on in place of one that the search
     prefers; with 0 the better validation score decides."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
         """Return which rungs there are for so many entrants."""
-        return Rungs(entrants, self.rung_epochs, self.halving, recipe.epochs)
+        return Rungs(entrants, self.rung_epochs, recipe.epochs)
 
 
 class Halving:
@@ -149,7 +144,7 @@ class Halving:
         return {name: self.results[name].metrics for name in trained if self.results[name].metrics}
 
     def _spec(self, trials: Trials, name: str) -> TrialSpec:
-        rows = ROWS if self.settings.ahead and len(self.entrants) > 1 else 0
+        rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
         return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows)
 
     def _train(self, trials: Trials, listener: Listener) -> None:

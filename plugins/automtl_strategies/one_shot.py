@@ -47,7 +47,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
     @classmethod
     def epochs(cls, settings: OneShotSettings, recipe: Recipe) -> int:
         """Return the epochs of the supernet and of the last round at most."""
-        return settings.most_epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
+        return 2 * settings.epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
 
     def search(self, listener: Listener) -> SearchResult:
         """Take the four steps."""

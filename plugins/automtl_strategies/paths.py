@@ -10,7 +10,6 @@ embeddings do not learn what acts only in pairs (docs/results.md).
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,10 +20,9 @@ from automtl_core.data.batches import steps
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
-from automtl_core.search.held_out import HeldOut, Scored
+from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.settings.settings import Settings
 from automtl_core.training.average import Average
 from automtl_core.training.events import Listener
 
@@ -34,9 +32,12 @@ IN_TIME = 0.35, 0.6
 """Share of a limited time of the search after which either half of the supernet's training ends."""
 BEST = 3
 """Probes whose mean loss tells how far the supernet is."""
+EPOCH_ROWS = 1_000_000
+"""Training rows of an epoch at most, others in each: on large data the supernet is scored more often, and its
+training ends when it learns no more, not when it has read all rows many times."""
 
 
-class PathSettings(Settings):
+class PathSettings(HeldOutSettings):
     """How a supernet learns by single paths."""
 
     epochs: int = Field(30, ge=1)
@@ -44,21 +45,9 @@ class PathSettings(Settings):
     no better."""
     patience: int = Field(3, ge=1)
     """Epochs without a better loss on held-out rows before a half is done."""
-    first: Literal["dearest", "any"] = "dearest"
-    """Candidates that the first half draws: those of the dearest landmark alone; or any, without a second."""
     share: float = Field(0.7, gt=0, le=1)
     """Chance of each option of a choose-any to be open in a step. The higher, the less a supernet learns to
     do without an option, and the more noise stays open."""
-    epoch_rows: int = Field(1_000_000, ge=1)
-    """Training rows of an epoch of the supernet at most, others in each: on large data it is looked at more
-    often, and the search ends when the supernet learns no more, not when it has seen all rows many times."""
-    rows: int = Field(20_000, ge=100)
-    """Validation rows that decisions are weighed on, at most."""
-
-    @property
-    def most_epochs(self) -> int:
-        """Epochs of the supernet's training at most."""
-        return self.epochs if self.first == "any" else 2 * self.epochs
 
 
 class Paths:
@@ -74,18 +63,17 @@ class Paths:
         self.problem = problem
         self.settings = settings
         self.relaxed = RelaxedSearch(problem, Softmax())
-        rows = min(len(problem.data.train), settings.epoch_rows)
-        span = problem.recipe.average_epochs * steps(rows, problem.recipe.batch_size)
+        rows = min(len(problem.data.train), EPOCH_ROWS)
+        span = steps(rows, problem.recipe.batch_size) if problem.recipe.average_weights else 0
         self.average = Average(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
         self._known = probes(problem)
-        self._probes = list(self._known.values())
-        self.bounds: dict[str, Decision] = {}
+        dearest = max(self._known.values(), key=lambda a: problem.space.cost(a).flops_per_row)
+        self._probes = [dearest]
+        self.bounds: dict[str, Decision] = {n: d for n, d in dearest.decisions.items() if isinstance(d, str)}
         """Decisions that are made, of a choose-any what may still be drawn."""
         self.first_epoch = 0  # that the present half goes on from
-        self.widened = True
-        if settings.first == "dearest":
-            self._begin_narrow()
+        self.widened = False
         self.best_loss = float("inf")
         self.best_epoch = 0
         self.best_weights: State = {}
@@ -119,11 +107,6 @@ class Paths:
             self._widen()
             self.train(phase, listener)
 
-    def _begin_narrow(self) -> None:
-        dearest = max(self._probes, key=lambda a: self.problem.space.cost(a).flops_per_row)
-        self.widened, self._probes = False, [dearest]
-        self.bounds = {name: d for name, d in dearest.decisions.items() if isinstance(d, str)}
-
     def _widen(self) -> None:
         """Draw any candidate from here on."""
         self.widened, self.bounds = True, {}
@@ -143,7 +126,7 @@ class Paths:
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
         """Train for an epoch, score, and report; keep the weights if they are the best."""
         relaxed = self.relaxed
-        epoch = relaxed.begin(phase, listener, most=self.settings.epoch_rows)
+        epoch = relaxed.begin(phase, listener, most=EPOCH_ROWS)
         random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
         for batch in epoch:
             with relaxed.supernet.following(self.draw(random)):

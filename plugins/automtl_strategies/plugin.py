@@ -11,6 +11,7 @@ def automtl_register_strategies() -> Mapping[str, str]:
     return {
         "darts": "automtl_strategies.darts:DARTS",
         "one-shot": "automtl_strategies.one_shot:OneShot",
-        "pd-darts": "automtl_strategies.pd_darts:PDDARTS",
+        "pd-darts": "automtl_strategies.by_evidence:ByEvidence",
+        "pd-darts-entropy": "automtl_strategies.by_entropy:ByEntropy",
         "random": "automtl_strategies.random_search:RandomSearch",
     }

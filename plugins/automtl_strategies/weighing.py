@@ -28,10 +28,6 @@ Option = tuple[str, str]
 Bundle = tuple[Option, ...]
 """What is closed together or not at all."""
 
-CLEAR = 2.0
-"""Standard errors by which a candidate takes the place of what stands: by one, the best of a few is ahead
-by chance."""
-
 
 class WeighingSettings(Settings):
     """When evidence is enough."""
@@ -41,10 +37,11 @@ class WeighingSettings(Settings):
     tolerance: float = Field(0.002, ge=0)
     """What a cheaper architecture may lose of AUC, in the mean over tasks, as far as `sure` standard errors
     tell. Where rows are too few to tell, nothing is closed."""
+    clear: float = Field(2.0, ge=0)
+    """Standard errors by which a candidate must be better to take the place of the one that stands: by one
+    alone, the best of several is ahead by chance."""
     flop_price: float = Field(0.0, ge=0)
     """Share of the loss that a million operations a row are worth."""
-    parameter_price: float = Field(0.0, ge=0)
-    """Share of the loss that a million parameters are worth."""
 
 
 Score = Callable[[Mapping[str, Decision]], Losses]
@@ -166,7 +163,7 @@ class Weighing:
         stands = self._candidates(name)
         now = str(self._now.decisions[name])
         best = min(stands, key=lambda o: stands[o].loss + self._price(stands[o].cost))
-        if clearly_less(_Change(stands[now], stands[best]).difference, CLEAR):
+        if clearly_less(_Change(stands[now], stands[best]).difference, self.settings.clear):
             now = best
         cheapest_first = sorted(
             stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
@@ -252,12 +249,11 @@ class Weighing:
 
     def _worse(self, change: _Change) -> float:
         """Return what it loses, after what is saved."""
-        priced = self.settings.flop_price or self.settings.parameter_price
+        priced = self.settings.flop_price  # without a price, what is saved need not be counted
         return change.difference.mean - (self._price(change.saved) if priced else 0.0)
 
     def _price(self, cost: Cost) -> float:
-        s = self.settings
-        return (s.flop_price * cost.flops_per_row + s.parameter_price * cost.parameters) / 1e6
+        return self.settings.flop_price * cost.flops_per_row / 1e6
 
     def _note_all(self, bundle: Bundle, action: Action, verdict: Verdict | None, change: _Change) -> None:
         for choice, option in bundle:

@@ -106,7 +106,7 @@ class Spy:
 
 
 def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_rows_with_the_label():
-    pairs = STATISTICS.answered(crosses=(("user", "tab"),), cross_dim=3, numbers="bins")
+    pairs = STATISTICS.answered(crosses=(("user", "tab"),), numbers="bins")
     schema = sample_schema().encoded(pairs)
     model, train = model_of(schema, sample_part(schema, 300, seed=1))
     model.grower, validation = Spy(), sample_part(schema, 100, seed=2)

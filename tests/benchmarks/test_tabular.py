@@ -17,6 +17,7 @@ from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
+from automtl_strategies.by_entropy import ByEntropy
 from automtl_strategies.random_search import RandomSearch
 from tabular import bad
 from tabular.play import Meter, PlayedSpace, Products, playing, replay
@@ -166,7 +167,7 @@ def test_random_search_pays_for_what_it_trains(bench):
 def test_strategies_are_named_as_elsewhere_or_by_their_module():
     assert named("random")[0] is RandomSearch
     assert named("tabular.bad:Cheapest") == (bad.Cheapest, {})
-    assert named("paper's pd-darts")[1]["criterion"] == "entropy"
+    assert named("paper's pd-darts")[0] is ByEntropy
 
 
 def test_a_replay_finds_what_a_strategy_says(bench):

@@ -63,7 +63,7 @@ SEARCHED = {
     "ops": ["identity", "mlp-linear-4", "mlp-linear-8"],
 }  # fmt: skip
 SHORT = {"rung_epochs": 1, "landmarks": 1}
-ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
+ENTROPY = {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
 SEARCHES = {
     "darts": [{"epochs": 2, "order": "first"}, {"epochs": 2, "order": "second"}],
     "one-shot": [
@@ -73,11 +73,11 @@ SEARCHES = {
             "rounds": 1,
             "random": 2,
             "mutations": 1,
-            "crossings": 1,
             "finalists": 1,
         }
     ],
-    "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}, ENTROPY, {**ENTROPY, "level": "bi"}],
+    "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
+    "pd-darts-entropy": [ENTROPY, {**ENTROPY, "level": "bi"}],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
 }
 
@@ -124,7 +124,7 @@ def test_what_is_no_network_learns_by_itself(name):
 
 
 ENCODED = {
-    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")), "cross_dim": 2,
+    "statistics": "folds", "numbers": "bins", "crosses": (("user", "item"), ("tab", "user")),
     "wide": True, "bins": 3,
 }  # fmt: skip
 

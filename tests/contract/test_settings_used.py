@@ -10,20 +10,25 @@ import numpy as np
 import pytest
 import torch
 
+from automtl_core.config.config import Common
 from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.settings.domain import domains
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.learner import Learner
+from automtl_core.training.learner import Learner, Lesson
 from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import models
 
 REGISTRY = load_registry()
 SCHEMA = sample_schema()
@@ -41,11 +46,10 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-SHORT = {"epochs": 1, "first": "any", "landmarks": 1, "rung_epochs": 1}
-ENTROPY = {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1}
+SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1}
 CLOSES_ALL = {"sure": 1e9, "tolerance": 1e12}
-BREEDS = {"random": 8, "mutations": 8, "crossings": 8}
-CHEAP = {"flop_price": 1e3, "random": 0, "parents": 4, "rate": 0.5}
+BREEDS = {"random": 8, "mutations": 8}
+CHEAP = {"flop_price": 1e3, "random": 0, "rate": 0.5}
 """Breeds the cheapest, of which one that is cheaper still is on the front."""
 # Where the defaults are too slow, or leave a setting without effect.
 BASES: Mapping[str, Mapping[str, Any]] = {
@@ -57,11 +61,10 @@ BASES: Mapping[str, Mapping[str, Any]] = {
         "rounds": 1,
         "random": 4,
         "mutations": 1,
-        "crossings": 1,
-        "parents": 2,
         "finalists": 1,
     },
     "pd-darts": {**SHORT, "rounds": 1},
+    "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
     "recipe": {"batch_size": 16, "epochs": 3, "min_positives": 1},
 }
@@ -79,32 +82,22 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
         for setting, value, beside in [
             ("patience", 6, {"epochs": 8, "patience": 1}),
             ("rows", 100, {}),
-            ("epoch_rows", 64, {}),
             ("sure", 1e9, {"tolerance": 1e12}),
             ("tolerance", 0.0, CLOSES_ALL),
             ("flop_price", 1e6, {}),
-            ("parameter_price", 1e6, {}),
-            ("halving", 3, {"landmarks": 4}),  # of four at least all but two are dropped, or all but one
-            ("first", "dearest", {}),
-            ("ahead", 1e9, {**CLOSES_ALL, "ahead": 0.0}),  # a landmark goes on, or what lost all
+            ("ahead", 1e9, {"landmarks": 3, "ahead": 0.0}),  # a landmark goes on, or what was found
+            ("clear", 0.0, {"epochs": 4, "tolerance": 0.0}),
         ]
     },
     ("one-shot", "rounds"): (8, BREEDS),
     ("one-shot", "random"): (12, {"random": 0}),
     ("one-shot", "mutations"): (8, {**CHEAP, "mutations": 0}),
-    ("one-shot", "crossings"): (24, {**CHEAP, "crossings": 0}),
-    ("one-shot", "parents"): (8, {**BREEDS, "rounds": 2, "finalists": 3}),
     ("one-shot", "rate"): (1.0, BREEDS),
     ("one-shot", "flops"): (8e-4, {"random": 0, "rounds": 0, "landmarks": 4}),
-    ("pd-darts", "criterion"): ("evidence", ENTROPY),
-    ("pd-darts", "warmup_epochs"): (2, ENTROPY),
-    ("pd-darts", "search_epochs"): (3, ENTROPY),
-    ("pd-darts", "fix_per_epoch"): (2, ENTROPY),
-    ("pd-darts", "learning_rate"): (0.02, ENTROPY),
-    ("pd-darts", "decay"): (1.0, ENTROPY),
-    ("pd-darts", "level"): ("bi", ENTROPY),
+    ("pd-darts-entropy", "decay"): (1.0, {}),
     ("random", "landmarks"): (1, {}),
     ("random", "ahead"): (1e9, {}),
+    ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),
     ("encodings", "statistics"): ("folds", {}),
     ("encodings", "numbers"): ("bins", {}),
     ("encodings", "crosses"): ([["user", "item"]], {}),
@@ -112,7 +105,6 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("encodings", "folds"): (3, {"statistics": "folds"}),
     ("encodings", "smoothing"): (1.0, {"statistics": "folds"}),
     ("encodings", "bins"): (3, {"numbers": "bins"}),
-    ("encodings", "cross_dim"): (2, {"crosses": [["user", "item"]]}),
     ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
@@ -244,6 +236,99 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
     assert not same(one[1:], other[1:]), f"{name}.{setting} is not used"
     for planned, reports, *_ in (one, other):
         assert planned is None or len(reports) <= planned, f"{name}.{setting}: more epochs than was told"
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(SPACES))
+def test_what_a_space_ignores_are_settings_of_a_run(name):
+    known = {*Common.model_fields}
+    known |= {f"training.{key}" for key in Recipe.model_fields}
+    known |= {f"inputs.{key}" for key in Encodings.model_fields}
+    assert {*REGISTRY.get(SPACES, name).ignores} <= known
+
+
+LEARNERS = [name for name in REGISTRY.names(SPACES) if name == "boosting"]
+
+
+@pytest.mark.parametrize("setting", Recipe.model_fields)
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignores_it(name, setting):
+    """`min_positives` is for those who compare."""
+    read = []
+
+    class Spy(Recipe):
+        def __getattribute__(self, key):
+            read.append(key)
+            return super().__getattribute__(key)
+
+    model = space(name, BASES[name]).supernet().network
+    train, validation = (sample_part(SCHEMA, 200, seed) for seed in (1, 2))
+    Lesson(model, TrainingData(train, validation, SCHEMA.tasks), Spy(), 0, CPU).run(EventHandler())
+    ignored = f"training.{setting}" in REGISTRY.get(SPACES, name).ignores
+    assert ignored == (setting not in read and setting != "min_positives")
+
+
+@pytest.mark.parametrize(
+    ("layer", "ignored"),
+    [
+        ({"training": {"learning_rate": 5}}, "training.learning_rate"),
+        ({"inputs": {"numbers": "bins", "wide": True}}, "inputs.numbers, inputs.wide"),
+        ({"precision": "bf16"}, "precision"),
+        ({"inputs": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
+    ],
+)
+def test_a_setting_that_boosting_ignores_is_an_error(layer, ignored):
+    with pytest.raises(UsageError, match=f"^{ignored} would be ignored by boosting"):
+        models(["boosting"], REGISTRY, {"dataset": "synthetic"}, layer)
+
+
+def test_a_setting_that_some_model_reads_is_none():
+    jobs = models(["boosting", "mmoe"], REGISTRY, {"dataset": "synthetic"}, {"training": {"epochs": 5}})
+    assert jobs["mmoe"].config.training.epochs == 5
+    below, preset = [{"training": {"epochs": 6}}], {"training": {"patience": 1}}
+    models(["boosting"], REGISTRY, {"dataset": "synthetic", "inputs": "ids"}, below=below, preset=preset)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(STRATEGIES))
+@pytest.mark.parametrize("other", REGISTRY.names(STRATEGIES))
+def test_a_strategy_takes_no_setting_of_another(name, other):
+    there, here = (REGISTRY.get(STRATEGIES, each).settings_class for each in (other, name))
+    for setting in there.model_fields.keys() - here.model_fields.keys():
+        value = there().model_dump(mode="json")[setting]
+        with pytest.raises(UsageError, match=f"strategy.{setting} is not a setting"):
+            here.parse({setting: value}, "strategy", name)
+
+
+@pytest.mark.parametrize(
+    ("layer", "ignored"),
+    [
+        ({"strategy": "random", "decisions": {"a": "b"}}, "decisions.a"),
+        (
+            {"strategy": "random", "inputs": "ids", "training": {"embedding_decay": 0.1},
+             "encoding_search": {"rows": 500}},
+            "encoding_search.rows",
+        ),
+    ],
+)  # fmt: skip
+def test_a_setting_beside_which_another_stands_is_an_error(layer, ignored):
+    with pytest.raises(UsageError, match=f"^{ignored} would be ignored"):
+        Job.load(REGISTRY, {"dataset": "synthetic", "space": "desan"}, layer)
+
+
+DOMAINS = [
+    (cls, name)
+    for cls in [Recipe, *(REGISTRY.get(kind, name).settings_class for kind in (SPACES, STRATEGIES)
+                          for name in REGISTRY.names(kind))]
+    for name in domains(cls)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cls", "name"), dict.fromkeys(DOMAINS))
+def test_a_setting_takes_all_of_its_domain_and_that_holds_its_default(cls, name):
+    domain, default = domains(cls)[name], getattr(cls(), name)
+    ends = domain.choices or (domain.low, domain.high)
+    assert default == "auto" or min(ends) <= default <= max(ends)
+    for value in [*ends, *(domain.draw(np.random.default_rng(seed)) for seed in range(20))]:
+        assert getattr(cls.parse({name: value}), name) == value
 
 
 def fitted(values: Mapping[str, Any]) -> Any:

@@ -19,7 +19,7 @@ SEARCH = {
         "numbers": "all",
         "ops": ["identity", "mlp-16"],
     },
-    "strategy": {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 1},
+    "strategy": {"name": "pd-darts-entropy", "warmup_epochs": 1, "search_epochs": 1},
 }
 
 

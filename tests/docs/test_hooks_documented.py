@@ -97,7 +97,8 @@ def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(OTHERS) == 3
     for block in OTHERS:
         quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')
-        exec(quick, {"SMALL": {"strategy": {"criterion": "entropy", "warmup_epochs": 0, "search_epochs": 1}}})  # noqa: S102
+        strategy = {"name": "pd-darts-entropy", "warmup_epochs": 0, "search_epochs": 1}
+        exec(quick, {"SMALL": {"strategy": strategy}})  # noqa: S102
     assert (tmp_path / "runs" / "synthetic-1" / "result.json").exists()
 
 

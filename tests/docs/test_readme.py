@@ -38,7 +38,8 @@ QUICK = (
 )
 QUICK_STRATEGIES = {
     "one-shot": " --set 'strategy={epochs: 1, rounds: 1, random: 2, finalists: 1, landmarks: 1}'",
-    "pd-darts": " --set 'strategy={criterion: entropy, warmup_epochs: 1, search_epochs: 1}'",
+    "pd-darts": " --set 'strategy={epochs: 1, rounds: 1, landmarks: 0}'",
+    "pd-darts-entropy": " --set 'strategy={warmup_epochs: 1, search_epochs: 1}'",
     "darts": " --set strategy.epochs=1",
     "random": " --set strategy.candidates=2 --set strategy.rung_epochs=1",
 }

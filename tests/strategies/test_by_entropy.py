@@ -4,11 +4,15 @@ import pytest
 import torch
 
 from automtl_core.choices import OneOf
+from automtl_core.config.config import default
 from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
+from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.events import EventHandler
+from automtl_core.training.recipe import Recipe
+from automtl_core.workflow.job import Job
 from automtl_desan.space import DESAN, DESANSettings
 from automtl_strategies.by_entropy import ByEntropy, EntropySettings
 
@@ -43,6 +47,19 @@ def search(**settings):
     before = {k: v.detach().clone() for k, v in strategy.supernet.logits().items()}
     watch = Watch(strategy)
     return strategy.search(watch), watch, before
+
+
+def test_the_most_epochs_are_known_beforehand():
+    assert ByEntropy.epochs(EntropySettings(warmup_epochs=3, search_epochs=4), Recipe()) == 7
+
+
+def test_it_is_the_strategy_of_the_paper():
+    registry = load_registry()
+    found = Job.load(registry, default(registry), registry.get(PRESETS, "paper"), {"dataset": "synthetic"})
+    assert found.config.strategy.name == "pd-darts-entropy"
+    assert found.strategy_settings == EntropySettings(
+        warmup_epochs=2, search_epochs=3, fix_per_epoch=10, learning_rate=1e-3, decay=1e-6, level="single"
+    )
 
 
 def one_of(strategy):

@@ -10,16 +10,24 @@ import torch
 from automtl_core.choices import AnyOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.training.events import EventHandler
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 
 from .small import Watch, problem
 
-FEW = {"epochs": 2, "first": "any", "rounds": 3, "landmarks": 1, "rung_epochs": 1}
+FEW = {"epochs": 2, "rounds": 3, "landmarks": 1, "rung_epochs": 1}
 BLOCKS = ["layer0/expert0/block0", "layer0/expert1/block0"]
 
 
 def make(given=None, **settings):
-    return ByEvidence(EvidenceSettings(**FEW | settings), given or problem(epochs=2))
+    search = ByEvidence(EvidenceSettings(**FEW | settings), given or problem(epochs=2))
+    search.paths._widen()  # one half of the supernet's training is enough here
+    return search
+
+
+def test_the_most_epochs_are_known_beforehand():
+    # two halves of 10, an epoch between two of 4 rounds, and 5 entrants: 5 * 8 + 2 * 8 + 1 * 24
+    assert ByEvidence.epochs(EvidenceSettings(epochs=10), Recipe(epochs=40)) == 2 * 10 + 3 + 80
 
 
 class Decisions(Watch):

@@ -6,6 +6,7 @@ import pytest
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.modules.cost import Cost
 from automtl_core.search.held_out import Scored
+from automtl_strategies import evolution as module
 from automtl_strategies.evolution import Candidate, Evolution, EvolutionSettings, pareto
 
 FIELDS = tuple(f"field{k}" for k in range(8))
@@ -49,7 +50,7 @@ def opened(count, op="b"):
 
 
 def test_it_finds_the_best_where_random_draws_do_not():
-    evolution = make(random=20, mutations=10, crossings=6, parents=10)
+    evolution = make(random=20, mutations=10)
     evolution.begin({}, generator(), share=0.8)
     assert len(evolution.candidates) <= 20
     first = evolution.best(1)[0].loss
@@ -125,8 +126,10 @@ def test_a_crossing_has_each_decision_from_either():
     assert found == {("a", 2), ("a", 5), ("c", 2), ("c", 5)}
 
 
-def test_children_are_of_the_best_alone():
-    evolution = make(random=0, parents=2, mutations=0, crossings=20)
+def test_children_are_of_the_best_alone(monkeypatch):
+    monkeypatch.setattr(module, "PARENTS", 2)
+    monkeypatch.setattr(module, "CROSSINGS", 20)
+    evolution = make(random=0, mutations=0)
     for name, architecture in {"1": opened(3), "2": opened(2, "b"), "3": opened(8, "a")}.items():
         evolution.add(name, architecture)
     evolution.round(1, generator())
@@ -135,10 +138,10 @@ def test_children_are_of_the_best_alone():
 
 
 def test_counts_of_a_round():
-    evolution = make(random=0, mutations=3, crossings=0, rate=1.0)
+    evolution = make(random=0, mutations=3, rate=1.0)
     evolution.add("known", opened(4))
     evolution.round(1, generator())
-    assert len(evolution.score.asked) == 1 + 3
+    assert len(evolution.score.asked) == 1 + 3, "what one architecture is crossed with itself is known"
 
 
 def test_the_front_holds_what_loses_less_than_all_that_is_cheaper():

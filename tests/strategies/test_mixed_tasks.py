@@ -20,10 +20,10 @@ FEW = {"epochs": 1, "rounds": 1, "landmarks": 1, "rung_epochs": 1}
 SEARCHES = [
     ("darts", {"epochs": 2, "order": "first"}),
     ("darts", {"epochs": 2, "order": "second"}),
-    ("one-shot", {**FEW, "random": 2, "mutations": 2, "crossings": 0, "finalists": 1, "sure": 1e9}),
+    ("one-shot", {**FEW, "random": 2, "mutations": 2, "finalists": 1, "sure": 1e9}),
     ("pd-darts", FEW),
-    ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2}),
-    ("pd-darts", {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
+    ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2}),
+    ("pd-darts-entropy", {"warmup_epochs": 1, "search_epochs": 2, "level": "bi"}),
     ("random", {"candidates": 2, "rung_epochs": 1}),
     ("random", {"candidates": 1, "landmarks": 2, "rung_epochs": 1}),
 ]

@@ -215,7 +215,6 @@ def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():
 def test_a_price_buys_what_is_missed_a_little():
     assert "needed" in closed(flop_price=0.0).decisions["fields"]
     assert "needed" not in closed(flop_price=2e4).decisions["fields"]
-    assert "needed" not in closed(parameter_price=2e4).decisions["fields"]
 
 
 def test_being_surer_misses_less():

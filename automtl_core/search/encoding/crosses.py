@@ -27,14 +27,8 @@ from automtl_core.dataset.encodings import Encodings, Pair
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.rows import Rows
 
-MOST_PAIRS = 6
-"""Pairs that are taken, at most."""
-FIELDS = 32
-"""Fields that are looked at in pairs: those that tell most, where there are more."""
 ROUNDS = 3
 """Times that each field is fitted alone."""
-SURE = 4.5
-"""Standard errors that a pair has to be worth for some task, as by chance not one in thousands is."""
 AGAIN = 24
 """Pairs that are looked at again after one was taken."""
 CELL_ROWS = 2
@@ -133,7 +127,7 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
         encodings: How many rows a prior counts for, and into how many bins numbers are put.
 
     """
-    parts = (rows.learn, rows.look)
+    s, parts = rows.settings, (rows.learn, rows.look)
     alone = {field.name: _column(parts, place, field.size)
              for place, field in enumerate(rows.schema.sparse) if field.kind == "single"}  # fmt: skip
     found = _Sum(rows, encodings)
@@ -142,13 +136,13 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
     for _ in range(ROUNDS):
         for column in columns:
             found.add(column)
-    names = sorted(sorted(first, key=lambda name: -first[name])[:FIELDS], key=list(alone).index)
+    names = sorted(sorted(first, key=lambda name: -first[name])[: s.cross_fields], key=list(alone).index)
     room = len(found.f) / CELL_ROWS
     left = [(a, b) for a, b in combinations(names, 2) if alone[a].size * alone[b].size <= room]
     taken: list[FoundPair] = []
-    while left and len(taken) < MOST_PAIRS:
+    while left and len(taken) < s.crosses:
         single = {name: found.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
-        worth = {pair: _more(found.worth(_pair(alone, pair)), single, pair) for pair in left}
+        worth = {pair: _more(found.worth(_pair(alone, pair)), single, pair, s.cross_errors) for pair in left}
         best = max(left, key=lambda pair: worth[pair][0])
         gain, sure = worth[best]
         if gain <= 0:
@@ -159,10 +153,10 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
     return taken
 
 
-def _more(worth: Worth, single: Mapping[str, Floats], pair: Pair) -> tuple[float, float]:
+def _more(worth: Worth, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
     """Return what a pair is worth beyond its fields, over the tasks where that is sure."""
     more = worth.gain - sum(single[name].clip(0) for name in pair)
-    counts = (more > 0) & (worth.sure > SURE)
+    counts = (more > 0) & (worth.sure > errors)
     return float(more[counts].sum()), float(worth.sure.max())
 
 

@@ -16,22 +16,12 @@ from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.crosses import FoundPair, find_pairs
 from automtl_core.search.encoding.rows import Rows
+from automtl_core.settings.domain import domains
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
-BETTER = 0.0005
-"""Mean score by which a change has to be better."""
-MARGINS = {"statistics": 0.002, DECAY: 0.001}
-"""The same where large models gain less than small ones: they learn statistics by heart, and need decay."""
-CLOSE, CLEAR = 0.001, 0.01
-"""How far below that, and up to which difference at all, both are trained again before either is taken."""
-SEEDS = 2
-"""Trainings of the same answers, at most."""
-EPOCHS, PATIENCE = 20, 2
-DECAYS = (1e-3, 1e-4, 1e-1)
-"""Decays of embeddings besides the default: weaker, and then still weaker or, if that is worse, stronger."""
 Answers = dict[str, Any]
 """Setting -> answer: those of `Encodings`, and `DECAY`."""
 Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[Metrics]]
@@ -107,6 +97,12 @@ def look_up(
     return Looked(trials.best, trials.tried(), trials.pairs)
 
 
+def _decay(steps: int) -> float:
+    """Return the decay of embeddings some steps along its domain from the default, weaker ones below 0."""
+    choices = domains(Recipe)[DECAY].choices
+    return float(choices[choices.index(EMBEDDING_DECAY) + steps])
+
+
 class _Trials:
     """Answers that were tried, and the best of them."""
 
@@ -128,13 +124,13 @@ class _Trials:
             # Statistics leave embeddings less to tell, and a decay that was right is then too strong, most so
             # in large models.
             for kind in kinds:
-                yield self._changed(statistics=kind, wide=True, **{DECAY: DECAYS[0]})
+                yield self._changed(statistics=kind, wide=True, **{DECAY: _decay(-1)})
         if self.best.get("statistics", "none") != "none":  # without them nothing is gained by a wide term
             yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_pairs(self.rows, self.encodings))
             yield self._changed(crosses=tuple(found.pair for found in self.pairs))
-        weaker, weakest, stronger = DECAYS
+        weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
 
@@ -145,8 +141,10 @@ class _Trials:
         self._train(answers)
         if answers is self.best:
             return
-        least = max(MARGINS.get(name, BETTER) for name in answers if answers[name] != self.best[name])
-        while least - CLOSE < self._ahead(answers) < CLEAR and len(self._of(answers)) < SEEDS:
+        s = self.rows.settings
+        margins = {"statistics": s.statistics_margin, DECAY: s.decay_margin}
+        least = max(margins.get(name, s.margin) for name in answers if answers[name] != self.best[name])
+        while least - s.close < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
         if self._ahead(answers) > least:

@@ -22,7 +22,7 @@ SMALL = (
     *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
     *(
         "--set",
-        "strategy={criterion: entropy, warmup_epochs: 1, search_epochs: 2}",
+        "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 2}",
         "--set",
         "training.epochs=4",
     ),

@@ -23,7 +23,7 @@ SEARCH = {
         "blocks": 1,
         "ops": ["identity", "mlp-16"],
     },
-    "strategy": {"criterion": "entropy", "warmup_epochs": 1, "search_epochs": 1},
+    "strategy": {"name": "pd-darts-entropy", "warmup_epochs": 1, "search_epochs": 1},
 }
 TINY = "space: {name: mmoe, embedding_dim: 4, experts: 1, expert_layers: [8], tower_layers: []}\n"
 

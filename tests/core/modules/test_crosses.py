@@ -22,7 +22,7 @@ def batch(fold=None) -> MultiIds:
 
 def test_a_pair_reads_the_row_that_preparation_counted() -> None:
     told = schema(("a", "b"), ("b", "c"), ("a", "c"))
-    crosses, random = Crosses(told, 0.1), np.random.default_rng(0)
+    crosses, random = Crosses(told), np.random.default_rng(0)
     tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))
     crosses.statistics.tell(tables)
     ids = np.array([[1, 0, 4, 8999], [2, 0, 0, 77]], np.int32)
@@ -31,10 +31,3 @@ def test_a_pair_reads_the_row_that_preparation_counted() -> None:
         rows = torch.from_numpy(crossed(part, cross)) + crosses.statistics.offsets[place]
         assert torch.equal(crosses(batch())[:, place], tables[-1][rows])
         assert torch.equal(crosses(batch(torch.tensor([1, 0])))[:, place], tables[[1, 0], rows])
-
-
-def test_learned_numbers_stand_beside_statistics() -> None:
-    crosses = Crosses(schema(("a", "b"), cross_dim=3), 0.1)
-    given = crosses(batch())
-    assert given.shape == (2, 1, 3 + 2)
-    assert torch.equal(given[:, 0, :3], crosses.embedding.table.weight[[1 * 5 + 4, 2 * 5 + 0]])

@@ -10,7 +10,7 @@ from automtl_core.modules.network import MultiIds
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5))
 SCHEMA = Schema((FIELDS[0], FIELDS[2]), (DenseField("x"),), (Task("click"), Task("buy")))
-ALL = {"statistics": "folds", "numbers": "bins", "crosses": (("a", "b"),), "cross_dim": 2, "bins": 3}
+ALL = {"statistics": "folds", "numbers": "bins", "crosses": (("a", "b"),), "bins": 3}
 
 
 def rows() -> Part:
@@ -49,9 +49,7 @@ def test_all_that_was_fitted_is_read_and_saved() -> None:
     ids, dense = torch.from_numpy(part.ids).long(), torch.from_numpy(part.dense)
     given = inputs(ids, dense)
     assert torch.equal(given.sparse[:, 0, 4:], torch.from_numpy(found.sparse)[-1][ids[:, 0]])
-    assert torch.equal(
-        given.crosses[:, 0, 2:], torch.from_numpy(found.crosses)[-1][ids[:, 0] * 5 + ids[:, 1]]
-    )
+    assert torch.equal(given.crosses[:, 0], torch.from_numpy(found.crosses)[-1][ids[:, 0] * 5 + ids[:, 1]])
     assert torch.equal(inputs.numbers.edges, torch.from_numpy(found.edges))
     again = Inputs(schema, 4, 0.1)
     again.load_state_dict(inputs.state_dict())

@@ -17,9 +17,10 @@ from automtl_core.testing import plain_schema, sample_problem
 from automtl_core.training.balancer import Balancer
 from automtl_core.training.events import EventHandler
 from automtl_desan.space import DESAN, DESANSettings
+from automtl_strategies.by_entropy import ByEntropy, EntropySettings
+from automtl_strategies.by_evidence import ByEvidence, EvidenceSettings
 from automtl_strategies.darts import DARTS, DARTSSettings
 from automtl_strategies.one_shot import OneShot, OneShotSettings
-from automtl_strategies.pd_darts import PDDARTS, PDDARTSSettings
 from automtl_strategies.random_search import RandomSearch, RandomSettings
 
 SIZES = DESANSettings(
@@ -54,9 +55,9 @@ class Enough(EventHandler):
     ("strategy", "settings"),
     [
         (OneShot, OneShotSettings(random=1, rounds=2)),
-        (PDDARTS, PDDARTSSettings()),
-        (PDDARTS, PDDARTSSettings(criterion="entropy")),
-        (PDDARTS, PDDARTSSettings(criterion="entropy", level="bi", warmup_epochs=0, search_epochs=4)),
+        (ByEvidence, EvidenceSettings()),
+        (ByEntropy, EntropySettings()),
+        (ByEntropy, EntropySettings(level="bi", warmup_epochs=0, search_epochs=4)),
         (DARTS, DARTSSettings()),
         (RandomSearch, RandomSettings(candidates=3)),
     ],

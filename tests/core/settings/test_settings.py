@@ -190,7 +190,7 @@ CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "training": (
         {"training": {"epoch": 3}},
         "training.epoch is not a setting (did you mean 'epochs'?)",
-        "training takes: average_epochs, ",
+        "training takes: average_weights, ",
     ),
     "learning rate": (
         {"training": {"learning_rate": -1}},
@@ -238,9 +238,11 @@ def test_faults_of_a_configuration_name_the_key_as_it_was_written(
 
 def test_settings_are_explained() -> None:
     explained = {setting.name: setting for setting in explain(Outer)}
-    assert explained["count"] == Setting("count", 3, "a whole number from 1", "How many.")
+    assert explained["count"] == Setting("count", 3, "a whole number from 1", "", "How many.")
     assert explained["folder"].default == "here"
     assert explained["weights"].takes == "a mapping of names to numbers from 0"
-    assert explained["inner.NAME.kind"] == Setting("inner.NAME.kind", "single", "single or bi", "Which kind.")
+    assert explained["inner.NAME.kind"] == Setting(
+        "inner.NAME.kind", "single", "single or bi", "", "Which kind."
+    )
     assert explained["alone"].default is None
     assert list(explained)[-2:] == ["alone", "even"]

@@ -12,7 +12,7 @@ from automtl_core.training.metrics import BinaryMetrics
 def make(problem, first_epoch=0, **recipe):
     torch.manual_seed(0)
     network = problem.space.network(problem.space.supernet().architecture())
-    recipe = {"average_epochs": 0, **recipe}
+    recipe = {"average_weights": False, **recipe}
     recipe = problem.recipe.model_copy(update=recipe)
     return Fit(network, problem.data, recipe, problem.seed, problem.compute, first_epoch)
 

@@ -65,10 +65,10 @@ def test_a_listener_that_has_enough_ends_training_with_what_there_is(problem):
         assert not torch.equal(fit.network.tasks[0].tower[0].weight, untrained)
 
 
-@pytest.mark.parametrize("average", [0.0, 0.6])
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_goes_on_from_a_state_to_the_same_bytes(problem, tmp_path, stop, average):
-    assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_epochs=average)
+    assert_resumes(problem, tmp_path / "state", stop, epochs=5, patience=2, average_weights=average)
 
 
 @pytest.mark.parametrize("stop", [1, 3])
@@ -112,7 +112,7 @@ def test_two_epochs_draw_two_masks_and_two_runs_the_same():
     def drawn():
         network, schema = Masks(), sample_schema()
         data = TrainingData(sample_part(schema, 64, 1), sample_part(schema, 64, 2), schema.tasks)
-        recipe = Recipe(batch_size=64, epochs=3, patience=3, average_epochs=0)
+        recipe = Recipe(batch_size=64, epochs=3, patience=3, average_weights=False)
         torch.rand(len(network.drawn) + 5)
         Fit(network, data, recipe, 0, CPU).run(EventHandler())
         return [tuple(mask) for mask in network.drawn]

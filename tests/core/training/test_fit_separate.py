@@ -44,12 +44,12 @@ def only(part, task):
     return Part(part.ids, part.dense, part.labels[:, task : task + 1])
 
 
-@pytest.mark.parametrize("average", [0.0, 0.6])
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("task", [0, 1])
 def test_separate_tasks_are_trained_as_if_alone(separate, task, average):
     space, data, name = separate.space, separate.data, separate.data.tasks[task].name
     schema = Schema(space.schema.sparse, space.schema.dense, (Task(name),))
-    recipe = separate.recipe.model_copy(update={"epochs": 4, "patience": 4, "average_epochs": average})
+    recipe = separate.recipe.model_copy(update={"epochs": 4, "patience": 4, "average_weights": average})
     # float64, since Adam makes steps of the rounding errors in the gradients of biases before a normalisation
     both = space.network(Architecture({})).double()
     one = SingleTask(schema, space.settings, space.op).network(Architecture({})).double()

@@ -13,7 +13,7 @@ from automtl_core.training.recipe import Recipe
         {"learning_rate": 0.0},
         {"weight_decay": -1e-9},
         {"embedding_decay": -1.0},
-        {"average_epochs": -0.5},
+        {"average_weights": 0.5},
         {"min_positives": 0},
     ],
 )

@@ -109,7 +109,7 @@ def test_rows_are_drawn_by_the_seed(tmp_path):
     assert with_rows(problem, 1600) is problem
 
 
-EVIDENCE = {"strategy": {"name": "pd-darts", "criterion": "evidence", "epochs": 50, "patience": 50}}
+EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50, "patience": 50}}
 
 
 def test_a_run_ends_in_time_with_a_tested_network(tmp_path):

@@ -50,7 +50,7 @@ def test_libraries_of_a_space_are_named_as_far_as_they_are_there():
 def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
     wrong = {
         "space": {"layer": 3},
-        "strategy": {"level": "dual"},
+        "strategy": {"rounds": "many"},
         "dataset": {"rows": True},
         "training": {"epoch": 3},
     }
@@ -59,7 +59,7 @@ def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
     assert str(caught.value).splitlines() == [
         "training.epoch is not a setting (did you mean 'epochs'?)",
         "space.layer is not a setting (did you mean 'layers'?)",
-        "strategy.level: expected single or bi, given 'dual'",
+        "strategy.rounds: expected a whole number from 1, given 'many'",
         "dataset.rows: expected a whole number from 100 or null, given true",
     ]
     commands = ["training", "space desan", "strategy pd-darts", "dataset synthetic"]

@@ -35,7 +35,6 @@ def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_pat
     [
         {
             "name": "pd-darts",
-            "criterion": "evidence",
             "epochs": 1,
             "rounds": 1,
             "landmarks": 1,

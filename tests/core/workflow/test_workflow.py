@@ -36,7 +36,7 @@ REGISTRY = load_registry().adding(DATASETS, "shop", Shop)
 SMALL = {
     "dataset": "shop",
     "space": {"name": "desan", "experts": 1, "blocks": 1, "ops": ["identity", "mlp-4"], "embedding_dim": 2},
-    "strategy": {"name": "pd-darts", "criterion": "entropy", "warmup_epochs": 1, "search_epochs": 1},
+    "strategy": {"name": "pd-darts-entropy", "warmup_epochs": 1, "search_epochs": 1},
     "training": {"epochs": 2, "batch_size": 50, "min_positives": 5},
 }
 

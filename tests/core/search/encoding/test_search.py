@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.search.encoding import search as trial
-from automtl_core.search.encoding.search import BETTER, CLEAR, DECAY, MARGINS, SEEDS, Looked, look_up
+from automtl_core.search.encoding.search import DECAY, Looked, look_up
+from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearch
+from automtl_core.settings.domain import domains
 from automtl_core.training.compute import CPU
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
@@ -29,7 +33,7 @@ def test_steps_of_numbers_are_found_and_written_down() -> None:
     assert found.answers.keys() == {"numbers", DECAY}
     first = found.tried[0]
     assert first.answers == {"numbers": "standard", DECAY: EMBEDDING_DECAY}
-    assert found.best.score > first.score + BETTER
+    assert found.best.score > first.score + DEFAULTS.margin
     assert Looked.from_json(found.to_json(), "").to_json() == found.to_json()
 
 
@@ -41,14 +45,14 @@ def test_what_is_given_is_not_tried(monkeypatch) -> None:
 
 
 def test_without_a_difference_it_stays_as_it_is(monkeypatch) -> None:
-    scored(monkeypatch, lambda answers: 0.7 + BETTER / 2 * (answers != start))
+    scored(monkeypatch, lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != start))
     start = {**PLAIN, DECAY: EMBEDDING_DECAY}
     assert look_up(planted(), Encodings(), RECIPE, CPU).answers == start
 
 
 @pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
 def test_statistics_have_to_be_much_better(monkeypatch, part, taken) -> None:
-    gain = part * MARGINS["statistics"]
+    gain = part * DEFAULTS.statistics_margin
     scored(monkeypatch, lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
     assert look_up(planted(), Encodings(), RECIPE, CPU).answers["statistics"] == taken
 
@@ -58,7 +62,51 @@ def test_close_answers_are_trained_again_and_clear_ones_are_not(monkeypatch) -> 
     look_up(planted(), plain(), RECIPE, CPU)
     seeds = {decay: [s for a, s in trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)}
     assert seeds == {EMBEDDING_DECAY: [0, 1], 1e-3: [0, 1], 1e-4: [0]}
-    assert SEEDS == 2
+    assert DEFAULTS.seeds == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "gain", "trainings", "kept"),
+    [
+        ({}, 0.0015, 2, True),
+        ({"seeds": 1}, 0.0015, 1, True),
+        ({"seeds": 3}, 0.0015, 3, True),
+        ({"decay_margin": 0.002}, 0.0015, 2, False),
+        ({"decay_margin": 0.002, "close": 0.0}, 0.0015, 1, False),
+        ({"clear": 0.0014}, 0.0015, 1, True),
+    ],
+)
+def test_margins_say_what_is_kept_and_what_is_trained_again(monkeypatch, settings, gain, trainings, kept):
+    trained = scored(monkeypatch, lambda a: 0.7 + (a[DECAY] == 1e-3) * gain - (a[DECAY] == 1e-4) * 0.1)
+    rows = replace(planted(), settings=EncodingSearch(**settings))
+    assert look_up(rows, plain(), RECIPE, CPU).answers[DECAY] == (1e-3 if kept else EMBEDDING_DECAY)
+    assert len([seed for answers, seed in trained if answers[DECAY] == 1e-3]) == trainings
+
+
+def test_decays_are_those_of_the_domain_of_the_recipe(monkeypatch) -> None:
+    trained = scored(monkeypatch, lambda a: -a[DECAY])
+    look_up(planted(), plain(), RECIPE, CPU)
+    weaker = list(dict.fromkeys(a[DECAY] for a, _ in trained))
+    trained = scored(monkeypatch, lambda a: a[DECAY])
+    look_up(planted(), plain(), RECIPE, CPU)
+    stronger = [a[DECAY] for a, _ in trained]
+    assert {*weaker, *stronger} == {*domains(Recipe)[DECAY].choices}
+    assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4], 1e-1)
+
+
+@pytest.mark.parametrize(("settings", "epochs"), [({"epochs": 1}, 1), ({"epochs": 9, "patience": 9}, 9)])
+def test_the_small_model_trains_for_its_epochs(monkeypatch, settings, epochs) -> None:
+    recipes = []
+    fit = trial.Fit
+
+    def noted(network, data, recipe, seed, compute):
+        recipes.append(recipe)
+        return fit(network, data, recipe.model_copy(update={"epochs": 1}), seed, compute)
+
+    monkeypatch.setattr(trial, "Fit", noted)
+    rows = replace(planted(5500), settings=EncodingSearch(**settings))
+    look_up(rows, plain(), RECIPE, CPU, seconds=0.0)
+    assert [(recipe.epochs, recipe.patience) for recipe in recipes] == [(epochs, rows.settings.patience)]
 
 
 def test_pairs_are_tried_together(monkeypatch) -> None:
@@ -84,7 +132,7 @@ def test_few_rows_are_not_asked(monkeypatch) -> None:
 
 
 def test_what_is_far_better_needs_no_second_training(monkeypatch) -> None:
-    trained = scored(monkeypatch, lambda answers: 0.7 + CLEAR * 1.1 * (answers[DECAY] == 1e-3))
+    trained = scored(monkeypatch, lambda answers: 0.7 + DEFAULTS.clear * 1.1 * (answers[DECAY] == 1e-3))
     assert look_up(planted(), plain(), RECIPE, CPU).answers == {DECAY: 1e-3}
     assert [seed for answers, seed in trained if answers[DECAY] == 1e-3] == [0]
 
