@@ -100,7 +100,7 @@ def merge(*layers: Layer) -> dict[str, Any]:
     layer gives to it by its name, or without any name, are its settings. Settings that a layer gives to
     another one by name belong to that other one, and only these are dropped.
     """
-    merged: dict[str, Any] = _merged(layers, "")
+    merged: dict[str, Any] = _merged(({}, *layers), "")
     return merged
 
 

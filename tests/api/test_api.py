@@ -160,7 +160,7 @@ def test_what_cannot_be_is_told(data, labels, told):
 def test_settings_of_what_an_argument_names_are_kept(here, monkeypatch):
     jobs = []
     monkeypatch.setattr("automtl.jobs._done", lambda line, found: found)
-    monkeypatch.setattr("automtl.jobs.Line.search", lambda line, job, *others: jobs.append(job))
+    monkeypatch.setattr("automtl.jobs.Workflow.search", lambda line, job, *others: jobs.append(job))
     automtl.search(shop(50), ["click"], strategy="random", settings={"strategy": {"candidates": 2}})
     assert jobs[0].strategy_settings.candidates == 2
     with pytest.raises(automtl.AutoMTLError, match=r"strategy\.candidatez is not a setting"):

@@ -15,7 +15,7 @@ from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common
 from automtl_core.workflow.trained import Trained
-from automtl_core.workflow.workflow import Line
+from automtl_core.workflow.workflow import Workflow
 
 from .lines import REGISTRY, SMALL, begin, contents, go_on, stopped
 
@@ -63,7 +63,7 @@ def whole(tmp_path_factory):
 
 def test_the_training_has_the_settings_that_were_found(whole, tmp_path):
     assert [report["phase"] for report in whole.reports()] == ["search", "train", "train"]
-    job = Line(REGISTRY).model(str(whole.path), [{"prepared_dir": tmp_path}])
+    job = Workflow(REGISTRY).model(str(whole.path), [{"prepared_dir": tmp_path}])
     assert (job.config.training.learning_rate, job.space_settings.dropout) == (0.007, 0.3)
     again = begin(job, tmp_path / "again")
     weights = [(run.path / "weights.safetensors").read_bytes() for run in (again, whole)]
@@ -85,7 +85,7 @@ def test_what_is_used_has_them(whole):
     made = registry(OVERRIDES)
     network = Trained.of(Job.resolve(whole.config(), made), whole).network
     assert {module.p for module in network.modules() if isinstance(module, Dropout)} == {0.3}
-    assert Line(made).evaluate(whole.path).repeats
+    assert Workflow(made).evaluate(whole.path).repeats
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])

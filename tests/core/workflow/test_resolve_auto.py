@@ -1,23 +1,28 @@
 """What a job leaves open: looked up once, written into runs, and the same for all models."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.errors import ArtifactError, DivergedError, UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import Looked, Tried
+from automtl_core.search.trial import Serial, TrialResult
+from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.resolve_auto import answered, check
+from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
+EXECUTOR = Serial(TrialRunner(REGISTRY))
 SMALL = {
     "dataset": {"name": "synthetic", "rows": 2000},
     "training": {"epochs": 1, "batch_size": 512, "min_positives": 10},
@@ -50,7 +55,7 @@ def job(tmp_path):
 
 def test_answers_are_looked_up_once_for_all_models(asked, job):
     prepared = job().prepare()
-    one, other = answered(job(), prepared), answered(job("shared-bottom"), prepared)
+    one, other = answered(job(), prepared, EXECUTOR), answered(job("shared-bottom"), prepared, EXECUTOR)
     assert len(asked) == 1
     for each in (one, other):
         assert each.config.inputs == plain().answered(
@@ -58,46 +63,49 @@ def test_answers_are_looked_up_once_for_all_models(asked, job):
         )
         assert each.config.training.embedding_decay == 0.001
     assert one.looked.to_json() == other.looked.to_json()
-    assert answered(one, prepared) is not None
+    assert answered(one, prepared, EXECUTOR) is not None
     assert len(asked) == 1, "nothing is open any more"
 
 
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     prepared = job().prepare()
-    given = answered(job(inputs={"wide": False}, training={"embedding_decay": 0.1}), prepared).config
+    given = answered(
+        job(inputs={"wide": False}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
+    ).config
     assert given.inputs.wide is False
     assert given.training.embedding_decay == 0.1
-    answered(job(), prepared)
+    answered(job(), prepared, EXECUTOR)
     assert len(asked) == 2
-    assert answered(job(inputs="ids", training={"embedding_decay": 0.1}), prepared).looked is None
+    plain_job = job(inputs="ids", training={"embedding_decay": 0.1})
+    assert answered(plain_job, prepared, EXECUTOR).looked is None
 
 
 def test_answers_of_another_recipe_are_looked_up(asked, job):
     prepared = job().prepare()
     for rate in (0.001, 0.01, 0.001):
-        answered(job(training={"learning_rate": rate}), prepared)
+        answered(job(training={"learning_rate": rate}), prepared, EXECUTOR)
     assert [recipe.learning_rate for _, recipe, _ in asked] == [0.001, 0.01]
 
 
 def test_damaged_answers_are_looked_up_again(asked, job):
     prepared = job().prepare()
-    answered(job(), prepared)
+    answered(job(), prepared, EXECUTOR)
     (file,) = prepared.path.glob("answers-*.json")
     file.write_text(file.read_text().replace("0.7", "0.8"))
-    answered(job(), prepared)
+    answered(job(), prepared, EXECUTOR)
     assert len(asked) == 2
 
 
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
     prepared = job().prepare()
-    answered(job(time_budget=100.0), prepared)
+    answered(job(time_budget=100.0), prepared, EXECUTOR)
     assert asked[0][2] == 100.0 * answers.SHARE
     assert not list(prepared.path.glob("answers-*.json"))
 
 
 def test_who_reads_fields_as_they_are_is_asked_about_decay_alone(asked, job, monkeypatch):
     monkeypatch.setattr(REGISTRY.get(SPACES, "mmoe"), "takes_encodings", False)
-    found = answered(job(), job().prepare())
+    found = answered(job(), job().prepare(), EXECUTOR)
     assert found.config.inputs == plain()
     assert found.looked.answers == {"embedding_decay": 0.001}
 
@@ -117,8 +125,46 @@ def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(("settings", "epochs"), [({"epochs": 1}, 1), ({"epochs": 9, "patience": 9}, 3)])
+def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
+    specs = []
+
+    class Executor:
+        def run(self, wanted, on_event):
+            specs.extend(wanted)
+            yield from (
+                (spec, TrialResult("done", {"click": BinaryMetrics(0.5, 0.5, 9, 9)})) for spec in wanted
+            )
+
+    rows = {"min_rows": 1, "min_positives": 1, **settings}
+    asking = job(training={"epochs": 3}, dataset={"tasks": ["click"]}, encoding_search=rows, inputs="ids")
+    prepared = asking.prepare()
+    answered(asking, prepared, Executor())
+    config = json.loads(specs[0].config)
+    assert specs[0].held_out
+    assert specs[0].data == str(prepared.path)
+    assert config["space"]["name"] == "shared-bottom"
+    assert config["strategy"] is None
+    assert (config["training"]["epochs"], config["training"]["patience"]) == (
+        epochs,
+        settings.get("patience", 2),
+    )
+    assert len({spec.name for spec in specs}) == len(specs)
+    assert not list(prepared.path.glob("answers-*/")), "trials are removed when all are done"
+
+
+def test_a_training_that_diverges_ends_the_search(job):
+    class Executor:
+        def run(self, wanted, on_event):
+            yield from ((spec, TrialResult("diverged", {}, error="the loss became nan")) for spec in wanted)
+
+    asking = job(encoding_search={"min_rows": 1, "min_positives": 1})
+    with pytest.raises(DivergedError, match="the loss became nan"):
+        answered(asking, asking.prepare(), Executor())
+
+
 def test_few_rows_are_given_as_they_are(job):
-    found = answered(job(), job().prepare())
+    found = answered(job(), job().prepare(), EXECUTOR)
     assert found.config.inputs == plain()
     assert found.config.training.embedding_decay == EMBEDDING_DECAY
     assert "tell too little" in found.looked.why

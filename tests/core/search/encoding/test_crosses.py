@@ -8,7 +8,7 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding import crosses as pairs
 from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import Rows
-from automtl_core.search.encoding.settings import EncodingSearch
+from automtl_core.search.encoding.settings import EncodingSearchSettings
 
 from .data import part, planted
 
@@ -24,13 +24,13 @@ def test_fields_that_act_together_are_found_and_no_others(seed) -> None:
 
 @pytest.mark.parametrize("settings", [{"crosses": 0}, {"cross_errors": 1e3}])
 def test_settings_leave_out_crosses(settings) -> None:
-    assert find_pairs(replace(planted(), settings=EncodingSearch(**settings)), plain()) == []
+    assert find_pairs(replace(planted(), settings=EncodingSearchSettings(**settings)), plain()) == []
 
 
 def test_of_many_fields_those_that_tell_most_alone_are_paired(monkeypatch) -> None:
     looked, pair = set(), pairs._pair
     monkeypatch.setattr(pairs, "_pair", lambda alone, names: looked.add(names) or pair(alone, names))
-    find_pairs(replace(planted(), settings=EncodingSearch(cross_fields=2)), plain())
+    find_pairs(replace(planted(), settings=EncodingSearchSettings(cross_fields=2)), plain())
     assert len(looked) == 1
     assert "a" in next(iter(looked))
 

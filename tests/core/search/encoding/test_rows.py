@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding.rows import Rows, divided
-from automtl_core.search.encoding.settings import EncodingSearch
+from automtl_core.search.encoding.settings import EncodingSearchSettings
 
 from .data import part
 
@@ -62,7 +62,7 @@ def test_users_are_kept_together_where_the_data_was_split_by_users() -> None:
 @pytest.mark.parametrize("times", [None, np.arange(2000, dtype=np.int32)])
 def test_of_many_rows_some_are_taken(times) -> None:
     data = Data(times=times, split="random" if times is None else "time")
-    found = divided(data, EncodingSearch(rows=500, held_out=0.4))
+    found = divided(data, EncodingSearchSettings(rows=500, held_out=0.4))
     assert len(found.look) == pytest.approx(200, abs=40)
     taken = which(found.learn) | which(found.look)
     assert len(taken) == 500
@@ -74,8 +74,8 @@ def test_few_rows_or_few_positives_tell_nothing() -> None:
     data = Data()
     small = Rows(data.schema, data.part(""), data.part("").some(slice(999)))
     assert not small.enough
-    assert replace(small, settings=EncodingSearch(min_rows=999)).enough
-    assert not replace(small, settings=EncodingSearch(min_rows=999, min_positives=501)).enough
+    assert replace(small, settings=EncodingSearchSettings(min_rows=999)).enough
+    assert not replace(small, settings=EncodingSearchSettings(min_rows=999, min_positives=501)).enough
     large = Rows(data.schema, data.part(""), data.part("").some(slice(1000)))
     assert large.enough
     assert large.telling == data.schema.tasks
