@@ -10,17 +10,17 @@ from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import COSTS, Diverged
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
-from automtl_core.data.simulate import warning
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import write_atomic
 from automtl_core.training.metrics import METRICS, too_few
+from automtl_core.views.finding import simulated
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Grid, Section, Text
 
 
 def comparison(found: Comparison) -> Iterator[Section]:
     """Yield the data and the outcome of a comparison."""
-    yield Section("", [Text(line) for line in _data(found)])
+    yield Section("", [*map(Text, _data(found)), *simulated(found.simulated)])
     yield from _scores(found)
     yield from _differences(found, found.reference)
     if found.reference != ALONE:
@@ -72,8 +72,6 @@ def _data(found: Comparison) -> Iterator[str]:
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
         which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
         yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
-    if found.simulated:
-        yield f"note: {warning(found.simulated)}"
 
 
 def _scores(found: Comparison) -> Iterator[Section]:
@@ -174,9 +172,8 @@ def _recipes(found: Comparison) -> Section:
         [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    return _section(
-        f"hyperparameters, best of {found.trials} on validation data", ["model", *map(_words, keys)], rows
-    )
+    title = f"hyperparameters, best of {found.trials} on validation data"
+    return _section(title, ["model", *map(_words, keys)], rows)
 
 
 def _verdicts(found: Comparison) -> Section:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from automtl_core.config.config import RunConfig
-from automtl_core.data.simulate import warning
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
-from automtl_core.views.finding import COSTS, numbers, short
+from automtl_core.views.finding import COSTS, numbers, short, simulated
 from automtl_core.views.values import Block, Grid, Section, Text, facts
 from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
 
@@ -34,9 +33,8 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     yield facts("plan", about)
     if plan.answers:
         yield Section("", [_answers(plan.answers)])
-    yield Section(
-        "", [Grid(["network", *COSTS], [[name, *numbers(c)] for name, c in plan.points.items()], "lr")]
-    )
+    networks = [[name, *numbers(cost)] for name, cost in plan.points.items()]
+    yield Section("", [Grid(["network", *COSTS], networks, "lr")])
     yield Section("", [Text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())])
 
 
@@ -44,9 +42,8 @@ def search(found: Found) -> Iterator[Section]:
     """Yield in short what a search found, and where to go from there."""
     yield from short(found.finding)
     result = found.result
-    notes = [f"note: {warning(result.simulated)}"] if result.simulated else []
     table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
-    yield Section("", [*table, *map(Text, notes), *map(Text, found.remarks)])
+    yield Section("", [*table, *simulated(result.simulated), *map(Text, found.remarks)])
     way_on = f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}"
     yield Section("", [Text(way_on)])
 
@@ -65,11 +62,8 @@ def tested(found: Tested) -> Section:
 
 def predicted(found: Predicted) -> Section:
     """Return where predictions of new rows are."""
-    tasks = ", ".join(found.tasks)
-    lines = [f"{found.output}: {found.rows:,} rows of {tasks}{_left_out(found.rejected)}"]
-    return Section(
-        "", [*map(Text, lines), *([Text(f"note: {warning(found.simulated)}")] if found.simulated else [])]
-    )
+    rows = f"{found.rows:,} rows of {', '.join(found.tasks)}{_left_out(found.rejected)}"
+    return Section("", [Text(f"{found.output}: {rows}"), *simulated(found.simulated)])
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
@@ -90,10 +84,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         for task, values in known.items()
     ]
     if "auc" in keys:
-        means: dict[str, object] = {
-            key: mean_over_tasks({task: values.get(key) for task, values in known.items()}, test, least)
-            for key in AVERAGED
-        }
+        by_key = {key: {task: values.get(key) for task, values in known.items()} for key in AVERAGED}
+        means = {key: mean_over_tasks(values, test, least) for key, values in by_key.items()}
         rows.append(["mean", *(means.get(key, "") for key in keys)])
     yield Grid(["task", *(TEST[key] for key in keys)], rows, "lr")
     for task, m in test.items():
