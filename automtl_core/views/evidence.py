@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.search.evidence import Evidence, Point, Verdict
-from automtl_core.views.values import Grid, Plot, Section, Text
+from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {
     "needed": "required by ablation",
@@ -42,7 +42,7 @@ def decisions(evidence: Sequence[Evidence]) -> Section:
     rows = [{**vars(one), "difference": _difference(one), "error": None} for one in evidence]
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
-    return Section("", [Grid([TITLES.get(name, name) for name in columns], cells)])
+    return table([TITLES.get(name, name) for name in columns], cells)
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:

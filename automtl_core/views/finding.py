@@ -10,7 +10,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.views import encoding, evidence, sharing
 from automtl_core.views.plain import cell
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
 
 COSTS = ["FLOPs per row", "parameters"]
@@ -34,7 +34,7 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
     yield _summary(found)
     origin, search = found.architecture.origin, found.search
     if origin and found.unasked:
-        yield Section("", [Text(f"note: the search space cannot tell what is left out: {found.unasked}")])
+        yield lines(f"note: the search space cannot tell what is left out: {found.unasked}")
     if search.evidence:
         hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
         more = [] if all_evidence else [Text(hint)]

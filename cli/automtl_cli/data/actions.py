@@ -123,7 +123,7 @@ def simulated(name: str, rows: int, seed: int, out: Path | None) -> Json:
     """
     dataset_class = load_registry().get(DATASETS, name)
     if not can_be_simulated(dataset_class):
-        known = listing(other for other, facts in datasets().items() if facts.simulated)
+        known = listing(other for other, facts in datasets().items() if facts["simulated"])
         raise UsageError(f"dataset {name} cannot be simulated", f"choose another one: {known}")
     folder = out if out is not None else default_raw_folder(name)
     dataset = dataset_class(dataset_class.settings_class.parse({}, "dataset"))

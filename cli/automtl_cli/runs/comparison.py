@@ -9,7 +9,7 @@ from automtl_core.comparison.cells import Cell
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.config.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
-from automtl_core.views.values import Section, Text
+from automtl_core.views.values import lines
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
@@ -17,7 +17,7 @@ def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
     with _resumable():
         found, out = wanted.compared(actions.line(), layers, _work, _wait)
     write(found, out)
-    files = Section("", [Text(f"written to {out}: {', '.join(FILES)}")])
+    files = lines(f"written to {out}: {', '.join(FILES)}")
     emit({**found.to_json(), "out": str(out)}, lambda _: [*comparison(found), files], as_json)
 
 
