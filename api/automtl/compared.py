@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from automtl.notebook import html
 from automtl_core.comparison.document import MEAN, Comparison
-from automtl_core.views.comparison import comparison
+from automtl_core.views.comparison import page
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,6 @@ class Compared:
         """What is said of each model but the reference."""
         return self.found.verdicts()
 
-    def _repr_html_(self) -> str:
+    def _repr_markdown_(self) -> str:
         """Return what a notebook shows: the tables that the command line prints."""
-        return html(comparison(self.found))
+        return page(self.found)

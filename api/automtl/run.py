@@ -11,7 +11,6 @@ from typing import Literal
 import pandas as pd
 
 from automtl.frames import write
-from automtl.notebook import html
 from automtl_core.choices import Architecture
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.export.folder import export
@@ -20,6 +19,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
 from automtl_core.views import outcome
+from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
 from automtl_core.workflow.outcomes import Found
@@ -105,11 +105,12 @@ class Run:
         with Workflow(load_registry()).trained(self._folder, {}) as found:
             return found
 
-    def _repr_html_(self) -> str:
+    def _repr_markdown_(self) -> str:
         """Return what a notebook shows: what the command line prints after a search."""
         least = self._folder.config().training.min_positives
         found = finding(self.path, load_registry())
-        return html(outcome.search(Found(self.path, self._folder.read(Result), found, least)))
+        search = outcome.search(Found(self.path, self._folder.read(Result), found, least))
+        return markdown(f"Run {self.path}", search)
 
 
 @contextmanager

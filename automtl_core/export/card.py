@@ -12,6 +12,8 @@ from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics, too_few
+from automtl_core.views.markdown import markdown
+from automtl_core.views.values import Block, Grid, Section, Text
 
 SPLITS = {
     "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
@@ -38,16 +40,16 @@ def card(run: Run, parity: str) -> str:
     if result.test is None:
         raise ArtifactError(f"{run.path}: the network is trained, and not tested yet", run.way_on())
     schema, least = Schema.from_json(data.schema), run.config().training.min_positives
-    parts = [
-        [f"# {run.path.resolve().name}: {', '.join(task.name for task in schema.tasks)}"],
-        ["## Tasks", "", *_tasks(schema.tasks, result.test, least)],
-        ["## Inputs", "", *_inputs(schema)],
-        ["## Data", "", *_data(data)],
-        ["## How it was found", "", *_found(run, result)],
-        ["## Costs", "", *_costs(run, result)],
-        ["## Limits", "", *_limits(data, schema.tasks, parity)],
+    sections = [
+        Section("Tasks", list(_tasks(schema.tasks, result.test, least))),
+        Section("Inputs", [_inputs(schema)]),
+        Section("Data", list(map(Text, _data(data)))),
+        Section("How it was found", list(map(Text, _found(run, result)))),
+        Section("Costs", list(map(Text, _costs(run, result)))),
+        Section("Limits", list(map(Text, _limits(data, schema.tasks, parity)))),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    tasks = ", ".join(task.name for task in schema.tasks)
+    return markdown(f"{run.path.resolve().name}: {tasks}", sections)
 
 
 def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:
@@ -58,20 +60,18 @@ def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, flo
     return max(auc - half, 0.0), min(auc + half, 1.0)
 
 
-def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[str]:
+def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
     """Yield what is predicted, and how well that was on test rows."""
-    yield "| task | predicted | test | rows |"
-    yield "|---|---|---|---|"
-    notes = []
-    for task in tasks:
-        m = test[task.name]
-        star = "" if m.tells(least) else " *"
-        yield f"| {task.name}{star} | {_meaning(task)} | {_measured(m)} | {m.rows:,} |"
-        if star:
-            notes.append(too_few(task.name, getattr(m, "positives", None), m.rows))
-    yield ""
-    yield "In brackets: 95 % interval for what other test rows would change."
-    yield from notes
+    few = [task.name for task in tasks if not test[task.name].tells(least)]
+    rows = [
+        [task.name + " *" * (task.name in few), _meaning(task), _measured(m), m.rows]
+        for task in tasks
+        for m in [test[task.name]]
+    ]
+    yield Grid(["task", "predicted", "test", "rows"], rows)
+    yield Text("In brackets: 95 % interval for what other test rows would change.")
+    for name in few:
+        yield Text(too_few(name, getattr(test[name], "positives", None), test[name].rows))
 
 
 def _meaning(task: Task) -> str:
@@ -89,14 +89,13 @@ def _measured(m: TaskMetrics) -> str:
     return f"AUC {m.auc:.4f} ({low:.4f} to {high:.4f}), log loss {m.log_loss:.4f}, {m.positives:,} positives"
 
 
-def _inputs(schema: Schema) -> Iterator[str]:
-    yield "| field | what it takes |"
-    yield "|---|---|"
-    for field in schema.sparse:
-        what = "any number of values" if field.kind == "bag" else "one value"
-        yield f"| {field.name} | {what}, of {field.size - 1:,} that are known |"
-    for number in schema.dense:
-        yield f"| {number.name} | a number |"
+def _inputs(schema: Schema) -> Grid:
+    values = {"bag": "any number of values"}
+    rows = [
+        [field.name, f"{values.get(field.kind, 'one value')}, of {field.size - 1:,} that are known"]
+        for field in schema.sparse
+    ]
+    return Grid(["field", "what it takes"], [*rows, *([number.name, "a number"] for number in schema.dense)])
 
 
 def _data(data: Data) -> Iterator[str]:

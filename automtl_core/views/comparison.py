@@ -14,12 +14,12 @@ from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import write_atomic
 from automtl_core.training.metrics import METRICS, too_few
 from automtl_core.views.markdown import markdown
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Section, table
 
 
 def comparison(found: Comparison) -> Iterator[Section]:
     """Yield the data and the outcome of a comparison."""
-    yield Section("", [Text(line) for line in _data(found)])
+    yield lines(*_data(found))
     yield from _scores(found)
     yield from _differences(found, found.reference)
     if found.reference != ALONE:
@@ -76,26 +76,41 @@ def _data(found: Comparison) -> Iterator[str]:
 def _scores(found: Comparison) -> Iterator[Section]:
     notes = list(_notes(found))
     for kind, metrics in METRICS.items():
-        if columns := _columns(found, kind):
-            for metric in metrics:
-                rows = [
-                    [name, *(_spread(by_task.get(column), metric.form) for column in columns)]
-                    for name in found.models
-                    for by_task in [found.summaries(name, metric)]
-                ]
-                title = f"test {metric.title}, mean ± standard deviation over {_over(found)}"
-                yield _section(title, _header(found, columns), rows, notes)
-                notes = []  # once is enough
+        for metric in metrics if found.of_kind(kind) else ():
+            cells = {
+                name: {task: _spread(summary, metric.form) for task, summary in by_task.items()}
+                for name in found.models
+                for by_task in [found.summaries(name, metric)]
+            }
+            title = f"test {metric.title}, mean ± standard deviation over {_over(found)}"
+            yield _by_task(found, kind, cells, title, notes)
+            notes = []  # once is enough
 
 
-def _section(
+def _differences(found: Comparison, against: str) -> Iterator[Section]:
+    differences = found.differences(against)
+    for kind, (score, *_) in METRICS.items():
+        if differences and found.of_kind(kind):
+            cells = {
+                name: {task: _change(difference, score.form) for task, difference in by_task.items()}
+                for name, by_task in differences.items()
+            }
+            measure = score.title if score.sign > 0 else f"fall of {score.title}"
+            yield _by_task(found, kind, cells, f"{measure} against {against}", [_method(found)])
+
+
+def _by_task(
+    found: Comparison,
+    kind: TaskKind,
+    cells: Mapping[str, Mapping[str, str]],
     title: str,
-    header: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    notes: Sequence[str] = (),
-    align: str = "lr",
+    notes: Sequence[str],
 ) -> Section:
-    return Section(title, [Grid(header, rows, align), *map(Text, notes)])
+    """Return a table of a row a model, a column a task; a star marks those that say too little."""
+    columns = [*found.of_kind(kind), *([MEAN] if kind == "binary" else [])]
+    stars = (name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)
+    rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
+    return table(["model", *stars], rows, "lr", title, notes)
 
 
 def _over(found: Comparison) -> str:
@@ -119,18 +134,6 @@ def _notes(found: Comparison) -> Iterator[str]:
             yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
 
 
-def _differences(found: Comparison, against: str) -> Iterator[Section]:
-    differences = found.differences(against)
-    for kind, (score, *_) in METRICS.items():
-        if differences and (columns := _columns(found, kind)):
-            rows = [
-                [name, *(_change(by_task.get(column), score.form) for column in columns)]
-                for name, by_task in differences.items()
-            ]
-            measure = score.title if score.sign > 0 else f"fall of {score.title}"
-            yield _section(f"{measure} against {against}", _header(found, columns), rows, [_method(found)])
-
-
 def _method(found: Comparison) -> str:
     """Return how differences come to their intervals and p values."""
     rows = f"test rows, all of a {found.user} at once" if found.user else "test rows"
@@ -141,23 +144,14 @@ def _method(found: Comparison) -> str:
     return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
 
 
-def _columns(found: Comparison, kind: TaskKind) -> list[str]:
-    tasks = found.of_kind(kind)
-    return [*tasks, MEAN] if tasks and kind == "binary" else tasks
-
-
-def _header(found: Comparison, columns: Sequence[str]) -> list[str]:
-    return ["model", *(name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)]
-
-
 def _costs(found: Comparison) -> Section:
     rows = []
     for name, model in found.models.items():
         relative = found.relative(name)
         ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
-        rows.append([name, *(_spread(value, ",.0f") for value in model.costs().values()), *ratios])
+        rows.append([name, *(cost and _spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
     header = ["model", *map(_words, COSTS), f"flops / {found.reference}", f"seconds / {found.reference}"]
-    return _section("costs, mean ± standard deviation", header, rows)
+    return table(header, rows, "lr", "costs, mean ± standard deviation")
 
 
 def _recipes(found: Comparison) -> Section:
@@ -171,30 +165,25 @@ def _recipes(found: Comparison) -> Section:
         [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    return _section(
-        f"hyperparameters, best of {found.trials} on validation data", ["model", *map(_words, keys)], rows
-    )
+    title = f"hyperparameters, best of {found.trials} on validation data"
+    return table(["model", *map(_words, keys)], rows, "lr", title)
 
 
 def _verdicts(found: Comparison) -> Section:
     note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
-    rows = list(found.verdicts().items())
-    return _section(f"verdict against {found.reference}", ["model", "verdict"], rows, [note], "l")
+    rows, title = found.verdicts().items(), f"verdict against {found.reference}"
+    return table(["model", "verdict"], rows, "l", title, [note])
 
 
 def _words(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _spread(value: Summary | None, form: str) -> str | None:
-    if value is None:
-        return None
+def _spread(value: Summary, form: str) -> str:
     return f"{value.mean:{form}}" + (f" ± {value.spread:{form}}" if value.spread else "")
 
 
-def _change(value: Difference | None, form: str) -> str | None:
-    if value is None:
-        return None
+def _change(value: Difference, form: str) -> str:
     mean = f"{value.mean:+{form}}"
     if value.adjusted_p is None:
         return mean

@@ -10,7 +10,7 @@ from automtl_core.data.inspect.describe import DenseFacts, Described
 from automtl_core.data.inspect.leaks import Rule, Told
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
-from automtl_core.views.values import Grid, Matrix, Section, Text, by_name, facts
+from automtl_core.views.values import Matrix, Section, by_name, facts, lines, table
 
 PRINTED = 20
 """Faulty rows that are shown."""
@@ -29,16 +29,16 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     tables = {
         "sparse field": _known(data.sparse),
         "dense field": _known(data.dense),
-        "task and part": {name: vars(each) for name, each in labels.items()},
-        "share of rows also in train": {name: vars(each) for name, each in data.duplicates.items()},
+        "task and part": _known(labels),
+        "share of rows also in train": _known(data.duplicates),
     }
-    yield from (Section("", [by_name(title, table)]) for title, table in tables.items() if table)
+    yield from (by_name(title, values) for title, values in tables.items() if values)
     tasks = list(data.tasks)
     yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])
-    alone = [(task, *_best(one)) for task, told in data.alone.items() for one in told]
-    yield Section("", [Grid(["best alone for", "by", "kind", "measure", "score"], alone)])
-    if findings := [*_rules(data.rules), *_suspicions(data.alone), *_codes(data.dense)]:
-        yield Section("", [Text(finding) for finding in findings])
+    alone = [(task, one) for task, best in data.alone.items() for one in best]
+    rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
+    yield table(["best alone for", "by", "kind", "measure", "score"], rows)
+    yield lines(*_rules(data.rules), *_suspicions(data.alone), *_codes(data.dense))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
@@ -46,40 +46,31 @@ def sampled(document: Mapping[str, Any]) -> Section:
     rows: Sequence[Mapping[str, object]] = document["rows"]
     columns = list(rows[0]) if rows else []
     if len(columns) <= len(rows):
-        return Section("", [Grid(columns, [list(row.values()) for row in rows])])
+        return table(columns, (list(row.values()) for row in rows))
     header = ["column", *(f"row {number}" for number in range(1, len(rows) + 1))]
-    return Section("", [Grid(header, [[column, *(row[column] for row in rows)] for column in columns])])
+    return table(header, ([column, *(row[column] for row in rows)] for column in columns))
 
 
 def validated(document: Mapping[str, Any]) -> Iterator[Section]:
     """Yield what raw files hold, and the first faulty rows."""
-    counts = ("records", "accepted", "rejected")
-    yield Section(
-        "", [by_name("file", {f["file"]: {key: f[key] for key in counts} for f in document["files"]})]
-    )
+    keys, out = ["file", "records", "accepted", "rejected"], document["out"]
+    yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
     faults = document["faults"][:PRINTED]
-    lines = [f"{f['file']}:{f['line']}: {f['reason']}: {shown(f['text'])}" for f in faults]
+    texts = [f"{f['file']}:{f['line']}: {f['reason']}: {shown(f['text'])}" for f in faults]
     if more := document["rejected"] - len(faults):
-        lines.append(f"and {more:,} more" + ("" if document["out"] else "; --out FILE writes all of them"))
-    if document["out"]:
-        lines.append(f"written to {document['out']}")
-    if lines:
-        yield Section("", [Text(line) for line in lines])
+        texts.append(f"and {more:,} more" + ("" if out else "; --out FILE writes all of them"))
+    yield lines(*texts, *([f"written to {out}"] if out else []))
 
 
 def exported(document: Mapping[str, Any]) -> Section:
     """Return where the examples of a dataset are."""
-    return Section("", [Text(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")])
+    return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
 
 
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:
     """Return the facts of each name without those that no name has."""
     known = {key for each in values.values() for key, value in vars(each).items() if value is not None}
     return {name: {k: v for k, v in vars(each).items() if k in known} for name, each in values.items()}
-
-
-def _best(one: Told) -> tuple[object, ...]:
-    return one.name, one.kind, one.measure, one.score
 
 
 def _rules(rules: Iterable[Rule]) -> Iterator[str]:

@@ -7,18 +7,12 @@ from automtl_core.search.encoding.search import Looked
 from automtl_core.views.values import Grid, Section, Text
 
 WORDS: Mapping[str, Any] = {
-    "statistics": {
-        "none": "target statistics off",
-        "folds": "out-of-fold target statistics",
-        "earlier": "target statistics of earlier rows",
-    },
-    "numbers": {
-        "standard": "numeric features scaled",
-        "bins": "numeric features binned",
-        "piecewise": "numeric features piecewise linear",
-    },
+    "statistics": {"none": "target statistics off", "folds": "out-of-fold target statistics",
+                   "earlier": "target statistics of earlier rows"},
+    "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned",
+                "piecewise": "numeric features piecewise linear"},
     "wide": {False: "no wide term", True: "a wide term"},
-}
+}  # fmt: skip
 """Setting -> answer -> both in words."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.search.evidence import Evidence, Point, Verdict
-from automtl_core.views.values import Block, Grid, Plot, Section, Text
+from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {
     "needed": "required by ablation",
@@ -42,7 +42,7 @@ def decisions(evidence: Sequence[Evidence]) -> Section:
     rows = [{**vars(one), "difference": _difference(one), "error": None} for one in evidence]
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
-    return Section("", [Grid([TITLES.get(name, name) for name in columns], cells)])
+    return table([TITLES.get(name, name) for name in columns], cells)
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
@@ -81,17 +81,12 @@ def front(points: Sequence[Point], run: Path) -> Section:
         ]
         for number, point in enumerate(points, 1)
     ]
-    blocks: list[Block] = [
-        Grid(["point", "AUC", "loss", "FLOPs per row", "parameters", "weights"], rows, "lr")
-    ]
-    if any(point.chosen for point in points):
-        blocks.append(Text("* selected"))
+    grid = Grid(["point", "AUC", "loss", "FLOPs per row", "parameters", "weights"], rows, "lr")
+    notes = [Text("* selected")] if any(point.chosen for point in points) else []
     if len({point.trained for point in points}) > 1:
-        blocks.append(
-            Text("Scores are of validation rows; points with inherited weights improve by training")
-        )
+        notes.append(Text("Scores are of validation rows; inherited weights improve by training"))
     way_on = Text(f"To train another point: automtl train --model {shlex.quote(str(run))} --pick N")
-    return Section("Pareto front", [*blocks, _plot(points), way_on])
+    return Section("Pareto front", [grid, *notes, _plot(points), way_on])
 
 
 def _plot(points: Sequence[Point]) -> Plot:

@@ -9,7 +9,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
 from automtl_core.views import encoding, evidence, sharing
 from automtl_core.views.plain import cell
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
 
 COSTS = ["FLOPs per row", "parameters"]
@@ -34,7 +34,7 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
     origin, search = found.architecture.origin, found.search
     yield from _overrides(search)
     if origin and found.unasked:
-        yield _note(f"the search space cannot tell what is left out: {found.unasked}")
+        yield lines(f"note: the search space cannot tell what is left out: {found.unasked}")
     if search.evidence:
         hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
         more = [] if all_evidence else [Text(hint)]
@@ -49,8 +49,8 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
 
 def short(found: Finding) -> Iterator[Section]:
     """Yield which fields and parts are read, and why it was decided so in a few sentences."""
-    looked, search = found.looked, found.search
-    yield Section(_title(found), [Text(encoding.sentence(looked, _measure(found)))] if looked else [])
+    looked, search, measure = found.looked, found.search, _measure(found)
+    yield Section(_title(found), [Text(encoding.sentence(looked, measure))] if looked else [])
     yield from sharing.fields_read(found.sharing)
     yield from (_summary(found), *_overrides(search))
     measure = _measure(found)
@@ -68,16 +68,15 @@ def _overrides(search: Search) -> Iterator[Section]:
 
 def decisions(found: Finding, price: Price | None) -> Section:
     """Return a table of all decisions, with their costs where these are known."""
+    title, header = _title(found), ["choice", "decision"]
     names = sorted(found.architecture.decisions, key=sharing.natural)
     rows: list[list[object]] = [[name, cell(found.architecture.decisions[name]) or "none"] for name in names]
-    if price is None:
-        return Section(_title(found), [Grid(["choice", "decision"], rows)])
-    costs = [price.answers[name] for name in names]
-    rows = [
-        row + (["", ""] if cost == NOTHING else numbers(cost)) for row, cost in zip(rows, costs, strict=True)
-    ]
-    network = f"{price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
-    return Section(f"{_title(found)}: {network}", [Grid(["choice", "decision", *COSTS], rows, "llr")])
+    if price is not None:
+        header += COSTS
+        title += f": {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
+        for name, row in zip(names, rows, strict=True):
+            row += ["", ""] if price.answers[name] == NOTHING else numbers(price.answers[name])
+    return Section(title, [Grid(header, rows, "llr")] if rows else [])
 
 
 def numbers(cost: Cost) -> list[object]:
@@ -88,10 +87,6 @@ def numbers(cost: Cost) -> list[object]:
 def _title(found: Finding) -> str:
     origin = found.architecture.origin
     return f"architecture of {origin.space}" if origin else "architecture"
-
-
-def _note(sentence: str) -> Section:
-    return Section("", [Text(f"note: {sentence}")])
 
 
 def _measure(found: Finding) -> str:

@@ -26,8 +26,8 @@ def _block(block: Text | Grid) -> str:
 
 
 def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(_safe(cell(value)) for value in cells) + " |"
+    return "| " + " | ".join(_safe(cell(value)).replace("|", "\\|") for value in cells) + " |"
 
 
 def _safe(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return text.replace("\n", " ").replace("<", "&lt;")

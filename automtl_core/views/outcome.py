@@ -1,6 +1,7 @@
 """The outcomes of commands on models: a plan, a search, a test, predictions."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 
 import yaml
 
@@ -8,19 +9,11 @@ from automtl_core.config.config import RunConfig
 from automtl_core.modules.cost import Cost
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
 from automtl_core.views.finding import COSTS, numbers, short
-from automtl_core.views.values import Block, Grid, Section, Text, facts
+from automtl_core.views.values import Block, Grid, Section, Text, facts, lines, table
 from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
 
-TEST = {
-    "auc": "test AUC",
-    "reachable": "optimal AUC",
-    "log_loss": "log loss",
-    "rmse": "test RMSE",
-    "mae": "MAE",
-    "r2": "R2",
-    "positives": "positives",
-    "rows": "rows",
-}
+TEST = {"auc": "test AUC", "reachable": "optimal AUC", "log_loss": "log loss", "rmse": "test RMSE",
+        "mae": "MAE", "r2": "R2", "positives": "positives", "rows": "rows"}  # fmt: skip
 """What a table of test metrics shows, where a task has it -> its column."""
 AVERAGED = ("auc", "reachable", "log_loss")
 """What has a mean over tasks; one of errors in the units of different labels would say nothing."""
@@ -32,11 +25,9 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
     yield facts("plan", about)
     if plan.answers:
-        yield Section("", [_answers(plan.answers)])
-    yield Section(
-        "", [Grid(["network", *COSTS], [[name, *numbers(c)] for name, c in plan.points.items()], "lr")]
-    )
-    yield Section("", [Text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())])
+        yield table(["choice", "option", *COSTS], _options(plan.answers), "llr")
+    yield table(["network", *COSTS], ([name, *numbers(cost)] for name, cost in plan.points.items()), "lr")
+    yield lines(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
 
 
 def search(found: Found) -> Iterator[Section]:
@@ -45,8 +36,7 @@ def search(found: Found) -> Iterator[Section]:
     result = found.result
     table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
     yield Section("", [*table, *map(Text, found.remarks)])
-    way_on = f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}"
-    yield Section("", [Text(way_on)])
+    yield lines(f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}")
 
 
 def evaluation(found: Evaluation) -> Section:
@@ -63,8 +53,8 @@ def tested(found: Tested) -> Section:
 
 def predicted(found: Predicted) -> Section:
     """Return where predictions of new rows are."""
-    tasks = ", ".join(found.tasks)
-    return Section("", [Text(f"{found.output}: {found.rows:,} rows of {tasks}{_left_out(found.rejected)}")])
+    rows = f"{found.rows:,} rows of {', '.join(found.tasks)}{_left_out(found.rejected)}"
+    return lines(f"{found.output}: {rows}")
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
@@ -85,10 +75,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
         for task, values in known.items()
     ]
     if "auc" in keys:
-        means: dict[str, object] = {
-            key: mean_over_tasks({task: values.get(key) for task, values in known.items()}, test, least)
-            for key in AVERAGED
-        }
+        by_key = {key: {task: values.get(key) for task, values in known.items()} for key in AVERAGED}
+        means = {key: mean_over_tasks(values, test, least) for key, values in by_key.items()}
         rows.append(["mean", *(means.get(key, "") for key in keys)])
     yield Grid(["task", *(TEST[key] for key in keys)], rows, "lr")
     for task, m in test.items():
@@ -98,21 +86,16 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
             yield Text(f"{task} has no {', no '.join(undefined)}: {m.reason}")
 
 
-def _answers(costs: Mapping[str, Mapping[str, Cost]]) -> Grid:
-    """Return what options cost; choices of the same options at the same costs stand together."""
+def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
+    """Yield what options cost; choices of the same options at the same costs stand together."""
     alike: dict[tuple[str, tuple[tuple[str, Cost], ...]], list[str]] = {}
-    for choice, answers in costs.items():
-        alike.setdefault((choice.rpartition("/")[2], tuple(answers.items())), []).append(choice)
-    rows = [
-        [_together(choices) if place == 0 else "", answer, *numbers(cost)]
-        for (_, answers), choices in alike.items()
-        for place, (answer, cost) in enumerate(answers)
-    ]
-    return Grid(["choice", "option", *COSTS], rows, "llr")
-
-
-def _together(choices: list[str]) -> str:
-    return choices[0] + (f" and {len(choices) - 1} more" if len(choices) > 1 else "")
+    for choice, options in costs.items():
+        alike.setdefault((choice.rpartition("/")[2], tuple(options.items())), []).append(choice)
+    for (_, alternatives), (first, *others) in alike.items():
+        names = chain([first + (f" and {len(others)} more" if others else "")], repeat(""))
+        yield from (
+            [name, option, *numbers(cost)] for name, (option, cost) in zip(names, alternatives, strict=False)
+        )
 
 
 def _left_out(rejected: int) -> str:

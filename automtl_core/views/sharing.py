@@ -23,14 +23,7 @@ def parts_read(sharing: Sharing) -> Iterator[Section]:
 
 
 def summary(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Section:
-    """Return who reads what in a line a part, and which fields nobody reads.
-
-    Args:
-        sharing: Who reads what.
-        truth: What is known of how the data came about.
-        fields: Names of all fields.
-
-    """
+    """Return who reads what in a line a part, and which of all fields nobody reads."""
     return Section("", [*_lines(sharing), *map(Text, _unread(sharing, truth, fields))])
 
 

@@ -3,8 +3,8 @@
 A module of this folder makes the sections of one kind of document, a renderer shows any of them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Plot:
     """Title of the axis to the right, of positive numbers."""
     y: str
     """Title of the axis upwards."""
-    points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    points: Mapping[str, tuple[float, float]]
     """Label -> x and y, at least one; the first of two at one place is seen."""
 
 
@@ -62,16 +62,31 @@ class Section:
     title: str
     """May be empty."""
     blocks: Sequence[Block]
+    """A section without a title and blocks is not shown."""
+
+
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    align: str = "l",
+    title: str = "",
+    notes: Iterable[str] = (),
+) -> Section:
+    """Return a section of one table, with notes below it."""
+    return Section(title, [Grid(header, list(rows), align), *map(Text, notes)])
+
+
+def lines(*texts: str) -> Section:
+    """Return a section of texts."""
+    return Section("", list(map(Text, texts)))
 
 
 def facts(title: str, values: Mapping[str, object]) -> Section:
     """Return a section of one table, a row a fact."""
-    return Section(
-        title, [Grid(["", ""], [[name.replace("_", " "), value] for name, value in values.items()])]
-    )
+    return table(["", ""], ([name.replace("_", " "), value] for name, value in values.items()), title=title)
 
 
-def by_name(what: str, values: Mapping[str, Mapping[str, object]]) -> Grid:
-    """Return a table of a row a name, of which all have the same facts."""
+def by_name(what: str, values: Mapping[str, Mapping[str, object]]) -> Section:
+    """Return a section of one table, a row a name, of which all have the same facts."""
     columns = [column.replace("_", " ") for column in next(iter(values.values()), {})]
-    return Grid([what, *columns], [[name, *row.values()] for name, row in values.items()], "lr")
+    return table([what, *columns], ([name, *row.values()] for name, row in values.items()), "lr")

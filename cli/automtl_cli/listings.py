@@ -1,24 +1,14 @@
 """What is installed: plugins, and the names that they supply."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from automtl_cli.output import Json
 from automtl_core.errors import PluginError, UsageError, did_you_mean, listing
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
-from automtl_core.views.values import Grid, Section
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is registered under a name."""
-
-    description: str
-    """In one line; or why it cannot be used."""
-    plugin: str
-    """Which supplies it, of which distribution."""
+from automtl_core.views.values import Section, table
 
 
 def plugins() -> Sequence[PluginRow]:
@@ -26,7 +16,7 @@ def plugins() -> Sequence[PluginRow]:
     return load_registry().rows
 
 
-def names(kind: str) -> dict[str, Entry]:
+def names(kind: str) -> dict[str, Json]:
     """Return what is registered of a kind, by name.
 
     Raises:
@@ -39,26 +29,26 @@ def names(kind: str) -> dict[str, Entry]:
     return {name: entry(registry, known, name) for name in registry.names(known)}
 
 
-def entry(registry: Registry, kind: Kind[Any], name: str) -> Entry:
-    """Return what is registered under a name."""
+def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
+    """Return what is registered under a name, or why it cannot be used, and which plugin supplies it."""
     row = registry.supplier(kind, name)
     try:
         description = registry.describe(kind, name)
     except PluginError as error:
         description = f"NOT USABLE: {error}"
-    return Entry(description, f"{row.name} ({row.distribution} {row.version})")
+    return {"description": description, "plugin": f"{row.name} ({row.distribution} {row.version})"}
 
 
 def view_plugins(rows: Sequence[PluginRow]) -> Section:
     """Return the rows of `automtl plugins`."""
     cells = [(row.name, row.distribution, row.version, _provided(row)) for row in rows]
-    return Section("", [Grid(["plugin", "from", "version", "provides"], cells)])
+    return table(["plugin", "from", "version", "provides"], cells)
 
 
-def view_names(described: Mapping[str, Entry]) -> Section:
+def view_names(described: Mapping[str, Json]) -> Section:
     """Return names, what each of them is, and which plugin provides it."""
-    rows = [(name, entry.description, entry.plugin) for name, entry in described.items()]
-    return Section("", [Grid(["name", "description", "plugin"], rows)])
+    rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
+    return table(["name", "description", "plugin"], rows)
 
 
 def _provided(row: PluginRow) -> str:

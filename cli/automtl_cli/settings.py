@@ -14,7 +14,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Section, lines, table
 
 PARTS: Mapping[str, type[Settings]] = {
     "run": RunConfig, "inputs": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
@@ -68,11 +68,10 @@ def explained(registry: Registry, kind: str, name: str = "") -> Explained:
 
 def view(found: Explained) -> Iterator[Section]:
     """Yield settings as a table, and how one is given."""
-    title = f"{found.name or found.key or 'run'}: {found.description}"
-    yield Section("", [Text(title)])
-    yield Section("", [Grid(["setting", "default", "takes", "description"], list(map(row, found.settings)))])
+    yield lines(f"{found.name or found.key or 'run'}: {found.description}")
+    yield table(["setting", "default", "takes", "description"], map(row, found.settings))
     key = f"{found.key}.SETTING" if found.key else "SETTING"
-    yield Section("", [Text(f"give one by --set {key}=VALUE, or in a file by --config")])
+    yield lines(f"give one by --set {key}=VALUE, or in a file by --config")
 
 
 def row(setting: Setting) -> Sequence[str]:

@@ -66,7 +66,7 @@ def test_a_run_tells_what_it_found(found):
     assert run.sharing.dtypes.eq(bool).all()
     assert [report.epoch for report in heard] == sorted(report.epoch for report in heard) != []
     assert "bought" not in str(run.architecture.origin), "a label that is not named is no field"
-    assert "<table" in run._repr_html_()
+    assert "| click | " in run._repr_markdown_()
 
 
 def test_it_predicts_frames_as_they_were_given(found):
@@ -128,7 +128,7 @@ def test_models_are_compared_on_a_frame(here):
     assert "shared-bottom" in outcome.verdicts["mmoe"]
     assert outcome.path == Path("comparisons/table")
     assert (here / outcome.path / "compare.md").exists()
-    assert "<table" in outcome._repr_html_()
+    assert outcome._repr_markdown_() == (here / outcome.path / "compare.md").read_text()
 
 
 def test_a_callback_ends_a_training_in_order(here):

@@ -38,4 +38,4 @@ def test_they_run_in_a_notebook(lines):
     done = NotebookClient(notebook, timeout=120).execute()
     printed, shown = (cell.outputs for cell in done.cells)
     assert "auc" in str(printed)
-    assert "<table" in shown[0].data["text/html"]
+    assert "| task | test AUC |" in shown[0].data["text/markdown"]

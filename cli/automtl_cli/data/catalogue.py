@@ -1,8 +1,7 @@
 """The datasets that there are: which ones, and what each of them is and needs."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from automtl_cli import listings
@@ -15,26 +14,21 @@ from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.settings.settings import explain
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Section, lines, table
 
 
-@dataclass(frozen=True)
-class Listed(listings.Entry):
-    """A dataset in short."""
-
-    tasks: Sequence[str]
-
-
-def datasets() -> dict[str, Listed]:
+def datasets() -> dict[str, Json]:
     """Return the datasets by name."""
     registry = load_registry()
     return {name: _listed(registry, name) for name in registry.names(DATASETS)}
 
 
-def view_datasets(described: Mapping[str, Listed]) -> Section:
+def view_datasets(described: Mapping[str, Json]) -> Section:
     """Return the names of datasets, and what each of them is."""
-    rows = [(name, about.description, about.tasks or None, about.plugin) for name, about in described.items()]
-    return Section("", [Grid(["name", "description", "tasks", "plugin"], rows)])
+    rows = [
+        (name, one["description"], one["tasks"] or None, one["plugin"]) for name, one in described.items()
+    ]
+    return table(["name", "description", "tasks", "plugin"], rows)
 
 
 def dataset(chosen: Chosen) -> Json:
@@ -57,31 +51,29 @@ def dataset(chosen: Chosen) -> Json:
 def view_dataset(found: Json) -> Iterator[Section]:
     """Yield what there is to know of a dataset."""
     yield Section(found["name"], [])
-    yield Section("", [Text(found["description"])])
-    yield Section("", [Grid(["about", ""], list(_about(found)))])
+    yield lines(found["description"])
+    yield table(["about", ""], _about(found))
     for file in found["files"].values():
-        yield Section(_title(file), [Grid(["column", "values"], list(file["columns"].items()))])
+        yield table(["column", "values"], file["columns"].items(), title=_title(file))
     kinds: dict[str, list[str]] = {}
     for field in found["fields"]:
         kinds.setdefault(field["kind"], []).append(field["name"])
     if kinds:
-        yield Section("", [Grid(["fields", ""], list(kinds.items()))])
+        yield table(["fields", ""], kinds.items())
     if found["tasks"]:
-        yield Section(
-            "", [Grid(["task", "kind", "comes after"], [[*task.values()] for task in found["tasks"]])]
-        )
+        yield table(["task", "kind", "comes after"], ([*task.values()] for task in found["tasks"]))
     rows = [(k, written(s["value"]), s["takes"], s["description"]) for k, s in found["settings"].items()]
-    yield Section("", [Grid(["setting", "value", "takes", "description"], rows)])
+    yield table(["setting", "value", "takes", "description"], rows)
 
 
-def _listed(registry: Registry, name: str) -> Listed:
+def _listed(registry: Registry, name: str) -> Json:
     entry = listings.entry(registry, DATASETS, name)
     try:
         found = registry.get(DATASETS, name)
     except PluginError:  # which the description says
-        return Listed(entry.description, entry.plugin, [])
+        return {**entry, "tasks": []}
     tasks = [label.name for label in stated(found, "labels") or ()]
-    return Listed(entry.description, entry.plugin, tasks)
+    return {**entry, "tasks": tasks}
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:

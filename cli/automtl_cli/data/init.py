@@ -12,7 +12,7 @@ from automtl_cli.output import Json
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.errors import RunExistsError, printable
-from automtl_core.views.values import Grid, Section, Text
+from automtl_core.views.values import Section, lines, table
 
 SHOWN = 30
 """Characters of a value that are shown."""
@@ -64,9 +64,9 @@ def init(files: str, out: Path | None) -> Json:
 def view(done: Json) -> Iterator[Section]:
     """Yield the role of each column, and where to go from there."""
     columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
-    yield Section("", [Grid(["column", "use", "values"], columns)])
+    yield table(["column", "use", "values"], columns)
     first = "" if any(role == "labels" for _, role, _ in columns) else ": name the labels there first"
-    yield Section("", [Text(f"written: {done['path']}{first}\nnext: " + "\n      ".join(done["next"]))])
+    yield lines(f"written: {done['path']}{first}\nnext: " + "\n      ".join(done["next"]))
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from automtl_cli.runs import actions
 from automtl_core.comparison.wanted import Wanted
 from automtl_core.config.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
-from automtl_core.views.values import Section, Text
+from automtl_core.views.values import lines
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
@@ -16,7 +16,7 @@ def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
     with _resumable():
         found, out = wanted.compared(actions.workflow(), layers)
     write(found, out)
-    files = Section("", [Text(f"written to {out}: {', '.join(FILES)}")])
+    files = lines(f"written to {out}: {', '.join(FILES)}")
     emit({**found.to_json(), "out": str(out)}, lambda _: [*comparison(found), files], as_json)
 
 

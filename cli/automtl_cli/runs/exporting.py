@@ -8,7 +8,7 @@ from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.export.folder import Exported, Format
 from automtl_core.export.folder import export as write
 from automtl_core.run_dir.run import Run
-from automtl_core.views.values import Section, Text
+from automtl_core.views.values import Section, lines
 
 
 def export(path: Path, form: str, out: Path | None) -> Exported:
@@ -30,9 +30,8 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
 def view(found: Exported) -> Section:
     """Return what was written, and how exact it is."""
     rows = f"{found.rows:,} {'test' if found.real else 'drawn'} rows"
-    lines = [
+    return lines(
         f"{found.folder}: model, encoder, example.py, README.md",
         f"largest difference to the network: {found.largest_difference:.1g} on {rows}",
         f"next: python {found.folder}/example.py",
-    ]
-    return Section("", [Text(line) for line in lines])
+    )

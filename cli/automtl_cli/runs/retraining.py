@@ -9,7 +9,6 @@ from automtl_core.config.config import Layer
 from automtl_core.run_dir.run_list import summary
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views.runs import side_by_side
-from automtl_core.views.values import Section, Text
 
 
 def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
@@ -23,5 +22,5 @@ def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_j
 
     best = found[max(range(len(found)), key=score)].run
     runs = [summary(each.run) for each in found]
-    view = Section("", [side_by_side(runs), Text(f"best on validation rows: {best}")])
-    emit({**shelf.compared(runs), "best": str(best)}, lambda _: view, as_json)
+    note = f"best on validation rows: {best}"
+    emit({**shelf.compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note), as_json)

@@ -11,7 +11,7 @@ from automtl_core.run_dir import run_list
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.run_list import Summary
 from automtl_core.views import runs as views
-from automtl_core.views.values import Section, Text
+from automtl_core.views.values import lines
 
 
 def show_list(folder: Path, as_json: bool) -> None:
@@ -44,8 +44,7 @@ def remove(paths: Sequence[Path], yes: bool, as_json: bool) -> None:
     for run in runs:
         run_list.remove(run.path)
     removed = [str(run.path) for run in runs]
-    view = Section("", [Text(f"removed: {run}") for run in removed])
-    emit({"removed": removed}, lambda _: view, as_json)
+    emit({"removed": removed}, lambda _: lines(*(f"removed: {run}" for run in removed)), as_json)
 
 
 def _agreed(paths: Sequence[Path]) -> bool:

@@ -130,7 +130,7 @@ def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
         "2 evolution 3 * 0.8210 0.50000 40,000 90,000 trained",
         "3 mmoe 0.8310 0.49000 70,000 90,000 trained",
         "* selected",
-        "Scores are of validation rows; points with inherited weights improve by training",
+        "Scores are of validation rows; inherited weights improve by training",
     ]
     picture = shown[6:21]
     assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]

@@ -73,7 +73,7 @@ def test_faulty_rows_are_told_up_to_a_number():
     assert lines.blocks[0].text == 'log.csv:7: two columns: "7,a"'
     assert (len(lines.blocks), lines.blocks[-1].text) == (21, "and 5 more; --out FILE writes all of them")
     assert texts(validated({**document, "out": "bad.csv"}))[-2:] == ["and 5 more", "written to bad.csv"]
-    assert len(list(validated({"files": [file], "faults": [], "rejected": 0, "out": None}))) == 1
+    assert texts(validated({"files": [file], "faults": [], "rejected": 0, "out": None})) == []
 
 
 def test_examples_that_were_written():

@@ -59,6 +59,6 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
 
 
 def test_inherited_weights_are_noted_where_others_are_trained():
-    note = "Scores are of validation rows; points with inherited weights improve by training"
+    note = "Scores are of validation rows; inherited weights improve by training"
     assert note in texts(front([INHERITED, FOUND], Path("a")).blocks)
     assert note not in texts(front([WORSE, FOUND], Path("a")).blocks)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
-from automtl_core.views.outcome import evaluation, metrics, predicted, tested
+from automtl_core.views import outcome
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid
 from automtl_core.workflow import outcomes
@@ -21,7 +21,7 @@ def shown(
     test: Mapping[str, TaskMetrics], reachable: Mapping[str, float | None] | None = None, least: int = 1
 ) -> list[str]:
     """Return the lines of the table of test metrics, with one blank between cells."""
-    grid, *notes = metrics(test, reachable or {}, least)
+    grid, *notes = outcome.metrics(test, reachable or {}, least)
     assert isinstance(grid, Grid)
     lines = [" ".join(" ".join(map(cell, row)).split()) for row in (grid.header, *grid.rows)]
     return [*lines, *(note.text for note in notes)]
@@ -91,12 +91,12 @@ def texts(section) -> list[str]:
 
 def test_an_evaluation_says_whether_it_repeats() -> None:
     found = outcomes.Evaluation(Path("runs/a"), {"click": CLICK}, {}, True, 1, ())
-    assert texts(evaluation(found)) == ["The metrics are exactly those that the run recorded"]
-    assert texts(evaluation(replace(found, repeats=False))) == []
+    assert texts(outcome.evaluation(found)) == ["The metrics are exactly those that the run recorded"]
+    assert texts(outcome.evaluation(replace(found, repeats=False))) == []
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
     found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, 3, 1)
-    assert texts(tested(found)) == ["4,000 rows; 3 are left out as faulty"]
-    written = predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, ("click", "like")))
+    assert texts(outcome.tested(found)) == ["4,000 rows; 3 are left out as faulty"]
+    written = outcome.predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, ("click", "like")))
     assert texts(written) == ["out.csv: 12 rows of click, like"]

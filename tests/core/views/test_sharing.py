@@ -32,7 +32,7 @@ def test_a_matrix_a_layer(sharing):
     )
     layer, tasks = (section.blocks[0] for section in parts_read(sharing))
     assert (layer.corner, layer.rows) == ("layer1", {"expert0": [True]})
-    assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["layer0/expert2", "expert10"])
+    assert (tasks.columns, list(tasks.rows)) == (["click", "like"], ["expert10", "layer0/expert2"])
 
 
 def test_a_line_a_part_and_what_nobody_reads(sharing):

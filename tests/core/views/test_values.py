@@ -1,6 +1,6 @@
 """What people are shown, as values."""
 
-from automtl_core.views.values import Grid, by_name, facts
+from automtl_core.views.values import Grid, Section, Text, by_name, facts, lines, table
 
 
 def test_the_last_letter_is_of_all_further_columns():
@@ -14,5 +14,12 @@ def test_facts_have_names_without_underscores():
 
 
 def test_a_row_a_name():
-    grid = by_name("task", {"click": {"log_loss": 0.5}, "like": {"log_loss": 0.25}})
+    (grid,) = by_name("task", {"click": {"log_loss": 0.5}, "like": {"log_loss": 0.25}}).blocks
     assert grid == Grid(["task", "log loss"], [["click", 0.5], ["like", 0.25]], "lr")
+
+
+def test_a_table_stands_above_its_notes():
+    assert table(["a"], iter([["x"]]), "r", "title", ["note"]) == Section(
+        "title", [Grid(["a"], [["x"]], "r"), Text("note")]
+    )
+    assert lines("a", "b") == Section("", [Text("a"), Text("b")])
