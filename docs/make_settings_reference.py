@@ -45,8 +45,9 @@ def _sections() -> Iterator[str]:
 def _section(title: str, found: Explained) -> str:
     prefix = f"{found.key}." if found.key else ""
     rows = [(f"`{prefix}{name}`", *others) for name, *others in map(row, found.settings)]
-    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows] if rows else []
-    return f"\n{title}\n\n{found.description}\n\n" + "".join(map(_line, lines))
+    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows]
+    table = "\n" + "".join(map(_line, lines)) if rows else ""
+    return f"\n{title}\n\n{found.description}\n{table}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -9,6 +9,9 @@ Each step (algorithm 1):
 
 At the end everything is fixed at once, and the network trains from the start. L_val is the loss on that half
 of the training rows which weights never learn from; the validation part is for reports.
+
+Both losses are the weighted mean over tasks. Where the recipe has another balancer, it moves the weights in
+step 2, and the step that logits foresee is that of the weighted mean.
 """
 
 from collections.abc import Callable, Mapping

@@ -65,6 +65,10 @@ def test_answers_are_looked_up_once_for_all_models(asked, job):
     assert one.looked.to_json() == other.looked.to_json()
     assert answered(one, prepared, EXECUTOR) is not None
     assert len(asked) == 1, "nothing is open any more"
+    balanced = answered(job("mmoe+pcgrad"), prepared)
+    assert len(asked) == 1, "encodings are chosen with the weighted mean, whatever trains the model"
+    assert balanced.config.training.balancer.name == "pcgrad"
+    assert balanced.config.inputs == one.config.inputs
 
 
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
