@@ -14,7 +14,7 @@ from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import write_atomic
 from automtl_core.training.metrics import METRICS, too_few
 from automtl_core.views.markdown import markdown
-from automtl_core.views.values import Section, table
+from automtl_core.views.values import Section, lines, table
 
 
 def comparison(found: Comparison) -> Iterator[Section]:
