@@ -56,7 +56,7 @@ def search(
         str | None,
         typer.Option(
             metavar="inherit|scratch",
-            help="Train on with the weights of the search, or anew [as the strategy does].",
+            help="Start of the final training: the weights of the search, or new ones [by strategy].",
         ),
     ] = None,
     seed: options.Seed = None,
@@ -64,7 +64,11 @@ def search(
     time_budget: options.TimeBudget = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", help="Begin with what a run found."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Warm start: run whose decisions and weights the search begins with.",
+        ),
     ] = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
@@ -73,11 +77,11 @@ def search(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search an architecture, train it, and test it once.
+    """Search an architecture, train it, and score the test rows once.
 
-    Flags and --set go before the file, the file before the preset, the preset before the defaults. Settings
-    of a space, strategy or dataset that stand without its name are of the one that is taken in the end; those
-    that stand beside the name of another one are left out.
+    Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
+    Settings of a space, strategy or dataset without a name belong to the one that is used. Settings beside
+    the name of another one are left out.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
@@ -104,12 +108,13 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="A space that asks nothing, or a run whose architecture to train anew."
+            metavar="MODEL",
+            help="Hand-designed model such as mmoe, or a run whose architecture is retrained.",
         ),
     ] = None,
     pick: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Of a run as MODEL, take point N of its front, as RUN@N does."),
+        typer.Option(metavar="N", help="Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
     data_dir: options.DataDir = None,
@@ -126,10 +131,11 @@ def train(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one model without a search, and test it once.
+    """Train one model without a search, and score the test rows once.
 
-    MODEL is a hand-designed model such as mmoe or ple, the folder of a run (RUN@N: point N of the front that
-    its search kept, see `automtl show RUN`), or whatever compare takes. A run comes with its data and recipe.
+    MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
+    run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
+    its training settings.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
@@ -156,8 +162,8 @@ def compare(
         str,
         typer.Option(
             metavar="MODEL,...",
-            help="Spaces that ask nothing, SPACE:STRATEGY, random-architecture, RUN, RUN@N, YAML files; or "
-            "any of them with a balancer, MODEL+BALANCER.",
+            help="Models: hand-designed ones, SPACE:STRATEGY, random-architecture, RUN, RUN@N or YAML files; "
+            "MODEL+BALANCER adds a balancer.",
         ),
     ],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
@@ -165,29 +171,34 @@ def compare(
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Runs of each model.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of seeds: trainings of each model on each split.")
+    ] = 3,
     seed: options.Seed = None,
     precision: options.Precision = None,
     time_budget: options.TimeBudget = None,
-    splits: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Splits of the data, each with all seeds.")
-    ] = 1,
+    splits: Annotated[int, typer.Option(metavar="N", min=1, help="Number of random splits of the data.")] = 1,
     tune: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Recipes that each model tries on validation data.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Tuning: number of hyperparameter trials of each model, on validation rows.",
+        ),
     ] = 0,
     reference: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Model that the others are compared with [the first].")
+        str | None, typer.Option(metavar="MODEL", help="Baseline of all differences [the first model].")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder of the outcome [comparisons/DATASET].")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of trainings and tables [comparisons/DATASET]."),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models on the same rows, with error bars and a verdict.
+    """Compare models on the same rows, with confidence intervals and a verdict.
 
-    What is there already is not computed again: a comparison that was stopped goes on, and a longer one adds
-    what is new. Several processes that are given the same command share the work. Writes compare.json,
-    compare.csv and compare.md.
+    The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
+    comparison and reuses every training. Several processes with the same command share the work.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
@@ -207,7 +218,7 @@ for command in (predict, evaluate, export, retrain, show):
 
 @app.command()
 def plugins(as_json: options.AsJson = False) -> None:
-    """List the installed plugins, and why one is not loaded."""
+    """List the installed plugins, with the problem of each broken one."""
     from automtl_cli import listings
 
     emit(listings.plugins(), listings.view_plugins, as_json)
@@ -215,7 +226,10 @@ def plugins(as_json: options.AsJson = False) -> None:
 
 @app.command("list")
 def list_names(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="ops, spaces, strategies, ...")],
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="Kind: ops, spaces, strategies, datasets, balancers or presets."),
+    ],
     as_json: options.AsJson = False,
 ) -> None:
     """List ops, spaces, strategies, datasets, balancers or presets."""
@@ -228,16 +242,19 @@ def list_names(
 def explain_settings(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="space, strategy, dataset, balancer, inputs, training or run."),
+        typer.Argument(
+            metavar="KIND",
+            help="Kind: space, strategy, dataset, balancer, inputs, training, encoding_search, run.",
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Of the space, strategy, dataset or balancer.")
+        str | None, typer.Argument(metavar="NAME", help="Name of the space, strategy, dataset or balancer.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: what they are, what they take, their defaults.
+    """Explain settings: meaning, allowed values, defaults, tuning domains.
 
-    Without NAME, list the spaces, strategies, datasets or balancers that there are.
+    Without NAME, list the spaces, strategies, datasets or balancers.
     """
     from automtl_cli import settings
 

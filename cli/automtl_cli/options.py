@@ -12,56 +12,64 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such 
 Dataset = Annotated[str, typer.Argument(metavar="NAME", help="Name of a dataset.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Folder of the raw files [$AUTOMTL_DATA/NAME, or data/NAME]."),
+    typer.Option(metavar="FOLDER", help="Folder of the raw files [$AUTOMTL_DATA/NAME or data/NAME]."),
 ]
 Preset = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Settings that come with automtl, such as paper.")
+    str | None, typer.Option(metavar="NAME", help="Preset: a set of settings by name, such as paper.")
 ]
-File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file of settings.")]
+File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in a YAML file.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="Set one value, as YAML; may be repeated."),
+    typer.Option("--set", metavar="A.B=VALUE", help="One setting, its value in YAML; repeatable."),
 ]
-Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random [0].")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed of the run [0].")]
 RunName = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the run [DATASET-1, DATASET-2, ...].")
 ]
-RunsDir = Annotated[Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", help="Folder of the runs.")]
+RunsDir = Annotated[
+    Path, typer.Option(metavar="FOLDER", envvar="AUTOMTL_RUNS", help="Folder that holds all runs.")
+]
 Resume = Annotated[
-    Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was stopped.")
+    Path | None, typer.Option("--resume", metavar="RUN", help="Run to continue from its last checkpoint.")
 ]
 Anyway = Annotated[
     bool,
-    typer.Option("--anyway", help="With --resume: go on with other versions, or another number of threads."),
+    typer.Option(
+        "--anyway", help="With --resume: accept other library versions or another number of threads."
+    ),
 ]
 MemoryLimit = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="Most memory of the preparation, as 512MiB [$AUTOMTL_MEMORY_LIMIT]."),
+    typer.Option(
+        metavar="SIZE", help="Memory limit of the preparation, such as 512MiB [$AUTOMTL_MEMORY_LIMIT]."
+    ),
 ]
 BadRows = Annotated[
     str | None,
-    typer.Option(metavar="fail|skip", help="Whether faulty rows are an error, or are left out [fail]."),
+    typer.Option(metavar="fail|skip", help="Treatment of faulty rows: an error, or leave them out [fail]."),
 ]
 MaxBadRows = Annotated[
-    int | None, typer.Option(metavar="N", min=0, help="Faulty rows that are left out at most [100].")
+    int | None, typer.Option(metavar="N", min=0, help="Maximum number of faulty rows to leave out [100].")
 ]
 Input = Annotated[
     Path,
     typer.Option(
         "--input",
         metavar="FILE",
-        help="New rows: a CSV, TSV or Parquet file, or a pattern of such in quotes.",
+        help="New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.",
     ),
 ]
 NewInput = Annotated[
     Path | None,
     typer.Option(
-        "--input", metavar="FILE", help="Test on new rows: CSV, TSV, Parquet, or a pattern of such in quotes."
+        "--input",
+        metavar="FILE",
+        help="Labelled new rows: a CSV, TSV or Parquet file, or a file pattern in quotes.",
     ),
 ]
 TimeBudget = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Time for all of it, as 90s, 30m or 1h30m; what it gives up is told."),
+    typer.Option(metavar="TIME", help="Time limit for search, training and test, such as 90s, 30m or 1h30m."),
 ]
 Precision = Annotated[
     str | None,
@@ -70,8 +78,8 @@ Precision = Annotated[
         help="Compute precision: fp32, or bf16 mixed precision where the processor supports it [fp32].",
     ),
 ]
-Evidence = Annotated[
-    bool, typer.Option("--evidence", help="Show what spoke for each decision, not only how many.")
+Evidence = Annotated[bool, typer.Option("--evidence", help="Print the evidence of each decision.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print sizes, costs and settings, and stop before the training.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -27,7 +27,7 @@ def show(
     settings: options.Settings = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a dataset: where to get it, files, fields, tasks, settings."""
+    """Show a dataset: source, raw files, fields, tasks, settings."""
     from automtl_cli import configuration
     from automtl_cli.data import catalogue
 
@@ -46,7 +46,7 @@ def prepare(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Read the raw files of a dataset, and store what searches need."""
+    """Prepare a dataset: read its raw files, and store ids, numbers and labels."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
     from automtl_core.views import data as views
@@ -66,10 +66,10 @@ def describe(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a dataset holds, and what may be wrong with it.
+    """Describe a dataset: rows, fields, labels, and suspected faults.
 
-    Rows, fields, labels and their correlations; then duplicates, labels that settle another one, and what
-    predicts a task alone, as a field does that is known only afterwards. Prepares the dataset if need be.
+    Suspected faults are duplicates, labels that determine another label, unseen ids, and fields that predict
+    a task alone (label leakage). The command prepares the dataset if necessary.
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
@@ -82,7 +82,7 @@ def describe(
 @data_app.command()
 def sample(
     name: options.Dataset,
-    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Rows to show.")] = 5,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, help="Number of rows.")] = 5,
     data_dir: options.DataDir = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -91,10 +91,10 @@ def sample(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the first training rows as a model sees them.
+    """Show the first training rows as a model receives them.
 
-    Ids are shown as their values; what is rare or blank, and a missing label, as a dash. Rows are in the
-    order of their fields. Prepares the dataset if need be.
+    Ids are shown as their values. A dash is a rare or blank value, or a missing label. The command prepares
+    the dataset if necessary.
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
@@ -113,13 +113,13 @@ def validate(
     bad_rows: options.BadRows = None,
     max_bad_rows: options.MaxBadRows = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.csv", help="File to write all faulty rows to.")
+        Path | None, typer.Option(metavar="FILE.csv", help="Output file for all faulty rows.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Check every row of the raw files of a dataset.
 
-    The exit code is 65 if any is faulty, or more than --max-bad-rows with --bad-rows skip.
+    The exit code is 65 if a row is faulty, or with --bad-rows skip if more than --max-bad-rows are.
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
@@ -134,7 +134,7 @@ def validate(
 @data_app.command()
 def export(
     name: options.Dataset,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write, .csv or .parquet.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file, .csv or .parquet.")],
     data_dir: options.DataDir = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -143,7 +143,7 @@ def export(
 ) -> None:
     """Write the examples of a dataset as one table: fields, labels, time.
 
-    It can be searched on like any table, and is what `predict` and `evaluate` take as --input.
+    The table can be searched like any other, and can be the --input of `predict` and `evaluate`.
     """
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
@@ -157,16 +157,18 @@ def export(
 def init(
     files: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="A CSV, TSV or Parquet file, or a pattern of such in quotes."),
+        typer.Argument(
+            metavar="FILE", help="Table: a CSV, TSV or Parquet file, or a file pattern in quotes."
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option(metavar="NAME.yaml", help="File to write [named as FILE].")
+        Path | None, typer.Option(metavar="NAME.yaml", help="Output file [the name of FILE].")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look at a table, and write settings to search on it.
+    """Write settings for a table, with a guess of the role of each column.
 
-    What each column is for is a guess, from the first 100,000 rows: it is there to be corrected.
+    The guess uses the first 100,000 rows. Check and correct it.
     """
     from automtl_cli.data import init
 

@@ -14,7 +14,7 @@ Several = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders o
 
 @runs_app.command("list")
 def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson = False) -> None:
-    """List the runs in a folder by dataset, the best first.
+    """List the runs of a folder by dataset, the best first.
 
     The score is the mean test AUC. Unfinished runs are marked.
     """
@@ -29,7 +29,7 @@ def show(
     evidence: options.Evidence = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a run found, as `automtl show` does."""
+    """Show the architecture of a run, as `automtl show` does."""
     from automtl_cli.runs import actions
 
     actions.show(run, evidence, as_json)
@@ -37,7 +37,7 @@ def show(
 
 @runs_app.command()
 def compare(runs: Several, as_json: options.AsJson = False) -> None:
-    """Set test metrics and costs of runs side by side, as they are.
+    """Show test metrics and costs of several runs side by side.
 
     Error bars and a verdict need several seeds: see `automtl compare --models RUN,RUN`.
     """
@@ -49,10 +49,10 @@ def compare(runs: Several, as_json: options.AsJson = False) -> None:
 @runs_app.command()
 def remove(
     runs: Several,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without confirmation.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Remove runs, after asking."""
+    """Remove runs, after a confirmation."""
     from automtl_cli.runs import shelf
 
     shelf.remove(runs, yes, as_json)

@@ -12,22 +12,21 @@ from automtl_cli.output import emit
 def predict(
     run: options.Run,
     files: options.Input,
-    output: Annotated[
-        Path, typer.Option("--output", metavar="FILE", help="File to write, .csv or .parquet.")
-    ],
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Output file, .csv or .parquet.")],
     keep: Annotated[
-        str, typer.Option(metavar="COLUMN,...", help="Columns of the input to write too, such as an id.")
+        str,
+        typer.Option(metavar="COLUMN,...", help="Columns of the input to copy to the output, such as an id."),
     ] = "",
     bad_rows: options.BadRows = None,
     max_bad_rows: options.MaxBadRows = None,
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Score new rows by the network of a run.
+    """Predict new rows with the network of a run.
 
-    The input has a column a field, as `automtl data sample` shows them; labels are not needed, and other
-    columns are not read. Values that training rows did not hold are taken as unknown, and so are blanks. One
-    row is written for each, in the same order: the probability of each task; of a regression its number.
+    The input has one column for each field, as `automtl data sample` shows them. Labels are optional, other
+    columns are ignored. Values that training rows do not hold are unseen ids. The output has one row for each
+    input row, in the same order: a probability for each binary task, a number for each regression.
     """
     from automtl_cli.runs import new_rows
     from automtl_core.views.outcome import predicted
@@ -47,10 +46,10 @@ def evaluate(
     max_bad_rows: options.MaxBadRows = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Test the network of a finished run again, from its files alone.
+    """Recompute the test metrics of a run, or test it on new rows.
 
-    The metrics must be exactly those that the run recorded; otherwise the exit code is 65. With --input, test
-    it on new rows, which have labels.
+    The exit code is 65 if the metrics are not exactly the recorded ones. With --input, the network is tested
+    on new labelled rows instead.
     """
     from automtl_cli.runs import actions, new_rows
     from automtl_core.views import outcome
@@ -70,14 +69,15 @@ def export(
         str, typer.Option("--format", metavar="onnx|torch", help="Format of the network.")
     ] = "onnx",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write [exports/RUN-FORMAT].")
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Output folder [exports/RUN-FORMAT].")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Export the network of a run to a folder that needs no automtl.
+    """Export the network of a run for serving without automtl.
 
-    In it are its vocabularies, an example of how to call it, and a model card. It is compared with the
-    network: on test rows where the prepared data of the run is at hand, else on drawn ones.
+    The folder holds the network, its encoder and vocabularies, an example and a model card. The command
+    checks the exported network against the original one on test rows, or on random rows without prepared
+    data.
     """
     from automtl_cli.runs import exporting
 
@@ -87,17 +87,17 @@ def export(
 def retrain(
     run: options.Run,
     seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Trainings, each with a seed of its own.")
+        int, typer.Option(metavar="N", min=1, help="Number of trainings, each with its own seed.")
     ] = 1,
     data_dir: options.DataDir = None,
     settings: options.Settings = None,
     runs_dir: options.RunsDir = Path("runs"),
     as_json: options.AsJson = False,
 ) -> None:
-    """Train the architecture of a run anew, also on data that grew.
+    """Retrain the architecture of a run, also on data that has grown.
 
-    Data and recipe are those of the run, unless --data-dir or --set say otherwise. Vocabularies follow the
-    data, decisions their names. Each training is a run of its own.
+    Dataset and training settings are those of the run, unless --data-dir or --set change them. Vocabularies
+    follow the data, decisions keep their names. Each training is a run of its own.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import retraining
@@ -111,9 +111,9 @@ def show(
     evidence: options.Evidence = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a run found: who shares what, and why.
+    """Show the architecture of a run, its evidence and its Pareto front.
 
-    RUN may also be an architecture.json, which knows the first two.
+    RUN may also be an architecture.json, which has no evidence.
     """
     from automtl_cli.runs import actions
 
