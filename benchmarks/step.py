@@ -89,7 +89,7 @@ def training_step(network: nn.Module, batches: Iterable[Batch], bf16: bool = Fal
     def step() -> None:
         batch = next(endless)
         losses = TaskLosses(torch.ones(batch.labels.shape[1]))
-        optimiser.step(objective(network, batch, losses, compute)[0].backward)
+        optimiser.step(objective(network, batch, losses, compute).loss.backward)
         average.update()
 
     return step

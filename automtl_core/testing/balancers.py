@@ -17,7 +17,7 @@ from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.loop import terms
+from automtl_core.training.loop import objective
 from automtl_core.training.losses import task_losses
 from automtl_core.training.recipe import Recipe
 
@@ -82,7 +82,7 @@ def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -
 def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -> None:
     torch.manual_seed(0)
     network, balancer = _Network(schema), balancer_of(recipe, schema.tasks)
-    found = terms(network, batch, task_losses(recipe, schema.tasks, CPU.device), CPU)
+    found = objective(network, batch, task_losses(recipe, schema.tasks, CPU.device), CPU)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     stays = network.towers[0].weight
     inputs = [p for p in (*network.parameters(), *balancer.parameters()) if p is not stays]

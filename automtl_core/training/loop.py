@@ -29,7 +29,7 @@ LOOK = 100
 Item = TypeVar("Item")
 
 
-class Terms(NamedTuple):
+class Objective(NamedTuple):
     """What a step minimises, in parts."""
 
     losses: Tensor
@@ -45,7 +45,7 @@ class Terms(NamedTuple):
         return self.losses.mean() + self.penalty
 
 
-def terms(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute) -> Terms:
+def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute) -> Objective:
     """Return the losses of tasks on a batch, and the penalty of the network.
 
     Raises:
@@ -55,18 +55,10 @@ def terms(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute
     logits = compute.logits(network, batch)
     by_task = losses.of(logits, batch.labels)
     penalty = network.penalty(logits) if isinstance(network, Penalised) else by_task.new_zeros(())
-    found = Terms(by_task * losses.weights, penalty, by_task.detach())
+    found = Objective(by_task * losses.weights, penalty, by_task.detach())
     if compute.looks_are_free:
         check_finite(found.loss)
     return found
-
-
-def objective(
-    network: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute
-) -> tuple[Tensor, Tensor]:
-    """Return the weighted mean of the losses plus any penalty, and the loss of each task; see `terms`."""
-    found = terms(network, batch, losses, compute)
-    return found.loss, found.by_task
 
 
 def check_finite(loss: Tensor) -> None:
@@ -107,11 +99,11 @@ def step(
         DivergedError: the loss is not finite; the step is not taken.
 
     """
-    found = terms(network, batch, losses, compute)
+    found = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
     optimiser.step(partial(balancer.backward, found.losses, found.penalty), moving)
     with torch.no_grad():
-        balancer.after_step(lambda: terms(network, batch, losses, compute).losses)
+        balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return found.by_task
 
 

@@ -186,7 +186,7 @@ class _Objective(nn.Module):
         self.model = model
 
     def forward(self, batch: Batch, losses: TaskLosses, compute: Compute) -> Tensor:
-        return objective(self.model, batch, losses, compute)[0]
+        return objective(self.model, batch, losses, compute).loss
 
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:

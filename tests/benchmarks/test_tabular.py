@@ -128,7 +128,7 @@ def test_what_is_counted_of_a_supernet_is_what_torch_counts():
     with supernet.following(supernet.path(np.random.default_rng(0), share=1)):
         for counter in (torch_counter := FlopCounterMode(display=False), Products(meter)):
             with counter:
-                objective(supernet, batch, losses, given.compute)[0].backward()
+                objective(supernet, batch, losses, given.compute).loss.backward()
     assert meter.flops == pytest.approx(torch_counter.get_total_flops(), rel=0.02)
 
 

@@ -46,8 +46,9 @@ def aitm():
 def test_a_step_in_bf16_keeps_the_penalty_and_a_float32_loss(aitm, batch):
     dtypes = []
     aitm.towers.tops[0][0].register_forward_hook(lambda module, inputs, out: dtypes.append(out.dtype))
-    plain, _ = objective(aitm, batch, ONES, CPU)
-    loss, by_task = objective(aitm, batch, ONES, BF16)
+    plain = objective(aitm, batch, ONES, CPU).loss
+    found = objective(aitm, batch, ONES, BF16)
+    loss, by_task = found.loss, found.by_task
     assert dtypes == [torch.float32, torch.bfloat16], "products are as precise as asked for"
     assert loss.dtype == by_task.dtype == torch.float32
     penalty = loss - by_task.mean()
@@ -69,7 +70,7 @@ def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
     for compute in (CPU, BF16):
         for question in supernet.questions.values():
             question.relaxation.seed(0)
-        losses.append(objective(supernet, batch, ONES, compute)[0].item())
+        losses.append(objective(supernet, batch, ONES, compute).loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 

@@ -46,23 +46,25 @@ class Squares(Plain):
 
 
 def test_a_penalty_is_added_once_and_to_no_task():
-    plain, plain_losses = objective(Plain(), BATCH, ONES, CPU)
-    loss, losses = objective(Squares(), BATCH, ONES, CPU)
+    found = objective(Plain(), BATCH, ONES, CPU)
+    plain, plain_losses = found.loss, found.by_task
+    found = objective(Squares(), BATCH, ONES, CPU)
+    loss, losses = found.loss, found.by_task
     assert loss.item() == pytest.approx(plain.item() + 2.5)
     assert torch.equal(losses, plain_losses)
     assert torch.equal(losses, ONES.of(Plain()(BATCH.ids, BATCH.dense), BATCH.labels))
 
 
 def test_loss_weights_leave_the_penalty_as_it_is():
-    plain, _ = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU)
-    loss, _ = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU)
+    plain = objective(Plain(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
+    loss = objective(Squares(), BATCH, TaskLosses(torch.tensor([3.0, 0.0])), CPU).loss
     assert loss.item() == pytest.approx(plain.item() + 2.5)
 
 
 def test_the_penalty_is_minimised():
     plain, squares = Plain(), Squares()
     for model in (plain, squares):
-        objective(model, BATCH, ONES, CPU)[0].backward()
+        objective(model, BATCH, ONES, CPU).loss.backward()
     # the derivative of w * w over two rows
     assert (squares.weight.grad - plain.weight.grad).tolist() == pytest.approx([2.0, -4.0])
 
@@ -79,13 +81,18 @@ def test_a_penalty_that_is_not_finite_stops_training():
 def test_a_supernet_passes_on_the_penalty_of_its_network():
     supernet = Supernet(Squares(), {})
     assert isinstance(supernet, Penalised)
-    assert objective(supernet, BATCH, ONES, CPU)[0].item() == objective(Squares(), BATCH, ONES, CPU)[0].item()
+    assert (
+        objective(supernet, BATCH, ONES, CPU).loss.item()
+        == objective(Squares(), BATCH, ONES, CPU).loss.item()
+    )
 
 
 def test_a_supernet_of_a_network_without_penalty_has_none():
     supernet = Supernet(Plain(), {})
     assert supernet.penalty(torch.ones(2, 2)).item() == 0
-    assert objective(supernet, BATCH, ONES, CPU)[0].item() == objective(Plain(), BATCH, ONES, CPU)[0].item()
+    assert (
+        objective(supernet, BATCH, ONES, CPU).loss.item() == objective(Plain(), BATCH, ONES, CPU).loss.item()
+    )
 
 
 class Towers(nn.Module):
@@ -108,7 +115,8 @@ def batch_of(labels):
 def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
     model, labels = Towers(), torch.tensor([[1.0, 5.0, 0.0], [1.0, 6.0, 0.0]])
     labels[:, missing] = NAN
-    loss, losses = objective(model, batch_of(labels.tolist()), MIXED, CPU)
+    found = objective(model, batch_of(labels.tolist()), MIXED, CPU)
+    loss, losses = found.loss, found.by_task
     loss.backward()
     assert losses[missing] == 0
     moved = [bool(tower.grad.any()) for tower in model.towers]
@@ -118,7 +126,8 @@ def test_a_batch_without_a_label_of_a_task_does_not_move_it(missing):
 
 def test_a_batch_without_any_label_has_no_loss_and_no_gradient():
     model = Towers()
-    loss, losses = objective(model, batch_of([[NAN] * 3] * 2), MIXED, CPU)
+    found = objective(model, batch_of([[NAN] * 3] * 2), MIXED, CPU)
+    loss, losses = found.loss, found.by_task
     loss.backward()
     assert (loss.item(), losses.tolist()) == (0, [0, 0, 0])
     assert not any(tower.grad.any() for tower in model.towers)
