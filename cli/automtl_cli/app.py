@@ -168,7 +168,7 @@ def compare(
         int, typer.Option(metavar="N", min=1, help="Splits of the data, each with all seeds.")
     ] = 1,
     tune: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Recipes that each model tries on validation data.")
+        int, typer.Option(metavar="N", min=0, help="Settings that each model tries on validation data.")
     ] = 0,
     reference: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Model that the others are compared with [the first].")

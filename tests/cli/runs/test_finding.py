@@ -11,12 +11,13 @@ WORSE = Point("ple", {}, 0.3, None, 0.75, 10_000, 10, trained=True)
 INHERITED = Point("evolution 1.1", {}, 0.1, 0.1, 0.79, 10_000, 10)
 
 
-def shown(*front):
+def shown(*front, **overrides):
     found = {
         "architecture": {"origin": {"space": "desan", "schema": {"sparse": [], "dense": [], "tasks": []}}},
         "sharing": {"sees": {}, "reads": {}, "fields": ()},
         "evidence": [],
         "front": [point.to_json() for point in front],
+        "overrides": overrides,
         "truth": None,
     }
     found["architecture"]["origin"]["schema"] = {
@@ -38,3 +39,9 @@ def test_nothing_is_said_where_nothing_else_was_trained():
     assert "beside" not in shown(TAKEN)
     assert "beside" not in shown(INHERITED, TAKEN)
     assert "beside" not in shown(BEST, WORSE)
+
+
+def test_settings_that_the_search_found_are_told():
+    told = shown(TAKEN, training={"learning_rate": 0.001}, space={"dropout": 0.3})
+    assert "settings that the search found: training.learning_rate 0.001, space.dropout 0.3" in told
+    assert "settings" not in shown(TAKEN)
