@@ -15,7 +15,15 @@ COMMON = """
 dataset: {name: synthetic, rows: 1000}
 training: {epochs: 5, batch_size: 200, patience: 5}
 """
-COMPARE = ("compare", "--config", "small.yaml", "--models", "tiny.yaml,desan:pd-darts", "--seeds", "2")
+COMPARE = (
+    "compare",
+    "--config",
+    "small.yaml",
+    "--models",
+    "tiny.yaml,desan:pd-darts-entropy",
+    "--seeds",
+    "2",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +57,10 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (["train"], "train needs a model"),
         (["train", "--model", "desan"], "choices open"),
         (["train", "--model", "mmo"], "did you mean 'mmoe'?"),
+        (
+            ["train", "--model", "boosting", "--set", "training.learning_rate=5"],
+            "training.learning_rate would be ignored by boosting",
+        ),
         (["train", "--model", "esmm"], "esmm"),
         (["compare", "--models", ","], "there is no model to compare"),
         (["compare", "--models", "mmoe,mmoe"], "two models are called 'mmoe'"),
@@ -100,7 +112,7 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert json.loads((folder / "compare.json").read_text()) == found
     assert (folder / "compare.md").read_text().startswith("# Comparison on synthetic")
     assert len((folder / "compare.csv").read_text().splitlines()) == 1 + 2 * 2 * 4
-    run = found["models"]["desan:pd-darts"]["cells"][0]["run"]
+    run = found["models"]["desan:pd-darts-entropy"]["cells"][0]["run"]
     assert automtl("show", folder / "cells" / run).code == 0
 
 
@@ -194,10 +206,10 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, start: Any, stop_a
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
     worked = [line.split(": ")[1] for line in err.splitlines() if "seed" in line]
-    assert worked[0] == "desan:pd-darts, seed 0, split 0"
-    assert "warm-up 1" not in err.split("desan:pd-darts, seed 0")[1].split("seed 1")[0]
+    assert worked[0] == "desan:pd-darts-entropy, seed 0, split 0"
+    assert "warm-up 1" not in err.split("desan:pd-darts-entropy, seed 0")[1].split("seed 1")[0]
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert set(json.loads(out)["models"]) == {"tiny.yaml", "desan:pd-darts"}
+    assert set(json.loads(out)["models"]) == {"tiny.yaml", "desan:pd-darts-entropy"}
 
 
 def test_retrain_decides_whether_the_weights_of_the_search_are_kept(automtl: Automtl) -> None:

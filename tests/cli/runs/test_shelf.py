@@ -17,7 +17,7 @@ def test_runs_are_listed(automtl, two):
     lines = automtl("runs", "list").out.splitlines()
     assert lines[0].split()[:4] == ["run", "dataset", "model", "seed"]
     assert [line.split()[:4] for line in lines[1:]] == [
-        [name, "synthetic", "desan:pd-darts", "3"] for name in ("one", "two")
+        [name, "synthetic", "desan:pd-darts-entropy", "3"] for name in ("one", "two")
     ]
     told = automtl("runs", "list", "--json").json()
     assert [run["state"] for run in told["runs"]] == ["done", "done"]

@@ -44,7 +44,7 @@ def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
 @pytest.mark.parametrize(("plugin", "same"), [("baselines", True), ("strategies", False), ("desan", False)])
 def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
     made, _ = bench()
-    job = tiny("desan:pd-darts")["desan:pd-darts"]
+    job = tiny("desan:pd-darts-entropy")["desan:pd-darts-entropy"]
     before, supplier = made.cell("search", job), Registry.supplier
 
     def newer(self, kind, name):

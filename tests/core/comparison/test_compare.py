@@ -30,11 +30,11 @@ def without_times(found):
 
 def test_every_model_is_trained_with_every_seed_and_found_again(tiny, bench):
     made, worked = bench()
-    found = compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", made)
-    names = ["one.yaml", "two.yaml", "desan:pd-darts"]
+    found = compare(tiny("desan:pd-darts-entropy"), [0, 1], 0, "one.yaml", made)
+    names = ["one.yaml", "two.yaml", "desan:pd-darts-entropy"]
     assert worked == [(name, seed) for seed in (0, 1) for name in names]
     again, worked = bench()
-    assert compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", again) == found
+    assert compare(tiny("desan:pd-darts-entropy"), [0, 1], 0, "one.yaml", again) == found
     assert worked == []
 
 
@@ -78,8 +78,13 @@ def test_a_longer_comparison_adds_only_what_is_new(tiny, bench):
     made, _ = bench()
     compare(tiny(), [0], 0, "one.yaml", made)
     made, worked = bench()
-    compare(tiny("desan:pd-darts"), [0, 1], 0, "one.yaml", made)
-    assert worked == [("desan:pd-darts", 0), ("one.yaml", 1), ("two.yaml", 1), ("desan:pd-darts", 1)]
+    compare(tiny("desan:pd-darts-entropy"), [0, 1], 0, "one.yaml", made)
+    assert worked == [
+        ("desan:pd-darts-entropy", 0),
+        ("one.yaml", 1),
+        ("two.yaml", 1),
+        ("desan:pd-darts-entropy", 1),
+    ]
 
 
 def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(tiny, bench, both_splits):
