@@ -60,6 +60,13 @@ def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl: Auto
     assert "a number above 0; tuned over 0.0005 to 0.008, log scale" in line
 
 
+def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl) -> None:
+    found = automtl("settings", "balancer", "cagrad", "--json").json()
+    assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
+    assert "--set training.balancer.SETTING=VALUE" in automtl("settings", "balancer", "cagrad").out
+    assert "uncertainty" in automtl("settings", "balancer", "--json").json()
+
+
 @pytest.mark.parametrize("kind", ["run", "training", "encoding_search"])
 def test_parts_of_a_configuration_have_no_name(automtl: Automtl, kind: str) -> None:
     assert automtl("settings", kind).code == 0

@@ -44,12 +44,7 @@ def test_the_best_is_first_and_those_without_a_score_are_last(folder):
 
 def test_a_finished_run_tells_model_score_and_costs(folder):
     told, result = summary(folder / "good"), Run.open(folder / "good").read(Result)
-    assert (told.model, told.dataset, told.seed, told.simulated) == (
-        "desan:pd-darts-entropy",
-        "synthetic",
-        0,
-        False,
-    )
+    assert (told.model, told.dataset, told.seed) == ("desan:pd-darts-entropy", "synthetic", 0)
     assert told.flops_per_row == result.flops_per_row
     assert told.scores == {task: m.auc for task, m in result.test.items()}
     assert told.score == mean_over_tasks(told.scores, result.test, 1)
