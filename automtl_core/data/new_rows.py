@@ -18,7 +18,7 @@ from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import given, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
-from automtl_core.dataset.dataset import TEXT, Dataset, Dense, RawFile, Sparse, learned
+from automtl_core.dataset.dataset import TEXT, Dataset, RawFile, Read, learned, reads_of
 from automtl_core.disk.files import publish_file, scratch_folder
 from automtl_core.errors import UsageError, did_you_mean, listing
 
@@ -47,7 +47,7 @@ class NewRows:
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in their order, `size` at a time, as `Encoder.encode` takes them."""
-        columns = {field.name: _value(field) for field in self.dataset.fields}
+        columns = {name: _value(name, read) for name, read in reads_of(self.dataset.fields).items()}
         if self.labelled:
             columns |= {
                 label.name: f"CAST({quoted(label.name)} AS DOUBLE)" for label in learned(self.dataset)
@@ -191,12 +191,12 @@ def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:
         )
 
 
-def _value(field: Sparse | Dense) -> str:
-    """Return SQL for what an encoder takes of a field."""
-    name = quoted(field.name)
-    if isinstance(field, Dense) or field.buckets:
+def _value(column: str, read: Read) -> str:
+    """Return SQL for what an encoder takes of a column."""
+    name = quoted(column)
+    if read.how == "number":
         return f"CAST({name} AS DOUBLE)"
-    if field.kind == "bag":
-        parts = f"string_split(CAST({name} AS VARCHAR), {literal(field.separator)})"
+    if read.how == "bag":
+        parts = f"string_split(CAST({name} AS VARCHAR), {literal(read.separator)})"
         return f"list_filter(list_transform({parts}, lambda x: trim(x)), lambda x: x <> '')"
     return f"CAST({name} AS VARCHAR)"

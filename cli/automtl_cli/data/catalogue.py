@@ -12,7 +12,7 @@ from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.settings import written
 from automtl_cli.tables import safe, table
-from automtl_core.dataset.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -116,7 +116,7 @@ def dataset(chosen: Chosen) -> Sheet:
         preparation=found.preparation,
         folder=str(chosen.folder) if chosen.folder else None,
         files={table: _file(file, chosen.folder) for table, file in found.files().items()},
-        fields=[Field(field.name, _kind(field)) for field in found.fields],
+        fields=[Field(field.name, field.words) for field in found.fields],
         tasks=[Task(label.name, label.kind, label.after) for label in found.labels],
         splits=_splits(found),
         given_parts=found.part is not None,
@@ -172,14 +172,6 @@ def _values(column: Column) -> str:
     if column.kind == "unused":
         return "not read"
     return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
-
-
-def _kind(field: Sparse | Dense) -> str:
-    if isinstance(field, Dense):
-        return "numeric"
-    if field.buckets:
-        return "numeric, in buckets"
-    return {"single": "categorical", "bag": "multi-valued", "sequence": "sequence"}[field.kind]
 
 
 def _splits(found: Dataset) -> list[str]:
