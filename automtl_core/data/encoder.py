@@ -128,13 +128,12 @@ class Encoder:
         They are hard links where that can be: no one writes into them.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        for name, encoder in self.fields.items():
-            path, held = _file(folder, name), encoder.file()
-            if held is not None and held[0] != path:
+        for name, path, _ in self._files():
+            if path != (copy := _file(folder, name)):
                 try:
-                    os.link(held[0], path)
+                    os.link(path, copy)
                 except OSError:
-                    shutil.copyfile(held[0], path)
+                    shutil.copyfile(path, copy)
         fields = {name: encoder.to_json() for name, encoder in self.fields.items()}
         write_signed(folder / FILE, FORMAT, {"schema": self.schema.to_json(), "fields": fields})
 
@@ -159,10 +158,17 @@ class Encoder:
             encoder = cls(Schema.from_json(told["schema"]), fields)
         except (KeyError, TypeError, ValueError, AttributeError, AutoMTLError) as error:
             raise ArtifactError(f"{folder / FILE}: no encoder: {error}", FIX) from None
-        for held in (one.file() for one in fields.values()):
-            if held is not None and sha256(held[0]) != held[1]:
-                raise ArtifactError(f"{held[0]}: missing or damaged", FIX)
+        for _, path, digest in encoder._files():
+            if sha256(path) != digest:
+                raise ArtifactError(f"{path}: missing or damaged", FIX)
         return encoder
+
+    def _files(self) -> Iterator[tuple[str, Path, str]]:
+        """Yield fields with the files of their encoders, and the SHA-256 of these."""
+        for name, encoder in self.fields.items():
+            for held in (part.file() for part in encoder.parts()):
+                if held is not None:
+                    yield name, *held
 
     def _rows(self, columns: Mapping[str, Column] | pd.DataFrame, labels: Sequence[str]) -> int:
         """Return the number of rows, after a check of the columns."""

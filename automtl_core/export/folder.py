@@ -32,7 +32,7 @@ from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
 from automtl_core.export.card import card
-from automtl_core.export.encoder import exported, source
+from automtl_core.fields.source import exported, source
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.training.learner import Learner

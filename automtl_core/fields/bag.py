@@ -1,15 +1,23 @@
 """Multi-valued fields: a row holds any number of different values, in no order."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_core.fields.encode import FieldEncoder, Gives, Kinds, WrongValueError, lists, read_encoder, texts
-from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source
-from automtl_core.fields.sparse import Hashed, Values, Vocabulary
+from automtl_core.fields.encode import (
+    FieldEncoder,
+    Gives,
+    Kinds,
+    Reading,
+    WrongValueError,
+    read_encoder,
+    texts,
+)
+from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Read, Source
+from automtl_core.fields.sparse import Counts, Hashed, Values, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -21,18 +29,14 @@ class BagEncoder(FieldEncoder):
 
     kind: ClassVar[str] = "bag"
     gives: ClassVar[Gives] = "bags"
+    reading: ClassVar[Reading] = "lists"
 
     @property
     def size(self) -> int:  # type: ignore[override]
         """Ids of values, that of an unseen one included."""
         return self.values.size
 
-    def reads(self, name: str) -> Mapping[str, Callable[[Any], Any]]:
-        """Return that the column holds lists."""
-        return {name: lists}
-
     def encode(self, bags: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the ids of each bag start and the last end, [B + 1], and the ids of all, [V]."""
         lengths = np.fromiter(map(len, bags), np.int64, len(bags))
         owners = np.repeat(np.arange(len(bags)), lengths)
         try:
@@ -45,24 +49,16 @@ class BagEncoder(FieldEncoder):
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]), pairs % self.size
 
     def decode(self, ids: Sequence[int]) -> list[Any]:
-        """Return words for ids of values."""
         return self.values.decode(ids)
 
     def parts(self) -> tuple[FieldEncoder, ...]:
-        """Return it and that of one value."""
         return self, *self.values.parts()
 
-    def file(self) -> tuple[Path, str] | None:
-        """Return the file of the values."""
-        return self.values.file()
-
     def to_json(self) -> dict[str, Any]:
-        """Return the encoder of one value."""
         return {"kind": self.kind, "values": self.values.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "BagEncoder":
-        """Return the encoder of bags of such values."""
         return cls(read_encoder(value["values"], path, kinds))
 
 
@@ -77,35 +73,23 @@ class Bag(FieldKind):
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (BagEncoder, Vocabulary, Hashed)
 
     def reads(self) -> Mapping[str, Read]:
-        """Return that the column holds bags."""
         return {self.name: Read("bag", separator=self.separator)}
 
     def faults(self) -> Iterator[str]:
-        """Yield that there is no separator, if so."""
         if not isinstance(self.separator, str) or not self.separator:
             yield f"separator is {self.separator!r}, allowed are texts that are not empty"
 
     def learner(self, source: Source) -> "BagCounts":
-        """Return what counts bags and their values."""
         return BagCounts(self.name, source)
 
 
-class BagCounts(Learner):
+class BagCounts(Counts):
     """Counts bags, and the values that they hold: a value once for each row that holds it."""
 
-    def __init__(self, name: str, source: Source) -> None:
-        super().__init__({name: Read("bag")})
-        self.name, self.source = name, source
-        self.counts = np.zeros(source.codes(name) + 1, dtype=np.int64)
-        self.starts: Ints
-        """Where the values of each bag start, and the last one ends, [bags + 2]; bag 0 is empty."""
-
-    def see(self, chunk: Chunk) -> None:
-        """Count bags."""
-        self.counts += np.bincount(chunk[self.name], minlength=len(self.counts))
+    starts: Ints
+    """Where the values of each bag start, and the last one ends, [bags + 2]; bag 0 is empty."""
 
     def learn(self, folder: Path) -> FieldEncoder:
-        """Return the encoder of bags of values that are held often enough."""
         counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
         for bags, values in self.source.held(self.name):
             np.add.at(counts, values, self.counts[bags + 1])
@@ -119,7 +103,6 @@ class BagCounts(Learner):
         return BagEncoder(learned.encoder(folder, self.source.values(self.name)))
 
     def encode(self, chunk: Chunk) -> Codes:
-        """Return the numbers of bags."""
         return chunk[self.name]
 
     def values(self) -> Iterator[Codes]:

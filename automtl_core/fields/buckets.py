@@ -1,6 +1,6 @@
 """Numbers in buckets of equal frequency, which are the values of a categorical field."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.fields.encode import FieldEncoder, filled, numbers
+from automtl_core.fields.encode import FieldEncoder, Reading, filled
 from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source
 
 Floats = NDArray[np.float64]
@@ -27,6 +27,7 @@ class Buckets(FieldEncoder):
     """The number that stands for a blank, if there is one."""
 
     kind: ClassVar[str] = "buckets"
+    reading: ClassVar[Reading] = "numbers"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(map(float, self.edges)))
@@ -36,18 +37,12 @@ class Buckets(FieldEncoder):
         """Ids, that of a missing number included."""
         return len(self.edges) + 2
 
-    def reads(self, name: str) -> Mapping[str, Callable[[Any], Any]]:
-        """Return that the column holds numbers."""
-        return {name: numbers}
-
     def encode(self, values: np.ndarray) -> np.ndarray:
-        """Return the ids of numbers."""
         values = filled(values, self.missing)
         found = np.searchsorted(np.array(self.edges, np.float64), values, side="right") + 1
         return np.where(np.isnan(values), 0, found).astype(np.int32)
 
     def examples(self, name: str, ids: Sequence[int]) -> dict[str, list[Any]]:
-        """Return a number of each bucket: its lower edge, or one below all edges."""
         low = [None, self.edges[0] - 1 if self.edges else 0.0, *self.edges]
         return {name: [low[one] for one in ids]}
 
@@ -65,17 +60,14 @@ class Bucketed(FieldKind):
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Buckets,)
 
     def reads(self) -> Mapping[str, Read]:
-        """Return that the column holds numbers."""
         return {self.name: Read("number", self.missing)}
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with the numbers."""
         yield from missing_faults(self.missing)
         if not isinstance(self.buckets, int) or self.buckets < 2:
             yield f"buckets is {self.buckets!r}, allowed are whole numbers from 2"
 
     def learner(self, source: Source) -> "Sample":
-        """Return what keeps some numbers."""
         return Sample(self, source)
 
 
@@ -89,11 +81,9 @@ class Sample(Learner):
         self.samples: list[Floats] = []
 
     def see(self, chunk: Chunk) -> None:
-        """Keep numbers."""
         self.samples.append(chunk[self.field.name][:: self.step])
 
     def learn(self, folder: Path) -> Buckets:
-        """Return buckets between the edges."""
         found = edges(np.concatenate(self.samples), self.field.buckets)
         self.samples.clear()
         self.constant = not len(found)

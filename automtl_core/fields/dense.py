@@ -1,14 +1,14 @@
 """Numeric fields, scaled."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from automtl_core.fields.buckets import Floats, missing_faults
-from automtl_core.fields.encode import FieldEncoder, Gives, filled, numbers
+from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
 from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source, one_of
 
 Scaling = Literal["standard", "minmax", "log", "none"]
@@ -28,19 +28,14 @@ class Scale(FieldEncoder):
 
     kind: ClassVar[str] = "scale"
     gives: ClassVar[Gives] = "numbers"
-
-    def reads(self, name: str) -> Mapping[str, Callable[[Any], Any]]:
-        """Return that the column holds numbers."""
-        return {name: numbers}
+    reading: ClassVar[Reading] = "numbers"
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        """Return scaled numbers."""
         values = filled(values, self.missing)
         values = np.sign(values) * np.log1p(np.abs(values)) if self.scaling == "log" else values
         return (values - self.offset) / self.width
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Return the numbers that were scaled, NaN where missing."""
         found = np.asarray(values, dtype=np.float64) * self.width + self.offset
         return np.sign(found) * np.expm1(np.abs(found)) if self.scaling == "log" else found
 
@@ -57,16 +52,13 @@ class Dense(FieldKind):
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Scale,)
 
     def reads(self) -> Mapping[str, Read]:
-        """Return that the column holds numbers."""
         return {self.name: Read("number", self.missing)}
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with the numbers."""
         yield from missing_faults(self.missing)
         yield from one_of("scaling", self.scaling, get_args(Scaling))
 
     def learner(self, source: Source) -> "Scaled":
-        """Return what measures numbers."""
         return Scaled(self)
 
 
@@ -113,12 +105,10 @@ class Scaled(Learner):
         self.field, self.moments = field, Moments()
 
     def see(self, chunk: Chunk) -> None:
-        """Measure numbers."""
         values = chunk[self.field.name]
         self.moments.add(values[~np.isnan(values)])
 
     def learn(self, folder: Path) -> Scale:
-        """Return the scale."""
         self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
         self.constant = not self.moments.deviation
         return self.encoder

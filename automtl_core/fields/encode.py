@@ -9,13 +9,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-__all__ = ["cached_property", "dataclass", "field", "hashlib", "repeat"]  # for the encoders below
+__all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
 
 LARGEST = 1e38
 """Largest number, and smallest below 0, that is taken: single precision holds it."""
@@ -23,6 +23,8 @@ BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of what stands for no value; those of pandas by their names."""
 
 Gives = Literal["ids", "bags", "numbers"]
+Reading = Literal["texts", "numbers", "lists"]
+"""How a column is read: see the functions of these names."""
 Values = Any
 """One value an example: a sequence, an array of numpy or a series of pandas."""
 Kinds = Mapping[str, type["FieldEncoder"]]
@@ -53,12 +55,13 @@ class FieldEncoder:
     """Names the class in `encoder.json`."""
     gives: ClassVar[Gives] = "ids"
     """One id an example, a bag of ids, or a number."""
+    reading: ClassVar[Reading] = "texts"
     size: int
     """Ids, that of a blank or unseen value included; numbers have none."""
 
-    def reads(self, name: str) -> Mapping[str, Callable[[Values], Any]]:
-        """Return the columns that the field `name` reads: `texts`, `numbers` or `lists` by column."""
-        return {name: texts}
+    def reads(self, name: str) -> Mapping[str, Reading]:
+        """Return the columns that the field `name` reads, and how; here its own."""
+        return {name: self.reading}
 
     def encode(self, *columns: Any) -> Any:
         """Return ids [B], 0 where blank or unseen; or numbers [B], NaN where missing; or bags, see `Bag`.
@@ -98,7 +101,7 @@ class FieldEncoder:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "FieldEncoder":
         """Read what `to_json` returned, without its kind; a file beside it is at `path`."""
-        return cls(**value)
+        return cls(**{name: tuple(one) if isinstance(one, list) else one for name, one in value.items()})
 
 
 def read_encoder(value: Mapping[str, Any], path: Path, kinds: Kinds) -> FieldEncoder:
@@ -119,8 +122,8 @@ def encode(name: str, encoder: FieldEncoder, columns: Any) -> Any:
     """Return the ids or numbers of a field from columns by name; raises `WrongValueError` with the column."""
     column, taken = name, []
     try:
-        for column, read in encoder.reads(name).items():
-            taken.append(read(columns[column]))
+        for column, how in encoder.reads(name).items():
+            taken.append(READ[how](columns[column]))
         return encoder.encode(*taken)
     except WrongValueError as wrong:
         wrong.column = column
@@ -158,6 +161,9 @@ def numbers(values: Values) -> np.ndarray:
 def lists(values: Values) -> list[Sequence[Any]]:
     """Return values as lists, [B]: an empty one for a blank."""
     return [_list(row, value) for row, value in enumerate(values)]
+
+
+READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
 
 
 def filled(values: np.ndarray, missing: float | None) -> np.ndarray:

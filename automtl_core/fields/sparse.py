@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
+from itertools import islice, repeat
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,27 +44,23 @@ class Vocabulary(FieldEncoder):
         return {value: place for place, value in enumerate(self.values, 1)}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the ids of values."""
         return np.fromiter(map(self._ids.get, texts, repeat(0)), np.int32, len(texts))
 
     def decode(self, ids: Sequence[int]) -> list[str | None]:
-        """Return the values of ids, without taking a whole vocabulary into memory."""
         wanted = set(ids)
         with self.path.open(encoding="utf-8") as lines:
-            known = {one: json.loads(line) for one, line in enumerate(lines) if one in wanted}
+            first = islice(lines, max(wanted, default=-1) + 1)
+            known = {one: json.loads(line) for one, line in enumerate(first) if one in wanted}
         return [known[one] for one in ids]
 
     def file(self) -> tuple[Path, str]:
-        """Return the file of the values."""
         return self.path, self.sha256
 
     def to_json(self) -> dict[str, Any]:
-        """Return what tells the values, without them."""
         return {"kind": self.kind, "size": self.size, "sha256": self.sha256}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "Vocabulary":
-        """Return the vocabulary at a path."""
         return cls(int(value["size"]), str(value["sha256"]), path)
 
 
@@ -82,7 +78,6 @@ class Hashed(FieldEncoder):
         return self.buckets + 1
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the ids of values."""
         known = {text: hashed(text, self.buckets) for text in set(texts)}
         return np.fromiter(map(known.__getitem__, texts), np.int32, len(texts))
 
@@ -95,7 +90,6 @@ class Sparse(FieldKind):
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Vocabulary, Hashed)
 
     def learner(self, source: Source) -> "Counts":
-        """Return what counts codes."""
         return Counts(self.name, source)
 
 
@@ -153,16 +147,13 @@ class Counts(Learner):
         self.table: Codes
 
     def see(self, chunk: Chunk) -> None:
-        """Count codes."""
         self.counts += np.bincount(chunk[self.name], minlength=len(self.counts))
 
     def learn(self, folder: Path) -> FieldEncoder:
-        """Return the encoder of values that are held often enough."""
         values = Values(self.name, self.counts[1:], self.source)
         self.table, self.constant = values.table, bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # of millions of values
         return values.encoder(folder, self.source.values(self.name))
 
     def encode(self, chunk: Chunk) -> Codes:
-        """Return the ids of codes."""
         return self.table[chunk[self.name]]

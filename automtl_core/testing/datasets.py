@@ -92,7 +92,7 @@ def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
 
 def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, field: SparseField) -> None:
     values = prepared.vocabulary(field.name)
-    if prepared.encoder.fields[field.name].file() is None:
+    if not any(part.file() for part in prepared.encoder.fields[field.name].parts()):
         assert not values, f"{field.name}: a field of buckets has no vocabulary"
         buckets = chosen.hashed.get(field.name, field.size)
         assert field.size <= buckets + 1, (

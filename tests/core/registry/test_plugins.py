@@ -160,7 +160,7 @@ HOSTILE = {
         "'automtl_register_ops' is not marked",
     ),
     "unmarked hook": ("def automtl_register_ops(): return {}", "'automtl_register_ops' is not marked"),
-    "no hook": ("", "implements no hook; hooks: automtl_register_datasets, automtl_register_ops"),
+    "no hook": ("", "implements no hook; hooks: automtl_register_datasets, automtl_register_field_kinds, "),
     "returns nothing": (hooked("pass"), "automtl_register_ops must return a mapping by name, not None"),
     "returns a list": (hooked("return ['linear']"), "must return a mapping by name, not ['linear']"),
     "returns a generator": (hooked("yield {}"), "must return a mapping by name, not <generator"),

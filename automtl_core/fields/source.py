@@ -21,10 +21,11 @@ def source(encoders: Iterable[FieldEncoder]) -> str:
         PluginError: the source of a class is nowhere.
 
     """
-    classes = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
-    table = ", ".join(f'"{kind}": {classes[kind].__name__}' for kind in sorted(classes))
-    parts = [inspect.getsource(encode), *(_of(classes[kind]) for kind in sorted(classes))]
-    return "\n\n".join([*parts, f"KINDS = {{{table}}}\n"])
+    used = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
+    classes = dict.fromkeys(base for kind in sorted(used) for base in reversed(used[kind].__mro__))
+    own = [each for each in classes if issubclass(each, FieldEncoder) and each is not FieldEncoder]
+    table = ", ".join(f'"{kind}": {used[kind].__name__}' for kind in sorted(used))
+    return "\n\n".join([inspect.getsource(encode), *map(_of, own), f"KINDS = {{{table}}}\n"])
 
 
 def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:
