@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 from automtl_core import seeds
 from automtl_core.data import statistics
-from automtl_core.data.columns import edges
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
+from automtl_core.fields.buckets import edges
 from automtl_core.modules.inputs import Fitted
 
 Folds = NDArray[np.int8]

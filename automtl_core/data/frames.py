@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data import columns as one
+from automtl_core.data.encoder import Column as Values
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.dataset.dataset import Column, Dataset, Sparse
+from automtl_core.dataset.dataset import Column, Dataset, reads_of
 from automtl_core.errors import DataError, did_you_mean, listing, printable
+from automtl_core.fields.encode import LARGEST, text, whole
 
-Examples = pd.DataFrame | Mapping[str, one.Column]
+Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value a row; not modified."""
 
 
@@ -79,11 +80,9 @@ def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> 
 def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
     """Return rows that were read as `Encoder.encode` takes them: fields and labels, bags as lists."""
     made = dataset.new_rows(rows, labelled)
-    bags = [field for field in dataset.fields if isinstance(field, Sparse) and field.kind == "bag"]
-    if not bags:
-        return made
+    bags = {name: read for name, read in reads_of(dataset.fields).items() if read.how == "bag"}
     lists = {
-        field.name: [_parts(text, field.separator) for text in made[field.name].tolist()] for field in bags
+        name: [_parts(held, read.separator) for held in made[name].tolist()] for name, read in bags.items()
     }
     return made.assign(**{name: pd.Series(held, made.index, object) for name, held in lists.items()})
 
@@ -115,7 +114,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
         if str(name) in used:
             if not pd.api.types.is_list_like(column):
                 raise DataError(f"column {name!r} is one value", "give lists, of one value a row")
-            found[str(name)] = one.series_of(column)
+            found[str(name)] = _series(column)
     first = next(iter(found), "")
     for name, column in found.items():
         if len(column) != len(found[first]):
@@ -129,7 +128,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return the values of a column, and whether they are as declared."""
     if column.kind == "number":
-        numbers, fits = one.checked_numbers(series)
+        numbers, fits = _numbers(series)
         if not column.among and not column.matching:
             return _Read(series, column, numbers, fits)
         return _Read(series, column, numbers, fits & _texts(series, column).fits)
@@ -141,10 +140,10 @@ def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     if series.dtype == object:  # equal objects, as 1 and True, may have different texts
         places, values = np.arange(len(series)), list(series)
     else:
-        places, values = one.different(series)
+        places, values = _different(series)
         values.append(None)  # at -1, the place of a blank
     pairs = [_text(value, column) for value in values]
-    texts = np.fromiter((text for text, _ in pairs), object, len(pairs))
+    texts = np.fromiter((held for held, _ in pairs), object, len(pairs))
     fits = np.fromiter((fits for _, fits in pairs), bool, len(pairs))
     return _Read(series, column, texts[places], fits[places])
 
@@ -153,22 +152,22 @@ def _text(value: Any, column: Column) -> tuple[str | None, bool]:
     """Return a value as text, None where it is a blank, and whether it is as declared."""
     if column.separator and pd.api.types.is_list_like(value):
         return _joined(value, column.separator)
-    text = one.text(one.whole(value) if column.kind == "integer" else value)
-    if not text:
-        return None, text is not None
-    return text, column.anything or expected(text, column) is None
+    held = text(whole(value) if column.kind == "integer" else value)
+    if not held:
+        return None, held is not None
+    return held, column.anything or expected(held, column) is None
 
 
 def _joined(values: Any, separator: str) -> tuple[str | None, bool]:
     """Return the values of a bag with separators in between, and whether they can be told apart again."""
-    texts = [one.text(item) for item in values]
-    known = [text for text in texts if text is not None and separator not in text]
+    texts = [text(item) for item in values]
+    known = [held for held in texts if held is not None and separator not in held]
     return separator.join(known), len(known) == len(texts)
 
 
-def _parts(text: Any, separator: str) -> list[str]:
+def _parts(held: Any, separator: str) -> list[str]:
     """Return what a text of several values holds; blanks around a value are no part of it."""
-    parts = [part.strip(" ") for part in text.split(separator)] if isinstance(text, str) else []
+    parts = [part.strip(" ") for part in held.split(separator)] if isinstance(held, str) else []
     return [part for part in parts if part]
 
 
@@ -186,6 +185,40 @@ def _wanted(value: Any, column: Column) -> str:
     """Return what was expected in place of a value."""
     if column.separator and pd.api.types.is_list_like(value):
         return f"values without {column.separator!r}"
-    text = one.text(one.whole(value) if column.kind == "integer" else value)
-    wanted = None if text is None else expected(text, column)
+    held = text(whole(value) if column.kind == "integer" else value)
+    wanted = None if held is None else expected(held, column)
     return wanted or "one text or number"
+
+
+def _series(column: Values) -> "pd.Series[Any]":
+    """Return a column as a series; values of a list stay as they are: integers with gaps are no floats."""
+    if isinstance(column, pd.Series):
+        return column
+    return pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
+
+
+def _different(series: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
+    """Return the place of each row's value, -1 for None and NaN, [R], and the different values."""
+    places, values = pd.factorize(series)
+    single = values.dtype == np.float32  # of which an index would give digits of double precision
+    return places, list(values.to_numpy() if single else values)
+
+
+def _numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return numbers, NaN where blank, and whether each is a blank or a number in range; both [R]."""
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        found = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        return found, ~(abs(found) > LARGEST)
+    values = series.to_numpy(dtype=object)
+    found = np.fromiter(map(_number, values), np.float64, len(values))
+    return found, ~(abs(found) > LARGEST)
+
+
+def _number(value: Any) -> float:
+    """Return a value as a number, NaN for a blank, and infinity for what is none."""
+    if text(value) == "":
+        return np.nan
+    try:
+        return number if not np.isnan(number := float(value)) else np.inf
+    except (TypeError, ValueError, OverflowError):
+        return np.inf

@@ -28,7 +28,6 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from automtl_core.data.columns import Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Part
@@ -36,6 +35,10 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError
+from automtl_core.fields.bag import BagEncoder
+from automtl_core.fields.encode import Kinds
+from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.fields.sparse import Vocabulary
 from automtl_core.modules.inputs import Fitted
 
 FORMAT = 7
@@ -54,6 +57,8 @@ class Prepared:
     manifest: Mapping[str, Any]
     reused: bool = field(default=False, compare=False)
     """Whether the folder was there already when its preparation was asked for."""
+    kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
+    """The encoders of its fields."""
 
     @property
     def schema(self) -> Schema:
@@ -95,7 +100,7 @@ class Prepared:
             ArtifactError: it is damaged.
 
         """
-        return Encoder.load(self.path / ENCODER)
+        return Encoder.load(self.path / ENCODER, self.kinds)
 
     def times(self, name: str) -> NDArray[np.int32] | None:
         """Return when each row of a part was, as numbers in that order, [R]; None without a split by time."""
@@ -118,11 +123,12 @@ class Prepared:
 
         Nothing for a field whose ids are hashed or buckets of a number.
         """
-        encoding = self.encoder.fields[name]
-        return encoding.values if isinstance(encoding, Vocabulary) else []
+        encoder = self.encoder.fields[name]
+        one = encoder.values if isinstance(encoder, BagEncoder) else encoder
+        return one.values if isinstance(one, Vocabulary) else []
 
     @classmethod
-    def open(cls, path: Path, reused: bool = False) -> "Prepared":
+    def open(cls, path: Path, reused: bool = False, kinds: Kinds = BUILT_IN) -> "Prepared":
         """Read a prepared dataset.
 
         Raises:
@@ -134,7 +140,7 @@ class Prepared:
         for name, digest in manifest["files"].items():
             if sha256(path / name) != digest:
                 raise ArtifactError(f"{path / name}: missing or damaged", fix)
-        return cls(path, manifest, reused)
+        return cls(path, manifest, reused, kinds)
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:

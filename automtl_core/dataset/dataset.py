@@ -4,7 +4,7 @@ An adapter declares; `automtl_core.data` reads the files, splits, builds vocabul
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -12,8 +12,14 @@ import duckdb
 import pandas as pd
 from pydantic import Field
 
-from automtl_core.dataset.fields import Dense, Label, Scaling, Sparse, faults_of, names_of
+from automtl_core.dataset.fields import Label, faults_of, names_of
 from automtl_core.errors import PluginError
+from automtl_core.fields.bag import Bag
+from automtl_core.fields.buckets import Bucketed
+from automtl_core.fields.dense import Dense, Scaling
+from automtl_core.fields.encode import LARGEST
+from automtl_core.fields.field import FieldKind, Read
+from automtl_core.fields.sparse import Sparse
 from automtl_core.settings.settings import Settings
 
 __all__ = [
@@ -23,12 +29,16 @@ __all__ = [
     "NUMBER",
     "TEXT",
     "UNUSED",
+    "Bag",
+    "Bucketed",
     "Column",
     "Dataset",
     "DatasetSettings",
     "Dense",
+    "FieldKind",
     "Label",
     "RawFile",
+    "Read",
     "Scaling",
     "Sparse",
     "column_of",
@@ -36,13 +46,10 @@ __all__ = [
     "dense_fields",
     "learned",
     "names_of",
+    "reads_of",
     "sparse_fields",
     "stated",
 ]
-
-
-LARGEST = 1e38
-"""Largest number, and smallest below 0, that is taken: single precision holds it."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def fields(self) -> Sequence[Sparse | Dense]:
+    def fields(self) -> Sequence[FieldKind]:
         """What to predict from; sparse fields have their places in a batch in this order, dense ones theirs.
 
         A class attribute, or a property where fields follow from settings. So are the four below.
@@ -220,7 +227,7 @@ class Dataset(ABC):
             labelled: Whether there are columns of labels.
 
         """
-        columns = {field.name: column_of(field) for field in self.fields}
+        columns = {column: column_of(read) for column, read in reads_of(self.fields).items()}
         if labelled:
             columns |= {label.name: BIT if label.kind == "binary" else NUMBER for label in learned(self)}
         return RawFile(path, columns, others=True)
@@ -267,22 +274,29 @@ def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
     return [*faults, *faults_of(told, holds_bags=own.values is not Dataset.values)]
 
 
-def sparse_fields(dataset: Dataset) -> tuple[Sparse, ...]:
-    """Return the sparse fields, in the order of the columns of a batch."""
-    return tuple(each for each in dataset.fields if isinstance(each, Sparse))
+def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
+    """Return the fields of ids and of bags, in the order of the columns of a batch."""
+    return tuple(each for each in dataset.fields if each.gives != "numbers")
 
 
-def dense_fields(dataset: Dataset) -> tuple[Dense, ...]:
-    """Return the dense fields, in the order of the columns of a batch."""
-    return tuple(each for each in dataset.fields if isinstance(each, Dense))
+def dense_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
+    """Return the fields of numbers, in the order of the columns of a batch."""
+    return tuple(each for each in dataset.fields if each.gives == "numbers")
 
 
-def column_of(field: Sparse | Dense) -> Column:
-    """Return what a field looks like in a file of examples."""
-    optional = field.missing is not None
-    if isinstance(field, Dense) or field.buckets:
-        return Column("number", optional=optional)
-    return Column(separator=field.separator if field.kind == "bag" else "")
+def reads_of(fields: Iterable[FieldKind]) -> dict[str, Read]:
+    """Return the columns that fields read, each once, as the first of them reads it."""
+    found: dict[str, Read] = {}
+    for each in fields:
+        found |= {column: read for column, read in each.reads().items() if column not in found}
+    return found
+
+
+def column_of(read: Read) -> Column:
+    """Return what a column that fields read looks like in a file of examples."""
+    if read.how == "number":
+        return Column("number", optional=read.missing is not None)
+    return Column(separator=read.separator)
 
 
 def learned(dataset: Dataset) -> tuple[Label, ...]:

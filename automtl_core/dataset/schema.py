@@ -7,8 +7,8 @@ from typing import Any, Literal, Self, get_args
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 
-FieldKind = Literal["single", "bag", "sequence"]
-"""What a row holds of a sparse field: one value, different ones in no order, or any in their order."""
+FieldForm = Literal["single", "bag"]
+"""What a row holds of a sparse field: one value, or different ones in no order."""
 TaskKind = Literal["binary", "regression"]
 MOST_PAIRS = 262_139
 """Ids of a cross at most; where there are more pairs, some share one. A prime, so that this spreads."""
@@ -20,7 +20,7 @@ class SparseField:
 
     name: str
     size: int
-    kind: FieldKind = "single"
+    kind: FieldForm = "single"
     """Of a bag, the embeddings of its values are averaged."""
 
 
@@ -80,7 +80,7 @@ class Schema:
         for kind, group in (("field", names), ("task", [t.name for t in self.tasks])):
             if twice := sorted({name for name in group if group.count(name) > 1}):
                 raise ArtifactError(f"a schema holds the {kind} {twice[0]!r} twice", "give each its own name")
-        fields = [(f"field {field.name!r}", str(field.kind), get_args(FieldKind)) for field in self.sparse]
+        fields = [(f"field {field.name!r}", str(field.kind), get_args(FieldForm)) for field in self.sparse]
         tasks = [(f"task {task.name!r}", str(task.kind), get_args(TaskKind)) for task in self.tasks]
         for what, given, allowed in (*fields, *tasks):
             if given not in allowed:

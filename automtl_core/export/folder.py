@@ -10,7 +10,6 @@
     README.md                 the model card
 """
 
-import importlib.util
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from automtl_core import seeds
-from automtl_core.data.columns import Buckets
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.data.store import ENCODER, Prepared
@@ -34,6 +32,7 @@ from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
 from automtl_core.export.card import card
+from automtl_core.fields.source import exported, source
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
 from automtl_core.training.learner import Learner
@@ -94,9 +93,9 @@ def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
     traced = graph.program(made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False))
     with publish_folder(folder) as draft:
         made.encoder.save(draft / ENCODER)
-        (draft / "encode.py").write_text(_source("encode.py"), encoding="utf-8")
+        (draft / "encode.py").write_text(source(made.encoder.fields.values()), encoding="utf-8")
         (draft / "example.py").write_text(_source(f"example_{form}.txt"), encoding="utf-8")
-        shown = {name: columns[name][:SHOWN] for name in schema.fields()}
+        shown = {name: values[:SHOWN] for name, values in columns.items()}
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
         said = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
@@ -132,12 +131,8 @@ def _source(name: str) -> str:
 
 def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the inputs of the graph, as the exported code makes them."""
-    spec = importlib.util.spec_from_file_location("encode", folder / "encode.py")
-    assert spec is not None  # noqa: S101 - it is a file of Python
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {n: torch.from_numpy(array) for n, array in module.Encoder(folder / ENCODER)(columns).items()}
+    encoder = exported(folder / "encode.py", folder / ENCODER)
+    return {name: torch.from_numpy(array) for name, array in encoder(columns).items()}
 
 
 def _gap(made: Trained, columns: Mapping[str, Any], said: np.ndarray) -> float:
@@ -177,15 +172,15 @@ def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
 
 
 def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
-    """Return values of rows: where the encoder does not know them, numbers of the bucket, or any text."""
-    columns: dict[str, list[Any]] = dict(encoder.decode(part))
-    for place, field in enumerate(encoder.schema.sparse):
-        encoding = encoder.fields[field.name]
-        if isinstance(encoding, Buckets):
-            low = [None, *(encoding.edges[:1] or (1.0,)), *encoding.edges]
-            lowest = None if low[1] is None else low[1] - 1
-            columns[field.name] = [lowest if k == 1 else low[k] for k in part.ids[:, place].tolist()]
-    return columns
+    """Return columns of values that rows can come from; any values where the encoder does not know them."""
+    schema = encoder.schema
+    found: dict[str, Any] = {f.name: part.ids[:, k].tolist() for k, f in enumerate(schema.sparse)}
+    found |= {field.name: part.dense[:, k] for k, field in enumerate(schema.dense)}
+    known = encoder.decode(part)
+    columns = {field.name: known[field.name] for field in schema.sparse if field.kind == "bag"}
+    for name in sorted(found.keys() - columns, key=lambda name: len(encoder.fields[name].reads(name))):
+        columns = {**encoder.fields[name].examples(name, found[name]), **columns}
+    return {column: columns[column] for column in encoder.columns}
 
 
 def _drawn(schema: Schema) -> Part:

@@ -16,6 +16,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
+    from automtl_core.fields.field import FieldKind
     from automtl_core.ops import OpFactory, OpFamily
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
@@ -47,6 +48,11 @@ def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: i
 @hookspec
 def automtl_register_balancers() -> Mapping[str, type[Balancer] | str]:  # type: ignore[empty-body]
     """Return balancers of tasks by name."""
+
+
+@hookspec
+def automtl_register_field_kinds() -> Mapping[str, type[FieldKind] | str]:  # type: ignore[empty-body]
+    """Return kinds of fields by name."""
 
 
 @hookspec

@@ -20,6 +20,7 @@ from automtl_core.registry import hookspecs
 
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
+    from automtl_core.fields.field import FieldKind
     from automtl_core.ops import OpFactory
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
@@ -106,18 +107,27 @@ def _malformed(reference: str) -> str | None:
     return f"{reference!r} is not of the form package.module:Name"
 
 
+def _subclass(reference: str, value: object) -> str | None:
+    """Check that an object is a class to use: one that extends the class at `reference`."""
+    base = pkgutil.resolve_name(reference)
+    if not isinstance(value, type) or not issubclass(value, base):
+        return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
+    if missing := getattr(value, "__abstractmethods__", ()):
+        return f"{value.__name__} does not define: {listing(missing)}"
+    return None
+
+
 def _extends(reference: str) -> Fault:
-    """Return the check that an object is a class to use: one that extends the class at `reference`."""
+    """Return the check that an object is such a class, with settings."""
 
     def fault(name: str, value: object) -> str | None:
-        base = pkgutil.resolve_name(reference)
-        if not isinstance(value, type) or not issubclass(value, base):
-            return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
-        if missing := getattr(value, "__abstractmethods__", ()):
-            return f"{value.__name__} does not define: {listing(missing)}"
-        settings, wanted = getattr(value, "settings_class", None), base.settings_class
+        if found := _subclass(reference, value):
+            return found
+        wanted = pkgutil.resolve_name(reference).settings_class
+        settings = getattr(value, "settings_class", None)
         if not isinstance(settings, type) or not issubclass(settings, wanted):
-            return f"{value.__name__}.settings_class must extend {wanted.__module__}:{wanted.__name__}"
+            own = getattr(value, "__name__", "")
+            return f"{own}.settings_class must extend {wanted.__module__}:{wanted.__name__}"
         return None
 
     return fault
@@ -128,6 +138,17 @@ def _is_dataset(name: str, value: object) -> str | None:
     if fault := _extends("automtl_core.dataset.dataset:Dataset")(name, value):
         return fault
     return "; ".join(pkgutil.resolve_name("automtl_core.dataset.dataset:declaration_faults")(value)) or None
+
+
+def _is_field_kind(name: str, value: object) -> str | None:
+    """Check that an object is a kind of field, with encoders that have a name."""
+    if fault := _subclass("automtl_core.fields.field:FieldKind", value):
+        return fault
+    encoders = getattr(value, "encoders", ())
+    faults = [_subclass("automtl_core.fields.encode:FieldEncoder", encoder) for encoder in encoders]
+    if not encoders or not all(isinstance(getattr(encoder, "kind", None), str) for encoder in encoders):
+        return f"{value}.encoders must hold classes that state their `kind`"
+    return next((fault for fault in faults if fault), None)
 
 
 def _makes_ops(name: str, value: object) -> str | None:
@@ -189,11 +210,14 @@ BALANCERS: Kind[type[Balancer]] = Kind(
     hookspecs.automtl_register_balancers,
     _extends("automtl_core.training.balancer:Balancer"),
 )
+FIELD_KINDS: Kind[type[FieldKind]] = Kind(
+    "field kind", "field-kinds", hookspecs.automtl_register_field_kinds, _is_field_kind
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
 
 KINDS: Mapping[str, Kind[Any]] = {
-    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, BALANCERS, PRESETS)
+    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, PRESETS)
 }
 """All kinds by their plural: the one table to which a new kind is added."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
-from automtl_core.registry.kinds import KINDS, OPS, Kind, T, at
+from automtl_core.registry.kinds import FIELD_KINDS, KINDS, OPS, Kind, T, at
 
 if TYPE_CHECKING:
+    from automtl_core.fields.encode import FieldEncoder, Kinds
     from automtl_core.ops import OpFactory
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
@@ -85,6 +86,22 @@ class Registry:
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, as search spaces ask for it; raises as `get` does."""
         return self.get(OPS, name)
+
+    def name_of(self, kind: Kind[T], value: T) -> str | None:
+        """Return the name that an object is registered under; None where it is not."""
+        for name in self.names(kind):
+            with suppress(PluginError):
+                if self.get(kind, name) is value:
+                    return name
+        return None
+
+    def field_encoders(self) -> Kinds:
+        """Return the encoders of fields by the names that files have for them; broken plugins have none."""
+        found: dict[str, type[FieldEncoder]] = {}
+        for name in self.names(FIELD_KINDS):
+            with suppress(PluginError):
+                found |= {encoder.kind: encoder for encoder in self.get(FIELD_KINDS, name).encoders}
+        return found
 
     def supplier(self, kind: Kind[Any], name: str) -> PluginRow:
         """Return the plugin that registers the name.

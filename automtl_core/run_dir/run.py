@@ -39,6 +39,8 @@ from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
+from automtl_core.fields.encode import Kinds
+from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.facts import Fact, Result, Search, Status
 from automtl_core.run_dir.lock import locked, no_links, taken
 
@@ -137,14 +139,17 @@ class Run:
             log.removeHandler(handler)
             handler.close()
 
-    def encoder(self) -> Encoder:
+    def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
         """Return what turns new examples into what the network takes.
 
+        Args:
+            kinds: The encoders of fields that there are.
+
         Raises:
-            ArtifactError: it is missing or damaged.
+            ArtifactError: it is missing or damaged, or the kind of a field is unknown.
 
         """
-        return Encoder.load(self.path / ENCODER)
+        return Encoder.load(self.path / ENCODER, kinds)
 
     def write(self, fact: Fact) -> None:
         """Write a fact in place of the one that stands there."""

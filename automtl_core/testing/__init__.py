@@ -11,6 +11,7 @@ everything registered.
 
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import (
     plain_schema,
@@ -25,6 +26,7 @@ from automtl_core.testing.strategies import check_strategy
 __all__ = [
     "check_balancer",
     "check_dataset",
+    "check_field_kind",
     "check_op",
     "check_space",
     "check_strategy",

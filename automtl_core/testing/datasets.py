@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, dense_fields, learned, sparse_fields
 from automtl_core.dataset.schema import SparseField
 
 
@@ -36,7 +36,7 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
         for place, field in enumerate(first.schema.sparse):
             _check_ids(part, name, place, field)
     for place, field in enumerate(first.schema.sparse):
-        _check_vocabulary(first, dataset, place, field)
+        _check_vocabulary(first, dataset.settings, place, field)
     json.dumps(dict(dataset.truth()))
     return first
 
@@ -44,7 +44,8 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
 def _check_schema(prepared: Prepared, dataset: Dataset) -> None:
     schema = prepared.schema
     sparse, dense, labels = sparse_fields(dataset), dense_fields(dataset), learned(dataset)
-    assert [(f.name, f.kind) for f in schema.sparse] == [(f.name, f.kind) for f in sparse], (
+    forms = {"bags": "bag", "ids": "single"}
+    assert [(f.name, f.kind) for f in schema.sparse] == [(f.name, forms[f.gives]) for f in sparse], (
         "the sparse fields must be those declared"
     )
     assert [f.name for f in schema.dense] == [f.name for f in dense], (
@@ -89,11 +90,11 @@ def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
     assert ids.max() < size, f"{field.name}: {name} ids must be below the size"
 
 
-def _check_vocabulary(prepared: Prepared, dataset: Dataset, place: int, field: SparseField) -> None:
-    chosen, values = dataset.settings, prepared.vocabulary(field.name)
-    buckets = chosen.hashed.get(field.name) or sparse_fields(dataset)[place].buckets
-    if buckets:
+def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, field: SparseField) -> None:
+    values = prepared.vocabulary(field.name)
+    if not any(part.file() for part in prepared.encoder.fields[field.name].parts()):
         assert not values, f"{field.name}: a field of buckets has no vocabulary"
+        buckets = chosen.hashed.get(field.name, field.size)
         assert field.size <= buckets + 1, (
             f"{field.name}: ids must be those of the buckets, and the unseen one"
         )

@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from automtl_core.choices import Architecture, draw
-from automtl_core.data.columns import Hashed, Scale
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.fields.bag import BagEncoder
+from automtl_core.fields.dense import Scale
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.sparse import Hashed
 from automtl_core.search.problem import Problem
 from automtl_core.space import SearchSpace
 from automtl_core.training.fit import TrainingData
@@ -62,8 +65,11 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
 
 def sample_encoder(schema: Schema) -> Encoder:
     """Return an encoder for the schema: values of sparse fields are hashed, numbers stay as they are."""
-    hashed = {field.name: Hashed(field.size - 1) for field in schema.sparse}
-    return Encoder(schema, hashed, {field.name: Scale("none", 0.0, 1.0) for field in schema.dense})
+    fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
+    for field in schema.sparse:
+        hashed = Hashed(field.size - 1)
+        fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
+    return Encoder(schema, fields)
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

@@ -1,7 +1,7 @@
 """A job: a resolved configuration together with the plugins that it names."""
 
 import platform
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -22,9 +22,10 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import UsageError, listing, together
+from automtl_core.errors import PluginError, UsageError, listing, together
+from automtl_core.fields.kinds import FIELDS
 from automtl_core.modules.cost import ROWS, blank_inputs
-from automtl_core.registry.kinds import BALANCERS, DATASETS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.search.encoding.rows import Rows
@@ -253,7 +254,7 @@ class Job:
     def plugins(self, space: SearchSpace) -> dict[str, str]:
         """Return the version of each plugin in use, by its name."""
         c = self.config
-        parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name)]
+        parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *self._field_kinds()]
         parts.append((BALANCERS, c.training.balancer.name))
         if c.strategy is not None:
             parts.append((STRATEGIES, c.strategy.name))
@@ -285,6 +286,22 @@ class Job:
         if self.config.strategy is None or self.strategy_settings is None:
             raise UsageError("no strategy is named", "name one by --strategy")
         return self.registry.get(STRATEGIES, self.config.strategy.name), self.strategy_settings
+
+    def _field_kinds(self) -> Iterator[tuple[Kind[Any], str]]:
+        """Yield the kinds of fields that plugins supply.
+
+        Raises:
+            PluginError: none supplies the kind of a field: what is made of it could not be read again.
+
+        """
+        for kind in {type(field) for field in self.dataset().fields} - {*FIELDS.values()}:
+            name = self.registry.name_of(FIELD_KINDS, kind)
+            if name is None:
+                raise PluginError(
+                    f"no plugin registers the kind of field {kind.__name__}",
+                    "let the hook automtl_register_field_kinds return it",
+                )
+            yield FIELD_KINDS, name
 
     def _versions(self, parts: Sequence[tuple[Kind[Any], str]]) -> dict[str, str]:
         rows = [self.registry.supplier(kind, name) for kind, name in parts]

@@ -41,7 +41,7 @@ class Trained:
             ArtifactError: a file is missing or damaged, or there is no network yet.
 
         """
-        encoder = run.encoder()
+        encoder = run.encoder(job.registry.field_encoders())
         return cls(restored(job, run, encoder), encoder, job.compute(), job.config.training.batch_size)
 
     @property

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from automtl_core.data.columns import Buckets, FieldEncoding, Hashed, Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.errors import UsageError
+from automtl_core.fields.bag import BagEncoder
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.sparse import Vocabulary
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
@@ -36,19 +37,20 @@ def started(path: Path, encoder: Encoder, registry: Registry) -> Start:
         made = Trained.of(job, run)
         choices = job.space(made.encoder).choices()
     there, here = made.encoder.fields, encoder.fields
-    known = {name: _pairs(there[name], here[name]) for name in there if name in here}
-    numbers = {*made.encoder.scales} & {*encoder.scales}
-    if not known and not numbers:
+    common = {name for name in there if name in here and there[name].gives == here[name].gives}
+    known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
+    if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
     return Start(run.architecture(), choices, made.network.cpu(), made.encoder.schema, known)
 
 
-def _pairs(there: FieldEncoding, here: FieldEncoding) -> Pairs:
+def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:
     """Return the ids of equal values; id 0 is that of a blank in both."""
+    if isinstance(there, BagEncoder) and isinstance(here, BagEncoder):
+        return _pairs(there.values, here.values)
     if isinstance(there, Vocabulary) and isinstance(here, Vocabulary):
-        found = pd.Index(here.values, dtype=object).get_indexer(pd.Index(there.values, dtype=object)) + 1
+        found = here.encode(there.values)
         old = np.flatnonzero(found) + 1
         return np.concatenate([[0], old]), np.concatenate([[0], found[old - 1]])
-    same = isinstance(there, Hashed | Buckets) and there == here
-    ids = np.arange(there.size if same else 1)
+    ids = np.arange(there.size if there == here else 1)
     return ids, ids

@@ -18,10 +18,12 @@ from automtl_core.dataset.dataset import (
     INTEGER,
     TEXT,
     UNUSED,
+    Bag,
     Column,
     Dataset,
     DatasetSettings,
     Dense,
+    FieldKind,
     Label,
     RawFile,
     Sparse,
@@ -104,9 +106,9 @@ class AliCCP(Dataset):
     part = "part"
 
     @property
-    def fields(self) -> Sequence[Sparse | Dense]:
+    def fields(self) -> Sequence[FieldKind]:
         """Fields that occur many times in a row are bags, or else single ones."""
-        sparse = [Sparse(name, "bag" if name in self._bags else "single") for name in SPARSE]
+        sparse = [(Bag if name in self._bags else Sparse)(name) for name in SPARSE]
         return [*sparse, *(Dense(name, "minmax") for name in DENSE)]
 
     @property

@@ -1,4 +1,4 @@
-"""The datasets that come with automtl."""
+"""The datasets and kinds of fields that come with automtl."""
 
 from automtl_core import hookimpl
 
@@ -14,6 +14,17 @@ def automtl_register_datasets() -> dict[str, str]:
         "synthetic": "automtl_datasets.synthetic:Synthetic",
         "table": "automtl_datasets.table:Table",
         "userbehavior": "automtl_datasets.userbehavior:UserBehavior",
+    }
+
+
+@hookimpl
+def automtl_register_field_kinds() -> dict[str, str]:
+    """Return where each kind of field is."""
+    return {
+        "bag": "automtl_core.fields.bag:Bag",
+        "buckets": "automtl_core.fields.buckets:Bucketed",
+        "dense": "automtl_core.fields.dense:Dense",
+        "sparse": "automtl_core.fields.sparse:Sparse",
     }
 
 

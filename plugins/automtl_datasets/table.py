@@ -17,12 +17,16 @@ from automtl_core.dataset.dataset import (
     NUMBER,
     TEXT,
     UNUSED,
+    Bag,
+    Bucketed,
     Column,
     Dataset,
     Dense,
+    FieldKind,
     Label,
     RawFile,
     Sparse,
+    reads_of,
 )
 from automtl_core.errors import DataError, UsageError, printable
 from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
@@ -55,13 +59,13 @@ class Table(Dataset):
         super().__init__(settings)
 
     @property
-    def fields(self) -> Sequence[Sparse | Dense]:
+    def fields(self) -> Sequence[FieldKind]:
         """The columns of the settings; numbers in buckets are sparse fields, behind the others."""
         numbers = self.settings.dense.items()
         return (
             *map(Sparse, self.settings.sparse),
-            *(Sparse(name, "bag", separator=sign) for name, sign in self.settings.multi.items()),
-            *(Sparse(name, buckets=n.buckets, missing=n.missing) for name, n in numbers if n.buckets),
+            *(Bag(name, sign) for name, sign in self.settings.multi.items()),
+            *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
         )
 
@@ -118,7 +122,7 @@ class Table(Dataset):
         idle = {chosen.time, *(() if labelled else chosen.labels)} - {field.name for field in self.fields}
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
-        optional = {field.name for field in self.fields if field.missing is not None}
+        optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
         read = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
         return replace(self._file(path, read), named_by={})
 

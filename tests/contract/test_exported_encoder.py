@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from automtl_core.data.prepare.prepare import prepare
-from automtl_core.export.encode import Encoder
 from automtl_core.export.graph import input_names, inputs
+from automtl_core.fields.source import exported, source
 
 from .test_encoder import NAMES, raw_examples
 
@@ -16,7 +16,8 @@ def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_pat
     work = tmp_path_factory.mktemp("work")
     prepared = prepare(dataset, name, data_dir, work / "prepared")
     columns = raw_examples(dataset, data_dir, prepared.schema, work)
-    found = Encoder(prepared.path / "encoder")(columns)
+    (work / "encode.py").write_text(source(prepared.encoder.fields.values()))
+    found = exported(work / "encode.py", prepared.path / "encoder")(columns)
     expected = inputs(prepared.encoder.encode(columns, labelled=False))
     assert list(found) == input_names(prepared.schema)
     for (what, array), tensor in zip(found.items(), expected, strict=True):

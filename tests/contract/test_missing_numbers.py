@@ -14,7 +14,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.dataset.encodings import plain
 from automtl_core.export import graph
-from automtl_core.export.encode import Encoder
+from automtl_core.fields.source import exported, source
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.workflow.new_rows import Reading, predicted
@@ -100,7 +100,7 @@ def test_a_row_alone_is_predicted_as_in_its_file(table, made, tmp_path):
 
 def test_a_missing_number_is_told_from_the_mean_where_it_has_an_embedding(table, made):
     kind, trained = made
-    mean = trained.encoder.scales["price"].offset
+    mean = trained.encoder.fields["price"].offset
     missing, usual = (said(trained, alone(0, price=price)) for price in (None, mean))
     gap = np.abs(missing - usual).max()
     assert (gap < 1e-6) == (kind == "standard"), "which has 0 for it, as for the mean"
@@ -112,9 +112,10 @@ def test_the_exported_graph_takes_missing_numbers_as_the_network(table, made, tm
     schema, some = prepared.schema, trained.encoder.encode(RAW)
     traced = graph.program(trained.network, schema, Part(some.ids[:32], some.dense[:32], some.labels[:32]))
     graph.write_onnx(traced, schema, tmp_path / "model.onnx")
+    (tmp_path / "encode.py").write_text(source(trained.encoder.fields.values()))
     for rows in (slice(None), slice(3, 4)):
         columns = {name: values[rows] for name, values in RAW.items()}
-        given = Encoder(prepared.path / "encoder")(columns)
+        given = exported(tmp_path / "encode.py", prepared.path / "encoder")(columns)
         assert np.isnan(given["dense"]).any()
         found = graph.run_onnx(tmp_path / "model.onnx", schema, [*map(torch.from_numpy, given.values())])
         assert found == pytest.approx(said(trained, columns), abs=2e-6)

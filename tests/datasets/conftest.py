@@ -114,7 +114,7 @@ def _decoded(prepared: Prepared, name: str, dataset: Dataset) -> pd.DataFrame:
         else:
             columns[field] = pd.Series(values[part.ids[:, place]], dtype=object)
     for place, field in enumerate(names_of(dense_fields(dataset))):
-        scale = prepared.encoder.scales[field]
+        scale = prepared.encoder.fields[field]
         columns[field] = pd.Series(part.dense[:, place].astype(float) * scale.width + scale.offset)
     for place, task in enumerate(names_of(dataset.labels)):
         columns[task] = pd.Series(part.labels[:, place].astype(int))

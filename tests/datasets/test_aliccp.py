@@ -69,7 +69,7 @@ def made_of(loaded: Callable[..., Any]) -> Callable[..., list[Row]]:
 
 
 def bags(dataset: Dataset) -> set[str]:
-    return {field.name for field in sparse_fields(dataset) if field.kind == "bag"}
+    return {field.name for field in sparse_fields(dataset) if field.gives == "bags"}
 
 
 def test_fields_and_labels_of_the_paper() -> None:

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.columns import Scale
 from automtl_core.data.inspect.codes import codes
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
 from automtl_core.data.inspect.leaks import Rule, Told, alone, rules
 from automtl_core.data.part import Part
-from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.rows import chunks, held
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.schema import SparseField
 from automtl_core.disk.value import Value
+from automtl_core.fields.dense import Moments
+from automtl_core.fields.encode import FieldEncoder
 
 CODED = 1 << 15
 """Rows that tell whether numbers are codes."""
@@ -122,9 +122,9 @@ def _sparse_fields(prepared: Prepared, parts: Mapping[str, Part]) -> dict[str, S
 
 
 def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
-    train, scales = prepared.part("train"), prepared.encoder.scales
+    train, encoders = prepared.part("train"), prepared.encoder.fields
     names = [field.name for field in prepared.schema.dense]
-    return {name: _dense(train, place, scales[name]) for place, name in enumerate(names)}
+    return {name: _dense(train, place, encoders[name]) for place, name in enumerate(names)}
 
 
 def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
@@ -162,17 +162,17 @@ def _counts(part: Part, place: int, size: int) -> Ints:
     return counts
 
 
-def _dense(train: Part, place: int, scale: Scale) -> DenseFacts:
+def _dense(train: Part, place: int, encoder: FieldEncoder) -> DenseFacts:
     seen = Moments()
     for chunk in chunks(train):
-        numbers = scale.inverse(chunk.dense[:, place])
+        numbers = encoder.inverse(chunk.dense[:, place])
         seen.add(numbers[~np.isnan(numbers)])
     some = train.some(slice(CODED))
     missing = 1 - seen.count / len(train)
     facts = DenseFacts(missing, seen.mean, seen.deviation, seen.low, seen.high)
     if not seen.count:
         return replace(facts, mean=None, deviation=None, low=None, high=None)
-    return replace(facts, codes=codes(scale.inverse(some.dense[:, place]), some.labels))
+    return replace(facts, codes=codes(encoder.inverse(some.dense[:, place]), some.labels))
 
 
 class _Pairs(NamedTuple):

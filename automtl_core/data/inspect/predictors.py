@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.columns import edges
 from automtl_core.data.part import Bags, Part
 from automtl_core.dataset.schema import Schema
+from automtl_core.fields.buckets import edges
 
 Codes = NDArray[Any]
 Column = Callable[[Part], Codes]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import category, codes, create, literal, number_values, quoted
-from automtl_core.dataset.dataset import Dataset, dense_fields, learned, names_of, sparse_fields
+from automtl_core.dataset.dataset import Dataset, Read, dense_fields, learned, names_of, sparse_fields
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 
 JOINED = 50
@@ -30,7 +30,7 @@ def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
     relation = rows_of(db, dataset, name)
     _create_unsorted(db, relation, dataset, name)
     _check_values(db, dataset, name)
-    held = bag_fields(dataset)
+    held = columns_read(dataset, "bag")
     for field in coded(dataset):
         in_bags = field in held
         column = f"SELECT {quoted(field)} AS value FROM unsorted"
@@ -59,15 +59,18 @@ def _create_unsorted(
     db: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str
 ) -> None:
     """Create the table `unsorted` of the columns that are used: values of fields, numbers, labels."""
-    columns = {column: quoted(column) for column in _columns(dataset)}
+    texts = text_columns(dataset)
+    columns = {column: quoted(column) for column in _columns(dataset) if column not in texts}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
     columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
-    for field in dataset.fields:
-        if field.missing is not None:
-            columns[field.name] = f"coalesce({columns[field.name]}, {float(field.missing)!r})"
+    for column, read in _reads(dataset):
+        if read.missing is not None:
+            columns[column] = f"coalesce({columns[column]}, {float(read.missing)!r})"
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
-    single = [name for name in code_fields(dataset) if name not in bag_fields(dataset)]
-    columns |= {name: category(quoted(name), kinds[name]) for name in single}
+    single = columns_read(dataset, "code", "text")
+    values = {name: category(quoted(name), kinds[name]) for name in single}
+    columns |= {name: values[name] for name in columns_read(dataset, "code")}
+    columns |= {key: f"coalesce(CAST({values[name]} AS VARCHAR), '')" for key, name in texts.items()}
     try:
         chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
         create(db, "unsorted", relation.project(chosen))
@@ -84,14 +87,20 @@ def _create_unsorted(
         ) from None
 
 
-def code_fields(dataset: Dataset) -> list[str]:
-    """Return the sparse fields whose values have codes: all but the numbers in buckets."""
-    return [field.name for field in sparse_fields(dataset) if not field.buckets]
+def columns_read(dataset: Dataset, *how: str) -> list[str]:
+    """Return the columns that fields read in one of these ways, each once."""
+    return list(dict.fromkeys(column for column, read in _reads(dataset) if read.how in how))
 
 
-def bag_fields(dataset: Dataset) -> list[str]:
-    """Return the fields of which a row holds any number of values."""
-    return [field.name for field in sparse_fields(dataset) if field.kind == "bag"]
+def text_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the columns that are kept as texts: where `examples` has them, and their own names."""
+    return {read.key(column): column for column, read in _reads(dataset) if read.how == "text"}
+
+
+def _reads(dataset: Dataset) -> list[tuple[str, Read]]:
+    """Return what fields read, those of ids first."""
+    fields = [*sparse_fields(dataset), *dense_fields(dataset)]
+    return [read for field in fields for read in field.reads().items()]
 
 
 def oracles(dataset: Dataset) -> list[str]:
@@ -101,7 +110,7 @@ def oracles(dataset: Dataset) -> list[str]:
 
 def coded(dataset: Dataset) -> list[str]:
     """Return the columns of `examples` that hold codes."""
-    fields = code_fields(dataset)
+    fields = columns_read(dataset, "code", "bag")
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
@@ -111,26 +120,21 @@ def _binary(dataset: Dataset, column: str) -> bool:
 
 def number_columns(dataset: Dataset) -> list[str]:
     """Return the columns of numbers, labels among them."""
-    in_buckets = [field.name for field in sparse_fields(dataset) if field.buckets]
-    dense = names_of(dense_fields(dataset))
-    return [*dense, *in_buckets, *oracles(dataset), *names_of(learned(dataset))]
+    return [*columns_read(dataset, "number"), *oracles(dataset), *names_of(learned(dataset))]
 
 
 def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
-    sparse = names_of(sparse_fields(dataset))
-    dense = names_of(dense_fields(dataset))
-    return [*sparse, *dense, *names_of(learned(dataset)), *oracles(dataset), *time, *part]
+    fields = columns_read(dataset, "code", "bag", "number")
+    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *text_columns(dataset)]
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     """Create `examples` from `unsorted`: codes in place of values, in the order of all of them."""
-    fields = coded(dataset)
+    fields, bags = coded(dataset), columns_read(dataset, "bag")
     # Different values share a bucket: these fields are ordered by the value.
-    hashed = [
-        field for field in fields if field in dataset.settings.hashed and field not in bag_fields(dataset)
-    ]
+    hashed = [field for field in fields if field in dataset.settings.hashed and field not in bags]
     left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
     joined = [*left, *hashed]
     code = {field: f"t{joined.index(field)}.code" if field in joined else quoted(field) for field in fields}
@@ -178,15 +182,8 @@ def _check_declared(dataset: Dataset, name: str) -> None:
     for what, stated in (("fields", dataset.fields), ("labels", dataset.labels)):
         if not stated:
             raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
-    for field in sparse_fields(dataset):
-        if field.kind == "sequence" or field.vectors:
-            what = "pretrained vectors" if field.vectors else "a sequence"
-            raise PluginError(
-                f"dataset {name}: field {field.name!r} has {what}, which cannot be prepared yet",
-                "declare it as a bag, or as a single value, and without vectors",
-            )
     known = {"tasks": names_of(dataset.labels)}
-    known["hashed"] = names_of(sparse_fields(dataset))
+    known["hashed"] = columns_read(dataset, "code", "bag")
     for setting, names in known.items():
         for given in getattr(dataset.settings, setting):
             if given not in names:
@@ -198,7 +195,8 @@ def _check_declared(dataset: Dataset, name: str) -> None:
 
 
 def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    wanted = _columns(dataset)
+    texts = text_columns(dataset)
+    wanted = list(dict.fromkeys(texts.get(column, column) for column in _columns(dataset)))
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")

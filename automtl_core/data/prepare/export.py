@@ -4,12 +4,12 @@ from pathlib import Path
 
 import duckdb
 
-from automtl_core.data.prepare.examples import bag_fields, rows_of
+from automtl_core.data.prepare.examples import columns_read, rows_of
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import find
 from automtl_core.data.raw.sql import count, create, quoted
-from automtl_core.dataset.dataset import Dataset, names_of
+from automtl_core.dataset.dataset import Dataset, names_of, reads_of
 from automtl_core.disk.files import publish_file
 from automtl_core.errors import RunExistsError
 
@@ -47,10 +47,10 @@ def export(
         read(db, dataset, sources, work_dir, progress)
         progress("write", 0.0)
         create(db, "examples", rows_of(db, dataset, name))
-        columns = [*names_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
+        columns = [*reads_of(dataset.fields), *names_of(dataset.labels), dataset.time, dataset.part]
         names = list(dict.fromkeys(column for column in columns if column))
         values = {column: quoted(column) for column in names}
-        values |= {field: _joined(db, dataset, field) for field in bag_fields(dataset)}
+        values |= {field: _joined(db, dataset, field) for field in columns_read(dataset, "bag")}
         table = db.sql(f"SELECT {', '.join(f'{v} AS {quoted(n)}' for n, v in values.items())} FROM examples")
         written = work_dir / f"table{path.suffix}"
         write = table.write_parquet if path.suffix == ".parquet" else table.write_csv

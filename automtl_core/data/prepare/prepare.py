@@ -13,13 +13,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from automtl_core.data.columns import Buckets, FieldEncoding, Hashed
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, split
-from automtl_core.data.prepare.write import Tally, write_bags, write_parts, write_vocabularies
+from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import Sources, find
 from automtl_core.data.raw.load import Rejected
@@ -29,6 +28,8 @@ from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, PluginError, listing
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.field import kinds_of
 
 Accept = Callable[[Mapping[str, Any]], None]
 """Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""
@@ -73,7 +74,7 @@ def prepare(
     origin = _origin(dataset, name, sources, progress)
     digest = hashlib.sha256(canonical({"format": FORMAT, **origin})).hexdigest()
     accept({**origin, "fingerprint": digest})
-    path = prepared_root / f"{name}-{digest[:12]}"
+    path, kinds = prepared_root / f"{name}-{digest[:12]}", kinds_of(map(type, dataset.fields))
     for root in (prepared_root, elsewhere):
         if root is not None and (root / path.name).exists():
             return Prepared.open(root / path.name, reused=True)
@@ -88,7 +89,7 @@ def prepare(
         content = _encode(db, dataset, name, parts, draft, progress)
         told = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
         manifest = write_manifest(draft, {**origin, **content, **told})
-    return Prepared(path, manifest)
+    return Prepared(path, manifest, kinds=kinds)
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
@@ -139,10 +140,9 @@ def _encode(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, draft: Path, progress: Progress
 ) -> dict[str, Any]:
     progress("encode", 0.0)
-    encoding = learn(db, dataset, parts)
     (draft / ENCODER).mkdir()
-    vocabularies = write_vocabularies(db, encoding, draft / ENCODER)
-    write_bags(db, encoding, draft)
+    encoding = learn(db, dataset, parts, draft / ENCODER)
+    write_bags(encoding, draft)
     written = 0
 
     def advance(rows: int) -> None:
@@ -152,10 +152,7 @@ def _encode(
 
     tally = write_parts(db, dataset, encoding, parts, draft, advance)
     schema = _schema(dataset, encoding)
-    fields = _fields(encoding, vocabularies)
-    Encoder(schema, fields, {field.name: encoding.scales[field.name] for field in schema.dense}).save(
-        draft / ENCODER
-    )
+    Encoder(schema, encoding.encoders).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = np.bincount(parts, minlength=len(PARTS))
     return {
@@ -165,14 +162,6 @@ def _encode(
         "warnings": [
             f"field {field} is the same in all training rows: it tells nothing" for field in encoding.constant
         ],
-    }
-
-
-def _fields(encoding: Encoding, vocabularies: Mapping[str, FieldEncoding]) -> dict[str, FieldEncoding]:
-    """Return what makes ids of values, of which codes are no part."""
-    return {
-        name: one if isinstance(one, Buckets) else vocabularies.get(name) or Hashed(one.size - 1)
-        for name, one in encoding.fields.items()
     }
 
 
@@ -193,10 +182,14 @@ def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
         return replace(made, mean=scale.offset, deviation=scale.width) if scale else made
 
     return Schema(
-        tuple(SparseField(f.name, encoding.fields[f.name].size, f.kind) for f in sparse_fields(dataset)),
+        tuple(_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)),
         tuple(DenseField(field.name) for field in dense_fields(dataset)),
         tuple(map(task, learned(dataset))),
     )
+
+
+def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:
+    return SparseField(name, encoder.size, "bag" if encoder.gives == "bags" else "single")
 
 
 def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:

@@ -1,9 +1,7 @@
-"""Encoded examples go to disk: arrays of each part, vocabularies, bags."""
+"""Encoded examples go to disk: arrays of each part, bags."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -11,19 +9,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.columns import Vocabulary
-from automtl_core.data.encoder import vocabulary_file
-from automtl_core.data.prepare.bags import held, value_codes
-from automtl_core.data.prepare.encode import Bagged, Encoding, chunks
-from automtl_core.data.prepare.examples import coded, number_columns, oracles
+from automtl_core.data.prepare.encode import Encoding, chunks
+from automtl_core.data.prepare.examples import oracles
 from automtl_core.data.prepare.split import Parts
-from automtl_core.data.raw.sql import codes
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.disk.files import file_name
-
-LINES = 100_000
-"""Values of a vocabulary that are fetched at a time."""
+from automtl_core.fields.bag import BagCounts
 
 
 class Tally(NamedTuple):
@@ -73,7 +65,7 @@ def write_parts(
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
                 write_header(file, array.dtype, (int(rows), len(array.columns)))
                 files[part, array.name] = file
-        for chunk, places in chunks(db, coded(dataset), number_columns(dataset), parts):
+        for chunk, places in chunks(db, dataset, parts):
             for array in arrays:
                 block = np.empty((len(places), len(array.columns)), dtype=array.dtype)
                 for n, column in enumerate(array.columns):
@@ -88,53 +80,21 @@ def write_parts(
     return tally
 
 
-def write_vocabularies(
-    db: duckdb.DuckDBPyConnection, encoding: Encoding, folder: Path
-) -> dict[str, Vocabulary]:
-    """Write the values of each field with a vocabulary, one JSON string a line, in the order of their ids."""
-    found = {}
-    for name, kept in encoding.vocabularies.items():
-        table = value_codes(name) if isinstance(encoding.fields[name], Bagged) else codes(name)
-        path, digest = folder / vocabulary_file(name), hashlib.sha256()
-        with path.open("wb") as file:
-            for block in _lines(db, table, kept):
-                file.write(block)
-                digest.update(block)
-        found[name] = Vocabulary(len(kept) + 1, digest.hexdigest(), path)
-    return found
-
-
-def _lines(db: duckdb.DuckDBPyConnection, table: str, kept: NDArray[np.int32]) -> Iterator[bytes]:
-    """Yield the lines of a vocabulary, many at a time."""
-    yield b"null\n"
-    db.execute(f"SELECT CAST(value AS VARCHAR) FROM {table} ORDER BY code")
-    start = 0
-    while rows := db.fetchmany(LINES):
-        inside = kept[np.searchsorted(kept, start) : np.searchsorted(kept, start + len(rows))]
-        yield "".join(encode_basestring_ascii(rows[code - start][0]) + "\n" for code in inside).encode()
-        start += len(rows)
-
-
-def write_bags(db: duckdb.DuckDBPyConnection, encoding: Encoding, draft: Path) -> None:
+def write_bags(encoding: Encoding, draft: Path) -> None:
     """Write the bags of each multi-valued field: known values alone, each once, in the order of their ids."""
-    for name, field in encoding.fields.items():
-        if isinstance(field, Bagged):
-            folder = draft / "bags"
-            folder.mkdir(exist_ok=True)
-            _write_bags(db, name, field, folder)
-
-
-def _write_bags(db: duckdb.DuckDBPyConnection, name: str, field: Bagged, folder: Path) -> None:
-    with (folder / f"{file_name(name)}.starts.npy").open("wb") as file:
-        _write_array(file, [field.starts], np.int64, len(field.starts))
-    with (folder / f"{file_name(name)}.values.npy").open("wb") as file:
-        ids = (field.values(values + 1) for _, values in held(db, name))
-        _write_array(file, (known[known > 0] for known in ids), np.int32, int(field.starts[-1]))
+    for name, learner in encoding.learners.items():
+        if isinstance(learner, BagCounts):
+            (draft / "bags").mkdir(exist_ok=True)
+            path = draft / "bags" / file_name(name)
+            with path.with_name(f"{path.name}.starts.npy").open("wb") as file:
+                _write_array(file, [learner.starts], np.int64, len(learner.starts))
+            with path.with_name(f"{path.name}.values.npy").open("wb") as file:
+                _write_array(file, learner.values(), np.int32, int(learner.starts[-1]))
 
 
 def _write_array(
     file: IO[bytes],
-    blocks: Iterator[NDArray[Any]] | Sequence[NDArray[Any]],
+    blocks: Iterable[NDArray[Any]],
     dtype: type[np.generic],
     length: int,
 ) -> None:
@@ -144,25 +104,21 @@ def _write_array(
 
 
 def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
-    def ids(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
-        return lambda chunk: encoding.fields[name](chunk[name])
-
     def code(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         return lambda chunk: chunk[name]
 
-    def number(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
-        return lambda chunk: encoding.scales[name](chunk[name])
-
     def label(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         scale = encoding.scales.get(name)
-        return lambda chunk: (chunk[name] - scale.offset) / scale.width if scale else chunk[name]
+        return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
 
     def oracle(column: str | None) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
         return lambda chunk: chunk[column] if column else np.full(len(next(iter(chunk.values()))), np.nan)
 
     arrays = [
-        _Array("ids", np.int32, [ids(field.name) for field in sparse_fields(dataset)]),
-        _Array("dense", np.float32, [number(field.name) for field in dense_fields(dataset)]),
+        _Array("ids", np.int32, [encoding.learners[field.name].encode for field in sparse_fields(dataset)]),
+        _Array(
+            "dense", np.float32, [encoding.learners[field.name].encode for field in dense_fields(dataset)]
+        ),
         _Array("labels", np.float32, [label(task.name) for task in learned(dataset)]),
     ]
     if oracles(dataset):

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from automtl_core.data.columns import edges
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import Encodings, Pair
 from automtl_core.disk.value import Value
+from automtl_core.fields.buckets import edges
 from automtl_core.search.encoding.rows import Rows
 
 ROUNDS = 3

@@ -8,7 +8,7 @@ from automtl_cli import listings
 from automtl_cli.configuration import Chosen
 from automtl_cli.output import Json
 from automtl_cli.settings import written
-from automtl_core.dataset.dataset import Column, Dataset, Dense, RawFile, Sparse, stated
+from automtl_core.dataset.dataset import Column, Dataset, RawFile, stated
 from automtl_core.errors import PluginError
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
@@ -40,7 +40,7 @@ def dataset(chosen: Chosen) -> Json:
         **{key: getattr(found, key) for key in ("source", "licence", "preparation")},
         "folder": str(chosen.folder) if chosen.folder else None,
         "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
-        "fields": [{"name": field.name, "kind": _kind(field)} for field in found.fields],
+        "fields": [{"name": field.name, "kind": field.words} for field in found.fields],
         "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in found.labels],
         "splits": _splits(found),
         "given_parts": found.part is not None,
@@ -87,14 +87,6 @@ def _values(column: Column) -> str:
     if column.kind == "unused":
         return "not read"
     return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
-
-
-def _kind(field: Sparse | Dense) -> str:
-    if isinstance(field, Dense):
-        return "numeric"
-    if field.buckets:
-        return "numeric, in buckets"
-    return {"single": "categorical", "bag": "multi-valued", "sequence": "sequence"}[field.kind]
 
 
 def _splits(found: Dataset) -> list[str]:

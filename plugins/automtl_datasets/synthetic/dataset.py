@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, Label
 from automtl_datasets.synthetic.drift import Drift
 from automtl_datasets.synthetic.factors import Factors
 from automtl_datasets.synthetic.kind import Kind
@@ -56,7 +56,7 @@ class Synthetic(Dataset):
         return KINDS[self.settings.kind]
 
     @property
-    def fields(self) -> Sequence[Sparse | Dense]:
+    def fields(self) -> Sequence[FieldKind]:
         """The fields of the kind."""
         return self.kind.fields()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Dense, FieldKind, Label, Sparse
 from automtl_core.seeds import generator
 from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, effects, intercept, sigmoid, zipf
 
@@ -64,7 +64,7 @@ class Kind:
         return {task: chance for tasks in cls.groups.values() for task, chance in tasks.items()}
 
     @classmethod
-    def fields(cls) -> tuple[Sparse | Dense, ...]:
+    def fields(cls) -> tuple[FieldKind, ...]:
         """Return categorical fields, then numbers."""
         return (*map(Sparse, cls.ids), *map(Dense, cls.numbers))
 

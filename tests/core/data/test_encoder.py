@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.columns import Buckets, Hashed, Scale, Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, DataError
+from automtl_core.fields.bag import BagEncoder
+from automtl_core.fields.buckets import Buckets
+from automtl_core.fields.dense import Scale
+from automtl_core.fields.sparse import Hashed, Vocabulary
 
 SCHEMA = Schema(
     (
@@ -44,8 +47,9 @@ def encoder(tmp_path):
         (folder / f"{name}.txt").write_text('null\n"x"\n"y"\n"z"\n')
     digest = sha256(folder / "tags.txt")
     values = [Vocabulary(4, digest, folder / f"{name}.txt") for name in ("a%2Fb", "tags")]
-    fields = {"user": Hashed(8), "a/b": values[0], "tags": values[1], "age": Buckets((18.0, 1 / 3 + 50))}
-    encoder = Encoder(SCHEMA, fields, {"price": Scale("standard", 0.1, 1 / 3)})
+    fields = {"user": Hashed(8), "a/b": values[0], "tags": BagEncoder(values[1])}
+    numbers = {"age": Buckets((18.0, 1 / 3 + 50)), "price": Scale("standard", 0.1, 1 / 3)}
+    encoder = Encoder(SCHEMA, fields | numbers)
     encoder.save(folder)
     return encoder
 
@@ -65,7 +69,7 @@ def test_each_column_is_encoded_as_its_field_says(encoder):
     assert (part.ids.dtype, part.dense.dtype, part.labels.dtype) == (np.int32, np.float32, np.float32)
     assert part.ids[:, 1].tolist() == [1, 0, 0, 3]
     assert part.ids[:, 3].tolist() == [1, 2, 0, 3]
-    assert part.ids[:, 0].tolist() == [*Hashed(8).ids(["u1", "", "7", "u2"])]
+    assert part.ids[:, 0].tolist() == [*Hashed(8).encode(["u1", "", "7", "u2"])]
     starts, values = part.bags[2]
     assert (starts.tolist(), values.tolist()) == ([0, 0, 2, 2, 2, 3], [1, 3, 2])
     assert part.ids[:, 2].tolist() == [1, 2, 3, 4]
@@ -178,17 +182,17 @@ def test_a_damaged_file_is_refused(encoder, tmp_path, name, damage):
         {"fields": []},
         {"fields": None},
         {"schema": {}},
-        {"scales": {"price": {"kind": "log"}}},
-        {"scales": {}},
-        {"scales": {"price": 3}},
+        {"fields": {"price": {"kind": "scale"}}},
+        {"fields": {"price": 3}},
         {"fields": {"user": {"kind": "pickle"}}},
         {"fields": {"user": {"kind": "buckets", "edges": ["x"]}}},
     ],
 )
 def test_what_is_signed_and_still_no_encoder_is_refused(encoder, tmp_path, change):
     path = tmp_path / "encoder" / "encoder.json"
-    told = read_signed(path, 1, "")
-    write_signed(path, told.pop("format"), told | change)
+    told = read_signed(path, 2, "")
+    fields = change["fields"] and told["fields"] | change["fields"] if "fields" in change else told["fields"]
+    write_signed(path, told.pop("format"), told | change | {"fields": fields})
     with pytest.raises(ArtifactError):
         Encoder.load(path.parent)
     write_signed(path, 99, told)
@@ -218,6 +222,6 @@ def test_ids_do_not_depend_on_the_seed_of_hashes(encoder, tmp_path):
 
 
 def test_the_file_holds_plain_json(encoder, tmp_path):
-    told = read_signed(tmp_path / "encoder" / "encoder.json", 1, "")
+    told = read_signed(tmp_path / "encoder" / "encoder.json", 2, "")
     assert canonical(told)
     assert told["fields"]["a/b"] == {"kind": "vocabulary", "size": 4, "sha256": encoder.fields["a/b"].sha256}

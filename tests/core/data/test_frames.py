@@ -9,21 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.columns import Vocabulary
-from automtl_core.data.columns import ids as ids_of
 from automtl_core.data.frames import frame_rows
 from automtl_core.data.new_rows import new_rows
-from automtl_core.dataset.dataset import BIT, Column, Dataset, Dense, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import BIT, Bag, Bucketed, Column, Dataset, Dense, Label, RawFile, Sparse
 from automtl_core.errors import DataError
-from automtl_core.export import encode
+from automtl_core.fields.encode import texts
+from automtl_core.fields.sparse import Vocabulary
 
 
 class Shop(Dataset):
     version = 1
     fields = (
         Sparse("user"),
-        Sparse("tags", "bag", separator=" "),
-        Sparse("age", buckets=3, missing=30.0),
+        Bag("tags", " "),
+        Bucketed("age", 3, 30.0),
         Dense("price"),
     )
     labels = (Label("click"), Label("spent", "regression"))
@@ -115,19 +114,16 @@ VALUES = [True, False, np.True_, 3, 3.0, np.float32(0.1), np.float64(2.5), np.fl
           None, np.nan, np.float32("nan"), ""]  # fmt: skip
 
 
-def test_the_encoder_and_the_exported_one_write_values_alike(tmp_path):
-    texts = ["1", "0", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", "2024-01-31 09:00:00+00",
+def test_an_encoder_writes_values_as_files_do(tmp_path):
+    words = ["1", "0", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", "2024-01-31 09:00:00+00",
              "2024-01-31 10:00:00.0005+00", "2024-01-31 10:00:00.5", "2024-01-31"]  # fmt: skip
-    (tmp_path / "user.txt").write_text("null\n" + "".join(f'"{text}"\n' for text in texts))
-    vocabulary = Vocabulary(len(texts) + 1, "", tmp_path / "user.txt")
-    expected = [texts.index(text) + 1 for text in [
-        "1", "0", "1", "3", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", *texts[-4:]]]  # fmt: skip
-    # One by one: equal values of different types are one value of a column.
-    assert [int(ids_of(vocabulary, "user", [value])[0]) for value in VALUES] == [*expected, 0, 0, 0, 0]
-    exported = [encode._text(value) for value in VALUES]
-    assert [texts.index(text) + 1 if text else 0 for text in exported] == [*expected, 0, 0, 0, 0]
+    (tmp_path / "user.txt").write_text("null\n" + "".join(f'"{word}"\n' for word in words))
+    vocabulary = Vocabulary(len(words) + 1, "", tmp_path / "user.txt")
+    expected = [words.index(word) + 1 for word in [
+        "1", "0", "1", "3", "3", "0.1", "2.5", "4", "1e+300", "inf", "x", *words[-4:]]]  # fmt: skip
+    assert vocabulary.encode(texts(VALUES)).tolist() == [*expected, 0, 0, 0, 0]
     single = np.array([0.1, 4], dtype=np.float32)
-    assert ids_of(vocabulary, "user", single).tolist() == [texts.index("0.1") + 1, texts.index("4") + 1]
+    assert vocabulary.encode(texts(single)).tolist() == [words.index("0.1") + 1, words.index("4") + 1]
 
 
 def test_blanks_bags_and_columns_with_a_value_for_blanks():

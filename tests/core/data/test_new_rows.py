@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.new_rows import check_output, new_rows
-from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
 from automtl_core.errors import DataError, InputMissingError, UsageError
 
 
@@ -14,8 +14,8 @@ class Shop(Dataset):
     version = 1
     fields = (
         Sparse("user"),
-        Sparse("tags", "bag", separator=" "),
-        Sparse("age", buckets=3, missing=30.0),
+        Bag("tags", " "),
+        Bucketed("age", 3, missing=30.0),
         Dense("price"),
     )
     labels = (Label("click"), Label("spent", "regression"))

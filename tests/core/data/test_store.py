@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from automtl_core.data.columns import Scale, Vocabulary
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import Prepared, write_header, write_manifest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.fields.dense import Scale
+from automtl_core.fields.sparse import Vocabulary
 
 SCHEMA = Schema((SparseField("city", 3),), (DenseField("price"),), (Task("click"), Task("buy")))
 
@@ -34,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     values = tmp_path / "encoder" / "city.txt"
     values.write_text("".join(lines))
     city = Vocabulary(3, sha256(values) or "", values)
-    Encoder(SCHEMA, {"city": city}, {"price": Scale("none", 0.0, 1.0)}).save(values.parent)
+    Encoder(SCHEMA, {"city": city, "price": Scale("none", 0.0, 1.0)}).save(values.parent)
     write_manifest(tmp_path, {"schema": SCHEMA.to_json(), "rate": 0.25})
     return tmp_path
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from automtl_core.dataset.fields import Dense, Label, Sparse, faults_of, names_of
+from automtl_core.dataset.dataset import Bag, Bucketed, Dense, Label, Sparse
+from automtl_core.dataset.fields import faults_of, names_of
 
 FINE: dict[str, Any] = {
-    "fields": (Sparse("user"), Sparse("item"), Sparse("tags", kind="bag"), Dense("price")),
+    "fields": (Sparse("user"), Sparse("item"), Bag("tags"), Dense("price")),
     "labels": (Label("click"), Label("buy", after="click", given="click"), Label("stars", "regression")),
     "user": "user",
     "time": "at",
@@ -28,9 +29,9 @@ def test_what_fits_together_has_no_fault() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"fields": "user"}, "`fields` is 'user': let it be a tuple of Sparse and Dense"),
+        ({"fields": "user"}, "`fields` is 'user': let it be a tuple of fields, such as Sparse and Dense"),
         ({"fields": Sparse("user")}, "`fields` is Sparse("),
-        ({"fields": ("user",)}, "`fields` holds 'user': allowed are Sparse and Dense"),
+        ({"fields": ("user",)}, "`fields` holds 'user': allowed are fields, such as Sparse and Dense"),
         ({"labels": (Sparse("user"),)}, "`labels` holds Sparse("),
         ({"labels": (Label(""),)}, "give it a name"),
         ({"fields": (Sparse("user"), Dense("user"))}, "'user' is named twice"),
@@ -38,7 +39,6 @@ def test_what_fits_together_has_no_fault() -> None:
         ({"labels": (Label("click", oracle="price"),)}, "'price' is named twice"),
         ({"fields": (Dense("price", missing="0"),)}, "missing is '0', allowed are finite numbers"),
         ({"fields": (Dense("price", missing=float("nan")),)}, "missing is nan, allowed are finite numbers"),
-        ({"fields": (Sparse("user", missing=0),)}, "'user': missing is for numbers, in buckets or dense"),
         ({"time": "price"}, "'price' is named twice"),
         ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is no label (did you mean"),
         ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is no label"),
@@ -61,11 +61,10 @@ def test_what_fits_together_has_no_fault() -> None:
         ),
         ({"user": "price"}, "user names 'price', which is no single sparse field"),
         ({"user": "tags"}, "user names 'tags', which is no single sparse field"),
-        ({"fields": (Sparse("user", "bags"),)}, "'user': kind is 'bags' (did you mean 'bag'?)"),
         ({"fields": (Sparse("user"), Dense("p", "logg"))}, "'p': scaling is 'logg' (did you mean 'log'?)"),
-        ({"fields": (Sparse("user"), Sparse("p", buckets=1))}, "'p': buckets is 1"),
-        ({"fields": (Sparse("user"), Sparse("p", "bag", buckets=4))}, "'p': buckets are for a single number"),
-        ({"holds_bags": False}, "field 'tags' is of the kind 'bag': define `values`"),
+        ({"fields": (Sparse("user"), Bucketed("p", 1))}, "'p': buckets is 1"),
+        ({"fields": (Sparse("user"), Bag("p", ""))}, "'p': separator is ''"),
+        ({"holds_bags": False}, "field 'tags' holds bags: define `values`"),
     ],
 )
 def test_faults(changed: dict[str, Any], message: str) -> None:

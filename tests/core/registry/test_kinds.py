@@ -7,8 +7,10 @@ from torch import nn
 
 from automtl_core.dataset.dataset import Dataset, Label, Sparse
 from automtl_core.errors import PluginError
+from automtl_core.fields.encode import FieldEncoder
+from automtl_core.fields.field import FieldKind
 from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import _NAME, DATASETS, KINDS, OPS, PRESETS, STRATEGIES
+from automtl_core.registry.kinds import _NAME, DATASETS, FIELD_KINDS, KINDS, OPS, PRESETS, STRATEGIES
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
 
@@ -99,3 +101,23 @@ def test_a_preset_is_a_mapping_of_settings(value: object) -> None:
 def test_what_documents_itself_by_no_text_has_no_description() -> None:
     assert STRATEGIES.describe(type("Odd", (), {"__doc__": 5})) == ""
     assert STRATEGIES.describe(type("Told", (), {"__doc__": "It searches.\n\nMore."})) == "It searches."
+
+
+class Nameless(FieldEncoder):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Rows, "expected a subclass of automtl_core.fields.field:FieldKind"),
+        (FieldKind, "FieldKind does not define: learner"),
+        (type("Bare", (Sparse,), {"encoders": ()}), "encoders must hold classes that state their `kind`"),
+        (type("Odd", (Sparse,), {"encoders": (Nameless,)}), "encoders must hold classes that state their"),
+        (type("Wrong", (Sparse,), {"encoders": (Rows,)}), "encoders must hold classes that state their"),
+    ],
+)
+def test_kinds_of_fields_have_encoders_with_names(value: object, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        FIELD_KINDS.check("mine", value)
+    FIELD_KINDS.check("mine", Sparse)

@@ -8,7 +8,10 @@ import pytest
 from torch import nn
 
 from automtl_core.errors import PluginError, UnknownNameError
-from automtl_core.registry.kinds import DATASETS, KINDS, OPS, PRESETS, STRATEGIES
+from automtl_core.fields.dense import Dense, Scale
+from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.fields.sparse import Sparse
+from automtl_core.registry.kinds import DATASETS, FIELD_KINDS, KINDS, OPS, PRESETS, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
@@ -232,3 +235,12 @@ def test_an_error_of_automtl_is_nobodys() -> None:
         load_registry().get(OPS, "identity")("x", 3)  # type: ignore[arg-type, call-arg]
     assert load_registry().blame(error.value) is None
     assert supplying().blame(error.value) is None
+
+
+def test_encoders_of_fields_are_found_whatever_plugins_are_broken() -> None:
+    built_in = load_registry()
+    assert built_in.field_encoders() == BUILT_IN
+    registry = supplying(**{"field-kinds": {"dense": Dense, "late": "automtl_no_such_module:Kind"}})
+    assert registry.field_encoders() == {"scale": Scale}
+    assert registry.name_of(FIELD_KINDS, Dense) == "dense"
+    assert registry.name_of(FIELD_KINDS, Sparse) is None

@@ -24,8 +24,8 @@ def test_describes_fields_and_tasks(shop: Dataset, shop_dir: Path, tmp_path: Pat
     assert found.sparse["user"].vocabulary == len(prepared.vocabulary("user"))
     counts = np.unique(train.ids[:, 1], return_counts=True)[1]
     assert found.sparse["city"] == SparseFacts(4, counts.max() / 80, None, 0.0, 0.0, 0.0)
-    price = train.dense[:, 0] * prepared.encoder.scales["price"].width
-    price += prepared.encoder.scales["price"].offset
+    price = train.dense[:, 0] * prepared.encoder.fields["price"].width
+    price += prepared.encoder.fields["price"].offset
     facts = found.dense["price"].to_json()
     assert facts.pop("codes") is None
     assert facts == pytest.approx(
@@ -92,7 +92,7 @@ def test_missing_numbers_are_counted_and_left_out(given: Given, tmp_path: Path, 
     found, train = describe(prepared).dense["price"], prepared.part("train")
     blank = np.isnan(train.dense[:, 0])
     assert found.missing == pytest.approx(blank.mean()) == pytest.approx(0.3, abs=0.05)
-    known = prepared.encoder.scales["price"].inverse(train.dense[~blank, 0])
+    known = prepared.encoder.fields["price"].inverse(train.dense[~blank, 0])
     assert [found.mean, found.deviation] == pytest.approx([known.mean(), known.std()])
     assert [found.low, found.high] == pytest.approx([known.min(), known.max()])
     assert found.low > 4.9, "0 is not taken for one"

@@ -9,7 +9,7 @@ import pytest
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dense, Sparse
+from automtl_core.dataset.dataset import Bag, Dense, Sparse
 
 Given = Callable[..., Any]
 
@@ -68,7 +68,7 @@ def test_columns_are_told_apart(given: Given, tmp_path: Path) -> None:
 
 def test_bags_are_compared_by_what_they_hold(tmp_path: Path, given: Given) -> None:
     class Bags(type(given({}))):  # type: ignore[misc]
-        fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+        fields = (Sparse("user"), Bag("city"), Dense("price"))
 
         def values(self, db: Any, field: str) -> Any:
             bags = pd.DataFrame({"bag": self.frame[field].unique()})

@@ -14,7 +14,7 @@ from automtl_core.data.inspect.describe import describe
 from automtl_core.data.inspect.leaks import Rule, Told, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, Label, Sparse
+from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.training.metrics import auc
 
@@ -124,7 +124,7 @@ def test_a_value_of_a_multi_valued_field_that_gives_a_label_away_is_found(tmp_pa
     click, random = clicks(), np.random.default_rng(6)
     others = random.choice(["a", "b", "a|b"], ROWS)
     dataset = Table(click=click, city=np.where(click, np.char.add(others, "|bought"), others))
-    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
     made = prepared(tmp_path, dataset)
     assert made.schema.sparse[1].kind == "bag"
     assert suspects(alone(made))["click"] == [("city", "value")]
@@ -137,7 +137,7 @@ def test_empty_bags_give_a_label_away(tmp_path: Path) -> None:
     click = clicks()
     order = pd.Series([f"o{n}|o{n + 1}" for n in range(ROWS)]).where(click)
     dataset = Table(click=click, city=order)
-    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
     (found,) = suspects(alone(prepared(tmp_path, dataset)))["click"]
     assert found[0] == "city"
 

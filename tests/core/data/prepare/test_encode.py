@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automtl_core.data.columns import Scale
-from automtl_core.data.prepare.encode import Moments
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dense, Label, Sparse
+from automtl_core.dataset.dataset import Bag, Bucketed, Dense, Label, Sparse
 from automtl_core.errors import DataError
+from automtl_core.fields.dense import Scale
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_rows_stay_together(prepared: Prepared, frame: pd.DataFrame) -> None:
 def test_dense_fields_are_scaled_by_the_training_part(prepared: Prepared, frame: pd.DataFrame) -> None:
     train = set(decoded(prepared, "train", "user"))
     prices = frame[frame["user"].isin(train)]["price"]
-    scale = prepared.encoder.scales["price"]
+    scale = prepared.encoder.fields["price"]
     assert scale.offset == pytest.approx(prices.mean())
     assert scale.width == pytest.approx(prices.std(ddof=0))
     held_out = frame[~frame["user"].isin(train)]["price"]
@@ -88,7 +87,7 @@ def test_a_constant_dense_field_becomes_zero_and_an_empty_one_stays_empty(
     stored: float,
 ) -> None:
     prepared = prepare(given(frame.assign(price=value)), "shop", None, tmp_path)
-    assert prepared.encoder.scales["price"] == Scale("standard", mean, 1.0)
+    assert prepared.encoder.fields["price"] == Scale("standard", mean, 1.0)
     assert prepared.manifest["warnings"] == ["field price is the same in all training rows: it tells nothing"]
     np.testing.assert_array_equal(prepared.part("train").dense, np.full((160, 1), stored))
 
@@ -180,7 +179,7 @@ def test_numbers_in_buckets_of_equal_frequency(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
 ) -> None:
     dataset = given(frame)
-    dataset.fields = (Sparse("user"), Sparse("price", buckets=4))
+    dataset.fields = (Sparse("user"), Bucketed("price", 4))
     prepared = prepare(dataset, "shop", None, tmp_path)
     assert prepared.schema.sparse[1].size == 5
     ids = prepared.part("train").ids[:, 1]
@@ -197,7 +196,7 @@ def test_values_in_many_bags(tmp_path: Path, given: Callable[..., Any], frame: p
     frame["city"] = [["p", "q", "r", None, "p"][n % 5] for n in range(200)]
     frame.loc[7, "city"] = "s"
     dataset = given(frame, min_count=2)
-    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
     held = [(bag, value) for bag, values in tags.items() for value in values]
     dataset.values = lambda db, _: db.from_df(pd.DataFrame(held, columns=["bag", "value"]))
     prepared = prepare(dataset, "shop", None, tmp_path)
@@ -273,15 +272,6 @@ def test_a_remedy_for_labels_without_anything_to_learn_is_one(
     assert str(error.value.fix).startswith(fix)
 
 
-def test_moments_of_chunks_are_those_of_the_whole() -> None:
-    values = np.random.default_rng(0).normal(1e6, 3, 10_000)
-    seen = Moments()
-    for chunk in np.array_split(values, [0, 1, 2, 500, 501, 9000]):
-        seen.add(chunk)
-    assert (seen.mean, seen.deviation) == (pytest.approx(values.mean()), pytest.approx(values.std()))
-    assert (seen.low, seen.high, seen.count) == (values.min(), values.max(), 10_000)
-
-
 def test_empty_texts_are_blanks_and_whole_floats_are_integers(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
 ) -> None:
@@ -312,8 +302,16 @@ def test_an_empty_text_is_no_value_of_a_bag(
 ) -> None:
     frame["city"] = ["p", "q"] * 100
     dataset = given(frame)
-    dataset.fields = (Sparse("user"), Sparse("city", "bag"), Dense("price"))
+    dataset.fields = (Sparse("user"), Bag("city"), Dense("price"))
     held = [("p", "x"), ("p", blank), ("q", blank)]
     dataset.values = lambda db, _: db.from_df(pd.DataFrame(held, columns=["bag", "value"]))
     prepared = prepare(dataset, "shop", None, tmp_path)
     assert prepared.vocabulary("city") == ["x"]
+
+
+def test_a_vocabulary_is_the_same_however_few_values_are_fetched_at_a_time(
+    tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(given(frame), "given", None, tmp_path / "first").manifest
+    monkeypatch.setattr("automtl_core.data.prepare.encode.LINES", 7)
+    assert prepare(given(frame), "given", None, tmp_path / "second").manifest == first

@@ -8,7 +8,6 @@ from automtl_core.data.prepare import examples
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.sql import codes
-from automtl_core.dataset.dataset import Sparse, declaration_faults
 from automtl_core.errors import DataError, PluginError, UsageError
 
 GOOD = {
@@ -112,26 +111,6 @@ def test_missing_columns_are_named(tmp_path: Path, given: Callable[..., Any]) ->
     }
     with pytest.raises(DataError, match="its rows lack 'user', 'price'"), connect(None, tmp_path) as db:
         make_examples(db, given(columns), "shop")
-
-
-@pytest.mark.parametrize(
-    ("field", "message"),
-    [
-        (Sparse("city", "sequence"), "field 'city' has a sequence, which cannot"),
-        (
-            Sparse("city", vectors="cities"),
-            "field 'city' has pretrained vectors, which cannot",
-        ),
-    ],
-)
-def test_what_can_be_declared_and_not_yet_be_prepared(
-    tmp_path: Path, given: Callable[..., Any], field: Sparse, message: str
-) -> None:
-    dataset = given(GOOD)
-    dataset.fields = (Sparse("user"), field)
-    with pytest.raises(PluginError, match=message), connect(None, tmp_path) as db:
-        make_examples(db, dataset, "shop")
-    assert declaration_faults(dataset) == []
 
 
 @pytest.mark.parametrize("missing", ["fields", "labels"])

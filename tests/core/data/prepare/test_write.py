@@ -1,4 +1,4 @@
-"""Vocabularies and probabilities as they are written."""
+"""Arrays beside ids, numbers and labels as they are written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +21,6 @@ COLUMNS = {
     "buy": N % 3 == 0,
     "p": (N % 10) / 10,
 }
-
-
-def test_a_vocabulary_is_the_same_however_few_values_are_fetched_at_a_time(
-    tmp_path: Path, given: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = prepare(given(COLUMNS), "given", None, tmp_path / "first").manifest
-    monkeypatch.setattr("automtl_core.data.prepare.write.LINES", 7)
-    assert prepare(given(COLUMNS), "given", None, tmp_path / "second").manifest == first
 
 
 def test_probabilities_stand_beside_the_labels_that_have_them(

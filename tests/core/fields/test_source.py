@@ -2,21 +2,29 @@
 
 import numpy as np
 
-from automtl_core.data.columns import Buckets, Hashed, Scale
-from automtl_core.data.encoder import Encoder as Core
+from automtl_core.data.encoder import Encoder
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
-from automtl_core.export.encode import Encoder
 from automtl_core.export.graph import inputs
+from automtl_core.fields.bag import BagEncoder
+from automtl_core.fields.buckets import Buckets
+from automtl_core.fields.dense import Scale
+from automtl_core.fields.source import exported, source
+from automtl_core.fields.sparse import Hashed
 
 SCHEMA = Schema(
     (SparseField("user", 8), SparseField("age", 4), SparseField("tags/all", 6, "bag")),
     (DenseField("price"), DenseField("views")),
     (Task("click"),),
 )
-ENCODER = Core(
+ENCODER = Encoder(
     SCHEMA,
-    {"user": Hashed(7), "age": Buckets((18.0, 30.0), missing=20.0), "tags/all": Hashed(5)},
-    {"price": Scale("standard", 2.0, 0.5), "views": Scale("log", 0.0, 1.0, missing=3.0)},
+    {
+        "user": Hashed(7),
+        "age": Buckets((18.0, 30.0), missing=20.0),
+        "tags/all": BagEncoder(Hashed(5)),
+        "price": Scale("standard", 2.0, 0.5),
+        "views": Scale("log", 0.0, 1.0, missing=3.0),
+    },
 )
 COLUMNS = {
     "user": ["u", 7, 7.0, True, None, "", float("nan"), "ü\ud800"],
@@ -27,9 +35,15 @@ COLUMNS = {
 }
 
 
+def encoded(encoder, folder, columns):
+    """Return what the encoder of an exported folder makes of columns."""
+    encoder.save(folder)
+    (folder / "encode.py").write_text(source(encoder.fields.values()))
+    return exported(folder / "encode.py", folder)(columns)
+
+
 def test_values_are_taken_as_a_run_takes_them(tmp_path):
-    ENCODER.save(tmp_path)
-    found = Encoder(tmp_path)(COLUMNS)
+    found = encoded(ENCODER, tmp_path, COLUMNS)
     expected = inputs(ENCODER.encode(COLUMNS))
     assert list(found) == ["ids", "dense", "tags/all:values", "tags/all:starts"]
     for array, tensor in zip(found.values(), expected, strict=True):
@@ -39,7 +53,6 @@ def test_values_are_taken_as_a_run_takes_them(tmp_path):
 
 def test_fields_of_one_kind_alone_are_fine(tmp_path):
     schema = Schema((), (DenseField("price"),), (Task("click"),))
-    Core(schema, {}, {"price": Scale("none", 0.0, 1.0)}).save(tmp_path)
-    found = Encoder(tmp_path)({"price": [1.5, 2]})
+    found = encoded(Encoder(schema, {"price": Scale("none", 0.0, 1.0)}), tmp_path, {"price": [1.5, 2]})
     assert found["ids"].shape == (2, 0)
     assert found["dense"].tolist() == [[1.5], [2.0]]

@@ -1,0 +1,276 @@
+"""Columns of examples become ids and numbers. This code needs numpy alone.
+
+Preparation, prediction and exported folders run it: an export ships this file as `encode.py`, with the
+encoders of its fields below it. Letters: B examples, N fields of ids, M fields of numbers, V values of bags.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice, repeat
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+import numpy as np
+
+__all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
+
+LARGEST = 1e38
+"""Largest number, and smallest below 0, that is taken: single precision holds it."""
+LARGEST_WHOLE = 9e18
+"""Floats from here on are not written as integers, which would need more than 64 bits."""
+BLANKS = ("NoneType", "NAType", "NaTType")
+"""Types of what stands for no value; those of pandas by their names."""
+
+Gives = Literal["ids", "bags", "numbers"]
+Reading = Literal["texts", "numbers", "lists"]
+"""How a column is read: see the functions of these names."""
+Values = Any
+"""One value an example: a sequence, an array of numpy or a series of pandas."""
+Kinds = Mapping[str, type["FieldEncoder"]]
+"""Kind, as `encoder.json` names it -> its class."""
+KINDS: Kinds = {}
+"""Encoders that `Encoder` knows: those of its fields, in the file that an export ships."""
+
+
+class WrongValueError(ValueError):
+    """A value that a field does not take."""
+
+    def __init__(self, row: int, value: object, problem: str, fix: str) -> None:
+        self.row, self.value, self.problem, self.fix = int(row), value, problem, fix
+        self.column = ""
+
+    def __str__(self) -> str:
+        return f"column {self.column!r}, row {self.row} (the first one is 0): {self.value!r} {self.problem}"
+
+
+class FieldEncoder:
+    """How the values of one field become ids or numbers. Subclasses are frozen dataclasses of JSON values.
+
+    An export ships the source of the class. It may use the names that this file defines or imports, and
+    import others of the standard library inside its methods.
+    """
+
+    kind: ClassVar[str]
+    """Names the class in `encoder.json`."""
+    gives: ClassVar[Gives] = "ids"
+    """One id an example, a bag of ids, or a number."""
+    reading: ClassVar[Reading] = "texts"
+    size: int
+    """Ids, that of a blank or unseen value included; numbers have none."""
+
+    def reads(self, name: str) -> Mapping[str, Reading]:
+        """Return the columns that the field `name` reads, and how; here its own."""
+        return {name: self.reading}
+
+    def encode(self, *columns: Any) -> Any:
+        """Return ids [B], 0 where blank or unseen; or numbers [B], NaN where missing; or bags, see `Bag`.
+
+        Args:
+            columns: As `reads` lists them, with B values each.
+
+        """
+        raise NotImplementedError
+
+    def decode(self, found: Any) -> list[Any]:
+        """Return what ids or numbers [B] stand for: words for ids, None for id 0 and NaN."""
+        if self.gives == "numbers":
+            return [None if value != value else value for value in self.inverse(found).tolist()]
+        return [f"#{one}" if one else None for one in found]
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """Return the numbers that were encoded to numbers [B], NaN where missing."""
+        return np.asarray(values, np.float64)
+
+    def examples(self, name: str, found: Any) -> dict[str, list[Any]]:
+        """Return columns of values for ids or numbers [B]: any values for ids of values that nobody knows."""
+        return dict.fromkeys(self.reads(name), self.decode(found))
+
+    def parts(self) -> "tuple[FieldEncoder, ...]":
+        """Return the encoder, and those that it is made of."""
+        return (self,)
+
+    def file(self) -> tuple[Path, str] | None:
+        """Return the file beside `encoder.json` with its SHA-256, for an encoder that has one."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values that tell the encoder."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "FieldEncoder":
+        """Read what `to_json` returned, without its kind; a file beside it is at `path`."""
+        return cls(**{name: tuple(one) if isinstance(one, list) else one for name, one in value.items()})
+
+
+def read_encoder(value: Mapping[str, Any], path: Path, kinds: Kinds) -> FieldEncoder:
+    """Return an encoder from its JSON.
+
+    Raises:
+        ValueError: the kind is unknown.
+
+    """
+    settings = dict(value)
+    kind = settings.pop("kind")
+    if kind not in kinds:
+        raise ValueError(f"no plugin registers the kind of field {kind!r}")
+    return kinds[kind].from_json(settings, path, kinds)
+
+
+def encode(name: str, encoder: FieldEncoder, columns: Any) -> Any:
+    """Return the ids or numbers of a field from columns by name; raises `WrongValueError` with the column."""
+    column, taken = name, []
+    try:
+        for column, how in encoder.reads(name).items():
+            taken.append(READ[how](columns[column]))
+        return encoder.encode(*taken)
+    except WrongValueError as wrong:
+        wrong.column = column
+        raise
+
+
+def texts(values: Values) -> list[str]:
+    """Return values as text, [B]: see `text`; whole numbers have no point."""
+    # `tolist` would give digits of double precision to numbers of single precision.
+    single = getattr(values, "dtype", None) == np.float32
+    plain = list(values) if single or not hasattr(values, "tolist") else values.tolist()
+    found = [value if type(value) is str else text(whole(value)) for value in plain]
+    if None in found:
+        row = found.index(None)
+        raise WrongValueError(row, plain[row], "is not one value", "give one text or integer a row")
+    return found  # type: ignore[return-value]
+
+
+def numbers(values: Values) -> np.ndarray:
+    """Return values as numbers, [B] in double precision: NaN for a blank."""
+    plain = np.asarray(values) if hasattr(values, "dtype") else np.fromiter(values, object, len(values))
+    try:
+        found = plain.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        found = np.array([_float(value) for value in plain], np.float64)
+    wrong = np.abs(found) > LARGEST
+    if plain.dtype.kind not in "iufb":
+        odd = np.flatnonzero(np.isnan(found))
+        wrong[odd] = [not _blank(value) for value in plain[odd]]
+    if wrong.any():
+        row = int(wrong.argmax())
+        problem = f"is no number of at most {LARGEST:g}"
+        raise WrongValueError(row, plain[row], problem, "give a number, or None for a blank")
+    return found
+
+
+def lists(values: Values) -> list[Sequence[Any]]:
+    """Return values as lists, [B]: an empty one for a blank."""
+    return [_list(row, value) for row, value in enumerate(values)]
+
+
+READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
+
+
+def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
+    """Return numbers with `missing` in place of blanks, if there is such a number."""
+    return values if missing is None else np.where(np.isnan(values), missing, values)
+
+
+def hashed(text: str, buckets: int) -> int:
+    """Return the bucket of a text from 1 on, 0 for a blank; DuckDB's `md5_number_lower` % buckets + 1."""
+    if not text:
+        return 0
+    digest = hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little") % buckets + 1
+
+
+def text(value: Any) -> str | None:
+    """Return one value as readers of raw files write it; "" for a blank, None where it is not one value.
+
+    A moment with a time zone is written in UTC, whatever the zone of the machine is.
+    """
+    if _blank(value):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    if isinstance(value, float | np.floating):
+        return repr(float(str(value)))  # the shortest digits, also in single precision
+    if isinstance(value, datetime):
+        zoned = value.tzinfo is not None
+        written = (value.astimezone(UTC) if zoned else value).replace(tzinfo=None).isoformat(" ")
+        return (written.rstrip("0").rstrip(".") if "." in written else written) + ("+00" if zoned else "")
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return str(value) if isinstance(value, str | int | np.integer | date | UUID) else None
+
+
+def whole(value: Any) -> Any:
+    """Return an integer for a float that is one: integers with gaps are floats in a data frame."""
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if number.is_integer() and abs(number) < LARGEST_WHOLE:
+            return int(number)
+    return value
+
+
+def _float(value: Any) -> float:
+    try:
+        return float("nan") if _blank(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return float("inf")
+
+
+def _list(row: int, value: Any) -> Sequence[Any]:
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, np.ndarray):
+        return list(value.tolist())  # None where it is masked
+    if isinstance(value, set | frozenset):
+        return tuple(value)
+    if _blank(value) and not isinstance(value, str):
+        return ()
+    raise WrongValueError(row, value, "is no list", "give a list of values a row: the field is multi-valued")
+
+
+def _blank(value: Any) -> bool:
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    return type(value).__name__ in BLANKS or (isinstance(value, str) and not value)
+
+
+class Encoder:
+    """Turns columns of examples into the inputs of an exported network.
+
+    Args:
+        folder: Holds `encoder.json` and a file for each vocabulary.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.told: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
+        self.fields = {
+            name: read_encoder(value, folder / f"{name.replace('%', '%25').replace('/', '%2F')}.txt", KINDS)
+            for name, value in self.told["fields"].items()
+        }
+
+    def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
+        """Return the inputs: `ids` [B, N], `dense` [B, M], and of each bag its values [V] and starts [B].
+
+        Args:
+            columns: Column -> one value an example: text or an integer, of bags a list of them, of numeric
+                fields a number; None where unknown.
+
+        """
+        rows, schema = len(next(iter(columns.values()))), self.told["schema"]
+        found = {name: encode(name, self.fields[name], columns) for name in self.fields}
+        single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
+        dense = [found[f["name"]] for f in schema["dense"]]
+        inputs: dict[str, np.ndarray] = {
+            "ids": np.array(single, np.int64).reshape(len(single), rows).T,
+            "dense": np.array(dense, np.float32).reshape(len(dense), rows).T,
+        }
+        for name in (f["name"] for f in schema["sparse"] if f["kind"] == "bag"):
+            starts, values = found[name]
+            inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
+        return inputs

@@ -1,0 +1,15 @@
+"""The kinds of fields that come with automtl."""
+
+from collections.abc import Mapping
+
+from automtl_core.fields.bag import Bag
+from automtl_core.fields.buckets import Bucketed
+from automtl_core.fields.dense import Dense
+from automtl_core.fields.encode import Kinds
+from automtl_core.fields.field import FieldKind, kinds_of
+from automtl_core.fields.sparse import Sparse
+
+FIELDS: Mapping[str, type[FieldKind]] = {"sparse": Sparse, "bag": Bag, "buckets": Bucketed, "dense": Dense}
+"""Kinds of fields by name."""
+BUILT_IN: Kinds = kinds_of(FIELDS.values())
+"""Their encoders."""

@@ -1,0 +1,48 @@
+"""The encoder of an exported folder: the code that the run used, as one file that needs numpy alone."""
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+
+from automtl_core.errors import PluginError
+from automtl_core.fields import encode
+from automtl_core.fields.encode import FieldEncoder
+
+
+def source(encoders: Iterable[FieldEncoder]) -> str:
+    """Return `fields.encode` with the classes of these encoders below it.
+
+    Raises:
+        PluginError: the source of a class is nowhere.
+
+    """
+    used = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
+    classes = dict.fromkeys(base for kind in sorted(used) for base in reversed(used[kind].__mro__))
+    own = [each for each in classes if issubclass(each, FieldEncoder) and each is not FieldEncoder]
+    table = ", ".join(f'"{kind}": {used[kind].__name__}' for kind in sorted(used))
+    return "\n\n".join([inspect.getsource(encode), *map(_of, own), f"KINDS = {{{table}}}\n"])
+
+
+def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:
+    """Return the encoder in a folder by the code that an export ships: columns -> inputs of the graph."""
+    spec = importlib.util.spec_from_file_location("encode", code)
+    assert spec is not None  # noqa: S101 - it is a file of Python
+    assert spec.loader is not None  # noqa: S101
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    encoder: Callable[[Mapping[str, Any]], dict[str, np.ndarray]] = module.Encoder(folder)
+    return encoder
+
+
+def _of(encoder: type[FieldEncoder]) -> str:
+    try:
+        return dedent(inspect.getsource(encoder))
+    except (OSError, TypeError):
+        raise PluginError(
+            f"the source of {encoder.__qualname__} is not there to be exported", "define it in a file"
+        ) from None

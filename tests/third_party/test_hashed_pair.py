@@ -1,0 +1,116 @@
+"""A kind of field of sixty lines is prepared, searched, predicted with and exported."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automtl
+from automtl_core.registry.kinds import FIELD_KINDS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.run import Run
+from automtl_core.testing import check_field_kind
+from automtl_core.workflow.workflow import Workflow
+
+from .hashed_pair import HashedPair
+
+FILE = Path(__file__).parent / "hashed_pair.py"
+SHOP = """
+import numpy as np
+import pandas as pd
+from automtl_core import hookimpl
+from automtl_core.dataset.dataset import Dataset, Dense, Label, Sparse
+from MODULE import HashedPair
+
+class Shop(Dataset):
+    '''Clicks that follow from pairs of user and shop.'''
+    version = 1
+    fields = (Sparse("user"), HashedPair("user at shop", ("user", "shop"), 500), Dense("price"))
+    labels = (Label("click"),)
+
+    def content(self):
+        return "shop"
+
+    def rows(self, db):
+        return frame(2000)
+
+def frame(rows):
+    random = np.random.default_rng(0)
+    user, shop = random.integers(0, 12, rows), random.integers(0, 9, rows)
+    chance = np.where(user * shop % 2, 0.9, 0.1)
+    return pd.DataFrame({
+        "user": [f"u{one}" if one else None for one in user],
+        "shop": shop,
+        "price": random.normal(size=rows),
+        "click": (random.random(rows) < chance).astype(int),
+    })
+
+@hookimpl
+def automtl_register_datasets():
+    return {"pair-shop": Shop}
+"""
+SETTINGS = {
+    "dataset": "pair-shop",
+    "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+    "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
+    "training": {"batch_size": 256, "epochs": 2, "min_positives": 1},
+    "inputs": "ids",
+}
+ALONE = """
+import json, sys
+sys.modules.update(dict.fromkeys(("torch", "pandas", "automtl_core")))
+from pathlib import Path
+import onnxruntime
+from encode import Encoder
+inputs = Encoder(Path("encoder"))(json.loads(Path("../new.json").read_text()))
+session = onnxruntime.InferenceSession("model.onnx")
+taken = {one.name for one in session.get_inputs()}
+(scores,) = session.run(None, {name: inputs[name] for name in inputs if name in taken})
+print(json.dumps([inputs["ids"].tolist(), scores[:, 0].tolist()]))
+"""
+
+
+def test_it_is_short():
+    assert len(FILE.read_text().splitlines()) <= 60
+
+
+def test_it_keeps_the_contract(tmp_path):
+    columns = {"user": ["a", None, "3", "d"] * 5, "shop": [1, 2, None, 4, 5] * 4}
+    encoder = check_field_kind(HashedPair("both", ("user", "shop"), 50), columns, tmp_path)
+    assert (encoder.encode(columns).ids == 0).sum() == 8
+    assert len(np.unique(encoder.encode(columns).ids)) > 5
+
+
+def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = install(FILE.read_text(), "pairs")
+    shop = importlib.import_module(install(SHOP.replace("MODULE", pairs), "pair-shop"))
+    registry = load_registry()
+    assert registry.describe(FIELD_KINDS, "hashed-pair").startswith("Two categorical columns")
+    line = Workflow(registry)
+    path = line.search(line.job([SETTINGS]), tmp_path / "runs", "found").run
+    frame = shop.frame(300)
+    part = Run.open(path).encoder(registry.field_encoders()).encode(frame, labelled=False)
+    assert (part.ids[:, 1] == 0).sum() == frame["user"].isna().sum() > 0
+
+    predicted = automtl.load(path).predict(frame)["click"].to_numpy()
+    assert predicted.std() > 0
+    frame = frame.drop(columns="click")
+    frame.to_csv("new.csv", index=False)
+    line.predict(path, Path("new.csv"), Path("out.csv"), [], {})
+    assert pd.read_csv("out.csv")["click"].to_numpy() == pytest.approx(predicted, abs=1e-6)
+
+    folder = automtl.load(path).export(tmp_path / "exported")
+    rows = {name: [None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame}
+    Path("new.json").write_text(json.dumps(rows))
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], cwd=folder, capture_output=True, text=True, check=True
+    )
+    ids, scores = json.loads(done.stdout)
+    assert ids == part.ids.tolist()
+    assert scores == pytest.approx(predicted, abs=1e-5)
