@@ -58,7 +58,10 @@ def common(folder, table):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
     line = Workflow(REGISTRY)
-    job = line.model(name, [common(folder, table), {"space": {} if name == "boosting" else SMALL}])
+    layer = common(folder, table)
+    if name == "boosting":
+        layer["training"] = {"min_positives": 1}
+    job = line.model(name, [layer, {"space": {} if name == "boosting" else SMALL}])
     if (name, table) == ("boosting", "bags"):
         with pytest.raises(UsageError, match="nothing to read"):
             line.search(job, tmp_path)

@@ -5,17 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from automtl_core.search.encoding.probe import Small
+from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 
+from automtl_core.choices import Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.recipe import Recipe
 
+REGISTRY = load_registry()
 RECIPE = Recipe(batch_size=512, epochs=6, patience=6, learning_rate=0.005, embedding_decay=0.1)
 VALUES, ROWS, LOOKED = 1500, 6000, 4000
 
@@ -42,8 +45,10 @@ def auc(effect=0.0, unique=False, folds=True, statistics="folds", users=True):
     times = np.arange(ROWS, dtype=np.int32)
     found_folds, found = fitted(train, schema, times)
     torch.manual_seed(0)
-    network = Small(schema)
-    network.inputs.tell(found)
+    layers = SharedBottomSettings(expert_layers=(128, 64), tower_layers=(64,))
+    space = SharedBottom(schema, layers, REGISTRY.op)
+    space.fitted = found
+    network = space.derive(Architecture({}))
     data = TrainingData(replace(train, folds=found_folds if folds else None), validation, schema.tasks)
     return Fit(network, data, RECIPE, 0, CPU).run(EventHandler())["click"].score
 

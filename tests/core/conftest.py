@@ -81,7 +81,6 @@ def compared():
         noises = dict.fromkeys([*tasks, MEAN], Noise(ERROR, 0.0))
         return Comparison(
             dataset="made-up",
-            simulated=None,
             splits={0: Split("0" * 64, rows, facts)},
             user=None,
             min_positives=30,

@@ -183,7 +183,7 @@ def test_it_ends_with_its_epochs_or_when_the_listener_has_enough():
 def test_each_half_ends_after_its_share_of_a_limited_time(seconds, epochs):
     watch = Watch()
     timed = replace(problem(), spent=lambda: min(len(watch.reports) / seconds, 1.0))
-    paths = make(timed, first="dearest", epochs=4, patience=9)
+    paths = make(timed, narrow=True, epochs=4, patience=9)
     paths.train("supernet", watch)
     assert len(watch.reports) == epochs
 

@@ -1,11 +1,11 @@
 """Comparisons: what is done once, in which order, and what is reported."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from automtl_core.comparison.cells import CellBegan
 from automtl_core.comparison.compare import compare, task_facts
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.measured import Diverged, TaskFacts
@@ -26,6 +26,17 @@ def without_times(found):
     if isinstance(found, dict):
         return {k: without_times(v) for k, v in found.items() if "second" not in k}
     return [without_times(v) for v in found] if isinstance(found, list) else found
+
+
+def began(act):
+    """Return a listener that calls `act` with each cell that is begun."""
+
+    def hear(event):
+        if isinstance(event, CellBegan):
+            act(event.cell, event.which)
+        return True
+
+    return hear
 
 
 def test_every_model_is_trained_with_every_seed_and_found_again(tiny, bench):
@@ -90,9 +101,8 @@ def test_a_longer_comparison_adds_only_what_is_new(tiny, bench):
 def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(tiny, bench, both_splits):
     made, _ = bench()
     alone = compare(tiny(), [0, 1], 0, "one.yaml", made)
-    made, _ = bench(splits=both_splits)
     told = []
-    made = replace(made, on_work=lambda cell, which: told.append((cell.model, cell.seed, cell.split, which)))
+    made, _ = bench(began(lambda cell, which: told.append((cell.model, cell.seed, cell.split, which))), both_splits)
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
     assert told == [
         ("one.yaml", 0, 1, "cell 5 of 8"),
@@ -111,9 +121,8 @@ def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(tiny, ben
 
 
 def test_each_split_has_its_own_recipe_of_its_own_validation_rows(tiny, bench, both_splits):
-    made, _ = bench(splits=both_splits)
     told = []
-    made = replace(made, on_work=lambda cell, which: told.append((cell.split, which)))
+    made, _ = bench(began(lambda cell, which: told.append((cell.split, which))), both_splits)
     job = {"one.yaml": tiny()["one.yaml"]}
     found = compare(job, [0, 1], 3, "one.yaml", made)
     trials = [f"trial {n} of 3" for n in (1, 2, 3)]

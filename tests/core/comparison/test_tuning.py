@@ -1,5 +1,7 @@
 """Tuning: which recipes are tried, and which is taken."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from automtl_core.comparison.tuning import drawn, recipe, tuned
@@ -20,11 +22,11 @@ class Given:
     def cell(self, name, job):
         return Given.Cell(name, job)
 
-    def fitted(self, cells, called, then):
+    def trained(self, cells, called, then):
         self.tried = cells
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
-            cell: None if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)}
+            cell: SimpleNamespace(metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)})
             for cell, auc in scores.items()
         }
 

@@ -14,21 +14,20 @@ from automtl_core.search.encoding.search import Looked
 from automtl_core.search.trial import Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
 from automtl_core.training.events import SILENT, EpochEnded
 from automtl_core.workflow import pipeline, run_trial
-from automtl_core.workflow.job import Job
 from automtl_core.workflow.run_trial import Folder, TrialRunner
 
 from .lines import REGISTRY
-from .test_trainer import LAYER
+from .test_trainer import trained
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    return Job.load(REGISTRY, {**LAYER, "prepared_dir": tmp_path_factory.mktemp("prepared")}).prepare()
+    return trained({"prepared_dir": tmp_path_factory.mktemp("prepared")}).prepare()
 
 
 @pytest.fixture
 def spec(prepared, tmp_path):
-    job = Job.load(REGISTRY, {**LAYER, "prepared_dir": prepared.path.parent})
+    job = trained({"prepared_dir": prepared.path.parent})
     return TrialSpec(job.to_json(), str(prepared.path), str(tmp_path / "run"))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.choices import Architecture
+from automtl_core.config.config import RunConfig
 from automtl_core.errors import OutOfMemoryError
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.train_trial import train_trial
@@ -28,9 +29,14 @@ LAYER = {
 }
 
 
+def trained(layer):
+    """Return the job of a training without a search."""
+    return Job.resolve(RunConfig.parse({**LAYER, **layer}), REGISTRY)
+
+
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    return Job.load(REGISTRY, {**LAYER, "prepared_dir": tmp_path_factory.mktemp("prepared")})
+    return trained({"prepared_dir": tmp_path_factory.mktemp("prepared")})
 
 
 @pytest.fixture(scope="module")
