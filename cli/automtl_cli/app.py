@@ -195,7 +195,7 @@ def compare(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models on the same rows, with confidence intervals and a verdict.
+    """Compare models on equal rows, with confidence intervals.
 
     The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
     comparison and reuses every training. Several processes with the same command share the work.
@@ -252,7 +252,7 @@ def explain_settings(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: meaning, allowed values, defaults, tuning domains.
+    """Explain settings: meaning, values, defaults, domains.
 
     Without NAME, list the spaces, strategies, datasets or balancers.
     """

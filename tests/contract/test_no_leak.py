@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 
+from automtl_baselines.shared_bottom import SharedBottom, SharedBottomSettings
 from automtl_core.choices import Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
@@ -48,7 +48,7 @@ def auc(effect=0.0, unique=False, folds=True, statistics="folds", users=True):
     layers = SharedBottomSettings(expert_layers=(128, 64), tower_layers=(64,))
     space = SharedBottom(schema, layers, REGISTRY.op)
     space.fitted = found
-    network = space.derive(Architecture({}))
+    network = space.network(Architecture({}))
     data = TrainingData(replace(train, folds=found_folds if folds else None), validation, schema.tasks)
     return Fit(network, data, RECIPE, 0, CPU).run(EventHandler())["click"].score
 

@@ -46,7 +46,7 @@ def prepare(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Prepare a dataset: read its raw files, and store ids, numbers and labels."""
+    """Prepare a dataset: encode its raw files and store them."""
     from automtl_cli import configuration
     from automtl_cli.data import actions as data
     from automtl_core.views import data as views
@@ -141,7 +141,7 @@ def export(
     memory_limit: options.MemoryLimit = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write the examples of a dataset as one table: fields, labels, time.
+    """Write the examples of a dataset as one table.
 
     The table can be searched like any other, and can be the --input of `predict` and `evaluate`.
     """
@@ -166,7 +166,7 @@ def init(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write settings for a table, with a guess of the role of each column.
+    """Write settings for a table, with guesses of roles.
 
     The guess uses the first 100,000 rows. Check and correct it.
     """

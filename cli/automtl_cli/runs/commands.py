@@ -73,7 +73,7 @@ def export(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Export the network of a run for serving without automtl.
+    """Export the network of a run, to serve without automtl.
 
     The folder holds the network, its encoder and vocabularies, an example and a model card. The command
     checks the exported network against the original one on test rows, or on random rows without prepared
@@ -111,7 +111,7 @@ def show(
     evidence: options.Evidence = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the architecture of a run, its evidence and its Pareto front.
+    """Show an architecture, its evidence and its Pareto front.
 
     RUN may also be an architecture.json, which has no evidence.
     """

@@ -63,7 +63,7 @@ def test_what_models_leave_open_is_answered_on_each_split_before_anything_is_tra
     found = compare(tiny(), [0], 0, "one.yaml", made)
     assert told == [(split, both_splits[split]) for split in (0, 1) for _ in ("one", "two")]
     for model in found.models.values():
-        assert [recipe["embedding_decay"] for recipe in model.recipes.values()] == [0.5, 0.5]
+        assert [recipe["training.embedding_decay"] for recipe in model.recipes.values()] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("epochs", [1, 5])
@@ -102,7 +102,9 @@ def test_splits_add_cells_and_leave_those_of_the_first_one_as_they_are(tiny, ben
     made, _ = bench()
     alone = compare(tiny(), [0, 1], 0, "one.yaml", made)
     told = []
-    made, _ = bench(began(lambda cell, which: told.append((cell.model, cell.seed, cell.split, which))), both_splits)
+    made, _ = bench(
+        began(lambda cell, which: told.append((cell.model, cell.seed, cell.split, which))), both_splits
+    )
     found = compare(tiny(), [0, 1], 0, "one.yaml", made)
     assert told == [
         ("one.yaml", 0, 1, "cell 5 of 8"),
@@ -192,7 +194,7 @@ def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):
     ("model", "changes", "told"),
     [
         ("desan", {}, "choices open"),
-        ("desan:pd-darts", {"space": {"ops": ["mlp64"]}}, "no op is called 'mlp64'"),
+        ("desan:pd-darts-entropy", {"space": {"ops": ["mlp64"]}}, "no op is called 'mlp64'"),
     ],
 )
 def test_all_models_are_checked_before_anything_is_looked_up(tiny, bench, model, changes, told):

@@ -26,7 +26,9 @@ class Given:
         self.tried = cells
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
-            cell: SimpleNamespace(metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)})
+            cell: SimpleNamespace(
+                metrics={} if auc is None else {"click": BinaryMetrics(auc, 0.5, 500, 1000)}
+            )
             for cell, auc in scores.items()
         }
 

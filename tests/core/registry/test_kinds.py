@@ -84,9 +84,9 @@ class Rows(Dataset):
 
 
 def test_settings_are_settings() -> None:
-    with pytest.raises(PluginError, match=r"Unsettled\.settings_class must extend automtl_core\.settings\.settings:"):
+    with pytest.raises(PluginError, match=r"Unsettled.* must extend automtl_core\.settings\.settings:"):
         STRATEGIES.check("mine", Unsettled)
-    with pytest.raises(PluginError, match=r"must extend automtl_core\.dataset:DatasetSettings"):
+    with pytest.raises(PluginError, match=r"must extend automtl_core\.dataset\.dataset:DatasetSettings"):
         DATASETS.check("mine", Rows)
 
 

@@ -97,8 +97,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path, epochs):
 
 def test_a_run_that_was_stopped_between_search_and_training_searches_as_it_began(whole, tmp_path):
     class Killed(EventHandler):
-        def step(self, phase, *_):
-            if phase == "train":
+        def step(self, event):
+            if event.phase == "train":
                 raise KeyboardInterrupt
             return True
 

@@ -65,7 +65,7 @@ def test_answers_are_looked_up_once_for_all_models(asked, job):
     assert one.looked.to_json() == other.looked.to_json()
     assert answered(one, prepared, EXECUTOR) is not None
     assert len(asked) == 1, "nothing is open any more"
-    balanced = answered(job("mmoe+pcgrad"), prepared)
+    balanced = answered(job("mmoe+pcgrad"), prepared, EXECUTOR)
     assert len(asked) == 1, "encodings are chosen with the weighted mean, whatever trains the model"
     assert balanced.config.training.balancer.name == "pcgrad"
     assert balanced.config.inputs == one.config.inputs
@@ -178,9 +178,11 @@ def test_few_rows_are_given_as_they_are(job):
 def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
     bags = Schema((SparseField("tags", 5, "bag"),), (), (Task("click"),))
     prepared = SimpleNamespace(schema=bags, times=lambda part: None)
-    assert check(job("boosting"), prepared).schema.encodings.statistics == "folds"
+    bare = {"dataset": SMALL["dataset"]}
+    boosting = Workflow(REGISTRY).model("boosting", [bare])
+    assert check(boosting, prepared).schema.encodings.statistics == "folds"
     with pytest.raises(UsageError, match="boosting has nothing to read"):
-        check(job("boosting", inputs="ids"), prepared)
+        check(Workflow(REGISTRY).model("boosting", [{**bare, "inputs": "ids"}]), prepared)
 
 
 def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job):

@@ -17,7 +17,9 @@ def test_the_table_holds_the_examples(shop, shop_dir: Path, tmp_path: Path, name
     with new_rows(shop, tmp_path / name, tmp_path, labelled=True) as read:
         [found] = read.chunks(1000)
     expected = pd.read_csv(shop_dir / "shop.csv")
-    assert sorted(map(tuple, found.astype(str).to_numpy())) == sorted(map(tuple, expected.astype(str).to_numpy()))
+    assert sorted(map(tuple, found.astype(str).to_numpy())) == sorted(
+        map(tuple, expected.astype(str).to_numpy())
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "raw"]
 
 
