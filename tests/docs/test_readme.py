@@ -105,7 +105,8 @@ def adapted(command: str) -> tuple[str, int]:
         ), 0
     if command.startswith(("automtl search", "automtl compare")):
         strategy = re.search("--strategy ([a-z-]+)", command)
-        return command + QUICK + QUICK_STRATEGIES[strategy[1] if strategy else "pd-darts"], 0
+        usual = "pd-darts-entropy" if "--preset paper" in command else "pd-darts"
+        return command + QUICK + QUICK_STRATEGIES[strategy[1] if strategy else usual], 0
     return command, 0
 
 

@@ -206,7 +206,7 @@ def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl: Automtl) -> 
     assert automtl(*export, "t.parquet", "--json").json()["rows"] == 1000
     made = automtl("data", "init", "t.csv", "--json").json()
     assert [column["name"] for column in made["columns"] if column["role"] == "labels"] == ["click", "like"]
-    assert automtl("data", "prepare", "table", "--config", "t.yaml", "--json").json()["fields"] == 15
+    assert automtl("data", "prepare", "table", "--config", "t.yaml", "--json").json()["fields"] == 13
     again, unknown = automtl(*export, "t.csv"), automtl(*export, "t.txt")
     assert (again.code, unknown.code) == (73, 2)
     assert "t.csv: exists already" in again.err
