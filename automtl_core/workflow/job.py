@@ -58,7 +58,7 @@ class Job:
     """None where nothing is searched."""
     dataset_settings: DatasetSettings
     looked: Looked | None = None
-    """How answers to what was left open were found, where any was; see `runs.answers`."""
+    """How answers to what was left open were found, where any was; see `workflow.resolve_auto`."""
 
     @classmethod
     def load(cls, registry: Registry, *layers: Layer) -> "Job":

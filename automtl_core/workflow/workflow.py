@@ -103,7 +103,7 @@ class Workflow:
         return prepared
 
     def answered(self, job: Job, prepared: Prepared) -> Job:
-        """Return the job with answers to what it leaves open, see `runs.answers`."""
+        """Return the job with answers to what it leaves open, see `workflow.resolve_auto`."""
         with phase(self.listener, ENCODING_SEARCH) as progress:
             return answered(job, prepared, self.trials(prepared), progress, self._looked)
 
