@@ -11,14 +11,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
-from automtl_core.modules.inputs import Fitted, ReadsFitted
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.supernet import Relaxing, Supernet
@@ -68,10 +69,11 @@ class Chooser(Protocol):
         ...
 
 
-def _filled(network: nn.Module, inputs: tuple[Ids, Tensor]) -> tuple[Ids, Tensor]:
-    """Give a network 0 for numbers that are missing."""
-    ids, dense = inputs
-    return ids, dense.masked_fill(dense.isnan(), 0.0)
+def _filled(network: nn.Module, inputs: tuple[Features]) -> tuple[Features]:
+    """Replace missing numbers by 0 before a network is called."""
+    (features,) = inputs
+    dense = features.dense
+    return (features._replace(dense=dense.masked_fill(dense.isnan(), 0.0)),)
 
 
 class SearchSpace(ABC, Configured[S]):
@@ -93,7 +95,7 @@ class SearchSpace(ABC, Configured[S]):
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
-        """Return a module `(ids of B examples, dense [B, M]) -> logits [B, T]`.
+        """Return a module that is called with the `Features` of B examples and returns logits [B, T].
 
         Everything that the module reads must come from `choose`, the schema, the settings and `self.op`.
         Parts that no kept option leads to should not be built, nor asked about.
@@ -114,7 +116,7 @@ class SearchSpace(ABC, Configured[S]):
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions beside torch and numpy on whose versions equal bytes depend."""
 
-    fitted: Fitted | None = None
+    fitted: FittedEncodings | None = None
     """What encodings take from training rows, where that is known: networks that are trained must have it."""
 
     def landmarks(self) -> dict[str, Architecture]:
@@ -195,7 +197,7 @@ class SearchSpace(ABC, Configured[S]):
         """Return what the derived network costs; it gets no weights. Raises as `network` does."""
         with torch.device("meta"):
             network = self.network(architecture)
-        return cost_of(hollow(network), *blank_inputs(self.schema, _CPU))
+        return cost_of(hollow(network), blank_features(self.schema, _CPU))
 
     def costs_of(self, architecture: Architecture) -> dict[str, Cost]:
         """Return for each choice what its answer costs: what the network has more than with the least.
@@ -267,5 +269,5 @@ class SearchSpace(ABC, Configured[S]):
         for question in supernet.questions.values():
             if isinstance(question, MixedOp):
                 question.register_forward_pre_hook(look)
-        supernet(*blank_inputs(self.schema, _CPU))
+        supernet(blank_features(self.schema, _CPU))
         return found

@@ -22,8 +22,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from automtl_core.data.batches import batches, shuffled_rows
 from automtl_core.data.part import Part
+from automtl_core.training.batches import batches, shuffled_rows
 from simulated import SIMULATORS
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]

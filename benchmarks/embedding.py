@@ -16,11 +16,12 @@ import numpy as np
 import torch
 
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import Batch
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules import embedding
+from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.batches import Batch
 from automtl_core.training.process import set_up
 from step import training_step
 from timing import RESULTS, Step, in_ms, in_turns, report
@@ -70,7 +71,7 @@ def step_of(case: Case) -> Step:
     finally:
         embedding.WHOLE_TABLE = before
     labels = torch.randint(2, (BATCH, case.tasks)).float()
-    batches = [Batch(draw(case, random), torch.zeros(BATCH, 0), labels) for _ in range(BATCHES)]
+    batches = [Batch(Features(draw(case, random), torch.zeros(BATCH, 0)), labels) for _ in range(BATCHES)]
     return training_step(network, batches)
 
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import Batch, take
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
+from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import shuffled
 from automtl_core.training.process import set_up
@@ -85,7 +85,7 @@ def steps_of(sizes: Sizes) -> dict[str, Step]:
 
     def score() -> None:
         with everything.holding(favourite), torch.no_grad():
-            everything.eval()(held_out.ids, held_out.dense)
+            everything.eval()(held_out.features)
         everything.train()
 
     return {

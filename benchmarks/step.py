@@ -22,13 +22,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from automtl_core.choices import AnyOf, Architecture
-from automtl_core.data.batches import Batch
 from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.modules.features import Features
 from automtl_core.modules.supernet import Supernet
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.training.average import Average
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
 from automtl_core.training.losses import TaskLosses
@@ -65,7 +66,7 @@ class Problem(NamedTuple):
     def batch(self, rows: int) -> Batch:
         """Return a batch of noise."""
         ids = torch.randint(VALUES, (rows, self.fields))
-        return Batch(ids, torch.zeros(rows, 0), torch.randint(2, (rows, self.tasks)).float())
+        return Batch(Features(ids, torch.zeros(rows, 0)), torch.randint(2, (rows, self.tasks)).float())
 
 
 PROBLEMS = Problem("UB", 3, 4), Problem("KR", 34, 7)
@@ -144,8 +145,7 @@ def rechub(problem: Problem, batch: Batch) -> Step | None:
     tasks = ["classification"] * problem.tasks
     network = MMOE(fields, tasks, sizes["experts"], expert, [tower] * problem.tasks).train()
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, weight_decay=1e-5)
-    loss, ids = nn.BCELoss(), batch.ids
-    assert isinstance(ids, torch.Tensor)  # noqa: S101 - no bags here
+    loss, ids = nn.BCELoss(), batch.features.ids
     inputs = {field.name: ids[:, n] for n, field in enumerate(problem.schema.sparse)}
 
     def step() -> None:

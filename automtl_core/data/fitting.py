@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from automtl_core import seeds
 from automtl_core.data import statistics
 from automtl_core.data.part import Part
+from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import UsageError
 from automtl_core.fields.buckets import edges
-from automtl_core.modules.inputs import Fitted
 
 Folds = NDArray[np.int8]
 """Of training rows, [R]."""
@@ -17,7 +17,9 @@ ROWS = 1_000_000
 """Rows that edges are computed from, at most."""
 
 
-def fitted(part: Part, schema: Schema, times: NDArray[np.int32] | None = None) -> tuple[Folds | None, Fitted]:
+def fitted(
+    part: Part, schema: Schema, times: NDArray[np.int32] | None = None
+) -> tuple[Folds | None, FittedEncodings]:
     """Return the folds of training rows [R], None where nobody asks for them, and what was fitted to them.
 
     Args:
@@ -30,7 +32,7 @@ def fitted(part: Part, schema: Schema, times: NDArray[np.int32] | None = None) -
 
     """
     encodings = schema.encodings
-    found = Fitted(edges=_edges(part, encodings.bins) if encodings.numbers != "standard" else None)
+    found = FittedEncodings(edges=_edges(part, encodings.bins) if encodings.numbers != "standard" else None)
     if not schema.sparse or (encodings.statistics == "none" and not encodings.pairs):
         return None, found
     if encodings.statistics != "earlier":

@@ -31,6 +31,7 @@ from numpy.typing import DTypeLike, NDArray
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Bags, Part
+from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import canonical, read_signed, sha256, write_signed
@@ -39,7 +40,6 @@ from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Vocabulary
-from automtl_core.modules.inputs import Fitted
 
 FORMAT = 7
 PARTS = ("train", "validation", "test")
@@ -107,7 +107,7 @@ class Prepared:
         path = self.path / name / "times.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
-    def fitted(self, schema: Schema) -> tuple[Folds | None, Fitted]:
+    def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
         """Return the folds of the training rows, and what encodings take from them; see `data.fitting`."""
         key = canonical(schema.to_json())
         if key not in self._fitted:
@@ -115,7 +115,7 @@ class Prepared:
         return self._fitted[key]
 
     @cached_property
-    def _fitted(self) -> dict[bytes, tuple[Folds | None, Fitted]]:
+    def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
         return {}
 
     def vocabulary(self, name: str) -> list[str]:

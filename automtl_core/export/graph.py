@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from automtl_core.data.batches import take
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, UsageError
-from automtl_core.modules.network import Bag, MultiIds
+from automtl_core.modules.features import Bag, Features
+from automtl_core.training.batches import take
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 ONE_FILE = 1 << 30
@@ -51,8 +51,7 @@ class Serving(nn.Module):
 
     def forward(self, ids: Tensor, dense: Tensor, *bags: Tensor) -> Tensor:  # -> [B, T]
         values, starts = bags[::2], bags[1::2]
-        whole = MultiIds(ids, tuple(map(Bag, values, starts))) if bags else ids
-        said = self.network(whole, dense)
+        said = self.network(Features(ids, dense, tuple(map(Bag, values, starts))))
         return torch.where(self.binary, said.sigmoid(), said * self.deviation + self.mean)
 
 
@@ -64,10 +63,8 @@ def input_names(schema: Schema) -> list[str]:
 
 def inputs(part: Part) -> tuple[Tensor, ...]:
     """Return encoded examples as the graph takes them."""
-    batch = take(part, np.arange(len(part)), torch.device("cpu"))
-    if not isinstance(batch.ids, MultiIds):
-        return batch.ids, batch.dense
-    return batch.ids.single, batch.dense, *(each for bag in batch.ids.bags for each in bag)
+    features = take(part, np.arange(len(part)), torch.device("cpu")).features
+    return features.ids, features.dense, *(each for bag in features.bags for each in bag)
 
 
 def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.network import Bag, Ids, MultiIds
+from automtl_core.modules.features import Bag, Features
 
 ROWS = 2
 """Rows that operations are counted on; a batch of one has no statistics."""
@@ -78,15 +78,13 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def blank_inputs(schema: Schema, device: torch.device) -> tuple[Ids, Tensor]:
-    """Return what a network is called with for `ROWS` rows of nothing but unseen ids and zeros."""
+def blank_features(schema: Schema, device: torch.device) -> Features:
+    """Return the features of `ROWS` rows whose ids are unseen and whose numbers are 0."""
     multi = [field for field in schema.sparse if field.kind == "bag"]
-    single = torch.zeros(ROWS, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
-    dense = torch.zeros(ROWS, len(schema.dense), device=device)
-    if not multi:
-        return single, dense
+    ids = torch.zeros(ROWS, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
     starts = torch.arange(ROWS, device=device)
-    return MultiIds(single, tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)), dense
+    bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
+    return Features(ids, torch.zeros(ROWS, len(schema.dense), device=device), bags)
 
 
 def _numbers(module: nn.Module) -> int:

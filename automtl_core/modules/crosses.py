@@ -4,12 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Schema
+from automtl_core.modules.features import Features
 from automtl_core.modules.field_statistics import FieldStatistics
-from automtl_core.modules.network import Ids, MultiIds
 
 
 class Crosses(nn.Module):
-    """What pairs of values tell of an example: ids of B examples -> [B, X, C].
+    """The target statistics of the feature crosses of B examples, [B, X, C].
 
     The id of a pair follows from the ids of its values, so that nothing has to be kept for new rows. Above
     `schema.MOST_PAIRS` pairs some share an id.
@@ -24,17 +24,17 @@ class Crosses(nn.Module):
         self.pairs = schema.crosses()
         single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
         self.columns = [(single.index(cross.left), single.index(cross.right)) for cross in self.pairs]
-        """Of ids of fields of one value."""
+        """The two columns of `Features.ids` of each cross."""
         self.statistics = FieldStatistics(self.pairs, schema.told)
 
-    def forward(self, ids: Ids) -> Tensor:  # -> [B, X, C]
-        single, fold = (ids.single, ids.fold) if isinstance(ids, MultiIds) else (ids, None)
+    def forward(self, features: Features) -> Tensor:  # -> [B, X, C]
+        ids = features.ids
         crossed = torch.stack(
             [
-                (single[:, left] * pair.factor + single[:, right]) % pair.size
+                (ids[:, left] * pair.factor + ids[:, right]) % pair.size
                 for pair, (left, right) in zip(self.pairs, self.columns, strict=True)
             ],
             dim=1,
         )
-        told: Tensor = self.statistics(MultiIds(crossed, (), fold))
-        return told
+        statistics: Tensor = self.statistics(features._replace(ids=crossed, bags=()))
+        return statistics

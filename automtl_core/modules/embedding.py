@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Cross, SparseField
-from automtl_core.modules.network import Bag
+from automtl_core.modules.features import Bag
 from automtl_core.modules.stacked import Stacked, mean_of
 
 WHOLE_TABLE = 250_000
@@ -52,12 +52,12 @@ class LargeTable(nn.Embedding):
 
 
 class FieldEmbedding(Stacked):
-    """Learned numbers of each value: ids of B examples -> `[B, N, d]`, read with one gather.
+    """The embeddings of the sparse fields of B examples, `[B, N, d]`, read with one gather.
 
     Tables above `WHOLE_TABLE` rows are a `LargeTable`, so that the vocabulary costs memory alone.
 
     Args:
-        fields: The sparse fields, in the order of the columns of the ids.
+        fields: The sparse fields, in the order of the schema.
         dim: Learned numbers per id, d.
         std: Standard deviation of the normal distribution that rows start with.
 
@@ -68,7 +68,7 @@ class FieldEmbedding(Stacked):
         self.table = (LargeTable if self.rows > WHOLE_TABLE else nn.Embedding)(self.rows, dim)
         nn.init.normal_(self.table.weight, std=std)
 
-    def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
+    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
         """Return the rows at places, [B, n, d]."""
         if places.device.type != "cpu" and not isinstance(self.table, LargeTable):
             rows: Tensor = self.table(places)
@@ -77,7 +77,7 @@ class FieldEmbedding(Stacked):
         weight, at = self._read(places.flatten())
         return weight.index_select(0, at).view(*places.shape, weight.shape[1])
 
-    def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
+    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
         """Return the mean of the rows of each bag, [B, d]."""
         weight, at = self._read(bag.values)
         return mean_of(weight, Bag(at, bag.starts))

@@ -9,15 +9,17 @@ import torch
 from torch import Tensor
 
 from automtl_core.dataset.schema import Cross, SparseField
-from automtl_core.modules.network import Bag
+from automtl_core.modules.features import Bag
 from automtl_core.modules.stacked import Stacked, mean_of
 
 
 class FieldStatistics(Stacked):
-    """Statistics of each value: ids of B examples -> `[B, N, C]`; of training rows those of their fold.
+    """The target statistics of the sparse fields of B examples, `[B, N, C]`.
+
+    Rows with a fold get statistics without the labels of that fold.
 
     Args:
-        fields: The fields, in the order of the columns of the ids.
+        fields: The sparse fields, in the order of the schema.
         count: C.
 
     """
@@ -27,29 +29,29 @@ class FieldStatistics(Stacked):
         self.register_buffer("table", torch.zeros(self.rows, count))
         self.table: Tensor  # [V, C], of all training rows
         self.register_buffer("by_fold", None, persistent=False)
-        self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
+        self.by_folds: Tensor | None  # [K, V, C], each as rows of the fold see it
 
     def tell(self, tables: Tensor) -> None:
         """Take statistics over, [K + 1, V, C], the last of them for all rows but those of training."""
         self.table.copy_(tables[-1])
         self.by_fold = tables[:-1].to(self.table)
 
-    def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
+    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
         """Return the statistics at places, [B, n, C]."""
-        table, at = self._read(places, fold)
+        table, at = self._read(places, folds)
         return table.index_select(0, at.flatten()).view(*places.shape, table.shape[1])
 
-    def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
+    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
         """Return the mean statistics of each bag, [B, C]."""
-        if fold is not None:
+        if folds is not None:
             ends = torch.cat([bag.starts[1:], bag.starts.new_tensor([len(bag.values)])])
-            fold = fold.repeat_interleave(ends - bag.starts)
-        table, at = self._read(bag.values, fold)
+            folds = folds.repeat_interleave(ends - bag.starts)
+        table, at = self._read(bag.values, folds)
         return mean_of(table, Bag(at, bag.starts))
 
-    def _read(self, places: Tensor, fold: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _read(self, places: Tensor, folds: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the table to read, and where."""
-        if fold is None or self.by_fold is None:
+        if folds is None or self.by_fold is None:
             return self.table, places
-        fold = fold.view(-1, *[1] * (places.dim() - 1))
-        return self.by_fold.flatten(0, 1), places + fold * len(self.table)
+        folds = folds.view(-1, *[1] * (places.dim() - 1))
+        return self.by_fold.flatten(0, 1), places + folds * len(self.table)

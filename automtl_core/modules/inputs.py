@@ -1,33 +1,21 @@
-"""Inputs: what every model is given of an example, by field.
+"""Inputs: the encoded fields of examples, the first part of every model.
 
 Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers of one of each, D all of
-them, K folds, V values, C statistics, Q edges.
+them, C statistics.
 """
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.features import Features
 from automtl_core.modules.field_statistics import FieldStatistics
-from automtl_core.modules.network import Ids
 from automtl_core.modules.numbers import Numbers
-
-
-class Fitted(NamedTuple):
-    """What encodings take from training rows; None where they take nothing."""
-
-    sparse: NDArray[np.float32] | None = None  # [K + 1, V, C]
-    """Statistics of values, without each fold and of all."""
-    crosses: NDArray[np.float32] | None = None  # [K + 1, V, C]
-    """The same of pairs."""
-    edges: NDArray[np.float32] | None = None  # [M, Q]
-    """Edges of the bins of numbers."""
 
 
 class Widths(NamedTuple):
@@ -51,15 +39,18 @@ class Widths(NamedTuple):
         return cls(w, m, told, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * told)
 
 
-class Given(NamedTuple):
-    """What a model is given of B examples."""
+class EncodedFields(NamedTuple):
+    """The fields of B examples as numbers: the input of the layers of a model."""
 
     sparse: Tensor  # [B, N, w]
+    """Embeddings, and target statistics beside them where the schema has these."""
     numbers: Tensor  # [B, M, m]
+    """Dense fields: the scaled number, and the embedding of its bins where the schema has these."""
     crosses: Tensor | None = None  # [B, X, x]
+    """Target statistics of feature crosses."""
 
     def flat(self) -> Tensor:
-        """Return all of it side by side, [B, D]."""
+        """Return all numbers of each example side by side, [B, D]."""
         parts = [self.sparse, self.numbers, *(() if self.crosses is None else (self.crosses,))]
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
@@ -74,7 +65,7 @@ class ReadsFitted(nn.Module):
         self.statistics: FieldStatistics | None = None
         self.crosses: Crosses | None = None
 
-    def tell(self, fitted: Fitted) -> None:
+    def tell(self, fitted: FittedEncodings) -> None:
         """Take over what was fitted to training rows."""
         if self.statistics is not None and fitted.sparse is not None:
             self.statistics.tell(torch.from_numpy(fitted.sparse))
@@ -85,9 +76,9 @@ class ReadsFitted(nn.Module):
 
 
 class Inputs(ReadsFitted):
-    """Fields as the encodings of a schema say: ids of B examples, dense [B, M] -> what a model is given.
+    """Encodes the features of B examples as the encodings of a schema say.
 
-    Of a sparse field these are the embedding of its value, d numbers, and with statistics C more.
+    A sparse field becomes the embedding of its value, d numbers, and with statistics C more.
 
     Args:
         schema: The fields, and how they are encoded.
@@ -108,9 +99,10 @@ class Inputs(ReadsFitted):
         self.width = Widths.of(schema, dim).flat
         """D."""
 
-    def forward(self, ids: Ids, dense: Tensor) -> Given:
-        e: Tensor = self.embedding(ids)
+    def forward(self, features: Features) -> EncodedFields:
+        e: Tensor = self.embedding(features)
         if self.statistics is not None:
-            e = torch.cat([e, self.statistics(ids).to(e.dtype)], dim=2)
-        numbers = self.numbers(dense).to(e.dtype)
-        return Given(e, numbers, None if self.crosses is None else self.crosses(ids).to(e.dtype))
+            e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
+        numbers = self.numbers(features.dense).to(e.dtype)
+        crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
+        return EncodedFields(e, numbers, crosses)

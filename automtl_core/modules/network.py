@@ -1,32 +1,12 @@
-"""The contract of networks: what they are called with, and what they may offer to training.
+"""The contract of networks: what they may offer to training.
 
-Letters: B batch, N sparse fields, M dense fields, T tasks, V values.
+A network is any module that is called with `Features` and returns `[B, T]`. Letters: B batch, T tasks.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
-
-
-class Bag(NamedTuple):
-    """The values of one multi-valued field, of all examples behind one another."""
-
-    values: Tensor  # [V] long
-    starts: Tensor  # [B] long: where the values of each example start
-
-
-class MultiIds(NamedTuple):
-    """The ids of fields of which some may be multi-valued, each kind in the order of the schema."""
-
-    single: Tensor  # [B, fields of one value] long
-    bags: tuple[Bag, ...]  # one a multi-valued field
-    fold: Tensor | None = None
-    """Of training rows, [B] long: the fold whose labels their statistics must not tell."""
-
-
-Ids = Tensor | MultiIds
-"""[B, N] long, or `MultiIds` where that is not all; `FieldEmbedding` reads both."""
 
 
 @runtime_checkable

@@ -13,9 +13,9 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.features import Features
 from automtl_core.modules.field_statistics import FieldStatistics
-from automtl_core.modules.inputs import Given, ReadsFitted
-from automtl_core.modules.network import Ids
+from automtl_core.modules.inputs import EncodedFields, ReadsFitted
 from automtl_core.modules.numbers import Numbers
 from automtl_core.modules.relaxed import Gate
 
@@ -69,30 +69,30 @@ class SearchedInputs(ReadsFitted):
         self.width = sum(self.shapes) * dim
         """Of all that is given."""
 
-    def forward(self, ids: Ids, dense: Tensor) -> Given:
-        rows, (n, m, x) = dense.shape[0], self.shapes
-        numbers = self.numbers(dense)  # [B, M, 1 + d]
-        sparse = self._sparse(ids, numbers.new_zeros(rows, n, self.dim))
-        given = self.of_numbers.add(
+    def forward(self, features: Features) -> EncodedFields:
+        rows, (n, m, x) = features.dense.shape[0], self.shapes
+        numbers = self.numbers(features.dense)  # [B, M, 1 + d]
+        sparse = self._sparse(features, numbers.new_zeros(rows, n, self.dim))
+        dense = self.of_numbers.add(
             numbers.new_zeros(rows, m, self.dim), numbers[:, :, :1], self.dense.bits(NUMBER, numbers)
         )
         if numbers.shape[2] > 1:
-            given = given + numbers[:, :, 1:] * self.dense.bits(BINS, numbers).unsqueeze(1)
+            dense = dense + numbers[:, :, 1:] * self.dense.bits(BINS, numbers).unsqueeze(1)
         pairs = None
         if self.pairs is not None:
             pairs = numbers.new_zeros(rows, x, self.dim)
             if self.crosses is not None:
-                pairs = self.of_crosses.add(pairs, self.crosses(ids), _bits(self.pairs, x, numbers))
-        return Given(sparse, given, pairs)
+                pairs = self.of_crosses.add(pairs, self.crosses(features), _bits(self.pairs, x, numbers))
+        return EncodedFields(sparse, dense, pairs)
 
-    def _sparse(self, ids: Ids, e: Tensor) -> Tensor:  # [B, N, d] -> [B, N, d]
+    def _sparse(self, features: Features, e: Tensor) -> Tensor:  # [B, N, d] -> [B, N, d]
         if self.embedding is not None:
             narrow, wide = (self.sparse.bits(name, e).unsqueeze(1) for name in (IDS, WIDE_IDS))
             quarter = max(self.dim // 4, 1)
             mask = torch.cat([narrow.expand(-1, quarter), wide.expand(-1, self.dim - quarter)], dim=1)
-            e = e + self.embedding(ids) * mask
+            e = e + self.embedding(features) * mask
         if self.statistics is not None:
-            e = self.of_statistics.add(e, self.statistics(ids), self.sparse.bits(STATISTICS, e))
+            e = self.of_statistics.add(e, self.statistics(features), self.sparse.bits(STATISTICS, e))
         return e
 
 

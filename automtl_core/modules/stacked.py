@@ -12,17 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Cross, SparseField
-from automtl_core.modules.network import Bag, Ids, MultiIds
+from automtl_core.modules.features import Bag, Features
 
 
 class Stacked(nn.Module, ABC):
-    """What each field tells of an example: ids of B examples -> `[B, N, w]`.
+    """The numbers of each sparse field of B examples, `[B, N, w]`.
 
-    Each field owns the rows of the table from its offset on. Of a multi-valued field it is the mean over the
-    values that an example holds, and 0 where it holds none.
+    Each field owns the rows of the table from its offset on. A multi-valued field has the
+    mean over the values of the example, and 0 where there are none.
 
     Args:
-        fields: In the order of the columns of the ids.
+        fields: The sparse fields, in the order of the schema.
 
     """
 
@@ -37,24 +37,23 @@ class Stacked(nn.Module, ABC):
         self.single = [place for place, bag in enumerate(multi) if not bag]
         self.bags = [place for place, bag in enumerate(multi) if bag]
 
-    def forward(self, ids: Ids) -> Tensor:  # -> [B, N, w]
-        if not isinstance(ids, MultiIds):
-            return self.of_values(ids + self.offsets, None)
+    def forward(self, features: Features) -> Tensor:  # -> [B, N, w]
+        ids, folds = features.ids, features.folds
         if not self.bags:
-            return self.of_values(ids.single + self.offsets, ids.fold)
+            return self.of_values(ids + self.offsets, folds)
         columns: list[Tensor] = []
         if self.single:  # no columns cannot be unbound in a graph that is saved
-            columns += self.of_values(ids.single + self.offsets[self.single], ids.fold).unbind(1)
-        for place, bag in zip(self.bags, ids.bags, strict=True):
-            columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), ids.fold))
+            columns += self.of_values(ids + self.offsets[self.single], folds).unbind(1)
+        for place, bag in zip(self.bags, features.bags, strict=True):
+            columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), folds))
         return torch.stack(columns, dim=1)
 
     @abstractmethod
-    def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
+    def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
         """Return what is in rows [B, n] of the table for examples of these folds, [B, n, w]."""
 
     @abstractmethod
-    def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
+    def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
         """Return the mean over the rows of each example, [B, w]."""
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.errors import ArtifactError, PluginError
-from automtl_core.modules.network import Ids, Penalised
+from automtl_core.modules.features import Features
+from automtl_core.modules.network import Penalised
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
 from automtl_core.ops import Candidates, narrowed, share_alike
@@ -53,7 +54,7 @@ class Relaxing:
 class Supernet(nn.Module):
     """The continuous model: what a strategy trains, decides and derives from; nothing of the space.
 
-    Called as `(ids of B examples, dense [B, M]) -> logits [B, T]`.
+    Called with the features of B examples; returns logits [B, T].
     """
 
     def __init__(self, network: nn.Module, questions: Mapping[str, Question]) -> None:
@@ -61,8 +62,8 @@ class Supernet(nn.Module):
         self.network = network
         self.questions = questions
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:
-        out: Tensor = self.network(ids, dense)
+    def forward(self, features: Features) -> Tensor:
+        out: Tensor = self.network(features)
         return out
 
     def penalty(self, logits: Tensor) -> Tensor:

@@ -21,10 +21,10 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.choices import Decision
-from automtl_core.data.batches import batches
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Settings
+from automtl_core.training.batches import batches
 from automtl_core.training.loop import shuffled
 from automtl_core.training.metrics import (
     BinaryMetrics,

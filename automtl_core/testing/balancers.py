@@ -1,4 +1,4 @@
-"""The contract of balancers. Letters: B batch, N sparse fields, M dense fields, T tasks."""
+"""The contract of balancers. Letters: B batch, T tasks."""
 
 import tempfile
 from pathlib import Path
@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from automtl_core.data.batches import Batch, take
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.features import Features
 from automtl_core.settings.settings import Settings
 from automtl_core.testing.samples import sample_part, sample_schema
 from automtl_core.training.balancer import Balancer, balancer_of
+from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
@@ -35,9 +36,10 @@ class _Network(nn.Module):
         self.alone = nn.Parameter(torch.ones(3))
         """That no loss reaches."""
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
-        rows, at = self.table.distinct(ids[:, 0]) if self.training else (self.table.weight, ids[:, 0])
-        x = torch.cat([rows[at], dense.nan_to_num()], dim=1)
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        ids = features.ids[:, 0]
+        rows, at = self.table.distinct(ids) if self.training else (self.table.weight, ids)
+        x = torch.cat([rows[at], features.dense.nan_to_num()], dim=1)
         shared = nn.functional.dropout(self.body(x).tanh(), 0.2, self.training)
         return torch.cat([tower(shared) for tower in self.towers], dim=1)
 

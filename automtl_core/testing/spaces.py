@@ -2,15 +2,15 @@
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import take
 from automtl_core.errors import ArtifactError, listing
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part
+from automtl_core.training.batches import take
 
 
 def check_space(space: SearchSpace, architectures: int = 6) -> None:
@@ -25,20 +25,20 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
 
     """
     batch = take(sample_part(space.schema, 16, seed=0), np.arange(16), torch.device("cpu"))
-    ids, dense = batch.ids, batch.dense.double()
+    features = batch.features._replace(dense=batch.features.dense.double())
     choices = space.choices()
     assert choices == space.supernet().choices(), "choices() must not depend on the device or on chance"
     assert all(len(choice.options) > 0 for choice in choices.values()), "a choice needs an option"
-    _check_gradients(space, ids, dense)
+    _check_gradients(space, features)
     for architecture in sample_architectures(space, architectures):
         assert Architecture.from_json(architecture.to_json()) == architecture, (
             "architectures must survive JSON"
         )
-        _check_derived(space, architecture, ids, dense)
-    _check_landmarks(space, ids, dense)
+        _check_derived(space, architecture, features)
+    _check_landmarks(space, features)
 
 
-def _check_landmarks(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
+def _check_landmarks(space: SearchSpace, features: Features) -> None:
     choices, points = space.choices(), space.landmarks()
     for name, architecture in points.items():
         try:
@@ -47,41 +47,41 @@ def _check_landmarks(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
             raise AssertionError(f"the landmark {name} must answer all of choices(): {error}") from None
         same = [other for other, decided in points.items() if decided == architecture]
         assert same == [name], f"landmarks must differ: {listing(same)}"
-        logits = space.network(architecture).double().eval()(ids, dense)
+        logits = space.network(architecture).double().eval()(features)
         assert logits.isfinite().all(), f"the network of the landmark {name} must give finite logits"
 
 
-def _check_gradients(space: SearchSpace, ids: Ids, dense: Tensor) -> None:
+def _check_gradients(space: SearchSpace, features: Features) -> None:
     supernet = space.supernet().double().train()
-    logits = supernet(ids, dense)
-    expected = (len(dense), len(space.schema.tasks))
-    assert logits.shape == expected, f"[B, N], [B, M] -> [B, T]: expected {expected}, got {logits.shape}"
+    logits = supernet(features)
+    expected = (len(features.dense), len(space.schema.tasks))
+    assert logits.shape == expected, f"logits must be [B, T]: expected {expected}, got {logits.shape}"
     logits.square().sum().backward()
     for label, logit in supernet.logits().items():
         assert logit.grad is not None, f"no gradient reaches the logits of {label}"
         assert logit.grad.isfinite().all(), f"the gradient of {label} must be finite"
     supernet.eval()
-    assert torch.equal(supernet(ids, dense), supernet(ids, dense)), "evaluation must be deterministic"
+    assert torch.equal(supernet(features), supernet(features)), "evaluation must be deterministic"
 
 
-def _check_derived(space: SearchSpace, architecture: Architecture, ids: Ids, dense: Tensor) -> None:
+def _check_derived(space: SearchSpace, architecture: Architecture, features: Features) -> None:
     supernet = space.supernet().double()
     with torch.no_grad():  # so that weights which start alike, such as at 0, are told apart
         for weights in supernet.parameters():
             weights.add_(0.1 * torch.randn_like(weights))
-    supernet.train()(ids, dense)  # gives batch normalisation statistics that are not its first ones
+    supernet.train()(features)  # gives batch normalisation statistics that are not its first ones
     for label, decision in architecture.decisions.items():
         supernet.fix(label, decision)
     assert not supernet.logits(), "nothing may be left to decide"
     assert supernet.architecture() == architecture, "a fixed supernet must report the decisions it was given"
     network = space.network(architecture, inherit=supernet)
     network = network.double().eval()
-    difference = (network(ids, dense) - supernet.eval()(ids, dense)).abs().max()
+    difference = (network(features) - supernet.eval()(features)).abs().max()
     assert difference < TOLERANCE, f"the derived network must equal the fixed supernet: off by {difference}"
     assert _size(network) <= _size(supernet), "the derived network must not be larger than the fixed supernet"
     fresh = space.network(architecture).double()
     fresh.load_state_dict(network.state_dict())
-    assert torch.equal(fresh.eval()(ids, dense), network(ids, dense)), "weights must load into a new network"
+    assert torch.equal(fresh.eval()(features), network(features)), "weights must load into a new network"
 
 
 def _size(module: nn.Module) -> int:

@@ -10,9 +10,9 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
 from automtl_core.modules.embedding import LargeTable
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute
 from automtl_core.training.norms import renorm
 from automtl_core.training.row_rmsprop import chunks

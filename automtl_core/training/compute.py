@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from automtl_core.data.batches import Batch
+from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Of the products inside of a network; weights, losses and penalties are never less than fp32."""
@@ -33,7 +33,7 @@ class Compute:
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return what a network says of a batch, [B, T], in single precision at least."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            said: Tensor = network(batch.ids, batch.dense)
+            said: Tensor = network(batch.features)
         return said if said.dtype == torch.float64 else said.float()
 
     def reduce(self, parameters: Iterable[nn.Parameter]) -> None:

@@ -7,7 +7,6 @@ from itertools import islice
 from torch import Tensor, nn
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch, steps
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
@@ -15,6 +14,7 @@ from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
 from automtl_core.training.average import Average
 from automtl_core.training.balancer import balancer_group, balancer_of
+from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step

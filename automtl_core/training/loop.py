@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
 from automtl_core.modules.network import Penalised
 from automtl_core.training.balancer import Balancer
+from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.losses import TaskLosses

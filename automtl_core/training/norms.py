@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from automtl_core.data.batches import Batch
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute
 
 

@@ -15,12 +15,12 @@ from itertools import islice
 import numpy as np
 
 from automtl_core import seeds
-from automtl_core.data.batches import steps
 from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.training.batches import steps
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.loop import shuffled
 

@@ -24,7 +24,7 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import PluginError, UsageError, listing, together
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.modules.cost import ROWS, blank_inputs
+from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
@@ -381,7 +381,7 @@ def _network_problem(space: SearchSpace) -> str | None:
         if not isinstance(supernet.network, nn.Module):
             return f"build returns {type(supernet.network).__name__}, expected a torch.nn.Module"
         try:
-            out: object = supernet.eval()(*blank_inputs(space.schema, torch.device("meta")))
+            out: object = supernet.eval()(blank_features(space.schema, torch.device("meta")))
         except Exception:
             return None  # which may be for want of numbers; if not, training tells
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__

@@ -15,10 +15,9 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.config.config import Layer, RunConfig, merge
-from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
-from automtl_core.modules.cost import blank_inputs, cost_of
+from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
 from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
@@ -28,6 +27,7 @@ from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import Start
 from automtl_core.space import SearchSpace
+from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, Lesson
@@ -169,7 +169,7 @@ def fit(
         result = Result(
             best_epoch=best_epoch,
             cut_short=cut_short,
-            **cost_of(found.network, *blank_inputs(problem.space.schema, problem.compute.device)).to_json(),
+            **cost_of(found.network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             files=run.sums(),
         )

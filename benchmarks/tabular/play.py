@@ -18,14 +18,15 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import Batch, steps
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.modules.cost import Cost
+from automtl_core.modules.features import Features
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training import fit
+from automtl_core.training.batches import Batch, steps
 from automtl_core.training.events import EventHandler
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
 from tabular.slice import Slice, key
@@ -84,9 +85,9 @@ class Played(nn.Module):
         self.tasks = len(problem.data.tasks)
         self.epoch_steps = steps(len(problem.data.train), problem.recipe.batch_size)
 
-    def forward(self, ids: Tensor, dense: Tensor) -> Tensor:  # [B, N], [B, M] -> [B, T]
-        self.meter.flops += self.flops_per_row * len(dense)
-        return dense.new_zeros(len(dense), self.tasks)
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        self.meter.flops += self.flops_per_row * len(features.dense)
+        return features.dense.new_zeros(len(features.dense), self.tasks)
 
     def take(self, batch: Batch) -> Tensor:
         """Take a step; return losses [T], which nobody knows any more."""

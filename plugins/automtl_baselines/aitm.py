@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -79,8 +79,8 @@ class AITMNetwork(nn.Module):
         self.steps = steps
         self.calibrator = calibrator
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         z = [own(x) for own in self.mlps]  # T x [B, H]
         for (t, before), transfer in zip(self.steps, self.transfers, strict=True):
             z[t] = transfer(z[before], z[t])

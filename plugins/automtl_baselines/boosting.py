@@ -2,7 +2,7 @@
 
 Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
 
-Letters: B batch, R rows, M dense fields, T tasks, S fields of one value, F columns.
+Letters: B batch, R rows, T tasks, S fields of one value, F columns.
 """
 
 import itertools
@@ -18,15 +18,15 @@ from torch import Tensor, nn
 
 from automtl_baselines.trees import Grower, Grown, Rows, Trees, check_installed
 from automtl_core import seeds
-from automtl_core.data.batches import batches
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.errors import UsageError
+from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
-from automtl_core.modules.network import Ids, MultiIds
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
+from automtl_core.training.batches import batches
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import GoingOn, Learner
 from automtl_core.training.recipe import Recipe
@@ -61,7 +61,7 @@ class BoostingSettings(Settings):
 
 
 class BoostedTrees(Learner):
-    """The trees of each task: ids of B examples, dense [B, M] -> logits [B, T].
+    """The trees of each task: features of B examples -> logits [B, T].
 
     They read the statistics of fields and pairs, numbers as they are, NaN where missing, and fields of one
     value as categories. These come last: each task decides on validation rows whether it reads them.
@@ -92,10 +92,11 @@ class BoostedTrees(Learner):
         self.register_buffer("ranks", torch.zeros(offsets[-1], dtype=torch.int32))
         self.ranks: Tensor
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        dense = features.dense
         if not any(trees.grown for trees in self.trees()):
             return dense.new_zeros(len(dense), len(self.tasks))
-        columns = self._columns(ids, dense).cpu().numpy()
+        columns = self._columns(features).cpu().numpy()
         return torch.from_numpy(np.stack([trees.said(columns) for trees in self.trees()], axis=1)).to(dense)
 
     def trees(self) -> list[Trees]:
@@ -147,15 +148,14 @@ class BoostedTrees(Learner):
         """Return all rows as trees read them, [R, F], column by column: the first ones are no copy."""
         found = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
         for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
-            columns = self._columns(batch.ids, batch.dense)
+            columns = self._columns(batch.features)
             found[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
         return found
 
-    def _columns(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, F]
+    def _columns(self, features: Features) -> Tensor:  # -> [B, F]
         tables = [self.inputs.statistics, self.inputs.crosses]
-        told = [table(ids).flatten(1) for table in tables if table is not None]
-        single = ids.single if isinstance(ids, MultiIds) else ids
-        parts = [*told, dense, self.ranks[single + self.offsets]]
+        told = [table(features).flatten(1) for table in tables if table is not None]
+        parts = [*told, features.dense, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
 
 

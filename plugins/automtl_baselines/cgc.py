@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -71,8 +71,8 @@ class CGCNetwork(nn.Module):
         self.layer = layer
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         logits: Tensor = self.towers(self.layer([x] * (len(self.towers) + 1)), x)  # T x [B, H]
         return logits
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -63,8 +63,8 @@ class CrossStitchNetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         xs = [x] * len(self.towers)
         for layer in self.layers:
             xs = layer(xs)  # T x [B, H]

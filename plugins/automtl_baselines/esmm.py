@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from automtl_baselines.funnel import funnel_steps
 from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -54,8 +54,8 @@ class ESMMNetwork(nn.Module):
         self.towers = towers
         self.steps = steps
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         logits = list(
             self.towers([own(x) for own in self.mlps], x).unbind(1)
         )  # T x [B], given the task before

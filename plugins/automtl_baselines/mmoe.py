@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetworks, Towers
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -32,8 +32,8 @@ class MMoENetwork(nn.Module):
         self.gating = gating
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         experts = self.experts(x)  # [B, K, H]
         mixed = self.gating(x, experts)  # [B, T, H]
         logits: Tensor = self.towers(mixed.unbind(1), x)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from automtl_baselines.cgc import ExtractionLayer
 from automtl_baselines.parts import Towers
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -41,8 +41,8 @@ class PLENetwork(nn.Module):
         self.levels = nn.ModuleList(levels)
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         xs = [x] * (len(self.towers) + 1)
         for level in self.levels:
             xs = level(xs)  # T + 1 x [B, H]; T after the last level

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -28,8 +28,8 @@ class SharedBottomNetwork(nn.Module):
         self.bottom = bottom
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        x = self.inputs(ids, dense).flat()  # [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        x = self.inputs(features).flat()  # [B, D]
         h = self.bottom(x)  # [B, H]
         logits: Tensor = self.towers([h] * len(self.towers), x)
         return logits

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Towers, mlp
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -33,8 +33,8 @@ class OneTask(nn.Module):
         self.mlp = mlp([inputs.width, *expert_layers], dropout)
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, 1]
-        x = self.inputs(ids, dense).flat()
+    def forward(self, features: Features) -> Tensor:  # -> [B, 1]
+        x = self.inputs(features).flat()
         logit: Tensor = self.towers([self.mlp(x)], x)
         return logit
 
@@ -47,8 +47,8 @@ class SingleTaskNetwork(nn.Module):
         self.names: Sequence[str] = list(tasks)
         self.tasks = nn.ModuleList(tasks.values())
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        return torch.cat([task(ids, dense) for task in self.tasks], dim=1)
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        return torch.cat([task(features) for task in self.tasks], dim=1)
 
     def separate_parts(self) -> Mapping[str, str]:
         """Return for each task the prefix of the names of its weights."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from automtl_baselines.parts import Experts, GatingNetwork, Towers
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
 
 
@@ -54,8 +54,8 @@ class STEMNetwork(nn.Module):
         self.gating = nn.ModuleList(gating)
         self.towers = towers
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        xs = [inputs(ids, dense).flat() for inputs in self.inputs]  # T + 1 x [B, D]
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        xs = [inputs(features).flat() for inputs in self.inputs]  # T + 1 x [B, D]
         experts = [group(x) for group, x in zip(self.experts, xs, strict=True)]  # T + 1 x [B, K, H]
         mixed, shared = [], len(experts) - 1
         for t, gating_network in enumerate(self.gating):

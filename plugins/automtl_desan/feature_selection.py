@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.inputs import Given, Widths
+from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxed import Gate
 
 
@@ -31,7 +31,7 @@ class FeatureSelection(nn.Module):
         numbers: Gate over the dense fields. In the paper all are passed on.
         crosses: Gate over the pairs that are a field too.
         counts: N, M and X.
-        widths: Of what it is given.
+        widths: Numbers of one field of each kind.
 
     """
 
@@ -83,13 +83,13 @@ class FeatureSelection(nn.Module):
         self.numbers_places: Tensor
         self.crosses_places: Tensor
 
-    def forward(self, given: Given) -> Tensor:  # -> [B, len(columns)]
-        parts = [self.single(_some(given.sparse, self.single_places), dim=1).flatten(1)]
+    def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, len(columns)]
+        parts = [self.single(_some(encoded.sparse, self.single_places), dim=1).flatten(1)]
         if self.interacts:
-            parts.append(self._products(given.sparse))
-        parts.append(self.numbers(_some(given.numbers, self.numbers_places), dim=1).flatten(1))
-        if given.crosses is not None:
-            parts.append(self.crosses(_some(given.crosses, self.crosses_places), dim=1).flatten(1))
+            parts.append(self._products(encoded.sparse))
+        parts.append(self.numbers(_some(encoded.numbers, self.numbers_places), dim=1).flatten(1))
+        if encoded.crosses is not None:
+            parts.append(self.crosses(_some(encoded.crosses, self.crosses_places), dim=1).flatten(1))
         return torch.cat(parts, dim=1)
 
     def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]

@@ -1,6 +1,6 @@
 """The modules that DESAN is made of (AutoMTL, section 3).
 
-Letters: B batch, N sparse fields, M dense fields, w numbers of a sparse field, D width of the raw input,
+Letters: B batch, N sparse fields, w numbers of a sparse field, D width of the raw input,
 H expert width, T tasks.
 """
 
@@ -14,8 +14,8 @@ from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.inputs import Given, Inputs
-from automtl_core.modules.network import Ids
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import EncodedFields, Inputs
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.selective_gate import SelectiveGate, mixtures
@@ -25,7 +25,7 @@ from automtl_desan.wide import Wide
 class SharedTable(nn.Module):
     """The embeddings that all experts share."""
 
-    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, w] -> [B, N, w]
+    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
         return e
 
 
@@ -36,8 +36,8 @@ class OwnTable(nn.Module):
         super().__init__()
         self.embedding = FieldEmbedding(fields, dim, std)
 
-    def forward(self, e: Tensor, ids: Ids) -> Tensor:  # [B, N, w] -> [B, N, w]
-        own: Tensor = self.embedding(ids)
+    def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
+        own: Tensor = self.embedding(features)
         return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
 
 
@@ -50,8 +50,8 @@ class FieldReader(nn.Module):
         self.table = table
         self.columns, self.width = selection.columns, selection.width
 
-    def forward(self, given: Given, ids: Ids) -> Tensor:  # -> [B, len(columns)]
-        selected: Tensor = self.selection(given._replace(sparse=self.table(given.sparse, ids)))
+    def forward(self, encoded: EncodedFields, features: Features) -> Tensor:  # -> [B, len(columns)]
+        selected: Tensor = self.selection(encoded._replace(sparse=self.table(encoded.sparse, features)))
         return selected
 
 
@@ -145,13 +145,13 @@ class DESANNetwork(nn.Module):
         self.depth = depth
         self.tasks = nn.ModuleList(tasks)
 
-    def forward(self, ids: Ids, dense: Tensor) -> Tensor:  # dense [B, M] -> [B, T]
-        given: Given = self.inputs(ids, dense)
-        x = given.flat()
+    def forward(self, features: Features) -> Tensor:  # -> [B, T]
+        encoded: EncodedFields = self.inputs(features)
+        x = encoded.flat()
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
         of_lowest, *wanted = self._wanted(gates)
-        experts: dict[str, Tensor] = lowest(of_lowest, given, ids)
+        experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
         bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
         for place, layer in enumerate(others):
             above: dict[str, Tensor] = layer(wanted[place], x, experts)
@@ -161,7 +161,7 @@ class DESANNetwork(nn.Module):
             experts = above
         mixed = mixtures(gates, x, experts)
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
-        return deep if self.wide is None else deep + self.wide(given)
+        return deep if self.wide is None else deep + self.wide(encoded)
 
     def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
         """Return the experts of each layer, the lowest first, that are read in this pass."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from automtl_core.modules.inputs import Given
+from automtl_core.modules.inputs import EncodedFields
 from automtl_desan.feature_selection import FeatureSelection
 
 
@@ -28,7 +28,7 @@ class Wide(nn.Module):
             {name: nn.Parameter(torch.zeros(tasks, width)) for name, width in selection.fields.items()}
         )
 
-    def forward(self, given: Given) -> Tensor:  # -> [B, T]
-        x: Tensor = self.selection(given)
+    def forward(self, encoded: EncodedFields) -> Tensor:  # -> [B, T]
+        x: Tensor = self.selection(encoded)
         weights = [self.weights[name] for name in self.selection.fields]  # a dict of them sorts its names
         return F.linear(x, torch.cat(weights, dim=1)) if weights else x.new_zeros(x.shape[0], 1)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from automtl_core.choices import Decision
-from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.search.evidence import Evidence
@@ -21,6 +20,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.training.batches import Batch
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import Pass
 from automtl_core.training.recipe import Recipe

@@ -25,13 +25,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import Retrain, SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener
 from automtl_core.training.loop import objective

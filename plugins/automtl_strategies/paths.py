@@ -16,7 +16,6 @@ from pydantic import Field
 
 from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
-from automtl_core.data.batches import steps
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
@@ -24,6 +23,7 @@ from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.training.average import Average
+from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 
 START = "start"

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from automtl_core import seeds
 from automtl_core.choices import Decision, OneOf
-from automtl_core.data.batches import Rows
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.evidence import Action, Evidence, Verdict
 from automtl_core.search.problem import Problem
+from automtl_core.training.batches import Rows
 
 CHANCE = 0.05
 """Certainty, 1 - entropy / entropy of a fair draw, up to which a decision is called one at chance."""

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
@@ -52,12 +53,17 @@ def network(space: Callable[..., SearchSpace]) -> Callable[..., nn.Module]:
     return make
 
 
+def features_of(*ids: int) -> Features:
+    """Return the features of examples with these ids of one field."""
+    return Features(torch.tensor(ids)[:, None], torch.zeros(len(ids), 0))
+
+
 @pytest.fixture
 def logits() -> Callable[..., list[list[float]]]:
     """Return what a model says of these ids."""
 
     def call(model: nn.Module, *ids: int) -> list[list[float]]:
-        out: list[list[float]] = model(torch.tensor(ids)[:, None], torch.zeros(len(ids), 0)).tolist()
+        out: list[list[float]] = model(features_of(*ids)).tolist()
         return out
 
     return call
@@ -69,7 +75,7 @@ def moved() -> Callable[[nn.Module, int], set[str]]:
 
     def names(model: nn.Module, task: int) -> set[str]:
         model.zero_grad()
-        model(torch.tensor([[1], [2], [3]]), torch.zeros(3, 0))[:, task].sum().backward()
+        model(features_of(1, 2, 3))[:, task].sum().backward()
         return {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
 
     return names

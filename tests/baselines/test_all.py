@@ -11,6 +11,7 @@ from automtl_baselines.parts import Towers
 from automtl_baselines.plugin import automtl_register_search_spaces
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
+from automtl_core.modules.features import Features
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
@@ -78,7 +79,7 @@ def test_one_task_is_enough(space, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_step_on_logits_leaves_nothing_infinite(space, name):
     model = space(name, tasks=("buy<click", "click"), dropout=0.5).supernet().network.train()
-    model(torch.tensor([[0], [1], [4]]), torch.zeros(3, 0)).square().sum().backward()
+    model(Features(torch.tensor([[0], [1], [4]]), torch.zeros(3, 0))).square().sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
@@ -105,10 +106,10 @@ def test_training_learns_the_labels(name):
 def test_columns_are_in_the_order_of_the_schema(network, name):
     model = network(name, 1.0, tasks=("buy<click", "click"))
     towers = [top for part in model.modules() if isinstance(part, Towers) for top in part.tops]
-    ids, dense = torch.tensor([[1], [2]]), torch.zeros(2, 0)
-    before = model(ids, dense)
+    features = Features(torch.tensor([[1], [2]]), torch.zeros(2, 0))
+    before = model(features)
     towers[0][-1].bias.data += 1.0  # of buy, on which no other task depends
-    after = model(ids, dense)
+    after = model(features)
     assert torch.equal(before[:, 1], after[:, 1])
     assert (before[:, 0] != after[:, 0]).all()
 

@@ -12,7 +12,6 @@ import torch
 from automtl_baselines.boosting import Boosting, BoostingSettings
 from automtl_baselines.trees import Grown
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
 from automtl_core.dataset.encodings import plain
@@ -23,6 +22,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import Lesson
@@ -52,7 +52,7 @@ def always(done, until):
 
 def said(model, part):
     batch = take(part, np.arange(len(part)), torch.device("cpu"))
-    return model.eval()(batch.ids, batch.dense)
+    return model.eval()(batch.features)
 
 
 SCHEMA = Schema((SparseField("kind", 9),), (DenseField("size"),), (Task("click"),))

@@ -3,6 +3,8 @@ import math
 import pytest
 import torch
 
+from automtl_core.modules.features import Features
+
 LOG3 = math.log(3.0)
 SIZES = {"levels": 2, "shared_experts": 1, "task_experts": 1}
 WEIGHTS = {
@@ -46,9 +48,9 @@ def test_the_last_level_has_no_shared_gating(space):
 
 
 def test_one_level_is_cgc(space):
-    ids, dense = torch.tensor([[1], [2], [3]]), torch.zeros(3, 0)
+    features = Features(torch.tensor([[1], [2], [3]]), torch.zeros(3, 0))
     cgc, ple = (
         space(name, **more).supernet().network for name, more in [("cgc", {}), ("ple", {"levels": 1})]
     )
     ple.load_state_dict({k.replace("layer.", "levels.0.", 1): v for k, v in cgc.state_dict().items()})
-    assert torch.equal(cgc.eval()(ids, dense), ple.eval()(ids, dense))
+    assert torch.equal(cgc.eval()(features), ple.eval()(features))

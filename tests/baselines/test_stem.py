@@ -3,6 +3,8 @@ import math
 import pytest
 import torch
 
+from automtl_core.modules.features import Features
+
 LOG2 = math.log(2.0)
 WEIGHTS = {
     "experts.0.0.0": 1.0, "experts.1.0.0": 1.0, "experts.2.0.0": 1.0,
@@ -36,7 +38,7 @@ def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model
 
 
 def test_all_tasks_together_teach_every_part(model):
-    model(torch.tensor([[1], [2]]), torch.zeros(2, 0)).sum().backward()
+    model(Features(torch.tensor([[1], [2]]), torch.zeros(2, 0))).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
 
 

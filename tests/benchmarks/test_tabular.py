@@ -9,10 +9,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from automtl_core.choices import Architecture
-from automtl_core.data.batches import Batch
-from automtl_core.modules.cost import blank_inputs
+from automtl_core.modules.cost import blank_features
 from automtl_core.modules.derive import Fixing
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.batches import Batch
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
 from automtl_core.training.loop import objective
@@ -82,14 +82,15 @@ def test_closed_options_of_the_slice_are_not_read(expert, asked, unseen):
     fields = [field.name for field in space.schema.sparse]
     decisions = {**supernet.favourites(), ASKED: asked}
     decisions["task/click/experts"] = decisions["task/skip/experts"] = (expert,)
-    ids, dense = blank_inputs(space.schema, torch.device("cpu"))
+    features = blank_features(space.schema, torch.device("cpu"))
     with torch.no_grad(), supernet.holding(decisions):
         module = supernet.network.layers["layer0"][expert]
         seen = {}
         for place, field in enumerate(fields):
-            other = ids.clone()
-            other[:, place] = 1
-            one, two = (module(supernet.network.inputs(x, dense), x) for x in (ids, other))
+            ids = features.ids.clone()
+            ids[:, place] = 1
+            other = features._replace(ids=ids)
+            one, two = (module(supernet.network.inputs(x), x) for x in (features, other))
             seen[field] = not torch.equal(one, two)
     assert {field for field, is_seen in seen.items() if not is_seen} == unseen
 
@@ -98,11 +99,11 @@ def test_a_network_of_the_slice_takes_over_the_weights_of_a_supernet():
     space = TABLE.blank("pairs").space
     supernet = space.supernet().eval()
     decisions = {**supernet.favourites(), ASKED: ("item_id",)}
-    ids, dense = blank_inputs(space.schema, torch.device("cpu"))
+    features = blank_features(space.schema, torch.device("cpu"))
     with torch.no_grad(), supernet.holding(decisions):
-        expected = supernet(ids, dense)
+        expected = supernet(features)
         network = space.network(Architecture(decisions), supernet).eval()
-        torch.testing.assert_close(network(ids, dense), expected)
+        torch.testing.assert_close(network(features), expected)
 
 
 def test_a_played_training_is_the_one_that_was_made(bench):
@@ -122,8 +123,8 @@ def test_a_played_training_is_the_one_that_was_made(bench):
 def test_what_is_counted_of_a_supernet_is_what_torch_counts():
     given = TABLE.blank("pairs")
     supernet, losses = given.space.supernet(), TaskLosses(torch.ones(2))
-    ids, dense = blank_inputs(given.space.schema, torch.device("cpu"))
-    batch = Batch(ids, dense, torch.ones(len(dense), 2))
+    features = blank_features(given.space.schema, torch.device("cpu"))
+    batch = Batch(features, torch.ones(len(features.dense), 2))
     meter = Meter()
     with supernet.following(supernet.path(np.random.default_rng(0), share=1)):
         for counter in (torch_counter := FlopCounterMode(display=False), Products(meter)):

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from automtl_core.config.config import Common
-from automtl_core.data.batches import take
 from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
@@ -22,6 +21,7 @@ from automtl_core.settings.domain import domains
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_part, sample_problem, sample_schema
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
@@ -176,7 +176,7 @@ def built(name: str, values: Mapping[str, Any]) -> Any:
     weights = {key: tensor.clone() for key, tensor in supernet.state_dict().items()}
     batch = take(sample_part(SCHEMA, 32, seed=1), np.arange(32), CPU.device)
     torch.manual_seed(1)
-    logits = supernet(batch.ids, batch.dense)
+    logits = supernet(batch.features)
     likelier = torch.linspace(-2, 2, logits.numel()).view_as(logits)  # later tasks than earlier ones
     penalty = supernet.penalty(likelier) if isinstance(supernet, Penalised) else None
     return supernet.choices(), weights, logits.detach(), penalty
@@ -367,7 +367,7 @@ def given(values: Mapping[str, Any]) -> Any:
     torch.manual_seed(0)
     network = made.supernet().network
     batch = take(replace(part, folds=folds), np.arange(128), CPU.device)
-    return network.inputs(batch.ids, batch.dense).flat(), network.state_dict()
+    return network.inputs(batch.features).flat(), network.state_dict()
 
 
 @pytest.mark.parametrize("setting", Encodings.model_fields)

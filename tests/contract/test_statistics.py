@@ -74,12 +74,12 @@ def test_training_rows_read_their_own_fold(line, folder):
     job = line.model("mmoe", [{**SMALL, "prepared_dir": folder / "prepared"}])
     problem = job.problem(job.prepare())
     network = problem.space.network(job.given(problem.space))
-    batch = next(shuffled(problem.data.train, problem.recipe, 0, 1, problem.compute))
-    told = network.inputs.statistics(batch.ids)
+    features = next(shuffled(problem.data.train, problem.recipe, 0, 1, problem.compute)).features
+    told = network.inputs.statistics(features)
     tables = problem.space.fitted.sparse
-    places = batch.ids.single + network.inputs.statistics.offsets
-    assert np.array_equal(told.numpy(), tables[batch.ids.fold.numpy()[:, None], places.numpy()])
-    assert len(np.unique(batch.ids.fold)) == FOLDS
+    places = features.ids + network.inputs.statistics.offsets
+    assert np.array_equal(told.numpy(), tables[features.folds.numpy()[:, None], places.numpy()])
+    assert len(np.unique(features.folds)) == FOLDS
     assert problem.data.validation.folds is None
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, PluginError
+from automtl_core.modules.features import Features
 from automtl_core.ops import ZeroFilled
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
@@ -23,8 +24,8 @@ class Net(nn.Module):
         super().__init__()
         self.gate, self.op, self.shared = gate, op, shared
 
-    def forward(self, ids, dense):
-        x = ids.to(self.shared.weight.dtype)[:, list(self.gate.kept)]
+    def forward(self, features):
+        x = features.ids.to(self.shared.weight.dtype)[:, list(self.gate.kept)]
         return self.shared(self.op(self.gate(x, dim=1)))
 
 
@@ -61,8 +62,8 @@ def test_choices_cost_no_weights(toy):
 @pytest.mark.parametrize("takes", [False, True])
 def test_a_missing_number_is_0_to_those_who_do_not_know_of_encodings(toy, monkeypatch, takes):
     class Numbers(nn.Module):
-        def forward(self, ids, dense):
-            return dense
+        def forward(self, features):
+            return features.dense
 
     monkeypatch.setattr(Toy, "takes_encodings", takes)
     monkeypatch.setattr(Toy, "build", lambda self, choose: Numbers())
@@ -70,7 +71,7 @@ def test_a_missing_number_is_0_to_those_who_do_not_know_of_encodings(toy, monkey
     expected = dense if takes else torch.tensor([[1.0, 0.0], [0.0, -2.0]])
     supernet = toy.supernet()
     for network in (supernet, toy.network(supernet.architecture(), inherit=supernet)):
-        torch.testing.assert_close(network(IDS, dense), expected, equal_nan=True)
+        torch.testing.assert_close(network(Features(IDS, dense)), expected, equal_nan=True)
     assert dense.isnan().sum() == 2, "the batch itself stays as it is"
 
 
@@ -80,7 +81,7 @@ def test_an_op_without_narrow_is_given_zeros(toy):
     supernet.fix("op", "wide")
     network = toy.network(supernet.architecture(), inherit=supernet)
     assert isinstance(network.op, ZeroFilled)
-    assert torch.equal(network(IDS, DENSE), supernet(IDS, DENSE))
+    assert torch.equal(network(Features(IDS, DENSE)), supernet(Features(IDS, DENSE)))
 
 
 def test_a_network_does_not_share_storage_with_its_supernet(toy):

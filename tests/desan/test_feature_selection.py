@@ -3,7 +3,7 @@ import torch
 
 from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.inputs import Given, Widths
+from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection, factorisation_machine
@@ -15,7 +15,7 @@ COUNTS, WIDTHS = (3, 2, 0), Widths(sparse=2, numbers=1, crosses=0, flat=8)
 
 
 def given(sparse, dense, crosses=None):
-    return Given(sparse, dense.unsqueeze(2), crosses)
+    return EncodedFields(sparse, dense.unsqueeze(2), crosses)
 
 
 def selection(single, interaction, numbers="x"):
@@ -82,7 +82,7 @@ def test_pairs_are_chosen_with_all_that_they_tell(crosses, values):
     module = FeatureSelection(*gates, FixedGate(CROSSES, crosses), (3, 2, 2), widths)
     numbers = torch.tensor([[[9.0, 9.0, 9.0], [5.0, 6.0, 7.0]]])
     pairs = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])
-    assert module(Given(torch.randn(1, 3, 2), numbers, pairs)).tolist() == [[5, 6, 7, *values]]
+    assert module(EncodedFields(torch.randn(1, 3, 2), numbers, pairs)).tolist() == [[5, 6, 7, *values]]
     assert module.width == 3 * 2 + 2 + 2 * 3 + 2 * 2
     places = {"a*b": "cross0", "b*c": "cross1"}
     assert module.fields == {"number1": 3, **{places[name]: 2 for name in crosses}}

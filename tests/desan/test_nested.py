@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.data.batches import Batch, take
+from automtl_core.modules.features import Features
 from automtl_core.modules.relaxed import mixture
 from automtl_core.ops import narrowed, share_alike, standalone
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import check_op, plain_schema
 from automtl_core.testing.samples import sample_part
+from automtl_core.training.batches import Batch, take
 from automtl_core.training.compute import CPU
 from automtl_core.training.norms import renorm
 from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
@@ -153,15 +154,15 @@ class Path(nn.Module):
         self.ops = nn.ModuleList(ops)
         self.chosen = chosen
 
-    def forward(self, ids, dense):
-        return self.ops[self.chosen](dense)
+    def forward(self, features):
+        return self.ops[self.chosen](features.dense)
 
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_statistics_computed_anew_are_those_of_the_path(make):
     wide, narrow = pair(make)
     alone = standalone(narrow)
-    batches = [Batch(torch.zeros(10, 1, dtype=torch.long), rows(k), torch.zeros(10, 1)) for k in range(3)]
+    batches = [Batch(Features(torch.zeros(10, 1).long(), rows(k)), torch.zeros(10, 1)) for k in range(3)]
     renorm(Path([narrow, wide], 0), batches, CPU)
     renorm(Path([alone], 0), batches, CPU)
     found, expected = standalone(narrow).state_dict(), alone.state_dict()
@@ -180,7 +181,7 @@ def supernet(**settings):
 def said(net, decision):
     batch = take(sample_part(plain_schema(), 16, seed=0), np.arange(16), torch.device("cpu"))
     with net.following({BLOCK: decision}):
-        return net(batch.ids, batch.dense).detach()
+        return net(batch.features).detach()
 
 
 def test_a_copy_of_a_supernet_shares_inside_the_copy():

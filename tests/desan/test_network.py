@@ -6,7 +6,8 @@ from automtl_core.choices import AnyOf
 from automtl_core.dataset.schema import DenseField, Schema, SparseField
 from automtl_core.dataset.schema import Task as Label
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.inputs import Given, Inputs, Widths
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import EncodedFields, Inputs, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
@@ -26,6 +27,7 @@ FIELDS = (SparseField("user", 5), SparseField("item", 3))
 SCHEMA = Schema(FIELDS, (DenseField("x"),), (Label("click"),))
 IDS = torch.tensor([[1, 2], [4, 0]])
 DENSE = torch.tensor([[7.0], [8.0]])
+FEATURES = Features(IDS, DENSE)
 
 
 class Times(nn.Module):
@@ -48,21 +50,21 @@ def field_reader(table):
 
 
 def given(e):
-    return Given(e, DENSE.unsqueeze(2))
+    return EncodedFields(e, DENSE.unsqueeze(2))
 
 
 def test_an_expert_reads_the_shared_table_or_one_of_its_own():
     e, own = torch.randn(2, 2, 4), OwnTable(FIELDS, 4, 1.0)
     shared = field_reader(SharedTable())
-    assert torch.equal(shared(given(e), IDS)[:, :8], e.flatten(1))
+    assert torch.equal(shared(given(e), FEATURES)[:, :8], e.flatten(1))
     other = field_reader(own)
-    assert torch.equal(other(given(e), IDS)[:, :8], own.embedding(IDS).flatten(1))
+    assert torch.equal(other(given(e), FEATURES)[:, :8], own.embedding(FEATURES).flatten(1))
     assert (list(shared.columns), shared.width) == (list(other.columns), other.width) == (list(range(13)), 13)
 
 
 def test_what_is_fitted_is_the_same_beside_a_table_of_ones_own():
     e, own = torch.randn(2, 2, 6), OwnTable(FIELDS, 4, 1.0)
-    assert torch.equal(own(e, IDS), torch.cat([own.embedding(IDS), e[:, :, 4:]], dim=2))
+    assert torch.equal(own(e, FEATURES), torch.cat([own.embedding(FEATURES), e[:, :, 4:]], dim=2))
 
 
 def test_a_table_of_its_own_starts_as_the_settings_say():
@@ -85,8 +87,8 @@ def network(depth):
     """Return two layers of one expert: it reads the embeddings' sum, and above doubles that."""
 
     class Sum(nn.Module):
-        def forward(self, given, ids):
-            return given.sparse.sum((1, 2))[:, None]
+        def forward(self, encoded, features):
+            return encoded.sparse.sum((1, 2))[:, None]
 
     below, gate = (SelectiveGate(9, ["a"], all_of("experts", "a"), width=1) for _ in range(2))
     layers = {"layer0": Layer({"a": Sum()}), "layer1": Layer({"a": Expert(below, [Times(2.0)])})}
@@ -106,7 +108,7 @@ def test_a_layer_that_is_left_out_passes_on_what_is_below(kept, value):
     open_gate = Gate(LAYERS, Softmax())
     open_gate.hold(kept)
     for depth in (open_gate, FixedGate(LAYERS, kept)):
-        assert network(depth)(IDS, DENSE).tolist() == [[value]] * 2
+        assert network(depth)(FEATURES).tolist() == [[value]] * 2
 
 
 def test_a_gate_between_open_and_closed_weighs_a_layer_against_the_one_below():
@@ -114,8 +116,8 @@ def test_a_gate_between_open_and_closed_weighs_a_layer_against_the_one_below():
         def any_of(self, logits, training):
             return 0.25 * torch.ones_like(logits)
 
-    assert network(Gate(LAYERS, Half()))(IDS, DENSE).tolist() == [[0.25 * 16 + 0.75 * 8]] * 2
+    assert network(Gate(LAYERS, Half()))(FEATURES).tolist() == [[0.25 * 16 + 0.75 * 8]] * 2
 
 
 def test_dense_values_take_the_type_of_the_weights():
-    assert network(FixedGate(LAYERS, ())).double()(IDS, DENSE).dtype == torch.float64
+    assert network(FixedGate(LAYERS, ())).double()(FEATURES).dtype == torch.float64

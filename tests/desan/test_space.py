@@ -7,6 +7,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.errors import UnknownNameError
+from automtl_core.modules.features import Features
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures
 from automtl_core.testing.spaces import check_space
@@ -115,7 +116,7 @@ def test_a_network_whose_tasks_share_nothing_is_a_constant():
     space = desan()
     network = space.network(decisions(space, **{f"task/{t}/experts": () for t in ("click", "like")})).eval()
     ids = torch.tensor([[1, 2, 3], [4, 5, 1]])
-    logits = network(ids, torch.tensor([[0.0], [9.0]]))
+    logits = network(Features(ids, torch.tensor([[0.0], [9.0]])))
     assert torch.equal(logits[0], logits[1])
 
 

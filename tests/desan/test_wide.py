@@ -5,7 +5,8 @@ from torch import nn
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.dataset.encodings import plain
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.inputs import Given, Widths
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate
 from automtl_core.registry.plugins import load_registry
@@ -18,7 +19,7 @@ from automtl_desan.wide import Wide
 OPTIONS = {"single": ("a", "b", "c"), "numbers": ("x", "y"), "crosses": ("a*b", "b*c")}
 EVERYTHING = {"single": "abc", "numbers": "xy", "crosses": ("a*b", "b*c")}
 WIDTHS = Widths(sparse=2, numbers=3, crosses=2, flat=16)
-GIVEN = Given(
+GIVEN = EncodedFields(
     sparse=torch.arange(1.0, 7).view(1, 3, 2),
     numbers=torch.arange(7.0, 13).view(1, 2, 3),
     crosses=torch.arange(13.0, 17).view(1, 2, 2),
@@ -72,8 +73,8 @@ def test_it_is_linear():
     made = wide(fixed(EVERYTHING)).double()
     for weight in made.weights.values():
         nn.init.normal_(weight)
-    one, other = (Given(*(torch.randn_like(x, dtype=torch.double) for x in GIVEN)) for _ in range(2))
-    mixed = Given(*(2 * x - 3 * y for x, y in zip(one, other, strict=True)))
+    one, other = (EncodedFields(*(torch.randn_like(x, dtype=torch.double) for x in GIVEN)) for _ in range(2))
+    mixed = EncodedFields(*(2 * x - 3 * y for x, y in zip(one, other, strict=True)))
     torch.testing.assert_close(made(mixed), 2 * made(one) - 3 * made(other))
 
 
@@ -95,7 +96,9 @@ def test_closed_fields_add_nothing(gates, kept, total):
 def test_a_term_of_no_field_is_0_of_any_number_of_rows():
     nothing = wide(fixed({"single": "", "numbers": "", "crosses": ()}))
     assert not list(nothing.parameters())
-    assert (torch.ones(5, 2) + nothing(Given(*(x.expand(5, -1, -1) for x in GIVEN)))).tolist() == [[1, 1]] * 5
+    assert (torch.ones(5, 2) + nothing(EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN)))).tolist() == [
+        [1, 1]
+    ] * 5
 
 
 @pytest.mark.parametrize("single", ["", "b"])
@@ -106,7 +109,7 @@ def test_it_is_exported_for_any_number_of_rows(single):
             self.wide = filled(wide(fixed({"single": single, "numbers": "", "crosses": ()})))
 
         def forward(self, *given):
-            return torch.zeros(given[0].shape[0], 2) + self.wide(Given(*given))
+            return torch.zeros(given[0].shape[0], 2) + self.wide(EncodedFields(*given))
 
     rows, shapes = [x.expand(4, -1, -1).contiguous() for x in GIVEN], ({0: torch.export.Dim("batch")},) * 3
     traced = torch.export.export(Whole(), tuple(rows), dynamic_shapes=(shapes,)).module()
@@ -140,7 +143,7 @@ def test_a_derived_network_takes_the_weights_of_its_fields_over_from_a_supernet(
     assert all(torch.equal(weight, theirs[name]) for name, weight in mine.items())
     ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.tensor([[0.5, 1.0], [float("nan"), -1.0]])
     with supernet.holding({**supernet.favourites(), **kept}):
-        given = supernet.network.inputs(ids, dense)
+        given = supernet.network.inputs(Features(ids, dense))
         torch.testing.assert_close(network.wide(given), supernet.network.wide(given))
 
 
@@ -148,8 +151,8 @@ def test_each_task_has_weights_of_its_own_and_they_are_learned(space):
     network = space.network(Architecture(space.supernet().favourites()))
     ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.tensor([[0.5, 1.0], [float("nan"), -1.0]])
     crosses = network.inputs.crosses.statistics
-    crosses.tell(torch.ones(1, crosses.rows, network.inputs.crosses(ids).shape[2]))
-    network(ids, dense)[:, 0].sum().backward()
+    crosses.tell(torch.ones(1, crosses.rows, network.inputs.crosses(Features(ids, dense)).shape[2]))
+    network(Features(ids, dense))[:, 0].sum().backward()
     for weight in network.wide.weights.values():
         assert weight.grad[0].any()
         assert not weight.grad[1].any()

@@ -10,18 +10,20 @@ import torch
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.data.batches import take
 from automtl_core.data.part import Part
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, Label, Sparse
 from automtl_core.dataset.schema import SparseField
+from automtl_core.modules.cost import blank_features
 from automtl_core.modules.embedding import WHOLE_TABLE, FieldEmbedding
-from automtl_core.modules.inputs import Given
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import EncodedFields
 from automtl_core.modules.relaxed import Gate
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.balancer import MEAN
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import Fit
@@ -125,8 +127,8 @@ def test_what_is_not_chosen_is_left_out_and_not_multiplied_by_zero(space):
     network = space.network(few)
     assert [list(layer) for layer in network.layers.values()] == [["expert1"], ["expert1"]]
     first = network.layers["layer0"]["expert1"]
-    given = Given(torch.ones(2, 3, 4), torch.ones(2, 1, 1))
-    assert first.reader(given, torch.ones(2, 3)).shape == (2, 4 + 1)
+    given = EncodedFields(torch.ones(2, 3, 4), torch.ones(2, 1, 1))
+    assert first.reader(given, blank_features(space.schema, CPU.device)).shape == (2, 4 + 1)
     size = sum(p.numel() for p in network.parameters())
     assert size < 0.7 * sum(p.numel() for p in space.network(everything).parameters())
 
@@ -217,7 +219,7 @@ def test_an_epoch_reads_each_row_once(space, monkeypatch):
     problem = sample_problem(space, rows=200)
     read = []
     monkeypatch.setattr(
-        "automtl_core.data.batches.take",
+        "automtl_core.training.batches.take",
         lambda part, rows, device: read.append(rows) or take(part, rows, device),
     )
     network = space.supernet()
@@ -236,7 +238,7 @@ def test_dense_values_reach_the_gating_networks_and_nothing_pads_them(space, mon
     weights = type(gate).weights
     monkeypatch.setattr(gate, "weights", lambda logits: seen.append(logits) or weights(gate, logits))
     for value in (0.0, 1.0):
-        network(torch.ones(1, 3).long(), torch.tensor([[value]], dtype=torch.double))
+        network(Features(torch.ones(1, 3).long(), torch.tensor([[value]], dtype=torch.double)))
     assert seen[0].shape == (1, len(gate.gating))
     assert not torch.equal(*seen)
 
@@ -272,7 +274,7 @@ def test_a_step_costs_by_the_batch_and_not_by_the_vocabulary(monkeypatch):
         weight_groups(model, dict(model.named_parameters()), Recipe(embedding_decay=0.1)), CPU
     )
     for _ in range(2):
-        optimiser.step(embedding(torch.tensor([[7, 2], [8, 2]])).sum().backward)
+        optimiser.step(embedding(Features(torch.tensor([[7, 2], [8, 2]]), torch.zeros(2, 0))).sum().backward)
     grad = embedding.table.weight.grad
     assert grad.is_sparse
     assert grad.coalesce().indices()[0].tolist() == [7, 8, 5002]

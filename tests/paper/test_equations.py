@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, OneOf
-from automtl_core.data.batches import Batch
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.dropout import Dropout
-from automtl_core.modules.inputs import Given, Widths
+from automtl_core.modules.features import Features
+from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.training.balancer import MEAN
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
@@ -63,7 +64,7 @@ def test_feature_selection_concatenates_single_fields_machine_and_dense():
     module = FeatureSelection(gate(fields, ["a", "c"]), gate(fields, ["b", "c"]), *OF_NUMBERS)
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     # b is closed as a single field; the machine sees b and c: 3*5 and 4*6; width (3 + 1) * 2 + 1
-    out = module(Given(e, torch.tensor([[[7.0]]])))
+    out = module(EncodedFields(e, torch.tensor([[[7.0]]])))
     assert out.tolist() == [[1.0, 2.0, 0.0, 0.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
     assert module.width == 9
 
@@ -72,7 +73,9 @@ def test_feature_selection_of_a_derived_network_holds_the_same_numbers_without_t
     choice = AnyOf("fields", ("a", "b", "c"))
     module = FeatureSelection(FixedGate(choice, ["a", "c"]), FixedGate(choice, ["b", "c"]), *OF_NUMBERS)
     e = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
-    assert module(Given(e, torch.tensor([[[7.0]]]))).tolist() == [[1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]]
+    assert module(EncodedFields(e, torch.tensor([[[7.0]]]))).tolist() == [
+        [1.0, 2.0, 5.0, 6.0, 15.0, 24.0, 7.0]
+    ]
     assert list(module.columns) == [0, 1, 4, 5, 6, 7, 8]
 
 
@@ -209,11 +212,13 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
             super().__init__()
             self.logits = nn.Parameter(torch.tensor([[0.0, math.log(3.0)], [0.0, math.log(3.0)]]))
 
-        def forward(self, ids, dense):
+        def forward(self, features):
             return self.logits
 
     model = Fixed()
-    batch = Batch(torch.zeros(2, 1).long(), torch.zeros(2, 0), torch.tensor([[1.0, 1.0], [0.0, 0.0]]))
+    batch = Batch(
+        Features(torch.zeros(2, 1).long(), torch.zeros(2, 0)), torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+    )
     # task 0: log 2 twice; task 1: -log(3/4) and -log(1/4)
     second = -(math.log(0.75) + math.log(0.25)) / 2
     found = objective(model, batch, TaskLosses(torch.ones(2)), CPU)
@@ -234,9 +239,9 @@ def test_loss_is_the_mean_over_tasks_of_cross_entropy_on_logits():
 
 def test_loss_weights_multiply_a_task():
     model = nn.Linear(1, 2, bias=False)
-    model.forward = lambda ids, dense: dense @ model.weight.T
+    model.forward = lambda features: features.dense @ model.weight.T
     model.weight.data.zero_()
-    batch = Batch(torch.zeros(1, 1).long(), torch.ones(1, 1), torch.tensor([[1.0, 1.0]]))
+    batch = Batch(Features(torch.zeros(1, 1).long(), torch.ones(1, 1)), torch.tensor([[1.0, 1.0]]))
     optimiser = Optimiser([Group({"w": model.weight}, 1e-3, 0.0)], CPU)
     step(model, batch, TaskLosses(torch.tensor([1.0, 3.0])), MEAN, optimiser, CPU)
     assert model.weight.grad.flatten().tolist() == pytest.approx([-0.25, -0.75])

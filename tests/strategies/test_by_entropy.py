@@ -5,11 +5,11 @@ import torch
 
 from automtl_core.choices import OneOf
 from automtl_core.config.config import default
-from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_problem
+from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
@@ -132,7 +132,7 @@ def test_bi_level_takes_weights_from_one_half_and_logits_from_the_other(monkeypa
         return take(part, rows, device)
 
     monkeypatch.setattr(strategy.relaxed.optimiser, "step", watched_step)
-    monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
+    monkeypatch.setattr("automtl_core.training.batches.take", watched_take)
     strategy.search(EventHandler())
     # two pairs of batches are read, the weights' first; the logits step first
     assert moved == ["logits", "weights"] * 2

@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from automtl_core.data.batches import take
 from automtl_core.errors import DivergedError
+from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import objective
 
@@ -70,7 +70,7 @@ def test_only_the_loss_ahead_is_that_of_held_out_rows(order, used, monkeypatch):
         seen.append(next(k for k, b in enumerate(batches) if b is batch))
         return objective(model, batch, losses, compute)
 
-    monkeypatch.setattr("automtl_core.data.batches.take", watched_take)
+    monkeypatch.setattr("automtl_core.training.batches.take", watched_take)
     monkeypatch.setattr("automtl_strategies.darts.objective", partial(watched, foreseen))
     monkeypatch.setattr("automtl_core.training.loop.objective", partial(watched, taken))
     strategy(epochs=1, order=order).search(EventHandler())

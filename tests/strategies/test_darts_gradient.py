@@ -2,13 +2,14 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from automtl_core import seeds
-from automtl_core.data.batches import Batch
 from automtl_core.testing.samples import plain_schema, sample_part
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.losses import TaskLosses
 from automtl_strategies.darts import architecture_gradient, loss_on
@@ -90,10 +91,7 @@ def test_where_no_weight_matters_to_the_held_out_rows_nothing_is_corrected(tiny)
 
 def losses_of(supernet, draw=None):
     """The losses of a supernet in training on two batches, with its weights and logits."""
-    rows = (sample_part(plain_schema(), 32, seed=k) for k in (1, 2))
-    parts = [
-        Batch(*map(torch.from_numpy, (part.ids.astype("int64"), part.dense, part.labels))) for part in rows
-    ]
+    parts = [take(sample_part(plain_schema(), 32, seed=k), np.arange(32), CPU.device) for k in (1, 2)]
     losses = TaskLosses(torch.ones(2))
     relaxation = next(iter(supernet.questions.values())).relaxation
 

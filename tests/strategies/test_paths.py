@@ -94,7 +94,7 @@ def test_of_many_rows_each_epoch_draws_some(monkeypatch):
     monkeypatch.setattr(module, "EPOCH_ROWS", 2 * size)
     paths = make(given)
     read, step = [], paths.relaxed.step
-    paths.relaxed.step = lambda batch, moving: read.append(batch.ids) or step(batch, moving)
+    paths.relaxed.step = lambda batch, moving: read.append(batch.features.ids) or step(batch, moving)
     for _ in range(2):
         paths.step_epoch("supernet", listener)
     assert listener.seen == ((1, 2, size), (1, 2, 2 * size), (2, 2, size), (2, 2, 2 * size))

@@ -58,9 +58,13 @@ class Sum(nn.Module):
         self.gate = gate
         self.bias = nn.Parameter(torch.zeros(1))
 
-    def forward(self, ids, dense):  # [B, 1], [B, M] -> [B, 1]
-        sources = dense[:, -len(SOURCES) :][:, self.gate.kept]
-        return self.bias + sum(block(dense) for block in self.blocks) + self.gate(sources, 1).sum(1, True)
+    def forward(self, features):  # -> [B, 1]
+        sources = features.dense[:, -len(SOURCES) :][:, self.gate.kept]
+        return (
+            self.bias
+            + sum(block(features.dense) for block in self.blocks)
+            + self.gate(sources, 1).sum(1, True)
+        )
 
 
 class Planted(SearchSpace):

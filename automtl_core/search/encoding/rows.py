@@ -13,9 +13,9 @@ from automtl_core import seeds
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Part
 from automtl_core.data.store import Prepared
+from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.signed import canonical
-from automtl_core.modules.inputs import Fitted
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 
 
@@ -30,7 +30,7 @@ class Rows:
     """Of the rows to learn from, under a split by time; see `Prepared.times`."""
     settings: EncodingSearchSettings = DEFAULTS
 
-    def fitted(self, schema: Schema) -> tuple[Folds | None, Fitted]:
+    def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
         """Return the folds of the rows to learn from, and what encodings take from them."""
         key = canonical(schema.to_json())
         if key not in self._fitted:
@@ -38,7 +38,7 @@ class Rows:
         return self._fitted[key]
 
     @cached_property
-    def _fitted(self) -> dict[bytes, tuple[Folds | None, Fitted]]:
+    def _fitted(self) -> dict[bytes, tuple[Folds | None, FittedEncodings]]:
         return {}
 
     @property

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from automtl_core import seeds
-from automtl_core.data.batches import take
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import PluginError, UsageError
@@ -14,6 +13,7 @@ from automtl_core.export import graph
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_schema
+from automtl_core.training.batches import take
 from automtl_core.workflow.trained import predictions
 
 REGISTRY = load_registry()
@@ -37,7 +37,7 @@ def network_of(name, schema, **settings):
 def said(network, schema, part):
     with torch.no_grad():
         batch = take(part, np.arange(len(part)), torch.device("cpu"))
-        logits = network(batch.ids, batch.dense).double().numpy()
+        logits = network(batch.features).double().numpy()
     return predictions(schema.tasks, logits)
 
 
@@ -78,8 +78,8 @@ def test_onnx_predicts_as_the_network(schema, tmp_path):
 class Fixed(nn.Module):
     """Computes for as many examples as it was traced with."""
 
-    def forward(self, ids, dense):
-        return torch.zeros(len(ids), 1) + ids[:, :1]
+    def forward(self, features):
+        return torch.zeros(len(features.ids), 1) + features.ids[:, :1]
 
 
 def test_a_network_of_a_fixed_number_of_examples_is_refused():

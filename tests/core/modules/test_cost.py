@@ -5,7 +5,7 @@ from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.dataset.schema import Schema, SparseField, Task
-from automtl_core.modules.cost import Cost, blank_inputs, cost_of, hollow
+from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_architectures, sample_schema
 from automtl_desan.space import DESAN, DESANSettings
@@ -18,8 +18,8 @@ class Net(nn.Module):
         self.linear = nn.Linear(3, 4)
         self.norm = nn.BatchNorm1d(4)
 
-    def forward(self, ids, dense):
-        return self.norm(self.linear(self.table(ids[:, 0])))
+    def forward(self, features):
+        return self.norm(self.linear(self.table(features.ids[:, 0])))
 
 
 SCHEMA = Schema((SparseField("user", 5),), (), (Task("click"),))
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 
 def test_products_count_twice_and_embeddings_apart():
-    cost = cost_of(Net(), *blank_inputs(SCHEMA, CPU))
+    cost = cost_of(Net(), blank_features(SCHEMA, CPU))
     assert cost == Cost(15 + 16 + 8, 24, 2 * 3 * 4)
     assert cost.to_json() == {"parameters": 39, "parameters_beside_embeddings": 24, "flops_per_row": 24}
     assert cost - Cost(9, 4, 4) == Cost(30, 20, 20)
@@ -88,4 +88,4 @@ def test_the_cost_of_an_architecture_is_that_of_its_network():
     )
     for architecture in sample_architectures(space, 4):
         network = space.network(Architecture(architecture.decisions))
-        assert space.cost(architecture) == cost_of(network, *blank_inputs(space.schema, CPU))
+        assert space.cost(architecture) == cost_of(network, blank_features(space.schema, CPU))

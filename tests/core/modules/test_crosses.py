@@ -6,7 +6,7 @@ from automtl_core.data.statistics import crossed
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.modules.crosses import Crosses
-from automtl_core.modules.network import Bag, MultiIds
+from automtl_core.modules.features import Bag, Features
 
 FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5), SparseField("c", 9000))
 
@@ -15,9 +15,9 @@ def schema(*pairs, **encodings) -> Schema:
     return Schema(FIELDS, (), (Task("click"),), plain().answered(crosses=pairs, **encodings))
 
 
-def batch(fold=None) -> MultiIds:
+def batch(folds=None) -> Features:
     tags = Bag(torch.tensor([1, 2]), torch.tensor([0, 1]))
-    return MultiIds(torch.tensor([[1, 4, 8999], [2, 0, 77]]), (tags,), fold)
+    return Features(torch.tensor([[1, 4, 8999], [2, 0, 77]]), torch.zeros(2, 0), (tags,), folds)
 
 
 def test_a_pair_reads_the_row_that_preparation_counted() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import FieldEmbedding
-from automtl_core.modules.network import Bag, MultiIds
+from automtl_core.modules.features import Bag, Features
 
 FIELDS = (SparseField("tags", 5, "bag"), SparseField("user", 7), SparseField("seen", 4, "bag"))
 
@@ -15,25 +15,28 @@ def bag(*values: list[int]) -> Bag:
     return Bag(torch.tensor([*itertools.chain(*values)], dtype=torch.long), torch.tensor(starts))
 
 
+def features(ids, *bags: Bag) -> Features:
+    return Features(ids, torch.zeros(len(ids), 0), bags)
+
+
 def test_fields_own_their_rows_of_one_table() -> None:
     embedding = FieldEmbedding((SparseField("a", 3), SparseField("b", 4)), 2, 1.0)
-    e = embedding(torch.tensor([[2, 0], [1, 3]]))
+    e = embedding(features(torch.tensor([[2, 0], [1, 3]])))
     assert e.shape == (2, 2, 2)
     assert torch.equal(e[0], embedding.table.weight[[2, 3]])
     assert torch.equal(e[1], embedding.table.weight[[1, 6]])
 
 
 def test_no_field_of_one_value_has_no_columns() -> None:
-    assert FieldEmbedding((), 2, 1.0)(torch.zeros(3, 0, dtype=torch.long)).shape == (3, 0, 2)
+    assert FieldEmbedding((), 2, 1.0)(features(torch.zeros(3, 0).long())).shape == (3, 0, 2)
     bags = FieldEmbedding(FIELDS[:1], 2, 1.0)
-    e = bags(MultiIds(torch.zeros(2, 0, dtype=torch.long), (bag([1, 4], [3]),)))
+    e = bags(features(torch.zeros(2, 0).long(), bag([1, 4], [3])))
     assert torch.equal(e[1, 0], bags.table.weight[3])
 
 
 def test_a_multi_valued_field_is_the_mean_of_its_values() -> None:
     embedding = FieldEmbedding(FIELDS, 3, 1.0).double()
-    ids = MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []), bag([3], [1, 2, 3])))
-    e = embedding(ids)
+    e = embedding(features(torch.tensor([[2], [6]]), bag([1, 4], []), bag([3], [1, 2, 3])))
     w = embedding.table.weight
     expected = [[w[[1, 4]].mean(0), w[5 + 2], w[12 + 3]], [0 * w[0], w[5 + 6], w[[13, 14, 15]].mean(0)]]
     torch.testing.assert_close(e, torch.stack([torch.stack(row) for row in expected]))
@@ -43,7 +46,7 @@ def test_a_multi_valued_field_is_the_mean_of_its_values() -> None:
 def test_gradients_reach_the_values_of_bags(large: bool) -> None:
     fields = (SparseField("tags", 600_000 if large else 5, "bag"), SparseField("user", 7))
     embedding = FieldEmbedding(fields, 3, 1.0)
-    embedding(MultiIds(torch.tensor([[2], [6]]), (bag([1, 4], []),))).sum().backward()
+    embedding(features(torch.tensor([[2], [6]]), bag([1, 4], []))).sum().backward()
     grad = embedding.table.weight.grad
     assert grad is not None
     assert grad.is_sparse == large
@@ -58,6 +61,6 @@ def test_gradients_are_those_of_an_embedding() -> None:
     embedding, ids = FieldEmbedding(fields, 4, 1.0).double(), torch.randint(7, (50, 3))
     plain = torch.nn.Embedding.from_pretrained(embedding.table.weight.detach().clone(), freeze=False)
     weights = torch.randn(50, 3, 4, dtype=torch.double)
-    for rows in (embedding(ids), plain(ids + embedding.offsets)):
+    for rows in (embedding(features(ids)), plain(ids + embedding.offsets)):
         (rows * weights).sum().backward()
     assert torch.allclose(embedding.table.weight.grad, plain.weight.grad, rtol=0, atol=1e-12)

@@ -5,8 +5,8 @@ from automtl_core.modules.network import Penalised, Separate
 
 
 class Plain(nn.Module):
-    def forward(self, ids, dense):
-        return dense
+    def forward(self, features):
+        return features.dense
 
 
 class Offering(Plain):

@@ -5,6 +5,7 @@ from automtl_core.choices import AnyOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.searched_inputs import Products, SearchedInputs
 from automtl_core.modules.supernet import Relaxing
@@ -48,20 +49,20 @@ def test_each_field_is_asked_how_it_is_encoded() -> None:
 def test_a_field_is_the_sum_of_what_is_open() -> None:
     inputs = decided()
     inputs.statistics.table.normal_()
-    given = inputs(IDS, DENSE)
-    rows = inputs.embedding(IDS)
-    told = inputs.statistics(IDS)[:, 1] @ inputs.of_statistics.weights["1"]
+    given = inputs(Features(IDS, DENSE))
+    rows = inputs.embedding(Features(IDS, DENSE))
+    told = inputs.statistics(Features(IDS, DENSE))[:, 1] @ inputs.of_statistics.weights["1"]
     torch.testing.assert_close(given.sparse[:, 1], rows[:, 1] + told)
     assert given.flat().shape == (2, inputs.width) == (2, (2 + 1 + 1) * 8)
-    narrow = decided(a=("ids",))(IDS, DENSE).sparse[:, 0]
+    narrow = decided(a=("ids",))(Features(IDS, DENSE)).sparse[:, 0]
     torch.testing.assert_close(narrow[:, :2], rows[:, 0, :2])
     assert not narrow[:, 2:].any()
 
 
 @pytest.mark.parametrize("field", ["a", "b", "x", "crosses"])
 def test_what_is_closed_is_0_and_the_rest_stays(field) -> None:
-    whole, without = decided()(IDS, DENSE), decided(**{field: ()})
-    given = without(IDS, DENSE)
+    whole, without = decided()(Features(IDS, DENSE)), decided(**{field: ()})
+    given = without(Features(IDS, DENSE))
     parts = {"a": given.sparse[:, 0], "b": given.sparse[:, 1], "x": given.numbers, "crosses": given.crosses}
     assert not parts[field].any()
     assert given.flat().shape == whole.flat().shape

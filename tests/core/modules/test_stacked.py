@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import torch
 
-from automtl_core.modules.network import Bag
+from automtl_core.modules.features import Bag
 from automtl_core.modules.stacked import mean_of
 
 

@@ -6,13 +6,14 @@ import torch
 from torch import nn
 
 from automtl_core.choices import AnyOf, draw
-from automtl_core.data.batches import take
 from automtl_core.errors import ArtifactError
+from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema, sample_part
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.norms import renorm
 from automtl_desan.space import DESAN, DESANSettings
@@ -52,6 +53,10 @@ def assert_as_it_was(supernet, before):
     assert others == others_now
 
 
+def doubled(batch):
+    return batch._replace(features=batch.features._replace(dense=batch.features.dense.double()))
+
+
 def look(supernet, batch):
     """Look at a path as a strategy may: in training mode, with fresh statistics, in evaluation."""
     supernet.train()
@@ -83,9 +88,9 @@ def test_what_is_held_is_what_the_derived_network_computes(space, batch):
     for seed in range(4):
         path = draw(space.choices(), np.random.default_rng(seed))
         with supernet.holding(path.decisions):
-            held = CPU.logits(supernet, batch._replace(dense=batch.dense.double()))
+            held = CPU.logits(supernet, doubled(batch))
         network = space.network(path, inherit=supernet).double().eval()
-        derived = CPU.logits(network, batch._replace(dense=batch.dense.double()))
+        derived = CPU.logits(network, doubled(batch))
         assert (held - derived).abs().max() < 1e-12
 
 
@@ -188,8 +193,8 @@ class Scales(SearchSpace):
                 super().__init__()
                 self.scale = scale
 
-            def forward(self, ids, dense):
-                return self.scale(ids[:, :2].to(dense.dtype), dense[:, :1])
+            def forward(self, features):
+                return self.scale(features.ids[:, :2].to(features.dense.dtype), features.dense[:, :1])
 
         return Net()
 
@@ -199,7 +204,7 @@ def test_a_space_asks_for_any_modules_with_any_inputs():
     supernet = space.supernet()
     supernet.questions["scale"].logits.data = torch.tensor([0.0, 0.0, -1e9])
     ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.5]])
-    assert supernet(ids, dense).tolist() == [[3.5, 6.5]]
+    assert supernet(Features(ids, dense)).tolist() == [[3.5, 6.5]]
     assert space.costs() == {"scale": {f"x{k}": space.costs()["scale"]["x0"] for k in range(3)}}
 
 
@@ -210,10 +215,10 @@ def test_candidates_of_one_class_can_hold_the_same_weights():
     ids, dense = torch.tensor([[2, 4, 0]]), torch.tensor([[0.0]])
     supernet.questions["scale"].candidates["x0"].factors.data.mul_(10)
     with supernet.holding({"scale": "x2"}):
-        assert supernet(ids, dense).tolist() == [[60.0, 120.0]]
+        assert supernet(Features(ids, dense)).tolist() == [[60.0, 120.0]]
     supernet.fix("scale", "x2")
     network = space.network(supernet.architecture(), inherit=supernet)
-    assert network(ids, dense).tolist() == [[60.0, 120.0]]
+    assert network(Features(ids, dense)).tolist() == [[60.0, 120.0]]
     assert [p.data_ptr() for p in network.parameters()] != [p.data_ptr() for p in supernet.parameters()]
     space.shared = False
     assert sum(p.numel() for p in space.supernet().weights().values()) == 9

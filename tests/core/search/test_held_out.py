@@ -107,8 +107,8 @@ class Says(torch.nn.Module):
         super().__init__()
         self.values, self.said = torch.from_numpy(values), 0
 
-    def forward(self, ids, dense):
-        before, self.said = self.said, self.said + len(dense)
+    def forward(self, features):
+        before, self.said = self.said, self.said + len(features.dense)
         return self.values[before : self.said]
 
 

@@ -17,8 +17,8 @@ class Net(nn.Module):
         super().__init__()
         self.gate, self.shared = gate, shared
 
-    def forward(self, ids, dense):
-        x = ids.to(dense.dtype)[:, list(self.gate.kept)] / 30
+    def forward(self, features):
+        x = features.ids.to(features.dense.dtype)[:, list(self.gate.kept)] / 30
         sums = self.gate(x, dim=1).sum(1, keepdim=True)
         return self.shared(sums)
 
@@ -40,21 +40,21 @@ class OneOutput(Space):
 
 class NoGradient(Space):
     class net(Net):  # noqa: N801 - stands for a class
-        def forward(self, ids, dense):
-            self.gate(ids[:, list(self.gate.kept)].double(), dim=1)
-            return self.shared(dense[:, :1])
+        def forward(self, features):
+            self.gate(features.ids[:, list(self.gate.kept)].double(), dim=1)
+            return self.shared(features.dense[:, :1])
 
 
 class OtherFunction(Space):
     class net(Net):  # noqa: N801
-        def forward(self, ids, dense):
-            return super().forward(ids, dense) * (2 if hasattr(self.gate, "decided") else 1)
+        def forward(self, features):
+            return super().forward(features) * (2 if hasattr(self.gate, "decided") else 1)
 
 
 class AlwaysRandom(Space):
     class net(Net):  # noqa: N801
-        def forward(self, ids, dense):
-            return nn.functional.dropout(super().forward(ids, dense), 0.5, True)
+        def forward(self, features):
+            return nn.functional.dropout(super().forward(features), 0.5, True)
 
 
 class OnlyInMemory(Space):
@@ -63,8 +63,8 @@ class OnlyInMemory(Space):
             super().__init__(gate, shared)
             self.scale = torch.rand(())
 
-        def forward(self, ids, dense):
-            return super().forward(ids, dense) * self.scale
+        def forward(self, features):
+            return super().forward(features) * self.scale
 
 
 class Landmarks(Space):
@@ -84,8 +84,8 @@ class Equal(Landmarks):
 
 class Infinite(Landmarks):
     class net(Net):  # noqa: N801
-        def forward(self, ids, dense):
-            return super().forward(ids, dense) / (len(self.gate.kept) != 1)
+        def forward(self, features):
+            return super().forward(features) / (len(self.gate.kept) != 1)
 
 
 def made(space):

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.data.batches import Batch
 from automtl_core.modules.embedding import LargeTable
+from automtl_core.modules.features import Features
 from automtl_core.training.average import Average
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 
 
@@ -18,8 +19,8 @@ class Net(nn.Module):
         self.norm = nn.BatchNorm1d(2)
         self.drop = nn.Dropout(0.5)
 
-    def forward(self, ids, dense):
-        return self.norm(self.drop(self.linear(dense)))
+    def forward(self, features):
+        return self.norm(self.drop(self.linear(features.dense)))
 
 
 def follow(average, values):
@@ -61,9 +62,8 @@ def test_the_network_that_is_trained_stays_as_it_is():
 
 
 def batch(scale):
-    return Batch(
-        torch.zeros(4, 1).long(), scale * torch.tensor([[1.0, 0], [0, 1], [1, 1], [0, 0]]), torch.zeros(4, 1)
-    )
+    dense = scale * torch.tensor([[1.0, 0], [0, 1], [1, 1], [0, 0]])
+    return Batch(Features(torch.zeros(4, 1).long(), dense), torch.zeros(4, 1))
 
 
 def test_statistics_are_those_of_the_averaged_weights_without_dropout():

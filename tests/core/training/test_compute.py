@@ -9,11 +9,11 @@ import torch.distributed as dist
 from torch import nn
 
 from automtl_baselines.aitm import AITM, AITMSettings
-from automtl_core.data.batches import take
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training import compute as module
 from automtl_core.training.balancer import MEAN
+from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.loop import objective, step
 from automtl_core.training.losses import TaskLosses
@@ -76,8 +76,8 @@ def test_a_supernet_learns_in_bf16_what_it_learns_in_fp32(batch):
 
 def test_double_stays_double(batch):
     class Net(nn.Module):
-        def forward(self, ids, dense):
-            return dense.double().expand(-1, 2)
+        def forward(self, features):
+            return features.dense.double().expand(-1, 2)
 
     assert CPU.logits(Net(), batch).dtype == torch.float64
 

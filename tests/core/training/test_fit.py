@@ -102,10 +102,10 @@ class Masks(nn.Module):
         self.weight = nn.Parameter(torch.zeros(3))
         self.drawn = []
 
-    def forward(self, ids, dense):
+    def forward(self, features):
         if self.training:
             self.drawn.append(F.dropout(torch.ones(20), 0.5, True).tolist())
-        return self.weight.expand(len(dense), 3)
+        return self.weight.expand(len(features.dense), 3)
 
 
 def test_two_epochs_draw_two_masks_and_two_runs_the_same():
@@ -130,8 +130,8 @@ class Normed(nn.Module):
         super().__init__()
         self.norm, self.linear = nn.BatchNorm1d(1), nn.Linear(1, 3)
 
-    def forward(self, ids, dense):
-        return self.linear(self.norm(dense))
+    def forward(self, features):
+        return self.linear(self.norm(features.dense))
 
 
 def test_the_statistics_of_an_average_are_those_of_the_training_rows():

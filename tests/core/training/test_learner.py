@@ -30,8 +30,8 @@ class Counts(Learner):
                 if not going_on((t + piece / 4) / len(self.pieces), (t + 1) / len(self.pieces)):
                     break
 
-    def forward(self, ids, dense):
-        return self.pieces.expand(len(dense), -1) * self.scale
+    def forward(self, features):
+        return self.pieces.expand(len(features.dense), -1) * self.scale
 
 
 class Watch(EventHandler):

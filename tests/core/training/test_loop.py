@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from automtl_core.data.batches import Batch
 from automtl_core.data.store import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
+from automtl_core.modules.features import Features
 from automtl_core.modules.network import Penalised
 from automtl_core.modules.supernet import Supernet
 from automtl_core.training.balancer import MEAN
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EventHandler
 from automtl_core.training.loop import Pass, objective, shuffled, step
@@ -20,7 +21,7 @@ from automtl_core.training.losses import TaskLosses, task_losses
 from automtl_core.training.optimisers import Group, Optimiser
 from automtl_core.training.recipe import Recipe
 
-BATCH = Batch(torch.zeros(2, 1).long(), torch.ones(2, 1), torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
+BATCH = Batch(Features(torch.zeros(2, 1).long(), torch.ones(2, 1)), torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
 ONES = TaskLosses(torch.ones(2))
 NAN = float("nan")
 TASKS = [Task("click"), Task("price", kind="regression"), Task("like")]
@@ -34,8 +35,8 @@ class Plain(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.tensor([0.5, -1.0]))
 
-    def forward(self, ids, dense):
-        return dense * self.weight
+    def forward(self, features):
+        return features.dense * self.weight
 
 
 class Squares(Plain):
@@ -52,7 +53,7 @@ def test_a_penalty_is_added_once_and_to_no_task():
     loss, losses = found.loss, found.by_task
     assert loss.item() == pytest.approx(plain.item() + 2.5)
     assert torch.equal(losses, plain_losses)
-    assert torch.equal(losses, ONES.of(Plain()(BATCH.ids, BATCH.dense), BATCH.labels))
+    assert torch.equal(losses, ONES.of(Plain()(BATCH.features), BATCH.labels))
 
 
 def test_loss_weights_leave_the_penalty_as_it_is():
@@ -102,13 +103,13 @@ class Towers(nn.Module):
         super().__init__()
         self.towers = nn.ParameterList(torch.full((1,), float(t)) for t in range(3))
 
-    def forward(self, ids, dense):
-        return torch.cat(list(self.towers)).expand(len(ids), 3)
+    def forward(self, features):
+        return torch.cat(list(self.towers)).expand(len(features.ids), 3)
 
 
 def batch_of(labels):
     labels = torch.tensor(labels)
-    return Batch(torch.zeros(len(labels), 1).long(), torch.zeros(len(labels), 0), labels)
+    return Batch(Features(torch.zeros(len(labels), 1).long(), torch.zeros(len(labels), 0)), labels)
 
 
 @pytest.mark.parametrize("missing", range(3))
@@ -169,7 +170,7 @@ NUMBERED = Part(
 def passed(epoch, size=4, rows=None):
     """Return the rows of one pass, batch by batch."""
     found = shuffled(NUMBERED, Recipe(batch_size=size), 0, epoch, CPU, rows)
-    return [batch.ids[:, 0].tolist() for batch in found]
+    return [batch.features.ids[:, 0].tolist() for batch in found]
 
 
 def flat(batches):

@@ -1,7 +1,8 @@
 import torch
 from torch import nn
 
-from automtl_core.data.batches import Batch
+from automtl_core.modules.features import Features
+from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.norms import renorm
 
@@ -11,13 +12,13 @@ class Net(nn.Module):
         super().__init__()
         self.drop, self.norm = nn.Dropout(0.5), nn.BatchNorm1d(1, momentum=0.25)
 
-    def forward(self, ids, dense):
-        return self.norm(self.drop(dense))
+    def forward(self, features):
+        return self.norm(self.drop(features.dense))
 
 
 def batch(*values):
     rows = torch.tensor(values)[:, None]
-    return Batch(torch.zeros(len(values), 1).long(), rows, torch.zeros(len(values), 1))
+    return Batch(Features(torch.zeros(len(values), 1).long(), rows), torch.zeros(len(values), 1))
 
 
 def test_statistics_are_plain_means_over_batches_without_dropout():

@@ -86,8 +86,8 @@ class Net(nn.Module):
         super().__init__()
         self.made = made
 
-    def forward(self, ids, dense):
-        return self.made(dense)
+    def forward(self, features):
+        return self.made(features.dense)
 
 
 BUILT = {

@@ -34,8 +34,8 @@ class Rates(Learner):
             while not going_on(t / 4, (t + 1) / 4) and self.logits[t] > -9:
                 self.logits[t] -= 1
 
-    def forward(self, ids, dense):
-        return self.logits.expand(len(dense), -1)
+    def forward(self, features):
+        return self.logits.expand(len(features.dense), -1)
 
 
 class Guess(SearchSpace):

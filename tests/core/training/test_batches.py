@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core.data import batches as module
-from automtl_core.data.batches import ahead, batches, shuffled_rows, steps, take
 from automtl_core.data.part import Bags, Part
-from automtl_core.modules.network import MultiIds
+from automtl_core.training import batches as module
+from automtl_core.training.batches import ahead, batches, shuffled_rows, steps, take
 
 CPU = torch.device("cpu")
 PART = Part(
@@ -21,15 +20,14 @@ PART = Part(
 def test_all_rows_come_once_in_stored_order() -> None:
     parts = list(batches(PART, 3, CPU))
     assert [len(batch.labels) for batch in parts] == [3, 3, 1]
-    assert torch.cat([batch.dense for batch in parts]).flatten().tolist() == list(range(7))
+    assert torch.cat([batch.features.dense for batch in parts]).flatten().tolist() == list(range(7))
 
 
 @pytest.mark.parametrize("runs", [[[6, 0, 3]], [[6], [0, 3]], [[6, 0], [], [3]]])
 def test_rows_come_in_the_given_order_whatever_the_runs(runs: list[list[int]]) -> None:
     parts = list(batches(PART, 2, CPU, [np.array(run, dtype=np.int64) for run in runs]))
-    assert [batch.dense.flatten().tolist() for batch in parts] == [[6, 0], [3]]
-    assert isinstance(parts[0].ids, torch.Tensor)
-    assert parts[0].ids.tolist() == [[12, 13], [0, 1]]
+    assert [batch.features.dense.flatten().tolist() for batch in parts] == [[6, 0], [3]]
+    assert parts[0].features.ids.tolist() == [[12, 13], [0, 1]]
 
 
 def test_steps_counts_the_batches() -> None:
@@ -37,14 +35,11 @@ def test_steps_counts_the_batches() -> None:
 
 
 def test_a_batch_has_the_types_of_the_model() -> None:
-    batch = take(PART, np.array([1]), CPU)
-    assert isinstance(batch.ids, torch.Tensor)
-    assert (batch.ids.dtype, batch.dense.dtype, batch.labels.dtype) == (
-        torch.int64,
-        torch.float32,
-        torch.float32,
-    )
-    assert (batch.ids.shape, batch.dense.shape, batch.labels.shape) == ((1, 2), (1, 1), (1, 3))
+    features, labels = take(PART, np.array([1]), CPU)
+    tensors = features.ids, features.dense, labels
+    assert [tensor.dtype for tensor in tensors] == [torch.int64, torch.float32, torch.float32]
+    assert [tensor.shape for tensor in tensors] == [(1, 2), (1, 1), (1, 3)]
+    assert (features.bags, features.folds) == ((), None)
 
 
 def test_bags_come_with_their_values() -> None:
@@ -52,9 +47,8 @@ def test_bags_come_with_their_values() -> None:
     bags = Bags(np.array([0, 0, 2, 3, 3]), np.array([5, 6, 7], dtype=np.int32))
     ids = np.array([[1, 1], [2, 0], [3, 2], [4, 3], [5, 1]], dtype=np.int32)
     part = Part(ids, np.zeros((5, 0), np.float32), np.zeros((5, 1), np.float32), {1: bags})
-    found = take(part, np.array([4, 1, 2, 0, 3]), CPU).ids
-    assert isinstance(found, MultiIds)
-    assert found.single.tolist() == [[5], [2], [3], [1], [4]]
+    found = take(part, np.array([4, 1, 2, 0, 3]), CPU).features
+    assert found.ids.tolist() == [[5], [2], [3], [1], [4]]
     (bag,) = found.bags
     assert bag.values.tolist() == [5, 6, 7, 5, 6]
     assert bag.starts.tolist() == [0, 2, 2, 3, 5]
@@ -68,8 +62,7 @@ def test_a_batch_may_hold_empty_bags_alone() -> None:
         np.zeros((3, 1), np.float32),
         {0: Bags(np.array([0, 0]), np.empty(0, np.int32))},
     )
-    found = take(part, np.arange(3), CPU).ids
-    assert isinstance(found, MultiIds)
+    found = take(part, np.arange(3), CPU).features
     assert (found.bags[0].values.tolist(), found.bags[0].starts.tolist()) == ([], [0, 0, 0])
 
 

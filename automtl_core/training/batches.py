@@ -1,6 +1,6 @@
 """Batches by index: one gather of contiguous rows a batch, no row-by-row Python.
 
-Letters: B batch, N sparse fields, M dense fields, T tasks, R rows.
+Letters: B batch, T tasks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from automtl_core.data.part import Bags, Part
-from automtl_core.modules.network import Bag, Ids, MultiIds
+from automtl_core.modules.features import Bag, Features
 
 Item = TypeVar("Item")
 Rows = NDArray[np.int64]
@@ -29,8 +29,7 @@ WINDOW = 1 << 20
 class Batch(NamedTuple):
     """B examples."""
 
-    ids: Ids  # [B, N] long, or with bags of values
-    dense: Tensor  # [B, M] float32
+    features: Features
     labels: Tensor  # [B, T] float32, NaN where an example lacks the label
 
 
@@ -94,28 +93,22 @@ def steps(rows: int, size: int) -> int:
 
 def take(part: Part, rows: Rows, device: torch.device) -> Batch:
     """Return the given rows as one batch."""
-    ids, plain = part.ids[rows], not part.bags and part.folds is None
-    return Batch(
-        _on(device, ids.astype(np.int64)) if plain else _more(ids, part, rows, device),
+    columns = part.ids[rows]
+    bags = tuple(_bag(columns[:, place], bags, device) for place, bags in sorted(part.bags.items()))
+    ids = np.delete(columns, list(part.bags), axis=1) if bags else columns
+    features = Features(
+        _on(device, ids.astype(np.int64)),
         _on(device, part.dense[rows]),
-        _on(device, part.labels[rows]),
+        bags,
+        None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
     )
+    return Batch(features, _on(device, part.labels[rows]))
 
 
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:
     """Return an array of its own as a tensor on a device, to which it is sent without waiting."""
     tensor = torch.from_numpy(array)
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
-
-
-def _more(ids: NDArray[np.int32], part: Part, rows: Rows, device: torch.device) -> MultiIds:
-    """Return ids with what the bags of the rows hold, and their folds."""
-    single = [place for place in range(ids.shape[1]) if place not in part.bags]
-    return MultiIds(
-        _on(device, ids[:, single].astype(np.int64)),
-        tuple(_bag(ids[:, place], bags, device) for place, bags in sorted(part.bags.items())),
-        None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
-    )
 
 
 def _bag(numbers: NDArray[np.int32], bags: Bags, device: torch.device) -> Bag:
