@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from automtl_core.choices import Architecture
-from automtl_core.config.config import RunConfig, merge
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import publish_folder, write_atomic
@@ -41,6 +40,7 @@ from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Fact, Result, Search, Status
 from automtl_core.run_dir.lock import locked, no_links, taken
 

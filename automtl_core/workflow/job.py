@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 import automtl_core
 from automtl_core.choices import Architecture, Origin
-from automtl_core.config.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
@@ -27,6 +26,7 @@ from automtl_core.fields.kinds import FIELDS
 from automtl_core.modules.cost import ROWS, blank_inputs
 from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import COMPONENTS, Layer, RunConfig, load_config, merge
 from automtl_core.run_dir.facts import Environment
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.encoding.search import Looked

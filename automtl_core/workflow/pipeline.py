@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
-from automtl_core.config.config import Layer, RunConfig, merge
 from automtl_core.data.batches import steps
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_inputs, cost_of
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import Layer, RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
 from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.run_dir.run import Run

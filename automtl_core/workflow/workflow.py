@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.config.config import Layer, RunConfig, default, split
-from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, Result
+from automtl_core.run_dir.folders import prepared_folder, raw_folder
 from automtl_core.run_dir.identity import (
     check_data,
     check_settings,

@@ -3,8 +3,8 @@ import pytest
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
 from automtl_core.comparison.statistics import Noise
-from automtl_core.config.config import default, load_config
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.job import Job
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from torch import nn
 
-from automtl_core.config.config import default, load_config
 from automtl_core.errors import PluginError, UnknownNameError, UsageError
 from automtl_core.registry.kinds import OPS, SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema
 from automtl_core.workflow.job import Job, environment
