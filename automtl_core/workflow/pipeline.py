@@ -35,11 +35,12 @@ from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
-from automtl_core.workflow.job import Job, environment
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
+from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import started
 
 TRIALS = "trials"
@@ -249,7 +250,7 @@ def _found(
     problem = _overridden(job, run, prepared, problem)
     if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
-    architecture = replace(found.architecture, origin=job.of(run.config()).origin(problem.space))
+    architecture = replace(found.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)
     log.info("found an architecture")
     if found.network is not None and (found.trained or job.retrain() == "inherit"):

@@ -37,7 +37,7 @@ from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.job import Job, environment
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, measure, write_predictions
 from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
@@ -46,6 +46,7 @@ from automtl_core.workflow.resolve_auto import answered
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.trainer import memory_errors
+from automtl_core.workflow.versions import environment
 
 PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
 """Phases of a command, as events name them; the search belongs to the training."""
