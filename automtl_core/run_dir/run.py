@@ -43,6 +43,7 @@ from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Fact, Result, Search, Status
 from automtl_core.run_dir.lock import locked, no_links, taken
+from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)
 FORMAT = 1
@@ -183,6 +184,18 @@ class Run:
         """Return whether nothing is left to do: the network is trained and tested."""
         ended = self.status().state == "done" and self.has(Result)
         return ended and self.read(Result).test is not None
+
+    def tested(self) -> Metrics:
+        """Return the test metrics.
+
+        Raises:
+            ArtifactError: the network is not trained or not tested yet.
+
+        """
+        test = self.read(Result).test
+        if test is None:
+            raise ArtifactError(f"{self.path}: the network is trained, and not tested yet", self.way_on())
+        return test
 
     def way_on(self) -> str:
         """Return what to do to have what the run has not written yet."""

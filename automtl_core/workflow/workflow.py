@@ -17,7 +17,7 @@ from pathlib import Path
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, Result
@@ -182,9 +182,7 @@ class Workflow:
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
         """Test the network of a run again, from its files alone, with its raw files wherever they are."""
         run = Run.open(path)
-        result = run.read(Result)
-        if result.test is None:
-            raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
+        recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
             job = self._job_of(run.config(), data_dir)
             prepared = self._prepare_again(job, run)
@@ -196,7 +194,7 @@ class Workflow:
             run=path,
             test=test,
             reachable=pipeline.reachable(prepared),
-            repeats=test == result.test,
+            repeats=test == recorded,
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),
         )
