@@ -8,10 +8,10 @@ import pytest
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.search.evidence import Evidence
-from automtl_core.sharing import Sharing
 from automtl_core.workflow.finding import Price, Truth, finding, price, truth
 from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.versions import origin
