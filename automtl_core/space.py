@@ -22,10 +22,10 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
+from automtl_core.modules.sharing import Sharing
 from automtl_core.modules.supernet import Relaxing, Supernet
 from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.settings.settings import Configured, S
-from automtl_core.sharing import Sharing
 
 ALL = "all"
 """What a cost is of that all options of a choose-any have together."""
@@ -35,7 +35,7 @@ _CPU = torch.device("cpu")
 class Chooser(Protocol):
     """What `SearchSpace.build` asks. Names of choices are unique within a space and stable over versions.
 
-    People read from the names who shares what: they are paths, see `automtl_core.sharing.Sharing`.
+    People read from the names who shares what: they are paths, see `automtl_core.modules.sharing.Sharing`.
     """
 
     def one_of(

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from automtl_core.config.config import assignments
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import assignments
 from automtl_core.training.events import EpochEnded, Event, EventHandler, PhaseBegan, PhaseEnded, StepEnded
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.training.process import set_up

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from automtl_core.choices import Architecture
-from automtl_core.config.config import assignments, default, load_config
 from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import assignments, default, load_config
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 

@@ -9,8 +9,6 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from automtl_core.config.config import Layer
-from automtl_core.config.folders import prepared_folder
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.data.guess.settings import settings, undecided
 from automtl_core.data.raw.sql import literal
@@ -18,6 +16,8 @@ from automtl_core.disk.signed import sha256
 from automtl_core.errors import UsageError, listing, printable
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import Layer
+from automtl_core.run_dir.folders import prepared_folder
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 """Columns to predict; or with what they mean, such as `{"rating": {"kind": "regression"}}`."""

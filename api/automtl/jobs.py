@@ -9,9 +9,9 @@ from automtl.compared import Compared
 from automtl.frames import Labels, data_layers
 from automtl.run import Run
 from automtl_core.comparison.wanted import Wanted
-from automtl_core.config.config import Layer
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned

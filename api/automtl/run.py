@@ -19,6 +19,7 @@ from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
 from automtl_core.views import outcome
+from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
@@ -93,7 +94,7 @@ class Run:
             RunExistsError: it is there already.
 
         """
-        export(self._folder, self._trained[0], form, Path(folder))
+        export(self._folder, self._trained[0], form, Path(folder), card(self._folder))
         return Path(folder)
 
     @property

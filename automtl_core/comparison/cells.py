@@ -26,6 +26,7 @@ from automtl_core.training.events import Event, Listener, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.run_trial import PAUSE, Folder
+from automtl_core.workflow.versions import versions
 from automtl_core.workflow.workflow import TRAINING
 
 
@@ -90,9 +91,11 @@ class Bench:
     def cell(self, model: str, job: Job) -> Cell:
         """Return the cell, whose folder is named by all that it depends on."""
         prepared = self.prepared[split_of(job)]
-        versions = job.versions(job.space(prepared))
-        identity = Identity.of(job.config, prepared).to_json()
-        all_of_it = {**identity, "device": job.config.device, "versions": versions}
+        all_of_it = {
+            **Identity.of(job.config, prepared).to_json(),
+            "device": job.config.device,
+            "versions": versions(job, job.space(prepared)),
+        }
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"

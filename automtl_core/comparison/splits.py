@@ -1,7 +1,7 @@
 """Splits: the same examples, given to training, validation and test otherwise."""
 
-from automtl_core.config.config import RunConfig, merge
 from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.workflow.job import Job
 
 

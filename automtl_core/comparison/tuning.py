@@ -5,8 +5,8 @@ from typing import Any
 
 from automtl_core import seeds
 from automtl_core.comparison.cells import Bench
-from automtl_core.config.config import RunConfig, merge
 from automtl_core.errors import DivergedError
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.settings.domain import Search, domains
 from automtl_core.training.metrics import Metrics, relative_change
 from automtl_core.workflow.job import Job

@@ -8,8 +8,8 @@ from automtl_core.comparison.cells import Bench
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
-from automtl_core.config.config import Layer
 from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.run_dir.config import Layer
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 

@@ -129,7 +129,7 @@ class Encoder:
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, path, _ in self._files():
-            if path != (copy := _file(folder, name)):
+            if path != (copy := encoder_file(folder, name)):
                 try:
                     os.link(path, copy)
                 except OSError:
@@ -152,7 +152,7 @@ class Encoder:
         told = read_signed(folder / FILE, FORMAT, FIX)
         try:
             fields = {
-                name: read_encoder(value, _file(folder, name), kinds)
+                name: read_encoder(value, encoder_file(folder, name), kinds)
                 for name, value in told["fields"].items()
             }
             encoder = cls(Schema.from_json(told["schema"]), fields)
@@ -202,8 +202,8 @@ def _named() -> Iterator[None]:
         raise DataError(f"{where}: {printable(repr(value))} {wrong.problem}", wrong.fix) from None
 
 
-def _file(folder: Path, field: str) -> Path:
-    """Return where the encoder of a field keeps a file."""
+def encoder_file(folder: Path, field: str) -> Path:
+    """Return the path of the file that the encoder of a field keeps."""
     return folder / f"{file_name(field)}.txt"
 
 

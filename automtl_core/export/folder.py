@@ -7,7 +7,7 @@
     example.py                scores the examples in examples.json
     examples.json             a few rows
     architecture.json         the decisions by name
-    README.md                 the model card
+    README.md                 the model card, and how exactly the graph repeats the network
 """
 
 import json
@@ -31,7 +31,6 @@ from automtl_core.disk.files import publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
-from automtl_core.export.card import card
 from automtl_core.fields.source import exported, source
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
@@ -64,7 +63,7 @@ class Exported(Value):
     """Of a prediction; of real labels in units of their deviation."""
 
 
-def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
+def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Exported:
     """Write a folder that predicts without automtl, and compare it with the network.
 
     Args:
@@ -72,6 +71,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
         made: What it made.
         form: Of the graph.
         folder: To write; nothing is there yet.
+        card: The model card of the run as Markdown.
 
     Raises:
         RunExistsError: the folder exists, or cannot be written.
@@ -101,8 +101,8 @@ def export(run: Run, made: Trained, form: Format, folder: Path) -> Exported:
         said = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
         gap = _gap(made, columns, said)
         rows = f"{len(part):,} {'test rows' if real else 'drawn rows'}"
-        parity = f"The graph repeats the network within {gap:.1g} on {rows}."
-        (draft / "README.md").write_text(card(run, parity), encoding="utf-8")
+        parity = f"\n## Graph\n\nThe graph repeats the network within {gap:.1g} on {rows}.\n"
+        (draft / "README.md").write_text(card + parity, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
 

@@ -89,7 +89,7 @@ class BagCounts(Counts):
     starts: Ints
     """Where the values of each bag start, and the last one ends, [bags + 2]; bag 0 is empty."""
 
-    def learn(self, folder: Path) -> FieldEncoder:
+    def learn(self, path: Path) -> FieldEncoder:
         counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
         for bags, values in self.source.held(self.name):
             np.add.at(counts, values, self.counts[bags + 1])
@@ -100,7 +100,7 @@ class BagCounts(Counts):
             lengths += np.bincount(bags[self.table[values + 1] > 0] + 2, minlength=len(lengths))
         self.starts, self.constant = np.cumsum(lengths), bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # of millions of bags
-        return BagEncoder(learned.encoder(folder, self.source.values(self.name)))
+        return BagEncoder(learned.encoder(path, self.source.values(self.name)))
 
     def encode(self, chunk: Chunk) -> Codes:
         return chunk[self.name]

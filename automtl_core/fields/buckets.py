@@ -83,7 +83,7 @@ class Sample(Learner):
     def see(self, chunk: Chunk) -> None:
         self.samples.append(chunk[self.field.name][:: self.step])
 
-    def learn(self, folder: Path) -> Buckets:
+    def learn(self, path: Path) -> Buckets:
         found = edges(np.concatenate(self.samples), self.field.buckets)
         self.samples.clear()
         self.constant = not len(found)

@@ -108,7 +108,7 @@ class Scaled(Learner):
         values = chunk[self.field.name]
         self.moments.add(values[~np.isnan(values)])
 
-    def learn(self, folder: Path) -> Scale:
+    def learn(self, path: Path) -> Scale:
         self.encoder = self.moments.scale(self.field.scaling, self.field.missing)
         self.constant = not self.moments.deviation
         return self.encoder

@@ -81,8 +81,8 @@ class Learner:
     def see(self, chunk: Chunk) -> None:
         """Take in training rows."""
 
-    def learn(self, folder: Path) -> FieldEncoder:
-        """Return the encoder, once all rows were seen; its file, if it has one, is in `folder`."""
+    def learn(self, path: Path) -> FieldEncoder:
+        """Return the encoder, once all rows were seen; its file, if it has one, is written to `path`."""
         assert self.encoder is not None  # noqa: S101 - or this method is replaced
         return self.encoder
 

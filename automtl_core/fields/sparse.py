@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from automtl_core.disk.files import file_name
 from automtl_core.fields.encode import FieldEncoder, Kinds, hashed
 from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Read, Source
 
@@ -104,7 +103,7 @@ class Values:
     """
 
     def __init__(self, field: str, counts: Ints, source: Source) -> None:
-        self.field, self.buckets = field, source.buckets(field)
+        self.buckets = source.buckets(field)
         self.table = np.zeros(len(counts) + 1, dtype=np.int32)
         """Ids by code + 1; the first is for no code."""
         if self.buckets:  # whose codes are hashes
@@ -116,11 +115,11 @@ class Values:
             self.kept = np.sort(self.kept[most])
         self.table[self.kept + 1] = np.arange(1, len(self.kept) + 1)
 
-    def encoder(self, folder: Path, blocks: Iterator[Sequence[str]]) -> FieldEncoder:
-        """Return the encoder of values, whose vocabulary is written to a folder from all values."""
+    def encoder(self, path: Path, blocks: Iterator[Sequence[str]]) -> FieldEncoder:
+        """Return the encoder of values; a vocabulary is written to `path` from all values."""
         if self.buckets:
             return Hashed(self.buckets)
-        path, digest = folder / f"{file_name(self.field)}.txt", hashlib.sha256()
+        digest = hashlib.sha256()
         with path.open("wb") as file:
             for block in self._lines(blocks):
                 file.write(block)
@@ -149,11 +148,11 @@ class Counts(Learner):
     def see(self, chunk: Chunk) -> None:
         self.counts += np.bincount(chunk[self.name], minlength=len(self.counts))
 
-    def learn(self, folder: Path) -> FieldEncoder:
+    def learn(self, path: Path) -> FieldEncoder:
         values = Values(self.name, self.counts[1:], self.source)
         self.table, self.constant = values.table, bool(np.count_nonzero(self.counts) <= 1)
         del self.counts  # of millions of values
-        return values.encoder(folder, self.source.values(self.name))
+        return values.encoder(path, self.source.values(self.name))
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.name]]

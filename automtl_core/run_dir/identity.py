@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from automtl_core.config.config import RunConfig
 from automtl_core.data.store import Prepared
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.facts import Data, Environment, Fact
 from automtl_core.run_dir.run import Run, resuming
 

@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from automtl_core.choices import Architecture
-from automtl_core.config.config import RunConfig, merge
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import publish_folder, write_atomic
@@ -41,8 +40,10 @@ from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Fact, Result, Search, Status
 from automtl_core.run_dir.lock import locked, no_links, taken
+from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)
 FORMAT = 1
@@ -183,6 +184,18 @@ class Run:
         """Return whether nothing is left to do: the network is trained and tested."""
         ended = self.status().state == "done" and self.has(Result)
         return ended and self.read(Result).test is not None
+
+    def tested(self) -> Metrics:
+        """Return the test metrics.
+
+        Raises:
+            ArtifactError: the network is not trained or not tested yet.
+
+        """
+        test = self.read(Result).test
+        if test is None:
+            raise ArtifactError(f"{self.path}: the network is trained, and not tested yet", self.way_on())
+        return test
 
     def way_on(self) -> str:
         """Return what to do to have what the run has not written yet."""

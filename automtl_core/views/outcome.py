@@ -5,8 +5,8 @@ from itertools import chain, repeat
 
 import yaml
 
-from automtl_core.config.config import RunConfig
 from automtl_core.modules.cost import Cost
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
 from automtl_core.views.finding import COSTS, numbers, short
 from automtl_core.views.values import Block, Grid, Section, Text, facts, lines, table

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from automtl_core.sharing import Sharing
+from automtl_core.modules.sharing import Sharing
 from automtl_core.views.values import Block, Grid, Matrix, Section, Text
 from automtl_core.workflow.finding import Truth
 

@@ -12,12 +12,12 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.disk.value import Value
 from automtl_core.errors import AutoMTLError, InputMissingError
 from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, EncodingSearch, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import Looked
-from automtl_core.sharing import Sharing
 from automtl_core.space import SearchSpace
 
 

@@ -1,20 +1,14 @@
 """A job: a resolved configuration together with the plugins that it names."""
 
-import platform
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-import automtl_core
-from automtl_core.choices import Architecture, Origin
-from automtl_core.config.config import COMPONENTS, Layer, RunConfig, load_config, merge
+from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
 from automtl_core.data.progress import Progress, silent
@@ -22,17 +16,15 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings
 from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
-from automtl_core.errors import PluginError, UsageError, listing, together
-from automtl_core.fields.kinds import FIELDS
+from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
-from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Environment
+from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.encoding.search import Looked
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import Retrain, SearchStrategy
-from automtl_core.settings.component import Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.training.balancer import Balancer, balancer_of
@@ -40,8 +32,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
 from automtl_core.training.recipe import Recipe
-
-Written = TypeVar("Written", bound=Settings)
+from automtl_core.workflow.components import parsed, written
 
 EMBEDDING_DECAY = "training.embedding_decay"
 
@@ -70,7 +61,7 @@ class Job:
 
         """
         layer = merge(*layers)
-        found, faults = _parsed(layer, registry)
+        found, faults = parsed(layer, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
@@ -82,7 +73,7 @@ class Job:
     @classmethod
     def resolve(cls, config: RunConfig, registry: Registry) -> "Job":
         """Validate every component's settings and write their defaults out; raises as `load` does."""
-        return cls._of(config, registry, *_parsed(config.model_dump(), registry))
+        return cls._of(config, registry, *parsed(config.model_dump(), registry))
 
     @classmethod
     def _of(
@@ -90,9 +81,7 @@ class Job:
     ) -> "Job":
         if faults:
             raise together(faults)
-        for key, settings in found.items():
-            config = _written(config, key.split("."), settings)
-        return cls(config, registry, found["space"], found.get("strategy"), found["dataset"])
+        return cls(written(config, found), registry, found["space"], found.get("strategy"), found["dataset"])
 
     @property
     def settings(self) -> dict[str, Settings]:
@@ -245,40 +234,12 @@ class Job:
             return "scratch"
         return self.config.retrain or self._searching()[0].retrain
 
-    def origin(self, space: SearchSpace) -> Origin:
-        """Return where an architecture of the space comes from."""
-        c = self.config.space
-        versions = self._versions([(SPACES, c.name), *((OPS, op) for op in space.ops())])
-        return Origin(c.name, c.settings, space.schema.to_json(), versions)
-
-    def plugins(self, space: SearchSpace) -> dict[str, str]:
-        """Return the version of each plugin in use, by its name."""
-        c = self.config
-        parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *self._field_kinds()]
-        parts.append((BALANCERS, c.training.balancer.name))
-        if c.strategy is not None:
-            parts.append((STRATEGIES, c.strategy.name))
-        return {**self.origin(space).plugins, **self._versions(parts)}
-
-    def versions(self, space: SearchSpace) -> dict[str, str]:
-        """Return the versions of what the outcome depends on: automtl, torch, plugins and libraries."""
-        core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
-        plugins = {f"plugin {name}": version for name, version in self.plugins(space).items()}
-        return {**core, **plugins, **self.libraries(space)}
-
-    def libraries(self, space: SearchSpace) -> dict[str, str]:
-        """Return the versions of what space and balancer depend on beside torch and numpy, if it is there."""
-        found = {}
-        for name in (*space.libraries, *self._balancer().libraries):
-            with suppress(PackageNotFoundError):  # building a network says so, with what to do
-                found[name] = version(name)
-        return found
-
     def recipe(self) -> Recipe:
         """Return the recipe, with the class of its balancer."""
-        return self.config.training.knowing(self._balancer())
+        return self.config.training.knowing(self.balancer())
 
-    def _balancer(self) -> type[Balancer]:
+    def balancer(self) -> type[Balancer]:
+        """Return the class of the balancer."""
         return self.registry.get(BALANCERS, self.config.training.balancer.name)
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
@@ -286,26 +247,6 @@ class Job:
         if self.config.strategy is None or self.strategy_settings is None:
             raise UsageError("no strategy is named", "name one by --strategy")
         return self.registry.get(STRATEGIES, self.config.strategy.name), self.strategy_settings
-
-    def _field_kinds(self) -> Iterator[tuple[Kind[Any], str]]:
-        """Yield the kinds of fields that plugins supply.
-
-        Raises:
-            PluginError: none supplies the kind of a field: what is made of it could not be read again.
-
-        """
-        for kind in {type(field) for field in self.dataset().fields} - {*FIELDS.values()}:
-            name = self.registry.name_of(FIELD_KINDS, kind)
-            if name is None:
-                raise PluginError(
-                    f"no plugin registers the kind of field {kind.__name__}",
-                    "let the hook automtl_register_field_kinds return it",
-                )
-            yield FIELD_KINDS, name
-
-    def _versions(self, parts: Sequence[tuple[Kind[Any], str]]) -> dict[str, str]:
-        rows = [self.registry.supplier(kind, name) for kind, name in parts]
-        return {row.name: row.version for row in rows}
 
     def compute(self) -> Compute:
         """Return how to compute.
@@ -343,37 +284,6 @@ def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
         raise UsageError(f"{listing(ignored)} would be ignored by {names} as configured", "leave it out")
 
 
-def _parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:
-    """Return the settings of what a layer names by key, and what is wrong with them."""
-    found: dict[str, Any] = {}
-    faults: list[UsageError] = []
-    for key, kind in COMPONENTS.items():
-        match named(_below(layer, key.split("."))):
-            case {"name": str() as name, **values}:
-                try:
-                    found[key] = registry.get(kind, name).settings_class.parse(values, key, name)
-                except UsageError as error:
-                    faults.append(error)
-    return found, faults
-
-
-def _below(layer: Any, keys: Sequence[str]) -> Any:
-    """Return what a layer says below some keys; None where it says nothing."""
-    for key in keys:
-        layer = layer.get(key) if isinstance(layer, Mapping) else None
-    return layer
-
-
-def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
-    """Return what holds a component below some keys, with all the component's settings written out."""
-    key, *rest = keys
-    held = getattr(holder, key)
-    if rest:
-        return holder.model_copy(update={key: _written(held, rest, settings)})
-    values = {"name": held.name, **settings.model_dump(mode="json")}
-    return holder.model_copy(update={key: Component.model_validate(values)})
-
-
 def _network_problem(space: SearchSpace) -> str | None:
     """Return why what a space builds is no network for its tasks, as far as that shows without a weight."""
     with torch.device("meta"), torch.no_grad():
@@ -387,17 +297,3 @@ def _network_problem(space: SearchSpace) -> str | None:
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
     wanted = [ROWS, len(space.schema.tasks)]
     return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"
-
-
-def environment(job: Job, space: SearchSpace) -> Environment:
-    """Return what equal bytes depend on: versions of all that is in use, device and threads."""
-    return Environment(
-        automtl=automtl_core.__version__,
-        plugins=job.plugins(space),
-        python=platform.python_version(),
-        torch=torch.__version__,
-        numpy=np.__version__,
-        libraries=job.libraries(space),
-        device=str(job.compute().device),
-        threads=torch.get_num_threads(),
-    )

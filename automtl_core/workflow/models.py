@@ -16,7 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automtl_core.config.config import (
+from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import (
     COMPONENTS,
     Common,
     Layer,
@@ -26,10 +30,6 @@ from automtl_core.config.config import (
     merge,
     split,
 )
-from automtl_core.disk.strict_yaml import read_yaml
-from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
-from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
-from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
-from automtl_core.config.config import Layer, RunConfig, merge
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import Layer, RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
 from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.run_dir.run import Run
@@ -35,11 +35,12 @@ from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
 from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
-from automtl_core.workflow.job import Job, environment
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
+from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import started
 
 TRIALS = "trials"
@@ -249,7 +250,7 @@ def _found(
     problem = _overridden(job, run, prepared, problem)
     if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
-    architecture = replace(found.architecture, origin=job.of(run.config()).origin(problem.space))
+    architecture = replace(found.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)
     log.info("found an architecture")
     if found.network is not None and (found.trained or job.retrain() == "inherit"):

@@ -16,13 +16,13 @@ from typing import Any
 import automtl_core
 from automtl_core import seeds
 from automtl_core.choices import Architecture
-from automtl_core.config.config import RunConfig
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN, Pair
 from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.crosses import find_pairs
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import DECAY, Answers, Looked, look_up

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from automtl_core.config.config import Layer, RunConfig, default, split
-from automtl_core.config.folders import prepared_folder, raw_folder
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.errors import ArtifactError, AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, Result
+from automtl_core.run_dir.folders import prepared_folder, raw_folder
 from automtl_core.run_dir.identity import (
     check_data,
     check_settings,
@@ -37,7 +37,7 @@ from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.job import Job, environment
+from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, measure, write_predictions
 from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
@@ -46,6 +46,7 @@ from automtl_core.workflow.resolve_auto import answered
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.trainer import memory_errors
+from automtl_core.workflow.versions import environment
 
 PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
 """Phases of a command, as events name them; the search belongs to the training."""
@@ -181,9 +182,7 @@ class Workflow:
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
         """Test the network of a run again, from its files alone, with its raw files wherever they are."""
         run = Run.open(path)
-        result = run.read(Result)
-        if result.test is None:
-            raise ArtifactError(f"{path}: the network is trained, and not tested yet", run.way_on())
+        recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
             job = self._job_of(run.config(), data_dir)
             prepared = self._prepare_again(job, run)
@@ -195,7 +194,7 @@ class Workflow:
             run=path,
             test=test,
             reachable=pipeline.reachable(prepared),
-            repeats=test == result.test,
+            repeats=test == recorded,
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),
         )

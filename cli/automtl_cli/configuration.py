@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.config.config import Layer, assignments, load_common
-from automtl_core.config.folders import raw_folder
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import Layer, assignments, load_common
+from automtl_core.run_dir.folders import raw_folder
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from automtl_cli import listings
-from automtl_core.config.config import COMPONENTS, RunConfig, default
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError, did_you_mean, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.training.recipe import Recipe

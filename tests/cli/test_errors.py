@@ -14,7 +14,7 @@ import pytest
 
 from automtl_cli import listings
 from automtl_core import errors
-from automtl_core.config.config import load_config
+from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 

@@ -83,6 +83,6 @@ def test_a_searched_network_predicts_and_is_exported(table, folder, tmp_path, mo
     config = path / "config.yaml"
     config.write_text(config.read_text().replace("/prepared\n", "/gone\n"))  # so that rows are drawn
     with line.trained(Run.open(path), {}) as (made, _):
-        told = exported.export(Run.open(path), made, "torch", tmp_path / "out")
+        told = exported.export(Run.open(path), made, "torch", tmp_path / "out", "")
     assert (told.rows, told.real) == (50, False)
     assert told.largest_difference < 1e-5

@@ -67,7 +67,7 @@ def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
 
 def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
     with line.trained(run, {}) as (made, _):
-        assert export(run, made, "onnx", tmp_path / "out").largest_difference < 1e-5
+        assert export(run, made, "onnx", tmp_path / "out", "").largest_difference < 1e-5
 
 
 def test_training_rows_read_their_own_fold(line, folder):

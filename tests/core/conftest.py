@@ -3,10 +3,12 @@ import pytest
 from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.measured import CellCosts, Measured, ModelResult, Split, TaskFacts
 from automtl_core.comparison.statistics import Noise
-from automtl_core.config.config import default, load_config
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
+from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 SEARCH = {
@@ -41,6 +43,22 @@ def small(common):
         return Job.resolve(load_config(default(REGISTRY), common, SEARCH, changes), REGISTRY)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Return the line, and a run that it made; its prepared data stays at hand."""
+    folder = tmp_path_factory.mktemp("finished")
+    line = Workflow(REGISTRY)
+    layer = {
+        "dataset": {"rows": 2000},
+        "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
+        "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
+        "training": {"batch_size": 256, "epochs": 2},
+        "prepared_dir": folder / "prepared",
+    }
+    job = line.job([layer])
+    return line, Run.open(line.search(job, folder, "found").run)
 
 
 FACTS = {

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from automtl_core.choices import OneOf
-from automtl_core.config.config import default
 from automtl_core.errors import DivergedError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default
 from automtl_core.testing.samples import plain_schema, sample_problem
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler

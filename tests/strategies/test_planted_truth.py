@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from automtl_core.config.config import default, load_config
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing.samples import sample_problem

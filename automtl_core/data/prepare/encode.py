@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 from numpy.typing import NDArray
 
+from automtl_core.data.encoder import encoder_file
 from automtl_core.data.prepare import bags
 from automtl_core.data.prepare.examples import coded, columns_read, number_columns, text_columns
 from automtl_core.data.prepare.split import TRAIN, Parts
@@ -97,8 +98,8 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
         seen = {column: values[train] for column, values in chunk.items()}
         for learner in all_of_them:
             learner.see(seen)
-    encoders = {name: learner.learn(folder) for name, learner in learners.items()}
-    scales = {name: learner.learn(folder) for name, learner in labels.items()}
+    encoders = {name: learner.learn(encoder_file(folder, name)) for name, learner in learners.items()}
+    scales = {name: learner.learn(encoder_file(folder, name)) for name, learner in labels.items()}
     return Encoding(learners, encoders, scales)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from automtl_cli.output import emit
 from automtl_cli.runs import actions
 from automtl_core.comparison.wanted import Wanted
-from automtl_core.config.config import Layer
+from automtl_core.run_dir.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
 

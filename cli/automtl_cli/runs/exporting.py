@@ -8,6 +8,7 @@ from automtl_core.errors import UsageError, did_you_mean
 from automtl_core.export.folder import Exported, Format
 from automtl_core.export.folder import export as write
 from automtl_core.run_dir.run import Run
+from automtl_core.views.card import card
 from automtl_core.views.values import Section, lines
 
 
@@ -24,7 +25,7 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
     folder = out or Path("exports") / f"{path.resolve().name}-{form}"
     run = Run.open(path)
     with actions.workflow().trained(run, {}) as (made, _):
-        return write(run, made, cast(Format, form), folder)
+        return write(run, made, cast(Format, form), folder, card(run))
 
 
 def view(found: Exported) -> Section:

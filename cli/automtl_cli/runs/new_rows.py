@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automtl_cli.runs import actions
-from automtl_core.config.config import Layer
 from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import Layer
 from automtl_core.workflow.outcomes import Predicted, Tested
 
 DOING = "reading new rows"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from automtl_cli.output import emit
 from automtl_cli.runs import actions, shelf
-from automtl_core.config.config import Layer
+from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.run_list import summary
 from automtl_core.training.metrics import mean_over_tasks
 from automtl_core.views.runs import side_by_side

@@ -16,6 +16,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import predictions
 
+CARD = "# found\n"
 ALONE = """
 import runpy, sys
 for name in ("torch", "pandas", "scipy", "automtl_core", "automtl_desan"):
@@ -34,7 +35,7 @@ def made(finished):
 
 def test_the_example_predicts_as_the_network_where_nothing_else_is_installed(made, tmp_path):
     run, trained = made
-    told = export(run, trained, "onnx", tmp_path / "out")
+    told = export(run, trained, "onnx", tmp_path / "out", CARD)
     assert (told.rows, told.real) == (200, True)
     assert told.largest_difference < 1e-6
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
@@ -56,10 +57,12 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path):
     moved = Run.open(shutil.copytree(run.path, tmp_path / "moved"))
     config = (moved.path / "config.yaml").read_text()
     (moved.path / "config.yaml").write_text(config.replace("/prepared\n", "/gone\n"))
-    told = export(moved, trained, "torch", tmp_path / "out")
+    told = export(moved, trained, "torch", tmp_path / "out", CARD)
     assert (told.rows, told.real) == (10_000, False)
     assert told.largest_difference < 1e-6
-    assert "on 10,000 drawn rows." in (tmp_path / "out" / "README.md").read_text()
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert readme.startswith(f"{CARD}\n## Graph\n")
+    assert readme.endswith(" on 10,000 drawn rows.\n")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "out" / "example.py")], capture_output=True, text=True, check=True
     )
@@ -76,7 +79,7 @@ class Mean(Learner):
 def test_a_model_that_is_no_network_is_refused(made, tmp_path):
     run, trained = made
     with pytest.raises(UsageError, match="desan is no network") as error:
-        export(run, replace(trained, network=Mean()), "torch", tmp_path / "out")
+        export(run, replace(trained, network=Mean()), "torch", tmp_path / "out", CARD)
     assert f"automtl predict {run.path}" in error.value.fix
     assert not (tmp_path / "out").exists()
 
@@ -85,7 +88,7 @@ def test_a_folder_that_is_there_stays_as_it_is(made, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(RunExistsError):
-        export(*made, "torch", tmp_path / "out")
+        export(*made, "torch", tmp_path / "out", CARD)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"]
 
 
@@ -93,5 +96,5 @@ def test_a_graph_that_says_something_else_is_refused(made, tmp_path, monkeypatch
     monkeypatch.setattr(exported, "CLOSE", 0.0)
     monkeypatch.setattr(exported, "predictions", lambda tasks, said: np.zeros_like(said))
     with pytest.raises(ArtifactError, match="differs from the network by 0"):
-        export(*made, "torch", tmp_path / "out")
+        export(*made, "torch", tmp_path / "out", CARD)
     assert not (tmp_path / "out").exists()

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from automtl_core.config.config import load_config
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
+from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.workflow.pipeline import start
@@ -46,7 +46,7 @@ RACE = """
 import sys, time
 from pathlib import Path
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
-from automtl_core.config.config import load_config
+from automtl_core.run_dir.config import load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
-from automtl_core.config.config import load_config
 from automtl_core.errors import UsageError
+from automtl_core.run_dir.config import load_config
 from automtl_core.settings.faults import IN_WORDS, OWN_WORDS, UNKNOWN
 from automtl_core.settings.settings import Setting, Settings, explain
 from automtl_core.settings.words import Takes

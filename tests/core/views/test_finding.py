@@ -7,10 +7,10 @@ import pytest
 
 from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.cost import Cost
+from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Search
 from automtl_core.search.encoding.search import Looked, Tried
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.sharing import Sharing
 from automtl_core.testing.samples import sample_schema
 from automtl_core.views.finding import decisions, short, whole
 from automtl_core.views.values import Text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.sharing import Sharing
+from automtl_core.modules.sharing import Sharing
 from automtl_core.views.sharing import fields_read, natural, parts_read, summary
 from automtl_core.views.values import Grid, Matrix
 from automtl_core.workflow.finding import Truth

@@ -2,8 +2,8 @@
 
 import pytest
 
-from automtl_core.config.config import default, load_config
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job

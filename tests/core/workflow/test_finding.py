@@ -8,12 +8,13 @@ import pytest
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.errors import ArtifactError, InputMissingError
+from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Search
 from automtl_core.search.evidence import Evidence
-from automtl_core.sharing import Sharing
 from automtl_core.workflow.finding import Price, Truth, finding, price, truth
 from automtl_core.workflow.pipeline import start
+from automtl_core.workflow.versions import origin
 
 REGISTRY = load_registry()
 EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "tie: cheapest"),)
@@ -30,7 +31,7 @@ def run(small, tmp_path):
     found |= {"layer0/expert0/single": ("noise_small", "user_id"), "layer0/expert0/interaction": ()}
     found |= {"layer0/expert0/single": ("user_id", "noise_small")}
     with start(job, prepared, tmp_path / "run") as run:
-        run.write_architecture(Architecture(found, job.origin(space)))
+        run.write_architecture(Architecture(found, origin(job, space)))
         run.write(Search(EVIDENCE))
     return run
 

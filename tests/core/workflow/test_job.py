@@ -1,50 +1,19 @@
 """What a job makes of its configuration."""
 
-from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
 from torch import nn
 
-from automtl_core.config.config import default, load_config
-from automtl_core.errors import PluginError, UnknownNameError, UsageError
-from automtl_core.registry.kinds import OPS, SPACES
+from automtl_core.errors import PluginError, UsageError
+from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema
-from automtl_core.workflow.job import Job, environment
-from automtl_desan.ops import Zero
+from automtl_core.workflow.job import Job
 
 REGISTRY = load_registry()
-
-
-def job_with(registry, *ops):
-    return Job.resolve(load_config(default(registry), {"space": {"name": "desan", "ops": ops}}), registry)
-
-
-def space_of(job):
-    return job.space(SimpleNamespace(schema=plain_schema()))
-
-
-def test_an_architecture_says_which_plugins_supplied_its_space_and_each_of_its_ops():
-    job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "mine")
-    assert set(job.origin(space_of(job)).plugins) == {"desan", "workbench"}
-    assert "plugin workbench" in job.versions(space_of(job))
-
-
-def test_a_plugin_whose_op_is_not_in_use_is_not_named():
-    job = job_with(REGISTRY.adding(OPS, "mine", Zero, plugin="workbench"), "identity", "zero")
-    assert set(job.origin(space_of(job)).plugins) == {"desan"}
-
-
-def test_libraries_of_a_space_are_named_as_far_as_they_are_there():
-    class Depends(REGISTRY.get(SPACES, "mmoe")):
-        libraries = ("pandas", "no-such-library")
-
-    registry = REGISTRY.adding(SPACES, "depends", Depends, plugin="workbench")
-    job = Job.resolve(load_config(default(registry), {"space": {"name": "depends"}}), registry)
-    assert job.versions(space_of(job))["pandas"] == version("pandas")
-    assert environment(job, space_of(job)).libraries == {"pandas": version("pandas")}
 
 
 def test_all_that_is_wrong_with_a_configuration_is_told_at_once():
@@ -111,21 +80,3 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
     job = Job.resolve(load_config(default(registry), common, {"space": "odd"}), registry)
     with pytest.raises(PluginError, match=f"the space 'odd' of plugin 'workbench': .*{problem}"):
         job.problem(SimpleNamespace(schema=plain_schema()))
-
-
-def test_a_plugin_that_is_gone_is_named(common):
-    registry = REGISTRY.adding(OPS, "mine", Zero, plugin="workbench")
-    job = job_with(registry, "identity", "mine")
-    recorded = job.origin(space_of(job)).plugins
-    with (
-        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not here now: workbench") as error,
-        REGISTRY.expecting(recorded),
-    ):
-        space_of(job_with(REGISTRY, "identity", "mine"))
-    assert "install them again" in error.value.fix
-    with (
-        pytest.raises(UnknownNameError, match="no op is called 'other'") as error,
-        registry.expecting(recorded),
-    ):
-        space_of(job_with(registry, "other"))
-    assert "not here now" not in str(error.value)

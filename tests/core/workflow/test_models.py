@@ -11,6 +11,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.workflow.models import layer, models
 from automtl_core.workflow.pipeline import start
+from automtl_core.workflow.versions import origin
 
 REGISTRY = load_registry()
 
@@ -156,7 +157,7 @@ def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
     job = small()
     prepared = job.prepare()
     space = job.space(prepared)
-    architecture = Architecture(space.supernet().architecture().decisions, job.origin(space))
+    architecture = Architecture(space.supernet().architecture().decisions, origin(job, space))
     with start(job, prepared, tmp_path / "found") as run:
         run.write_architecture(architecture)
     found = resolve(str(run.path))["found"]
@@ -180,7 +181,7 @@ def front(small, tmp_path):
         Point("large", found | {"layer0/expert1/single": ()}, 0.5, 0.0, 0.7, 25000, 10, trained=True),
     ]
     with start(job, prepared, tmp_path / "found") as run:
-        run.write_architecture(Architecture(found, job.origin(space)))
+        run.write_architecture(Architecture(found, origin(job, space)))
         run.write(Search((), tuple(points)))
     return run.path, points
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.config.config import default, load_config
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Data, Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point

@@ -3,10 +3,10 @@
 import pytest
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.config.config import default, load_config
 from automtl_core.errors import PluginError
 from automtl_core.modules.dropout import Dropout
 from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.run_dir.config import default, load_config
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.strategy import SearchResult, SearchStrategy

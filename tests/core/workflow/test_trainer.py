@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.config.config import RunConfig
 from automtl_core.errors import OutOfMemoryError
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialSpec

@@ -1,6 +1,6 @@
 """The settings of the search for encodings; that each is used, tests of the modules that read them show."""
 
-from automtl_core.config.config import RunConfig
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 
 

@@ -12,12 +12,12 @@ import yaml
 from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
-from automtl_core.config.folders import prepared_folder
 from automtl_core.dataset.encodings import WORDS, Encodings, in_full
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.folders import prepared_folder
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings

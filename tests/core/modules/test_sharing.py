@@ -7,8 +7,8 @@ import pytest
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.errors import ArtifactError
+from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.plugins import load_registry
-from automtl_core.sharing import Sharing
 from automtl_core.testing.samples import plain_schema
 from automtl_desan.space import DESAN, DESANSettings
 

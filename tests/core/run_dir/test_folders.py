@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from automtl_core.config.folders import default_raw_folder, prepared_folder, raw_folder
+from automtl_core.run_dir.folders import default_raw_folder, prepared_folder, raw_folder
 
 READS = SimpleNamespace(files=lambda: {"log": "log.csv"})
 READS_NOTHING = SimpleNamespace(files=dict)

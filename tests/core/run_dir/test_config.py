@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from automtl_core.config.config import (
+from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
+from automtl_core.errors import InputMissingError, UsageError
+from automtl_core.registry.kinds import PRESETS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import (
     Component,
     RunConfig,
     assignments,
@@ -13,11 +18,6 @@ from automtl_core.config.config import (
     load_config,
     merge,
 )
-from automtl_core.disk.strict_yaml import parse_yaml, read_yaml
-from automtl_core.errors import InputMissingError, UsageError
-from automtl_core.registry.kinds import PRESETS
-from automtl_core.registry.plugins import load_registry
-from automtl_core.registry.registry import Registry
 
 REGISTRY = load_registry()
 NAMED = {"space": "desan", "strategy": "darts", "dataset": "synthetic"}

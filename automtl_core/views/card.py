@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics, too_few
@@ -25,28 +24,22 @@ SURE = 1.96
 """Standard errors on either side of an interval of 95 %."""
 
 
-def card(run: Run, parity: str) -> str:
+def card(run: Run) -> str:
     """Return the card of a finished run as Markdown.
-
-    Args:
-        run: Tested.
-        parity: What is known of how exactly the graph repeats the network.
 
     Raises:
         ArtifactError: the run is not tested yet.
 
     """
-    result, data = run.read(Result), run.read(Data)
-    if result.test is None:
-        raise ArtifactError(f"{run.path}: the network is trained, and not tested yet", run.way_on())
+    test, result, data = run.tested(), run.read(Result), run.read(Data)
     schema, least = Schema.from_json(data.schema), run.config().training.min_positives
     sections = [
-        Section("Tasks", list(_tasks(schema.tasks, result.test, least))),
+        Section("Tasks", list(_tasks(schema.tasks, test, least))),
         Section("Inputs", [_inputs(schema)]),
         Section("Data", list(map(Text, _data(data)))),
         Section("How it was found", list(map(Text, _found(run, result)))),
         Section("Costs", list(map(Text, _costs(run, result)))),
-        Section("Limits", list(map(Text, _limits(data, schema.tasks, parity)))),
+        Section("Limits", list(map(Text, _limits(data, schema.tasks)))),
     ]
     tasks = ", ".join(task.name for task in schema.tasks)
     return markdown(f"{run.path.resolve().name}: {tasks}", sections)
@@ -127,10 +120,9 @@ def _costs(run: Run, result: Result) -> Iterator[str]:
     yield f"- {seconds.get('search', 0):,.0f} seconds of search, {seconds.get('train', 0):,.0f} of training"
 
 
-def _limits(data: Data, tasks: Sequence[Task], parity: str) -> Iterator[str]:
+def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:
     yield f"- {SPLITS[data.settings['split']]}"
     yield "- Values that training rows did not hold are all one unknown value, as blanks are."
     yield "- Probabilities are not calibrated beyond what training does; see the log loss."
     if any(task.given for task in tasks):
         yield "- Where a task counts only if another label is 1, its probability is that given the other."
-    yield f"- {parity}"

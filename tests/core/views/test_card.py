@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from automtl_core.errors import ArtifactError
-from automtl_core.export.card import auc_interval, card
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import auc
+from automtl_core.views.card import auc_interval, card
 
 
 def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
     _, run = finished
-    text, result = card(run, "The graph repeats the network."), run.read(Result)
+    text, result = card(run), run.read(Result)
     assert text.startswith("# found: click, like, skip, hide\n\n## Tasks\n")
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == [f"## {h}" for h in ("Tasks", "Inputs", "Data", "How it was found", "Costs", "Limits")]
@@ -23,14 +23,13 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
     assert "| user_id | one value, of " in text
     assert "- space `desan`, searched by `random`, seed 0; best epoch " in text
     assert f"- {result.flops_per_row:,} operations a row in prediction" in text
-    assert text.endswith("- The graph repeats the network.\n")
 
 
 def test_a_run_that_is_not_tested_has_no_card(finished, tmp_path):
     run = Run.open(shutil.copytree(finished[1].path, tmp_path / "run"))
     run.write(replace(run.read(Result), test=None))
     with pytest.raises(ArtifactError, match="not tested yet"):
-        card(run, "")
+        card(run)
 
 
 def test_the_interval_holds_what_other_rows_give():

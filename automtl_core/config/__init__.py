@@ -1,1 +1,0 @@
-"""The configuration of a run, and the folders that it uses."""

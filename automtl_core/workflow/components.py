@@ -1,0 +1,56 @@
+"""The settings of the components that a configuration names: parsed, and written out in full."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from automtl_core.errors import UsageError
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.config import COMPONENTS, Layer
+from automtl_core.settings.component import Component, named
+from automtl_core.settings.settings import Settings
+
+Written = TypeVar("Written", bound=Settings)
+
+
+def parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:
+    """Return the settings of the components of a layer by key, such as `space`, and the errors in them."""
+    found: dict[str, Any] = {}
+    faults: list[UsageError] = []
+    for key, kind in COMPONENTS.items():
+        match named(_below(layer, key.split("."))):
+            case {"name": str() as name, **values}:
+                try:
+                    found[key] = registry.get(kind, name).settings_class.parse(values, key, name)
+                except UsageError as error:
+                    faults.append(error)
+    return found, faults
+
+
+def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
+    """Return a configuration with all settings of its components written out.
+
+    Args:
+        holder: The configuration.
+        settings: Of the components, by key, as `parsed` returns them.
+
+    """
+    for key, each in settings.items():
+        holder = _written(holder, key.split("."), each)
+    return holder
+
+
+def _below(layer: Any, keys: Sequence[str]) -> Any:
+    """Return what a layer says below some keys; None where it says nothing."""
+    for key in keys:
+        layer = layer.get(key) if isinstance(layer, Mapping) else None
+    return layer
+
+
+def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
+    """Return what holds a component below some keys, with all the component's settings written out."""
+    key, *rest = keys
+    held = getattr(holder, key)
+    if rest:
+        return holder.model_copy(update={key: _written(held, rest, settings)})
+    values = {"name": held.name, **settings.model_dump(mode="json")}
+    return holder.model_copy(update={key: Component.model_validate(values)})

@@ -1,0 +1,96 @@
+"""What equal bytes depend on beside settings and data: versions of what a job uses, device and threads."""
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+
+import automtl_core
+from automtl_core.choices import Origin
+from automtl_core.errors import PluginError
+from automtl_core.fields.kinds import FIELDS
+from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.registry import Registry
+from automtl_core.run_dir.facts import Environment
+from automtl_core.space import SearchSpace
+from automtl_core.workflow.job import Job
+
+Parts = Sequence[tuple[Kind[Any], str]]
+"""Plugin objects by kind and name."""
+
+
+def environment(job: Job, space: SearchSpace) -> Environment:
+    """Return versions of all that a job uses, device and threads."""
+    return Environment(
+        automtl=automtl_core.__version__,
+        plugins=plugins(job, space),
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        libraries=libraries(job, space),
+        device=str(job.compute().device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def versions(job: Job, space: SearchSpace) -> dict[str, str]:
+    """Return the versions of what the outcome depends on: automtl, torch, plugins and libraries."""
+    core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
+    named = {f"plugin {name}": version for name, version in plugins(job, space).items()}
+    return {**core, **named, **libraries(job, space)}
+
+
+def origin(job: Job, space: SearchSpace) -> Origin:
+    """Return where an architecture of the space comes from."""
+    c = job.config.space
+    supplied = _supplied(job.registry, [(SPACES, c.name), *((OPS, op) for op in space.ops())])
+    return Origin(c.name, c.settings, space.schema.to_json(), supplied)
+
+
+def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
+    """Return the version of each plugin in use, by its name."""
+    c = job.config
+    parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *_field_kinds(job)]
+    parts.append((BALANCERS, c.training.balancer.name))
+    if c.strategy is not None:
+        parts.append((STRATEGIES, c.strategy.name))
+    return {**origin(job, space).plugins, **_supplied(job.registry, parts)}
+
+
+def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
+    """Return the versions of the libraries that space and balancer use, beside torch and numpy.
+
+    A library that is not installed is left out.
+    """
+    found = {}
+    for name in (*space.libraries, *job.balancer().libraries):
+        with suppress(PackageNotFoundError):  # building a network says so, with what to do
+            found[name] = version(name)
+    return found
+
+
+def _field_kinds(job: Job) -> Iterator[tuple[Kind[Any], str]]:
+    """Yield the kinds of fields that plugins supply.
+
+    Raises:
+        PluginError: none supplies the kind of a field: what is made of it could not be read again.
+
+    """
+    for kind in {type(field) for field in job.dataset().fields} - {*FIELDS.values()}:
+        name = job.registry.name_of(FIELD_KINDS, kind)
+        if name is None:
+            raise PluginError(
+                f"no plugin registers the kind of field {kind.__name__}",
+                "let the hook automtl_register_field_kinds return it",
+            )
+        yield FIELD_KINDS, name
+
+
+def _supplied(registry: Registry, parts: Parts) -> dict[str, str]:
+    """Return the plugins that supply some objects: name -> version."""
+    rows = [registry.supplier(kind, name) for kind, name in parts]
+    return {row.name: row.version for row in rows}
