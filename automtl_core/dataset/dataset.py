@@ -4,7 +4,7 @@ An adapter declares; `automtl_core.data` reads the files, splits, builds vocabul
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -19,6 +19,7 @@ from automtl_core.fields.buckets import Bucketed
 from automtl_core.fields.dense import Dense, Scaling
 from automtl_core.fields.encode import LARGEST
 from automtl_core.fields.field import FieldKind, Read
+from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
 from automtl_core.settings.settings import Settings
 
@@ -50,6 +51,9 @@ __all__ = [
     "sparse_fields",
     "stated",
 ]
+
+KindOf = Callable[[str], type[FieldKind]]
+"""Returns the kind of field of a name."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Dataset(ABC):
 
     Args:
         settings: An instance of the class's `settings_class`.
+        kind_of: Returns the kind of field of a name, for datasets whose settings name kinds.
 
     """
 
@@ -147,14 +152,14 @@ class Dataset(ABC):
     preparation: ClassVar[str] = ""
     """How the rows come about, in a few lines for people; the paper's way where there is one."""
 
-    def __init__(self, settings: DatasetSettings) -> None:
+    def __init__(self, settings: DatasetSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Take settings.
 
         Raises:
             PluginError: fields or labels that follow from the settings do not fit together.
 
         """
-        self.settings = settings
+        self.settings, self.kind_of = settings, kind_of
         if faults := declaration_faults(self):
             raise PluginError(
                 f"{type(self).__name__}: {'; '.join(faults)}", "correct what the dataset declares"

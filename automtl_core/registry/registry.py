@@ -14,6 +14,7 @@ from automtl_core.registry.kinds import FIELD_KINDS, KINDS, OPS, Kind, T, at
 
 if TYPE_CHECKING:
     from automtl_core.fields.encode import FieldEncoder, Kinds
+    from automtl_core.fields.field import FieldKind
     from automtl_core.ops import OpFactory
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
@@ -86,6 +87,10 @@ class Registry:
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op, as search spaces ask for it; raises as `get` does."""
         return self.get(OPS, name)
+
+    def field_kind(self, name: str) -> type[FieldKind]:
+        """Return a kind of field, as datasets ask for it; raises as `get` does."""
+        return self.get(FIELD_KINDS, name)
 
     def name_of(self, kind: Kind[T], value: T) -> str | None:
         """Return the name that an object is registered under; None where it is not."""

@@ -166,7 +166,7 @@ def _recipes(found: Comparison) -> Section:
         for name, recipe in recipes.items()
     ]
     title = f"hyperparameters, best of {found.trials} on validation data"
-    return table(["model", *map(_words, keys)], rows, "lr", title)
+    return table(["model", *keys], rows, "lr", title)
 
 
 def _verdicts(found: Comparison) -> Section:

@@ -114,7 +114,8 @@ class Job:
 
     def dataset(self) -> Dataset:
         """Return the adapter with its settings."""
-        return self.registry.get(DATASETS, self.config.dataset.name)(self.dataset_settings)
+        dataset_class = self.registry.get(DATASETS, self.config.dataset.name)
+        return dataset_class(self.dataset_settings, self.registry.field_kind)
 
     def prepare(
         self,

@@ -73,7 +73,9 @@ def chosen(
     rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}
     flags = {"dataset": {key: value for key, value in rows.items() if value is not None}}
     config, _ = load_common(*layers(None, file, {"dataset": name, "data_dir": data_dir}, settings), flags)
-    dataset_class = load_registry().get(DATASETS, config.dataset.name)
-    dataset = dataset_class(dataset_class.settings_class.parse(config.dataset.settings, "dataset", name))
+    registry = load_registry()
+    dataset_class = registry.get(DATASETS, config.dataset.name)
+    chosen = dataset_class.settings_class.parse(config.dataset.settings, "dataset", name)
+    dataset = dataset_class(chosen, registry.field_kind)
     folder = raw_folder(dataset, config.dataset.name, config.data_dir)
     return Chosen(config.dataset.name, dataset, folder, config.prepared_dir)

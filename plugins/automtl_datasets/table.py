@@ -23,12 +23,17 @@ from automtl_core.dataset.dataset import (
     Dataset,
     Dense,
     FieldKind,
+    KindOf,
     Label,
     RawFile,
     Sparse,
+    column_of,
+    declaration_faults,
     reads_of,
 )
 from automtl_core.errors import DataError, UsageError, printable
+from automtl_core.fields.kinds import FIELDS
+from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
@@ -53,20 +58,23 @@ class Table(Dataset):
         "blank in a categorical field is as an unseen value."
     )
 
-    def __init__(self, settings: TableSettings) -> None:
-        if faults := list(settings.faults()):
-            raise UsageError("\n".join(f"dataset.{fault}" for fault in faults), "correct the settings")
-        super().__init__(settings)
+    def __init__(self, settings: TableSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
+        self.settings, self._of_kinds = settings, fields_of(settings.fields, kind_of)
+        faults = [f"dataset.{fault}" for fault in settings.faults(reads_of(self._of_kinds))]
+        if faults := faults or [f"dataset: {fault}" for fault in declaration_faults(self)]:
+            raise UsageError("\n".join(faults), "correct the settings")
+        super().__init__(settings, kind_of)
 
     @property
     def fields(self) -> Sequence[FieldKind]:
-        """The columns of the settings; numbers in buckets are sparse fields, behind the others."""
+        """The fields of the settings; numbers in buckets are sparse fields, behind the others."""
         numbers = self.settings.dense.items()
         return (
             *map(Sparse, self.settings.sparse),
             *(Bag(name, sign) for name, sign in self.settings.multi.items()),
             *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+            *self._of_kinds,
         )
 
     @property
@@ -119,7 +127,7 @@ class Table(Dataset):
         Where files have no header, all columns have their places, whether they are read or not.
         """
         chosen, columns = self.settings, self._columns()
-        idle = {chosen.time, *(() if labelled else chosen.labels)} - {field.name for field in self.fields}
+        idle = {chosen.time, *(() if labelled else chosen.labels)} - {*reads_of(self.fields)}
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
@@ -164,6 +172,7 @@ class Table(Dataset):
         for name, label in chosen.labels.items():
             binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(name))
             used[name] = NUMBER if label.kind == "regression" else binary
+        used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
@@ -182,12 +191,13 @@ class Table(Dataset):
     def _settings_of_columns(self) -> dict[str, str]:
         chosen = self.settings
         found = {chosen.time: "dataset.time"} if chosen.time else {}
+        found |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         return found | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Put the files together, and say what labels and blanks mean."""
         chosen = [
-            *map(quoted, (*self.settings.sparse, *self.settings.multi, *self.settings.dense)),
+            *map(quoted, reads_of(self.fields)),
             *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
         ]
         if time := self.settings.time:
@@ -201,7 +211,7 @@ class Table(Dataset):
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Take the texts of a multi-valued field apart; blanks around a value are no part of it."""
         bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
-        values = f"trim(unnest(string_split(bag, {literal(self.settings.multi[field])})))"
+        values = f"trim(unnest(string_split(bag, {literal(reads_of(self.fields)[field].separator)})))"
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def _all(self) -> str:

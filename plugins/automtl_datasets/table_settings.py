@@ -1,11 +1,11 @@
 """The settings of `table`: what the columns of one's own files mean. They are written by hand."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Scaling
@@ -79,6 +79,15 @@ class LabelColumn(Settings):
     """The label that has to be 1 for this one to count; elsewhere it is missing."""
 
 
+class FieldOfKind(Settings):
+    """A field of a kind that is named; each other key is a setting of the kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    """Name of the kind, see `automtl list field-kinds`. Each other key is a setting of the kind."""
+
+
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; those that are not named are not read."""
 
@@ -103,6 +112,9 @@ class TableSettings(DatasetSettings):
         default_factory=dict
     )
     """Categorical fields of any number of values, and what separates these; `|` where it is not said."""
+    fields: dict[str, FieldOfKind] = Field(default_factory=dict)
+    """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
+    `multi`."""
     labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
@@ -115,10 +127,15 @@ class TableSettings(DatasetSettings):
     """Whether of rows that are alike in all columns that are named here one is left. They may be events of
     their own, so they are kept; but a random split gives some of them to training and to the test."""
 
-    def faults(self) -> Iterator[str]:
-        """Yield what does not fit together: sentences that begin with a key and say what to do."""
+    def faults(self, read: Iterable[str] = ()) -> Iterator[str]:
+        """Yield what does not fit together: sentences that begin with a key and say what to do.
+
+        Args:
+            read: The columns that `fields` read.
+
+        """
         yield from self._file_faults()
-        yield from self._column_faults()
+        yield from self._column_faults(read)
         yield from self._label_faults()
         for name, number in self.dense.items():
             if number.buckets and number.scaling != "standard":
@@ -139,15 +156,16 @@ class TableSettings(DatasetSettings):
             if path.is_absolute() or not path.name or any("**" in p and p != "**" for p in path.parts):
                 yield f"files: {pattern!r} is no name or pattern of files in the folder that `data_dir` names"
 
-    def _column_faults(self) -> Iterator[str]:
+    def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
         roles = [(role, name) for role in ROLES for name in getattr(self, role)]
-        roles += [("time", self.time)] if self.time else []  # which may be a field besides
+        roles += [("fields", name) for name in read]  # which may have a role besides
+        roles += [("time", self.time)] if self.time else []  # and so may this one
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
                 yield f"{role} names {name!r}, and {other} {same!r}, alike but for the case; rename a column"
-            elif role not in (other, "time"):
+            elif role not in (other, "fields", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"

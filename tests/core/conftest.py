@@ -108,7 +108,7 @@ def compared():
                 model: ModelResult(
                     "mmoe",
                     "given",
-                    {0: {"learning_rate": 0.002, "dropout": None}},
+                    {0: {"training.learning_rate": 0.002, "space.dropout": None}},
                     [cell(tasks, model, seed) for seed in (0, 1)],
                 )
                 for model in models

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 import automtl
+from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.testing import check_field_kind
 from automtl_core.workflow.workflow import Workflow
@@ -54,6 +56,16 @@ def frame(rows):
 def automtl_register_datasets():
     return {"pair-shop": Shop}
 """
+TABLE = """
+data_dir: .
+dataset:
+  name: table
+  files: visits.csv
+  sparse: [user]
+  fields:
+    user at shop: {kind: hashed-pair, columns: [user, shop], buckets: 500}
+  labels: [click]
+"""
 SETTINGS = {
     "dataset": "pair-shop",
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
@@ -84,6 +96,25 @@ def test_it_keeps_the_contract(tmp_path):
     encoder = check_field_kind(HashedPair("both", ("user", "shop"), 50), columns, tmp_path)
     assert (encoder.encode(columns).ids == 0).sum() == 8
     assert len(np.unique(encoder.encode(columns).ids)) > 5
+
+
+def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    install(FILE.read_text(), "pairs")
+    lines = [f"u{n % 12 or ''},s{n % 7},{int(n % 3 == 0)}" for n in range(2000)]
+    Path("visits.csv").write_text("\n".join(["user,shop,click", *lines]))
+    Path("visits.yaml").write_text(TABLE)
+    line = Workflow(load_registry())
+    job = line.job([SETTINGS, read_yaml(Path("visits.yaml"))])
+    path = line.search(job, tmp_path / "runs", "found").run
+    run = Run.open(path)
+    assert "pairs" in run.read(Environment).plugins
+    frame = pd.read_csv("visits.csv").head(50)
+    part = run.encoder(load_registry().field_encoders()).encode(frame, labelled=False)
+    assert ((part.ids[:, 1] == 0) == frame["user"].isna()).all()
+    assert set(part.ids[:, 1]) <= set(range(501))
+    line.predict(path, Path("visits.csv"), Path("out.csv"), [], {})
+    assert len(pd.read_csv("out.csv")) == 2000
 
 
 def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):

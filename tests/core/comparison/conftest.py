@@ -88,19 +88,6 @@ def bench(tmp_path, prepared):
     return make
 
 
-class StopAfter(EventHandler):
-    """Listener that interrupts at the end of an epoch."""
-
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def epoch(self, report):
-        self.epochs -= 1
-        if self.epochs == 0:
-            raise KeyboardInterrupt
-        return True
-
-
 class Count(EventHandler):
     """Listener that counts epochs."""
 
@@ -109,11 +96,6 @@ class Count(EventHandler):
     def epoch(self, report):
         self.epochs += 1
         return True
-
-
-@pytest.fixture
-def stop_after():
-    return StopAfter
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from automtl_core.training.events import SILENT
 from automtl_core.workflow import pipeline, run_trial
 from automtl_core.workflow.run_trial import TrialRunner
 
+from ..listeners import StopAfter
+
 
 def all_cells(bench, jobs):
     return [bench.cell(name, job) for name, job in jobs.items()]
@@ -176,8 +178,8 @@ def test_a_place_that_cannot_be_written_to_is_an_error_and_not_waited_for(tiny, 
         made.trained(all_cells(made, tiny()))
 
 
-def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, stop_after, count):
-    made, _ = bench(stop_after(2))
+def test_a_cell_goes_on_where_a_killed_process_left_it(tiny, bench, count):
+    made, _ = bench(StopAfter(2))
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     with pytest.raises(KeyboardInterrupt):
         made.trained([cell])
@@ -302,10 +304,10 @@ def test_a_cell_whose_folder_was_removed_is_computed_again(tiny, bench, done):
 
 
 @pytest.mark.parametrize("hurt", ["copied", "flipped"])
-def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, stop_after, hurt):
+def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench, hurt):
     both = None
     for _ in range(2):
-        made, _ = bench(stop_after(2))
+        made, _ = bench(StopAfter(2))
         both = all_cells(made, tiny())
         with pytest.raises(KeyboardInterrupt):
             made.trained([cell for cell in both if not cell.path.exists()])
@@ -319,8 +321,8 @@ def test_a_cell_does_not_go_on_from_a_checkpoint_that_is_not_its_own(tiny, bench
     assert worked == []
 
 
-def test_a_cell_goes_on_on_another_machine(tiny, bench, stop_after, count, monkeypatch):
-    made, _ = bench(stop_after(2))
+def test_a_cell_goes_on_on_another_machine(tiny, bench, count, monkeypatch):
+    made, _ = bench(StopAfter(2))
     (cell,) = all_cells(made, {"one.yaml": tiny()["one.yaml"]})
     with pytest.raises(KeyboardInterrupt):
         made.trained([cell])

@@ -16,6 +16,8 @@ from automtl_core.errors import AutoMTLError, DivergedError, UsageError
 from automtl_core.training.metrics import METRICS
 from automtl_core.workflow import pipeline
 
+from ..listeners import StopAfter
+
 NAN = np.nan
 
 
@@ -67,14 +69,12 @@ def test_what_models_leave_open_is_answered_on_each_split_before_anything_is_tra
 
 
 @pytest.mark.parametrize("epochs", [1, 5])
-def test_a_stopped_comparison_goes_on_without_redoing_anything(
-    tiny, bench, epochs, tmp_path, stop_after, count
-):
+def test_a_stopped_comparison_goes_on_without_redoing_anything(tiny, bench, epochs, tmp_path, count):
     whole, _ = bench()
     expected = compare(tiny(), [0, 1], 0, "one.yaml", whole)
     (tmp_path / "out").rename(tmp_path / "whole")
 
-    made, _ = bench(stop_after(epochs))
+    made, _ = bench(StopAfter(epochs))
     with pytest.raises(KeyboardInterrupt):
         compare(tiny(), [0, 1], 0, "one.yaml", made)
 

@@ -94,11 +94,9 @@ def test_models_whose_epochs_ended_too_soon_are_told(compared):
 def test_recipes_are_shown_where_there_was_tuning(compared):
     found = compared("click")
     assert not [title for title in titles(found) if title.startswith("hyperparameters")]
-    assert grid(replace(found, trials=3), "hyperparameters, best of 3 on validation data").rows[0] == [
-        "one.yaml",
-        "0.002",
-        None,
-    ]
+    tuned = grid(replace(found, trials=3), "hyperparameters, best of 3 on validation data")
+    assert tuned.header == ["model", "training.learning_rate", "space.dropout"]
+    assert tuned.rows[0] == ["one.yaml", "0.002", None]
 
 
 def test_comma_separated_values_are_blank_where_a_task_lacks_them(compared):
@@ -160,7 +158,9 @@ def test_several_splits_are_told_apart(compared):
         trials=2,
         splits={0: found.splits[0], 3: replace(found.splits[0], fingerprint="3" * 64)},
         models={
-            name: replace(m, cells=cells[name], recipes={0: {"dropout": 0.1}, 3: {"dropout": 0.2}})
+            name: replace(
+                m, cells=cells[name], recipes={0: {"space.dropout": 0.1}, 3: {"space.dropout": 0.2}}
+            )
             for name, m in found.models.items()
         },
     )

@@ -9,6 +9,8 @@ from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.pipeline import search, start
 
+from ..listeners import StopAfter
+
 REGISTRY = load_registry()
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
 SMALL = {
@@ -43,17 +45,6 @@ def stopped(job, path, epochs):
 def go_on(job, run, listener=None):
     with run.working():
         search(job, run, job.prepare(), listener or EventHandler())
-
-
-class StopAfter(EventHandler):
-    def __init__(self, epochs):
-        self.epochs = epochs
-
-    def epoch(self, report):
-        self.epochs -= 1
-        if self.epochs == 0:
-            raise KeyboardInterrupt
-        return True
 
 
 def contents(run: Run) -> dict[str, bytes]:

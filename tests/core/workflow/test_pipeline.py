@@ -23,7 +23,8 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.pipeline import evaluate_run, plan, reachable, search, start
 
-from .lines import EQUAL, REGISTRY, SMALL, StopAfter, begin, contents, go_on, make_job, stopped
+from ..listeners import StopAfter
+from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, stopped
 
 
 @pytest.fixture

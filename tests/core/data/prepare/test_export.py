@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from automtl_core.data.new_rows import new_rows
 from automtl_core.data.prepare.export import export
@@ -11,15 +13,19 @@ from automtl_core.dataset.dataset import Bag, Label
 from automtl_core.errors import DataError, RunExistsError
 
 
+def by_price(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values("price", ignore_index=True)
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
 def test_the_table_holds_the_examples(shop, shop_dir: Path, tmp_path: Path, name: str) -> None:
     assert export(shop, "shop", shop_dir, tmp_path / name) == 100
-    with new_rows(shop, tmp_path / name, tmp_path, labelled=True) as read:
-        [found] = read.chunks(1000)
     expected = pd.read_csv(shop_dir / "shop.csv")
-    assert sorted(map(tuple, found.astype(str).to_numpy())) == sorted(
-        map(tuple, expected.astype(str).to_numpy())
-    )
+    read = duckdb.read_csv if name == "out.csv" else duckdb.read_parquet
+    assert_frame_equal(by_price(read(str(tmp_path / name)).df()), expected)
+    with new_rows(shop, tmp_path / name, tmp_path, labelled=True) as rows:
+        [found] = rows.chunks(1000)
+    assert_frame_equal(by_price(found), expected.astype({"click": str, "buy": str}))
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, "raw"]
 
 

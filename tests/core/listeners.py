@@ -1,0 +1,16 @@
+"""Listeners of the training of small runs."""
+
+from automtl_core.training.events import EventHandler
+
+
+class StopAfter(EventHandler):
+    """Listener that interrupts at the end of an epoch."""
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def epoch(self, report):
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise KeyboardInterrupt
+        return True

@@ -1,0 +1,92 @@
+"""One's own tables: fields of kinds that plugins supply."""
+
+from typing import Any
+
+import pytest
+from hashed_pair import HashedPair
+
+from automtl_core.dataset.dataset import Bucketed, Sparse
+from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import FIELD_KINDS
+from automtl_core.registry.plugins import load_registry
+from automtl_datasets.table import Table
+from automtl_datasets.table_settings import TableSettings
+
+from .tables import CLICKS
+
+PAIR = {"kind": "hashed-pair", "columns": ["user", "shop"]}
+
+
+def table(**settings: Any) -> Table:
+    registry = load_registry().adding(FIELD_KINDS, "hashed-pair", HashedPair)
+    return Table(TableSettings.parse({**CLICKS, **settings}, "dataset"), registry.field_kind)
+
+
+def test_a_field_of_a_kind_that_is_named() -> None:
+    found = table(fields={"both": {**PAIR, "buckets": 50}, "age": {"kind": "buckets"}})
+    assert found.fields == (Sparse("user"), HashedPair("both", ("user", "shop"), 50), Bucketed("age"))
+    (file,) = found.files().values()
+    assert {name: column.kind for name, column in file.columns.items()} == {
+        "user": "text", "shop": "text", "age": "number", "click": "number",
+    }  # fmt: skip
+    assert (file.named_by["shop"], file.named_by["user"]) == ("dataset.fields", "dataset.sparse")
+    assert TableSettings.parse(found.settings.model_dump(mode="json"), "dataset") == found.settings
+
+
+def test_new_rows_hold_its_columns() -> None:
+    assert [*table(fields={"both": PAIR}).new_file("new.csv", labelled=False).columns] == ["user", "shop"]
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "no kind": ({"fields": {"both": {}}}, r"dataset\.fields\.both\.kind is missing"),
+    "unknown kind": (
+        {"fields": {"both": {"kind": "hashed-pairs"}}},
+        r"dataset\.fields\.both\.kind: no field kind is called 'hashed-pairs' \(did you mean 'hashed-pair'",
+    ),
+    "unknown setting": (
+        {"fields": {"both": {**PAIR, "bucket": 3}}},
+        r"dataset\.fields\.both\.bucket is not a setting \(did you mean 'buckets'",
+    ),
+    "wrong value": (
+        {"fields": {"both": {**PAIR, "buckets": "many"}}},
+        r"dataset\.fields\.both\.buckets: expected a whole number, given 'many'",
+    ),
+    "two at once": (
+        {"fields": {"a": {**PAIR, "buckets": "many"}, "b": {"kind": "x"}}},
+        r"(?s)dataset\.fields\.a\.buckets: .*dataset\.fields\.b\.kind: ",
+    ),
+    "wrong for the kind": (
+        {"fields": {"both": {**PAIR, "columns": ["user", "user"]}}},
+        r"dataset: field 'both': columns are \('user', 'user'\): name two",
+    ),
+    "two fields of a name": ({"fields": {"user": PAIR}}, r"dataset: 'user' is named twice"),
+    "a label": (
+        {"fields": {"both": {**PAIR, "columns": ["user", "click"]}}},
+        r"dataset: field 'both' reads 'click', which is a label",
+    ),
+    "read as a number too": (
+        {"dense": ["shop"], "fields": {"both": PAIR}},
+        r"dataset: field 'both' reads 'shop' as a category, another one as a number",
+    ),
+    "case": (
+        {"fields": {"both": {**PAIR, "columns": ["User", "shop"]}}},
+        r"dataset\.fields names 'User', and sparse 'user', alike but for the case",
+    ),
+    "not a column": (
+        {"columns": ["user", "shops", "click"], "fields": {"both": PAIR}},
+        r"dataset\.fields names 'shop', which is not in `columns` \(did you mean 'shops'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_told_by_its_key(case: str) -> None:
+    settings, message = WRONG[case]
+    with pytest.raises(UsageError, match=message):
+        table(**settings)
+
+
+def test_an_unknown_setting_is_told_with_those_of_the_kind() -> None:
+    with pytest.raises(UsageError) as caught:
+        table(fields={"both": {**PAIR, "bucket": 3}})
+    assert caught.value.fix == "the field kind hashed-pair takes: buckets, columns"
