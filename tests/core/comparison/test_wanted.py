@@ -41,7 +41,7 @@ def test_cells_are_kept_in_the_folder(tmp_path):
         (Wanted([]), "there is no model"),
         (
             Wanted(["mmoe"], reference="mmoo"),
-            r"--reference 'mmoo' is none of the models \(did you mean 'mmoe'",
+            r"--reference 'mmoo' is not one of the models \(did you mean 'mmoe'",
         ),
     ],
 )
