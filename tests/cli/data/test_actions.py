@@ -95,7 +95,13 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
     ] == ["coupon"]
     shown = automtl("data", "describe", "shop", *skip)
-    for heading in ("sparse field", "task and part", "correlation", "share of rows", "best single predictor of"):
+    for heading in (
+        "sparse field",
+        "task and part",
+        "correlation",
+        "share of rows",
+        "best single predictor of",
+    ):
         assert f"\n\n{heading}" in shown.out
     assert "\nwarning: coupon alone predicts click: is it known only after the event?\n" in shown.out
 

@@ -149,7 +149,7 @@ def test_it_is_told_what_an_interval_holds(compared):
     assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
-    assert "bootstrap over test rows, grouped by user_id; it does not include the variance between trainings" in note
+    assert "over test rows, grouped by user_id; it does not include the variance between trainings" in note
 
 
 def test_several_splits_are_told_apart(compared):
