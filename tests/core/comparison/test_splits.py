@@ -50,6 +50,6 @@ def test_a_dataset_that_comes_with_its_test_part_has_one_split(job):
 def test_by_time_there_is_one_split(job):
     given = job(name="kuairand", split="time", log="standard")
     assert split_seeds(given, 1) == [0]
-    with pytest.raises(UsageError, match=r"by dataset\.split: time there is one split") as error:
+    with pytest.raises(UsageError, match=r"dataset\.split: time has one split") as error:
         split_seeds(given, 2)
     assert "--set dataset.split=random" in error.value.fix
