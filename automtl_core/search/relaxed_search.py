@@ -142,7 +142,7 @@ class RelaxedSearch:
         self.going_on = listener(report) and epoch.going_on
 
     def result(self) -> SearchResult:
-        """Return the architecture, with undecided choices by their logits, and the network with its weights."""
+        """Return the architecture, with undecided choices by their logits, and its network."""
         architecture = self.supernet.architecture()
         network = self.problem.space.network(architecture, self.supernet)
         return SearchResult(architecture, network, self.epoch)

@@ -45,8 +45,7 @@ class Start:
         Args:
             choices: Choices of another space or other data: some may be new, others may have new options.
             otherwise: Decides choices that the earlier search does not have, or decides by an option that
-            does not exist
-                here; also whether options are open that the earlier search did not have.
+                does not exist here; also whether options are open that the earlier search did not have.
 
         """
         return Architecture(
