@@ -166,7 +166,7 @@ class Registry:
         return PluginError(f"the {kind.name} {name!r} of plugin {row.name!r}: {problem}", remedy(row))
 
     def blame(self, error: BaseException) -> PluginError | None:
-        """Return an error as one of the plugin whose code raised it; None if it is not an external plugin's."""
+        """Return an error as one of the plugin whose code raised it; None without an external plugin."""
         rows = {_package(row.module): row for row in self.rows if row.distribution != "automtl"}
         for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
             module = str(frame.f_globals.get("__name__", ""))

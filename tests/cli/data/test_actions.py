@@ -216,7 +216,7 @@ def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl: Automtl) -> 
     again, unknown = automtl(*export, "t.csv"), automtl(*export, "t.txt")
     assert (again.code, unknown.code) == (73, 2)
     assert "t.csv: exists already" in again.err
-    assert "t.txt: the name ends in none of .csv, .parquet" in unknown.err
+    assert "t.txt: the extension is not one of .csv, .parquet" in unknown.err
 
 
 def test_nothing_that_files_hold_acts_on_a_terminal(automtl: Automtl, shop: Path) -> None:
