@@ -17,7 +17,7 @@ def test_plain_yaml_is_data(text, value):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\na: 2", "here:2: not valid YAML: 'a' stands twice"),
+        ("a: 1\na: 2", "here:2: not valid YAML: 'a' is duplicate"),
         ("a: &x [1]\nb: *x", "here:2: not valid YAML: aliases are not allowed"),
         ("a: !!python/object/apply:os.system [ls]", "here:1: not valid YAML: tags are not allowed"),
         ("a: !!bool abc", "here:1: not valid YAML: tags are not allowed"),

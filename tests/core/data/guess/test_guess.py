@@ -111,7 +111,7 @@ def test_columns_of_bits_that_may_be_labels_are_no_inputs(
 
 
 UNUSED = {
-    "list": (Facts("a", "nested"), "holds lists"),
+    "list": (Facts("a", "nested"), "nested lists"),
     "no name": (facts(" "), "has no name"),
     "blank": (Facts("a"), "blank in all rows"),
     "constant": (facts("a", "text", 1), "constant"),
@@ -119,7 +119,7 @@ UNUSED = {
     "id of rows": (facts("id", values=SEEN, high="99999"), "a different value in each row"),
     "text of rows": (facts("a", "text", SEEN), "a different value in each row"),
     "prose": (facts("a", "text", 950), "a different value in nearly each row"),
-    "numbers but for some": (facts("a", "text", 500, numbers=990), "but for 10 rows: leave these blank"),
+    "numbers but for some": (facts("a", "text", 500, numbers=990), "except in 10 rows: leave these blank"),
 }
 
 
