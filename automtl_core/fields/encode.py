@@ -65,7 +65,7 @@ class FieldEncoder:
     """Number of ids, including that of missing and unseen values; undefined for numbers."""
 
     def reads(self, name: str) -> Mapping[str, Reading]:
-        """Return the columns that the field `name` reads, with their conversion; by default one of its name."""
+        """Return the columns that the field `name` reads, and how; by default one of its name."""
         return {name: self.reading}
 
     def encode(self, *columns: Any) -> Any:

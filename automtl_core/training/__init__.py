@@ -1,1 +1,1 @@
-"""Training and evaluation of any module `(ids, dense [B, M]) -> [B, T]`."""
+"""Training and evaluation of networks."""

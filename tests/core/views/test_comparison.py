@@ -67,7 +67,7 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
     found = compared("click", "buy", "price", "age")
     assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
     assert grid(found, "test RMSE").header == ["model", "price", "age *"]
-    assert "* age: 9 test rows have the label, too few to say anything" in notes(found, "test AUC")
+    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "test AUC")
     assert page(found).count("* age:") == 1
 
 
