@@ -1,1 +1,1 @@
-"""Comparing models: the same data, splits, recipe and seeds for all, with error bars."""
+"""Comparison of models: the same data, splits, recipe and seeds for all, with confidence intervals."""

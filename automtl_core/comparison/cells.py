@@ -1,6 +1,6 @@
-"""Cells: one model with one seed, split and recipe. Each is a trial that keeps its run directory.
+"""Cells of a comparison: one model with one seed, split and recipe. Each is a trial with its run directory.
 
-Several processes may fill the same cells, also from several machines that share a disk: see
+Several processes may fill the same cells, also on several machines that share a disk: see
 `workflow.run_trial.Folder`.
 """
 
@@ -32,7 +32,7 @@ from automtl_core.workflow.workflow import TRAINING
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One model with one seed, on one split."""
+    """One model with one seed and one split."""
 
     model: str
     job: Job
@@ -41,12 +41,12 @@ class Cell:
 
     @property
     def seed(self) -> int:
-        """The seed of its run."""
+        """Seed of the run."""
         return self.job.config.seed
 
     @property
     def split(self) -> int:
-        """The seed of the split of its data."""
+        """Seed of the split of the data."""
         return split_of(self.job)
 
     def spec(self, test: bool = False) -> TrialSpec:
@@ -61,35 +61,35 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellBegan(Event):
-    """A cell begins or continues in this command."""
+    """A cell begins or resumes in this command."""
 
     cell: Cell
     which: str
-    """Such as `cell 3 of 6`."""
+    """Position of the cell, such as `cell 3 of 6`."""
 
 
 @dataclass(frozen=True)
 class CellWaits(Event):
-    """Another process works on a cell, and nothing else is left to do."""
+    """Another process works on a cell, and no other cell is left to train."""
 
     cell: Cell
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where cells are, the data that they share, and how they are trained."""
+    """The folder of the cells, the data that they share, and the executor that trains them."""
 
     folder: Path
     prepared: Mapping[int, Prepared]
-    """Seed of a split -> its data."""
+    """Seed of a split -> its prepared data."""
     executor: Executor
     listener: Listener
     """Receives the events of all trainings."""
     answered: Callable[[Job, Prepared], Job]
-    """Gives answers to what a job leaves open."""
+    """Resolves the settings `auto` of a job on prepared data."""
 
     def cell(self, model: str, job: Job) -> Cell:
-        """Return the cell, whose folder is named by all that it depends on."""
+        """Return a cell; its folder name contains a digest of everything that its result depends on."""
         prepared = self.prepared[split_of(job)]
         all_of_it = {
             **Identity.of(job.config, prepared).to_json(),
@@ -104,17 +104,17 @@ class Bench:
     def trained(
         self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
     ) -> dict[Cell, TrialResult]:
-        """Train the cells that are not trained yet, and return the results of all.
+        """Train the cells that are not trained yet, and return the results of all cells.
 
-        A cell that was stopped goes on from its last epoch. One that diverged would do so again.
+        An interrupted cell continues from its last epoch. A cell that diverged is not trained again.
 
         Args:
-            cells: What to train.
-            called: What a cell is called.
-            then: What is done after all of them.
+            cells: Cells to train.
+            called: Word for a cell in progress reports.
+            then: Work that follows, for the estimate of the remaining time.
 
         Raises:
-            ArtifactError: a cell is damaged, or was changed.
+            ArtifactError: a cell is damaged, or its files were changed.
 
         """
         for cell in cells:
@@ -123,9 +123,9 @@ class Bench:
         return self._run(cells, False, called, then)
 
     def tested(self, cells: Sequence[Cell]) -> dict[Cell, tuple[CellResult, Samples]]:
-        """Test the cells that are not tested yet, all of them trained, and return the results of all.
+        """Test the trained cells that are not tested yet, and return the results of all cells.
 
-        With each comes what it scores on resampled test rows; nothing where training diverged.
+        Each result comes with the scores on resampled test rows; these are empty where training diverged.
 
         Raises:
             ArtifactError: a cell is damaged.
@@ -166,21 +166,21 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
     while True:
         try:
             return _measured(cell, run), samples(cell.job, run, cell.prepared)
-        except RunInUseError:  # another process resamples it
+        except RunInUseError:  # another process computes the scores of resamples
             time.sleep(PAUSE)
 
 
 def _work(cell: Cell, after: Sequence[Cell], then: Sequence[Workload]) -> Workload:
-    """Return the work of a cell, of those after it that are still to be trained, and of what comes then."""
+    """Return the work of a cell, of the untrained cells after it, and of everything after the cells."""
     left = [c for c in after if not (c.path.exists() and Run.open(c.path).has(Result))]
     return Workload.of(cell.job, [*(Workload.of(c.job) for c in left), *then])
 
 
 def _check(cell: Cell) -> None:
-    """Check that a cell is what was written there.
+    """Check that a cell's folder holds this cell, undamaged.
 
     Raises:
-        ArtifactError: it is damaged, or was changed.
+        ArtifactError: it is damaged, or its files were changed.
 
     """
     try:

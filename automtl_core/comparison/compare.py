@@ -1,4 +1,4 @@
-"""A comparison: tune each model, train it with every seed on every split, and only then test."""
+"""A comparison: tune each model, train it with every seed on every split, and test when all are trained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,25 +24,26 @@ Tested = Mapping[Cell, tuple[CellResult, Samples]]
 def compare(
     jobs: Mapping[str, Job], seeds: Sequence[int], trials: int, reference: str, bench: Bench
 ) -> Comparison:
-    """Return the outcome of a comparison, computing the cells that are missing.
+    """Return the outcome of a comparison; compute the cells that are missing.
 
-    Several processes may do so at once with the same arguments: each computes what the others do not, and all
-    return the same.
+    Several processes may do so at once with the same arguments: each computes cells that no other one works
+    on, and all return the same outcome.
 
     Args:
-        jobs: The models by name; alike in data and recipe, and of the first seed.
-        seeds: One run of each model for each of them, on each split.
-        trials: Recipes that each model may try on the validation data of each split; with one, all take the
-            recipe as it is.
-        reference: The model that differences are taken against.
-        bench: Where the cells are, and the splits.
+        jobs: The models by name; with equal data and recipe, and with the first seed.
+        seeds: Seeds of the runs; each model has one run for each seed on each split.
+        trials: Number of recipes that each model may try on the validation data of each split; with one, all
+        models
+            keep their recipe.
+        reference: The model that the other models are compared with.
+        bench: The folder of the cells, and the splits.
 
     """
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     for split, prepared in bench.prepared.items():
         by_split[split] = {name: bench.answered(job, prepared) for name, job in by_split[split].items()}
-    _check(by_split, bench)  # what a run decided may not be what its space asks with these answers
+    _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
     if trials > 1:
         by_split = _tuned(by_split, trials, bench, seeds)
     cells = [
@@ -68,14 +69,14 @@ def compare(
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: Bench) -> None:
-    """Check all models, before hours of work on any; raises as `pipeline.check` does."""
+    """Check all models before the first training; raises as `pipeline.check` does."""
     for split, prepared in bench.prepared.items():
         for job in by_split[split].values():
             pipeline.check(job, prepared)
 
 
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
-    """Return what the labels of the test part are like, by task, and whether they say anything."""
+    """Return the facts about the labels of the test part, by task."""
     labels = prepared.part("test").labels
     found: dict[str, TaskFacts] = {}
     for t, task in enumerate(prepared.schema.tasks):
@@ -114,7 +115,7 @@ def _model(name: str, tested: Tested) -> ModelResult:
 
 
 def _noises(found: Comparison, tested: Tested) -> Noises:
-    """Return what test rows contribute to each difference of a comparison."""
+    """Return the contribution of test rows to the variance of each difference."""
     counting = [task for task in found.of_kind("binary") if found.tasks[task].counts]
     by_model: dict[str, dict[Place, Samples]] = {name: {} for name in found.models}
     for cell, (_, scores) in tested.items():
@@ -131,7 +132,7 @@ def _noises(found: Comparison, tested: Tested) -> Noises:
 
 
 def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dict[str, Noise]:
-    """Return the same by task, for one model and what it is compared with."""
+    """Return the contribution of test rows by task, for one model against another one."""
     common = sorted(cells.keys() & base.keys())
     tasks = cells[common[0]] if common else ()
     found = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}

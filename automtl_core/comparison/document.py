@@ -1,7 +1,7 @@
-"""What a comparison found: the metrics of each cell, and what follows from them over seeds and splits.
+"""The outcome of a comparison: the metrics of each cell, and statistics over seeds and splits.
 
-A `Comparison` holds what was measured. Means, differences, costs and verdicts are computed from that, so that
-what it says cannot contradict itself, however it was read.
+A `Comparison` holds the measured values. Means, differences, costs and verdicts are computed from them on
+demand, so that they are always consistent, also after reading from JSON.
 """
 
 from collections.abc import Mapping
@@ -17,61 +17,61 @@ from automtl_core.errors import ArtifactError
 from automtl_core.training.metrics import METRICS, Metric, mean_over_tasks
 
 MEAN = "mean"
-"""Name of the column that averages the binary tasks which have enough positives; errors in the units of
-different labels have no mean."""
+"""Column of the mean over binary tasks with enough positives; errors in the units of different labels have
+no mean."""
 ALONE = "single-task"
-"""The model against which negative transfer is judged."""
+"""The model that negative transfer is measured against."""
 
 Scores = Mapping[str, Mapping[Place, float]]
-"""Task, or `MEAN` -> seeds of split and run -> value."""
+"""Task, or `MEAN` -> (seed of the split, seed of the run) -> value."""
 Noises = Mapping[str, Mapping[str, Mapping[str, Noise]]]
-"""Model that others are compared with -> model -> task, or `MEAN` -> what test rows contribute."""
+"""Reference model -> model -> task, or `MEAN` -> contribution of test rows to the variance."""
 
 
 @dataclass(frozen=True)
 class Relative:
-    """What a model costs in the mean, over what the reference costs; None where unknown.
+    """Mean costs of a model, divided by those of the reference; None where unknown.
 
-    Operations are those of matrix products: of a model without any, such as trees, they are unknown.
+    FLOPs count matrix products, so they are unknown for a model without any, such as boosted trees.
     """
 
     flops_per_row: float | None
     seconds: float | None
-    """Of search and training."""
+    """Search and training together."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared, and what each model gave."""
+    """The compared models with their results."""
 
     dataset: str
     splits: Mapping[int, Split]
     """Seed of a split -> its data."""
     user: str | None
-    """The field that names users, who are resampled whole; None where rows are."""
+    """The user field, whose values are resampled in the bootstrap; None where rows are resampled."""
     min_positives: int
     """Test rows of either class that a task needs to count."""
     trials: int
-    """Recipes that each model tried."""
+    """Number of recipes that each model tried."""
     reference: str
-    """The model that differences are taken against."""
+    """The model that the other models are compared with."""
     models: Mapping[str, ModelResult]
     noises: Noises = field(default_factory=dict)
-    """For the reference and for `ALONE`."""
+    """Entries for the reference and for `ALONE`."""
 
     @cached_property
     def tasks(self) -> dict[str, TaskFacts]:
-        """The tasks, with the fewest rows of any split; one that counts does so in all."""
+        """Facts by task, with the fewest rows of any split; a task counts if it counts in all splits."""
         by_split = [split.tasks for split in self.splits.values()]
         return {task: _fewest([tasks[task] for tasks in by_split]) for task in by_split[0]}
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of the runs."""
+        """Seeds of the runs."""
         return sorted({cell.seed for model in self.models.values() for cell in model.cells})
 
     def metrics(self) -> list[Metric]:
-        """Return the metrics of all kinds of task that there are."""
+        """Return the metrics of all task kinds in the comparison."""
         return [metric for kind, metrics in METRICS.items() if self.of_kind(kind) for metric in metrics]
 
     def of_kind(self, kind: TaskKind) -> list[str]:
@@ -79,7 +79,7 @@ class Comparison:
         return [task for task, facts in self.tasks.items() if facts.kind == kind]
 
     def scores(self, model: str, metric: Metric) -> Scores:
-        """Return a metric by task and cell where it is defined, and its mean where it has one."""
+        """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
         found: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
             values = {task: getattr(m, metric.key, None) for task, m in cell.test.items()}
@@ -91,14 +91,14 @@ class Comparison:
         return found
 
     def summaries(self, model: str, metric: Metric) -> dict[str, Summary]:
-        """Return the same over the cells."""
+        """Return a metric's mean and standard deviation over the cells, by task."""
         return {task: summary(list(by.values())) for task, by in self.scores(model, metric).items()}
 
     def differences(self, reference: str) -> dict[str, dict[str, Difference]]:
-        """Return each other model's difference to `reference` in the score of each task.
+        """Return the difference of each other model to `reference`, in the score of each task.
 
-        It is positive where the model is better, and corrected for the number of models. There is none
-        if the reference is not among the models.
+        A difference is positive where the model is better, and its p value is corrected for the number of
+        models. The result is empty if the reference is not among the models.
         """
         if reference not in self.models:
             return {}
@@ -116,7 +116,7 @@ class Comparison:
         return found
 
     def _gains(self, model: str) -> Scores:
-        """Return the deciding metric of each task, signed so that more is better."""
+        """Return the score of each task, signed so that higher is better."""
         return {
             task: {place: score.sign * value for place, value in by_place.items()}
             for score, *_ in METRICS.values()
@@ -124,14 +124,14 @@ class Comparison:
         }
 
     def relative(self, model: str) -> Relative:
-        """Return what a model costs, over what the reference costs."""
+        """Return the costs of a model, divided by those of the reference."""
         own, base = (self.models[name].costs() for name in (model, self.reference))
         flops = [_mean(costs, "flops_per_row") for costs in (own, base)]
         seconds = [_mean(costs, "search_seconds", "train_seconds") for costs in (own, base)]
         return Relative(_ratio(*flops), _ratio(*seconds))
 
     def verdicts(self) -> dict[str, str]:
-        """Return what is said of each model but the reference: by the mean, and by each real label."""
+        """Return the verdict on each other model: by the mean of binary tasks, and by each regression."""
         found = {}
         for name, by_task in self.differences(self.reference).items():
             deciding = {
@@ -144,11 +144,11 @@ class Comparison:
         return found
 
     def judged(self, kind: TaskKind) -> list[str]:
-        """Return the columns by which models are judged."""
+        """Return the columns that verdicts are based on."""
         return [MEAN] if kind == "binary" else [t for t in self.of_kind(kind) if self.tasks[t].counts]
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything that was found, what follows from it included, as `compare.json` has it."""
+        """Return the measured values and everything computed from them, as in `compare.json`."""
         return {
             "dataset": self.dataset,
             "splits": {str(seed): split.to_json() for seed, split in self.splits.items()},
@@ -173,10 +173,10 @@ class Comparison:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison whose `to_json` is given; what follows from it is computed again.
+        """Return the comparison of a value of `to_json`; derived values are computed again.
 
         Raises:
-            ArtifactError: it is none.
+            ArtifactError: the value is not a comparison.
 
         """
         try:
@@ -217,7 +217,7 @@ def _paired(
 
 
 def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
-    """Return the sum of the means of costs; None where one is unknown."""
+    """Return the sum of the means of some costs; None where one is unknown."""
     means = [found.mean for key in keys if (found := costs[key]) is not None]
     return sum(means) if len(means) == len(keys) else None
 
@@ -227,5 +227,5 @@ def _ratio(cost: float | None, base: float | None) -> float | None:
 
 
 def _plain(found: Any) -> Any:
-    """Return mappings of values as plain JSON."""
+    """Return nested mappings of dataclass values as plain JSON."""
     return {key: _plain(each) for key, each in found.items()} if isinstance(found, Mapping) else asdict(found)

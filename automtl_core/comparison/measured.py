@@ -1,4 +1,4 @@
-"""What cells gave: metrics and costs of each, by model; and what the labels of each split are like."""
+"""Measured results of cells: metrics and costs, by model; and facts about the labels of each split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -11,15 +11,15 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What the labels of the test part are like."""
+    """Facts about the labels of the test part."""
 
     kind: TaskKind
     positives: int | None
-    """Of a binary task."""
+    """Number of positive labels; None for a regression."""
     rows: int
-    """Rows that have the label."""
+    """Rows with a label."""
     counts: bool
-    """Whether there are enough of them, and of either class, to say anything."""
+    """Whether there are enough rows, of either class for a binary task, for a reliable score."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +27,29 @@ class Split:
     """The data of one split."""
 
     fingerprint: str
-    """Of the prepared data."""
+    """Fingerprint of the prepared data."""
     rows: Mapping[str, int]
-    """By part."""
+    """Part -> number of rows."""
     tasks: Mapping[str, TaskFacts]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Read what `to_json` returned."""
+        """Return the split of a value of `to_json`."""
         tasks = {task: TaskFacts(**facts) for task, facts in found["tasks"].items()}
         return cls(found["fingerprint"], found["rows"], tasks)
 
 
 Place = tuple[int, int]
-"""Seed of the split, and of the run."""
+"""Seed of the split, and seed of the run."""
 
 
 @dataclass(frozen=True)
 class CellCosts:
-    """What a network and its training cost."""
+    """Costs of a network and its training."""
 
     parameters: int
     parameters_beside_embeddings: int
@@ -64,7 +64,7 @@ COSTS = tuple(field.name for field in fields(CellCosts))
 
 @dataclass(frozen=True)
 class Measured:
-    """What one cell gave."""
+    """The results of one cell."""
 
     split: int
     """Seed of the split."""
@@ -75,15 +75,15 @@ class Measured:
     test: Metrics
     costs: CellCosts
     cut_short: bool = False
-    """Whether its epochs ended before patience did."""
+    """Whether the last epoch came before early stopping."""
 
     @property
     def place(self) -> Place:
-        """The seeds by which cells of two models belong together."""
+        """The seeds that pair cells of two models."""
         return self.split, self.seed
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain JSON values."""
         test = {task: m.to_json() for task, m in self.test.items()}
         about = {key: getattr(self, key) for key in ("split", "seed", "run", "best_epoch", "cut_short")}
         return {**about, "test": test, **asdict(self.costs)}
@@ -97,10 +97,10 @@ class Diverged:
     seed: int
     run: str
     error: str
-    """What became infinite or no number."""
+    """Name of the loss or score that was not finite."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
@@ -109,16 +109,16 @@ CellResult = Measured | Diverged
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What one model gave."""
+    """The results of one model."""
 
     space: str
     strategy: str | None
-    """None where nothing was searched."""
+    """None for a model without a search."""
     recipes: Mapping[int, Mapping[str, float | None]]
-    """Seed of a split -> settings that tuning may change, as it was trained with them there; None where there
-    is no such setting."""
+    """Seed of a split -> the values of settings that tuning may change; None where the model does not have
+    the setting."""
     cells: Sequence[CellResult]
-    """One for each seed of each split."""
+    """One for each seed and split."""
 
     @property
     def tested(self) -> list[Measured]:
@@ -126,7 +126,7 @@ class ModelResult:
         return [cell for cell in self.cells if isinstance(cell, Measured)]
 
     def costs(self) -> dict[str, Summary | None]:
-        """Return each of `COSTS` over the cells, None where it is unknown."""
+        """Return mean and standard deviation of each of `COSTS` over the cells; None where it is unknown."""
         known = {
             key: [value for cell in self.tested if (value := getattr(cell.costs, key)) is not None]
             for key in COSTS
@@ -134,7 +134,7 @@ class ModelResult:
         return {key: summary(values) if values else None for key, values in known.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain JSON values."""
         return {
             "space": self.space,
             "strategy": self.strategy,
@@ -145,7 +145,7 @@ class ModelResult:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Read what `to_json` returned; costs over the cells are computed again."""
+        """Return the results of a value of `to_json`; costs over the cells are computed again."""
         recipes = {int(split): recipe for split, recipe in found["recipes"].items()}
         return cls(found["space"], found["strategy"], recipes, [_cell(cell) for cell in found["cells"]])
 

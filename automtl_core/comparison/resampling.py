@@ -1,8 +1,8 @@
 """Scores of a model on resampled test rows: the bootstrap, with the same draws for all models.
 
-Where rows have users, users are drawn whole, since what one of them does is no independent evidence.
-Draws follow from the seed and the number of the resample alone. So the scores of two models are paired,
-resample by resample, whoever computes them and when.
+Where rows have users, whole users are drawn, since rows of one user are not independent.
+Draws depend on the seed and the number of the resample alone. So the scores of two models are paired by
+resample, whichever process computes them.
 
 Letters: R rows, B resamples, T tasks.
 """
@@ -18,20 +18,20 @@ from automtl_core.dataset.schema import Task
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
-"""How often rows are drawn, [b, R]."""
+"""Number of times that each row is drawn, [b, R]."""
 Score = Callable[[Counts], Floats]
-"""Counts -> a score of each resample, [b]; NaN where it is undefined."""
+"""Counts -> the score of each resample, [b]; NaN where it is undefined."""
 
 MOST, LEAST = 1000, 200
-"""Resamples of a test part, and of a large one."""
+"""Number of resamples of a small and of a large test part."""
 WORK = 2_000_000_000
-"""Rows times resamples from which on there are fewer."""
+"""Upper bound of rows times resamples; larger test parts have fewer resamples."""
 BLOCK = 200_000
-"""Rows times resamples that are held at a time."""
+"""Rows times resamples that are held in memory at a time."""
 
 
 def resamples(rows: int) -> int:
-    """Return how many times a test part is resampled."""
+    """Return the number of resamples of a test part."""
     return int(np.clip(WORK // max(rows, 1), LEAST, MOST))
 
 
@@ -42,14 +42,14 @@ def resampled(
     units: NDArray[np.int32],
     seed: int,
 ) -> Floats:
-    """Return the score of each task on each resample, [B, T], NaN where it is undefined.
+    """Return the score of each task on each resample, [B, T]; NaN where it is undefined.
 
     Args:
         tasks: T of them.
-        labels: [R, T], NaN where a row lacks the label; real ones standardised.
-        predictions: Of these, [R, T]; of binary labels anything that orders them.
-        units: Number of the user of each row, [R], who is drawn whole; 0 for a row that is drawn by itself.
-        seed: Of the draws.
+        labels: [R, T], NaN where a row lacks the label; regression labels standardised.
+        predictions: Predictions of the labels, [R, T]; for binary tasks any score that ranks rows.
+        units: Number of the user of each row, [R]; users are drawn whole. A row with 0 is drawn by itself.
+        seed: Seed of the draws.
 
     """
     scores = [_score(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)]
@@ -66,7 +66,7 @@ def resampled(
 
 
 def _numbered(units: NDArray[np.int32]) -> tuple[NDArray[np.intp], int]:
-    """Return units as 0, 1, ..., each row without one as one of its own, and how many there are."""
+    """Return units as 0, 1, ..., with a number for each row that has no unit, and the number of units."""
     _, unit = np.unique(units, return_inverse=True)
     alone = units == 0
     unit[alone] = unit.max(initial=0) + 1 + np.arange(np.count_nonzero(alone))
@@ -75,7 +75,7 @@ def _numbered(units: NDArray[np.int32]) -> tuple[NDArray[np.intp], int]:
 
 
 def _drawn(size: int, seed: int, number: int) -> Counts:
-    """Return how often each of `size` units is drawn."""
+    """Return the number of times that each of `size` units is drawn."""
     drawn = seeds.generator(seed, "resample", number).integers(size, size=size)
     return np.bincount(drawn, minlength=size).astype(np.int32)
 
@@ -88,7 +88,7 @@ def _score(task: Task, labels: NDArray[Any], predictions: NDArray[Any]) -> Score
 
 
 def _area(known: NDArray[np.intp], labels: NDArray[Any], predictions: NDArray[Any]) -> Score:
-    """Return what tells the AUC of counts; rows are sorted here, once."""
+    """Return the function from counts to AUC; rows are sorted once, here."""
     positive = labels > 0
     above, below = predictions[positive], predictions[~positive]
     order = np.argsort(below)

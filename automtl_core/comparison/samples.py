@@ -1,7 +1,7 @@
-"""What a cell scores on resampled test rows: computed once, then kept in the cell's run directory.
+"""Scores of a cell on resampled test rows: computed once, then kept in the cell's run directory.
 
-The file `resampled.safetensors` holds scores of resamples and no rows, so it is small however many rows there
-are. It follows from the cell: one that is missing, damaged or of another cell is made again.
+The file `resampled.safetensors` holds the scores of resamples and no rows, so it is small for any number of
+rows. It can be computed from the cell: a file that is missing, damaged or of another cell is computed again.
 """
 
 from collections.abc import Mapping
@@ -22,17 +22,17 @@ from automtl_core.workflow.job import Job
 
 FILE = "resampled.safetensors"
 VERSION = 1
-"""Raised whenever the same cell would have other scores."""
+"""Increased when the scores of an unchanged cell would change."""
 
 Samples = Mapping[str, NDArray[np.float64]]
 """Task -> its score on each of B resamples, [B]; NaN where it is undefined."""
 
 
 def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
-    """Return the scores of a tested run on resampled test rows, the same rows for all runs on the data.
+    """Return the scores of a tested run on resampled test rows; all runs on the data have the same resamples.
 
     Raises:
-        RunInUseError: they are not there yet, and another process works on the run.
+        RunInUseError: the scores are missing, and another process works on the run.
 
     """
     fingerprint = prepared.manifest["fingerprint"]
@@ -50,7 +50,7 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
 
 
 def _kept(run: Run, origin: Mapping[str, Any]) -> NDArray[np.float64] | None:
-    """Return the scores that the run holds; None where they are none of this origin."""
+    """Return the stored scores of a run; None where there are none, or their origin differs."""
     try:
         state = load_state(run.path / FILE)
     except ArtifactError:

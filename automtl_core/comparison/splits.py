@@ -1,4 +1,4 @@
-"""Splits: the same examples, given to training, validation and test otherwise."""
+"""Splits: other divisions of the same examples into training, validation and test rows."""
 
 from automtl_core.errors import UsageError
 from automtl_core.run_dir.config import RunConfig, merge
@@ -6,22 +6,24 @@ from automtl_core.workflow.job import Job
 
 
 def split_seeds(job: Job, count: int) -> list[int]:
-    """Return the seeds of `count` splits, of which the first is that of the job's settings.
+    """Return the seeds of `count` splits; the first is the one of the job's settings.
 
     Raises:
-        UsageError: there are no so many splits of the dataset.
+        UsageError: the dataset does not have so many splits.
 
     """
     if count < 1:
-        raise UsageError(f"{count} splits are none to compare on", "ask for 1 or more: --splits 3")
+        raise UsageError(
+            f"--splits {count}: a comparison needs at least one split", "ask for 1 or more: --splits 3"
+        )
     settings, name = job.dataset_settings, job.config.dataset.name
-    alone = "leave --splits out, and let seeds of the runs differ: --seeds 3"
+    alone = "leave --splits out, and vary the seeds of the runs: --seeds 3"
     if count > 1 and job.dataset().part is not None:
-        raise UsageError(f"--splits {count}: dataset {name} comes with a test part, and keeps it", alone)
+        raise UsageError(f"--splits {count}: dataset {name} has a fixed test part", alone)
     if count > 1 and settings.split == "time":
         raise UsageError(
-            f"--splits {count}: by dataset.split: time there is one split, whatever its seed",
-            f"take another split, such as --set dataset.split=random, or {alone}",
+            f"--splits {count}: dataset.split: time has one split for all seeds",
+            f"use another kind of split, such as --set dataset.split=random, or {alone}",
         )
     return list(range(settings.split_seed, settings.split_seed + count))
 

@@ -1,9 +1,9 @@
-"""Means with spreads, and paired differences with confidence intervals.
+"""Means with standard deviations, and paired differences with confidence intervals.
 
-The mean difference of two models over cells (seeds and splits) varies for two reasons: other test rows,
-which a bootstrap tells (`Noise`), and other seeds and splits, which the spread over the cells tells. Their
-variances add up, once what rows contribute to the spread is taken off. Degrees of freedom are Satterthwaite's
-(1946), so that a few seeds are not taken for many.
+The mean difference of two models over cells (seeds and splits) has two sources of variance: the draw of test
+rows, which a bootstrap estimates (`Noise`), and the draw of seeds and splits, which the variance over cells
+estimates. The two are added, after the contribution of rows is subtracted from the variance over cells.
+Degrees of freedom are Satterthwaite's (1946), so that a few seeds do not count as many.
 
 Letters: C cells, B resamples.
 """
@@ -20,47 +20,47 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Summary:
-    """Values of several cells."""
+    """Summary of values of several cells."""
 
     mean: float
     spread: float | None
-    """Standard deviation over them; None for one."""
+    """Standard deviation over the cells; None for one cell."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What test rows contribute to how differences vary."""
+    """The contribution of test rows to the variance of differences."""
 
     error: float
-    """Standard error of the mean over the cells, were other rows drawn and networks the same."""
+    """Standard error of the mean over cells under other test rows and the same networks."""
     spread: float
-    """Standard deviation over the cells for this reason alone; 0 for one cell."""
+    """Standard deviation over the cells due to test rows alone; 0 for one cell."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A model minus the reference, cell by cell."""
+    """The mean over cells of a model's score minus that of the reference."""
 
     mean: float
     low: float | None
-    """Lower bound of the 95 % confidence interval; None where nothing is known of chance."""
+    """Lower bound of the 95 % confidence interval; None where the variance is unknown."""
     high: float | None
     p: float | None
-    """Two-sided p; None where nothing is known of chance."""
+    """Two-sided p value; None where the variance is unknown."""
     adjusted_p: float | None = None
-    """The same after Holm's correction for the number of models."""
+    """The p value after Holm's correction for the number of models."""
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Return mean and spread of at least one value."""
+    """Return the mean and standard deviation of at least one value."""
     return Summary(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
 def noise(differences: Sequence[NDArray[np.float64]]) -> Noise | None:
-    """Return what rows contribute, given the differences of C cells on B resamples of the rows, C x [B].
+    """Return the contribution of rows, from the differences of C cells on B resamples of the rows, C x [B].
 
-    Of cells that have more resamples than others, the first ones count. Resamples on which a score is
-    undefined, NaN, are left out; None where that leaves fewer than two.
+    Where cells have different numbers of resamples, the first ones are used. Resamples with an undefined
+    score, NaN, are left out; the result is None where fewer than two remain.
     """
     together = np.stack([each[: min(map(len, differences))] for each in differences])
     known = together[:, np.isfinite(together).all(axis=0)]
@@ -74,12 +74,12 @@ def noise(differences: Sequence[NDArray[np.float64]]) -> Noise | None:
 
 
 def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | None) -> Difference:
-    """Return the mean difference of values that belong together, at least one pair.
+    """Return the mean difference of paired values, at least one pair.
 
     Args:
-        values: Of a model, by cell.
-        reference: Of the model that it is compared with.
-        rows: What test rows contribute; None where it is unknown.
+        values: Values of a model, by cell.
+        reference: Values of the reference, by cell.
+        rows: Contribution of test rows; None where it is unknown.
 
     """
     differences = np.subtract(values, reference)
@@ -88,7 +88,7 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
         return Difference(mean, None, None, None)
     spread = float(differences.var(ddof=1)) if cells > 1 else 0.0
     variance = rows.error**2 + max(0.0, spread - rows.spread**2) / cells
-    if variance == 0:  # as for a model that is the reference
+    if variance == 0:  # the model is identical to the reference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
     half = float(stats.t.isf((1 - CONFIDENCE) / 2, freedom)) * variance**0.5

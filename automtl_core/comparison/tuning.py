@@ -1,4 +1,4 @@
-"""Tuning settings of models on validation data: random search over the domains that stand at the settings."""
+"""Hyperparameter tuning on validation data: random search over the domains declared with the settings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,24 +13,24 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
 
 Trials = Sequence[tuple[Job, Metrics]]
-"""Each job with its validation metrics, none where training diverged."""
+"""Each job with its validation metrics, which are empty where training diverged."""
 
 
 def tuned(
     jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Workload] = ()
 ) -> dict[str, Job]:
-    """Return each job with the best of `trials` settings on validation data; the first are the job's own.
+    """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
 
-    Best is the highest mean over tasks of the relative change of the validation score against the first.
+    The best has the highest mean over tasks of the relative change of the validation score against trial 0.
 
     Args:
         jobs: The models by name.
-        trials: Settings that each may try.
-        bench: Where cells are.
-        then: What is done afterwards.
+        trials: Number of settings that each model may try.
+        bench: The folder of the cells.
+        then: Work that follows, for the estimate of the remaining time.
 
     Raises:
-        DivergedError: training diverges with all of them.
+        DivergedError: training diverges with all settings.
 
     """
     cells = {
@@ -45,15 +45,15 @@ def tuned(
 
 
 def recipe(job: Job) -> dict[str, Any]:
-    """Return the value of each setting that tuning may change, such as that of `training.learning_rate`."""
+    """Return the value of each setting that tuning may change, such as `training.learning_rate`."""
     return {f"{part}.{name}": getattr(job.settings[part], name) for part, name, _ in _domains(job)}
 
 
 def drawn(job: Job, number: int) -> Job:
     """Return the job with the settings of a trial.
 
-    Each is drawn by the seed, the number of the trial and its own name: models that have the same setting
-    try the same values.
+    Each value is drawn by the seed, the number of the trial and the name of the setting: models with the same
+    setting try the same values.
     """
     changed: dict[str, dict[str, Any]] = {}
     for part, name, domain in _domains(job):
@@ -63,7 +63,7 @@ def drawn(job: Job, number: int) -> Job:
 
 
 def _domains(job: Job) -> list[tuple[str, str, Search]]:
-    """Return the part, the name and the domain of each setting of a job that has a domain."""
+    """Return the part, name and domain of each setting of a job that has a domain."""
     return [
         (part, name, domain)
         for part, settings in job.settings.items()

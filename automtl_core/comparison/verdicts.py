@@ -1,4 +1,4 @@
-"""Verdicts: what a comparison says of a model, in words that one may quote."""
+"""Verdicts: the conclusion on each model in one sentence."""
 
 from collections.abc import Mapping
 
@@ -6,27 +6,27 @@ from automtl_core.comparison.statistics import Difference
 from automtl_core.training.metrics import Metric
 
 SURE = 0.05
-"""A p below this, corrected for the number of models, is more than chance."""
+"""A p value below this, corrected for the number of models, is significant."""
 NEAR = 0.05
-"""Two costs are called equal, or a ratio simple, if they differ by no more than this share."""
+"""Two costs are equal, or a ratio is simple, if they differ by at most this share."""
 PARTS = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 10: "a tenth of"}
 
 
 def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]], cost: float | None) -> str:
-    """Return what is said of a model.
+    """Return the verdict on a model.
 
     Args:
         reference: The model that it is compared with.
-        differences: Score by which models are judged -> its metric, and the difference, positive where the
-            model is better. Empty where the model, or the reference, gave nothing.
-        cost: Its operations a row over those of the reference; None where unknown.
+        differences: Score -> its metric, and the difference, positive where the model is better. Empty where
+            the model or the reference has no score.
+        cost: FLOPs per row, divided by those of the reference; None where unknown.
 
     Returns:
-        Such as "ahead of mmoe (+.0041, p .012); a third of its cost".
+        A text such as "ahead of mmoe (+.0041, p .012); a third of its cost".
 
     """
     if not differences:
-        return f"no score says enough to compare it with {reference}"
+        return f"no reliable score to compare with {reference}"
     said = [
         f"{name}: {words}" if len(differences) > 1 else words
         for name, (metric, difference) in differences.items()
@@ -39,7 +39,7 @@ def _standing(reference: str, metric: Metric, difference: Difference) -> str:
     change = _short(f"{difference.mean:+{metric.form}}")
     p = difference.adjusted_p
     if p is None:
-        return f"{change} against {reference}, with no word of chance"
+        return f"{change} against {reference}, without a significance test"
     if p >= SURE:
         return f"not distinguishable from {reference} ({change}, p {_short(f'{p:.2f}')})"
     sure = f"p {_short(f'{p:.3f}')}" if p >= 0.001 else "p < .001"
@@ -47,7 +47,7 @@ def _standing(reference: str, metric: Metric, difference: Difference) -> str:
 
 
 def cost_in_words(ratio: float) -> str:
-    """Return what a model costs over another one, such as `half its cost`."""
+    """Return the ratio of two costs in words, such as `half its cost`."""
     if abs(ratio - 1) <= NEAR:
         return "equal cost"
     for part, words in PARTS.items():
@@ -59,5 +59,5 @@ def cost_in_words(ratio: float) -> str:
 
 
 def _short(number: str) -> str:
-    """Return a number without the zero before its point."""
+    """Return a number without the zero before the decimal point."""
     return number.replace("0.", ".", 1) if number.lstrip("+-").startswith("0.") else number

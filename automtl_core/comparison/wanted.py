@@ -1,4 +1,4 @@
-"""What is to be compared, from the names of models to the outcome."""
+"""The comparison that a user asks for, from the names of models to the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,45 +16,45 @@ from automtl_core.workflow.workflow import Workflow
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to compare."""
+    """Arguments of a comparison."""
 
     models: Sequence[str]
-    """By their names, see `runs.models`."""
+    """Names of the models, see `workflow.models`."""
     seeds: int = 3
-    """Runs of each model."""
+    """Runs of each model on each split."""
     splits: int = 1
-    """Of the data, each with all seeds."""
+    """Splits of the data, each with all seeds."""
     trials: int = 0
-    """Recipes that each model tries on validation data."""
+    """Number of recipes that each model tries on validation data."""
     reference: str | None = None
-    """Model that the others are compared with; the first where None."""
+    """Model that the others are compared with; None for the first one."""
     out: Path | None = None
-    """Folder that keeps all; named after the dataset where None."""
+    """Folder of the results and runs; None for one named after the dataset."""
     preset: Layer | None = None
-    """Settings of which each model takes what it knows."""
+    """Settings of which each model takes those that it has."""
     seconds: float | None = None
-    """For all; each run, and each recipe that is tried, has an equal part."""
+    """Time budget of all runs; each run, and each trial of tuning, has an equal part."""
 
     def compared(self, workflow: Workflow, layers: Sequence[Layer]) -> tuple[Comparison, Path]:
-        """Return the outcome, and the folder that keeps its runs.
+        """Return the outcome, and the folder of its runs.
 
         Args:
-            workflow: Makes jobs and data, and runs the trials.
-            layers: Of the configuration that all models share, the strongest last.
+            workflow: Resolves jobs, prepares data, and runs the trials.
+            layers: Configuration layers that all models share, the strongest last.
 
         Raises:
-            UsageError: there is no model, or the reference is none of them.
+            UsageError: there is no model, or the reference is not one of them.
 
         """
         if not self.models:
-            raise UsageError("there is no model to compare", "name some, such as --models mmoe,ple")
+            raise UsageError("no model to compare", "name some, such as --models mmoe,ple")
         jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [self._inputs()])
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
             hint = did_you_mean(reference, jobs)
             raise UsageError(
-                f"--reference {reference!r} is none of the models{hint}", f"known: {listing(jobs)}"
+                f"--reference {reference!r} is not one of the models{hint}", f"known: {listing(jobs)}"
             )
         out = self.out if self.out is not None else Path("comparisons") / common.config.dataset.name
         splits = split_seeds(common, self.splits)
@@ -65,10 +65,10 @@ class Wanted:
         return compare(jobs, seeds, self.trials, reference, bench), out
 
     def _inputs(self) -> Layer:
-        """Return how fields are encoded in the first of the runs that are named, as a layer.
+        """Return the feature encodings of the first run among the models, as a configuration layer.
 
-        What was found on some inputs is compared on these, unless told otherwise: on others its space might
-        ask what the run does not answer.
+        All models are compared on these encodings, unless the configuration sets others: with other
+        encodings, the search space of a run may have choices that the run does not decide.
         """
         for name in self.models:
             if shared := common(name):

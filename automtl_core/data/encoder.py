@@ -1,10 +1,10 @@
-"""The encoder: raw examples become ids and numbers as in preparation, whenever they come; and back.
+"""The encoder: it converts raw examples to ids and numbers as in preparation, and back.
 
     encoder/
-        encoder.json      schema, encoder of each field, SHA-256 of each vocabulary and of itself
-        <field>.txt       a vocabulary: one JSON string a line; line k has id k, id 0 is the unseen value
+        encoder.json      schema, encoder of each field, SHA-256 of each vocabulary and of this file
+        <field>.txt       a vocabulary: one JSON string per line; line k has id k, id 0 is the unseen value
 
-It is saved with the prepared data and with each run, so that a run's folder is all that prediction needs.
+It is saved with the prepared data and with each run, so that prediction needs the run directory alone.
 
 Letters: R rows, N sparse fields, M dense fields, T tasks, V values of bags.
 """
@@ -34,24 +34,24 @@ FILE = "encoder.json"
 FIX = "restore the folder from a copy, or prepare the data again"
 
 Column: TypeAlias = "Sequence[Any] | NDArray[Any] | pd.Series[Any]"
-"""One value a row."""
+"""One value for each row."""
 Value = str | float | int | list[str] | None
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """How the columns of examples, as `Dataset.rows` names them, become the rows of a `Part`.
+    """Converts columns of examples, named as in `Dataset.rows`, to the rows of a `Part`.
 
         encoder = Encoder.load(Path("runs/NAME/encoder"))
         part = encoder.encode({"user": ["u1", None], "tags": [["a", "b"], []], "price": [3.5, 4]})
 
-    How the values of a field become ids or numbers is the business of its encoder: see `fields.encode`.
-    What networks make of ids and numbers is in `modules.inputs`.
+    The encoder of each field defines its ids or numbers: see `fields.encode`. The layer that embeds and
+    scales them is in `modules.inputs`.
     """
 
     schema: Schema
     fields: Mapping[str, FieldEncoder]
-    """Field -> its encoder. How a real label is scaled is in its task."""
+    """Field -> its encoder. The scale of a regression label is part of its task."""
 
     def __post_init__(self) -> None:
         sizes = {field.name: field.size for field in self.schema.sparse}
@@ -67,22 +67,22 @@ class Encoder:
         return list(dict.fromkeys(column for one in reads for column in one))
 
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
-        """Return new examples as preparation would have stored them.
+        """Return new examples, encoded as in preparation.
 
         Args:
-            columns: Column of a field, or task -> one value a row; others are not looked at. Values of sparse
-                fields are text or integers, those of multi-valued ones lists of them; of dense fields and
-                labels numbers, or text that is one. None, NaN and an empty text are blanks. Labels may be
-                missing.
-            labelled: Whether labels are looked at.
+            columns: Column of a field, or task -> one value for each row; other columns are ignored. Values
+                of sparse fields are text or integers, those of multi-valued fields lists of them; values of
+                dense fields and labels are numbers, or text that contains one. None, NaN and an empty text
+                are missing values. Labels may be missing.
+            labelled: Whether labels are read.
 
         Returns:
-            Ids [R, N], 0 where a value is blank or was not in the vocabulary; dense values [R, M] and labels
-            [R, T], NaN where missing. A row has a bag of its own: what bags hold is as in preparation, and
-            their numbers are not.
+            Ids [R, N], 0 where a value is missing or not in the vocabulary; dense values [R, M] and labels
+            [R, T], NaN where missing. Each row has a separate bag: the values of bags are those of
+            preparation, the numbers of bags are not.
 
         Raises:
-            DataError: a field has no column, columns differ in length, or a value is not as its field.
+            DataError: a field has no column, columns differ in length, or a value does not fit its field.
 
         """
         labels_of = [task.name for task in self.schema.tasks if labelled and task.name in columns]
@@ -108,10 +108,10 @@ class Encoder:
         return Part(ids, dense, labels, bags)
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
-        """Return what rows stand for, by field and task: ids as values, numbers and labels unscaled.
+        """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.
 
-        Ids of hashed fields and of buckets become `#1`, `#2` and so on; what the model cannot tell from an
-        unseen value is None, and so are a missing number and a missing label.
+        Ids of hashed fields and of buckets become `#1`, `#2` and so on. Missing and unseen values, which
+        share one id, are None, and so are a missing number and a missing label.
         """
         found: dict[str, list[Value]] = {}
         for place, field in enumerate(self.schema.sparse):
@@ -123,9 +123,9 @@ class Encoder:
         return found
 
     def save(self, folder: Path) -> None:
-        """Write the encoder to a folder; vocabularies that are there already are its own.
+        """Write the encoder to a folder; vocabulary files that are there already are not overwritten.
 
-        They are hard links where that can be: no one writes into them.
+        They are hard links where the file system supports them, since vocabularies are never modified.
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, path, _ in self._files():
@@ -139,11 +139,11 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path, kinds: Kinds = BUILT_IN) -> "Encoder":
-        """Read what `save` wrote; what it holds is looked up, and never run.
+        """Read a saved encoder; it holds names of classes and plain data, and no code from it runs.
 
         Args:
-            folder: Where it was saved.
-            kinds: The encoders that there are.
+            folder: Folder that it was saved to.
+            kinds: The known encoders by name.
 
         Raises:
             ArtifactError: a file is missing, damaged or of another format, or a kind of field is unknown.
@@ -164,7 +164,7 @@ class Encoder:
         return encoder
 
     def _files(self) -> Iterator[tuple[str, Path, str]]:
-        """Yield fields with the files of their encoders, and the SHA-256 of these."""
+        """Yield the file of each field's encoder: field, path and SHA-256."""
         for name, encoder in self.fields.items():
             for held in (part.file() for part in encoder.parts()):
                 if held is not None:
@@ -193,7 +193,7 @@ class Encoder:
 
 @contextmanager
 def _named() -> Iterator[None]:
-    """Raise what is wrong with a value as an error of data."""
+    """Raise errors in values as `DataError`."""
     try:
         yield
     except WrongValueError as wrong:
@@ -203,12 +203,12 @@ def _named() -> Iterator[None]:
 
 
 def encoder_file(folder: Path, field: str) -> Path:
-    """Return the path of the file that the encoder of a field keeps."""
+    """Return the vocabulary file of a field."""
     return folder / f"{file_name(field)}.txt"
 
 
 def _labels(task: Task, column: Column) -> NDArray[np.float32]:
-    """Return labels as they are stored, [R]."""
+    """Return encoded labels, [R]."""
     try:
         found = numbers(column)
         stored = found.astype(np.float32)

@@ -1,6 +1,6 @@
-"""New examples in memory: a data frame, or a mapping of columns, is checked as a file of the same rows is.
+"""New examples in memory: a data frame or a mapping of columns, checked like the rows of a file.
 
-Each column becomes numbers, or texts as the readers of files write them. Nothing is written, and no database
+Each column becomes numbers, or texts as the readers of files return them. Nothing is written, and no database
 is opened. Letters: R rows.
 """
 
@@ -20,25 +20,25 @@ from automtl_core.errors import DataError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 
 Examples = pd.DataFrame | Mapping[str, Values]
-"""Column -> one value a row; not modified."""
+"""Column -> one value for each row; not modified."""
 
 
 @dataclass(frozen=True)
 class FrameRows:
-    """New examples in memory, checked."""
+    """Checked examples in memory."""
 
     rows: pd.DataFrame
     """Columns as `Dataset.new_rows` takes them."""
     dataset: Dataset
     labelled: bool
     rejected: Sequence[Rejected]
-    """Rows that are left out as faulty; the lines are numbers of rows, from 1."""
+    """Faulty rows, which are skipped; their line is the number of the row, from 1."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in their order, `size` at a time, as `Encoder.encode` takes them."""
+        """Yield the rows in order, `size` at a time, as `Encoder.encode` takes them."""
         for start in range(0, len(self), size):
             yield encodable(self.dataset, self.rows.iloc[start : start + size], self.labelled)
 
@@ -47,9 +47,9 @@ def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> 
     """Check examples in memory.
 
     Args:
-        dataset: Whose examples they are; says what is done with faulty rows.
-        examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are blanks.
-        labelled: Whether they have labels.
+        dataset: The dataset of the examples; its settings define the treatment of faulty rows.
+        examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are missing values.
+        labelled: Whether the examples have labels.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
@@ -78,7 +78,7 @@ def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> 
 
 
 def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-    """Return rows that were read as `Encoder.encode` takes them: fields and labels, bags as lists."""
+    """Return rows in the form that `Encoder.encode` takes: fields and labels, with bags as lists."""
     made = dataset.new_rows(rows, labelled)
     bags = {name: read for name, read in reads_of(dataset.fields).items() if read.how == "bag"}
     lists = {
@@ -88,18 +88,18 @@ def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFr
 
 
 class _Read(NamedTuple):
-    """A column that was read."""
+    """A column with its checked values."""
 
     given: "pd.Series[Any]"
     declared: Column
     values: NDArray[Any]
-    """Numbers, NaN where blank; or texts, None where blank; [R]."""
+    """Numbers, NaN where missing; or texts, None where missing; [R]."""
     fits: NDArray[np.bool_]
-    """Whether each value is as declared, [R]."""
+    """Whether each value fits the declaration, [R]."""
 
 
 def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd.Series[Any]"]:
-    """Return the columns that are read, after a check that they are there and of equal length."""
+    """Return the columns that are read, after a check that they exist and have equal length."""
     names = [str(name) for name in examples]
     lacking = [name for name, column in used.items() if name not in names and not column.optional]
     if lacking:
@@ -126,7 +126,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
 
 
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
-    """Return the values of a column, and whether they are as declared."""
+    """Return the values of a column, and whether each fits the declaration."""
     if column.kind == "number":
         numbers, fits = _numbers(series)
         if not column.among and not column.matching:
@@ -136,12 +136,12 @@ def _read(series: "pd.Series[Any]", column: Column) -> _Read:
 
 
 def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
-    """Return values as text, each different one written and checked once."""
-    if series.dtype == object:  # equal objects, as 1 and True, may have different texts
+    """Return values as text; each distinct value is converted and checked once."""
+    if series.dtype == object:  # equal objects, such as 1 and True, may have different texts
         places, values = np.arange(len(series)), list(series)
     else:
         places, values = _different(series)
-        values.append(None)  # at -1, the place of a blank
+        values.append(None)  # at index -1, for missing values
     pairs = [_text(value, column) for value in values]
     texts = np.fromiter((held for held, _ in pairs), object, len(pairs))
     fits = np.fromiter((fits for _, fits in pairs), bool, len(pairs))
@@ -149,7 +149,7 @@ def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
 
 
 def _text(value: Any, column: Column) -> tuple[str | None, bool]:
-    """Return a value as text, None where it is a blank, and whether it is as declared."""
+    """Return a value as text, None where it is missing, and whether it fits the declaration."""
     if column.separator and pd.api.types.is_list_like(value):
         return _joined(value, column.separator)
     held = text(whole(value) if column.kind == "integer" else value)
@@ -159,20 +159,20 @@ def _text(value: Any, column: Column) -> tuple[str | None, bool]:
 
 
 def _joined(values: Any, separator: str) -> tuple[str | None, bool]:
-    """Return the values of a bag with separators in between, and whether they can be told apart again."""
+    """Return the values of a bag, joined by the separator, and whether none of them contains it."""
     texts = [text(item) for item in values]
     known = [held for held in texts if held is not None and separator not in held]
     return separator.join(known), len(known) == len(texts)
 
 
 def _parts(held: Any, separator: str) -> list[str]:
-    """Return what a text of several values holds; blanks around a value are no part of it."""
+    """Return the values of a joined text, without surrounding spaces."""
     parts = [part.strip(" ") for part in held.split(separator)] if isinstance(held, str) else []
     return [part for part in parts if part]
 
 
 def _fault(row: int, read: Mapping[str, _Read]) -> Fault:
-    """Return what is wrong with a row: its first column at fault."""
+    """Return the fault of a row: its first column with a wrong value."""
     name, column = next((name, column) for name, column in read.items() if not column.fits[row])
     value = column.given.iloc[row]
     wanted = _wanted(value, column.declared)
@@ -182,7 +182,7 @@ def _fault(row: int, read: Mapping[str, _Read]) -> Fault:
 
 
 def _wanted(value: Any, column: Column) -> str:
-    """Return what was expected in place of a value."""
+    """Return the description of the expected value."""
     if column.separator and pd.api.types.is_list_like(value):
         return f"values without {column.separator!r}"
     held = text(whole(value) if column.kind == "integer" else value)
@@ -191,21 +191,21 @@ def _wanted(value: Any, column: Column) -> str:
 
 
 def _series(column: Values) -> "pd.Series[Any]":
-    """Return a column as a series; values of a list stay as they are: integers with gaps are no floats."""
+    """Return a column as a series; lists become object columns, which keep integers with gaps."""
     if isinstance(column, pd.Series):
         return column
     return pd.Series(column, dtype=object if isinstance(column, list | tuple) else None)
 
 
 def _different(series: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
-    """Return the place of each row's value, -1 for None and NaN, [R], and the different values."""
+    """Return the index of each row's value, -1 for None and NaN, [R], and the distinct values."""
     places, values = pd.factorize(series)
-    single = values.dtype == np.float32  # of which an index would give digits of double precision
+    single = values.dtype == np.float32  # an index would print its digits in double precision
     return places, list(values.to_numpy() if single else values)
 
 
 def _numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return numbers, NaN where blank, and whether each is a blank or a number in range; both [R]."""
+    """Return numbers, NaN where missing, and whether each is missing or in range; both [R]."""
     if pd.api.types.is_numeric_dtype(series.dtype):
         found = series.to_numpy(dtype=np.float64, na_value=np.nan)
         return found, ~(abs(found) > LARGEST)
@@ -215,7 +215,7 @@ def _numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _number(value: Any) -> float:
-    """Return a value as a number, NaN for a blank, and infinity for what is none."""
+    """Return a value as a number, NaN for a missing one, and infinity for anything else."""
     if text(value) == "":
         return np.nan
     try:

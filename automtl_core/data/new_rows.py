@@ -1,6 +1,6 @@
-"""New examples: files are read in their order, chunk by chunk, and what is said of each row is written.
+"""New examples from files: they are read in order, chunk by chunk, and their predictions are written.
 
-Memory does not grow with the rows: DuckDB keeps on disk what does not fit. Letters: R rows, T tasks.
+Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T tasks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ from automtl_core.disk.files import publish_file, scratch_folder
 from automtl_core.errors import UsageError, did_you_mean, listing
 
 MEMORY = "256MiB"
-"""Of the database, where nothing is said."""
+"""Default memory limit of the database."""
 VECTORS = 8
-"""Size of what is fetched at once, in DuckDB's vectors of 2048 rows."""
+"""Size of a fetched chunk, in DuckDB's vectors of 2048 rows."""
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
-"""How a file is written, by how its name ends."""
+"""File extension -> format of the output."""
 TABLE = "new rows"
 
 
@@ -41,13 +41,13 @@ class NewRows:
     dataset: Dataset
     labelled: bool
     rejected: Sequence[Rejected]
-    """Rows that are left out as faulty."""
+    """Faulty rows, which are skipped."""
 
     def __len__(self) -> int:
         return count(self.db, quoted(TABLE))
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in their order, `size` at a time, as `Encoder.encode` takes them."""
+        """Yield the rows in order, `size` at a time, as `Encoder.encode` takes them."""
         table = self.db.table(quoted(TABLE))
         numbers = {name for name, kind in zip(table.columns, table.types, strict=True) if kind == "DOUBLE"}
         chosen = ", ".join(
@@ -67,12 +67,12 @@ class NewRows:
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
-        """Give what takes predictions, row after row; the file is there when the block ends well.
+        """Yield the receiver of predictions; the file is created when the block ends without an error.
 
         Args:
-            path: Of the file, .csv or .parquet.
-            tasks: Names of the columns of what is predicted.
-            keep: Columns of the files that are written too, in front.
+            path: Output file, .csv or .parquet.
+            tasks: Columns of the predictions.
+            keep: Columns of the input that are copied to the front.
 
         """
         _check_names(tasks, keep)
@@ -88,11 +88,11 @@ class NewRows:
 
 
 class Output:
-    """Takes predictions.
+    """Receives predictions.
 
     Args:
-        db: Not the connection that rows are being read from, which can do one thing at a time.
-        tasks: Names of the columns.
+        db: A connection other than the one that rows are read from, which cannot do both at once.
+        tasks: Columns of the predictions.
 
     """
 
@@ -101,7 +101,7 @@ class Output:
         db.execute(f"CREATE TABLE predictions ({', '.join(f'{quoted(task)} DOUBLE' for task in tasks)})")
 
     def add(self, predictions: NDArray[np.float64]) -> None:
-        """Take the predictions of the next rows, [R, T]."""
+        """Append the predictions of the next rows, [R, T]."""
         self._db.register("more", pd.DataFrame(predictions, columns=list(self._tasks)))
         self._db.execute("INSERT INTO predictions FROM more")
         self._db.unregister("more")
@@ -120,18 +120,18 @@ def new_rows(
     """Read files of new examples.
 
     Args:
-        dataset: Whose examples they are; says what is done with faulty rows.
+        dataset: The dataset of the examples; its settings define the treatment of faulty rows.
         files: A file, or a pattern of several, which are read in the order of their names.
-        work_in: Folder that a hidden folder is made in for what does not fit in memory.
-        labelled: Whether they have labels.
-        keep: Further columns to keep, as they stand in the files.
-        memory_limit: Most memory of the database, such as `512MiB`.
-        progress: Told how far the reading is.
+        work_in: Parent of a hidden temporary folder for data that does not fit in memory.
+        labelled: Whether the examples have labels.
+        keep: Further columns to keep, unchanged.
+        memory_limit: Memory limit of the database, such as `512MiB`.
+        progress: Receives the progress.
 
     Raises:
         InputMissingError: there is no such file.
         DataError: a file is not as declared, or there are too many faulty rows.
-        UsageError: a column to keep cannot be had.
+        UsageError: a column to keep does not exist.
 
     """
     folder, _, paths = given(str(files))
@@ -155,11 +155,11 @@ def check_output(path: Path) -> None:
     """Check that a file of predictions can be written.
 
     Raises:
-        UsageError: its name does not say how, or there is no such folder.
+        UsageError: its extension is not supported, or its folder does not exist.
 
     """
     if path.suffix not in FORMATS:
-        raise UsageError(f"{path}: the name ends in none of {listing(FORMATS)}", "name a file that does")
+        raise UsageError(f"{path}: the extension is not one of {listing(FORMATS)}", "name a file that does")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent}: no such folder", "make it first, or name another one")
     if path.is_dir():

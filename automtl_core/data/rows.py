@@ -1,4 +1,4 @@
-"""Prepared rows read back: in chunks as they are stored, or decoded to what the raw files held.
+"""Prepared rows read back: in stored chunks, or decoded to raw values.
 
 Letters: R rows, V values of bags.
 """
@@ -13,7 +13,7 @@ from automtl_core.data.part import Bags, Part
 from automtl_core.data.store import Prepared
 
 CHUNK = 1 << 20
-"""Rows, or values of bags, that are looked at together."""
+"""Number of rows, or of values of bags, in a chunk."""
 
 
 def chunks(part: Part) -> Iterator[Part]:
@@ -23,7 +23,7 @@ def chunks(part: Part) -> Iterator[Part]:
 
 
 def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
-    """Yield the values of all bags in chunks: the number of the bag of each, [V], and the value, [V]."""
+    """Yield the values of all bags in chunks: the number of each value's bag, [V], and the value, [V]."""
     for start in range(0, len(bags.values), CHUNK):
         values = np.asarray(bags.values[start : start + CHUNK])
         first, last = np.searchsorted(bags.starts, [start, start + len(values) - 1], side="right") - 1
@@ -32,7 +32,7 @@ def held(bags: Bags) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
 
 
 def sample(prepared: Prepared, count: int) -> list[dict[str, Value]]:
-    """Return the first training rows, decoded: by row what each field and label holds, see `Encoder.decode`.
+    """Return the first training rows, decoded to the values of each field and label, see `Encoder.decode`.
 
     Numbers are rounded, since they are stored in single precision.
     """

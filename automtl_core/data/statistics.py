@@ -1,18 +1,18 @@
-"""Target statistics: what training rows with a value say of each task, as numbers beside its embedding.
+"""Target statistics: smoothed mean labels of the training rows with a value, as inputs beside embeddings.
 
 For a value that S of N labelled training rows with it have a label of 1, and the prior pi of the task:
 
     p = (S + a * pi) / (N + a)        logit(p) - logit(pi)
 
-and of a regression, whose labels are standardised, p - pi; besides, for all tasks, log(1 + rows with it). A
-training row must not see its own label, so that it is given the sums of the folds that it is not in
-(Micci-Barreca, SIGKDD Explorations 2001; out of fold as in Pargent et al., Computational Statistics 2022),
-or under a split by time those of the periods before its own (Prokhorenkova et al., "CatBoost", NeurIPS 2018).
-Counts are then scaled up by the share of rows that was seen, so that they are like those of new rows. All
-columns are standardised over training rows, separately for each field.
+and for a regression, whose labels are standardised, p - pi; in addition, for all tasks, log(1 + rows with the
+value). A training row must not contain its own label, so its sums are those of the other folds
+(Micci-Barreca, SIGKDD Explorations 2001; out of fold as in Pargent et al., Computational Statistics 2022) or,
+with statistics of earlier rows, those of the periods before its own (Prokhorenkova et al., "CatBoost",
+NeurIPS 2018). Counts are then divided by the share of rows in the sums, so that they are like those of new
+rows. All columns are standardised over training rows, separately for each field.
 
-Tables follow the vocabulary, not the rows: a row is given its numbers by lookup, of its fold in training, and
-of all folds together when it is new.
+Tables have the size of the vocabulary, not of the rows: a row looks up its numbers, those of its fold in
+training, and those of all folds together for a new row.
 
 Letters: R rows, V ids of all fields, T tasks, K folds, C = T + 1 numbers of a value.
 """
@@ -27,16 +27,17 @@ from automtl_core.dataset.encodings import Encodings
 from automtl_core.dataset.schema import Cross, Schema, SparseField, Task
 
 CHUNK = 1 << 18
-"""Rows that are counted together."""
+"""Number of rows that are counted together."""
 LEAST = 0.1
-"""Deviation, in logits, below which a column stays small: what varies less tells folds apart, not values."""
+"""Lower bound of the deviation, in logits, by which a column is divided: less variation is noise between
+folds."""
 
 Tables = NDArray[np.float32]
-"""[K + 1, V, C]: as the rows of each fold see it, and last of all rows."""
+"""[K + 1, V, C]: the statistics for the rows of each fold, and last those over all rows."""
 
 
 def folds_of(rows: int, count: int, seed: int) -> NDArray[np.int8]:
-    """Return the fold of each training row, which follows from the seed and its place, [R]."""
+    """Return the fold of each training row, a hash of the seed and the index of the row, [R]."""
     mixed = np.arange(rows, dtype=np.uint64) + np.uint64(seed % 2**63)
     with np.errstate(over="ignore"):  # the finaliser of splitmix64
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
@@ -45,20 +46,20 @@ def folds_of(rows: int, count: int, seed: int) -> NDArray[np.int8]:
 
 
 def periods_of(times: NDArray[np.int32], count: int) -> NDArray[np.int8]:
-    """Return the period of each training row, of as many rows each; rows of one time share theirs, [R]."""
+    """Return the period of each training row, [R]; periods have equal size, rows of one time share theirs."""
     distinct, places = np.unique(times, return_inverse=True)
     before = np.cumsum(np.bincount(places, minlength=len(distinct))) - 1
     return (before * count // max(len(times), 1))[places].astype(np.int8)
 
 
 def fit(part: Part, folds: NDArray[np.int8], schema: Schema, fields: Sequence[SparseField | Cross]) -> Tables:
-    """Return the statistics of fields, one field's ids behind the other's as in `modules.stacked`.
+    """Return the statistics of fields, with the ids of all fields concatenated as in `modules.stacked`.
 
     Args:
         part: The training rows.
-        folds: Of each row, or its period; see `folds_of` and `periods_of`.
-        schema: Of the rows.
-        fields: All of its sparse fields, or its crosses.
+        folds: Fold or period of each row; see `folds_of` and `periods_of`.
+        schema: Schema of the rows.
+        fields: All sparse fields of the schema, or its crosses.
 
     """
     return np.concatenate(
@@ -67,7 +68,7 @@ def fit(part: Part, folds: NDArray[np.int8], schema: Schema, fields: Sequence[Sp
 
 
 class _Field:
-    """Counts one field, one task after the other: memory is by its values."""
+    """Statistics of one field, counted task by task: memory is proportional to its vocabulary."""
 
     def __init__(
         self, part: Part, folds: NDArray[np.int8], schema: Schema, place: int, field: SparseField | Cross
@@ -83,12 +84,12 @@ class _Field:
         columns = [self._told(self._counted(t), task) for t, task in tasks]
         seen = self._seen(rows)
         totals = seen.sum(1, keepdims=True)
-        seen *= totals[-1] / np.maximum(totals, 1)  # as if all rows had been seen
+        seen *= totals[-1] / np.maximum(totals, 1)  # scaled to the sums over all rows
         columns.append(np.log1p(seen))
         return np.stack([_standardised(column, rows) for column in columns], axis=2)
 
     def _counted(self, task: int | None) -> list[NDArray[np.float64]]:
-        """Return rows by fold and value, [K, size]; of a task those with its label, and the sum of these."""
+        """Return rows by fold and value, [K, size]; for a task the rows with its label and their sum."""
         shape = (self.encodings.folds, self.field.size)
         found = [np.zeros(shape) for _ in range(1 if task is None else 2)]
         for ids, fold, labels in self._read():
@@ -102,7 +103,7 @@ class _Field:
         return found
 
     def _read(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield ids with the folds and labels of their rows; a row of a bag once for each value it holds."""
+        """Yield ids with the folds and labels of their rows; a row with a bag once for each of its values."""
         part = self.part
         for start in range(0, len(part), CHUNK):
             some = part.some(slice(start, start + CHUNK))
@@ -117,14 +118,14 @@ class _Field:
             yield ids, fold, labels
 
     def _seen(self, counted: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sums that the rows of each fold see, and those over all, [K, size] -> [K + 1, size]."""
+        """Return the sums for the rows of each fold, and over all rows, [K, size] -> [K + 1, size]."""
         whole = counted.sum(0)
         if self.encodings.statistics == "earlier":
             return np.concatenate([np.zeros_like(whole[None]), counted.cumsum(0)])
         return np.concatenate([whole - counted, whole[None]])
 
     def _told(self, counted: Sequence[NDArray[np.float64]], task: Task) -> NDArray[np.float64]:
-        """Return what values say of a task, [K + 1, size]."""
+        """Return the statistics of one task, [K + 1, size]."""
         known, sums = counted
         prior, weight = sums.sum() / max(known.sum(), 1), self.encodings.smoothing
         p = (self._seen(sums) + weight * prior) / (self._seen(known) + weight)
@@ -140,7 +141,7 @@ def crossed(part: Part, cross: Cross) -> NDArray[np.int64]:
 
 
 def _standardised(column: NDArray[np.float64], rows: NDArray[np.float64]) -> Tables:
-    """Return a column of mean 0 and deviation 1 over training rows, as those see it."""
+    """Return a column with mean 0 and deviation 1 over training rows, in the statistics of their folds."""
     weights, seen = rows / max(rows.sum(), 1), column[:-1]
     mean = (weights * seen).sum()
     deviation = np.sqrt((weights * (seen - mean) ** 2).sum())

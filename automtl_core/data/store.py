@@ -1,17 +1,17 @@
-"""Prepared data on disk: arrays that are memory-mapped, and a manifest.
+"""Prepared data on disk: memory-mapped arrays and a manifest.
 
     <dataset>-<fingerprint>/
         manifest.json
-        rejected.csv                     rows of raw files that were left out, if any
-        encoder/                         what made ids and numbers of the rows, see encoder.py
-        bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: bag b holds the ids
+        rejected.csv                     skipped rows of raw files, if any
+        encoder/                         encoders of the fields, see encoder.py
+        bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: the values of bag b are
         bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
         train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/oracle.npy                 [R, T] float64, for generated data only
-        train/users.npy                  [R, 1] int32, where there are users: each has a number above 0
-        train/times.npy                  [R, 1] int32, where the split is by time: in its order
+        train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
+        train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         validation/... test/...
 
 The manifest holds the SHA-256 of each of these files and of itself.
@@ -51,14 +51,14 @@ ENCODER = "encoder"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A prepared dataset: its folder and what its manifest says."""
+    """A prepared dataset: its folder and the content of its manifest."""
 
     path: Path
     manifest: Mapping[str, Any]
     reused: bool = field(default=False, compare=False)
-    """Whether the folder was there already when its preparation was asked for."""
+    """Whether the folder existed before the call of `prepare`."""
     kinds: Kinds = field(default_factory=lambda: BUILT_IN, compare=False)
-    """The encoders of its fields."""
+    """The known encoders of fields."""
 
     @property
     def schema(self) -> Schema:
@@ -77,24 +77,24 @@ class Prepared:
         return Part(ids, dense, labels, bags)
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
-        """Return the probabilities [R, T] that the labels of a part were drawn with; None for real data.
+        """Return the true probabilities [R, T] of the labels of a part; None for real data.
 
-        NaN for a task whose probabilities are not known.
+        NaN for a task whose probabilities are unknown.
         """
         path = self.path / name / "oracle.npy"
         return _mapped(path) if path.exists() else None
 
     def users(self, name: str) -> NDArray[np.int32] | None:
-        """Return the number of the user of each row of a part, [R]; None where the data knows no users.
+        """Return the number of the user of each row of a part, [R]; None without a user field.
 
-        Users that no training row names have numbers of their own, as ids do not; 0 is a row without a user.
+        Users outside of the training rows have distinct numbers too, unlike unseen ids; 0 means no user.
         """
         path = self.path / name / "users.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
     @cached_property
     def encoder(self) -> Encoder:
-        """What makes the ids and numbers of new examples.
+        """The encoder of new examples.
 
         Raises:
             ArtifactError: it is damaged.
@@ -103,12 +103,12 @@ class Prepared:
         return Encoder.load(self.path / ENCODER, self.kinds)
 
     def times(self, name: str) -> NDArray[np.int32] | None:
-        """Return when each row of a part was, as numbers in that order, [R]; None without a split by time."""
+        """Return the time of each row of a part, as ranks, [R]; None without a split by time."""
         path = self.path / name / "times.npy"
         return _mapped(path)[:, 0] if path.exists() else None
 
     def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
-        """Return the folds of the training rows, and what encodings take from them; see `data.fitting`."""
+        """Return the folds of the training rows, and the fitted statistics; see `data.fitting`."""
         key = canonical(schema.to_json())
         if key not in self._fitted:
             self._fitted[key] = fitted(self.part("train"), schema, self.times("train"))
@@ -119,9 +119,9 @@ class Prepared:
         return {}
 
     def vocabulary(self, name: str) -> list[str]:
-        """Return the values of a sparse field; the value at place k has id k + 1.
+        """Return the values of a sparse field; the value at index k has id k + 1.
 
-        Nothing for a field whose ids are hashed or buckets of a number.
+        The list is empty for a field with hashed ids or buckets of a number.
         """
         encoder = self.encoder.fields[name]
         one = encoder.values if isinstance(encoder, BagEncoder) else encoder
@@ -132,7 +132,7 @@ class Prepared:
         """Read a prepared dataset.
 
         Raises:
-            ArtifactError: the manifest is missing or of another format, or a file is not as it was written.
+            ArtifactError: the manifest is missing or of another format, or a file was changed.
 
         """
         fix = "delete the folder and prepare again"
@@ -144,14 +144,14 @@ class Prepared:
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the manifest of the files in `folder`, as the last of them; return what `Prepared` has of it."""
+    """Write the manifest of the files in `folder`, as the last file; return its content as in `Prepared`."""
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     files = {name: sha256(folder / name) for name in names}
     return write_signed(folder / MANIFEST, FORMAT, {**manifest, "files": files})
 
 
 def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> None:
-    """Begin a `.npy` file; rows follow as plain bytes, so that a full disk is an error and no signal."""
+    """Begin a `.npy` file; rows follow as plain bytes, so that a full disk raises an error, not a signal."""
     header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -1,1 +1,1 @@
-"""The contract of datasets: fields, labels, schema and feature encodings."""
+"""The interface of datasets: fields, labels, schema and feature encodings."""

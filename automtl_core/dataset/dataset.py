@@ -1,6 +1,6 @@
-"""The contract of datasets: which raw files there are, and which rows they make.
+"""The interface of datasets: raw files, and the rows that they become.
 
-An adapter declares; `automtl_core.data` reads the files, splits, builds vocabularies and stores columns.
+An adapter declares; `automtl_core.data` reads files, splits, builds vocabularies and stores columns.
 """
 
 from abc import ABC, abstractmethod
@@ -58,24 +58,25 @@ KindOf = Callable[[str], type[FieldKind]]
 
 @dataclass(frozen=True)
 class Column:
-    """What the values of a raw column look like. A blank is always allowed, and becomes NULL."""
+    """Declared values of a raw column. A blank is always allowed, and becomes NULL."""
 
     kind: Literal["text", "integer", "number", "unused"] = "text"
-    """Values that are no integers, or no numbers up to `LARGEST`, are faults; unused ones are not read."""
+    """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. Unused
+    columns are not read."""
     among: tuple[str, ...] = ()
-    """All values that are allowed; any, if none are named."""
+    """Allowed values; empty for any."""
     matching: str = ""
-    """Regular expression, in the syntax that RE2 and Python share, of a whole value; any, if empty."""
+    """Regular expression for a whole value, in the common syntax of RE2 and Python; empty for any."""
     remedy: str = ""
-    """What to do where many rows hold something else, in place of repairing a row."""
+    """Remedy if many rows hold other values, in place of the repair of a row."""
     separator: str = ""
-    """Of a text of several values: what separates them. A list in a Parquet file becomes such a text."""
+    """Separator of multi-valued texts. A list in a Parquet file becomes such a text."""
     optional: bool = False
-    """Whether a file whose first line names its columns may lack it; all of its values are then blank."""
+    """Whether a file with a header may lack the column; all its values are then blank."""
 
     @property
     def anything(self) -> bool:
-        """Whether every value is as declared."""
+        """Whether every value is allowed."""
         return self.kind == "unused" or (self.kind == "text" and not self.among and not self.matching)
 
 
@@ -85,25 +86,26 @@ BIT = Column("integer", ("0", "1"))
 
 @dataclass(frozen=True)
 class RawFile:
-    """One raw table, as its publisher lays it out: delimited text, plain or as .gz or .zst, or Parquet."""
+    """One raw table in its published format: delimited text, plain or as .gz or .zst, or Parquet."""
 
     path: str
     """Relative to the folder of the dataset; may be a pattern such as `log-*.csv`."""
     columns: Mapping[str, Column]
-    """All columns in their order."""
+    """All columns, in order."""
     header: bool = True
-    """Whether the first line names the columns."""
+    """Whether the first line holds column names."""
     others: bool = False
-    """Whether the header may name them in any order, and further ones, which are not read."""
+    """Whether the header may have another order, and further columns, which are not read."""
     named_by: Mapping[str, str] = field(default_factory=dict)
-    """Column -> the setting that names it, which is to be corrected where the header lacks the column."""
+    """Column -> the setting with its name, for the remedy if the header lacks the column."""
     separator: str = ","
     cut_tail: bool = False
-    """Whether published copies end in a cut line, which is then left out."""
+    """Whether published copies end in a truncated line, which is then skipped."""
     alone: bool = False
-    """Whether only one file may match the pattern, as where copies of a dataset differ in their folders."""
+    """Whether the pattern may match one file only, as for datasets whose copies have different folder
+    names."""
     rows: int | None = None
-    """Rows of the complete file, as far as known."""
+    """Rows of the complete file; None where unknown."""
 
 
 class DatasetSettings(Settings):
@@ -134,7 +136,7 @@ class DatasetSettings(Settings):
 
 
 class Dataset(ABC):
-    """A multi-task dataset. Subclasses state the class attributes below and `rows`.
+    """A multi-task dataset. Subclasses define the class attributes below and `rows`.
 
     Args:
         settings: An instance of the class's `settings_class`.
@@ -144,19 +146,19 @@ class Dataset(ABC):
 
     settings_class: ClassVar[type[DatasetSettings]] = DatasetSettings
     version: ClassVar[int]
-    """Raised whenever the same files and settings would make other rows, fields or tasks."""
+    """Increased when the same files and settings result in other rows, fields or tasks."""
     source: ClassVar[str] = ""
     """Where to get the raw files."""
     licence: ClassVar[str] = ""
-    """Under which licence."""
+    """Licence of the data."""
     preparation: ClassVar[str] = ""
-    """How the rows come about, in a few lines for people; the paper's way where there is one."""
+    """Description of the preparation in a few lines; that of the paper where there is one."""
 
     def __init__(self, settings: DatasetSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
-        """Take settings.
+        """Store the settings.
 
         Raises:
-            PluginError: fields or labels that follow from the settings do not fit together.
+            PluginError: the fields or labels under these settings are not consistent.
 
         """
         self.settings, self.kind_of = settings, kind_of
@@ -168,68 +170,70 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def fields(self) -> Sequence[FieldKind]:
-        """What to predict from; sparse fields have their places in a batch in this order, dense ones theirs.
+        """Input fields; in a batch, sparse fields and dense fields have this order.
 
-        A class attribute, or a property where fields follow from settings. So are the four below.
+        A class attribute, or a property if it depends on settings. The same holds for the next four.
         """
 
     @property
     @abstractmethod
     def labels(self) -> Sequence[Label]:
-        """What to predict."""
+        """Labels to predict."""
 
     @property
     def user(self) -> str | None:
-        """The sparse field that names users; None where there is none, and so no split by user."""
+        """The sparse field of user ids; None without one, and then there is no split by user."""
         return None
 
     @property
     def time(self) -> str | None:
-        """Column of `rows`, no field, to order examples by; None where there is none: no split by time."""
+        """Column of `rows` that orders examples, not a field; None if no split by time is possible."""
         return None
 
     @property
     def part(self) -> str | None:
-        """Column of `rows` that holds `train`, `validation` or `test`, if the publisher has split the data.
+        """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data.
 
-        A validation part that is not given is drawn from `train`.
+        Without a published validation part, it is drawn from `train`.
         """
         return None
 
     def files(self) -> Mapping[str, RawFile]:
-        """Return the raw files that these settings need, by the name of the table each becomes."""
+        """Return the raw files for these settings, by the name of their table."""
         return {}
 
     @abstractmethod
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation | pd.DataFrame:
-        """Return one row an example, in any order; exact duplicates of raw rows are already dropped.
+        """Return one row for each example, in any order; exact duplicates of raw rows are already dropped.
 
-        Columns: sparse fields as text or integers (null or an empty text where unknown, which is as an unseen
-        value), those in buckets as numbers; for bags text or an integer that stands for their values, see
+        Columns: sparse fields as text or integers (null or an empty text where unknown, which encodes as an
+            unseen
+        value), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
         `values`; dense fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an
-        example lacks the label; the columns of `time`, `part` and of oracles. Other columns are ignored.
+        example lacks the label; the columns of `time`, `part` and oracles. Other columns are ignored.
 
         Args:
-            db: Holds each of `files()` as a table, in which integers are BIGINT and numbers DOUBLE.
+            db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.
 
         """
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Return what a field of bags holds: columns `bag` and `value`, one row a value, in any order.
+        """Return the values of a field of bags: columns `bag` and `value`, one row per value, in any order.
 
-        A bag is what stands for its values in the column `field` of `rows`, so that rows may share one.
+        A bag is identified by its entry in the column `field` of `rows`, so that rows may share one.
         """
         raise NotImplementedError(f"{type(self).__name__} has a field of bags, and no `values`")
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
-        """Return how files of new examples are laid out, to predict on or, if `labelled`, to test with.
+        """Return the format of files of new examples, for prediction or, if `labelled`, for a test.
 
-        Here: one column a field, and one a label, by their names and in any order, of which those of numbers
-        with a value for blanks may be left out. A bag is a text with a separator, in Parquet files a list.
+        By default: one column for each field, and one for each label, by name and in any order; numeric
+        columns with a replacement for missing values are optional. A bag is a text with separators, in
+        Parquet files a list.
 
         Args:
-            path: Name or pattern, in the folder of the files.
-            labelled: Whether there are columns of labels.
+            path: File name or pattern, relative to its folder.
+            labelled: Whether the files have labels.
 
         """
         columns = {column: column_of(read) for column, read in reads_of(self.fields).items()}
@@ -238,38 +242,38 @@ class Dataset(ABC):
         return RawFile(path, columns, others=True)
 
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-        """Return new examples from rows of what `new_file` declares, in the same order: labels as in `rows`.
+        """Return new examples from the rows of a file in the format of `new_file`, in the same order.
 
         Args:
-            rows: Some of the rows of a file or of a frame, not to be modified. Columns of numbers are floats;
-                all others, integers too, are text; a blank is NaN or None.
-            labelled: Whether there are columns of labels.
+            rows: Some of the rows of a file or of a frame, not to be modified. Numeric columns are floats;
+                all others, including integers, are text; a missing value is NaN or None.
+            labelled: Whether there are labels.
 
         """
         return rows
 
     def content(self) -> Any:
-        """Return what the rows are made of besides raw files and settings, as JSON; None for nothing else.
+        """Return data that rows depend on besides raw files and settings, as JSON; None for none.
 
-        Prepared data is found again by this, of which it keeps a digest. A dataset without raw files has to
-        define it: without, two of them that return other rows would be one.
+        A digest of it is part of the fingerprint of prepared data. A dataset without raw files must define
+        it: otherwise two datasets with different rows would share prepared data.
         """
         return None
 
     def truth(self) -> Mapping[str, Any]:
-        """Return what is known of how the data came about, as JSON; kept with prepared data and runs.
+        """Return the true structure of generated data as JSON; it is stored with prepared data and runs.
 
-        What a search found is shown beside two keys: `noise`, the names of fields that act on nothing, and
-        `tasks`, for each task `fields`, the names of those that act on it, and `pairs`, those that do so
+        Views of a search use two keys: `noise`, the names of fields without effect, and `tasks`, for each
+        task `fields`, the names of fields that affect it, and `pairs`, the pairs of fields that affect it
         together.
         """
         return {}
 
 
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
-    """Return what is wrong with what a dataset declares; of a class, with what does not follow from settings.
+    """Return the faults of a dataset's declarations; for a class, of those that do not depend on settings.
 
-    The registry asks this of each class, and `Dataset.__init__` of each adapter.
+    The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
     told = {name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part")}
@@ -280,17 +284,17 @@ def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
 
 
 def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
-    """Return the fields of ids and of bags, in the order of the columns of a batch."""
+    """Return the fields of ids and bags, in the order of the columns of a batch."""
     return tuple(each for each in dataset.fields if each.gives != "numbers")
 
 
 def dense_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
-    """Return the fields of numbers, in the order of the columns of a batch."""
+    """Return the numeric fields, in the order of the columns of a batch."""
     return tuple(each for each in dataset.fields if each.gives == "numbers")
 
 
 def reads_of(fields: Iterable[FieldKind]) -> dict[str, Read]:
-    """Return the columns that fields read, each once, as the first of them reads it."""
+    """Return the columns that fields read, each as the first of the fields reads it."""
     found: dict[str, Read] = {}
     for each in fields:
         found |= {column: read for column, read in each.reads().items() if column not in found}
@@ -298,19 +302,19 @@ def reads_of(fields: Iterable[FieldKind]) -> dict[str, Read]:
 
 
 def column_of(read: Read) -> Column:
-    """Return what a column that fields read looks like in a file of examples."""
+    """Return the declaration of a column of fields in a file of examples."""
     if read.how == "number":
         return Column("number", optional=read.missing is not None)
     return Column(separator=read.separator)
 
 
 def learned(dataset: Dataset) -> tuple[Label, ...]:
-    """Return the labels that the settings choose to learn, in the order of the dataset."""
+    """Return the labels that the settings select, in the order of the dataset."""
     chosen = dataset.settings.tasks
     return tuple(label for label in dataset.labels if not chosen or label.name in chosen)
 
 
 def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return an attribute of a dataset; None where a class leaves it to the settings."""
+    """Return an attribute of a dataset; None for a class where it depends on settings."""
     value = getattr(dataset, name)
     return None if hasattr(value, "__get__") else value

@@ -1,4 +1,4 @@
-"""What networks are given of fields: one answer for all models, or what is still to be looked up.
+"""Feature encodings: the form in which networks receive fields; `auto` is resolved by the encoding search.
 
 Letters: d embedding, T tasks.
 """
@@ -45,25 +45,25 @@ class Encodings(Settings):
 
     @property
     def auto(self) -> bool:
-        """Whether something is still to be looked up."""
+        """Whether any setting is `auto`."""
         return bool(self.unanswered())
 
     def unanswered(self) -> tuple[str, ...]:
-        """Return the settings that are still to be looked up."""
+        """Return the settings that are `auto`."""
         return tuple(name for name in ANSWERS if getattr(self, name) == "auto")
 
     @property
     def plain(self) -> bool:
-        """Whether networks are given embeddings of values and scaled numbers alone."""
+        """Whether networks receive only embeddings of values and scaled numbers."""
         return all(getattr(self, name) == answer for name, answer in PLAIN.items())
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """The pairs that are a field too; none while they are to be looked up."""
+        """The feature crosses; none while they are `auto`."""
         return () if self.crosses == "auto" else self.crosses
 
     def answered(self, **answers: object) -> Self:
-        """Return the encodings with some answers; other settings stay as they are."""
+        """Return the encodings with other values for some settings."""
         return type(self).model_validate({**self.model_dump(), **answers})
 
 
@@ -78,10 +78,10 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 
 
 def in_full(given: Any) -> Any:
-    """Return a bare word as the settings that it stands for, and anything else as it is."""
+    """Return the settings of a single word such as `ids`; any other value is unchanged."""
     return WORDS.get(given, given) if isinstance(given, str) else given
 
 
 def plain() -> Encodings:
-    """Return what every network can be given."""
+    """Return the encodings that every network supports."""
     return Encodings.model_validate(PLAIN)

@@ -1,4 +1,4 @@
-"""What a dataset declares: typed fields and labels, and what does not fit together."""
+"""Declarations of a dataset: typed fields and labels, and checks of their consistency."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,23 +12,23 @@ from automtl_core.fields.field import FieldKind, one_of
 from automtl_core.fields.sparse import Sparse
 
 TAKEN_AS = {"code": "a category", "text": "a category", "number": "a number", "bag": "a bag"}
-"""What a column holds for those who read it so."""
+"""Description of a column for each way of reading it."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """Something to predict: what a user did, or a number."""
+    """A label to predict: a user action, or a number."""
 
     name: str
-    """Of the column of `rows`, and of the task."""
+    """Name of the column of `rows`, and of the task."""
     kind: TaskKind = "binary"
     """Whether it is 0 or 1, or a number."""
     after: str | None = None
-    """The label whose action a user takes before this one, such as click for purchase."""
+    """The label of the action that precedes this one, such as click for purchase."""
     given: str | None = None
-    """The binary label that has to be 1 for this one to count; `rows` leaves it null elsewhere."""
+    """The binary label that must be 1 for this label to count; `rows` has null elsewhere."""
     oracle: str | None = None
-    """For generated data: column of `rows` that holds the probability the label was drawn with."""
+    """For generated data: column of `rows` with the true probability of the label."""
 
 
 def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:
@@ -37,11 +37,11 @@ def names_of(declared: Iterable[FieldKind | Label]) -> list[str]:
 
 
 def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
-    """Yield what is wrong with a declaration, in words.
+    """Yield the faults of declarations, in words.
 
     Args:
-        stated: `fields`, `labels`, `user`, `time` and `part` of a dataset; None where one is not known.
-        holds_bags: Whether the dataset tells what a bag holds.
+        stated: `fields`, `labels`, `user`, `time` and `part` of a dataset; None where it depends on settings.
+        holds_bags: Whether the dataset defines `values`.
 
     """
     fields, labels = stated["fields"], stated["labels"]
@@ -64,7 +64,7 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
 
 
 def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:
-    """Check that there is a sequence of declarations, each with a name."""
+    """Yield faults unless there is a sequence of declarations with names."""
     if stated is None:
         return
     if isinstance(stated, str) or not isinstance(stated, Sequence):
@@ -85,7 +85,7 @@ def _names(fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping
 
 
 def _others(labels: Sequence[Label], stated: Mapping[str, Any]) -> list[str]:
-    """Return the columns that are neither of fields nor of labels."""
+    """Return the columns that are neither fields nor labels."""
     oracles = [label.oracle for label in labels if label.oracle]
     return oracles + [stated[name] for name in ("time", "part") if stated[name] is not None]
 
@@ -93,18 +93,18 @@ def _others(labels: Sequence[Label], stated: Mapping[str, Any]) -> list[str]:
 def _columns(
     fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping[str, Any], holds_bags: bool
 ) -> Iterator[str]:
-    """Check the columns that fields read."""
+    """Yield faults of the columns that fields read."""
     taken: dict[str, str] = {}
     hidden = {*names_of(labels), *_others(labels, stated)} - {*names_of(fields)}
     for field in fields:
         for column, read in field.reads().items():
             what = TAKEN_AS[read.how] + (f", {read.missing} where blank" if read.missing is not None else "")
             if column in hidden:
-                yield f"field {field.name!r} reads {column!r}, which is a label, or no column of fields"
+                yield f"field {field.name!r} reads {column!r}, which is a label, or not a column of fields"
             if taken.setdefault(column, what) != what:
                 yield f"field {field.name!r} reads {column!r} as {what}, another one as {taken[column]}"
             if read.how == "bag" and not holds_bags:
-                yield f"field {field.name!r} holds bags: define `values`, which tells what they hold"
+                yield f"field {field.name!r} holds bags: define `values`, which returns their values"
 
 
 def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
 
 
 def _before(label: Label, known: Mapping[str, Label]) -> set[str]:
-    """Return the labels that a label leads to."""
+    """Return the labels that precede a label, directly or indirectly."""
     found: set[str] = set()
     ahead = [label]
     while ahead:

@@ -1,4 +1,4 @@
-"""The schema: which fields and tasks a prepared dataset has. Plain values."""
+"""The schema: fields and tasks of a prepared dataset, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -8,32 +8,32 @@ from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 
 FieldForm = Literal["single", "bag"]
-"""What a row holds of a sparse field: one value, or different ones in no order."""
+"""Whether a row holds one value of a sparse field, or any number of distinct values."""
 TaskKind = Literal["binary", "regression"]
 MOST_PAIRS = 262_139
-"""Ids of a cross at most; where there are more pairs, some share one. A prime, so that this spreads."""
+"""Largest number of ids of a cross; more pairs than this share ids. A prime, so that they spread evenly."""
 
 
 @dataclass(frozen=True)
 class SparseField:
-    """A categorical field; ids run over [0, size), and id 0 stands for every unseen value."""
+    """A categorical field; ids are in [0, size), and id 0 is that of every unseen value."""
 
     name: str
     size: int
     kind: FieldForm = "single"
-    """Of a bag, the embeddings of its values are averaged."""
+    """The embeddings of the values in a bag are averaged."""
 
 
 @dataclass(frozen=True)
 class Cross:
-    """A pair of sparse fields of one value that is a field too; see `automtl_core.dataset.encodings`."""
+    """A feature cross: a pair of single-valued sparse fields; see `automtl_core.dataset.encodings`."""
 
     name: str
     left: int
-    """Place among the sparse fields."""
+    """Index of a sparse field."""
     right: int
     factor: int
-    """Ids of a pair are (left * factor + right) % size."""
+    """The id of a pair is (left * factor + right) % size."""
     size: int
 
 
@@ -46,20 +46,20 @@ class DenseField:
 
 @dataclass(frozen=True)
 class Task:
-    """A label to predict. An example may lack it; such an example does not count for the task."""
+    """A label to predict. Examples without the label do not count for the task."""
 
     name: str
     after: str | None = None
-    """The task whose action a user takes before this one, as a purchase comes after a click."""
+    """The task of the action that precedes this one, such as click for purchase."""
     kind: TaskKind = "binary"
-    """Whether the label is 0 or 1, and its probability is predicted, or a real number, itself predicted."""
+    """Whether the label is 0 or 1 with its probability predicted, or a real number, predicted directly."""
     mean: float = 0.0
-    """Mean of a real label in the training part. Prepared labels, and what networks predict, are
+    """Mean of a regression label in the training part. Stored labels and predictions of networks are
     (label - mean) / deviation."""
     deviation: float = 1.0
-    """Standard deviation of a real label in the training part."""
+    """Standard deviation of a regression label in the training part."""
     given: str | None = None
-    """The task whose label has to be 1 for this one to count."""
+    """The task whose label must be 1 for this one to count."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Schema:
     dense: tuple[DenseField, ...]
     tasks: tuple[Task, ...]
     encodings: Encodings = field(default_factory=plain)
-    """What networks are given of the fields; nothing of it is left to be looked up."""
+    """Feature encodings of the fields, without `auto`."""
 
     def __post_init__(self) -> None:
         names = self.fields()
@@ -94,19 +94,19 @@ class Schema:
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
     def readable(self) -> list[str]:
-        """Return the names of what networks may read: the fields, and pairs of them."""
+        """Return the names that networks may read: fields and feature crosses."""
         return [*self.fields(), *(cross.name for cross in self.crosses())]
 
     @property
     def told(self) -> int:
-        """Numbers that statistics of a value are, C: one for each task, and a count."""
+        """Number of target statistics of a value, C: one for each task, and a count."""
         return len(self.tasks) + 1
 
     def encoded(self, encodings: Encodings) -> Self:
         """Return the schema with other encodings.
 
         Raises:
-            UsageError: they cross what is no field of one value.
+            UsageError: a cross names something other than two single-valued sparse fields.
 
         """
         found = replace(self, encodings=encodings)
@@ -114,7 +114,7 @@ class Schema:
         return found
 
     def crosses(self) -> tuple[Cross, ...]:
-        """Return the pairs of fields that are a field too. Raises as `encoded` does."""
+        """Return the feature crosses. Raises as `encoded` does."""
         places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
         return tuple(self._cross(pair, places) for pair in self.encodings.pairs)
 
@@ -131,10 +131,10 @@ class Schema:
         return Cross("*".join(pair), left, right, factor, size)
 
     def funnel(self) -> tuple[Task, ...]:
-        """Return the tasks so that each stands behind the one that it comes after.
+        """Return the tasks in an order in which each comes after the task that it follows.
 
         Raises:
-            ArtifactError: a task comes after one that does not exist, or after itself.
+            ArtifactError: a task follows one that does not exist, or itself.
 
         """
         ordered: list[Task] = []
@@ -161,7 +161,7 @@ class Schema:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what `to_json` returned."""
+        """Return the schema of a value of `to_json`."""
         try:
             return cls(
                 sparse=tuple(SparseField(**f) for f in value["sparse"]),

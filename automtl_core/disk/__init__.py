@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, and read as data alone."""
+"""Files: atomic writes, and formats that hold data and no code."""

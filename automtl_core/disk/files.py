@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writes: a reader never sees a partial file."""
 
 import errno
 import os
@@ -15,9 +15,9 @@ from automtl_core.errors import RunExistsError, StorageError
 SCRATCH = ".automtl."
 LOCK = ".lock"
 ATTEMPTS = 100
-"""Attempts, each under a new name, to acquire the lock of a scratch folder."""
+"""Attempts, each with a new name, to acquire the lock of a scratch folder."""
 STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
-"""Why a folder cannot be moved to where something stands already."""
+"""Error codes of a rename onto an existing file or folder."""
 
 
 def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
@@ -28,16 +28,16 @@ def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
 
 @contextmanager
 def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
-    """Give the path of a draft, which becomes `path` when the block ends well and vanishes otherwise.
+    """Yield the path of a draft; it becomes `path` if the block succeeds, and is removed otherwise.
 
     The draft is flushed to the disk before it is moved into place.
 
     Args:
-        path: Of the file.
-        keep: Where what stood at `path` is moved to, just before; nowhere where None.
+        path: Path of the file.
+        keep: New path of an existing file at `path`; None to overwrite it.
 
     Raises:
-        StorageError: writing failed; what stood at `path` before is untouched.
+        StorageError: writing failed; an existing file at `path` is unchanged.
 
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
@@ -55,12 +55,12 @@ def publish_file(path: Path, keep: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Give an empty hidden folder in `parent`, which is made if need be; it is removed afterwards.
+    """Yield an empty hidden folder in `parent`, which is created if it does not exist; remove it afterwards.
 
-    What killed processes have left there is removed first: their locks went with them.
+    Folders of killed processes are removed first: their locks were released with the process.
 
     Raises:
-        RunExistsError: the folder above cannot be written to.
+        RunExistsError: `parent` is not writable.
         StorageError: no lock can be acquired there.
 
     """
@@ -85,15 +85,15 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
-    """Give an empty draft folder, which becomes `path` when the block ends well and vanishes otherwise.
+    """Yield a draft folder; it becomes `path` if the block succeeds, and is removed otherwise.
 
     Args:
-        path: Where nothing stands, or an empty folder, which is replaced.
-        same_content: Whether whatever stands at `path` by then is as good, since its name says all of its
-            content; it stays.
+        path: A path that does not exist, or an empty folder, which is replaced.
+        same_content: Whether an existing folder at `path` has the same content, since its name contains a
+            digest of the content; it is then kept.
 
     Raises:
-        RunExistsError: something stands at `path` by then, or the folder above cannot be written to.
+        RunExistsError: `path` exists by then, or its parent is not writable.
         StorageError: writing failed.
 
     """
@@ -127,18 +127,18 @@ def _storage_errors(path: Path) -> Iterator[None]:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove the drafts of `publish_file` that killed processes have left, where no other process writes."""
+    """Remove drafts of `publish_file` by killed processes; no other process may be writing."""
     for draft in folder.glob(".*.draft"):
         draft.unlink(missing_ok=True)
 
 
 def file_name(name: str) -> str:
-    """Return a name of a field as files have it, where a slash would part folders."""
+    """Return the name of a field as a file name, with escaped slashes."""
     return name.replace("%", "%25").replace("/", "%2F")
 
 
 def _held_lock(parent: Path) -> FileLock:
-    """Return the held lock of a folder in `parent` that does not exist yet.
+    """Return the acquired lock of a folder in `parent` that does not exist yet.
 
     Raises:
         StorageError: no lock can be acquired.
@@ -146,12 +146,12 @@ def _held_lock(parent: Path) -> FileLock:
     """
     for _ in range(ATTEMPTS):
         folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
-        folder.rmdir()  # it takes the name that is free, and must not be there before its lock
+        folder.rmdir()  # only its unique name is used; it must not exist before its lock
         lock = FileLock(folder.with_name(folder.name + LOCK), timeout=0, fallback_to_soft=False)
         try:
             lock.acquire()
         except Timeout:
-            continue  # the clean-up of another process locked the new file first, and removes it
+            continue  # another process locked the new file first, in its cleanup, and removes it
         return lock
     raise StorageError(
         f"{parent}: no lock file can be locked there", "choose a folder on a file system with file locks"

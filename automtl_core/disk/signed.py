@@ -1,4 +1,4 @@
-"""JSON files that hold their own SHA-256, and digests of files: what was changed or damaged is refused."""
+"""JSON files with their own SHA-256, and digests of files: changes and damage are detected."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ def sha256(path: Path) -> str | None:
 
 
 def write_signed(path: Path, form: int, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Write `content` with the number of its format and its digest; return what `read_signed` gives of it."""
+    """Write `content` with its format version and digest; return the value that `read_signed` returns."""
     whole = {"format": form, **content}
     signed = {**whole, KEY: hashlib.sha256(canonical(whole)).hexdigest()}
     write_atomic(path, (json.dumps(signed, indent=2) + "\n").encode())
@@ -34,12 +34,12 @@ def write_signed(path: Path, form: int, content: Mapping[str, Any]) -> dict[str,
 
 
 def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
-    """Read what `write_signed` wrote.
+    """Read a file of `write_signed`.
 
     Args:
         path: The file.
-        form: The number of the format that is understood.
-        fix: What to do where the file cannot be used.
+        form: The supported format version.
+        fix: Remedy in error messages.
 
     Raises:
         ArtifactError: it is missing, damaged, or of another format.
@@ -53,7 +53,7 @@ def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
         raise ArtifactError(f"{path}: of another format, written by another version", fix)
     try:
         intact = content.pop(KEY, None) == hashlib.sha256(canonical(content)).hexdigest()
-    except ValueError:  # NaN, which is no JSON
+    except ValueError:  # NaN is not JSON
         intact = False
     if not intact:
         raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", fix)

@@ -1,8 +1,8 @@
-"""State: what a stopped loop needs to go on, as tensors and JSON, and its form on disk.
+"""State: tensors and JSON values from which an interrupted loop continues, with a file format.
 
-A state is a nested dict whose leaves are tensors and JSON values. On disk it is one safetensors file:
-the tensors by their path, the rest as JSON in the header, so that opening anyone's file runs no code.
-The header also holds a digest over everything: bit flips in weights load silently otherwise.
+A state is a nested dict whose leaves are tensors and JSON values. On disk it is one safetensors file: tensors
+by their path, other values as JSON in the header, so that reading a file runs no code. The header also holds
+a digest of everything, since safetensors does not detect bit flips in weights.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from automtl_core.disk.files import write_atomic
 from automtl_core.errors import ArtifactError
 
 KEY = "automtl"
-"""The one key of the header's metadata: safetensors writes several in random order."""
+"""The only key of the header's metadata, since safetensors writes several keys in random order."""
 
 TENSOR = "$tensor"
-"""The key that stands for a tensor; a key of the state that begins with a dollar gets a second one."""
+"""Key that marks a tensor; keys of a state that begin with a dollar are escaped by a second one."""
 
 State = dict[str, Any]
 """Nested dict with string keys; leaves are tensors and JSON values."""
 
 
 def save_state(path: Path, state: State, keep: Path | None = None) -> None:
-    """Write a state to `path`, replacing what stands there in one step, or moving it to `keep` before."""
+    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`."""
     tensors: dict[str, Tensor] = {}
     values = json.dumps(_split(state, (), tensors))
     metadata = {KEY: json.dumps([_digest(values, tensors), values])}
@@ -37,10 +37,10 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
 
 
 def load_state(path: Path) -> State:
-    """Read what `save_state` wrote.
+    """Read a file of `save_state`.
 
     Raises:
-        ArtifactError: the file is missing, damaged or not of this kind.
+        ArtifactError: the file is missing, damaged or not a state.
 
     """
     try:
@@ -65,7 +65,7 @@ def load_state(path: Path) -> State:
 
 
 def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return detached copies on the CPU, which later steps of training do not change."""
+    """Return detached copies on the CPU, which later training steps do not change."""
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
@@ -83,7 +83,7 @@ def _split(value: Any, path: tuple[str, ...], tensors: dict[str, Tensor]) -> Any
         return {_escaped(key): _split(item, (*path, key), tensors) for key, item in value.items()}
     if isinstance(value, torch.Tensor):
         name = "/".join(path)
-        while name in tensors:  # keys may hold slashes
+        while name in tensors:  # keys may contain slashes
             name += "'"
         tensors[name] = value.detach().cpu().contiguous()
         return {TENSOR: name}

@@ -1,4 +1,4 @@
-"""YAML as data alone: no tags, no aliases, no duplicate keys, no surprise in size."""
+"""A safe subset of YAML: no tags, no aliases, no duplicate keys, limited size."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import yaml
 from automtl_core.errors import InputMissingError, UsageError
 
 SIZE_LIMIT = 1 << 20
-"""Bytes of a configuration file; anything longer is no configuration."""
+"""Largest size of a configuration file in bytes."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,20 +33,20 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.MarkedYAMLError(problem="a key has to be a name", problem_mark=key.start_mark)
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is duplicate", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """Return what a YAML text says; `where` names it in messages.
+    """Return the content of a YAML text; `where` names it in messages.
 
     Raises:
-        UsageError: it is not plain YAML; names the line.
+        UsageError: it is not plain YAML; the message names the line.
 
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that refuses more
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with further checks
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}:{mark.line + 1}" if mark else where
@@ -55,15 +55,15 @@ def parse_yaml(text: str, where: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping that a YAML file holds.
+    """Return the mapping in a YAML file.
 
     Raises:
         InputMissingError: there is no such file.
-        UsageError: it is no mapping, or no plain YAML.
+        UsageError: it is not a mapping, or not plain YAML.
 
     """
-    if path.exists() and not path.is_file():  # which may never end
-        raise InputMissingError(f"{path}: no plain file", "give a configuration file")
+    if path.exists() and not path.is_file():  # reading a pipe may never end
+        raise InputMissingError(f"{path}: not a regular file", "give a configuration file")
     try:
         with path.open("rb") as file:
             content = file.read(SIZE_LIMIT + 1)

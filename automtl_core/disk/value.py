@@ -1,4 +1,4 @@
-"""Values: frozen dataclasses that are written as JSON, and read back only where every type is right."""
+"""Values: frozen dataclasses that are written as JSON, and read back with type checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,7 +11,7 @@ from automtl_core.errors import ArtifactError
 
 @dataclass(frozen=True)
 class Value:
-    """Base of frozen dataclasses whose fields are plain values, or such values themselves."""
+    """Base of frozen dataclasses whose fields are plain values or other `Value`s."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -19,14 +19,14 @@ class Value:
 
     @classmethod
     def from_json(cls, value: object, where: object) -> Self:
-        """Return the value whose `to_json` is given.
+        """Return the value from the result of `to_json`.
 
         Args:
-            value: What a JSON file holds.
-            where: Names the file in messages.
+            value: Content of a JSON file.
+            where: Name of the file in messages.
 
         Raises:
-            ArtifactError: something is missing, or of another type.
+            ArtifactError: a field is missing, or has another type.
 
         """
         try:
@@ -41,7 +41,7 @@ class Value:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON has it; what knows its own form in JSON says it."""
+    """Return a value as plain JSON; objects with `to_json` convert themselves."""
     match value:
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}

@@ -1,1 +1,1 @@
-"""The kinds of fields: how each is declared, learned from training rows, and encoded."""
+"""Kinds of fields: declaration, learning from training rows, and encoding."""

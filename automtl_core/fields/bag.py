@@ -1,4 +1,4 @@
-"""Multi-valued fields: a row holds any number of different values, in no order."""
+"""Multi-valued fields: a row holds any number of distinct values, without an order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from automtl_core.fields.sparse import Counts, Hashed, Values, Vocabulary
 
 @dataclass(frozen=True)
 class BagEncoder(FieldEncoder):
-    """The ids of the known values of each bag, each id once, in their order."""
+    """Encodes each bag as the sorted ids of its known values, without duplicates."""
 
     values: FieldEncoder
-    """Of one value."""
+    """Encoder of a single value."""
 
     kind: ClassVar[str] = "bag"
     gives: ClassVar[Gives] = "bags"
@@ -33,7 +33,7 @@ class BagEncoder(FieldEncoder):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """Ids of values, that of an unseen one included."""
+        """Number of ids of values, including that of unseen values."""
         return self.values.size
 
     def encode(self, bags: Sequence[Sequence[Any]]) -> tuple[np.ndarray, np.ndarray]:
@@ -64,10 +64,10 @@ class BagEncoder(FieldEncoder):
 
 @dataclass(frozen=True)
 class Bag(FieldKind):
-    """A categorical field of which a row holds any number of different values, see `Dataset.values`."""
+    """A categorical field with any number of distinct values per row, see `Dataset.values`."""
 
     separator: str = "|"
-    """What separates values in a text, as in files of new examples."""
+    """Separator of the values in a text, as in files of new examples."""
 
     words: ClassVar[str] = "multi-valued"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (BagEncoder, Vocabulary, Hashed)
@@ -77,17 +77,17 @@ class Bag(FieldKind):
 
     def faults(self) -> Iterator[str]:
         if not isinstance(self.separator, str) or not self.separator:
-            yield f"separator is {self.separator!r}, allowed are texts that are not empty"
+            yield f"separator is {self.separator!r}, allowed are non-empty texts"
 
     def learner(self, source: Source) -> "BagCounts":
         return BagCounts(self.name, source)
 
 
 class BagCounts(Counts):
-    """Counts bags, and the values that they hold: a value once for each row that holds it."""
+    """Counts bags and their values: a value counts once for each row that holds it."""
 
     starts: Ints
-    """Where the values of each bag start, and the last one ends, [bags + 2]; bag 0 is empty."""
+    """Start of the values of each bag, and the end of the last one, [bags + 2]; bag 0 is empty."""
 
     def learn(self, path: Path) -> FieldEncoder:
         counts = np.zeros(self.source.value_codes(self.name), dtype=np.int64)
@@ -99,7 +99,7 @@ class BagCounts(Counts):
         for bags, values in self.source.held(self.name):
             lengths += np.bincount(bags[self.table[values + 1] > 0] + 2, minlength=len(lengths))
         self.starts, self.constant = np.cumsum(lengths), bool(np.count_nonzero(self.counts) <= 1)
-        del self.counts  # of millions of bags
+        del self.counts  # frees memory of millions of bags
         return BagEncoder(learned.encoder(path, self.source.values(self.name)))
 
     def encode(self, chunk: Chunk) -> Codes:

@@ -1,4 +1,4 @@
-"""Numbers in buckets of equal frequency, which are the values of a categorical field."""
+"""Numbers in buckets of equal frequency, as the values of a categorical field."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source
 Floats = NDArray[np.float64]
 
 QUANTILE_ROWS = 1_000_000
-"""Training rows that the buckets of a number are computed from, at most."""
+"""Number of training rows at most that bucket edges are computed from."""
 
 
 @dataclass(frozen=True)
 class Buckets(FieldEncoder):
-    """Numbers as ids: 1 + how many edges a number has reached, 0 where missing."""
+    """Encodes a number as 1 + the number of edges at or below it; 0 where missing."""
 
     edges: tuple[float, ...]
     missing: float | None = None
-    """The number that stands for a blank, if there is one."""
+    """Replacement for a missing number; None for no replacement."""
 
     kind: ClassVar[str] = "buckets"
     reading: ClassVar[Reading] = "numbers"
@@ -34,7 +34,7 @@ class Buckets(FieldEncoder):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """Ids, that of a missing number included."""
+        """Number of ids, including that of a missing number."""
         return len(self.edges) + 2
 
     def encode(self, values: np.ndarray) -> np.ndarray:
@@ -49,12 +49,12 @@ class Buckets(FieldEncoder):
 
 @dataclass(frozen=True)
 class Bucketed(FieldKind):
-    """A column of numbers, as a categorical field whose ids are buckets of equal frequency."""
+    """A numeric column as a categorical field, whose ids are buckets of equal frequency."""
 
     buckets: int = 10
-    """How many; there are fewer where numbers repeat."""
+    """Number of buckets; there are fewer where numbers repeat."""
     missing: float | None = None
-    """The number that stands for a blank; where None, a blank has id 0."""
+    """Replacement for a missing number; if None, missing numbers have id 0."""
 
     words: ClassVar[str] = "numeric, in buckets"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Buckets,)
@@ -65,14 +65,14 @@ class Bucketed(FieldKind):
     def faults(self) -> Iterator[str]:
         yield from missing_faults(self.missing)
         if not isinstance(self.buckets, int) or self.buckets < 2:
-            yield f"buckets is {self.buckets!r}, allowed are whole numbers from 2"
+            yield f"buckets is {self.buckets!r}, allowed are integers from 2"
 
     def learner(self, source: Source) -> "Sample":
         return Sample(self, source)
 
 
 class Sample(Learner):
-    """Keeps numbers of some training rows, which edges are computed from."""
+    """Samples the numbers of training rows for the computation of edges."""
 
     def __init__(self, field: Bucketed, source: Source) -> None:
         super().__init__(field.reads())
@@ -92,7 +92,7 @@ class Sample(Learner):
 
 
 def edges(values: Floats, buckets: int) -> Floats:
-    """Return what separates buckets of equal frequency, NaN left out; fewer where values repeat."""
+    """Return the edges of buckets of equal frequency, ignoring NaN; there are fewer where values repeat."""
     known = values[~np.isnan(values)]
     if not len(known):
         return np.empty(0)
@@ -101,6 +101,6 @@ def edges(values: Floats, buckets: int) -> Floats:
 
 
 def missing_faults(missing: object) -> Iterator[str]:
-    """Yield that what stands for a blank is no number, if so."""
+    """Yield a fault if the replacement for missing numbers is not a finite number."""
     if missing is not None and not (isinstance(missing, int | float) and isfinite(missing)):
         yield f"missing is {missing!r}, allowed are finite numbers"

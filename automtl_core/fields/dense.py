@@ -12,19 +12,18 @@ from automtl_core.fields.encode import FieldEncoder, Gives, Reading, filled
 from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source, one_of
 
 Scaling = Literal["standard", "minmax", "log", "none"]
-"""How a dense field is scaled: to mean 0 and deviation 1, to [0, 1], as the first of sign(x) log(1 + |x|), or
-not at all."""
+"""Scaling of a dense field: to mean 0 and deviation 1, to [0, 1], by sign(x) log(1 + |x|), or none."""
 
 
 @dataclass(frozen=True)
 class Scale(FieldEncoder):
-    """Scaled numbers: (f(x) - offset) / width, f being the logarithm for `log`."""
+    """Encodes a number as (f(x) - offset) / width; f is the signed logarithm for `log`, else the identity."""
 
     scaling: str
     offset: float
     width: float
     missing: float | None = None
-    """The number that stands for a blank, if there is one."""
+    """Replacement for a missing number; None for no replacement."""
 
     kind: ClassVar[str] = "scale"
     gives: ClassVar[Gives] = "numbers"
@@ -46,7 +45,7 @@ class Dense(FieldKind):
 
     scaling: Scaling = "standard"
     missing: float | None = None
-    """The number that stands for a blank; where None, a blank stays one, see `modules.numbers`."""
+    """Replacement for a missing number; if None, it stays missing, see `modules.numbers`."""
 
     words: ClassVar[str] = "numeric"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Scale,)
@@ -64,7 +63,7 @@ class Dense(FieldKind):
 
 @dataclass
 class Moments:
-    """Count, mean, sum of squared differences from the mean, and range of numbers that come in chunks."""
+    """Count, mean, sum of squared deviations, and range of numbers that arrive in chunks."""
 
     count: int = 0
     mean: float = 0.0
@@ -73,7 +72,7 @@ class Moments:
     high: float = -np.inf
 
     def add(self, values: Floats) -> None:
-        """Take in values (Chan, Golub and LeVeque 1979, eq. 2.1)."""
+        """Add values (Chan, Golub and LeVeque 1979, eq. 2.1)."""
         if not len(values):
             return
         mean, total = float(values.mean()), self.count + len(values)
@@ -89,7 +88,7 @@ class Moments:
         return float(np.sqrt(self.squares / self.count)) if self.count else 0.0
 
     def scale(self, scaling: Scaling, missing: float | None = None) -> Scale:
-        """Return the scale for what was seen."""
+        """Return the scale for the added numbers."""
         if self.count == 0 or scaling in ("none", "log"):
             return Scale(scaling, 0.0, 1.0, missing)
         if scaling == "minmax":
@@ -98,7 +97,7 @@ class Moments:
 
 
 class Scaled(Learner):
-    """Measures the numbers of training rows, which they are scaled by."""
+    """Computes the moments of training rows for the scale."""
 
     def __init__(self, field: Dense) -> None:
         super().__init__(field.reads())

@@ -1,7 +1,7 @@
-"""Columns of examples become ids and numbers. This code needs numpy alone.
+"""Encoding of columns to ids and numbers. This module needs numpy only.
 
-Preparation, prediction and exported folders run it: an export ships this file as `encode.py`, with the
-encoders of its fields below it. Letters: B examples, N fields of ids, M fields of numbers, V values of bags.
+Preparation, prediction and exported folders use it: an export contains this file as `encode.py`, followed by
+the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags.
 """
 
 import hashlib
@@ -21,25 +21,25 @@ import numpy as np
 __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat"]  # for the encoders below
 
 LARGEST = 1e38
-"""Largest number, and smallest below 0, that is taken: single precision holds it."""
+"""Largest absolute value of a number, within the range of single precision."""
 LARGEST_WHOLE = 9e18
-"""Floats from here on are not written as integers, which would need more than 64 bits."""
+"""Floats from here on are not converted to integers, which would exceed 64 bits."""
 BLANKS = ("NoneType", "NAType", "NaTType")
-"""Types of what stands for no value; those of pandas by their names."""
+"""Types of missing values; those of pandas by name."""
 
 Gives = Literal["ids", "bags", "numbers"]
 Reading = Literal["texts", "numbers", "lists"]
-"""How a column is read: see the functions of these names."""
+"""How a column is converted: see the functions of these names."""
 Values = Any
-"""One value an example: a sequence, an array of numpy or a series of pandas."""
+"""One value for each example: a sequence, a numpy array or a pandas series."""
 Kinds = Mapping[str, type["FieldEncoder"]]
-"""Kind, as `encoder.json` names it -> its class."""
+"""Kind, as in `encoder.json` -> its class."""
 KINDS: Kinds = {}
-"""Encoders that `Encoder` knows: those of its fields, in the file that an export ships."""
+"""Encoders known to `Encoder`: in an exported file those of its fields."""
 
 
 class WrongValueError(ValueError):
-    """A value that a field does not take."""
+    """A value that a field does not accept."""
 
     def __init__(self, row: int, value: object, problem: str, fix: str) -> None:
         self.row, self.value, self.problem, self.fix = int(row), value, problem, fix
@@ -50,62 +50,62 @@ class WrongValueError(ValueError):
 
 
 class FieldEncoder:
-    """How the values of one field become ids or numbers. Subclasses are frozen dataclasses of JSON values.
+    """Encodes the values of one field as ids or numbers. Subclasses are frozen dataclasses of JSON values.
 
-    An export ships the source of the class. It may use the names that this file defines or imports, and
-    import others of the standard library inside its methods.
+    An export contains the source of the class. It may use the names that this file defines or imports, and
+    import others from the standard library inside its methods.
     """
 
     kind: ClassVar[str]
-    """Names the class in `encoder.json`."""
+    """Name of the class in `encoder.json`."""
     gives: ClassVar[Gives] = "ids"
-    """One id an example, a bag of ids, or a number."""
+    """Whether the result is one id for each example, a bag of ids, or a number."""
     reading: ClassVar[Reading] = "texts"
     size: int
-    """Ids, that of a blank or unseen value included; numbers have none."""
+    """Number of ids, including that of missing and unseen values; undefined for numbers."""
 
     def reads(self, name: str) -> Mapping[str, Reading]:
-        """Return the columns that the field `name` reads, and how; here its own."""
+        """Return the columns that the field `name` reads, and how; by default one of its name."""
         return {name: self.reading}
 
     def encode(self, *columns: Any) -> Any:
-        """Return ids [B], 0 where blank or unseen; or numbers [B], NaN where missing; or bags, see `Bag`.
+        """Return ids [B], 0 where missing or unseen; or numbers [B], NaN where missing; or bags, see `Bag`.
 
         Args:
-            columns: As `reads` lists them, with B values each.
+            columns: The columns of `reads`, with B values each.
 
         """
         raise NotImplementedError
 
     def decode(self, found: Any) -> list[Any]:
-        """Return what ids or numbers [B] stand for: words for ids, None for id 0 and NaN."""
+        """Return the values of ids or numbers [B]: text for ids, None for id 0 and NaN."""
         if self.gives == "numbers":
             return [None if value != value else value for value in self.inverse(found).tolist()]
         return [f"#{one}" if one else None for one in found]
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Return the numbers that were encoded to numbers [B], NaN where missing."""
+        """Return the unscaled numbers of encoded numbers [B], NaN where missing."""
         return np.asarray(values, np.float64)
 
     def examples(self, name: str, found: Any) -> dict[str, list[Any]]:
-        """Return columns of values for ids or numbers [B]: any values for ids of values that nobody knows."""
+        """Return columns of values that encode to ids or numbers [B]; values of hashed ids are arbitrary."""
         return dict.fromkeys(self.reads(name), self.decode(found))
 
     def parts(self) -> "tuple[FieldEncoder, ...]":
-        """Return the encoder, and those that it is made of."""
+        """Return the encoder and its nested encoders."""
         return (self,)
 
     def file(self) -> tuple[Path, str] | None:
-        """Return the file beside `encoder.json` with its SHA-256, for an encoder that has one."""
+        """Return the encoder's file beside `encoder.json` and its SHA-256; None without a file."""
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON values that tell the encoder."""
+        """Return JSON values from which `from_json` restores the encoder."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "FieldEncoder":
-        """Read what `to_json` returned, without its kind; a file beside it is at `path`."""
+        """Restore an encoder from `to_json` without its kind; its file, if any, is at `path`."""
         return cls(**{name: tuple(one) if isinstance(one, list) else one for name, one in value.items()})
 
 
@@ -136,8 +136,8 @@ def encode(name: str, encoder: FieldEncoder, columns: Any) -> Any:
 
 
 def texts(values: Values) -> list[str]:
-    """Return values as text, [B]: see `text`; whole numbers have no point."""
-    # `tolist` would give digits of double precision to numbers of single precision.
+    """Return values as text, [B]: see `text`; integral numbers have no decimal point."""
+    # `tolist` would print single-precision numbers in double precision.
     single = getattr(values, "dtype", None) == np.float32
     plain = list(values) if single or not hasattr(values, "tolist") else values.tolist()
     found = [value if type(value) is str else text(whole(value)) for value in plain]
@@ -148,7 +148,7 @@ def texts(values: Values) -> list[str]:
 
 
 def numbers(values: Values) -> np.ndarray:
-    """Return values as numbers, [B] in double precision: NaN for a blank."""
+    """Return values as numbers in double precision, [B]; NaN where missing."""
     plain = np.asarray(values) if hasattr(values, "dtype") else np.fromiter(values, object, len(values))
     try:
         found = plain.astype(np.float64)
@@ -166,7 +166,7 @@ def numbers(values: Values) -> np.ndarray:
 
 
 def lists(values: Values) -> list[Sequence[Any]]:
-    """Return values as lists, [B]: an empty one for a blank."""
+    """Return values as lists, [B]; empty where missing."""
     return [_list(row, value) for row, value in enumerate(values)]
 
 
@@ -174,12 +174,12 @@ READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": nu
 
 
 def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
-    """Return numbers with `missing` in place of blanks, if there is such a number."""
+    """Return numbers with `missing` in place of NaN; unchanged if `missing` is None."""
     return values if missing is None else np.where(np.isnan(values), missing, values)
 
 
 def hashed(text: str, buckets: int) -> int:
-    """Return the bucket of a text from 1 on, 0 for a blank; DuckDB's `md5_number_lower` % buckets + 1."""
+    """Return the bucket of a text, from 1 on, 0 for a blank; DuckDB's `md5_number_lower` % buckets + 1."""
     if not text:
         return 0
     digest = hashlib.md5(text.encode(errors="replace"), usedforsecurity=False).digest()
@@ -187,9 +187,9 @@ def hashed(text: str, buckets: int) -> int:
 
 
 def text(value: Any) -> str | None:
-    """Return one value as readers of raw files write it; "" for a blank, None where it is not one value.
+    """Return a value as readers of raw files write it; "" for a missing value, None for a collection.
 
-    A moment with a time zone is written in UTC, whatever the zone of the machine is.
+    A time with a zone is written in UTC, independent of the machine's zone.
     """
     if _blank(value):
         return ""
@@ -207,7 +207,7 @@ def text(value: Any) -> str | None:
 
 
 def whole(value: Any) -> Any:
-    """Return an integer for a float that is one: integers with gaps are floats in a data frame."""
+    """Return an integer for an integral float, since integers with gaps become floats in a data frame."""
     if isinstance(value, float | np.floating):
         number = float(value)
         if number.is_integer() and abs(number) < LARGEST_WHOLE:
@@ -226,7 +226,7 @@ def _list(row: int, value: Any) -> Sequence[Any]:
     if isinstance(value, list | tuple):
         return value
     if isinstance(value, np.ndarray):
-        return list(value.tolist())  # None where it is masked
+        return list(value.tolist())  # masked values become None
     if isinstance(value, set | frozenset):
         return tuple(value)
     if _blank(value) and not isinstance(value, str):
@@ -241,10 +241,10 @@ def _blank(value: Any) -> bool:
 
 
 class Encoder:
-    """Turns columns of examples into the inputs of an exported network.
+    """Encodes columns of examples as inputs of an exported network.
 
     Args:
-        folder: Holds `encoder.json` and a file for each vocabulary.
+        folder: Folder with `encoder.json` and a file for each vocabulary.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -255,11 +255,11 @@ class Encoder:
         }
 
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
-        """Return the inputs: `ids` [B, N], `dense` [B, M], and of each bag its values [V] and starts [B].
+        """Return the inputs: `ids` [B, N], `dense` [B, M], and the values [V] and starts [B] of each bag.
 
         Args:
-            columns: Column -> one value an example: text or an integer, of bags a list of them, of numeric
-                fields a number; None where unknown.
+            columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,
+                for numeric fields a number; None where missing.
 
         """
         rows, schema = len(next(iter(columns.values()))), self.told["schema"]

@@ -1,4 +1,4 @@
-"""What a kind of field is: a declaration, and a learner that makes its encoder from training rows."""
+"""The interface of kinds of fields: a declaration, and a learner that builds its encoder."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from automtl_core.fields.encode import FieldEncoder, Gives, Kinds
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Chunk = Mapping[str, NDArray[Any]]
-"""Columns of neighbouring rows, as `FieldKind.reads` asks for them."""
+"""Columns of consecutive rows, as requested by `FieldKind.reads`."""
 
 
 @dataclass(frozen=True)
@@ -23,67 +23,66 @@ class Read:
     """How preparation reads a column of `Dataset.rows`."""
 
     how: Literal["code", "bag", "number", "text"] = "code"
-    """What a `Chunk` holds: `code`, the place of a value among all values in their order plus 1, 0 for a
-    blank, int32; `bag`, the same of a bag of values; `number`, float64, NaN for a blank; or `text`, "" for a
-    blank."""
+    """Content of a `Chunk`: `code`, int32, the rank of a value among all values plus 1, 0 where missing;
+    `bag`, the code of a bag of values; `number`, float64, NaN where missing; or `text`, "" where missing."""
     missing: float | None = None
-    """The number that stands for a blank, if there is one."""
+    """Replacement for a missing number; None for no replacement."""
     separator: str = ""
-    """Of a bag: what separates its values in a text, as in files of new examples."""
+    """For a bag: the separator of its values in a text, as in files of new examples."""
 
     def key(self, column: str) -> str:
-        """Return where a `Chunk` holds a column that is read so: others may read it by its code."""
+        """Return the key of the column in a `Chunk`; texts have a separate key."""
         return f"text of {column}" if self.how == "text" else column
 
 
 class Source(Protocol):
-    """What learners may ask preparation for, besides chunks of training rows."""
+    """Information for learners, besides chunks of training rows."""
 
     rows: int
-    """Training rows."""
+    """Number of training rows."""
     min_count: int
-    """Training rows that hold a value of a vocabulary, at least."""
+    """Least number of training rows with a value of the vocabulary."""
     max_vocabulary: int | None
-    """Values of a vocabulary, at most."""
+    """Largest number of values in a vocabulary; None for no limit."""
 
     def buckets(self, field: str) -> int | None:
-        """Return how many buckets settings hash the values of a field to, if they do."""
+        """Return the number of hash buckets of a field; None if its values are not hashed."""
 
     def codes(self, column: str) -> int:
-        """Return how many codes a column has."""
+        """Return the number of codes of a column."""
 
     def values(self, column: str) -> Iterator[Sequence[str]]:
-        """Yield all values of a column, of one of bags those that they hold, in the order of their codes."""
+        """Yield all values of a column in the order of their codes; for bags the values in them."""
 
     def value_codes(self, column: str) -> int:
-        """Return how many codes the values of bags have."""
+        """Return the number of codes of the values in bags."""
 
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
-        """Yield codes of bags and of values that they hold, ordered by both, in blocks."""
+        """Yield codes of bags and of their values, sorted by both, in blocks."""
 
 
 class Learner:
-    """Makes the encoder of a field from training rows. This one learns nothing.
+    """Builds the encoder of a field from training rows. The base class learns nothing.
 
     Args:
         reads: The columns, see `FieldKind.reads`.
-        encoder: Of the field, where nothing has to be learned.
+        encoder: Encoder of a field that needs no learning.
 
     """
 
     constant = False
-    """Whether the field is the same in all training rows, as far as that is known after `learn`."""
+    """Whether the field is constant in training rows; known after `learn`."""
 
     def __init__(self, reads: Mapping[str, Read], encoder: FieldEncoder | None = None) -> None:
         self.keys = [read.key(column) for column, read in reads.items()]
         self.encoder = encoder
 
     def see(self, chunk: Chunk) -> None:
-        """Take in training rows."""
+        """Receive training rows."""
 
     def learn(self, path: Path) -> FieldEncoder:
-        """Return the encoder, once all rows were seen; its file, if it has one, is written to `path`."""
-        assert self.encoder is not None  # noqa: S101 - or this method is replaced
+        """Return the encoder, after all rows; write its file, if it has one, to `path`."""
+        assert self.encoder is not None  # noqa: S101 - else the subclass overrides this method
         return self.encoder
 
     def encode(self, chunk: Chunk) -> NDArray[Any]:
@@ -95,41 +94,41 @@ class Learner:
 
 @dataclass(frozen=True)
 class FieldKind(ABC):
-    """A field of a dataset, as it is declared. Subclasses are kinds of fields."""
+    """A declared field of a dataset. Subclasses are kinds of fields."""
 
     name: str
-    """Of the field; of its column too, where it reads one alone."""
+    """Name of the field, and of its column if it reads only one."""
 
     words: ClassVar[str] = ""
-    """What the kind is, as in `automtl data show`."""
+    """Description of the kind, as in `automtl data show`."""
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = ()
-    """Classes of the encoders that its learners return."""
+    """Encoder classes that its learners return."""
 
     @property
     def gives(self) -> Gives:
-        """What its encoders give."""
+        """Type of its encoded values."""
         return self.encoders[0].gives
 
     def reads(self) -> Mapping[str, Read]:
-        """Return the columns that the field reads, in the order in which its encoder takes them."""
+        """Return the columns that the field reads, in the order of the encoder's arguments."""
         return {self.name: Read()}
 
     def faults(self) -> Iterator[str]:
-        """Yield what is wrong with the declaration, in words."""
+        """Yield the faults of the declaration, in words."""
         yield from ()
 
     @abstractmethod
     def learner(self, source: Source) -> Learner:
-        """Return what learns the encoder from training rows."""
+        """Return a learner for the encoder."""
 
 
 def kinds_of(fields: Iterable[type[FieldKind]]) -> Kinds:
-    """Return the encoders of kinds of fields, by the names that `encoder.json` has for them."""
+    """Return the encoders of some kinds of fields, by their names in `encoder.json`."""
     return {encoder.kind: encoder for field in fields for encoder in field.encoders}
 
 
 def one_of(what: str, value: object, allowed: tuple[str, ...]) -> Iterator[str]:
-    """Yield that a value is not allowed, if so."""
+    """Yield a fault if a value is not allowed."""
     if value not in allowed:
         near = did_you_mean(str(value), allowed)
         yield f"{what} is {value!r}{near}: allowed are {listing(allowed)}"

@@ -1,4 +1,4 @@
-"""The kinds of fields that come with automtl."""
+"""The built-in kinds of fields."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,6 @@ from automtl_core.fields.field import FieldKind, kinds_of
 from automtl_core.fields.sparse import Sparse
 
 FIELDS: Mapping[str, type[FieldKind]] = {"sparse": Sparse, "bag": Bag, "buckets": Bucketed, "dense": Dense}
-"""Kinds of fields by name."""
+"""Kind of field by name."""
 BUILT_IN: Kinds = kinds_of(FIELDS.values())
-"""Their encoders."""
+"""The built-in encoders."""

@@ -1,4 +1,4 @@
-"""The encoder of an exported folder: the code that the run used, as one file that needs numpy alone."""
+"""Export of encoders: the code that the run used, as one file that needs numpy only."""
 
 import importlib.util
 import inspect
@@ -15,10 +15,10 @@ from automtl_core.fields.encode import FieldEncoder
 
 
 def source(encoders: Iterable[FieldEncoder]) -> str:
-    """Return `fields.encode` with the classes of these encoders below it.
+    """Return the source of `fields.encode` with the classes of these encoders appended.
 
     Raises:
-        PluginError: the source of a class is nowhere.
+        PluginError: the source of a class is not available.
 
     """
     used = {part.kind: type(part) for encoder in encoders for part in encoder.parts()}
@@ -29,9 +29,9 @@ def source(encoders: Iterable[FieldEncoder]) -> str:
 
 
 def exported(code: Path, folder: Path) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:
-    """Return the encoder in a folder by the code that an export ships: columns -> inputs of the graph."""
+    """Return the encoder of an exported folder, run from its code: columns -> inputs of the graph."""
     spec = importlib.util.spec_from_file_location("encode", code)
-    assert spec is not None  # noqa: S101 - it is a file of Python
+    assert spec is not None  # noqa: S101 - a Python file has a spec
     assert spec.loader is not None  # noqa: S101
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,5 +44,5 @@ def _of(encoder: type[FieldEncoder]) -> str:
         return dedent(inspect.getsource(encoder))
     except (OSError, TypeError):
         raise PluginError(
-            f"the source of {encoder.__qualname__} is not there to be exported", "define it in a file"
+            f"the source of {encoder.__qualname__} is not available for export", "define it in a file"
         ) from None

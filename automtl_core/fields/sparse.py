@@ -1,4 +1,4 @@
-"""Categorical fields: each value has an id, by a vocabulary or by its hash."""
+"""Categorical fields: each value has an id, from a vocabulary or a hash."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ from automtl_core.fields.field import Chunk, Codes, FieldKind, Ints, Learner, Re
 
 @dataclass(frozen=True)
 class Vocabulary(FieldEncoder):
-    """The values of a field, in a file of one JSON string a line: line k has id k, and line 0 is null.
+    """The values of a field, in a file with one JSON string per line: line k has id k, and line 0 is null.
 
-    The file is read when it is first needed. Values with equal digests are equal.
+    The file is read at first use. Vocabularies with equal digests are equal.
     """
 
     size: int
@@ -31,7 +31,7 @@ class Vocabulary(FieldEncoder):
 
     @cached_property
     def values(self) -> list[str]:
-        """All values; that at place k has id k + 1."""
+        """All values; the value at index k has id k + 1."""
         with self.path.open(encoding="utf-8") as lines:
             values: list[str] = json.loads(f"[{','.join(lines)}]")
         if len(values) != self.size:
@@ -65,7 +65,7 @@ class Vocabulary(FieldEncoder):
 
 @dataclass(frozen=True)
 class Hashed(FieldEncoder):
-    """Values that are hashed: id 1 + (hash of the text % buckets), whatever the data."""
+    """Encodes a value as 1 + (hash of the text % buckets), independent of the data."""
 
     buckets: int
 
@@ -73,7 +73,7 @@ class Hashed(FieldEncoder):
 
     @property
     def size(self) -> int:  # type: ignore[override]
-        """Ids, that of a blank included."""
+        """Number of ids, including that of a missing value."""
         return self.buckets + 1
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
@@ -83,7 +83,7 @@ class Hashed(FieldEncoder):
 
 @dataclass(frozen=True)
 class Sparse(FieldKind):
-    """A categorical field: a row holds one of many values, each with an embedding of its own."""
+    """A categorical field: a row holds one value, and each value has an embedding."""
 
     words: ClassVar[str] = "categorical"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Vocabulary, Hashed)
@@ -93,20 +93,20 @@ class Sparse(FieldKind):
 
 
 class Values:
-    """How the codes of values become ids, by how many training rows hold each.
+    """Assigns ids to values by the number of training rows with each.
 
     Args:
-        field: Its name.
-        counts: Training rows by code.
-        source: Tells what of a vocabulary is kept.
+        field: Name of the field.
+        counts: Number of training rows by code.
+        source: Limits of the vocabulary.
 
     """
 
     def __init__(self, field: str, counts: Ints, source: Source) -> None:
         self.buckets = source.buckets(field)
         self.table = np.zeros(len(counts) + 1, dtype=np.int32)
-        """Ids by code + 1; the first is for no code."""
-        if self.buckets:  # whose codes are hashes
+        """Ids by code + 1; the first is for missing values."""
+        if self.buckets:  # codes are hashes
             self.table[1:] = np.arange(1, len(self.table))
             return
         self.kept = np.flatnonzero(counts >= source.min_count)
@@ -116,7 +116,7 @@ class Values:
         self.table[self.kept + 1] = np.arange(1, len(self.kept) + 1)
 
     def encoder(self, path: Path, blocks: Iterator[Sequence[str]]) -> FieldEncoder:
-        """Return the encoder of values; a vocabulary is written to `path` from all values."""
+        """Return the encoder of values; a vocabulary is written to `path`."""
         if self.buckets:
             return Hashed(self.buckets)
         digest = hashlib.sha256()
@@ -127,7 +127,7 @@ class Values:
         return Vocabulary(len(self.kept) + 1, digest.hexdigest(), path)
 
     def _lines(self, blocks: Iterator[Sequence[str]]) -> Iterator[bytes]:
-        """Yield the lines of a vocabulary, many at a time."""
+        """Yield the lines of a vocabulary in blocks."""
         yield b"null\n"
         start = 0
         for values in blocks:
@@ -151,7 +151,7 @@ class Counts(Learner):
     def learn(self, path: Path) -> FieldEncoder:
         values = Values(self.name, self.counts[1:], self.source)
         self.table, self.constant = values.table, bool(np.count_nonzero(self.counts) <= 1)
-        del self.counts  # of millions of values
+        del self.counts  # frees memory of millions of values
         return values.encoder(path, self.source.values(self.name))
 
     def encode(self, chunk: Chunk) -> Codes:

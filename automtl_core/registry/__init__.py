@@ -1,1 +1,1 @@
-"""The registry: plugins are loaded, their objects are registered by kind and name."""
+"""The registry: plugins are loaded, and their objects registered by kind and name."""

@@ -1,10 +1,10 @@
-"""The whole plugin contract.
+"""The plugin interface: all hooks.
 
-A plugin is a module with functions of these names, marked with `automtl_core.hookimpl` and named by an
-entry point of the group `automtl`. Names are lower-case letters, digits and dashes, and unique over all
-plugins. In place of an object a hook may return where it is, as `package.module:Name`: it is then
-imported when it is first used, which keeps `automtl plugins` fast. A preset may also be a file of the
-package, as `package:folder/file.yaml`.
+A plugin is a module with functions of these names, marked with `automtl_core.hookimpl`, and declared as an
+entry point of the group `automtl`. Names consist of lower-case letters, digits and dashes, and are unique
+over all plugins. In place of an object, a hook may return a reference `package.module:Name`, which is
+imported at first use, so that `automtl plugins` is fast. A preset may also be a file of the package,
+`package:folder/file.yaml`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ hookspec = pluggy.HookspecMarker("automtl")
 
 @hookspec
 def automtl_register_ops() -> Mapping[str, OpFactory | OpFamily | str]:  # type: ignore[empty-body]
-    """Return op factories by name; a name that ends in `-*` is a family with a whole number."""
+    """Return op factories by name; a name that ends in `-*` is a family of ops, one for each whole number."""
 
 
 @hookspec
@@ -57,4 +57,4 @@ def automtl_register_field_kinds() -> Mapping[str, type[FieldKind] | str]:  # ty
 
 @hookspec
 def automtl_register_presets() -> Mapping[str, Mapping[str, object] | str]:  # type: ignore[empty-body]
-    """Return presets by name: parts of a configuration; `default` is taken wherever nothing else is said."""
+    """Return presets by name, which are parts of a configuration; `default` applies without another one."""

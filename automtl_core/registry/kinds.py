@@ -1,6 +1,6 @@
-"""The kinds of things that plugins supply: one table.
+"""The kinds of objects that plugins supply, in one table.
 
-A new kind is one entry of `KINDS`, which refers to its hook and says what an object must be.
+A new kind is one entry of `KINDS`, with its hook and the check of its objects.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Fault = Callable[[str, object], str | None]
-"""`fault(name, value)`: why the object cannot be registered under the name, or None."""
+"""`fault(name, value)`: the reason why an object cannot be registered under a name, or None."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _FAMILY = re.compile(r"[a-z0-9][a-z0-9-]*-\*")
 _OBJECT = re.compile(r"[\w.]+:[\w.]+")
 _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
 
-# Ops are kept in an nn.ModuleDict by their names, which cannot be attributes of it. A list, since asking
-# torch would import it; a test compares the two.
+# Ops are kept in an nn.ModuleDict by name, and its attribute names are not allowed as keys. They are listed
+# here, since reading them from torch would import it; a test compares the two.
 _ATTRIBUTES = """
     apply bfloat16 buffers children clear compile cpu cuda double eval float forward half ipu items keys
     modules mtia parameters pop to train training type update values xpu
@@ -44,7 +44,7 @@ _ATTRIBUTES = """
 
 
 def _first_line(value: object) -> str:
-    """Return the first line of a docstring, if there is one."""
+    """Return the first line of a docstring, or an empty string."""
     doc = value.__doc__
     return inspect.cleandoc(doc).partition("\n")[0] if isinstance(doc, str) else ""
 
@@ -55,30 +55,31 @@ def _as_it_is(value: T, what: str, fix: str) -> T:
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """A kind of thing that plugins supply; `T` is what the registry hands out."""
+    """A kind of object that plugins supply; `T` is the type of object that the registry returns."""
 
     name: str
-    """What one is called, in configurations and in messages."""
+    """Singular name, in configurations and messages."""
     plural: str
-    """What many are called, as in `automtl list`."""
+    """Plural name, as in `automtl list`."""
     hook: Callable[[], Mapping[str, object]]
-    """By which plugins supply it; marked as those in `hookspecs` are."""
+    """The hook by which plugins supply objects, see `hookspecs`."""
     fault: Fault
-    """What an object must be."""
+    """Check of an object."""
     describe: Callable[[T], str] = _first_line
-    """Says in one line what an object is."""
+    """Returns a one-line description of an object."""
     held: Callable[[T, str, str], T] = _as_it_is
-    """`held(object, what, fix)` is handed out in place of an object, where its results are checked."""
+    """Returns the object that the registry hands out, such as a wrapper that checks results: `held(object,
+    what, fix)`."""
     families: bool = False
-    """Whether a name may end in `-*`, and stand for one object a whole number."""
+    """Whether a name may end in `-*`, for a family with one object for each whole number."""
     reserved: frozenset[str] = frozenset()
-    """Names that cannot be taken."""
+    """Names that are not allowed."""
 
     def check(self, name: object, value: object) -> None:
-        """Check that an object, or where it is, can be registered under a name.
+        """Check that an object, or a reference to it, can be registered under a name.
 
         Raises:
-            PluginError: says why it cannot.
+            PluginError: it cannot; the message gives the reason.
 
         """
         what = f"{self.name} {name!r}"
@@ -94,7 +95,7 @@ class Kind(Generic[T]):
 
 
 def at(reference: str) -> object:
-    """Return the object at `package.module:Name`, or what the file at `package:folder/file.yaml` holds."""
+    """Return the object at `package.module:Name`, or the content of `package:folder/file.yaml`."""
     if not _FILE.fullmatch(reference):
         return pkgutil.resolve_name(reference)
     package, _, path = reference.partition(":")
@@ -108,7 +109,7 @@ def _malformed(reference: str) -> str | None:
 
 
 def _subclass(reference: str, value: object) -> str | None:
-    """Check that an object is a class to use: one that extends the class at `reference`."""
+    """Check that an object is a concrete subclass of the class at `reference`."""
     base = pkgutil.resolve_name(reference)
     if not isinstance(value, type) or not issubclass(value, base):
         return f"expected a subclass of {reference}, found {reprlib.repr(value)}"
@@ -118,7 +119,7 @@ def _subclass(reference: str, value: object) -> str | None:
 
 
 def _extends(reference: str) -> Fault:
-    """Return the check that an object is such a class, with settings."""
+    """Return the check for concrete subclasses of the class at `reference`, with their settings class."""
 
     def fault(name: str, value: object) -> str | None:
         if found := _subclass(reference, value):
@@ -134,14 +135,14 @@ def _extends(reference: str) -> Fault:
 
 
 def _is_dataset(name: str, value: object) -> str | None:
-    """Check that an object is a class of datasets, and that what it declares fits together."""
+    """Check that an object is a dataset class with consistent declarations."""
     if fault := _extends("automtl_core.dataset.dataset:Dataset")(name, value):
         return fault
     return "; ".join(pkgutil.resolve_name("automtl_core.dataset.dataset:declaration_faults")(value)) or None
 
 
 def _is_field_kind(name: str, value: object) -> str | None:
-    """Check that an object is a kind of field, with encoders that have a name."""
+    """Check that an object is a kind of field, whose encoders have names."""
     if fault := _subclass("automtl_core.fields.field:FieldKind", value):
         return fault
     encoders = getattr(value, "encoders", ())
@@ -152,7 +153,7 @@ def _is_field_kind(name: str, value: object) -> str | None:
 
 
 def _makes_ops(name: str, value: object) -> str | None:
-    """Check that an object can be called as the factory of an op, or of a family, is."""
+    """Check that an object can be called as a factory of ops, or of a family of ops."""
     arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
     called = f"({', '.join(arguments)})"
     if not callable(value) or getattr(value, "__module__", "") == "builtins":
@@ -160,7 +161,7 @@ def _makes_ops(name: str, value: object) -> str | None:
     try:
         signature = inspect.signature(value)
     except (ValueError, TypeError):
-        return None  # of C code, which does not tell
+        return None  # the signature of C code is unknown
     try:
         signature.bind(*arguments)
     except TypeError as error:
@@ -220,4 +221,4 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 KINDS: Mapping[str, Kind[Any]] = {
     k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, PRESETS)
 }
-"""All kinds by their plural: the one table to which a new kind is added."""
+"""All kinds by their plural; a new kind is added here."""

@@ -1,7 +1,7 @@
-"""What plugins supply, held to its contract where it is used: what is wrong names the plugin.
+"""Checks of plugin objects at their use: errors name the plugin.
 
-Else a plugin's mistake would end far from it, in an error of torch, or in none: a result of width one is
-broadcast without a word.
+Without them, a plugin's mistake would surface elsewhere, as an error of torch, or not at all: an output of
+width one is broadcast silently.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from automtl_core.errors import AutoMTLError, PluginError, one_line
 
 ROWS = 2
-"""That an op is tried on."""
+"""Number of rows in the trial call of an op."""
 
 
 class SuppliedOp:
-    """The factory of an op that a plugin supplies.
+    """A factory of ops from a plugin, with checks.
 
     Args:
-        make: What the plugin registered; for a family, with its number.
-        what: Which op of which plugin, for messages.
-        fix: What to do about a plugin that is broken.
+        make: The registered factory; for a family, with its number bound.
+        what: Name of the op and the plugin, for messages.
+        fix: Remedy for a broken plugin.
 
     """
 
@@ -35,7 +35,7 @@ class SuppliedOp:
         """Return a new op.
 
         Raises:
-            PluginError: the factory raises, or makes what does not map `[B, in]` to `[B, out]`.
+            PluginError: the factory raises, or its result does not map `[B, in]` to `[B, out]`.
 
         """
         if (in_dim, out_dim) not in self._tried:
@@ -50,7 +50,7 @@ class SuppliedOp:
         return made
 
     def _try(self, in_dim: int, out_dim: int) -> None:
-        """Call an op without a weight once or, where it cannot be without, a real one."""
+        """Call an op once, on the meta device or, if that fails, with real weights."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             try:
                 with torch.device("meta"):

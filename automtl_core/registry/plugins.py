@@ -1,7 +1,7 @@
-"""Finding and loading plugins.
+"""Discovery and loading of plugins.
 
-Each entry point of the group `automtl` is taken by itself: whatever is wrong with a plugin becomes the
-`problem` of its row, the plugin then supplies nothing, and all others still load.
+Each entry point of the group `automtl` is loaded separately: an error in a plugin becomes the `problem` of
+its row, the plugin then supplies nothing, and all others still load.
 """
 
 import os
@@ -31,7 +31,7 @@ from automtl_core.registry.registry import (
 
 
 def load_registry() -> Registry:
-    """Load all installed plugins, those of automtl itself first, then by name; their faults are in `rows`."""
+    """Load all installed plugins, first those of automtl, then others by name; errors are in `rows`."""
     loaded: list[tuple[PluginRow, Contents]] = []
     for point in sorted(_points(), key=_order):
         loaded.append(_load(point, loaded))
@@ -39,7 +39,7 @@ def load_registry() -> Registry:
 
 
 def _points() -> list[metadata.EntryPoint]:
-    """Return the entry points of all plugins; a distribution that cannot say its own has none."""
+    """Return the entry points of all plugins; a distribution with damaged metadata has none."""
     try:
         return list(metadata.entry_points(group="automtl"))
     except Exception:
@@ -47,10 +47,10 @@ def _points() -> list[metadata.EntryPoint]:
 
 
 def _readable() -> Iterator[metadata.EntryPoint]:
-    """Yield the entry points that can be read; of several distributions of one name, those of the first."""
+    """Yield the readable entry points; of several distributions with one name, those of the first."""
     seen: set[object] = set()
     for dist in metadata.distributions():
-        name: object = dist  # where its metadata is damaged
+        name: object = dist  # stays an object if the metadata is damaged
         with suppress(Exception):
             name = re.sub(r"[-_.]+", "-", dist.name).lower()
         if name not in seen:
@@ -65,7 +65,7 @@ def _order(point: metadata.EntryPoint) -> tuple[bool, str, str]:
 
 
 def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
-    """Return name and version of the distribution, whose metadata may be damaged."""
+    """Return name and version of a distribution, whose metadata may be damaged."""
     dist: Any = point.dist
     try:
         return dist.name or "unknown", dist.version or "unknown"
@@ -74,7 +74,7 @@ def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
 
 
 def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Contents]:
-    """Return the row of one plugin and what it supplies: everything, or nothing and the problem."""
+    """Return the row of one plugin with its objects: all of them, or none and the problem."""
     row = PluginRow(point.name, *_origin(point), point.value)
     try:
         _check_wanted(row, loaded)
@@ -98,11 +98,11 @@ def _check_wanted(row: PluginRow, loaded: Loaded) -> None:
 
 
 def _contents(point: metadata.EntryPoint) -> Contents:
-    """Import a plugin, in a manager of its own, so that nothing has to be undone if it fails."""
+    """Import a plugin in a separate plugin manager, so that a failure needs no cleanup."""
     hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
     manager = pluggy.PluginManager("automtl")
     manager.add_hookspecs(type("Hooks", (), hooks))
-    with redirect_stdout(sys.stderr):  # standard output is for what commands tell
+    with redirect_stdout(sys.stderr):  # standard output is reserved for the output of commands
         plugin = point.load()
     manager.register(plugin, point.name)
     _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
@@ -124,10 +124,10 @@ def _check_hooks(plugin: object, hooks: Sequence[str], callers: Sequence[pluggy.
 
 
 def _answer(kind: Kind[Any], caller: pluggy.HookCaller) -> dict[str, object]:
-    """Return what the plugin registers of a kind."""
+    """Return the objects of a kind that the plugin registers."""
     found: dict[str, object] = {}
     for implementation in caller.get_hookimpls():
-        # Not through `caller()`, which drops a None: the plugin forgot to return, and should hear of it.
+        # Not through `caller()`, which drops a None: a missing return is an error of the plugin.
         returned = implementation.function()
         if not isinstance(returned, Mapping):
             raise PluginError(f"{caller.name} must return a mapping by name, not {reprlib.repr(returned)}")

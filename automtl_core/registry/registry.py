@@ -1,4 +1,4 @@
-"""The registry: all that plugins supply, by kind and name."""
+"""The registry: the objects of all plugins, by kind and name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from automtl_core.ops import OpFactory
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
-"""Environment variable: entry-point names, separated by commas, of plugins to leave out."""
+"""Environment variable: entry-point names of disabled plugins, separated by commas."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _OF_A_SCRIPT = "of a script"
@@ -34,18 +34,18 @@ class PluginRow:
     module: str
     """Value of the entry point."""
     provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Registered names by the plural of their kind; empty if there is a problem."""
+    """Registered names, by the plural of their kind; empty if there is a problem."""
     problem: str | None = None
-    """Why the plugin is not used: what is wrong with it, or that it is disabled."""
+    """Reason why the plugin is not used: an error, or that it is disabled."""
 
 
 Contents = Mapping[str, Mapping[str, object]]
-"""What a plugin supplies: plural of the kind -> name -> object, or where it is."""
+"""The objects of a plugin: plural of the kind -> name -> object or reference."""
 Loaded = Sequence[tuple[PluginRow, Contents]]
 
 
 class Registry:
-    """All that the plugins supply, by kind and name. Made by `plugins.load_registry`, and never changed."""
+    """The objects of all plugins, by kind and name; immutable, made by `plugins.load_registry`."""
 
     def __init__(self, loaded: Loaded) -> None:
         self.rows = tuple(row for row, _ in loaded)
@@ -61,15 +61,15 @@ class Registry:
         return tuple(sorted(self._entries[kind.plural]))
 
     def get(self, kind: Kind[T], name: str) -> T:
-        """Return what is registered under a name.
+        """Return the object that is registered under a name.
 
         Args:
-            kind: What it is, such as `SPACES`.
-            name: A registered name, or one of a family with its number, such as `mlp-64`.
+            kind: Kind of the object, such as `SPACES`.
+            name: A registered name, or the name of a family member, such as `mlp-64`.
 
         Raises:
             UnknownNameError: no plugin registers the name.
-            PluginError: the plugin that registers it cannot deliver.
+            PluginError: the object of the plugin cannot be imported or is not valid.
 
         """
         if name.endswith("*"):
@@ -85,7 +85,7 @@ class Registry:
         return held
 
     def op(self, name: str) -> OpFactory:
-        """Return the factory of an op, as search spaces ask for it; raises as `get` does."""
+        """Return the factory of an op; raises as `get` does."""
         return self.get(OPS, name)
 
     def field_kind(self, name: str) -> type[FieldKind]:
@@ -93,7 +93,7 @@ class Registry:
         return self.get(FIELD_KINDS, name)
 
     def name_of(self, kind: Kind[T], value: T) -> str | None:
-        """Return the name that an object is registered under; None where it is not."""
+        """Return the name that an object is registered under; None where it is not registered."""
         for name in self.names(kind):
             with suppress(PluginError):
                 if self.get(kind, name) is value:
@@ -101,7 +101,7 @@ class Registry:
         return None
 
     def field_encoders(self) -> Kinds:
-        """Return the encoders of fields by the names that files have for them; broken plugins have none."""
+        """Return the field encoders by the names that they have in files; broken plugins have none."""
         found: dict[str, type[FieldEncoder]] = {}
         for name in self.names(FIELD_KINDS):
             with suppress(PluginError):
@@ -109,7 +109,7 @@ class Registry:
         return found
 
     def supplier(self, kind: Kind[Any], name: str) -> PluginRow:
-        """Return the plugin that registers the name.
+        """Return the plugin that registers a name.
 
         Raises:
             UnknownNameError: no plugin does.
@@ -118,17 +118,17 @@ class Registry:
         return self._entries[kind.plural][self._key(kind, name)][1]
 
     def describe(self, kind: Kind[Any], name: str) -> str:
-        """Return in one line what is registered, or an empty string; raises as `get` does."""
+        """Return a one-line description of an object, or an empty string; raises as `get` does."""
         return kind.describe(self._resolve(kind, self._key(kind, name)))
 
     def adding(self, kind: Kind[T], name: str, value: T, plugin: str = "script") -> Registry:
-        """Return a registry with one thing more, which is checked as one of a plugin is.
+        """Return a registry with one more object, after the checks of a plugin's object.
 
         Args:
-            kind: What it is, such as `STRATEGIES`.
-            name: Under which it is found.
+            kind: Kind of the object, such as `STRATEGIES`.
+            name: Name to register.
             value: The object itself.
-            plugin: Name of the supplier, as runs write it down; no plugin that is installed.
+            plugin: Name of the supplier in the records of runs; not the name of an installed plugin.
 
         Raises:
             PluginError: the object or the name cannot be registered, or the name is taken.
@@ -147,10 +147,10 @@ class Registry:
 
     @contextmanager
     def expecting(self, plugins: Mapping[str, str]) -> Iterator[None]:
-        """Add to an unknown name which plugins are not here any more.
+        """Name the missing plugins in the error for an unknown name.
 
         Args:
-            plugins: Name -> version of those that supplied what is asked for in the block.
+            plugins: Name -> version of the plugins that supplied the names used in the block.
 
         """
         try:
@@ -166,12 +166,12 @@ class Registry:
             ) from None
 
     def broken(self, kind: Kind[Any], name: str, problem: str) -> PluginError:
-        """Return the error that something registered does not keep its contract."""
+        """Return the error for a registered object that breaks its interface."""
         row = self.supplier(kind, name)
         return PluginError(f"the {kind.name} {name!r} of plugin {row.name!r}: {problem}", remedy(row))
 
     def blame(self, error: BaseException) -> PluginError | None:
-        """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
+        """Return an error as one of the plugin whose code raised it; None without an external plugin."""
         rows = {_package(row.module): row for row in self.rows if row.distribution != "automtl"}
         for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
             module = str(frame.f_globals.get("__name__", ""))
@@ -183,7 +183,7 @@ class Registry:
         return None
 
     def _defined_at(self, module: str, function: str) -> str | None:
-        """Return what is registered of a module: what the function is of, or else all that there is."""
+        """Return the registered object that a function of a module belongs to, or the module's only one."""
         found: dict[str, str] = {}
         for plural, named in self._entries.items():
             for name, (value, _) in named.items():
@@ -194,7 +194,7 @@ class Registry:
         )
 
     def _key(self, kind: Kind[Any], name: str) -> str:
-        """Return what the name is registered as: itself, or else its family."""
+        """Return the key of a name: the name itself, or the name of its family."""
         if name in self._entries[kind.plural]:
             return name
         stem, _, number = name.rpartition("-")
@@ -235,7 +235,7 @@ class Registry:
 
 
 def remedy(row: PluginRow) -> str:
-    """Return what to do about a plugin that does not do what it should."""
+    """Return the remedy for a broken plugin."""
     return f"repair or upgrade {row.distribution} {row.version}, or set {DISABLE}={row.name}"
 
 
@@ -245,10 +245,10 @@ def names_of(contents: Contents) -> dict[str, tuple[str, ...]]:
 
 
 def check_free(row: PluginRow, contents: Contents, loaded: Loaded) -> None:
-    """Check that none of a plugin's names is registered already.
+    """Check that none of a plugin's names is registered yet.
 
     Raises:
-        PluginError: one is.
+        PluginError: a name is registered already.
 
     """
     for other, taken in loaded:
@@ -261,14 +261,14 @@ def check_free(row: PluginRow, contents: Contents, loaded: Loaded) -> None:
 
 
 def reason(error: BaseException) -> str:
-    """Return in one line why a plugin is not used."""
+    """Return a one-line reason why a plugin is not used."""
     if type(error) is PluginError:
         return printable(str(error))
     return one_line(error)
 
 
 def _where(value: object) -> tuple[str, str]:
-    """Return the module and the name of an object, or of what a reference is to."""
+    """Return the module and name of an object, or of a reference."""
     if isinstance(value, str):
         module, _, name = value.partition(":")
         return module, name
@@ -276,7 +276,7 @@ def _where(value: object) -> tuple[str, str]:
 
 
 def _package(module: str) -> str:
-    """Return the outermost package of a module, which may be given as `module:object`."""
+    """Return the outermost package of a module or a reference `module:object`."""
     return module.partition(":")[0].partition(".")[0]
 
 

@@ -1,1 +1,1 @@
-"""Search: the contract of strategies, and the parts that strategies share."""
+"""Search: the interface of search strategies, and components that strategies share."""

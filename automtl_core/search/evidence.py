@@ -1,4 +1,4 @@
-"""Why a search decided as it did, and what it could have decided: values that a run keeps and shows."""
+"""The evidence for the decisions of a search, and its Pareto front: values that a run keeps and shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,60 +9,60 @@ from automtl_core.disk.value import Value
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["needed", "not known", "better", "tie: cheapest", "undone", "by its logit", "at chance"]
-"""Of a decision:
+"""Why a decision was made:
 
-- needed: held-out rows are predicted significantly worse without the option;
-- better: they are predicted significantly better as it was decided;
-- tie: cheapest: no significant difference, so the cheaper one was taken;
-- not known: not significantly worse without it, but held-out rows do not tell how much, so it was kept;
-- undone: a tie by itself, but together with other decisions significantly worse, so it was taken back;
-- by its logit: nobody looked at held-out rows; a logit was clear enough;
-- at chance: nobody looked at held-out rows, and the logits said nothing either.
+- needed: validation is significantly worse without the option;
+- better: validation is significantly better with the decision;
+- tie: cheapest: no significant difference, so the cheaper alternative was taken;
+- not known: not significantly worse without the option, but the effect is too uncertain, so it was kept;
+- undone: a tie by itself, but significantly worse together with other decisions, so it was reverted;
+- by its logit: decided by the architecture weights alone, without an ablation; a logit was clear;
+- at chance: decided by the architecture weights alone, and no logit was clear.
 """
 
 
 @dataclass(frozen=True)
 class Evidence(Value):
-    """One decision with what spoke for it. Losses are shortfalls of ranking, see `Point`."""
+    """One decision with its evidence. Losses are defined at `Point.loss`."""
 
     choice: str
     option: str
-    """Of a choose-one the candidate that was taken; of a choose-any the option that was closed or kept."""
+    """The candidate that a choose-one takes, or the option of a choose-any that is closed or kept."""
     action: Action
     verdict: Verdict
     against: str | None = None
-    """Of a choose-one the candidate that it was weighed against."""
+    """The candidate that a choose-one was compared with."""
     difference: float | None = None
-    """Held-out loss as decided (of what is kept: without it) minus that of the alternative, row by row.
-    Options of one name that were closed everywhere at once have it together."""
+    """Held-out loss with the decision (for a kept option: without the option) minus that of the alternative,
+    as a mean over rows. Options of one name that are closed everywhere at once share one difference."""
     error: float | None = None
     """Standard error of the difference."""
     flops: int | None = None
-    """What the decision saves of operations a row, less than 0 where it costs more; None of what is kept."""
+    """FLOPs per row that the decision saves, negative where it costs more; None for a kept option."""
     parameters: int | None = None
-    """What it saves of parameters."""
+    """Parameters that the decision saves."""
     certainty: float | None = None
-    """Where a logit decided: 1 - entropy / entropy of a uniform draw, 0 at chance and 1 when certain."""
+    """For a decision by a logit: 1 - entropy / entropy of a uniform draw, 0 at chance and 1 when certain."""
     epoch: int | None = None
-    """At the end of which epoch of the search."""
+    """Epoch of the search at whose end the decision was made."""
 
 
 @dataclass(frozen=True)
 class Point(Value):
-    """An architecture that a search has scored: a point of loss against cost."""
+    """An architecture that a search scored: a point of loss against cost."""
 
     name: str
-    """Of a landmark its name, such as `mmoe`; else where it came from, such as `evolution 3.7`."""
+    """Name of a landmark, such as `mmoe`, or origin of the architecture, such as `evolution 3.7`."""
     decisions: Mapping[str, Decision]
     loss: float
-    """How far the ranking of held-out rows falls short: the mean over tasks of 1 - AUC, of a regression of
-    1 - R2, in which tasks count by the precision with which the rows tell it."""
+    """Loss of ranking on held-out rows: the mean over tasks of 1 - AUC, or 1 - R2 for a regression, weighted
+    by the precision of each task's score."""
     error: float | None
-    """Standard error of the loss minus that of the favourite, by inherited weights; None where trained."""
+    """Standard error of the loss minus that of the favourite, with inherited weights; None where trained."""
     score: float | None
-    """Mean validation AUC of the binary tasks; None where there is none."""
+    """Mean validation AUC of the binary tasks; None without binary tasks."""
     flops_per_row: int
     parameters: int
     trained: bool = False
-    """Whether the score is of weights of its own, not of inherited ones."""
+    """Whether the score comes from a training from scratch, not from inherited weights."""
     chosen: bool = False

@@ -1,10 +1,10 @@
-"""Held-out rows: how well a supernet predicts them as it is decided, row by row, with an honest error.
+"""Held-out rows: the loss of a supernet with given decisions, row by row, with a standard error.
 
-Removing an option and looking at rows that no weight has learned from is what tells its worth; logits do not
-(Wang et al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021, arXiv 2108.04392).
-What counts is how rows are ranked, as when models are compared: the log loss of a few positive rows tells
-most of all whether the level of a probability is right, which a training sets right in any architecture.
-Differences are taken row by row, since two architectures err on the same rows.
+The value of an option is measured by its removal, on rows that no weight has learned from; architecture
+logits do not measure it (Wang et al., "Rethinking Architecture Selection in Differentiable NAS", ICLR 2021,
+arXiv 2108.04392). The loss is one of ranking, as in comparisons of models: with few positive rows, the log
+loss mostly depends on the calibration of probabilities, which training corrects in any architecture.
+Differences are computed by row, since the errors of two architectures on the same rows are correlated.
 
 Letters: R rows, B batch, T tasks.
 """
@@ -37,21 +37,21 @@ from automtl_core.training.metrics import (
 from automtl_core.training.norms import renorm
 
 Losses = NDArray[np.float64]
-"""Of each row, [R]: its part of the shortfall, which is the mean over rows."""
+"""Contribution of each row to the loss, [R]; the loss is the mean over rows."""
 
 NORM_BATCHES = 1
-"""Training batches that statistics of batch normalisation are computed on for each architecture."""
+"""Training batches from which the statistics of batch normalisation are computed for each architecture."""
 
 
 class HeldOutSettings(Settings):
-    """Which rows tell architectures apart."""
+    """Settings of the rows that architectures are compared on."""
 
     rows: int = Field(20_000, ge=100)
     """Validation rows that architectures are compared on, at most."""
 
 
 class Difference(NamedTuple):
-    """A mean of differences row by row."""
+    """The mean of a difference over rows."""
 
     mean: float
     error: float
@@ -59,26 +59,26 @@ class Difference(NamedTuple):
 
 
 def difference(one: Losses, other: Losses) -> Difference:
-    """Return how much more `one` loses than `other`, on the same rows."""
+    """Return the mean of the loss of `one` minus that of `other`, on the same rows."""
     by_row = one - other
     return Difference(float(by_row.mean()), float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5))
 
 
 class Scored(NamedTuple):
-    """What an architecture is worth on the held-out rows."""
+    """The scores of an architecture on the held-out rows."""
 
     losses: Losses
     metrics: Metrics
     score: float | None
-    """Mean AUC of the binary tasks that tell; None where none does."""
+    """Mean AUC of the binary tasks with enough rows; None where there is none."""
 
 
 class HeldOut:
-    """Validation rows, the same for every architecture that is weighed.
+    """Validation rows, the same for every architecture that is compared.
 
     Args:
-        problem: Whose validation part it is.
-        rows: Rows to look at, at most; drawn once where there are more.
+        problem: The problem whose validation part is used.
+        rows: Number of rows at most; drawn once where there are more.
 
     """
 
@@ -98,9 +98,9 @@ class HeldOut:
         return len(self._labels)
 
     def score(self, supernet: Supernet, decisions: Mapping[str, Decision]) -> Scored:
-        """Return what the weights of a supernet are worth as it is decided, with statistics of this path.
+        """Return the score of a supernet with decisions; batch statistics are those of this path.
 
-        The supernet is left as it was.
+        The supernet is unchanged afterwards.
         """
         with supernet.holding(decisions):
             renorm(supernet, self._learned, self.problem.compute)
@@ -108,7 +108,7 @@ class HeldOut:
 
     @torch.no_grad()
     def measure(self, network: nn.Module) -> Scored:
-        """Return what a network that is not training is worth, as it is."""
+        """Return the score of a network in evaluation mode."""
         said = [self.problem.compute.logits(network, batch) for batch in self._batches]
         predictions = np.concatenate([logits.double().cpu().numpy() for logits in said])
         metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
@@ -136,16 +136,16 @@ class HeldOut:
 
 
 def shortfall(metrics: Metrics) -> float:
-    """Return how far ranking falls short: the mean over tasks of 1 - AUC, of a regression of 1 - R2.
+    """Return the loss of ranking: the mean over tasks of 1 - AUC, or 1 - R2 for a regression.
 
-    Tasks count by the precision with which their rows tell it, so that one with few positive rows neither
-    decides nor goes unheard.
+    Tasks are weighted by the precision of their score, so that a task with few positive rows has some
+    influence, but does not dominate.
 
     Args:
-        metrics: By task, on the rows in question; tasks without a score do not count.
+        metrics: Metrics by task; tasks without a score do not count.
 
     Returns:
-        0 is perfect, and 0 where no task has a score.
+        The loss; 0 is perfect, and 0 where no task has a score.
 
     """
     short = {task: s for task, found in metrics.items() if (s := _shortfall(found)) is not None}
@@ -159,9 +159,9 @@ def _shortfall(found: TaskMetrics) -> float | None:
 
 
 def _precision(found: TaskMetrics) -> float:
-    """Return 1 / standard error of the AUC of a task that tells nothing, but for a factor that all share.
+    """Return 1 / standard error of the AUC of a random classifier, up to a factor common to all tasks.
 
-    A regression counts as a binary task of as many rows, half of them positive.
+    A regression counts as a binary task with as many rows, half of them positive.
     """
     rows = found.rows
     positives = found.positives if isinstance(found, BinaryMetrics) else rows / 2

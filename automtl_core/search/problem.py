@@ -1,4 +1,4 @@
-"""The problem of a search: space, data, recipe and seed."""
+"""The problem of a search: search space, data, recipe and seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from automtl_core.training.recipe import Recipe
 
 
 def nothing() -> float:
-    """Return that no time is spent, as where there is no budget of it."""
+    """Return 0: the spent share of a time budget, where there is none."""
     return 0.0
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a strategy searches over, and with what. The test part is not in it."""
+    """The input of a search strategy. It does not contain the test part."""
 
     space: SearchSpace
     data: TrainingData
@@ -26,9 +26,9 @@ class Problem:
     seed: int
     compute: Compute = CPU
     spent: Callable[[], float] = nothing
-    """Tells how much of the time for the search is spent, from 0 to 1, where there is a time budget. By it a
-    strategy may end a phase, to have time for the next."""
+    """Returns the spent share of the time budget for the search, from 0 to 1. A strategy may use it to end a
+    phase in time for the next one."""
     start: Start | None = None
-    """What another search found, to begin with; its weights are given to supernets of `RelaxedSearch`."""
+    """Result of an earlier search for a warm start; supernets of `RelaxedSearch` begin with its weights."""
     trials: Trials | None = None
-    """How trainings from scratch are run; None for here and now, see `train_trial.trials_of`."""
+    """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""

@@ -1,6 +1,6 @@
-"""What strategies that relax a space have in common: a supernet in training, and steps to take with it.
+"""Common parts of strategies with a relaxation: a supernet, its optimiser, and training steps.
 
-A strategy writes its loop itself:
+A strategy writes the loop:
 
     search = RelaxedSearch(problem, Softmax())
     while search.epoch < epochs and search.going_on:
@@ -35,13 +35,13 @@ Item = TypeVar("Item")
 
 
 class RelaxedSearch:
-    """A supernet, its optimiser, and where a search stands; it has no loop of its own.
+    """A supernet with its optimiser and the number of the epoch; the strategy supplies the loop.
 
     Args:
-        problem: What to search.
-        relaxation: How logits become weights.
-        learning_rate: Step size of Adam on logits.
-        decay: L2 on logits.
+        problem: The problem of the search.
+        relaxation: Turns architecture logits into weights.
+        learning_rate: Learning rate of Adam for the architecture logits.
+        decay: L2 penalty on the architecture logits.
 
     """
 
@@ -63,28 +63,28 @@ class RelaxedSearch:
         self.losses = task_losses(problem.recipe, tasks, problem.compute.device)
         self.epoch = 0
         self.going_on = True
-        """Whether the listener wants more."""
+        """Whether the listener lets the search continue."""
 
     @property
     def weights(self) -> list[nn.Parameter]:
-        """All parameters but the logits."""
+        """All parameters except the architecture logits."""
         return list(self.supernet.weights().values())
 
     @property
     def logits(self) -> list[nn.Parameter]:
-        """The logits of what is undecided."""
+        """The architecture logits of undecided choices."""
         return list(self.supernet.logits().values())
 
     def begin(
         self, phase: str, listener: Listener, rows: Rows | None = None, most: int | None = None
     ) -> Pass[Batch]:
-        """Begin the next epoch, and return a pass over the training rows, or over some of them.
+        """Begin the next epoch, and return a pass over all or some training rows.
 
         Args:
-            phase: Such as `search`, for reports.
-            listener: Hears of steps.
-            rows: Places of the rows, all of the training part where None.
-            most: How many of them at most; each epoch draws others.
+            phase: Name of the phase in reports, such as `search`.
+            listener: Receives the steps.
+            rows: Indices of the rows; None for the whole training part.
+            most: Number of rows at most, drawn anew in each epoch.
 
         """
         self._next_epoch()
@@ -93,21 +93,22 @@ class RelaxedSearch:
     def begin_pairs(
         self, phase: str, listener: Listener, rows: Rows, held_out: Rows
     ) -> Pass[tuple[Batch, Batch]]:
-        """Begin the next epoch, and return a pass over pairs of batches: to learn from, and held out."""
+        """Begin the next epoch, and return a pass over pairs of batches: one to learn from, one held out."""
         self._next_epoch()
         pairs = zip(self.batches(rows), self.batches(held_out), strict=False)
         return self._pass(phase, listener, pairs, rows)
 
     def batches(self, rows: Rows | None = None) -> Iterator[Batch]:
-        """Yield the batches of this epoch, of all training rows or of some."""
+        """Yield the batches of this epoch, from all or some training rows."""
         problem = self.problem
         return shuffled(problem.data.train, problem.recipe, problem.seed, self.epoch, problem.compute, rows)
 
     def step(self, batch: Batch, moving: Sequence[nn.Parameter] | None = None) -> Tensor:
-        """Move weights and logits, or what is named, on a batch; return the loss of each task, [T].
+        """Take an optimiser step for all parameters, or those in `moving`; return the loss of each task, [T].
 
-        The balancer computes the gradients of weights, and of logits that move with them. Logits that move
-        alone follow the weighted mean: the state of a balancer is about weights and the rows they learn from.
+        The balancer computes the gradients of the weights, and of logits that move together with weights.
+        Logits that move alone have the gradient of the weighted mean, since the state of a balancer describes
+        weights.
         """
         alone = moving is not None and set(moving) <= set(self.logits)
         balancer = MEAN if alone else self.balancer
@@ -119,7 +120,7 @@ class RelaxedSearch:
         return evaluate(self.supernet, data.validation, data.tasks, size, self.problem.compute)
 
     def fix(self, decisions: Mapping[str, Decision]) -> None:
-        """Settle choices; what they drop is not moved any more, and its moments are forgotten."""
+        """Fix decisions; dropped parameters are not trained any more, and their moments are dropped."""
         for name, decision in decisions.items():
             self.supernet.fix(name, decision)
         moments = self.optimiser.state_dict()
@@ -134,20 +135,20 @@ class RelaxedSearch:
         entropy: float | None = None,
         fixed: Mapping[str, Decision] | None = None,
     ) -> None:
-        """Report a finished epoch; validation metrics are computed where they are not given."""
+        """Report a finished epoch; validation metrics are computed if `metrics` is None."""
         losses = epoch.losses(self.problem.data.tasks)
         found = metrics if metrics is not None else self.evaluate()
         report = EpochEnded(epoch.phase, self.epoch, losses, found, entropy=entropy, fixed=fixed or {})
         self.going_on = listener(report) and epoch.going_on
 
     def result(self) -> SearchResult:
-        """Return what is decided, favourites for the rest, and the network with the supernet's weights."""
+        """Return the architecture, with undecided choices by their logits, and its network."""
         architecture = self.supernet.architecture()
         network = self.problem.space.network(architecture, self.supernet)
         return SearchResult(architecture, network, self.epoch)
 
     def state_dict(self) -> State:
-        """Return weights, logits, moments, and what is decided."""
+        """Return weights, logits, optimiser moments, and decisions."""
         decided = self.supernet.decided().items()
         return {
             "epoch": self.epoch,
@@ -158,7 +159,7 @@ class RelaxedSearch:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`."""
+        """Continue from `state`."""
         self.epoch = state["epoch"]
         decided = state["decided"].items()
         self.fix({name: d if isinstance(d, str) else tuple(d) for name, d in decided})

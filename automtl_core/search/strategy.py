@@ -1,4 +1,4 @@
-"""The contract of search strategies: a loop of its own that finds an architecture in any search space."""
+"""The interface of search strategies: each has its own loop, and works with any search space."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,46 +16,47 @@ from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
 
 Retrain = Literal["inherit", "scratch"]
-"""Whether the found network goes on from the weights of the search, or starts anew."""
+"""Whether the training after the search starts from the weights of the search, or from scratch."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found."""
+    """The result of a search."""
 
     architecture: Architecture
     network: nn.Module | None = None
-    """The derived network with the weights that the search gave it; None where it gave none."""
+    """The derived network with weights from the search; None where the search supplies none."""
     epochs: int = 0
-    """Passes over the training part that these weights have behind them."""
+    """Passes over the training part that these weights are the result of."""
     trained: bool = False
-    """Whether the network has been trained as the recipe says, so that there is nothing left to train."""
+    """Whether the network is fully trained by the recipe, so that no training follows."""
     evidence: Sequence[Evidence] = ()
-    """Why each decision was made, in the order in which they were; none where a strategy does not say."""
+    """The evidence for each decision, in the order of the decisions; empty for a strategy without
+    evidence."""
     front: Sequence[Point] = ()
-    """What else could have been taken, by rising cost: of what was scored by inherited weights those that are
-    better than all that are cheaper, and what was trained."""
+    """Alternatives by rising cost: of architectures scored with inherited weights the Pareto-optimal ones,
+    and all trained ones."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings that the search found too, of `training` and `space`, such as `{"training": {"learning_rate":
-    1e-3}}`. The training that follows has them, and each one of the run anew; a network that comes with them
-    is one of these settings, and choices are the same under them."""
+    """Settings of `training` and `space` that the search chose too, such as `{"training": {"learning_rate":
+    1e-3}}`. The training that follows uses them, as does each further training of the run; `network`, if
+    there is one, has these settings, and the choices of the space must not depend on them."""
 
 
 class SearchStrategy(ABC, Configured[S]):
-    """A search algorithm. Subclasses name their settings, `SearchStrategy[MySettings]`, and define the rest.
+    """A search algorithm. Subclasses declare their settings by `SearchStrategy[MySettings]`.
 
-    A strategy is made for one problem and searched once: `load_state_dict` if the search goes on from a
-    stopped one, then `search`. It must draw all randomness from `automtl_core.seeds` with the problem's seed,
-    anew in each epoch, so that nothing random is left to save.
+    A strategy is made for one problem, and searches once: `load_state_dict` if an interrupted search
+    continues, then `search`. It must draw all random numbers from `automtl_core.seeds` with the problem's
+    seed, and reseed in each epoch, so that a checkpoint needs no state of a generator.
 
     Args:
         settings: An instance of the class's `settings_class`.
-        problem: What to search.
+        problem: The problem of the search.
 
     """
 
     retrain: ClassVar[Retrain] = "inherit"
-    """How the found network is trained where the user does not say."""
+    """Whether the derived network inherits weights, unless the user sets it."""
 
     def __init__(self, settings: S, problem: Problem) -> None:
         self.settings = settings
@@ -63,9 +64,9 @@ class SearchStrategy(ABC, Configured[S]):
 
     @classmethod
     def epochs(cls, settings: S, recipe: Recipe) -> int | None:
-        """Return how many passes over the training part a search takes at most; None where nobody can say.
+        """Return the largest number of passes over the training part in a search; None where it is unknown.
 
-        The epochs of the recipe are for the network that is found, and come on top.
+        The epochs of the recipe, for the training of the derived network, come on top.
         """
         return None
 
@@ -74,13 +75,13 @@ class SearchStrategy(ABC, Configured[S]):
         """Run the algorithm to its end, from the loaded state if there is one.
 
         Calls `listener.step` after each step and `listener.epoch` at the end of each epoch, when `state_dict`
-        is complete. Where either returns False the search ends: it decides with what it knows by then.
+        is complete. If either returns False, the search ends, and decides with the evidence so far.
         """
 
     @abstractmethod
     def state_dict(self) -> State:
-        """Return tensors and JSON values on which the rest of the search depends."""
+        """Return the tensors and JSON values that the rest of the search depends on."""
 
     @abstractmethod
     def load_state_dict(self, state: State) -> None:
-        """Go on from a state that an equal strategy, made for an equal problem, returned."""
+        """Continue from a state that an equal strategy returned for an equal problem."""

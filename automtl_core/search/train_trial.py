@@ -23,7 +23,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @contextmanager
 def trials_of(problem: Problem) -> Iterator[Trials]:
-    """Give what runs the trials of a problem: by default this process, in a temporary folder."""
+    """Yield the runner of a problem's trials: by default this process, in a temporary folder."""
     if problem.trials is not None:
         yield problem.trials
         return
@@ -34,12 +34,12 @@ def trials_of(problem: Problem) -> Iterator[Trials]:
 def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialResult:
     """Train the architecture of a spec from scratch, or from its checkpoint if there is one.
 
-    The checkpoint is written before the listener receives an epoch. Epochs that the checkpoint holds are sent
-    again, so that a loop which was killed in between misses none; it ignores those that it knows.
+    The checkpoint is written before the listener receives an epoch. Epochs in the checkpoint are sent again,
+    so that a caller which was killed in between misses none; it must ignore epochs that it knows.
 
     Args:
-        problem: Space, data, recipe and seed of the spec.
-        spec: What to train.
+        problem: Search space, data, recipe and seed of the spec.
+        spec: The trial.
         listener: Receives steps and epochs, numbered from 1 in each trial.
 
     """
@@ -81,7 +81,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
 
 
 def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
-    """Return the training of a trial as its checkpoint has it, whose network has the best weights."""
+    """Return the training of a trial from its checkpoint; its network has the best weights."""
     fit = _fit(problem, spec)
     fit.load_state_dict(load_state(Path(spec.folder) / CHECKPOINT)["fit"])
     fit.restore_best()

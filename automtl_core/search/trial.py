@@ -1,8 +1,8 @@
-"""Trials: each training of a model is a value, which can be compared, hashed, pickled and sent elsewhere.
+"""Trials: each training of a model is a value, which can be compared, hashed and pickled.
 
 A loop that needs trainings (successive halving, a comparison, tuning, the encoding search) makes a
-`TrialSpec` for each and gives them to an `Executor`, which may run them here, in other processes or on other
-machines. Results follow from the specs alone, and not from the executor.
+`TrialSpec` for each, and passes them to an `Executor`, which may run them here, in other processes or on
+other machines. Results depend on the specs alone, not on the executor.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from automtl_core.training.events import Event, Listener
 from automtl_core.training.metrics import Metrics, metrics_from_json
 
 PLACES = ("data_dir", "prepared_dir")
-"""Settings that say where files are; the result of a trial does not depend on them."""
+"""Settings that are file locations; the result of a trial does not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrialSpec:
     data: str = ""
     """Folder of the prepared data."""
     folder: str = ""
-    """Folder that keeps the trial: its checkpoint or, of a whole run, the run directory."""
+    """Folder of the trial: it holds the checkpoint or, for a whole run, the run directory."""
     architecture: str | None = None
     """Architecture to train, as JSON. None for a whole run, with a search if the configuration names one."""
     held_out: bool = False
@@ -46,11 +46,12 @@ class TrialSpec:
     max_epochs: int | None = None
     """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
     loss_rows: int = 0
-    """Validation rows at most for which the result holds the losses; 0 for none."""
+    """Number of validation rows at most whose losses the result holds; 0 for none."""
     test: bool = False
-    """Whether a whole run is tested, too."""
+    """Whether a whole run includes the test."""
     encoding_search: str = ""
-    """Result of the encoding search as JSON, which a whole run keeps; the configuration has the encodings."""
+    """Result of the encoding search as JSON, which a whole run records; the configuration has the
+    encodings."""
 
     @property
     def name(self) -> str:
@@ -71,16 +72,16 @@ class TrialResult:
     """Validation metrics of the best epoch; empty where there are none."""
     best_epoch: int = 0
     epochs: int = 0
-    """Epochs that were trained."""
+    """Number of trained epochs."""
     seconds: float = 0.0
-    """Of this call."""
+    """Duration of this call."""
     losses: NDArray[np.float64] | None = None
-    """What each of the first `loss_rows` validation rows adds to the loss, [R]; see `HeldOut`."""
+    """Contribution of each of the first `loss_rows` validation rows to the loss, [R]; see `HeldOut`."""
     error: str | None = None
-    """How the trial diverged."""
+    """Error message of a diverged trial."""
 
     def to_state(self) -> State:
-        """Return tensors and JSON values, for a checkpoint."""
+        """Return tensors and JSON values for a checkpoint."""
         found = asdict(replace(self, metrics={}, losses=None))
         metrics = {task: m.to_json() for task, m in self.metrics.items()}
         losses = None if self.losses is None else torch.from_numpy(self.losses)
@@ -88,30 +89,30 @@ class TrialResult:
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":
-        """Return the result whose `to_state` is given."""
+        """Return the result of a value of `to_state`."""
         losses = None if state["losses"] is None else state["losses"].numpy()
         return cls(**{**state, "metrics": metrics_from_json(state["metrics"]), "losses": losses})
 
 
 @dataclass(frozen=True)
 class TrialBegan(Event):
-    """A trial begins or continues; a trial that needs no training does not."""
+    """A trial begins or resumes; not sent for a trial that needs no training."""
 
 
 @dataclass(frozen=True)
 class TrialEnded(Event):
-    """A trial ended, and will have the state of `result` until its spec is run again."""
+    """A trial ended; the state of `result` holds until its spec is run again."""
 
     result: TrialResult
 
 
 @dataclass(frozen=True)
 class TrialWaits(Event):
-    """A trial waits for another process, which works on it."""
+    """A trial waits for another process that works on it."""
 
 
 OnEvent = Callable[[TrialSpec, Event], bool]
-"""Receives the events of each trial; where it returns False, the executor ends all trials in order."""
+"""Receives the events of each trial; if it returns False, the executor ends all trials in order."""
 RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 
 
@@ -131,7 +132,7 @@ class Serial:
     """Executor that runs one trial after the other in this process.
 
     Args:
-        run_trial: Runs one.
+        run_trial: Runs one trial.
 
     """
 

@@ -1,6 +1,6 @@
-"""Where a search may start: with what another one found, decisions and weights, where names fit.
+"""Warm starts: a search begins with the decisions and weights of an earlier run, where names fit.
 
-Letters: K values that are known there and here.
+Letters: K values that are in both vocabularies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,34 +18,34 @@ from automtl_core.modules.field_statistics import FieldStatistics
 from automtl_core.modules.numbers import Numbers
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Ids of equal values, there and here, [K] each."""
+"""Ids of equal values, in the earlier and in the new vocabulary, [K] each."""
 
 
 FITTED: Mapping[type[nn.Module], Sequence[str]] = {FieldStatistics: ("table",), Numbers: ("edges",)}
-"""What belongs to the rows that are searched on, and is not taken over."""
+"""Buffers that are fitted to the rows of the new search, and are not copied."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What another search found."""
+    """The result of an earlier search."""
 
     architecture: Architecture
     choices: Mapping[str, Choice]
-    """That it answers."""
+    """Its choices."""
     network: nn.Module
-    """Trained."""
+    """The trained network."""
     schema: Schema
-    """Of what it takes."""
+    """The schema of its inputs."""
     known: Mapping[str, Pairs]
-    """Sparse field of both -> the ids of equal values."""
+    """Sparse field in both schemas -> the ids of equal values."""
 
     def decisions(self, choices: Mapping[str, Choice], otherwise: Architecture) -> Architecture:
-        """Return its decisions on these choices.
+        """Return the decisions of the earlier search, transferred to these choices.
 
         Args:
-            choices: Of another space, or of other data: some may be new, some have other options.
-            otherwise: Answers those that it does not know, or answers with what is no option here; and says
-                whether options are open that it did not have.
+            choices: Choices of another space or other data: some may be new, others may have new options.
+            otherwise: Decides choices that the earlier search does not have, or decides by an option that
+                does not exist here; also whether options are open that the earlier search did not have.
 
         """
         return Architecture(
@@ -53,14 +53,14 @@ class Start:
         )
 
     def give(self, network: nn.Module, schema: Schema) -> int:
-        """Copy weights to a network where name and shape fit, rows of embeddings by what they stand for.
+        """Copy weights to a network where name and shape fit, and rows of embeddings where values are equal.
 
         Args:
-            network: Of any space.
-            schema: Of what it takes.
+            network: Network of any space.
+            schema: Schema of its inputs.
 
         Returns:
-            How many tensors got something.
+            Number of tensors that were copied at least in part.
 
         """
         mine, theirs = (dict(each.named_modules()) for each in (self.network, network))

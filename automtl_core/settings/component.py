@@ -1,4 +1,4 @@
-"""A component: which plugin object to use, by its name, and the settings of that object."""
+"""A component: the name of a plugin object, with its settings."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
 
 
 def named(given: Any) -> Any:
-    """Return a bare name as the mapping that it stands for, and anything else as it is."""
+    """Return a bare name as `{"name": NAME}`, and any other value unchanged."""
     return {"name": given} if isinstance(given, str) else given
 
 
 class Component(BaseModel):
-    """Which plugin object to use, by name; every other key is one of its settings. A bare name is enough."""
+    """The name of a plugin object, with its settings as further keys; a bare name has no settings."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -28,5 +28,5 @@ class Component(BaseModel):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings given, to be validated by the object's own settings class."""
+        """The settings, not yet validated by the settings class of the object."""
         return dict(self.model_extra or {})

@@ -1,4 +1,4 @@
-"""The domain of a setting: the values that a search over settings draws it from."""
+"""The domain of a setting: the values that hyperparameter tuning draws from."""
 
 import math
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Search:
-    """In `Annotated`, the values that a setting is searched over: a range, or the choices that there are.
+    """In `Annotated`, the domain of a setting: a range, or a list of values.
 
         dropout: Annotated[float, Search(0, 0.4)] = 0.2
         learning_rate: Annotated[float, Search(5e-4, 8e-3, log=True)] = 2e-3
         decay: Annotated[float, Search(choices=(1e-4, 1e-3, 1e-2))] = 1e-2
 
-    A range whose bounds are both whole numbers holds whole numbers alone.
+    A range with two integer bounds holds integers only.
     """
 
     low: float = 0
     high: float = 0
     log: bool = False
-    """Whether a draw is uniform in the logarithm of the value."""
+    """Whether values are drawn uniformly in their logarithm."""
     choices: tuple[Any, ...] = ()
-    """In place of a range; in their order, where they have one."""
+    """Values in place of a range, in their order if they have one."""
 
     def draw(self, random: "np.random.Generator") -> Any:
-        """Return a value of the domain; numbers of a range have three digits at most."""
+        """Return a random value of the domain; numbers from a range have at most three digits."""
         if self.choices:
             return self.choices[int(random.integers(len(self.choices)))]
         if self.log:
@@ -47,6 +47,6 @@ class Search:
 
 
 def domains(settings: type[BaseModel]) -> Mapping[str, Search]:
-    """Return the domain of each setting of a class that has one."""
+    """Return the domain of each setting of a class that declares one."""
     fields = settings.model_fields.items()
     return {name: each for name, field in fields for each in field.metadata if isinstance(each, Search)}

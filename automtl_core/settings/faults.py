@@ -1,4 +1,4 @@
-"""What is wrong with settings, in our own words: a sentence a fault, with the key as it was written."""
+"""Messages for validation errors of settings: one sentence for each error, with the user's key."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,30 +12,31 @@ from automtl_core.errors import did_you_mean, listing
 from automtl_core.settings.words import NUMBERS, bare, inside, options, words
 
 SHOWN = 60
-"""Characters of a value that a message shows."""
+"""Number of characters of a value that a message shows."""
 UNKNOWN = ("extra_forbidden", "invalid_key")
 OWN_WORDS = ("value_error", "assertion_error", "string_pattern_mismatch", "multiple_of")
-"""Faults that the words for an annotation do not tell: those of a validator of the class, and rare limits."""
+"""Error types that the description of an annotation does not cover: validators of a class, and rare
+limits."""
 IN_WORDS = {*get_args(ErrorType), "path_type"} - {*UNKNOWN, *OWN_WORDS}
 
 Path = Sequence[int | str]
-"""Keys, and numbers of items."""
+"""Keys, and indices of list items."""
 
 
 class Place(NamedTuple):
-    """A place in settings."""
+    """The place of a setting in the configuration."""
 
     key: str
-    """As a user writes it."""
+    """The key as a user writes it."""
     annotation: Any
-    """None where there is no such setting."""
+    """Type annotation; None where there is no such setting."""
     limits: Sequence[Any] = ()
     above: Any = None
-    """The annotation of what holds it."""
+    """Annotation of the parent."""
 
 
 def find(model: type[BaseModel], where: str, path: Path) -> Place:
-    """Follow a path inside of a model, as far as it does not lead into one of several alternatives."""
+    """Follow a path into a model; stop where it enters one of several alternatives of a union."""
     found = Place(where, model)
     for step in path:
         below = _below(found, step)
@@ -46,18 +47,18 @@ def find(model: type[BaseModel], where: str, path: Path) -> Place:
 
 
 def sentences(faults: Sequence[ErrorDetails], where: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield each fault as a sentence; one of a key, as each alternative of a type has faults of its own."""
+    """Yield a sentence for each key with an error; a union reports several errors for one key."""
     first: dict[str, ErrorDetails] = {}
     for fault in faults:
         first.setdefault(find(model, where, fault["loc"]).key, fault)
     for key, fault in first.items():
         if fault["type"] == "too_short" and any(other.startswith(f"{key}[") for other in first):
-            continue  # it is too short without the items that are wrong
+            continue  # the list is too short only because some of its items are wrong
         yield _sentence(fault, where, model)
 
 
 def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[BaseModel]) -> str:
-    """Return what there is in place of unknown settings, and the commands that explain them."""
+    """Return the known settings in place of unknown ones, and the commands that explain them."""
     unknown = [find(model, where, fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
     takes = [f"{_level(at)} takes: {listing(_fields(at.above))}" for at in unknown]
     pages = (
@@ -68,7 +69,7 @@ def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[Ba
 
 
 def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
-    """Yield where true or false stands for a number: it would be taken for 1 or 0."""
+    """Yield an error where a boolean stands for a number, since pydantic would convert it to 1 or 0."""
     if isinstance(values, bool) and _counts(find(model, "", path)):
         yield {"type": "int_type", "loc": path, "msg": "", "input": values}
     inner = values.items() if isinstance(values, Mapping) else ()
@@ -77,7 +78,7 @@ def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()
 
 
 def shown(value: object) -> str:
-    """Return a value as it is written in YAML, cut where it is long."""
+    """Return a value as YAML, shortened if it is long."""
     plain = {None: "null", True: "true", False: "false"}
     text = plain[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
@@ -100,7 +101,7 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
 
 
 def _own_words(fault: ErrorDetails) -> str:
-    """Return what a validator of the class says, or pydantic, with the value where that is no mapping."""
+    """Return the message of a validator or of pydantic, with the value unless it is a mapping."""
     error = fault.get("ctx", {}).get("error")
     said = str(fault["msg"] if error is None else error)
     if fault["type"] in OWN_WORDS and error is None:
@@ -115,14 +116,14 @@ def _expected(at: Place, given: object) -> str:
 
 
 def _hint(annotation: Any, given: object) -> str:
-    """Return the nearest of the values that are allowed, where these are named."""
+    """Return the nearest allowed value, if the annotation is a literal."""
     named = [str(each) for option in options(annotation) if get_origin(option) is Literal
              for each in get_args(option)]  # fmt: skip
     return did_you_mean(given, named) if isinstance(given, str) else ""
 
 
 def _below(at: Place, step: int | str) -> Place | None:
-    """Return where a key or the number of an item leads; None where it is the name of an alternative."""
+    """Return the place of a key or a list item; None for the name of a union alternative."""
     several = [option for option in options(at.annotation) if option is not type(None)]
     if len(several) != 1 or step == "[key]":
         return None
@@ -137,7 +138,7 @@ def _below(at: Place, step: int | str) -> Place | None:
 
 
 def _counts(at: Place) -> bool:
-    """Return whether a place takes numbers, and not true or false."""
+    """Return whether a place takes numbers, but not booleans."""
     types = {bare(option)[0] for option in options(at.annotation)}
     return bool(types & NUMBERS) and bool not in types
 
@@ -151,5 +152,5 @@ def _level(at: Place) -> str:
 
 
 def _page(path: Path) -> str:
-    """Return what explains a part of the configuration."""
+    """Return the topic of `automtl settings` for a part of the configuration."""
     return str(path[0]) if len(path) > 1 else "run"

@@ -1,4 +1,4 @@
-"""Settings: the typed, immutable form of what a user may choose."""
+"""Settings: the typed, immutable form of user configuration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from automtl_core.settings.words import bare, inside, options, words
 
 
 class Settings(BaseModel):
-    """Base of the settings of a space, a strategy, a dataset and the trainer.
+    """Base class of the settings of search spaces, strategies, datasets and the trainer.
 
-    A subclass declares one annotated field a setting, each with a default and a docstring below it, which
-    `automtl settings` shows. Unknown keys are refused, numbers are finite, values never change afterwards.
+    A subclass declares one annotated field for each setting, with a default and a docstring below it, which
+    `automtl settings` prints. Unknown keys are errors, numbers are finite, and instances are immutable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: dict[str, Any], where: str = "", name: str = "") -> Self:
-        """Validate values that a user wrote.
+        """Validate values from a user.
 
         Args:
-            values: As they are read from YAML.
-            where: Key of the configuration that holds them, such as `space`; empty for all of it.
-            name: Name of the space, strategy or dataset that they are settings of.
+            values: Values as read from YAML.
+            where: Key of the configuration that holds them, such as `space`; empty for the whole.
+            name: Name of the space, strategy or dataset that the settings belong to.
 
         Raises:
-            UsageError: listing every unknown key and every wrong value at once.
+            UsageError: some keys are unknown or values wrong; the message lists all of them.
 
         """
         faults = list(truths(cls, values))
@@ -51,7 +51,7 @@ S = TypeVar("S", bound=Settings, default=Settings)
 
 
 class Configured(Generic[S]):
-    """What is made with settings of its own: `class Mine(Base[MySettings])` says which, once."""
+    """A class with settings; `class Mine(Base[MySettings])` declares the settings class."""
 
     settings_class: ClassVar[type[Settings]] = Settings
     settings: S
@@ -66,21 +66,21 @@ class Configured(Generic[S]):
 
 @dataclass(frozen=True)
 class Setting:
-    """What there is to know of one setting."""
+    """The description of one setting."""
 
     name: str
-    """With dots where it is inside of another one: `labels.NAME.kind`."""
+    """Name, with dots for a nested setting: `labels.NAME.kind`."""
     default: Any
-    """As JSON."""
+    """Default as JSON."""
     takes: str
-    """Which values, in words."""
+    """Allowed values, in words."""
     tuned: str
-    """Which values tuning draws it from, in words; empty where it is not tuned."""
+    """Domain of hyperparameter tuning, in words; empty for a setting that is not tuned."""
     description: str
 
 
 def explain(settings: type[Settings]) -> list[Setting]:
-    """Return what there is to know of each setting of a class: its own, then those that it inherits."""
+    """Return the descriptions of the settings of a class: first those it declares, then inherited ones."""
     return list(_explained(settings, ""))
 
 
@@ -102,6 +102,6 @@ def _explained(settings: type[BaseModel], above: str) -> Iterator[Setting]:
 
 
 def _default(field: FieldInfo) -> Any:
-    """Return the default of a setting; None where there is none, or where it has settings of its own."""
+    """Return the default of a setting; None without one, or for nested settings."""
     found = None if field.is_required() else field.get_default(call_default_factory=True)
     return None if isinstance(found, Settings) else found

@@ -1,4 +1,4 @@
-"""What the annotation of a setting takes, in words: `a whole number from 1`."""
+"""Descriptions of the values that a setting's annotation allows: `a whole number from 1`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,20 +16,20 @@ NOUNS: Mapping[Any, tuple[str, str]] = {
     NoneType: ("null", "null"),
     Any: ("any value", "any values"),
 }
-"""Type -> one of it, and many."""
+"""Type -> singular and plural."""
 UNIONS = (Union, UnionType)
 NUMBERS = frozenset({int, float})
 SETTINGS = ("a mapping of settings", "mappings of settings")
 
 
 class Takes(str):
-    """In `Annotated`: what the setting takes, in words, where its validators take more than its type says."""
+    """In `Annotated`: the allowed values in words, where validators accept more than the type says."""
 
     __slots__ = ()
 
 
 def words(annotation: Any, limits: Sequence[Any] = (), many: bool = False) -> str:
-    """Return what values an annotation takes, within limits such as `Ge(1)`; of one value, or of `many`."""
+    """Return the values that an annotation allows, within limits such as `Ge(1)`; in the plural if `many`."""
     annotation, limits = bare(annotation, limits)
     if said := [limit for limit in limits if isinstance(limit, Takes)]:
         return said[0]
@@ -44,7 +44,7 @@ def words(annotation: Any, limits: Sequence[Any] = (), many: bool = False) -> st
 
 
 def bare(annotation: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
-    """Return an annotation without `Annotated`, and its limits with those that stood there."""
+    """Return an annotation without `Annotated`, and its limits with those of `Annotated`."""
     found = [*limits]
     while get_origin(annotation) is Annotated:
         found += annotation.__metadata__
@@ -53,13 +53,13 @@ def bare(annotation: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
 
 
 def options(annotation: Any) -> tuple[Any, ...]:
-    """Return the alternatives of a union, or else the annotation alone."""
+    """Return the alternatives of a union; for other annotations the annotation itself."""
     plain = bare(annotation)[0]
     return get_args(plain) if get_origin(plain) in UNIONS else (annotation,)
 
 
 def inside(annotation: Any) -> Any:
-    """Return the annotation of what a list or a mapping holds; None if it is neither."""
+    """Return the annotation of the items of a list or the values of a mapping; None for other annotations."""
     holds = get_args(annotation)
     match get_origin(annotation):
         case kind if kind is dict or kind is Mapping:
@@ -70,7 +70,7 @@ def inside(annotation: Any) -> Any:
 
 
 def _choices(annotation: Any, limits: Sequence[Any], many: bool) -> Iterator[str]:
-    """Yield what each value of a literal, or each alternative of a union, takes."""
+    """Yield the values of a literal, or the description of each alternative of a union."""
     for option in options(annotation):
         if get_origin(option) is Literal:
             yield from map(str, get_args(option))

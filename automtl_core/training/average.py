@@ -1,4 +1,4 @@
-"""The running average of a network's weights, which predicts better than the weights of any one step.
+"""The moving average of a network's weights, which predicts better than the weights of any single step.
 
 Polyak and Juditsky (1992); here an exponential average, as is usual for networks.
 """
@@ -21,14 +21,14 @@ from automtl_core.training.row_rmsprop import chunks
 class Average:
     """A copy of a network whose weights move by (now - mean) / span after each step.
 
-    While fewer steps than the span have passed, all of them count alike. Buffers are those of the network.
-    Of a `LargeTable` the rows that a step reads are averaged; what the others missed is made up for when they
-    are read, and when the averaged network is asked for. Other tables with sparse gradients are shared.
+    For steps up to the span, the average weighs all steps equally. Buffers are copied from the network. In a
+    `LargeTable`, only the rows that a step reads are averaged; other rows catch up when they are read, and
+    when the averaged network is requested. Other tables with sparse gradients are shared, without an average.
 
     Args:
-        network: The network that is trained; its parameters and buffers stay the same tensors.
-        span: Steps that the average reaches back over; up to 1 there is no average, and no copy.
-        compute: How to compute.
+        network: The trained network; its parameters and buffers must stay the same tensors.
+        span: Span of the average in steps; up to 1 there is no average, and no copy.
+        compute: Device and precision.
 
     """
 
@@ -53,7 +53,7 @@ class Average:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take the weights of a step into the average."""
+        """Add the weights of a step to the average."""
         if self._network is self.trained:
             return
         self.steps += 1
@@ -76,24 +76,24 @@ class Average:
         for table, copy in zip(large, copies, strict=True):
             self._tables[table.weight] = found = RowAverage(copy.weight)
             table.watch("average", found.catch_up)
-        # Looking for them in all modules would take as long as a small step.
+        # A search through all modules would take as long as a small step.
         pairs = zip(self._network.parameters(), self.trained.parameters(), strict=True)
         self._parameters = [(mean, now) for mean, now in pairs if mean is not now and now not in self._tables]
         self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
     def renorm(self, data: Iterable[Batch]) -> None:
-        """Compute the statistics of batch normalisation for the averaged weights."""
+        """Recompute the statistics of batch normalisation for the averaged weights."""
         if self._network is not self.trained:
             renorm(self.network, data, self.compute)
 
     def state_dict(self) -> State:
-        """Return the average, nothing where there is none."""
+        """Return the average; empty where there is none."""
         if self._network is self.trained:
             return {}
         return {"steps": self.steps, "weights": self.network.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on with an average."""
+        """Continue from an average."""
         if state:
             self.steps = state["steps"]
             self._network.load_state_dict(state["weights"])
@@ -102,14 +102,14 @@ class Average:
 
 
 class RowAverage:
-    """The running average of a large table's rows.
+    """The moving average of a large table's rows.
 
-    With a share a of each step, a mean that was right at step s is at step t
+    With a share a of each step, a mean that was up to date at step s is at step t
 
         w + (mean - w) * (1 - a_s+1) * ... * (1 - a_t)
 
-    if w has not moved since. The logarithm of the product is kept, since all rows were last right, and for
-    each row what it was when the row was last averaged.
+    if w has not moved since. The logarithm of the product since all rows were last up to date is kept, and
+    for each row its value when the row was last averaged.
 
     Args:
         mean: The averaged rows, [V, d], changed in place.
@@ -125,13 +125,13 @@ class RowAverage:
 
     @torch.no_grad()
     def catch_up(self, weight: Tensor, rows: Tensor) -> None:
-        """Give rows what they have missed, before a step moves them."""
+        """Update the average of rows, before a step moves them."""
         self._bring(weight, rows)
         self._read.append(rows)
 
     def update(self, weight: Tensor, share: float) -> None:
-        """Take the rows of a step into the average."""
-        # In the first step the mean becomes the weight; whatever it was before does not matter.
+        """Add the rows of a step to the average."""
+        # In the first step the mean becomes the weight; its earlier value does not matter.
         self._log += math.log1p(-share) if share < 1 else 0.0
         if self._read:
             rows = self._read[0] if len(self._read) == 1 else torch.unique(torch.cat(self._read))
@@ -142,14 +142,14 @@ class RowAverage:
 
     @torch.no_grad()
     def settle(self, weight: Tensor) -> None:
-        """Give all rows what they have missed."""
+        """Update the average of all rows."""
         if self._stale:
             for rows in chunks(weight):
                 self._bring(weight, rows)
             self.restart()
 
     def restart(self) -> None:
-        """Go on with a mean that is right as it is."""
+        """Continue with a mean that is up to date."""
         self._log, self._stale = 0.0, False
         self._known.zero_()
 

@@ -1,4 +1,4 @@
-"""Balancers: how the losses of tasks become the gradients of a step. Letters: T tasks."""
+"""Balancers: they combine the losses of tasks into the gradients of a step. Letters: T tasks."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -14,20 +14,20 @@ from automtl_core.training.recipe import WEIGHTED_MEAN, Recipe
 
 
 class Balancer(nn.Module, ABC, Configured[S]):
-    """The backward pass of a training step. Subclasses name their settings, `Balancer[MySettings]`.
+    """The backward pass of a training step. Subclasses declare their settings by `Balancer[MySettings]`.
 
-    A balancer is made once per training loop and is a module, so that a checkpoint holds its state: the
-    optimiser of the network moves its parameters, without decay; buffers and `get_extra_state` keep all else.
-    What it draws comes from torch's generator, which automtl seeds in each epoch.
+    A balancer is created once per training loop. It is a module, so that a checkpoint holds its state: the
+    optimiser of the network trains its parameters, without weight decay; buffers and `get_extra_state` hold
+    other state. Random numbers come from torch's generator, which automtl seeds in each epoch.
 
     Args:
         settings: An instance of the class's `settings_class`.
-        tasks: T of them, in the order of the losses.
+        tasks: T tasks, in the order of the losses.
 
     """
 
     libraries: ClassVar[Sequence[str]] = ()
-    """Distributions whose versions the outcome depends on, besides torch and numpy."""
+    """Distributions, besides torch and numpy, whose versions may change the outcome."""
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__()
@@ -36,21 +36,21 @@ class Balancer(nn.Module, ABC, Configured[S]):
 
     @abstractmethod
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
-        """Give each parameter its gradient as `.grad`, which is None before, and stays so where none is due.
+        """Set the gradient of each parameter as `.grad`; it is None before, and may stay None.
 
         Args:
             losses: The mean loss of each task on a batch times its weight in the recipe, [T]. A task without
-                a label in the batch has the loss 0 and the gradient 0.
-            penalty: What the network adds to the losses, a scalar; without a gradient where it adds nothing.
-            inputs: What the step moves: parameters of the network, and those of the balancer. A loss may
-                not reach all of them. The gradient of a sparse embedding is sparse, and has to stay so.
+                a label in the batch has loss 0 and gradient 0.
+            penalty: The penalty of the network, a scalar; without a gradient if the network has none.
+            inputs: Parameters to train: of the network, and of the balancer. A loss may
+                not depend on all of them. The gradient of a sparse embedding must stay sparse.
 
         """
 
     def after_step(self, losses_again: Callable[[], Tensor]) -> None:
-        """Hear that a step is taken; `losses_again` computes the losses of its batch anew, without gradient.
+        """Receive the end of a step; `losses_again` recomputes the losses of the batch, without gradients.
 
-        They are computed in training mode, with other masks of dropout.
+        They are computed in training mode, with new dropout masks.
         """
 
 
@@ -58,26 +58,26 @@ class WeightedMean(Balancer):
     """The mean of the losses, weighted by training.loss_weights."""
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
-        """Differentiate the mean of the losses and the penalty together."""
+        """Differentiate the sum of the mean loss and the penalty."""
         (losses.mean() + penalty).backward(inputs=list(inputs))  # type: ignore[no-untyped-call]
 
 
 MEAN = WeightedMean(Settings(), ())
-"""The default, which has no state, and may serve several loops."""
+"""The default, which has no state, so that several loops may share it."""
 
 
 def balancer_of(recipe: Recipe, tasks: Sequence[Task]) -> Balancer:
-    """Return a new balancer, as the recipe says.
+    """Return a new balancer for a recipe.
 
     Raises:
-        UsageError: its settings are wrong, or what it needs is missing; or the recipe does not hold it.
+        UsageError: its settings are wrong, a library is missing, or the recipe lacks its class.
 
     """
     name = recipe.balancer.name
     found = {WEIGHTED_MEAN: WeightedMean, **recipe.balancers}.get(name)
     if found is None:
         raise UsageError(
-            f"training.balancer: the recipe names {name!r}, and nobody has looked it up",
+            f"training.balancer: the recipe names {name!r}, but does not have its class",
             "use the recipe of a Problem, or recipe.knowing(registry.get(BALANCERS, name))",
         )
     balancer: Balancer = found(
@@ -87,6 +87,6 @@ def balancer_of(recipe: Recipe, tasks: Sequence[Task]) -> Balancer:
 
 
 def balancer_group(balancer: Balancer, recipe: Recipe) -> Group:
-    """Return the group of what a balancer learns."""
+    """Return the parameter group of a balancer."""
     named = {f"balancer.{name}": parameter for name, parameter in balancer.named_parameters()}
     return Group(named, recipe.learning_rate, 0.0)

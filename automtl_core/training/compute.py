@@ -1,6 +1,6 @@
-"""How to compute: one value that every loop is given, and the only one that calls a network.
+"""Device and precision: one value for every loop, and the only code that calls a network.
 
-Networks are never wrapped: a wrapper would hide what they offer (`Penalised`, `Separate`), without a word.
+Networks are never wrapped, since a wrapper would silently hide their protocols (`Penalised`, `Separate`).
 Letters: B batch, T tasks.
 """
 
@@ -16,22 +16,23 @@ from torch import Tensor, nn
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
-"""Of the products inside of a network; weights, losses and penalties are never less than fp32."""
+"""Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how networks are computed."""
+    """Device and precision of all computations."""
 
     device: torch.device
     precision: Precision = "fp32"
     processes: int = 1
-    """Processes that train together, each on rows of its own; more than one need `torch.distributed`."""
+    """Number of processes that train together, each on different rows; more than one need
+    `torch.distributed`."""
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
-        """Return what a network says of a batch, [B, T], in single precision at least."""
+        """Return the output of a network for a batch, [B, T], in single precision at least."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             said: Tensor = network(batch.features)
         return said if said.dtype == torch.float64 else said.float()
@@ -39,7 +40,7 @@ class Compute:
     def reduce(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their means over all processes.
 
-        `Optimiser` calls this before each move, and nothing else moves a parameter.
+        `Optimiser` calls this before each step, and no other code changes a parameter.
         """
         if self.processes == 1:
             return
@@ -55,7 +56,7 @@ class Compute:
 
     @property
     def looks_are_free(self) -> bool:
-        """Whether reading a number costs no wait for the device."""
+        """Whether reading a number from the device does not block."""
         return self.device.type == "cpu"
 
 
@@ -65,7 +66,7 @@ CPU = Compute(torch.device("cpu"))
 
 def _has_bf16() -> bool:
     """Return whether the processor has bf16 instructions; True where that is unknown."""
-    if getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)():  # since torch 2.6, of x86 alone
+    if getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)():  # since torch 2.6, for x86 only
         return True
     try:
         flags = CPUINFO.read_text(encoding="utf-8").split()

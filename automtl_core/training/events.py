@@ -1,7 +1,7 @@
-"""Events: one typed stream that says how a command goes. Terminal, log, Python and executors listen to it.
+"""Events: one typed stream on the progress of a command, for terminal, log, Python and executors.
 
-Layers above add events of their own, such as `search.evidence.DecisionMade`; a listener ignores types that it
-does not know.
+Layers above add further types of events, such as `search.evidence.DecisionMade`; a listener ignores unknown
+types.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +22,8 @@ class Event:
 Listener = Callable[[Event], bool]
 """Receives each event, and returns whether the loop that sent it shall continue.
 
-A loop that receives False ends in order: it finishes its epoch with the steps that it has taken, sends the
-event of that epoch, and returns its best result.
+A loop that receives False finishes its epoch with the steps taken so far, sends the event of that epoch, and
+returns its best result.
 """
 
 
@@ -33,7 +33,7 @@ class PhaseBegan(Event):
 
     phase: str
     work: object = None
-    """Of a training: the work of the command from here on, see `workflow.progress_estimate.Workload`."""
+    """For a training: the remaining work of the command, see `workflow.progress_estimate.Workload`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ProgressMade(Event):
     stage: str
     """Part of the phase, such as `read`."""
     share: float
-    """Share of the stage that is done, 0 to 1."""
+    """Finished share of the stage, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class StepEnded(Event):
     """Such as `warm-up`, `search` or `train`."""
     epoch: int
     steps: int
-    """Steps of the epoch."""
+    """Number of steps of the epoch."""
     done: int
-    """Steps of the epoch that are done."""
+    """Finished steps of the epoch."""
     rows: int
-    """Rows of the epoch that are done; 0 where the step does not train."""
+    """Processed rows of the epoch; 0 for a step without training."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,20 @@ class EpochEnded(Event):
     phase: str
     """Such as `warm-up`, `search` or `train`."""
     epoch: int
-    """Passes over the training part so far, those of earlier phases included."""
+    """Number of passes over the training part so far, including earlier phases."""
     losses: Mapping[str, float | None]
-    """Mean training loss by task over the rows that have its label; None where no row has."""
+    """Mean training loss by task over the rows with its label; None where no row has one."""
     metrics: Metrics
-    """On the validation part."""
+    """Metrics on the validation part."""
     change: float | None = None
-    """Mean relative change against the best epoch so far; positive means a new best."""
+    """Mean relative change against the best epoch so far; positive for a new best."""
     entropy: float | None = None
     """Mean over the undecided choose-one decisions of the entropy of their softmax, in nats."""
     fixed: Mapping[str, Decision] = field(default_factory=dict)
-    """Choices that were settled at the end of this epoch."""
+    """Choices that were decided at the end of this epoch."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return one line of `metrics.jsonl`: plain values, and nothing that differs between equal runs."""
+        """Return one line of `metrics.jsonl`: plain values, equal for equal runs."""
         return {
             "phase": self.phase,
             "epoch": self.epoch,
@@ -102,7 +102,7 @@ class EpochEnded(Event):
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> "EpochEnded":
-        """Return the event whose `to_json` is given."""
+        """Return the event from a value of `to_json`."""
         fixed = {label: d if isinstance(d, str) else tuple(d) for label, d in line["fixed"].items()}
         metrics = metrics_from_json(line["validation"])
         about = {key: line[key] for key in ("phase", "epoch", "losses", "change", "entropy")}
@@ -111,7 +111,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """The user should know something, in one sentence."""
+    """A warning for the user, in one sentence."""
 
     sentence: str
 
@@ -147,7 +147,7 @@ SILENT: Listener = EventHandler()
 
 @contextmanager
 def phase(listener: Listener, name: str, work: object = None) -> Iterator[Progress]:
-    """Send that a phase begins and ends; give the function by which data code reports progress of it."""
+    """Send the begin and the end of a phase; yield the function by which data code reports progress."""
 
     def progress(stage: str, share: float) -> None:
         listener(ProgressMade(name, stage, share))
@@ -163,7 +163,7 @@ class Resumable(Protocol):
     """A loop that can continue in another process."""
 
     def state_dict(self) -> State:
-        """Return all that the rest of the loop depends on, as of the last finished epoch."""
+        """Return everything that the rest of the loop depends on, as of the last finished epoch."""
         ...
 
     def load_state_dict(self, state: State) -> None:

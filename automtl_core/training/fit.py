@@ -24,33 +24,34 @@ from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
-"""Training rows that the statistics of batch normalisation are computed on, for averaged weights."""
+"""Number of training rows for the statistics of batch normalisation with averaged weights."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What training may see: two parts of a dataset, and never the test part."""
+    """The training and validation parts of a dataset, never the test part."""
 
     train: Part
     validation: Part
     tasks: Sequence[Task]
-    """In the order of the columns of labels."""
+    """Tasks in the order of the columns of labels."""
 
 
 class Fit:
-    """Trains until validation stops getting better; afterwards the network holds its best weights.
+    """Trains with early stopping; afterwards the network has its best weights.
 
-    Better means a positive mean over tasks of the relative change against the best epoch so far. A network
-    that is `Separate` keeps the best epoch of each task, and each task's loss counts in full.
+    An epoch is better if the mean over tasks of the relative change against the best epoch so far is
+    positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
+    weight.
 
     Args:
         network: Trained in place, on the device of `compute`.
         data: Training and validation part.
-        recipe: Step sizes, epochs, patience.
+        recipe: Learning rate, decay, epochs, patience.
         seed: Seed of the run.
-        compute: How to compute.
-        first_epoch: Epochs that the weights have behind them. The epochs of the recipe come on top, with
-            numbers from there on.
+        compute: Device and precision.
+        first_epoch: Epochs that the weights are already trained for. The epochs of the recipe come on top,
+            and are numbered from there on.
 
     """
 
@@ -82,22 +83,22 @@ class Fit:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch after which no weight that is kept has changed."""
+        """The last epoch that changed any of the kept weights."""
         return max(self.best_epochs.values())
 
     @property
     def exhausted(self) -> bool:
-        """Whether the epochs are spent, or the patience is."""
+        """Whether the last epoch is done, or early stopping has ended the training."""
         spent = self.epoch >= self.first_epoch + self.recipe.epochs
         return spent or self.epoch - self.best_epoch >= self.patience
 
     @property
     def cut_short(self) -> bool:
-        """Whether epochs ended before patience did."""
+        """Whether the last epoch came before early stopping."""
         return self.recipe.cut_short(self.best_epoch - self.first_epoch)
 
     def run(self, listener: Listener) -> Metrics:
-        """Train until the epochs are spent, patience is, or the listener has enough.
+        """Train until the last epoch, early stopping, or the end by the listener.
 
         Returns:
             The validation metrics of the best epoch.
@@ -122,7 +123,7 @@ class Fit:
         return self.best
 
     def restore_best(self) -> None:
-        """Give the network the best weights so far."""
+        """Load the best weights so far into the network."""
         self.network.load_state_dict(self.best_weights)
 
     def _train(self, listener: Listener) -> Pass[Batch]:
@@ -153,7 +154,7 @@ class Fit:
         )
 
     def _keep_better(self, metrics: Metrics) -> None:
-        """Keep the weights of each part that has become better."""
+        """Keep the weights of each part that improved."""
         weights = self.average.network.state_dict()
         for prefix, tasks in self.parts.items():
             now = {task: metrics[task] for task in tasks}
@@ -164,7 +165,7 @@ class Fit:
                 self.best_weights |= cpu_copy({k: v for k, v in weights.items() if k.startswith(prefix)})
 
     def state_dict(self) -> State:
-        """Return weights, moments, and the best epoch so far."""
+        """Return weights, optimiser moments, and the best epoch so far."""
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
@@ -178,7 +179,7 @@ class Fit:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when run next."""
+        """Continue from `state` in the next run."""
         self.epoch, self.first_epoch = state["epoch"], state["first_epoch"]
         self.best_epochs = state["best_epochs"]
         self.network.load_state_dict(state["weights"])
@@ -190,7 +191,7 @@ class Fit:
 
 
 def _parts(network: nn.Module, tasks: Sequence[Task]) -> Mapping[str, Sequence[str]]:
-    """Return the tasks that are trained together, by the prefix of the names of their weights."""
+    """Return the tasks that share weights, by the prefix of the names of these weights."""
     if isinstance(network, Separate):
         return {prefix: [task] for task, prefix in network.separate_parts().items()}
     return {"": [task.name for task in tasks]}

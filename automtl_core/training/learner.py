@@ -1,4 +1,4 @@
-"""Models that learn by themselves: from all rows at once, and not by steps on batches."""
+"""Models with a training algorithm of another kind, which takes all rows at once, such as boosted trees."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,48 +15,48 @@ from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.recipe import Recipe
 
 GoingOn: TypeAlias = Callable[[float, float], bool]
-"""Is told which share of all work is through, and at which share the part of it ends that is worked on; says
-whether that part should go on. Where it should not, the next one still gets a first try."""
+"""Called with the finished share of all work, and with the share at which the current part ends; returns
+whether to continue this part. After False, the next part still gets a first attempt."""
 
 STEPS = 1000
-"""Steps that a lesson is told to have."""
+"""Number of steps that a training of a `Learner` reports."""
 
 
 class Learner(nn.Module, ABC):
-    """A model that learns by itself, such as trees: called as a network is, it has no gradient.
+    """A model with another training algorithm, such as trees; called like a network, but not differentiable.
 
-    What it has learned is in its state dict, whose shapes may change by it. Before, it predicts anything.
+    Its state dict holds the trained model, whose shapes may change. Predictions before it are arbitrary.
     """
 
     @abstractmethod
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
-        """Learn from the training part, and stop or choose by the validation part.
+        """Train on the training part, with early stopping or selection by the validation part.
 
         Args:
-            data: Labels may be missing, and a task may have none at all.
-            seed: Of all that is drawn.
-            going_on: To be asked again and again.
+            data: Training and validation part; labels may be missing, and a task may have none.
+            seed: Seed of all random draws.
+            going_on: Called regularly; False ends the current part.
 
         """
 
 
 class Lesson:
-    """Lets a model learn by itself: what `Fit` is to networks, as one epoch.
+    """Trains a `Learner`, as `Fit` trains a network, in one epoch.
 
     Args:
-        model: Learns in place, on the device of `compute`.
+        model: Trained in place, on the device of `compute`.
         data: Training and validation part.
-        recipe: Of which the model takes nothing but how many rows it is asked about at once.
+        recipe: The training settings, of which only the batch size of predictions is used.
         seed: Seed of the run.
-        compute: How to compute.
-        lasts: Says whether there is time until a share of all work is through.
+        compute: Device and precision.
+        lasts: Returns whether there is time until a share of all work is finished.
 
     """
 
     best_epoch = 1
-    """There is no other."""
+    """There is one epoch only."""
     cut_short = False
-    """A model knows by itself when to end."""
+    """The model stops by its own rule."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Lesson:
         self.best: Metrics = {}
 
     def run(self, listener: Listener) -> Metrics:
-        """Let the model learn, unless it has; return its validation metrics.
+        """Train the model, unless it is trained already; return its validation metrics.
 
         Raises:
-            DivergedError: it predicts what is not finite.
+            DivergedError: a prediction is not finite.
 
         """
         if not self.best:
@@ -99,13 +99,13 @@ class Lesson:
         return self.best
 
     def state_dict(self) -> State:
-        """Return what the model has learned."""
+        """Return the trained model."""
         return {
             "weights": self.model.state_dict(),
             "best": {task: m.to_json() for task, m in self.best.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Take over what was learned."""
+        """Load a trained model."""
         self.model.load_state_dict(state["weights"])
         self.best = metrics_from_json(state["best"])

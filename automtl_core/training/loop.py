@@ -1,4 +1,4 @@
-"""One pass over the data: steps of training, and evaluation. Letters: B batch, T tasks, R rows."""
+"""One pass over the data: training steps, and evaluation. Letters: B batch, T tasks, R rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -24,20 +24,20 @@ from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 
 LOOK = 100
-"""Steps between two looks at the loss, where a look has to wait for the device."""
+"""Number of steps between checks of the loss, on a device where reading it blocks."""
 
 Item = TypeVar("Item")
 
 
 class Objective(NamedTuple):
-    """What a step minimises, in parts."""
+    """The objective of a step, in parts."""
 
     losses: Tensor
-    """Of each task, times its weight, [T]."""
+    """Loss of each task, times its weight, [T]."""
     penalty: Tensor
-    """What the network adds, a scalar."""
+    """Penalty of the network, a scalar."""
     by_task: Tensor
-    """The loss of each task without its weight, for reports, [T]."""
+    """Loss of each task without its weight, for reports, [T]."""
 
     @property
     def loss(self) -> Tensor:
@@ -49,7 +49,7 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
     """Return the losses of tasks on a batch, and the penalty of the network.
 
     Raises:
-        DivergedError: they are not finite, where that can be seen at once; else `Pass` looks now and then.
+        DivergedError: the loss is not finite; on devices where reading blocks, `Pass` checks it at intervals.
 
     """
     logits = compute.logits(network, batch)
@@ -62,10 +62,10 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
 
 
 def check_finite(loss: Tensor) -> None:
-    """Check a loss, or several.
+    """Check one or several losses.
 
     Raises:
-        DivergedError: not all are finite.
+        DivergedError: a loss is not finite.
 
     """
     if not torch.isfinite(loss).all():
@@ -84,16 +84,16 @@ def step(
     compute: Compute,
     moving: Sequence[nn.Parameter] | None = None,
 ) -> Tensor:
-    """Take one step on the losses of a batch, and return the loss of each task, [T].
+    """Take one training step on a batch, and return the loss of each task, [T].
 
     Args:
         network: In training mode.
         batch: B examples.
-        losses: Of the tasks.
+        losses: Losses of the tasks.
         balancer: Computes the gradients.
-        optimiser: Over the parameters of the network and of the balancer.
-        compute: How to compute.
-        moving: The parameters to move, besides those of the balancer; all of the optimiser's where None.
+        optimiser: Optimiser of the network and the balancer.
+        compute: Device and precision.
+        moving: Parameters to train besides those of the balancer; None for all of the optimiser's.
 
     Raises:
         DivergedError: the loss is not finite; the step is not taken.
@@ -108,22 +108,22 @@ def step(
 
 
 class Pass(Generic[Item]):
-    """A pass over training rows, in a loop of one's own: iterating yields what there is to learn from.
+    """A pass over training rows in a custom loop: iterate over it, and add the losses of each step.
 
         epoch = Pass("train", number, batches, count, losses, listener)
         for batch in epoch:
             epoch.add(step(network, batch, losses, balancer, optimiser, compute), batch)
 
-    It ends early where the listener says so, after one step at least.
+    It ends early where the listener returns False, after one step at least.
 
     Args:
-        phase: Such as `search`, for reports.
-        number: Of the epoch.
-        data: Batches, or pairs of them; one a step.
-        steps: How many there are.
-        losses: Of the tasks.
-        listener: Hears of each step, and may end the pass.
-        after: Called at the end, before anybody looks at what was learned; see `Optimiser.settle`.
+        phase: Name in reports, such as `search`.
+        number: Number of the epoch.
+        data: Batches, or pairs of batches; one for each step.
+        steps: Number of steps.
+        losses: Losses of the tasks.
+        listener: Receives each step, and may end the pass.
+        after: Called at the end, before the network is evaluated; see `Optimiser.settle`.
 
     """
 
@@ -144,7 +144,7 @@ class Pass(Generic[Item]):
         self.listener = listener
         self.after = after
         self.going_on = True
-        """Whether the listener wants more."""
+        """Whether the listener lets the loop continue."""
         self.rows = 0
         self._total = torch.zeros_like(losses.weights)
         self._known = torch.zeros_like(losses.weights, dtype=torch.long)
@@ -161,14 +161,14 @@ class Pass(Generic[Item]):
         self.after()
 
     def add(self, by_task: Tensor, batch: Batch) -> None:
-        """Take the losses [T] of a step on a batch into the means."""
+        """Add the losses [T] of a step to the means."""
         labelled = (~batch.labels.isnan()).sum(0)
         self._total += by_task * labelled
         self._known += labelled
         self.rows += len(batch.labels)
 
     def losses(self, tasks: Sequence[Task]) -> dict[str, float | None]:
-        """Return the mean loss of each task over the rows that have its label; None where no row has."""
+        """Return the mean loss of each task over the rows with its label; None where no row has one."""
         sums = zip(tasks, self._total.tolist(), self._known.tolist(), strict=True)
         return {task.name: loss / count if count else None for task, loss, count in sums}
 
@@ -176,9 +176,9 @@ class Pass(Generic[Item]):
 def shuffled(
     part: Part, recipe: Recipe, seed: int, epoch: int, compute: Compute, rows: Rows | None = None
 ) -> Iterator[Batch]:
-    """Yield the batches of one epoch, of all or of some rows, in an order that follows from seed and epoch.
+    """Yield the batches of one epoch, of all or some rows, in an order determined by seed and epoch.
 
-    A last batch of one row is left out: batch normalisation cannot train on it.
+    A last batch of one row is left out, since batch normalisation cannot train on it.
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
     places = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch))
@@ -188,9 +188,9 @@ def shuffled(
 
 @torch.no_grad()
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
-    """Return what the network says of all rows in stored order, [R, T] float64.
+    """Return the network's output for all rows in stored order, [R, T] float64.
 
-    Logits of binary labels, and real labels as they are standardised.
+    Logits of binary tasks, and standardised values of regressions.
 
     The network is left in evaluation mode.
     """

@@ -1,4 +1,4 @@
-"""The losses of tasks, and what each counts. Letters: B batch, T tasks."""
+"""The losses of tasks, with their weights. Letters: B batch, T tasks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,21 +13,21 @@ from automtl_core.training.recipe import Recipe
 
 
 class TaskLosses(NamedTuple):
-    """The loss of each task, and what it counts. See `task_losses`."""
+    """The loss and weight of each task. See `task_losses`."""
 
     weights: Tensor
-    """Of each task's loss in the mean over tasks, [T]."""
+    """Weight of each task's loss in the mean over tasks, [T]."""
     real: Tensor | None = None
-    """Which tasks are regressions, [T] bool; None where none is."""
+    """Mask of the tasks that are regressions, [T] bool; None where there are none."""
 
     def of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean loss of each task over the rows that have its label, [B, T] twice -> [T].
+        """Return the mean loss of each task over the rows with its label, [B, T] twice -> [T].
 
-        Binary cross-entropy on logits, or for a regression the squared error against the standardised label.
-        A task of which no row has the label has the loss 0, and no gradient.
+        Binary cross-entropy on logits, or for a regression the squared error to the standardised label.
+        A task without a label in the batch has loss 0, and no gradient.
         """
         known = ~labels.isnan()
-        labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss: NaN times 0 is NaN
+        labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss, as NaN times 0 is NaN
         losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         if self.real is not None:
             losses = torch.where(self.real, (logits - labels).square(), losses)
@@ -35,17 +35,17 @@ class TaskLosses(NamedTuple):
 
 
 def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:
-    """Return the losses of these tasks, weighted as the recipe says.
+    """Return the losses of these tasks, with the weights of the recipe.
 
     Raises:
-        UsageError: the recipe weighs a task that the dataset does not have.
+        UsageError: the recipe has a weight for a task that the dataset does not have.
 
     """
     names = [task.name for task in tasks]
     for name in recipe.loss_weights:
         if name not in names:
             raise UsageError(
-                f"training.loss_weights names {name!r}, which is no task{did_you_mean(name, names)}",
+                f"training.loss_weights names {name!r}, which is not a task{did_you_mean(name, names)}",
                 fix=f"the tasks are: {listing(names)}",
             )
     real = [task.kind == "regression" for task in tasks]

@@ -1,4 +1,4 @@
-"""Metrics of tasks, vectorised, over the rows that have the label. Letters: R rows, T tasks."""
+"""Metrics of tasks, vectorised, over the rows with a label. Letters: R rows, T tasks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,16 +15,16 @@ NO_LABEL = "no row has a label"
 
 
 class Metric(NamedTuple):
-    """What one number says of how well a task is predicted."""
+    """A metric of a task."""
 
     key: str
-    """Its name in JSON."""
+    """Name in JSON."""
     title: str
-    """Its name for people."""
+    """Name in tables."""
     form: str
-    """How it is printed, `z` making 0 of -0. Metrics in the units of a label may be large or small."""
+    """Format of printed values, `z` turns -0 into 0. Metrics in units of a label may be large or small."""
     sign: int
-    """1 where more is better, -1 where less is."""
+    """1 if higher is better, -1 if lower is better."""
 
 
 METRICS: Mapping[TaskKind, Sequence[Metric]] = {
@@ -35,12 +35,12 @@ METRICS: Mapping[TaskKind, Sequence[Metric]] = {
         Metric("r2", "R2", "z.4f", 1),
     ),
 }
-"""The first of each kind of task is its score: it decides which of two models is better."""
+"""The first metric of each kind of task is its score, by which models are compared."""
 
 
 @dataclass(frozen=True)
 class BinaryMetrics:
-    """How well the probability of a label is predicted; None where it is undefined."""
+    """Metrics of a binary task; None where a metric is undefined."""
 
     measure: ClassVar[Metric] = METRICS["binary"][0]
 
@@ -50,22 +50,22 @@ class BinaryMetrics:
     """Mean binary cross-entropy, in nats."""
     positives: int
     rows: int
-    """Rows that have the label."""
+    """Rows with the label."""
     reason: str | None = None
-    """Why a metric is undefined."""
+    """Reason why a metric is undefined."""
 
     @property
     def score(self) -> float | None:
-        """The value of `measure`, by which models are chosen."""
+        """The value of `measure`, by which models are selected."""
         return self.auc
 
     @property
     def loss(self) -> float | None:
-        """What decides where no task has a score; less is better."""
+        """Fallback where no task has a score; lower is better."""
         return self.log_loss
 
     def tells(self, least: int) -> bool:
-        """Return whether there are at least so many rows of either class."""
+        """Return whether there are at least `least` rows of either class."""
         return min(self.positives, self.rows - self.positives) >= least
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class BinaryMetrics:
 
 @dataclass(frozen=True)
 class RegressionMetrics:
-    """How well a real label is predicted, in its own units; None where it is undefined."""
+    """Metrics of a regression, in units of the label; None where a metric is undefined."""
 
     measure: ClassVar[Metric] = METRICS["regression"][0]
 
@@ -84,24 +84,24 @@ class RegressionMetrics:
     mae: float | None
     """Mean absolute error."""
     r2: float | None
-    """Share of the variance of the labels that is predicted: 1 - squared errors / squared deviations."""
+    """Share of the variance of the labels that is explained: 1 - squared errors / squared deviations."""
     rows: int
-    """Rows that have the label."""
+    """Rows with the label."""
     reason: str | None = None
-    """Why a metric is undefined."""
+    """Reason why a metric is undefined."""
 
     @property
     def score(self) -> float | None:
-        """The value of `measure`, by which models are chosen."""
+        """The value of `measure`, by which models are selected."""
         return self.rmse
 
     @property
     def loss(self) -> float | None:
-        """What decides where no task has a score; less is better."""
+        """Fallback where no task has a score; lower is better."""
         return self.rmse
 
     def tells(self, least: int) -> bool:
-        """Return whether there are at least so many rows."""
+        """Return whether there are at least `least` rows."""
         return self.rows >= least
 
     def to_json(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ Metrics = Mapping[str, TaskMetrics]
 
 
 def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
-    """Return the metrics whose `to_json` of each task is given."""
+    """Return the metrics from the `to_json` of each task."""
     return {
         task: RegressionMetrics(**value) if "rmse" in value else BinaryMetrics(**value)
         for task, value in values.items()
@@ -141,14 +141,14 @@ def auc(labels: Array, scores: Array) -> float | None:
 
 
 def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
-    """Return of each row what it adds to 1 - AUC: the mean over rows is that, their spread its error.
+    """Return the contribution of each row to 1 - AUC: their mean is 1 - AUC, their variance gives its error.
 
-    A positive adds the share of negatives that are placed above it, a negative the share of positives below
-    it; the variance of a difference between two models is then that of differences by row (DeLong, DeLong
+    A positive contributes the share of negatives above it, a negative the share of positives below it; the
+    variance of the difference of two models is then that of the differences by row (DeLong, DeLong
     and Clarke-Pearson, "Comparing the areas under two or more correlated ROC curves", Biometrics 1988).
 
     Args:
-        labels: [R], zeros and ones, both of them.
+        labels: [R], zeros and ones, at least one of each.
         scores: [R], finite; higher means more likely.
 
     """
@@ -163,7 +163,7 @@ def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
 
 
 def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
-    """Return of each score the share of those that is less, ties counting half."""
+    """Return for each score the share of `those` below it, ties counting half."""
     ordered = np.sort(those)
     less, not_more = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
     found: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
@@ -190,8 +190,8 @@ def regression_metrics(labels: Array, predictions: Array, deviation: float) -> R
 
     Args:
         labels: [R], standardised.
-        predictions: [R], of these.
-        deviation: One standardised unit in units of the label.
+        predictions: [R], on the same scale.
+        deviation: Standard deviation of the label, in its units.
 
     """
     rows = len(labels)
@@ -206,7 +206,7 @@ def regression_metrics(labels: Array, predictions: Array, deviation: float) -> R
 
 
 def task_metrics(task: Task, labels: Array, predictions: Array) -> TaskMetrics:
-    """Return the metrics of one task over the rows whose label is not missing, both [R]."""
+    """Return the metrics of one task over the rows with a label, both arguments [R]."""
     known = ~np.isnan(labels)
     labels, predictions = labels[known].astype(np.float64), predictions[known]
     if task.kind == "regression":
@@ -222,10 +222,10 @@ def metrics_of(tasks: Sequence[Task], labels: Array, predictions: Array) -> dict
 def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
     """Return the mean over tasks of (AUC - best AUC) / best AUC (AutoMTL, section 4.1).
 
-    In place of the AUC a regression task has its RMSE, of which the relative fall counts.
+    A regression task has its RMSE in place of the AUC, and a relative decrease counts as positive.
 
-    Tasks with an undefined score, or fewer than `min_positives` rows of either class (of any, for a
-    regression), do not count, unless that leaves none: then every defined task counts. Without a defined
+    Tasks with an undefined score, or with fewer than `min_positives` rows of either class (of any, for a
+    regression), do not count, unless no task is left: then every defined task counts. Without a defined
     task the mean log loss decides; without any label there is no change.
     """
     scores = {task: c for task in now if (c := _relative(now[task].score, best[task].score)) is not None}
@@ -237,17 +237,17 @@ def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
 
 
 def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least: int) -> float | None:
-    """Return the mean of a number over the binary tasks that say something: the one that is called "mean".
+    """Return the mean of a metric over the binary tasks with enough rows, which tables call "mean".
 
     Errors in the units of different labels have no mean.
 
     Args:
-        values: By task.
-        metrics: By task; they tell how many rows of either class there are.
+        values: Metric by task.
+        metrics: Metrics by task, with the number of rows of either class.
         least: Rows of either class that a task needs.
 
     Returns:
-        None where no task counts, or one that counts has no value.
+        None if no task counts, or one that counts has no value.
 
     """
     counting = [task for task, m in metrics.items() if isinstance(m, BinaryMetrics) and m.tells(least)]
@@ -256,17 +256,17 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
 
 
 def too_few(task: str, positives: int | None, rows: int) -> str:
-    """Return the note on a task that is marked with a star: too few test rows for a number to say anything.
+    """Return the note on a task with a star: too few test rows for a reliable metric.
 
     Args:
-        task: Its name.
-        positives: Of a binary task; None for a regression.
-        rows: Test rows that have the label.
+        task: Name of the task.
+        positives: Number of positive rows; None for a regression.
+        rows: Test rows with the label.
 
     """
     if positives is None:
-        return f"* {task}: {rows:,} test rows have the label, too few to say anything"
-    few = f"{positives:,} of {rows:,} test rows are positive, too few of one kind to say anything"
+        return f"* {task}: {rows:,} test rows have the label, too few to be reliable"
+    few = f"{positives:,} of {rows:,} test rows are positive, too few of one class to be reliable"
     return f"* {task}: {few}; not in the mean"
 
 

@@ -1,4 +1,4 @@
-"""Statistics of batch normalisation that belong to the weights as they are now."""
+"""Statistics of batch normalisation for the current weights."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,10 @@ from automtl_core.training.compute import Compute
 
 @torch.no_grad()
 def renorm(network: nn.Module, data: Iterable[Batch], compute: Compute) -> None:
-    """Compute the statistics of a network anew, as plain means over batches, and without dropout.
+    """Recompute the statistics of a network as plain means over batches, without dropout.
 
-    Those from training belong to other weights, or to another path through a supernet, and to inputs that
-    dropout made more varied. The network is left in evaluation mode.
+    Statistics from training belong to earlier weights, or to other paths through a supernet, and to inputs
+    with the variance of dropout. The network is left in evaluation mode.
     """
     network.eval()
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]

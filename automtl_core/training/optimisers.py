@@ -1,4 +1,4 @@
-"""Optimisers: Adam over named groups of parameters, and for large tables what moves the rows of a batch."""
+"""Optimisers: Adam over named groups of parameters, and RMSprop over the rows of large tables in a batch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ Parameters = Mapping[str, nn.Parameter]
 
 
 class Backward(Protocol):
-    """Gives parameters their gradients, as `loss.backward` does, or that of a balancer with its losses."""
+    """Computes the gradients of parameters, as `loss.backward` or the backward of a balancer does."""
 
     def __call__(self, *, inputs: list[nn.Parameter]) -> object: ...
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters by name that share a step size and a decay."""
+    """Named parameters with a common learning rate and decay."""
 
     parameters: Parameters
     learning_rate: float
     decay: float
     rows: bool = False
-    """Whether gradients are sparse: then only the rows that a step reads are moved."""
+    """Whether gradients are sparse: then only the rows that a step reads are trained."""
     tables: Sequence[LargeTable] = ()
-    """Those of them that tell before they are read."""
+    """The large tables, which announce the rows that they read."""
 
 
 class Optimiser:
-    """One step over all groups; its state is kept by the names of parameters, so it outlives their order.
+    """One optimiser over all groups; its state is keyed by parameter names, independent of their order.
 
-    Every gradient that moves a parameter passes here, and so through `Compute.reduce`.
+    All gradients that change a parameter pass through it, and so through `Compute.reduce`.
     """
 
     def __init__(self, groups: Iterable[Group], compute: Compute) -> None:
@@ -63,14 +63,14 @@ class Optimiser:
         self.parts += self.of_rows
 
     def step(self, backward: Backward, moving: Sequence[nn.Parameter] | None = None) -> None:
-        """Move these parameters, or all where None, by the gradients that `backward` gives them."""
+        """Update these parameters, or all if None, by the gradients of `backward`."""
         for part in self.parts:
             part.zero_grad()
         backward(inputs=list(self.names if moving is None else moving))
         self._move()
 
     def apply(self, gradients: Mapping[nn.Parameter, Tensor]) -> None:
-        """Move these parameters by gradients that were computed elsewhere."""
+        """Update parameters by gradients that were computed elsewhere."""
         for part in self.parts:
             part.zero_grad()
         for p, gradient in gradients.items():
@@ -78,7 +78,7 @@ class Optimiser:
         self._move()
 
     def settle(self) -> None:
-        """Give rows that were not read lately what they have missed; due before a network is looked at."""
+        """Apply pending updates to rows that were not read recently; due before an evaluation."""
         for part in self.of_rows:
             part.settle()
 
@@ -88,12 +88,12 @@ class Optimiser:
             part.step()
 
     def state_dict(self) -> State:
-        """Return the moments and step counts by the names of parameters."""
+        """Return moments and step counts by the names of parameters."""
         names = {id(p): name for p, name in self.names.items()}
         return {names[id(p)]: dict(state) for part in self.parts for p, state in part.state.items()}
 
     def load_state_dict(self, state: State) -> None:
-        """Take over what `state_dict` returned, for the parameters that still are what they were."""
+        """Load a state of `state_dict`, for parameters with the same name and shape."""
         for part in self.parts:
             for group in part.param_groups:
                 for p in group["params"]:
@@ -103,12 +103,12 @@ class Optimiser:
 
 
 def weight_groups(model: nn.Module, weights: Parameters, recipe: Recipe) -> list[Group]:
-    """Return the groups of a model's weights: large tables, tables, batch normalisation, everything else.
+    """Return the groups of a model's weights: large tables, tables, batch normalisation, all others.
 
     Args:
-        model: The module that holds the weights, which tells what they are for.
-        weights: Those to train, by their names in the model.
-        recipe: Step size and decays.
+        model: The module that holds the weights; its submodules determine the groups.
+        weights: Weights to train, by their names in the model.
+        recipe: Learning rate and decays.
 
     """
     watched = tuple(m for m in model.modules() if isinstance(m, LargeTable))

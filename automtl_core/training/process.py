@@ -1,4 +1,4 @@
-"""How the process of a command is set up, before anything large is imported."""
+"""Setup of the process of a command, before large imports."""
 
 import ctypes
 import os
@@ -6,24 +6,25 @@ import sys
 from contextlib import suppress
 
 WAITING = {"GOMP_SPINCOUNT": "1000"}
-"""How long threads look for work before they sleep; see `set_up`."""
+"""Time that threads spin before they sleep; see `set_up`."""
 SAID = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-"""Variables by which a user says the same."""
+"""Environment variables by which a user sets this."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt` in the GNU C library."""
 LARGE = 1 << 30, 32 << 20
-"""Bytes up to which freed memory is kept for the next tensor; of the first that the library takes."""
+"""Largest size in bytes of freed memory that is kept for the next tensor: the first that the library
+accepts."""
 
 
 def set_up() -> None:
-    """Let threads that wait sleep soon, and memory stay with the process.
+    """Let waiting threads sleep soon, and keep freed memory in the process.
 
-    A step has hundreds of small parts, between which threads wait for one another. Where they sleep at once,
-    a step takes up to 2.5 times as long on an idle machine; where they spin as long as is usual, up to 2.7
+    A step has hundreds of small operations, between which threads wait for each other. If they sleep at once,
+    a step takes up to 2.5 times as long on an idle machine; if they spin for the usual time, up to 2.7
     times as long beside a process that uses one of two cores (docs/results.md, "A step").
 
-    Large tensors that a step frees would go back to the system, and cost a page fault for every 4 KiB when
-    the next one is made.
+    Large tensors that a step frees would otherwise be returned to the system, at the cost of a page fault for
+    every 4 KiB of the next one.
     """
     if not any(name in os.environ for name in SAID):
         os.environ.update(WAITING)

@@ -1,4 +1,4 @@
-"""The recipe: everything about training that is not the model. One recipe serves every model."""
+"""The recipe: all training settings that do not belong to the model, common to all models."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -9,12 +9,12 @@ from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 
 EMBEDDING_DECAY = 1e-2
-"""Decay of embeddings where nothing better is known."""
+"""Default decay of embeddings."""
 WEIGHTED_MEAN = "weighted-mean"
-"""The balancer that is taken where none is named."""
+"""The default balancer."""
 PATIENCE, PATIENCE_STEPS = 3, 240
-"""Epochs and steps that a network may need for one step of what it learns, as from values that act alone to
-values that act together."""
+"""Epochs and steps without improvement that `auto` waits for: a network may plateau for so long before it
+learns, say, interactions of values."""
 
 
 class Recipe(Settings):
@@ -51,30 +51,30 @@ class Recipe(Settings):
 
     @property
     def balancers(self) -> dict[str, Any]:
-        """The classes of balancers that the recipe may name, besides the default, by name."""
+        """Balancer classes besides the default, by name."""
         return self._balancers
 
     def knowing(self, balancer: type) -> Self:
-        """Return the recipe together with the class that its balancer's name stands for."""
+        """Return the recipe with the class of its balancer."""
         recipe = self.model_copy()
         recipe._balancers = {self.balancer.name: balancer}
         return recipe
 
     @property
     def decay_of_embeddings(self) -> float:
-        """The decay of embeddings, also where nobody has looked it up."""
+        """The decay of embeddings; the default while it is `auto`."""
         return EMBEDDING_DECAY if self.embedding_decay == "auto" else self.embedding_decay
 
     def cut_short(self, best_epoch: int) -> bool:
-        """Return whether training from scratch that was best after `best_epoch` would have gone on.
+        """Return whether training from scratch ended before early stopping, given the best epoch.
 
-        Fewer epochs than patience say that nobody wants to wait for it.
+        It is False if there are fewer epochs than patience, as in short test runs.
         """
         waited = PATIENCE if self.patience == "auto" else self.patience
         return best_epoch > self.epochs - waited > 0
 
     def patience_for(self, steps: int) -> int:
-        """Return the epochs, each of so many steps, without a better score before training stops."""
+        """Return the epochs without a better score before training stops, for epochs of `steps` steps."""
         if self.patience != "auto":
             return self.patience
         return max(PATIENCE, -(-PATIENCE_STEPS // max(steps, 1)))

@@ -1,4 +1,4 @@
-"""RMSprop on the rows of large tables, at the cost of the rows that a step reads."""
+"""RMSprop on the rows of large tables: a step updates the rows of its batch."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -7,25 +7,25 @@ import torch
 from torch import Tensor, nn
 
 CHUNK = 1 << 20
-"""Rows that are brought up to date together, where all are."""
+"""Number of rows that are updated together."""
 
 
 def chunks(table: Tensor) -> Iterator[Tensor]:
-    """Yield the places of all rows, some at a time."""
+    """Yield the indices of all rows, in chunks."""
     for start in range(0, len(table), CHUNK):
         yield torch.arange(start, min(start + CHUNK, len(table)), device=table.device)
 
 
 class RowRMSprop(torch.optim.Optimizer):
-    """RMSprop with L2 on the rows of a table that a step reads; others get later what they miss meanwhile.
+    """RMSprop with L2 on the rows of a table that a step reads; pending decay of other rows is applied later.
 
-    A step costs as much as the batch has distinct ids, however large the table is. With g the gradient, and
-    corrected for its beginning as Adam is (Kingma and Ba 2015, algorithm 1):
+    A step costs time for the distinct ids of the batch, not for the whole table. With g the gradient, and
+    with the bias correction of Adam (Kingma and Ba 2015, algorithm 1):
 
         d = g + decay * w        v <- beta * v + (1 - beta) * d^2        w <- w - lr * d / (sqrt(v) + eps)
 
-    That is Adam without momentum, which only delays what a rare id is moved by. A row that was not read for
-    k steps had the gradient 0: v <- beta^k * v, and w <- w * exp(-lr * decay * k / (sqrt(v) + eps)), as long
+    That is Adam without momentum, which only delays the updates of rare ids. A row that was not read for
+    k steps had gradient 0: v <- beta^k * v, and w <- w * exp(-lr * decay * k / (sqrt(v) + eps)), as long
     as v has not changed much by then.
     """
 
@@ -42,7 +42,7 @@ class RowRMSprop(torch.optim.Optimizer):
 
     @torch.no_grad()
     def catch_up(self, p: Tensor, rows: Tensor) -> None:
-        """Give rows what they have missed up to the last step."""
+        """Apply pending updates to rows, up to the last step."""
         if p not in self.state or not (t := self.state[p]["step"].item()):
             return
         state, group = self.state[p], self._groups[p]
@@ -55,7 +55,7 @@ class RowRMSprop(torch.optim.Optimizer):
         state["touched"][rows] = t
 
     def settle(self) -> None:
-        """Give all rows what they have missed, where that changes them."""
+        """Apply pending updates to all rows, if there is weight decay."""
         for p, group in self._groups.items():
             for rows in chunks(p) if group["weight_decay"] else ():
                 self.catch_up(p, rows)
@@ -81,6 +81,6 @@ class RowRMSprop(torch.optim.Optimizer):
 
     @staticmethod
     def _spread(v: Tensor, t: float, group: dict[str, Any]) -> Tensor:
-        """Return what steps are divided by: the root of the second moment after t steps."""
+        """Return the divisor of steps: the root of the corrected second moment after t steps."""
         spread: Tensor = (v / (1 - group["beta"] ** t)).sqrt_().add_(group["eps"])
         return spread

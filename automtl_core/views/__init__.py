@@ -1,1 +1,1 @@
-"""What people are shown, as values that a terminal, Markdown and a notebook render."""
+"""Printed output as values that a terminal, Markdown and a notebook render."""

@@ -1,4 +1,4 @@
-"""A comparison of models: scores, differences, costs and verdicts; and the files that it leaves."""
+"""The view of a comparison: scores, differences, costs and verdicts; and the files that it writes."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def page(found: Comparison) -> str:
 
 
 def comma_separated(found: Comparison) -> str:
-    """Return the text of `compare.csv`: a row for each model, cell and task, blank what a task lacks."""
+    """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
@@ -56,7 +56,7 @@ FILES: Mapping[str, Callable[[Comparison], str]] = {
     "compare.csv": comma_separated,
     "compare.md": page,
 }
-"""Name of a file -> its text."""
+"""File name -> function that returns its text."""
 
 
 def write(found: Comparison, folder: Path) -> None:
@@ -84,7 +84,7 @@ def _scores(found: Comparison) -> Iterator[Section]:
             }
             title = f"test {metric.title}, mean ± standard deviation over {_over(found)}"
             yield _by_task(found, kind, cells, title, notes)
-            notes = []  # once is enough
+            notes = []  # the notes appear once, below the first table
 
 
 def _differences(found: Comparison, against: str) -> Iterator[Section]:
@@ -95,7 +95,7 @@ def _differences(found: Comparison, against: str) -> Iterator[Section]:
                 name: {task: _change(difference, score.form) for task, difference in by_task.items()}
                 for name, by_task in differences.items()
             }
-            measure = score.title if score.sign > 0 else f"fall of {score.title}"
+            measure = score.title if score.sign > 0 else f"reduction of {score.title}"
             yield _by_task(found, kind, cells, f"{measure} against {against}", [_method(found)])
 
 
@@ -106,7 +106,7 @@ def _by_task(
     title: str,
     notes: Sequence[str],
 ) -> Section:
-    """Return a table of a row a model, a column a task; a star marks those that say too little."""
+    """Return a table with a row for each model and a column for each task; a star marks too few rows."""
     columns = [*found.of_kind(kind), *([MEAN] if kind == "binary" else [])]
     stars = (name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)
     rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
@@ -114,13 +114,13 @@ def _by_task(
 
 
 def _over(found: Comparison) -> str:
-    """Return over what means are taken."""
+    """Return the seeds and splits that means are taken over, in words."""
     seeds = f"{len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}"
     return seeds if len(found.splits) == 1 else f"{seeds} on each of {len(found.splits)} splits"
 
 
 def _notes(found: Comparison) -> Iterator[str]:
-    """Yield which tasks say too little, and which runs diverged or ended too soon."""
+    """Yield notes on tasks with too few rows, and on runs that diverged or were cut short."""
     for task, facts in found.tasks.items():
         if not facts.counts:
             yield too_few(task, facts.positives, facts.rows)
@@ -135,12 +135,12 @@ def _notes(found: Comparison) -> Iterator[str]:
 
 
 def _method(found: Comparison) -> str:
-    """Return how differences come to their intervals and p values."""
-    rows = f"test rows, all of a {found.user} at once" if found.user else "test rows"
+    """Return how confidence intervals and p values of differences are computed."""
+    rows = f"test rows, grouped by {found.user}" if found.user else "test rows"
     if len(found.seeds) * len(found.splits) > 1:
         method = f"from the spread over {_over(found)} and a paired bootstrap over {rows}"
     else:
-        method = f"of a paired bootstrap over {rows}; the variance of training is not in it"
+        method = f"of a paired bootstrap over {rows}; it does not include the variance between trainings"
     return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
 
 

@@ -1,4 +1,4 @@
-"""Datasets: where one is prepared, what it holds, and which of its rows are faulty.
+"""Views of datasets: where prepared data is, its description, sample rows, and faulty rows.
 
 Documents are the mappings that `--json` prints.
 """
@@ -13,16 +13,16 @@ from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, by_name, facts, lines, table
 
 PRINTED = 20
-"""Faulty rows that are shown."""
+"""Number of faulty rows that are shown."""
 
 
 def prepared(about: Mapping[str, Any]) -> Section:
-    """Return where prepared data is, how much, and what one should know of it."""
+    """Return the folder of prepared data, its size, and warnings."""
     return facts("prepared", {**about, "warnings": "\n".join(about["warnings"]) or None})
 
 
 def described(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield what prepared data looks like, and what may be wrong with it."""
+    """Yield the description of prepared data, with warnings about likely faults."""
     data: Described = document["data"]
     yield prepared(document["prepared"])
     labels = {f"{task}, {part}": each for task, parts in data.tasks.items() for part, each in parts.items()}
@@ -37,12 +37,12 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
-    yield table(["best alone for", "by", "kind", "measure", "score"], rows)
+    yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
     yield lines(*_rules(data.rules), *_suspicions(data.alone), *_codes(data.dense))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
-    """Return rows as a table, the longer side of which goes down."""
+    """Return rows as a table, transposed if there are more columns than rows."""
     rows: Sequence[Mapping[str, object]] = document["rows"]
     columns = list(rows[0]) if rows else []
     if len(columns) <= len(rows):
@@ -52,7 +52,7 @@ def sampled(document: Mapping[str, Any]) -> Section:
 
 
 def validated(document: Mapping[str, Any]) -> Iterator[Section]:
-    """Yield what raw files hold, and the first faulty rows."""
+    """Yield the counts of each raw file, and the first faulty rows."""
     keys, out = ["file", "records", "accepted", "rejected"], document["out"]
     yield table(keys, ([file[key] for key in keys] for file in document["files"]), "lr")
     faults = document["faults"][:PRINTED]
@@ -63,12 +63,12 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
 
 
 def exported(document: Mapping[str, Any]) -> Section:
-    """Return where the examples of a dataset are."""
+    """Return the file of exported examples, and their number."""
     return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
 
 
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:
-    """Return the facts of each name without those that no name has."""
+    """Return the facts of each name, without those that are None for all names."""
     known = {key for each in values.values() for key, value in vars(each).items() if value is not None}
     return {name: {k: v for k, v in vars(each).items() if k in known} for name, each in values.items()}
 
@@ -82,7 +82,7 @@ def _rules(rules: Iterable[Rule]) -> Iterator[str]:
 def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
     for name, each in dense.items():
         if each.codes is not None:
-            seen = f"the {each.codes:,} integers of {name} relate to labels in no order"
+            seen = f"the labels neither rise nor fall with the {each.codes:,} integers of {name}"
             yield f"note: {seen}: if they are codes, make it a categorical field"
 
 
@@ -90,5 +90,5 @@ def _suspicions(alone: Mapping[str, Iterable[Told]]) -> Iterator[str]:
     for task, told in alone.items():
         for one in told:
             if one.suspicious:
-                how = f"whether there is a {one.name}" if one.by == "presence" else one.name
-                yield f"warning: {how} predicts {task} alone: is it known only afterwards?"
+                how = f"the presence of {one.name}" if one.by == "presence" else one.name
+                yield f"warning: {how} alone predicts {task}: is it known only after the event?"

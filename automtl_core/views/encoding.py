@@ -1,4 +1,4 @@
-"""How fields are encoded, and what the search for encodings tried."""
+"""Views of feature encodings, and of the encoding search."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +13,11 @@ WORDS: Mapping[str, Any] = {
                 "piecewise": "numeric features piecewise linear"},
     "wide": {False: "no wide term", True: "a wide term"},
 }  # fmt: skip
-"""Setting -> answer -> both in words."""
+"""Setting -> value -> the words for both."""
 
 
 def sentence(found: Looked, measure: str = "AUC or R2") -> str:
-    """Return the encodings that were chosen, and how much they gain in a measure."""
+    """Return the chosen encodings, and their gain in a measure such as AUC."""
     if found.why:
         return f"Feature encoding not searched: {found.why}"
     gain = f"{found.best.score - found.tried[0].score:+z.4f}".replace("0.", ".", 1)
@@ -25,7 +25,7 @@ def sentence(found: Looked, measure: str = "AUC or R2") -> str:
 
 
 def tried(found: Looked, measure: str) -> Section:
-    """Return all encodings that were tried, at least one."""
+    """Return a table of all encodings that were trained, at least one."""
     rows = [
         ["->" if one.answers == found.answers else "", in_words(one.answers), one.score, one.trainings]
         for one in found.tried
@@ -35,7 +35,7 @@ def tried(found: Looked, measure: str) -> Section:
 
 
 def in_words(answers: Mapping[str, Any]) -> str:
-    """Return answers to what settings leave open."""
+    """Return the chosen values of encoding settings in words."""
     return ", ".join(_words(name, answer) for name, answer in answers.items())
 
 

@@ -1,4 +1,4 @@
-"""Why a search decided as it did, and the Pareto front that it selected from."""
+"""Views of the evidence for decisions, and of the Pareto front that a search selected from."""
 
 import shlex
 from collections import Counter
@@ -18,14 +18,14 @@ WORDS: Mapping[Verdict, str] = {
     "by its logit": "decided by architecture weights alone",
     "at chance": "at chance",
 }
-"""Verdict -> what follows the number of decisions; `{measure}` is AUC or R2."""
+"""Verdict -> the words that follow the number of decisions; `{measure}` is AUC or R2."""
 TITLES = {"action": "", "flops": "FLOPs saved", "parameters": "parameters saved"}
 NAMED = 3
-"""Choices that a sentence names."""
+"""Number of choices that a sentence names."""
 
 
 def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
-    """Yield how many decisions were made for which reason by a measure, and which of them at chance."""
+    """Yield the number of decisions for each verdict, and the choices that were decided at chance."""
     if not evidence:
         return
     counts = Counter(one.verdict for one in evidence)
@@ -38,7 +38,7 @@ def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
 
 
 def decisions(evidence: Sequence[Evidence]) -> Section:
-    """Return a table of all decisions, with the columns that are known of any; differences are of AUC."""
+    """Return a table of all decisions, without columns that are empty for all; differences are of AUC."""
     rows = [{**vars(one), "difference": _difference(one), "error": None} for one in evidence]
     columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
@@ -46,7 +46,7 @@ def decisions(evidence: Sequence[Evidence]) -> Section:
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:
-    """Yield which point of a Pareto front was selected, and how it stands beside the best trained one."""
+    """Yield the selected point of a Pareto front, and its difference to the best other trained point."""
     if not front:
         return
     chosen = [f"point {number} (`{point.name}`)" for number, point in enumerate(front, 1) if point.chosen]
@@ -63,11 +63,11 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
 
 
 def front(points: Sequence[Point], run: Path) -> Section:
-    """Return a Pareto front as a table and a plot, and how to train a point of it.
+    """Return a Pareto front as a table and a plot, and the command that trains one of its points.
 
     Args:
         points: At least one.
-        run: The folder of the run.
+        run: The run directory.
 
     """
     rows = [
@@ -90,7 +90,7 @@ def front(points: Sequence[Point], run: Path) -> Section:
 
 
 def _plot(points: Sequence[Point]) -> Plot:
-    """Return points by their numbers: AUC, or the loss where one has no AUC, against cost."""
+    """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
     title, heights = "AUC", scores
     if len(scores) < len(points):
@@ -99,7 +99,7 @@ def _plot(points: Sequence[Point]) -> Plot:
         (f"{number}{'*' * point.chosen}", (float(max(point.flops_per_row, 1)), height))
         for number, (point, height) in enumerate(zip(points, heights, strict=True), 1)
     ]
-    placed.sort(key=lambda one: "*" not in one[0])  # the selected point is never hidden
+    placed.sort(key=lambda one: "*" not in one[0])  # the selected point is never covered
     return Plot("FLOPs per row", title, dict(placed))
 
 

@@ -1,4 +1,4 @@
-"""The architecture of a run: its decisions and their costs, who reads what, and why it was decided so."""
+"""The view of the architecture of a run: its decisions, their costs, the sharing and the evidence."""
 
 import shlex
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ NOTHING = Cost(0, 0, 0)
 
 
 def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = False) -> Iterator[Section]:
-    """Yield all that is known of an architecture.
+    """Yield everything about an architecture.
 
     Args:
-        found: The architecture, and how it came about.
-        price: What it costs, where that is known.
-        path: The folder of its run, or its file.
-        all_evidence: Whether the evidence for each decision is listed.
+        found: The architecture, with the record of its search.
+        price: Its cost; None where it is unknown.
+        path: The run directory, or the file of the architecture.
+        all_evidence: Whether the evidence for each decision is printed.
 
     """
     yield decisions(found, price)
@@ -34,7 +34,7 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
     origin, search = found.architecture.origin, found.search
     yield from _overrides(search)
     if origin and found.unasked:
-        yield lines(f"note: the search space cannot tell what is left out: {found.unasked}")
+        yield lines(f"note: unread fields are unknown without the search space: {found.unasked}")
     if search.evidence:
         hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
         more = [] if all_evidence else [Text(hint)]
@@ -48,7 +48,7 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
 
 
 def short(found: Finding) -> Iterator[Section]:
-    """Yield which fields and parts are read, and why it was decided so in a few sentences."""
+    """Yield the fields and parts that each part reads, with a short summary of the evidence."""
     looked, search, measure = found.looked, found.search, _measure(found)
     yield Section(_title(found), [Text(encoding.sentence(looked, measure))] if looked else [])
     yield from sharing.fields_read(found.sharing)
@@ -58,7 +58,7 @@ def short(found: Finding) -> Iterator[Section]:
 
 
 def _overrides(search: Search) -> Iterator[Section]:
-    """Yield the settings that a search has chosen."""
+    """Yield the settings that a search changed."""
     chosen = [
         f"{part}.{name} {value}" for part, each in search.overrides.items() for name, value in each.items()
     ]
@@ -67,7 +67,7 @@ def _overrides(search: Search) -> Iterator[Section]:
 
 
 def decisions(found: Finding, price: Price | None) -> Section:
-    """Return a table of all decisions, with their costs where these are known."""
+    """Return a table of all decisions, with their costs where they are known."""
     title, header = _title(found), ["choice", "decision"]
     names = sorted(found.architecture.decisions, key=sharing.natural)
     rows: list[list[object]] = [[name, cell(found.architecture.decisions[name]) or "none"] for name in names]
@@ -80,7 +80,7 @@ def decisions(found: Finding, price: Price | None) -> Section:
 
 
 def numbers(cost: Cost) -> list[object]:
-    """Return the cells of a cost below `COSTS`."""
+    """Return the cells of the columns `COSTS`."""
     return [cost.flops_per_row, cost.parameters]
 
 
@@ -90,7 +90,7 @@ def _title(found: Finding) -> str:
 
 
 def _measure(found: Finding) -> str:
-    """Return what measures how well held-out rows are predicted."""
+    """Return the measure of held-out rows: AUC, R2, or both."""
     origin = found.architecture.origin
     kinds = {task.kind for task in Schema.from_json(origin.schema).tasks} if origin else MEASURES
     return " or ".join(name for kind, name in MEASURES.items() if kind in kinds)

@@ -9,7 +9,7 @@ RULES = {"l": "---", "c": ":-:", "r": "--:"}
 
 
 def markdown(title: str, sections: Iterable[Section]) -> str:
-    """Return a page, in which no text can break out of its place."""
+    """Return a Markdown page; texts are escaped so that they cannot change its structure."""
     parts = [f"# {_safe(title)}"]
     for section in sections:
         parts += [f"## {_safe(section.title)}"] if section.title else []

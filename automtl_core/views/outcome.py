@@ -1,4 +1,4 @@
-"""The outcomes of commands on models: a plan, a search, a test, predictions."""
+"""Views of command results: a search plan, a search, an evaluation, predictions."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, repeat
@@ -14,14 +14,14 @@ from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, T
 
 TEST = {"auc": "test AUC", "reachable": "optimal AUC", "log_loss": "log loss", "rmse": "test RMSE",
         "mae": "MAE", "r2": "R2", "positives": "positives", "rows": "rows"}  # fmt: skip
-"""What a table of test metrics shows, where a task has it -> its column."""
+"""Test metric -> its column title; a table has the columns that any task has."""
 AVERAGED = ("auc", "reachable", "log_loss")
-"""What has a mean over tasks; one of errors in the units of different labels would say nothing."""
+"""Metrics with a mean over tasks; errors of labels in different units have none."""
 BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
 
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
-    """Yield what a search would do, and the resolved configuration."""
+    """Yield the plan of a search, and the resolved configuration."""
     about = {key: value for key, value in vars(plan).items() if key not in ("answers", "points")}
     yield facts("plan", about)
     if plan.answers:
@@ -31,7 +31,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
 
 
 def search(found: Found) -> Iterator[Section]:
-    """Yield in short what a search found, and where to go from there."""
+    """Yield a summary of a finished search, and the next commands."""
     yield from short(found.finding)
     result = found.result
     table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
@@ -40,30 +40,30 @@ def search(found: Found) -> Iterator[Section]:
 
 
 def evaluation(found: Evaluation) -> Section:
-    """Return test metrics, and whether they repeat."""
+    """Return test metrics, and whether they equal the recorded ones."""
     repeated = [Text("The metrics are exactly those that the run recorded")] if found.repeats else []
     return Section("", [*metrics(found.test, found.reachable, found.min_positives), *repeated])
 
 
 def tested(found: Tested) -> Section:
-    """Return test metrics of new rows."""
+    """Return the test metrics of new rows."""
     rows = Text(f"{found.rows:,} rows{_left_out(found.rejected)}")
     return Section("", [*metrics(found.test, {}, found.min_positives), rows])
 
 
 def predicted(found: Predicted) -> Section:
-    """Return where predictions of new rows are."""
+    """Return the file of the predictions of new rows, and their number."""
     rows = f"{found.rows:,} rows of {', '.join(found.tasks)}{_left_out(found.rejected)}"
     return lines(f"{found.output}: {rows}")
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
-    """Yield test metrics by task and in the mean, and which of them say too little or are undefined.
+    """Yield test metrics by task and their mean, and notes on tasks with too few rows or undefined metrics.
 
     Args:
-        test: By task.
-        reachable: Task -> the AUC of the probabilities that its labels were drawn with, where it is known.
-        least: Rows of either class that a task needs to count.
+        test: Metrics by task.
+        reachable: Task -> the AUC of the true probabilities of its labels, where the data is generated.
+        least: Rows of either class that a task needs to count in the mean.
 
     """
     best = {task: {"reachable": value} for task, value in reachable.items()}
@@ -87,7 +87,7 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
 
 
 def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
-    """Yield what options cost; choices of the same options at the same costs stand together."""
+    """Yield the cost of each option; choices with the same options and costs share rows."""
     alike: dict[tuple[str, tuple[tuple[str, Cost], ...]], list[str]] = {}
     for choice, options in costs.items():
         alike.setdefault((choice.rpartition("/")[2], tuple(options.items())), []).append(choice)
@@ -99,10 +99,10 @@ def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
 
 
 def _left_out(rejected: int) -> str:
-    """Return a note on faulty rows, if there are any."""
-    return f"; {rejected:,} are left out as faulty" if rejected else ""
+    """Return a note on skipped faulty rows, or nothing if there are none."""
+    return f"; {rejected:,} faulty rows skipped" if rejected else ""
 
 
 def _number(value: object, key: str) -> object:
-    """Return a metric as it is printed, and anything else as it is."""
+    """Return a metric as text, and any other value unchanged."""
     return f"{value:{BY_KEY[key].form}}" if key in BY_KEY and isinstance(value, float) else value

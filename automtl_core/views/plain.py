@@ -1,4 +1,4 @@
-"""Blocks in characters: matrices as tables, plots as drawings, and values as the text of a cell."""
+"""Blocks as plain text: matrices as tables, plots as character drawings, values as table cells."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from automtl_core.views.values import Block, Grid, Matrix, Plot, Text
 
 MARKS = {True: "●", False: "·"}
 WIDTH, HEIGHT = 56, 11
-"""Characters of a plot, without its axes."""
+"""Size of a plot in characters, without its axes."""
 WIDE = 8.0
-"""The axis to the right is logarithmic from this ratio of the highest to the lowest number on."""
+"""The x axis is logarithmic if the highest value is at least this multiple of the lowest."""
 
 
 def plain(block: Block) -> Text | Grid:
@@ -25,7 +25,7 @@ def plain(block: Block) -> Text | Grid:
 
 
 def cell(value: object) -> str:
-    """Return a value in few characters: four decimals, thousands apart, a dash for None."""
+    """Return a value as short text: four decimals, thousands separators, a dash for None."""
     match value:
         case None:
             return "-"
@@ -43,7 +43,7 @@ def cell(value: object) -> str:
 
 
 def drawn(plot: Plot) -> str:
-    """Return a drawing of the points by their labels."""
+    """Return a character drawing of the points, each as its label."""
     costs, heights = ([point[axis] for point in plot.points.values()] for axis in (0, 1))
     logarithmic = max(costs) / min(costs) >= WIDE
     across = [math.log(cost) for cost in costs] if logarithmic else costs
@@ -67,6 +67,6 @@ def _entry(entry: bool | float | None) -> object:
 
 
 def _share(value: float, values: Sequence[float]) -> float:
-    """Return where a value is between the lowest and the highest, from 0 to 1."""
+    """Return the position of a value between the lowest and the highest, from 0 to 1."""
     low, high = min(values), max(values)
     return (value - low) / (high - low) if high > low else 0.5

@@ -1,4 +1,4 @@
-"""Lists of runs."""
+"""Views of lists of runs."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ COSTS = ["kFLOPs per row", "seconds"]
 
 
 def listed(folder: Path, runs: Sequence[Summary]) -> Section:
-    """Return the runs of a folder, and how to resume those that were stopped."""
+    """Return a table of the runs in a folder, and the commands that resume interrupted runs."""
     if not runs:
         return lines(f"{folder}: no runs")
     header = ["run", "dataset", "model", "seed", "test AUC", *COSTS, "state"]
@@ -25,18 +25,18 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
 
 
 def compared(runs: Sequence[Summary]) -> Section:
-    """Return metrics and costs side by side, and how to compare runs with error bars."""
+    """Return metrics and costs side by side, and the command for a comparison with confidence intervals."""
     notes = []
     if not comparable(runs):
-        notes.append("note: these runs are of other data or splits: their scores cannot be compared")
+        notes.append("note: these runs use different data or splits, so their scores are not comparable")
     if len(runs) > 1:
         models = shlex.quote(",".join(run.run for run in runs))
-        notes.append(f"with error bars: automtl compare --models {models}")
+        notes.append(f"with confidence intervals: automtl compare --models {models}")
     return side_by_side(runs, *notes)
 
 
 def side_by_side(runs: Sequence[Summary], *notes: str) -> Section:
-    """Return a table of a row a run: its test metrics and costs."""
+    """Return a table with a row for each run: its test metrics and costs."""
     tasks = list(dict.fromkeys(task for run in runs for task in run.scores))
     rows = [[run.run, *map(run.scores.get, tasks), run.score, *_costs(run)] for run in runs]
     return table(["run", *tasks, "mean AUC", *COSTS], rows, "lr", notes=notes)

@@ -1,4 +1,4 @@
-"""Which parts of a network read which fields and parts: as matrices, or a line a part."""
+"""Views of sharing: the fields and parts that each part of a network reads."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,13 +9,13 @@ from automtl_core.workflow.finding import Truth
 
 
 def fields_read(sharing: Sharing) -> Iterator[Section]:
-    """Yield a matrix for each layer that reads fields: which of its parts read which."""
+    """Yield a matrix for each layer that reads fields: its parts as columns, fields as rows."""
     for title, parts in _groups(sharing.sees).items():
         yield _matrix(title, parts, sharing.sees, {field: field for field in sharing.fields})
 
 
 def parts_read(sharing: Sharing) -> Iterator[Section]:
-    """Yield a matrix for each layer that reads parts, and for the tasks: which of them read which."""
+    """Yield a matrix for each layer, and for the tasks, of the parts that they read."""
     names = _names(sharing)
     for title, parts in reversed(_groups(sharing.reads).items()):
         if read := sorted({one for part in parts.values() for one in sharing.reads[part]}, key=natural):
@@ -23,7 +23,7 @@ def parts_read(sharing: Sharing) -> Iterator[Section]:
 
 
 def summary(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Section:
-    """Return who reads what in a line a part, and which of all fields nobody reads."""
+    """Return one line for each part with its readers and inputs, and the fields that no expert reads."""
     return Section("", [*_lines(sharing), *map(Text, _unread(sharing, truth, fields))])
 
 
@@ -56,7 +56,7 @@ def _unread(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Ite
     if truth is not None and sharing.fields:
         yield f"All noise fields left out: {_yes(truth.seen, 'read: ' + ', '.join(truth.seen))}"
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
-        yield f"All fields that act on a task reach it: {_yes(truth.missed, missed)}"
+        yield f"Every task reads all fields that affect it: {_yes(truth.missed, missed)}"
 
 
 def _yes(faults: object, details: str) -> str:
@@ -64,7 +64,7 @@ def _yes(faults: object, details: str) -> str:
 
 
 def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Group parts by all but the last word of their names: `layer0/expert1` is `expert1` of `layer0`."""
+    """Group parts by the path before the last `/`: `layer0/expert1` is `expert1` of the group `layer0`."""
     groups: dict[str, dict[str, str]] = {}
     for part in parts:
         group, _, word = part.rpartition("/")
@@ -73,7 +73,7 @@ def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) -> list[str]:
-    """Return the names of parts; of several that are all of a layer, which others read, that of the layer."""
+    """Return the names of parts; `all of LAYER` for all the parts of a layer that others read."""
     for group, members in _groups([*sharing.sees, *sharing.reads]).items():
         if len(parts) > 1 and set(parts) == set(members.values()) and any(map(sharing.readers, parts)):
             return [f"all of {group}"]
@@ -83,20 +83,20 @@ def _listed(parts: Sequence[str], sharing: Sharing, names: Mapping[str, str]) ->
 def _matrix(
     title: str, parts: Mapping[str, str], reads: Mapping[str, Sequence[str]], rows: Mapping[str, str]
 ) -> Section:
-    """Return which parts read what: `parts` has full names by short ones, `rows` short ones by full ones."""
+    """Return a matrix of reads: `parts` is short name -> part, `rows` is part or field -> its label."""
     marks = {name: [one in reads[part] for part in parts.values()] for one, name in rows.items()}
     return Section("", [Matrix(title, list(parts), marks)])
 
 
 def _names(sharing: Sharing) -> dict[str, str]:
-    """Return the names of parts for people: their last words, where these are names of one part each."""
+    """Return short names of parts: the last path component where it is unique, else the full name."""
     parts = dict.fromkeys([*sharing.sees, *sharing.reads])
     words = [part.rpartition("/")[2] for part in parts]
     return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
 
 
 def _fields(sharing: Sharing, part: str) -> str:
-    """Return the fields that a part reads itself, in the fewest words."""
+    """Return the fields that a part reads directly, in the shortest wording."""
     read = sharing.sees[part]
     missing = [field for field in sharing.fields if field not in read]
     if not read:

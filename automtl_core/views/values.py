@@ -1,6 +1,6 @@
-"""What people are shown: a document is a series of sections, a section a title and blocks.
+"""Values for printed output: a document is a series of sections, a section is a title and blocks.
 
-A module of this folder makes the sections of one kind of document, a renderer shows any of them.
+Each module of this folder builds the sections of one kind of document; a renderer prints any section.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,35 +9,35 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Text:
-    """A sentence; or several lines, which are shown as they are laid out."""
+    """A sentence, or several preformatted lines."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; renderers write its cells as `plain.cell` does."""
+    """A table; renderers format its cells with `plain.cell`."""
 
     header: Sequence[str]
     """Names of the columns; all empty for a table without a header."""
     rows: Sequence[Sequence[object]]
     align: str = "l"
-    """A letter a column, the last one for all further columns: `l` left, `c` centre, `r` right."""
+    """One letter for each column, `l` left, `c` centre, `r` right; further columns take the last letter."""
 
     def letters(self) -> str:
-        """Return the letter of each column."""
+        """Return the alignment letter of each column."""
         return self.align.ljust(len(self.header), self.align[-1])
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A mark or a number for each pair of a row and a column."""
+    """A mark or a number for each pair of row and column."""
 
     corner: str
-    """What the columns belong to."""
+    """Label above the row names: the group of the columns."""
     columns: Sequence[str]
     rows: Mapping[str, Sequence[bool | float | None]]
-    """Label -> an entry a column: True for a mark, None where a number is undefined."""
+    """Row label -> one entry for each column: True for a mark, None for an undefined number."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Plot:
     """Points in the plane."""
 
     x: str
-    """Title of the axis to the right, of positive numbers."""
+    """Title of the horizontal axis; its values are positive."""
     y: str
-    """Title of the axis upwards."""
+    """Title of the vertical axis."""
     points: Mapping[str, tuple[float, float]]
-    """Label -> x and y, at least one; the first of two at one place is seen."""
+    """Label -> (x, y), at least one; where two labels overlap, the first is drawn."""
 
 
 Block = Text | Grid | Matrix | Plot
@@ -62,7 +62,7 @@ class Section:
     title: str
     """May be empty."""
     blocks: Sequence[Block]
-    """A section without a title and blocks is not shown."""
+    """A section without a title and without blocks is not shown."""
 
 
 def table(
@@ -72,7 +72,7 @@ def table(
     title: str = "",
     notes: Iterable[str] = (),
 ) -> Section:
-    """Return a section of one table, with notes below it."""
+    """Return a section with one table and notes below it."""
     return Section(title, [Grid(header, list(rows), align), *map(Text, notes)])
 
 
@@ -82,11 +82,11 @@ def lines(*texts: str) -> Section:
 
 
 def facts(title: str, values: Mapping[str, object]) -> Section:
-    """Return a section of one table, a row a fact."""
+    """Return a section with one table, one row for each fact."""
     return table(["", ""], ([name.replace("_", " "), value] for name, value in values.items()), title=title)
 
 
 def by_name(what: str, values: Mapping[str, Mapping[str, object]]) -> Section:
-    """Return a section of one table, a row a name, of which all have the same facts."""
+    """Return a section with one table, one row for each name; all names have the same facts."""
     columns = [column.replace("_", " ") for column in next(iter(values.values()), {})]
     return table([what, *columns], ([name, *row.values()] for name, row in values.items()), "lr")

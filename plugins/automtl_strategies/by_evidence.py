@@ -126,7 +126,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
     def _begin_last_round(self) -> None:
         found = Architecture(self.decisions)
         others = entrants(found, self.landmarks, self.settings.landmarks)
-        self.last_round.begin({"found": found, **others}, self.paths.epoch, self.evidence)
+        self.last_round.begin({"searched": found, **others}, self.paths.epoch, self.evidence)
 
     def state_dict(self) -> State:
         """Return the supernet and what is decided or, once the last round has begun, that round alone."""

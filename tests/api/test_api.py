@@ -144,8 +144,8 @@ def test_a_callback_ends_a_training_in_order(here):
 @pytest.mark.parametrize(
     ("data", "labels", "told"),
     [
-        (shop(50), ["clik"], r"label 'clik' is no column \(did you mean 'click'\?\)"),
-        (shop(50), ["tags"], "which of them means 1 is not known"),
+        (shop(50), ["clik"], r"label 'clik' is not a column \(did you mean 'click'\?\)"),
+        (shop(50), ["tags"], "the positive value is unknown"),
         (shop(50)[["user_id", "price"]], [], "no column looks like a label"),
         ("synthetic", ["click"], "a dataset has its own"),
         ("synthetik", [], "no dataset, and no file"),

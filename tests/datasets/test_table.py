@@ -215,7 +215,7 @@ def test_a_wrong_row_is_told_with_its_line(tmp_path: Path, line: str, message: s
 def test_a_file_that_is_named_twice(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text(rows(50))
-    with pytest.raises(DataError, match=r"b\.csv: 2 names or patterns of dataset table stand for it"):
+    with pytest.raises(DataError, match=r"b\.csv: 2 names or patterns of dataset table match it"):
         prepare(table(files={"train": "*.csv", "test": "b.csv"}), "table", tmp_path, tmp_path / "out")
 
 

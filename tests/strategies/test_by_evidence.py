@@ -61,7 +61,7 @@ def test_it_warms_up_and_learns_on_between_rounds_and_trains_what_is_left(whole)
     assert watch.phases[:4] == ["warm-up", "warm-up", "search", "search"]
     best = next(iter(search.landmarks))
     entrants = list(search.last_round.halving.entrants)
-    assert (entrants[0], entrants[-1]) == ("found", best)
+    assert (entrants[0], entrants[-1]) == ("searched", best)
     assert list(dict.fromkeys(watch.phases[4:])) == entrants
     assert [report.epoch for report in watch.reports] == list(range(1, len(watch.reports) + 1))
 

@@ -86,9 +86,9 @@ def test_landmarks_take_part_as_they_are_and_closed_as_what_was_found():
 def test_equal_entrants_take_part_once_under_their_first_name():
     round_ = make()
     (same,) = known("mmoe").values()
-    round_.begin({"found": same, "mmoe": Architecture(same.decisions)}, spent=0)
+    round_.begin({"searched": same, "mmoe": Architecture(same.decisions)}, spent=0)
     assert round_.alone
-    assert list(round_.halving.entrants) == ["found"]
+    assert list(round_.halving.entrants) == ["searched"]
 
 
 def test_the_favourite_is_the_first_and_untrained():

@@ -1,1 +1,1 @@
-"""What the columns of a table of one's own may be for."""
+"""Guesses of the roles of a table's columns."""

@@ -1,4 +1,4 @@
-"""What the first rows of a table hold in a column."""
+"""Facts about a column in the first rows of a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,40 +9,41 @@ import duckdb
 from automtl_core.data.raw.sql import literal
 
 FEW = 5
-"""Values of which all are told."""
+"""Columns with at most this many distinct values have all of them in their facts."""
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
-"""What may separate the values that one value holds, and what these then look like."""
+"""Separator of multi-valued texts -> pattern of the separated values."""
 
 LIST = "|"
-"""What the values of a list are joined by."""
+"""Separator for the values of a list."""
 
 Kind = Literal["integer", "number", "time", "text", "list", "nested"]
-"""What all values of a column can be read as; lists hold plain values, else nested ones are not looked at."""
+"""The narrowest type that fits all values of a column; a list holds plain values, any deeper type is
+`nested`."""
 
 
 class Parts(NamedTuple):
-    """What the texts of a column hold, if a separator takes them apart."""
+    """The values that a separator splits the texts of a column into."""
 
     rows: int
-    """Rows in which it stands."""
+    """Rows that contain the separator."""
     parts: int
-    """Parts in all rows."""
+    """Number of values in all rows."""
     values: int
-    """Different parts."""
+    """Number of distinct values."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the first rows hold in a column."""
+    """Facts about a column in the first rows of a table."""
 
     name: str
     kind: Kind = "text"
     rows: int = 0
     """Rows with a value; the others are blank."""
     values: int = 0
-    """Different values."""
+    """Distinct values."""
     single: int = 0
-    """Those that one row alone holds."""
+    """Distinct values that occur in one row only."""
     numbers: int = 0
     """Rows whose value is a number."""
     example: str = ""
@@ -50,23 +51,24 @@ class Facts:
     few: Sequence[str] = ()
     """All values, if there are few."""
     low: str = ""
-    """The smallest value; of a column of numbers, the smallest number."""
+    """The smallest value; in a column of numbers the smallest number."""
     high: str = ""
     mean: float = 0.0
-    """Of the numbers."""
+    """Mean of the numbers."""
     parts: Mapping[str, Parts] = field(default_factory=dict)
-    """Separator -> what it takes texts apart to."""
+    """Separator -> the values that it splits texts into."""
     blank_where: str = ""
-    """Column of two values that holds the lower one exactly where this one is blank, if there is one."""
+    """Binary column that holds its lower value in exactly those rows where this column is blank, if there is
+    one."""
 
 
 def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool = False) -> Facts:
-    """Return what a column of the table `head` holds, which is called `name` in its file.
+    """Return the facts about a column of the table `head`.
 
     Args:
-        db: Holds the table.
-        name: Of the column in its file.
-        column: Its name in the table.
+        db: Database with the table.
+        name: Name of the column in its file.
+        column: Name of the column in the table.
         lists: Whether its texts are lists, joined by `LIST`.
 
     """
@@ -107,11 +109,11 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
 
 
 def blank_where(db: duckdb.DuckDBPyConnection, found: Sequence[Facts]) -> list[Facts]:
-    """Return facts, of columns that are blank in part with the column that tells where.
+    """Return the facts with `blank_where` for binary columns that are blank in some rows.
 
     Args:
-        db: Holds the table `head`, in columns c0, c1 and so on.
-        found: Of all columns, in their order.
+        db: Database with the table `head`, whose columns are c0, c1 and so on.
+        found: Facts of all columns, in order.
 
     """
     bits = {n: facts for n, facts in enumerate(found) if facts.values == 2 and facts.kind != "nested"}

@@ -1,6 +1,6 @@
-"""A look at a table that nothing is known of: what its first rows hold, column by column.
+"""The first rows of an unknown table: format, header, and facts about each column.
 
-They are read as text; faulty rows are passed over.
+They are read as text; faulty rows are skipped.
 """
 
 import math
@@ -25,35 +25,35 @@ from automtl_core.dataset.dataset import TEXT, RawFile
 from automtl_core.errors import DataError
 
 ROWS = 100_000
-"""Rows that are looked at, at most."""
+"""Number of rows at most that are read."""
 BYTES = 64 << 20
-"""Size of these rows, at most."""
+"""Size of these rows at most."""
 FIRST = 100
-"""Rows that tell separator and header."""
+"""Number of rows from which separator and header are inferred."""
 SEPARATORS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What is seen of a table."""
+    """The inferred format of a table, with facts about its columns."""
 
     folder: Path
-    """Absolute; where its files are."""
+    """Absolute path of the folder of its files."""
     pattern: str
-    """Which of the files there."""
+    """Pattern of the file names in the folder."""
     parquet: bool
     separator: str
     header: bool
-    """Whether the first line names the columns; where not, they are called c1, c2 and so on."""
+    """Whether the first line holds column names; without it, columns are called c1, c2 and so on."""
     seen: int
-    """Rows that were looked at."""
+    """Number of rows that were read."""
     rows: int
-    """Rows of all files; estimated from the size of the files where not all were looked at."""
+    """Rows of all files; estimated from file sizes unless all rows were read."""
     columns: Sequence[Facts]
 
 
 class _Head(NamedTuple):
-    """The first rows, which are in the table `head`, in columns c0, c1 and so on."""
+    """The first rows, loaded into the table `head` with columns c0, c1 and so on."""
 
     names: Sequence[str]
     separator: str = ","
@@ -62,19 +62,19 @@ class _Head(NamedTuple):
     """Whether these are all rows of the file."""
     nested: Collection[str] = ()
     lists: Collection[str] = ()
-    """Columns whose values are joined by `LIST`."""
+    """Columns of lists, whose values are joined by `LIST`."""
 
 
 def peek(name: str) -> Glimpse:
-    """Look at the first `ROWS` or `BYTES` of a table, whichever is less.
+    """Read the first `ROWS` rows or `BYTES` bytes of a table, whichever is less.
 
     Args:
-        name: A file, or a pattern of files with the same columns, of which the first one is looked at.
+        name: A file, or a pattern of files with the same columns; only the first file is read.
 
     Raises:
         DataError: the file cannot be read, or holds no rows, or a single column.
         InputMissingError: there is no such file.
-        UsageError: it is a folder, or no pattern.
+        UsageError: it is a folder, or not a valid pattern.
 
     """
     folder, pattern, paths = given(name)
@@ -101,7 +101,7 @@ def peek(name: str) -> Glimpse:
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
-    layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if it is no text
+    layout(path, RawFile(path.name, {"anything": TEXT}, header=False))  # raises if the file is not text
     separator = _separator(path)
     first, size = _first(path, separator)
     header = _is_header(first[0], first[1:], path)
@@ -118,7 +118,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
 
 
 def _separator(path: Path) -> str:
-    """Return what takes most of the first rows apart to as many values as the very first, and to the most."""
+    """Return the separator that splits most of the first rows like the very first, into the most values."""
     widths = {}
     for separator in SEPARATORS:
         found = [len(values) for values in _first(path, separator)[0]]
@@ -126,7 +126,7 @@ def _separator(path: Path) -> str:
     best = max(widths, key=lambda separator: widths[separator])
     if widths[best] == 1:
         raise DataError(
-            f"{path}:1: its rows have no columns that a comma, a tab, a semicolon or a bar separates",
+            f"{path}:1: no comma, tab, semicolon or bar separates columns",
             "write the file with one of these",
         )
     return best
@@ -143,10 +143,10 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
 
 
 def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path) -> bool:
-    """Return whether the first row names the columns: above columns of numbers it mostly holds texts.
+    """Return whether the first row is a header: above columns of numbers it mostly holds texts.
 
     Raises:
-        DataError: it does, and names one twice.
+        DataError: it is a header with a duplicate name.
 
     """
     above = []
@@ -192,7 +192,7 @@ def _head(db: duckdb.DuckDBPyConnection, scan: str, described: Sequence[Sequence
 
 
 def _is_of_lists(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str) -> bool:
-    """Return whether a column holds lists of plain values, none of which holds what they are joined by."""
+    """Return whether a column holds lists of plain values, none of which contains the separator `LIST`."""
     if not kind.endswith("[]") or kind.removesuffix("[]").endswith(("]", ")", "BLOB")):
         return False
     values = f"SELECT unnest({quoted(name)}) AS value FROM (SELECT {quoted(name)} FROM {scan} LIMIT {ROWS})"
@@ -201,13 +201,13 @@ def _is_of_lists(db: duckdb.DuckDBPyConnection, scan: str, name: str, kind: str)
 
 
 def _as_text(name: str, kind: str) -> str:
-    """Return SQL for the text of a value as a table of text would hold it."""
+    """Return SQL that converts a value to the text of a text file."""
     if kind.endswith("[]"):
         return f"nullif(array_to_string({name}, {literal(LIST)}), '')"
     if kind == "BOOLEAN":
         return f"CAST(CAST({name} AS INTEGER) AS VARCHAR)"
     if kind in ("FLOAT", "DOUBLE"):
-        whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"  # integers with gaps are floats in a data frame
+        whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"  # integers with gaps become floats in a data frame
         is_whole = f"{name} = trunc({name}) AND abs({name}) < 9e15"
         return f"CASE WHEN {is_whole} THEN {whole} WHEN NOT isnan({name}) THEN CAST({name} AS VARCHAR) END"
     return f"CAST({name} AS VARCHAR)"
@@ -221,7 +221,7 @@ def _parquet_rows(db: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> int:
 def _estimated_rows(
     db: duckdb.DuckDBPyConnection, paths: Sequence[Path], work_dir: Path, separator: str, seen: int
 ) -> int:
-    """Return how many rows the files hold, if all are as long, and compress as well, as the first ones."""
+    """Return the number of rows, estimated from the size and compression of the first rows."""
     compression = {".gz": "gzip", ".zst": "zstd"}.get(paths[0].suffix, "uncompressed")
     copy = work_dir / "head"
     db.execute(

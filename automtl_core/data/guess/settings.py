@@ -1,4 +1,4 @@
-"""Settings of the dataset `table` for a table that somebody names the labels of, and no more."""
+"""Settings of the dataset `table`, inferred from the table and the names of its labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,18 +12,18 @@ ROLES = ("labels", "sparse", "dense", "multi")
 
 
 def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the layer of a configuration for a table: what its columns are for, and the size of batches.
+    """Return the configuration layer for a table: the roles of its columns, and the batch size.
 
-    Columns that look like labels, or may be labels, and are not named are not used: they tell what is known
-    only afterwards.
+    Columns that are or may be labels are not used unless they are named: their values are known only after
+    the event.
 
     Args:
-        seen: Of the table.
-        labels: Columns to predict, or with what they mean, as in `dataset.labels`; where empty, those that
+        seen: Description of the table.
+        labels: Columns to predict, or column -> settings as in `dataset.labels`; if empty, the columns that
             look like labels.
 
     Raises:
-        UsageError: a label is no column, or it is not known what its values mean; or there is none.
+        UsageError: a label is not a column, its positive value cannot be inferred, or there is no label.
 
     """
     given = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
@@ -31,7 +31,7 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
     known = {each.facts.name: each for each in guesses}
     if unknown := [name for name in given if name not in known]:
         near = did_you_mean(unknown[0], known)
-        raise UsageError(f"label {unknown[0]!r} is no column{near}", f"the columns are: {listing(known)}")
+        raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
     if given:
         guesses = [_as_given(each, given) for each in guesses]
     elif not any(each.role == "labels" for each in guesses):
@@ -60,9 +60,9 @@ def undecided(
     """Return the columns of a table that are not used since they may be labels.
 
     Args:
-        seen: Of the table.
+        seen: Description of the table.
         labels: Columns to predict.
-        told: What settings of the dataset say besides; columns that they name are used.
+        told: Other settings of the dataset; columns in them are used.
 
     """
     given = [told.get(role) for role in ROLES]
@@ -72,7 +72,7 @@ def undecided(
 
 
 def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Guess:
-    """Return what a column is for, where labels are named."""
+    """Return the role of a column for named labels."""
     name = each.facts.name
     if name not in given:
         return (
@@ -85,7 +85,7 @@ def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Gue
     if (setting := as_label(each.facts)) is None:
         few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
         raise UsageError(
-            f"label {name!r} holds{few}: which of them means 1 is not known",
-            f"say so: labels={{{name!r}: {{'positive': [...]}}}}",
+            f"label {name!r} holds{few}: the positive value is unknown",
+            f"name it: labels={{{name!r}: {{'positive': [...]}}}}",
         )
     return Guess(each.facts, "labels", setting)

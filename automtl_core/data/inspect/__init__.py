@@ -1,1 +1,1 @@
-"""What prepared data looks like, and what may be wrong with it."""
+"""Description of prepared data, with warnings about likely faults."""

@@ -1,4 +1,4 @@
-"""Whole numbers that are codes: what they say of labels follows no order.
+"""Detection of integers that are category codes: their order carries no information about labels.
 
 Letters: R rows, T tasks.
 """
@@ -7,30 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST, OFTEN = 1000, 20
-"""Different whole numbers up to which they may be codes, and rows that each of them has on average."""
+"""Codes have at most this many distinct values, and at least this many rows per value on average."""
 BINS = 16
-"""Neighbouring numbers are put into so many bins."""
+"""Number of bins of neighbouring numbers."""
 PRIOR = 10.0
-"""Rows that the mean label counts for."""
+"""Pseudo-count of the overall mean."""
 SURE = 4.0
-"""Standard errors by which single numbers have to tell more than bins of neighbours."""
+"""Standard errors by which single numbers must predict better than bins."""
 
 Floats = NDArray[np.float64]
 
 
 def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
-    """Return how many different numbers there are, if they are codes without an order; None if they are not.
+    """Return the number of distinct values, if they are codes without an order; else None.
 
-    Means of a label by number, and by bin of numbers, are taken on every other row, and compared on the
-    others: where neighbours have little in common, a bin of them tells less.
+    The mean label of each number, and of each bin of numbers, is computed on every other row, and tested on
+    the remaining rows: where the labels of neighbouring numbers are unrelated, bins predict worse.
 
     Args:
-        numbers: Of a field, [R], NaN where missing.
+        numbers: Values of a field, [R], NaN where missing.
         labels: [R, T], NaN where missing.
 
     """
     known = ~np.isnan(numbers)
-    different, places = np.unique(numbers[known].round(3), return_inverse=True)  # kept in single precision
+    different, places = np.unique(numbers[known].round(3), return_inverse=True)  # stored in single precision
     few = BINS < len(different) <= min(MOST, known.sum() / OFTEN)
     if not few or (different != different.round()).any():
         return None
@@ -40,7 +40,7 @@ def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
 
 
 def _more(places: NDArray[np.int64], bins: NDArray[np.int64], labels: Floats) -> bool:
-    """Return whether numbers tell more of a label than bins of them, by more than chance."""
+    """Return whether single numbers predict a label significantly better than bins."""
     known = ~np.isnan(labels)
     places, bins, labels = places[known], bins[known], labels[known]
     by_row = _errors(bins, labels) - _errors(places, labels)
@@ -48,7 +48,7 @@ def _more(places: NDArray[np.int64], bins: NDArray[np.int64], labels: Floats) ->
 
 
 def _errors(groups: NDArray[np.int64], labels: Floats) -> Floats:
-    """Return the squared error of the mean of its group on every other row, learned on those between."""
+    """Return squared errors of the group means on every other row; the means are computed on the rest."""
     learned, held = slice(0, None, 2), slice(1, None, 2)
     counts = np.bincount(groups[learned], minlength=groups.max(initial=0) + 1)
     sums = np.bincount(groups[learned], labels[learned], len(counts))

@@ -1,7 +1,8 @@
-"""What prepared data looks like, in numbers: `automtl data describe`.
+"""Statistics of prepared data: `automtl data describe`.
 
-Letters: R rows, T tasks. Arrays are read in chunks; what is kept is a number a value of a field, and a hash a
-row of the training part.
+Letters: R rows, T tasks. Arrays are read in chunks; memory holds a number for each value of a field, and a
+    hash
+for each row of the training part.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from automtl_core.fields.dense import Moments
 from automtl_core.fields.encode import FieldEncoder
 
 CODED = 1 << 15
-"""Rows that tell whether numbers are codes."""
+"""Number of rows for the detection of codes."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -32,45 +33,45 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SparseFacts(Value):
-    """What the rows hold of a sparse field."""
+    """Statistics of a sparse field."""
 
     vocabulary: int
-    """Values that are known."""
+    """Number of values in the vocabulary."""
     top: float
-    """Share of the training rows that hold the most frequent value."""
+    """Share of training rows with the most frequent value."""
     values_a_row: float | None
-    """Of the training part; None where the field is not multi-valued."""
+    """Mean number of values per training row; None for a single-valued field."""
     unknown_train: float
-    """Share of the rows without a known value: blank, rare or unseen."""
+    """Share of rows whose value is blank, rare or unseen."""
     unknown_validation: float
     unknown_test: float
 
 
 @dataclass(frozen=True)
 class DenseFacts(Value):
-    """What training rows hold of a dense field."""
+    """Statistics of a dense field in training rows."""
 
     missing: float
-    """Share of the rows without a number."""
+    """Share of rows without a number."""
     mean: float | None
-    """None where no row has one, as are those below."""
+    """None, like the values below, if no row has a number."""
     deviation: float | None
     low: float | None
     high: float | None
     codes: int | None = None
-    """Different numbers, where they are whole, few, and without an order in what they say of labels."""
+    """Number of distinct values, if they are integers that look like codes; else None."""
 
 
 @dataclass(frozen=True)
 class LabelFacts(Value):
-    """What the rows of a part hold of a label."""
+    """Statistics of a label in one part."""
 
     rows: int
-    """Rows that have it."""
+    """Rows with the label."""
     mean: float | None
-    """None where no row has it."""
+    """None if no row has the label."""
     positives: int | None = None
-    """None, and not in JSON, where the label is not binary."""
+    """None, and absent from JSON, for a regression."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -80,16 +81,16 @@ class LabelFacts(Value):
 
 @dataclass(frozen=True)
 class Described(Value):
-    """What prepared data looks like, and what may be wrong with it."""
+    """Statistics of prepared data, with warnings about likely faults."""
 
     rows: Mapping[str, int]
-    """Of each part."""
+    """Part -> number of rows."""
     sparse: Mapping[str, SparseFacts]
     dense: Mapping[str, DenseFacts]
     tasks: Mapping[str, Mapping[str, LabelFacts]]
-    """Task -> part -> what it holds of the label."""
+    """Task -> part -> statistics of the label."""
     correlation: tuple[tuple[float | None, ...], ...]
-    """Of labels, [T, T], over the training rows that have both; None where one is constant."""
+    """Correlation of labels, [T, T], over the training rows that have both; None where one is constant."""
     rules: tuple[Rule, ...]
     """See `leaks.rules`."""
     alone: Mapping[str, tuple[Told, ...]]
@@ -98,7 +99,7 @@ class Described(Value):
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
-    """Return rows of each part, what fields and tasks hold, and what may be wrong."""
+    """Return the statistics of prepared data."""
     parts = {name: prepared.part(name) for name in PARTS}
     progress("fields and labels", 0.0)
     sparse, dense, pairs = _sparse_fields(prepared, parts), _dense_fields(prepared), _pairs(parts["train"])
@@ -128,7 +129,7 @@ def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
 
 
 def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
-    """Return what preparation counted."""
+    """Return the label counts of the manifest."""
     counted, tasks = prepared.manifest["labels"], [task.name for task in prepared.schema.tasks]
     return {task: {part: LabelFacts(**counted[part][task]) for part in PARTS} for task in tasks}
 
@@ -155,7 +156,7 @@ def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> Sparse
 
 
 def _counts(part: Part, place: int, size: int) -> Ints:
-    """Return how many rows hold each id, or bag, of a field."""
+    """Return the number of rows with each id, or with each bag, of a field."""
     counts = np.zeros(size, dtype=np.int64)
     for chunk in chunks(part):
         counts += np.bincount(chunk.ids[:, place], minlength=size)
@@ -176,13 +177,13 @@ def _dense(train: Part, place: int, encoder: FieldEncoder) -> DenseFacts:
 
 
 class _Pairs(NamedTuple):
-    """Sums over the rows that have two labels, [T, T]; the row of the matrix is that of the first label."""
+    """Sums over the rows that have both of two labels, [T, T]; the first label is the row of the matrix."""
 
     rows: Floats
     one: Floats
-    """Of the first label."""
+    """Sum of the first label."""
     square: Floats
-    """Of its square."""
+    """Sum of its square."""
     product: Floats
 
 

@@ -1,7 +1,8 @@
-"""Rows that occur more than once: in the training part, and in training and another part.
+"""Duplicate rows: within the training part, and between training and another part.
 
-Rows are compared by 64-bit hashes: that two different ones of 20 million have the same hash happens in one of
-100,000 datasets. Letters: R rows.
+Rows are compared by 64-bit hashes: among 20 million different rows, two share a hash in one of 100,000
+datasets.
+Letters: R rows.
 """
 
 from dataclasses import dataclass
@@ -18,20 +19,20 @@ from automtl_core.disk.value import Value
 Hashes = NDArray[np.uint64]
 
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number with bits all over, so that the order of columns counts."""
+"""An odd number with well-mixed bits, so that the order of columns matters."""
 
 
 @dataclass(frozen=True)
 class Duplicates(Value):
-    """Shares of the rows of a part that are in training rows; of the training part, in another row of it."""
+    """Shares of the rows of a part that are in training rows; for the training part, other training rows."""
 
     features: float
-    """Rows whose features are; they are as a model sees them: different unseen values are one."""
+    """Share by features alone, as a model receives them: all unseen values are equal."""
     features_and_labels: float
 
 
 def duplicates(prepared: Prepared) -> dict[str, Duplicates]:
-    """Return by part how many rows are in training rows."""
+    """Return the share of rows of each part that also occur in training rows."""
     features, whole = (_shares(prepared, labels) for labels in (False, True))
     return {name: Duplicates(features[name], whole[name]) for name in PARTS}
 
@@ -40,7 +41,7 @@ def _shares(prepared: Prepared, labels: bool) -> dict[str, float]:
     train = np.sort(_hashes(prepared.part("train"), labels))
     found = {"train": _repeated(train)}
     for name in PARTS[1:]:
-        other = np.sort(_hashes(prepared.part(name), labels))  # looked up faster in this order
+        other = np.sort(_hashes(prepared.part(name), labels))  # sorted queries are faster
         places = np.searchsorted(train, other)
         found[name] = float((train[np.minimum(places, len(train) - 1)] == other).mean())
     return found
@@ -53,7 +54,7 @@ def _repeated(ordered: Hashes) -> float:
 
 
 def _hashes(part: Part, labels: bool) -> Hashes:
-    """Return a hash of each row, [R], of its features alone or of its labels too."""
+    """Return a hash of each row, [R], of its features, or of features and labels."""
     bags = {place: _bag_hashes(bags) for place, bags in part.bags.items()}
     found = np.empty(len(part), dtype=np.uint64)
     start = 0
@@ -65,13 +66,13 @@ def _hashes(part: Part, labels: bool) -> Hashes:
             _mix(mixed, bags[place][ids] if place in bags else ids)
         for block in (chunk.dense, chunk.labels) if labels else (chunk.dense,):
             for place in range(block.shape[1]):
-                _mix(mixed, block[:, place] + np.float32(0))  # which makes -0 the 0 that it equals
+                _mix(mixed, block[:, place] + np.float32(0))  # turns -0 into 0
         start += len(chunk)
     return found
 
 
 def _bag_hashes(bags: Bags) -> Hashes:
-    """Return a hash of the values of each bag: equal for bags that hold the same."""
+    """Return a hash of the values of each bag; bags with equal values have equal hashes."""
     found = np.zeros(len(bags.starts) - 1, dtype=np.uint64)
     for owners, values in held(bags):
         np.add.at(found, owners, pd.util.hash_array(values))

@@ -1,7 +1,7 @@
-"""What predicts a task alone: a field, or another label. What is known only afterwards shows up here.
+"""Single predictors of a task: fields and other labels. A near-perfect one suggests label leakage.
 
-What is expected of a code is the mean of the task in the training rows with that code, and it is judged on
-validation rows. Letters: R rows, T tasks, C codes of a predictor.
+Each predictor is reduced to codes. The prediction for a code is the mean label of the training rows with that
+code, and it is scored on validation rows. Letters: R rows, T tasks, C codes of a predictor.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,45 +21,45 @@ from automtl_core.disk.value import Value
 
 Floats = NDArray[np.float64]
 By = Literal["value", "presence"]
-"""What of a predictor tells: its value, or whether there is one."""
+"""Whether the value of a predictor is tested, or its presence."""
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
-"""AUC, or R2, from which on a predictor is likelier to be a leak than a finding."""
+"""AUC, or R2, from which on a predictor is suspected to be a leak."""
 LEAST = 10
-"""Validation rows of either label, or of any for a regression, without which there is no score."""
+"""Validation rows of either class, or of any label of a regression, that a score needs."""
 SHOWN = 3
-"""Best predictors of a task that are told; all suspicious ones are."""
+"""Number of best predictors of a task in the result; suspicious ones are always included."""
 EXPECTED = 5
-"""Exceptions to a rule between labels that chance would make, for the rule to be told if it has none."""
+"""Expected number of exceptions by chance that a rule without exceptions needs."""
 CELLS = 1 << 22
-"""Codes times tasks that are counted in one pass over the rows, unless one predictor has more."""
+"""Codes times tasks that are counted in one pass over the rows; a larger predictor has a pass alone."""
 
 
 @dataclass(frozen=True)
 class Told(Value):
-    """How well something predicts a task alone."""
+    """The score of a single predictor of a task."""
 
     name: str
-    """Of the field, or of the other label."""
+    """Name of the field, or of the other label."""
     kind: Literal["field", "label"]
     by: By
     suspicious: bool
-    """Whether it is likelier to be a leak than a finding."""
+    """Whether it is suspected to be a leak."""
     measure: Literal["AUC", "R2"]
     score: float
 
 
 @dataclass(frozen=True)
 class Rule(Value):
-    """A binary label that settles another one: in all rows where `one` is 1, `other` is `value`."""
+    """A rule between binary labels: in all rows where `one` is 1, `other` is `value`."""
 
     one: Annotated[str, Field(alias="if")]
     other: Annotated[str, Field(alias="then")]
     value: Annotated[int, Field(alias="is")]
     rows: int
-    """Training rows where `one` is 1 and that have the other label."""
+    """Training rows where `one` is 1 and the other label is present."""
     declared: bool
-    """Whether the schema says as much."""
+    """Whether the schema declares it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -68,22 +68,22 @@ class Rule(Value):
 
 
 class Tally(NamedTuple):
-    """What rows hold, by code, [C], or by task and code, [T, C]."""
+    """Sums of labels by code, [C], or by task and code, [T, C]."""
 
     rows: Floats
     total: Floats
     """Sum of the labels."""
     squares: Floats
-    """Sum of the squares of the labels, of all codes together."""
+    """Sum of the squares of the labels, over all codes."""
 
 
 def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
-    """Return by task what predicts it best, and all that is suspicious, the best first.
+    """Return the best predictors of each task, and all suspicious ones, the best first.
 
-    The score is AUC or R2 on validation rows. Of a sparse field it is, if that is higher, the score of
-    whether a training row has any value: where a field is filled in afterwards, its values may all be
-    different. Labels that are declared to come before or after a task, or to be given it, are never
-    suspicious.
+    The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
+    training rows, and the higher score counts: a field that is filled in after the event may have a different
+    value in each row. Labels that are declared to come before or after a task, or that the task is
+    conditional on, are never suspicious.
     """
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
     found: dict[str, list[Told]] = {task.name: [] for task in schema.tasks}
@@ -99,10 +99,10 @@ def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
-    """Return which binary labels settle another one.
+    """Return the rules between binary labels.
 
     Args:
-        schema: Names the labels.
+        schema: Schema with the labels.
         ones: Rows where the first label is 1 and the second is not missing, [T, T].
         both: Rows where both labels are 1, [T, T].
         rows: Rows that have both labels, [T, T].
@@ -121,7 +121,7 @@ def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rul
 
 
 def declared(schema: Schema, one: str, other: str) -> bool:
-    """Return whether one of two tasks comes after the other, or is given it, as the schema says."""
+    """Return whether the schema declares that one task comes after the other, or is conditional on it."""
     before = {task.name: {task.after, task.given} - {None} for task in schema.tasks}
 
     def comes_after(later: str, earlier: str) -> bool:
@@ -131,7 +131,7 @@ def declared(schema: Schema, one: str, other: str) -> bool:
 
 
 def _groups(found: Iterable[Predictor], tasks: int) -> Iterator[list[Predictor]]:
-    """Yield predictors that can be counted in one pass."""
+    """Yield groups of predictors that are counted in one pass."""
     group: list[Predictor] = []
     for predictor in found:
         if group and (sum(one.size for one in group) + predictor.size) * tasks > CELLS:
@@ -142,7 +142,7 @@ def _groups(found: Iterable[Predictor], tasks: int) -> Iterator[list[Predictor]]
 
 
 def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
-    """Return for each predictor what the rows hold, [T, C]."""
+    """Return the sums of each predictor, [T, C]."""
     tasks = part.labels.shape[1]
     squares = np.zeros(tasks)
     found = [Tally(np.zeros((tasks, one.size)), np.zeros((tasks, one.size)), squares) for one in group]
@@ -174,18 +174,18 @@ def _scores(predictor: Predictor, task: Task, seen: Tally, judged: Tally) -> dic
 
 
 def _two(sums: Floats, blank: Codes) -> Floats:
-    """Return the sums of the codes that are blank, and of the others."""
+    """Return the sums over the blank codes, and over the others."""
     return np.array([sums[blank].sum(), sums.sum() - sums[blank].sum()])
 
 
 def _expected(seen: Tally) -> Floats:
-    """Return the mean label of each code, as if each had one more row with the mean of all."""
+    """Return the mean label of each code, smoothed by one row with the overall mean."""
     mean = seen.total.sum() / max(seen.rows.sum(), 1)
     return np.asarray((seen.total + mean) / (seen.rows + 1))
 
 
 def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
-    """Return for each bag the mean of what its values tell; of an empty one, what it tells itself."""
+    """Return for each bag the mean prediction of its values; for an empty bag the mean label of such bags."""
     of_values = Tally(np.zeros(values), np.zeros(values), seen.squares)
     for owners, ids in held(bags):
         np.add.at(of_values.rows, ids, seen.rows[owners])
@@ -198,7 +198,7 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
 
 
 def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
-    """Return AUC or R2 of what is expected of each code; None where there are too few rows to say."""
+    """Return AUC or R2 of the prediction for each code; None where there are too few rows."""
     there = judged.rows > 0
     expected, rows, total = expected[there], judged.rows[there], judged.total[there]
     if kind == "regression":
@@ -214,7 +214,7 @@ def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
 
 
 def _told(predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool) -> Iterator[Told]:
-    """Yield what is told of a predictor, if there is a score."""
+    """Yield the result for a predictor, if it has a score."""
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])

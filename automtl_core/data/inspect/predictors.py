@@ -1,4 +1,4 @@
-"""Predictors: fields and labels as codes of a few values, so that all of them can be looked at alike.
+"""Predictors: fields and labels reduced to codes, in a common form.
 
 Letters: R rows, C codes of a predictor.
 """
@@ -15,30 +15,30 @@ from automtl_core.fields.buckets import edges
 
 Codes = NDArray[Any]
 Column = Callable[[Part], Codes]
-"""Returns a number for each row, [R]."""
+"""Returns the code of each row, [R]."""
 
 BUCKETS, BUCKET_ROWS = 64, 100_000
-"""Buckets of equal frequency of a number, and the rows they are made from at most."""
+"""Number of equal-frequency buckets of a numeric predictor, and number of rows at most for their edges."""
 
 
 class Predictor(NamedTuple):
-    """A field or a label that may tell a task."""
+    """A field or label that may predict a task."""
 
     name: str
     kind: Literal["field", "label"]
     size: int
     codes: Column
-    """Returns the code of each row, [R]; of a multi-valued field the number of its bag."""
+    """Returns the code of each row, [R]; for a multi-valued field the number of its bag."""
     blank: Codes | None = None
-    """Codes of training rows without a value, where that is known."""
+    """Codes of training rows without a value; None where it is unknown."""
     bags: Bags | None = None
-    """Of a multi-valued field."""
+    """Bags of a multi-valued field."""
     values: int = 0
-    """Ids of a multi-valued field."""
+    """Number of ids of a multi-valued field."""
 
 
 def predictors(schema: Schema, train: Part) -> Iterator[Predictor]:
-    """Yield all sparse fields, dense fields and labels."""
+    """Yield the predictors for all sparse fields, dense fields and labels."""
     for place, field in enumerate(schema.sparse):
         codes = _column("ids", place)
         if field.kind == "bag":
@@ -62,14 +62,14 @@ def _column(array: Literal["ids", "dense", "labels"], place: int) -> Column:
 
 
 def _bits(labels: Column) -> Column:
-    """Return what makes 0 of a missing label, 1 of 0, and 2 of 1."""
+    """Return a function that maps a missing label to 0, 0 to 1, and 1 to 2."""
     return lambda part: np.nan_to_num(labels(part) + 1).astype(np.int64)
 
 
 def _number(name: str, kind: Literal["field", "label"], column: Column, train: Part) -> Predictor:
-    """Return the predictor of a number, in buckets between edges, 0 where it is missing.
+    """Return the predictor for a number: codes of buckets between edges, 0 where it is missing.
 
-    Numbers that equal an edge have a bucket of their own, since many rows share such a number.
+    Numbers that equal an edge have a separate bucket, since many rows share such a number.
     """
     step = max(1, len(train) // BUCKET_ROWS)
     some = column(Part(train.ids[::step], train.dense[::step], train.labels[::step]))

@@ -1,1 +1,1 @@
-"""Typed tables become examples, vocabularies and arrays on disk."""
+"""Preparation: typed tables become examples, vocabularies and arrays on disk."""

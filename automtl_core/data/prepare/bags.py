@@ -1,4 +1,4 @@
-"""Multi-valued fields: which values each bag holds. A bag stands for the values of all rows that name it."""
+"""Multi-valued fields: the values of each bag. A bag is shared by all rows that refer to it."""
 
 from collections.abc import Iterator
 
@@ -16,10 +16,10 @@ VECTORS = 64
 
 
 def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> None:
-    """Create the table of the values of the bags of a field, by their codes, each value of a bag once.
+    """Create the table of the distinct values of each bag of a field, as codes.
 
     Raises:
-        DataError: `Dataset.values` lacks a column.
+        DataError: `Dataset.values` returns a table without a required column.
 
     """
     held = dataset.values(db, field)
@@ -43,19 +43,19 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
 
 
 def value_codes(field: str) -> str:
-    """Return the table of the values of a multi-valued field and their codes, as SQL takes it."""
+    """Return the table of the values of a multi-valued field and their codes, quoted for SQL."""
     return codes(_values(field))
 
 
 def held(db: duckdb.DuckDBPyConnection, field: str) -> Iterator[tuple[Ints, Ints]]:
-    """Yield bags and the values they hold, both as codes, ordered by both, chunk by chunk."""
+    """Yield bags and their values, both as codes, sorted by both, chunk by chunk."""
     db.execute(f"SELECT bag, code FROM {quoted(_pairs(field))}")
     while len(frame := db.fetch_df_chunk(VECTORS)):
         yield frame["bag"].to_numpy(), frame["code"].to_numpy()
 
 
 def value_count(db: duckdb.DuckDBPyConnection, field: str) -> int:
-    """Return the number of different values that bags hold."""
+    """Return the number of distinct values in bags."""
     return count(db, codes(_values(field)))
 
 

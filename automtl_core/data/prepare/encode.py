@@ -1,7 +1,7 @@
-"""Examples become numbers: ids from vocabularies, scaled dense values and labels.
+"""Encoding of examples: ids from vocabularies, scaled dense values and labels.
 
-What is learned from data here, vocabularies and scales, is learned from the training part only, by learners
-of the fields. Two passes over the examples: the first one counts and measures, the second one writes.
+Vocabularies and scales are learned from the training part only, by the learners of fields. Two passes over
+the examples: the first one collects counts and moments, the second one writes arrays.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,27 +25,27 @@ from automtl_core.fields.field import Codes, Learner
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
 LINES = 100_000
-"""Values of a column that are fetched at a time."""
+"""Number of values of a column that are fetched at a time."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the columns of `examples` become numbers."""
+    """The encoders of the columns of `examples`."""
 
     learners: Mapping[str, Learner]
-    """Field -> what made its encoder, and encodes chunks; those of ids first."""
+    """Field -> the learner that built its encoder and encodes chunks; sparse fields first."""
     encoders: Mapping[str, FieldEncoder]
     scales: Mapping[str, Scale]
-    """Real label -> its scale."""
+    """Regression label -> its scale."""
 
     @property
     def constant(self) -> list[str]:
-        """Fields that are the same in all training rows."""
+        """Fields that are constant in training rows."""
         return [name for name, learner in self.learners.items() if learner.constant]
 
 
 class Examples:
-    """What learners ask for besides chunks of training rows; see `fields.field.Source`."""
+    """The source of learners, besides chunks of training rows; see `fields.field.Source`."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
         self.db, self.rows = db, rows
@@ -54,11 +54,11 @@ class Examples:
         self.bags = columns_read(dataset, "bag")
 
     def buckets(self, field: str) -> int | None:
-        """Return how many buckets the values of a field are hashed to."""
+        """Return the number of hash buckets of a field."""
         return self.hashed.get(field)
 
     def codes(self, column: str) -> int:
-        """Return how many codes a column has; one of bags, how many bags."""
+        """Return the number of codes of a column, or the number of bags of a column of bags."""
         hashed = None if column in self.bags else self.hashed.get(column)
         return hashed or count(self.db, codes(column))
 
@@ -70,22 +70,22 @@ class Examples:
             yield [row[0] for row in rows]
 
     def value_codes(self, column: str) -> int:
-        """Return how many codes the values of bags have."""
+        """Return the number of codes of the values in bags."""
         return self.hashed.get(column) or bags.value_count(self.db, column)
 
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
-        """Yield codes of bags and of the values that they hold."""
+        """Yield codes of bags and of their values."""
         return bags.held(self.db, column)
 
 
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:
-    """Learn how fields and real labels are encoded from the training rows of `examples`.
+    """Learn the encodings of fields and regression labels from the training rows of `examples`.
 
     Args:
-        db: Holds `examples`.
+        db: Database with the table `examples`.
         dataset: The adapter.
-        parts: Of all rows, [R].
-        folder: Receives vocabularies.
+        parts: Part of each row, [R].
+        folder: Folder for the vocabularies.
 
     """
     source = Examples(db, dataset, int((parts == TRAIN).sum()))
@@ -106,13 +106,13 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
 def chunks(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts
 ) -> Iterator[tuple[dict[str, NDArray[Any]], Parts]]:
-    """Yield columns of `examples`, as fields and labels read them, and the parts of the rows, by chunks.
+    """Yield the columns of `examples` that fields and labels read, and the parts of the rows, by chunks.
 
     Args:
-        db: Holds `examples`.
-        dataset: Whose columns: of codes, as code + 1, and 0 for none, int32; of numbers, float64, NaN where
-            missing; of texts.
-        parts: Of all rows, [R].
+        db: Database with the table `examples`.
+        dataset: The adapter. Columns of codes are int32, code + 1, and 0 for a missing value; numbers are
+            float64, NaN where missing; others are texts.
+        parts: Part of each row, [R].
 
     """
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}

@@ -1,4 +1,4 @@
-"""The rows of a dataset as one checked table of numbers, in an order of its own."""
+"""Examples: the rows of a dataset as one checked, sorted table of numbers."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,20 @@ from automtl_core.dataset.dataset import Dataset, Read, dense_fields, learned, n
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 
 JOINED = 50
-"""Tables of codes that one query joins at most."""
+"""Number of tables of codes that one query joins at most."""
 
 
 def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
     """Create the table `examples` from the rows of `dataset`, sorted by all its columns.
 
-    The order makes what follows independent of the order of the raw files and of the number of threads.
-    Values of sparse fields, bags of values and times become their place among all values in their order,
-    which the table `codes(field)` holds: an INTEGER, null where unknown.
+    The sorting makes the result independent of the order of the raw files and of the number of threads.
+    Values of sparse fields, bags and times are replaced by their rank among all values, which the table
+    `codes(field)` holds: an INTEGER, null where unknown.
 
     Raises:
-        DataError: columns or values break the contract of `Dataset.rows`.
-        PluginError: the dataset declares what cannot be prepared.
-        UsageError: a setting names a field or task that there is not.
+        DataError: columns or values violate the interface of `Dataset.rows`.
+        PluginError: the declarations of the dataset cannot be prepared.
+        UsageError: a setting names a field or task that does not exist.
 
     """
     relation = rows_of(db, dataset, name)
@@ -58,7 +58,7 @@ def rows_of(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> duckd
 def _create_unsorted(
     db: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str
 ) -> None:
-    """Create the table `unsorted` of the columns that are used: values of fields, numbers, labels."""
+    """Create the table `unsorted` with the used columns: values of fields, numbers, labels."""
     texts = text_columns(dataset)
     columns = {column: quoted(column) for column in _columns(dataset) if column not in texts}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
@@ -93,18 +93,18 @@ def columns_read(dataset: Dataset, *how: str) -> list[str]:
 
 
 def text_columns(dataset: Dataset) -> dict[str, str]:
-    """Return the columns that are kept as texts: where `examples` has them, and their own names."""
+    """Return the columns that are kept as texts: name in `examples` -> name in the dataset's rows."""
     return {read.key(column): column for column, read in _reads(dataset) if read.how == "text"}
 
 
 def _reads(dataset: Dataset) -> list[tuple[str, Read]]:
-    """Return what fields read, those of ids first."""
+    """Return the columns that fields read, those of sparse fields first."""
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
     return [read for field in fields for read in field.reads().items()]
 
 
 def oracles(dataset: Dataset) -> list[str]:
-    """Return the columns of the probabilities that labels were drawn with."""
+    """Return the columns of the true probabilities of generated labels."""
     return [label.oracle for label in dataset.labels if label.oracle]
 
 
@@ -119,7 +119,7 @@ def _binary(dataset: Dataset, column: str) -> bool:
 
 
 def number_columns(dataset: Dataset) -> list[str]:
-    """Return the columns of numbers, labels among them."""
+    """Return the numeric columns, including labels."""
     return [*columns_read(dataset, "number"), *oracles(dataset), *names_of(learned(dataset))]
 
 
@@ -131,9 +131,9 @@ def _columns(dataset: Dataset) -> list[str]:
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
-    """Create `examples` from `unsorted`: codes in place of values, in the order of all of them."""
+    """Create `examples` from `unsorted`: values replaced by codes, sorted by all columns."""
     fields, bags = coded(dataset), columns_read(dataset, "bag")
-    # Different values share a bucket: these fields are ordered by the value.
+    # Different values share a bucket: these fields are sorted by the value.
     hashed = [field for field in fields if field in dataset.settings.hashed and field not in bags]
     left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
     joined = [*left, *hashed]
@@ -154,9 +154,9 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
 
 
 def _number_most(db: duckdb.DuckDBPyConnection, fields: list[str], left: int) -> list[str]:
-    """Put codes in place of the values of all but the last few fields of `unsorted`, which are returned.
+    """Replace values of fields in `unsorted` by codes, except in the last fields, which are returned.
 
-    Some at a time: what a plan of joins costs grows with a power of their number.
+    A limited number at a time, since the cost of planning a join grows fast with the number of tables.
     """
     while len(fields) > max(left, 0):
         some, fields = fields[:JOINED], fields[JOINED:]
@@ -178,7 +178,7 @@ def _joins(fields: list[str]) -> str:
 
 
 def _check_declared(dataset: Dataset, name: str) -> None:
-    """Check that settings name what is there, and that what is declared can be prepared."""
+    """Check that names in settings exist, and that the declarations can be prepared."""
     for what, stated in (("fields", dataset.fields), ("labels", dataset.labels)):
         if not stated:
             raise UsageError(f"dataset {name} has no {what} with these settings", "correct the settings")
@@ -203,7 +203,7 @@ def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str)
 
 
 def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
-    """Check labels, numbers and parts; blank labels and numbers are fine."""
+    """Check labels, numbers and parts; missing labels and numbers are allowed."""
     faults = dict(_faults(dataset))
     if not faults:
         return
@@ -227,7 +227,7 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
 
 
 def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Yield the columns to check, and what is true of a wrong value."""
+    """Yield each column to check, with the SQL condition of a wrong value."""
     for column in number_columns(dataset):
         wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
         yield column, wrong.format(quoted(column))

@@ -1,4 +1,4 @@
-"""The examples of a dataset as one table of raw values, laid out as new examples are."""
+"""Export of the examples of a dataset as one table of raw values, in the format of new examples."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ def export(
 
     Args:
         dataset: The adapter, with its settings.
-        name: The name it is registered under.
-        data_dir: The folder of its raw files; None where it needs none.
+        name: Its registered name.
+        data_dir: The folder of its raw files; None for a dataset without raw files.
         path: The file to write, .csv or .parquet.
-        progress: Told how far the work is.
-        memory_limit: Most memory of the database that does the work, such as `512MiB`.
+        progress: Receives the progress.
+        memory_limit: Memory limit of the database, such as `512MiB`.
 
     Raises:
         RunExistsError: the file exists.
@@ -60,7 +60,7 @@ def export(
 
 
 def _joined(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> str:
-    """Return SQL for the values of a bag as one text."""
+    """Return SQL that joins the values of a bag into one text."""
     held = f"values of {field}"
     create(db, held, dataset.values(db, field))
     text = "string_agg(CAST(value AS VARCHAR), '|' ORDER BY value)"

@@ -1,6 +1,6 @@
-"""Preparing a dataset: raw files -> examples -> vocabularies and scales -> arrays on disk.
+"""Preparation of a dataset: raw files -> examples -> vocabularies and scales -> arrays on disk.
 
-The result is named by all that it depends on, so it is made once and then found again.
+The folder name contains a digest of everything that the result depends on, so that prepared data is reused.
 """
 
 import csv
@@ -32,7 +32,7 @@ from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import kinds_of
 
 Accept = Callable[[Mapping[str, Any]], None]
-"""Is told all that prepared data depends on, and its fingerprint; raises where that is refused."""
+"""Receives the origin of prepared data with its fingerprint; raises to refuse it."""
 
 
 def anything(origin: Mapping[str, Any]) -> None:
@@ -49,23 +49,23 @@ def prepare(
     elsewhere: Path | None = None,
     accept: Accept = anything,
 ) -> Prepared:
-    """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` where it exists.
+    """Return the prepared form of a dataset, from `prepared_root/<name>-<fingerprint>` if it exists.
 
     Args:
         dataset: The adapter, with its settings.
-        name: The name it is registered under.
-        data_dir: The folder of its raw files; None where it needs none.
-        prepared_root: Holds all prepared datasets; nothing is left there when preparation fails.
-        progress: Told how far the work is.
-        memory_limit: Most memory of the database that does the work, such as `512MiB`; what does not fit
-            is spilled to `prepared_root`.
-        elsewhere: A second folder of prepared datasets, which is only read.
-        accept: Told all that the data depends on before anything is written; may refuse it.
+        name: Its registered name.
+        data_dir: The folder of its raw files; None for a dataset without raw files.
+        prepared_root: Folder of all prepared datasets; a failed preparation leaves nothing there.
+        progress: Receives the progress.
+        memory_limit: Memory limit of the database, such as `512MiB`; larger data is spilled to
+            `prepared_root`.
+        elsewhere: A second folder of prepared datasets, read-only.
+        accept: Receives the origin of the data before anything is written; may refuse it.
 
     Raises:
         InputMissingError: raw files are missing.
-        DataError: raw files or the rows made from them are not as declared.
-        PluginError: the dataset lacks what its preparation needs.
+        DataError: raw files or the rows made from them do not fit the declaration.
+        PluginError: the dataset does not declare its content.
         ArtifactError: the folder exists and is damaged.
         StorageError: the disk is full, or failing.
 
@@ -93,7 +93,7 @@ def prepare(
 
 
 def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
-    """Write the rows that are left out of raw files as CSV, each with its place and the reason."""
+    """Write the skipped rows of raw files as CSV, each with its place and the reason."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", "line", "column", "reason", "text"])
@@ -102,7 +102,7 @@ def write_rejected(path: Path, rejected: Iterable[Rejected]) -> None:
 
 
 def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -> dict[str, Any]:
-    """Return all that the prepared data depends on."""
+    """Return everything that the prepared data depends on."""
     files: dict[str, dict[str, Any]] = {}
     for place, source in enumerate(found := [source for table in sources.values() for source in table]):
         progress("check", place / len(found))
@@ -118,20 +118,20 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
 
 
 def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
-    """Return a digest of what the rows are made of besides raw files and settings."""
+    """Return a digest of the content that rows depend on besides raw files and settings."""
     content = dataset.content()
     if content is None:
         if not sources:
             raise PluginError(
-                f"dataset {name} has no raw files, and does not say what it holds instead",
-                f"define {type(dataset).__name__}.content, which returns what its rows are made of",
+                f"dataset {name} has no raw files, and no `content`",
+                f"define {type(dataset).__name__}.content, which returns the data that its rows are made of",
             )
         return None
     try:
         return hashlib.sha256(canonical({"content": content})).hexdigest()
     except (TypeError, ValueError) as error:
         raise PluginError(
-            f"dataset {name}: its content is no JSON: {error}",
+            f"dataset {name}: its content is not JSON: {error}",
             f"let {type(dataset).__name__}.content return texts, finite numbers, lists and mappings",
         ) from None
 
@@ -159,9 +159,7 @@ def _encode(
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
         "labels": _labels(schema, tally),
-        "warnings": [
-            f"field {field} is the same in all training rows: it tells nothing" for field in encoding.constant
-        ],
+        "warnings": [f"field {field} is the same in all training rows" for field in encoding.constant],
     }
 
 
@@ -170,7 +168,7 @@ def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
     tasks = names_of(learned(dataset))
 
     def nearest(name: str | None, relation: str) -> str | None:
-        """Return the nearest label that is learned, of those that a relation leads to."""
+        """Return the nearest learned label along a relation."""
         while name is not None and name not in tasks:
             name = getattr(labels[name], relation)
         return name
@@ -193,7 +191,7 @@ def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:
 
 
 def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
-    """Return by part and task the rows with the label, and its mean: of a binary label the positive rate."""
+    """Return the number of labels and their mean (the positive rate of binary labels) by part and task."""
 
     def told(place: int, t: int, task: Task) -> dict[str, float | int | None]:
         rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
@@ -207,7 +205,7 @@ def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float
 
 
 def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
-    """Check that there is something to learn of each task."""
+    """Check that each task has labels to learn from."""
     rows, total = tally.labelled[TRAIN], tally.total[TRAIN]
     faults: dict[str, str] = {}
     for t, task in enumerate(learned(dataset)):
@@ -221,7 +219,7 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
 
 
 def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:
-    """Return what to do where there is nothing to learn of some tasks."""
+    """Return the remedy for tasks without labels to learn from."""
     tasks = names_of(learned(dataset))
     others = [label.name for label in dataset.labels if label.name not in tasks]
     if left := [task for task in tasks if task not in faulty]:

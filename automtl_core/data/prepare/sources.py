@@ -18,7 +18,7 @@ from automtl_core.disk.files import scratch_folder
 def workshop(
     data_dir: Path | None, parent: Path, memory_limit: str | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Give a database, and the hidden folder in `parent` that it works in."""
+    """Yield a database, and the hidden folder in `parent` that it works in."""
     with scratch_folder(parent) as folder, connect(data_dir, folder, memory_limit) as db:
         yield db, folder
 
@@ -26,7 +26,7 @@ def workshop(
 def read(
     db: duckdb.DuckDBPyConnection, dataset: Dataset, sources: Sources, work_dir: Path, progress: Progress
 ) -> list[Rejected]:
-    """Create the tables of a dataset, and return the rows that are left out; raises as `load` does."""
+    """Create the tables of a dataset, and return the skipped rows; raises as `load` does."""
     chosen = dataset.settings
     rejected: list[Rejected] = []
     for place, (table, files) in enumerate(sources.items()):

@@ -1,4 +1,4 @@
-"""Which example is for training, which for validation, and which for the test. Letters: R rows."""
+"""The split of examples into training, validation and test rows. Letters: R rows."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -14,14 +14,14 @@ from automtl_core.errors import DataError, UsageError
 from automtl_core.seeds import generator
 
 Parts = NDArray[np.int8]
-"""The place in `PARTS` of each row, [R]."""
+"""Index into `PARTS` for each row, [R]."""
 Number = TypeVar("Number", bound=np.generic)
 
 TRAIN, VALIDATION, TEST = range(3)
 
 
 def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
-    """Return the part of each row of `examples`, in its order.
+    """Return the part of each row of `examples`, in order.
 
     Raises:
         DataError: a part has no rows.
@@ -57,18 +57,18 @@ def random_parts(rows: int, wanted: Sequence[int], seed: int) -> Parts:
 
 
 def parts_by_group(groups: NDArray[np.int32], order: NDArray[np.int32], wanted: Sequence[int]) -> Parts:
-    """Return a split that keeps groups whole: the first ones of `order` are for the test, then validation.
+    """Return a split by groups: the first ones of `order` are for the test, the next ones for validation.
 
-    A part is full when the next group would take it further from its wanted size.
+    A part is full when another group would increase the distance from its wanted size.
 
     Args:
-        groups: The group of each row, [R]; -1 where there is none, which is for training.
-        order: All groups.
-        wanted: Rows for validation and for the test.
+        groups: The group of each row, [R]; rows with -1 have no group, and are for training.
+        order: Order of all groups.
+        wanted: Number of rows for validation and for the test.
 
     """
     reached = np.cumsum(np.bincount(groups[groups >= 0], minlength=len(order))[order])
-    parts_of = np.zeros(len(order) + 1, dtype=np.int8)  # the last one is that of -1
+    parts_of = np.zeros(len(order) + 1, dtype=np.int8)  # the last one belongs to -1
     start = 0
     for place, size in ((TEST, wanted[1]), (VALIDATION, wanted[0])):
         if size:

@@ -1,4 +1,4 @@
-"""Encoded examples go to disk: arrays of each part, bags."""
+"""Output of preparation: arrays of each part, and bags."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,19 +19,19 @@ from automtl_core.fields.bag import BagCounts
 
 
 class Tally(NamedTuple):
-    """What the rows of the parts hold, by part and task: arrays [3, T]."""
+    """Label counts by part and task: arrays [3, T]."""
 
     labelled: NDArray[np.int64]
-    """Rows that have the label."""
+    """Rows with the label."""
     total: NDArray[np.float64]
-    """Sum of the labels as they are stored."""
+    """Sum of the stored labels."""
 
 
 class _Array(NamedTuple):
     name: str
     dtype: type[np.generic]
     columns: Sequence[Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]]
-    """What makes each column of a chunk."""
+    """Functions that return each column of a chunk."""
 
 
 def write_parts(
@@ -45,12 +45,12 @@ def write_parts(
     """Write the arrays of all parts in one pass over `examples`.
 
     Args:
-        db: Holds `examples`.
+        db: Database with the table `examples`.
         dataset: The adapter.
-        encoding: What columns become.
-        parts: Of all rows, [R].
-        draft: Receives a folder a part.
-        advance: Called with the rows of each chunk that is written.
+        encoding: Encoders of the columns.
+        parts: Part of each row, [R].
+        draft: Output folder, with a folder for each part.
+        advance: Called with the number of rows of each written chunk.
 
     """
     arrays = _arrays(dataset, encoding)
@@ -81,7 +81,7 @@ def write_parts(
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:
-    """Write the bags of each multi-valued field: known values alone, each once, in the order of their ids."""
+    """Write the bags of each multi-valued field: distinct known values, in the order of their ids."""
     for name, learner in encoding.learners.items():
         if isinstance(learner, BagCounts):
             (draft / "bags").mkdir(exist_ok=True)

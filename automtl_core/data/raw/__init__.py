@@ -1,1 +1,1 @@
-"""Raw files as their publishers lay them out become typed tables."""
+"""Readers: raw files in their published formats become typed tables."""

@@ -1,4 +1,4 @@
-"""A DuckDB connection that can read a dataset's folder, write its own, and reach nothing else."""
+"""A DuckDB connection with access to a dataset's folder and its working folder only."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,20 +14,20 @@ from automtl_core.errors import AutoMTLError, DataError, OutOfMemoryError, Stora
 def connect(
     data_dir: Path | None, work_dir: Path, memory_limit: str | None = None, threads: int | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in `work_dir` that can read and write there and in `data_dir`, and nowhere else.
+    """Open a database in `work_dir`; it can read and write there and in `data_dir`, and nowhere else.
 
-    Tables live on disk, and what a query cannot hold in memory is spilled there too, so that data may be
+    Tables are on disk, and queries spill to disk, so that data may be larger than memory.
     larger than memory.
 
     Args:
-        data_dir: Folder of the raw files.
-        work_dir: Holds the database and what is spilled.
-        memory_limit: Most memory of the database, such as `512MiB`; most of the machine's where None.
-        threads: Threads; those of the machine where None.
+        data_dir: Folder of the raw files; may be None.
+        work_dir: Folder of the database and its spill files.
+        memory_limit: Memory limit of the database, such as `512MiB`; None for most of the machine's memory.
+        threads: Number of threads; None for all of the machine.
 
     Raises:
         DataError: a value cannot be converted.
-        OutOfMemoryError: a query needs more memory than there is.
+        OutOfMemoryError: a query needs more memory than the limit.
         StorageError: the disk is full, or failing.
 
     """
@@ -50,16 +50,16 @@ def _lock_down(
     threads: int | None,
 ) -> None:
     folders = ", ".join(literal(f"{folder}/") for folder in allowed)
-    with suppress(duckdb.InvalidInputException):  # a notebook without widgets has none, and cannot say so
+    with suppress(duckdb.InvalidInputException):  # fails in a notebook without widgets
         db.execute("SET enable_progress_bar = false")
     db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")
     if memory_limit:
         db.execute(f"SET memory_limit = {literal(memory_limit)}")
-        # What the allocator keeps of freed memory comes on top of the limit: by default up to 128 MiB.
+        # Memory that the allocator keeps after freeing comes on top of the limit: by default up to 128 MiB.
         db.execute("SET allocator_flush_threshold = '16MiB'")
     if threads:
         db.execute(f"SET threads = {threads}")
-    # Texts of moments with a time zone must not depend on the machine.
+    # The text of a time with a zone must not depend on the machine.
     db.execute("SET TimeZone = 'UTC'")
     db.execute(f"SET allowed_directories = [{folders}]")
     db.execute("SET enable_external_access = false")

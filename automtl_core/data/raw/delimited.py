@@ -1,7 +1,7 @@
 """The grammar of delimited text: lines, quotes and separators; plain or compressed.
 
-Lines end in a line feed, or in a carriage return and a line feed; blank lines are no rows; text is UTF-8. A
-value that starts with a quote ends with one, and may hold doubled quotes, separators and line breaks; any
+Lines end in a line feed, or in a carriage return and a line feed; blank lines are skipped; text is UTF-8. A
+value that starts with a quote ends with one, and may contain doubled quotes, separators and line breaks; any
 other quote is part of its value.
 """
 
@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 from automtl_core.errors import DataError, InputMissingError
 
 LINE_LIMIT = 2_000_000
-"""Longest row that is read, in bytes; DuckDB's limit too."""
+"""Longest row in bytes, as for DuckDB."""
 BLOCK = 1 << 18
-"""Bytes that are read at once."""
+"""Number of bytes that are read at once."""
 
 NOT_UTF8 = "not UTF-8"
-"""The problem of a row with bytes that are no text."""
+"""The problem of a row with bytes that are not UTF-8."""
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)("?)')
@@ -31,36 +31,37 @@ _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 End = Literal["whole", "open", "broken"]
-"""How the last value of a row ends: well; without the closing quote; or with more text behind it."""
+"""How the last value of a row ends: correctly; without the closing quote; or with text after the closing
+quote."""
 
 
 class Values(NamedTuple):
-    """The values of a row, up to the first that does not end well."""
+    """The values of a row, up to the first malformed one."""
 
     values: list[str]
     end: End
     bare_return: int | None
-    """Place of the first value that holds a carriage return without quotes around it."""
+    """Index of the first value with a carriage return outside of quotes."""
 
 
 class Problem(NamedTuple):
-    """Why a row is none, whatever its columns."""
+    """Why a row is malformed, for any declaration of columns."""
 
     place: int | None
-    """Of the value at fault; None where it is the row as a whole."""
+    """Index of the faulty value; None for a fault of the whole row."""
     reason: str
 
 
 Row = tuple[int, str, list[str], Problem | None]
-"""The line where a row starts, from 1; its text; its values; and what is wrong with it, if anything."""
+"""The line where a row starts, from 1; its text; its values; and its problem, if any."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read; what ends in .gz or .zst is decompressed.
+    """Open a file for reading; .gz and .zst files are decompressed.
 
     Raises:
-        DataError: compressed data is cut off or damaged, found out while reading; or .zst cannot be read.
+        DataError: compressed data is truncated or damaged (raised while reading); or .zst is not supported.
         InputMissingError: the file cannot be read.
 
     """
@@ -81,7 +82,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """Yield a file in blocks of whole lines without the last line feed, and whether there was one.
 
-    A byte order mark is left out, and so is most of a line behind `LINE_LIMIT`.
+    A byte order mark is removed; a line is truncated after `LINE_LIMIT`.
     """
     rest, chunk = b"", stream.read(BLOCK).removeprefix(_BOM)
     while chunk:
@@ -95,31 +96,31 @@ def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 class Lines:
-    """The lines of a file, and a look at those ahead."""
+    """The lines of a file, with lookahead."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.terminated = True
-        """Whether what was read so far ends in a line feed."""
+        """Whether the text that was read so far ends in a line feed."""
         self._stream = self._read(stream)
         self._ahead: deque[str] = deque()
         self._size = 0
-        """Bytes of the lines in `_ahead`."""
+        """Number of bytes in `_ahead`."""
         self._open = 0
-        """How many of these leave a quote open that was open before."""
+        """Number of lines in `_ahead` that do not close a quote that was open before."""
         self._end: End | None = None
-        """How the next one ends it, if that has been looked at."""
+        """How the next line closes it; None if that is not known yet."""
 
     def __iter__(self) -> Iterator[tuple[str, bool]]:
-        """Yield each line without its line feed, and whether it surely holds but values and separators."""
+        """Yield each line without its line feed, and whether it certainly has no quotes."""
         for line, plain in self._stream:
             yield line, plain
             while self._ahead:
                 yield self._pop(), False
 
     def until_closed(self, size: int, separator: str) -> int | None:
-        """Return how many lines ahead a quote ends that the present line, of `size` bytes, leaves open.
+        """Return the number of lines until an open quote of the current line, of `size` bytes, is closed.
 
-        None if it does not end well within `LINE_LIMIT`. Each line is looked at once, however many there are.
+        None if it is not closed correctly within `LINE_LIMIT`. Each line is read ahead once at most.
         """
         while self._end is None and size + self._size <= LINE_LIMIT:
             if self._open == len(self._ahead):
@@ -155,8 +156,8 @@ class Lines:
 def rows(lines: Lines, separator: str) -> Iterator[Row]:
     """Yield each row of a file.
 
-    After a quote that does not end, or ends amid a value, the next row starts in the next line, so that it
-    costs one row. Takes time in proportion to the file, and memory for `LINE_LIMIT`.
+    After a quote that is not closed, or closed within a value, the next row starts in the next line, so that
+    such a quote costs one row. Time is proportional to the file, memory to `LINE_LIMIT`.
     """
     number = 0
     stream = iter(lines)
@@ -199,13 +200,13 @@ def split(text: str, separator: str) -> Values:
         if quoted.end() < len(text) and not text.startswith(separator, quoted.end()):
             return Values(values, "broken", bare_return)
         at += len(piece) + len(separator)
-        while at < quoted.end():  # the value holds separators
+        while at < quoted.end():  # the value contains separators
             at += len(next(pieces)) + len(separator)
     return Values(values, "whole", bare_return)
 
 
 def _opener(path: Path) -> tuple[Callable[[Path, str], Any], tuple[type[Exception], ...]]:
-    """Return what opens a file, and what reading raises if the file is damaged."""
+    """Return the function that opens a file, and the exceptions for damaged files."""
     if path.suffix == ".gz":
         return gzip.open, (gzip.BadGzipFile, zlib.error)
     if path.suffix != ".zst":
@@ -221,7 +222,7 @@ def _opener(path: Path) -> tuple[Callable[[Path, str], Any], tuple[type[Exceptio
 
 
 def _is_plain(block: bytes) -> bool:
-    """Return whether lines hold but values and separators, and all end alike."""
+    """Return whether lines hold only values and separators, with equal line endings."""
     if b'"' in block or b"\0" in block or len(block) > LINE_LIMIT:
         return False
     try:
@@ -256,7 +257,7 @@ def _size(text: str) -> int:
 
 
 def _legible(text: str) -> str:
-    r"""Return a text whose bytes that are not UTF-8 are written as `\xff` and alike."""
+    r"""Return a text with bytes that are not UTF-8 written as `\xff`."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

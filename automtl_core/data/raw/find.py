@@ -1,4 +1,4 @@
-"""Which raw files of a dataset are there."""
+"""Search for the raw files of a dataset."""
 
 import glob
 from collections import Counter
@@ -11,24 +11,24 @@ from automtl_core.errors import DataError, InputMissingError, UsageError
 
 
 class Source(NamedTuple):
-    """A raw file of a dataset that is there."""
+    """An existing raw file of a dataset."""
 
     path: Path
     name: str
-    """Its path in the folder of the dataset."""
+    """Path relative to the folder of the dataset."""
     file: RawFile
 
 
 Sources = Mapping[str, Sequence[Source]]
-"""Table -> the raw files that become it."""
+"""Table -> its raw files."""
 
 
 def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
     """Return the raw files of a dataset.
 
     Raises:
-        DataError: a file is a link to another place, or there are several where one is needed.
-        InputMissingError: naming all that are missing.
+        DataError: a file links to another folder, or several files match where one is needed.
+        InputMissingError: files are missing; the message lists all of them.
 
     """
     files = dataset.files()
@@ -55,7 +55,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
     for path, times in Counter(source.path for sources in found.values() for source in sources).items():
         if times > 1:
             raise DataError(
-                f"{path}: {times} names or patterns of dataset {name} stand for it", "name each file once"
+                f"{path}: {times} names or patterns of dataset {name} match it", "name each file once"
             )
         if not path.resolve().is_relative_to(folder.resolve()):
             raise DataError(
@@ -66,12 +66,12 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
 
 
 def given(name: str) -> tuple[Path, str, Sequence[Path]]:
-    """Return the folder of a file, or of the files of a pattern, the pattern in it, and the files by name.
+    """Return the folder of a file or a pattern, the pattern in it, and the sorted files.
 
     Raises:
         DataError: a file links to one outside of the folder.
-        InputMissingError: there is none.
-        UsageError: it is a folder, or no pattern.
+        InputMissingError: there is no such file.
+        UsageError: it is a folder, or not a valid pattern.
 
     """
     path = Path(name)
@@ -97,5 +97,5 @@ def given(name: str) -> tuple[Path, str, Sequence[Path]]:
 
 
 def source_of(path: Path, file: RawFile, folder: Path) -> Source:
-    """Return a raw file of the dataset whose files are in `folder`."""
+    """Return a raw file of the dataset with files in `folder`."""
     return Source(path, path.relative_to(folder).as_posix(), file)

@@ -1,7 +1,7 @@
 """Raw files become typed tables.
 
-Nothing is guessed about a file: its columns are declared. DuckDB reads what is as declared; where it meets
-anything else, `records` reads the file again and tells which rows are at fault, and where.
+The format of a file is declared, and never guessed. DuckDB reads files that fit their declaration; otherwise
+`records` reads the file again, and reports the faulty rows with their lines.
 """
 
 import csv
@@ -26,7 +26,7 @@ MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
 
 
 class Rejected(NamedTuple):
-    """A row of a raw file that is left out."""
+    """A skipped row of a raw file."""
 
     file: str
     fault: Fault
@@ -35,21 +35,21 @@ class Rejected(NamedTuple):
 def load(
     db: duckdb.DuckDBPyConnection, table: str, sources: Sequence[Source], work_dir: Path, most: int | None
 ) -> list[Rejected]:
-    """Create a table from the files of one declaration, and return the rows that were left out.
+    """Create a table from the files of one declaration, and return the skipped rows.
 
-    Integers become BIGINT, numbers DOUBLE, all else text; blank values become NULL, and unused columns are
-    left out.
+    Integers become BIGINT, numbers DOUBLE, all other values text; blank values become NULL, and unused
+    columns are dropped.
 
     Args:
-        db: Made by `connect`.
+        db: Database from `connect`.
         table: Name of the table to create.
         sources: Files with the same columns.
-        work_dir: For copies without faulty rows.
-        most: Rows to leave out at most; None where a faulty row is an error.
+        work_dir: Folder for copies without faulty rows.
+        most: Number of rows to skip at most; None if a faulty row is an error.
 
     Raises:
-        DataError: the header does not fit, or there are (too many) faulty rows; the message starts with
-            `path:line:`.
+        DataError: the header does not fit the declaration, or there are (too many) faulty rows; the message
+            begins with `path:line:`.
 
     """
     rejected: list[Rejected] = []
@@ -88,7 +88,7 @@ def _load_text(
 
 
 def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequence[str]]:
-    """Yield the values of rows without a fault, and add the faults of others, at most `most`, to `faults`."""
+    """Yield the values of valid rows, and append the faults of others, at most `most`, to `faults`."""
     for record in records(found):
         if record.fault is None:
             yield record.fields
@@ -107,10 +107,10 @@ def load_copy(
     rows: Iterable[Sequence[str]],
     work_dir: Path,
 ) -> None:
-    """Create a table from rows of a file that are as declared, by way of a copy in `work_dir`.
+    """Create a table from valid rows of a file, through a copy in `work_dir`.
 
     Raises:
-        DataError: DuckDB takes them for something else.
+        DataError: DuckDB cannot read the copy.
 
     """
     clean = work_dir / f"{table}.csv"
@@ -124,11 +124,12 @@ def load_copy(
 
 
 def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int = LINE_LIMIT) -> bool:
-    """Create a table from a file, and return whether every row was as declared."""
+    """Create a table from a file, and return whether all rows fit the declaration."""
     end = CSVLineTerminator.CARRIAGE_RETURN_LINE_FEED if found.returns else CSVLineTerminator.LINE_FEED
     declared = found.file.columns
-    used = [name for name, column in declared.items() if column.kind != "unused"]  # in the same order always
-    seen = {name: f"c{n}" for n, name in enumerate(found.columns)}  # a header may hold what SQL does not take
+    used = [name for name, column in declared.items() if column.kind != "unused"]  # in the declared order
+    # A header may contain names that SQL does not accept.
+    seen = {name: f"c{n}" for n, name in enumerate(found.columns)}
     try:
         scan = db.read_csv(
             one_file(found.path),
@@ -155,7 +156,7 @@ def _read(db: duckdb.DuckDBPyConnection, table: str, found: Layout, longest: int
 
 
 def _all_taken(db: duckdb.DuckDBPyConnection, found: Layout) -> bool:
-    """Return whether DuckDB took every row of a file, but for a cut last line."""
+    """Return whether DuckDB accepted every row of a file, except for a truncated last line."""
     rejects = db.execute(
         "SELECT DISTINCT line_byte_position - 1, error_type FROM reject_errors "
         "JOIN reject_scans USING (scan_id, file_id) WHERE file_path = ?",

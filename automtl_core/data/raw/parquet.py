@@ -1,4 +1,4 @@
-"""Parquet files become tables with the same types as those from text."""
+"""Parquet files become tables with the types of tables from text files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ _ROW = "file_row_number"
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
-    """Say which Parquet file cannot be read: DuckDB has many errors for damage.
+    """Name the Parquet file that cannot be read in the error: DuckDB has many errors for damaged files.
 
     Raises:
-        DataError: it is none, or damaged.
+        DataError: it is not a Parquet file, or damaged.
 
     """
     try:
@@ -29,24 +29,24 @@ def intact(path: Path) -> Iterator[None]:
         if full or isinstance(error, duckdb.OutOfMemoryException):
             raise
         words = printable(str(error).splitlines()[0])
-        fix = "get a complete copy of the file, or write it anew"
-        raise DataError(f"{path}: no Parquet file, or damaged: {words}", fix) from None
+        fix = "get a complete copy of the file, or write it again"
+        raise DataError(f"{path}: not a Parquet file, or damaged: {words}", fix) from None
 
 
 def load(
     db: duckdb.DuckDBPyConnection, table: str, path: Path, file: RawFile, most: int | None
 ) -> list[Fault]:
-    """Create a table from a file, and return the rows that were left out.
+    """Create a table from a file, and return the skipped rows.
 
     Args:
-        db: May read the file.
+        db: Database that may read the file.
         table: Name of the table to create.
         path: The file.
         file: Its declaration.
-        most: Rows to leave out at most; None where a faulty row is an error.
+        most: Number of rows to skip at most; None if a faulty row is an error.
 
     Raises:
-        DataError: a column is missing, or there are (too many) faulty rows, which are named by their number.
+        DataError: a column is missing, or there are (too many) faulty rows, named by number.
 
     """
     chosen, fine = _expressions(db, path, file)
@@ -65,7 +65,7 @@ def load(
 
 
 def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) -> Iterator[Fault]:
-    """Yield the faulty rows of a file, the first column at fault of each, `most` rows at most."""
+    """Yield the faulty rows of a file, each with its first faulty column, `most` rows at most."""
     _, fine = _expressions(db, path, file)
     kinds = "".join(f" WHEN NOT ({test}) THEN {literal(name)}" for name, test in fine.items())
     if not kinds:
@@ -90,7 +90,7 @@ def _scan(path: Path) -> str:
 def _expressions(
     db: duckdb.DuckDBPyConnection, path: Path, file: RawFile
 ) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return for each used column its value in SQL, and the test that a value is as declared."""
+    """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
     with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
     types = {name: kind for name, kind, *_ in described if name != _ROW}
@@ -109,16 +109,16 @@ def _expressions(
 
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
-    """Return SQL for a value, and for whether it is as declared."""
+    """Return SQL for a value, and for the test that it fits the declaration."""
     if kind.endswith("[]") and column.separator:
         separator = literal(column.separator)
         holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"
         return f"array_to_string({name}, {separator})", f"NOT coalesce({holds}, false)"
-    if kind in ("FLOAT", "DOUBLE"):  # not-a-number stands for a missing value there
+    if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
         known = f"nullif({name}, 'nan'::{kind})"
         whole = f"CAST({known} AS BIGINT)"
         if column.kind == "integer":
-            # Integers with gaps are floats in a data frame.
+            # Integers with gaps become floats in a data frame.
             fine = f"({known} IS NULL OR ({known} = trunc({known}) AND abs({known}) < 9e18))"
             return (
                 f"CASE WHEN {fine} THEN {whole} END",

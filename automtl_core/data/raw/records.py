@@ -1,7 +1,7 @@
-"""The records of a delimited file, and the faults of those that do not fit its declaration.
+"""The records of a delimited file, with the faults of those that do not fit its declaration.
 
-This is the arbiter of what a file holds. DuckDB reads clean files, and faster, but it tells little about
-others, and takes some of them in a way of its own; `ambiguous` knows which.
+This reader defines the content of a file. DuckDB is faster, but its error messages are poor, and it reads
+some irregular files differently; `ambiguous` detects these.
 """
 
 import math
@@ -17,7 +17,7 @@ from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
 SHOWN = 80
-"""Characters of a row or a value that a message shows."""
+"""Number of characters of a row or a value in a message."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons"}
 CONVERT = "convert it to UTF-8: iconv -f {} -t UTF-8"
@@ -31,9 +31,9 @@ _FORMATS = {
     b"PAR1": ("Parquet", "let its name end in .parquet"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
 }
-"""How files start that are no delimited text, what they hold, and what to do about it."""
+"""First bytes of files that are not delimited text, with their format and a remedy."""
 _JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{])')
-"""How JSON of rows starts."""
+"""Start of a file of JSON rows."""
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _PADDED_INTEGER = re.compile(r"[+-]?[0-9]+")
 _INT64 = range(-(2**63), 2**63)
@@ -42,59 +42,59 @@ _SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?")
 
 
 class Fault(NamedTuple):
-    """Why a record does not fit."""
+    """Why a record does not fit the declaration."""
 
     line: int
     """The line of the file where the record starts, from 1."""
     column: str | None
-    """The column whose value is at fault; None where it is the row as a whole."""
+    """The faulty column; None for a fault of the whole row."""
     reason: str
-    """Names the column and the value that are at fault, if so; safe to print."""
+    """Message with the column and the faulty value, if there is one; safe to print."""
     text: str
-    r"""The record as it stands in the file, cut if too long; bytes that are no UTF-8 are `\xff` and alike."""
+    r"""The record in the file, truncated if too long; bytes that are not UTF-8 are written as `\xff`."""
 
 
 class Record(NamedTuple):
-    """A row of a file, the header apart."""
+    """A row of a file, other than the header."""
 
     line: int
     """The line of the file where it starts, from 1."""
     fields: list[str]
     """Its values, one for each column of `layout` unless there is a fault; a blank is an empty text."""
     fault: Fault | None
-    """Why it does not fit, if so."""
+    """Why it does not fit the declaration, if it does not."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a delimited file is laid out."""
+    """The layout of a delimited file."""
 
     path: Path
     file: RawFile
     """Its declaration."""
     columns: tuple[str, ...]
-    """All columns in their order."""
+    """All columns, in order."""
     returns: bool
     """Whether its first line ends in a carriage return and a line feed."""
 
 
 def shown(text: str) -> str:
-    """Return a row or a value of a raw file as a message shows it."""
+    """Return a row or a value of a raw file as text for a message."""
     line = printable(text.split("\n")[0])
     return f'"{line[:SHOWN]}..."' if len(line) > SHOWN else f'"{line}"'
 
 
 def located(path: Path | str, fault: Fault) -> str:
-    """Return a fault with its place in a file, as a message shows it."""
+    """Return a fault and its place in a file as text for a message."""
     return f"{path}:{fault.line}: {fault.reason}: {shown(fault.text)}"
 
 
 def layout(path: Path, file: RawFile) -> Layout:
-    """Return how a file is laid out, its columns from its header if it has one.
+    """Return the layout of a file, with columns from its header if it has one.
 
     Raises:
-        DataError: the file is empty, is no text in UTF-8 with the declared separator, or has another header;
-            the message starts with `path:1:`. Also as `opened`.
+        DataError: the file is empty, is not UTF-8 text with the declared separator, or has another header;
+            the message starts with `path:1:`. Also raises as `opened` does.
 
     """
     with opened(path) as stream:
@@ -119,12 +119,12 @@ def layout(path: Path, file: RawFile) -> Layout:
 
 
 def records(laid_out: Layout) -> Iterator[Record]:
-    """Yield each record of a file, and the fault of each that does not fit.
+    """Yield each record of a file, with its fault if it does not fit the declaration.
 
-    After a quote that does not end, or ends amid a value, the next record starts in the next line.
+    After a quote that is not closed, or closed within a value, the next record starts in the next line.
 
     Raises:
-        DataError: as `opened`.
+        DataError: as in `opened`.
 
     """
     file, columns = laid_out.file, laid_out.columns
@@ -139,14 +139,14 @@ def records(laid_out: Layout) -> Iterator[Record]:
 
 
 def ambiguous(laid_out: Layout) -> bool:
-    """Return whether DuckDB may take a file for another table than `records` does, and be silent about it.
+    """Return whether DuckDB may read a file differently from `records`, without an error.
 
-    To it NUL is text, blank values behind the last column are none, spaces and more quotes may stand around
-    a quoted value, and a blank line of a single column is a value. The answer is true, too, of some files
-    that it reads well. DuckDB has to be told the line end, which is that of the first line.
+    DuckDB reads NUL as text, ignores blank values after the last column, accepts spaces and more quotes
+    around a quoted value, and reads a blank line of a single column as a value. The answer is true for some
+    files that DuckDB reads correctly, too. DuckDB needs the line ending, which is that of the first line.
 
     Raises:
-        DataError: as `opened`.
+        DataError: as in `opened`.
 
     """
     file, gaps = laid_out.file, len(laid_out.columns) - 1
@@ -169,7 +169,7 @@ def ambiguous(laid_out: Layout) -> bool:
 
 
 def _has_odd_lines(block: bytes) -> bool:
-    """Return whether lines are blank, or hold NUL or a carriage return that does not end them."""
+    """Return whether there are blank lines, NUL bytes, or carriage returns within lines."""
     if b"\0" in block or b"\n\n" in block or block[:1] in (b"", b"\n") or block[-1:] == b"\n":
         return True
     if b"\r" not in block:
@@ -179,7 +179,7 @@ def _has_odd_lines(block: bytes) -> bool:
 
 
 def expected(value: str, column: Column) -> str | None:
-    """Return what was expected in place of a value that is not blank; None if it is as declared."""
+    """Return the description of an expected value, for a value that is not blank; None if it is valid."""
     if column.among and value not in column.among:
         return _either(column.among)
     if column.matching and not re.fullmatch(column.matching, value, re.ASCII):
@@ -188,7 +188,7 @@ def expected(value: str, column: Column) -> str | None:
         return None
     if column.kind == "integer":
         if _INTEGER.fullmatch(value):
-            # Python refuses to read integers of thousands of digits.
+            # Python does not parse integers of thousands of digits.
             return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
         padded = _PADDED_INTEGER.fullmatch(value)
         return "an integer without plus or leading zeros" if padded else "an integer"
@@ -204,7 +204,7 @@ def expected(value: str, column: Column) -> str | None:
 
 
 def _check_format(path: Path, head: bytes) -> None:
-    """Check by its first bytes that a file is text in UTF-8, and that there are line feeds."""
+    """Check by the first bytes that a file is UTF-8 text with line feeds."""
     for start, (name, fix) in _FORMATS.items():
         if head.startswith(start):
             raise DataError(f"{path}:1: holds {name}, not text in UTF-8", fix)
@@ -221,7 +221,7 @@ def _check_format(path: Path, head: bytes) -> None:
 
 
 def _other_separator(first: Row, file: RawFile) -> str | None:
-    """Return what separates the values of the first line in place of the declared separator, if so."""
+    """Return the actual separator of the first line, if it is not the declared one."""
     _, text, values, _ = first
     columns = set(file.columns)
     if len(columns) == 1 or len(values) > 1:
@@ -259,7 +259,7 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
 
 
 def _header_fix(first: Row, file: RawFile) -> str:
-    """Return what to correct: the header, or the settings that name columns."""
+    """Return the remedy for a header: correct it, or the settings that name columns."""
     header = f"let the first line {'name' if file.others else 'be'} {file.separator.join(file.columns)}"
     if settings := {setting for name, setting in file.named_by.items() if name not in first[2]}:
         return f"correct {listing(settings)} (the first line of the file is {shown(first[1])}), or {header}"
@@ -275,7 +275,7 @@ def _plainly(name: str) -> str:
 
 
 def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> Iterator[Record]:
-    """Leave out the last record if it is at fault and there is less of it than of others."""
+    """Leave out the last record if it is faulty and shorter than others."""
     for record, following in pairwise(chain[Any](found, [None])):
         short = len(record.fields) < columns or (len(record.fields) == columns and not lines.terminated)
         if following or not record.fault or not short:
@@ -283,7 +283,7 @@ def _without_cut_tail(found: Iterator[Record], lines: Lines, columns: int) -> It
 
 
 def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | None]:
-    """Return what finds the fault of a row, if there is one."""
+    """Return a function that returns the fault of a row, or None."""
     tests = [
         (place, name, file.columns[name], _quick(file.columns[name]))
         for place, name in enumerate(columns)
@@ -309,7 +309,7 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
 
 
 def _quick(column: Column) -> Callable[[str], object]:
-    """Return a quick test that only values as declared pass, and blanks, and nearly all of these."""
+    """Return a quick test that accepts only valid values and blanks, and nearly all of them."""
     if column.among and not column.matching:
         return frozenset(("", *column.among)).__contains__
     if column.matching:

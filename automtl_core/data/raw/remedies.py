@@ -1,4 +1,4 @@
-"""What to do about faulty rows: repair a row, or, where many have the same fault, what makes all of them."""
+"""Remedies for faulty rows: repair a row or, if many rows have the same fault, correct their common cause."""
 
 import re
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ SKIP = (
 )
 REPAIR = f"repair the row, or {SKIP}"
 LOOKED = 1000
-"""Rows from the first faulty one on that tell whether it is alone."""
+"""Number of rows, from the first faulty one on, that are checked for the same fault."""
 LEAST, MANY = 5, 0.1
-"""Rows, and share of those looked at, with the same fault, from which on it is the file's and no slip."""
+"""Number and share of checked rows with the same fault from which on it is a fault of the whole file."""
 
 _DECIMAL_COMMA = re.compile("[+-]?[0-9]+,[0-9]+")
 
@@ -29,8 +29,8 @@ def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]
     Args:
         path: The file.
         file: Its declaration.
-        first: What is wrong with the row.
-        following: The records behind it.
+        first: The fault of the row.
+        following: The records after it.
 
     """
     faults = [first, *(record.fault for record in islice(following, LOOKED - 1))]
@@ -38,12 +38,12 @@ def refused(path: Path, file: RawFile, first: Fault, following: Iterable[Record]
     message = located(path, first)
     many = len(same) >= max(LEAST, MANY * len(faults))
     if many and len(faults) > 1:
-        message += f"; so in {len(same):,} of {len(faults):,} rows"
+        message += f"; the same fault in {len(same):,} of {len(faults):,} rows"
     return DataError(message, _fix(file, first, many))
 
 
 def _kind(fault: Fault) -> tuple[str | None, str]:
-    """Return what is alike in faults of one cause."""
+    """Return a key that is equal for faults with the same cause."""
     return fault.column, fault.reason.partition(", found ")[0]
 
 

@@ -1,4 +1,4 @@
-"""SQL that several steps need: names, values as declared, tables, and the codes that stand for values."""
+"""Shared SQL: quoted names, typed values, tables, and codes of values."""
 
 import glob
 from pathlib import Path
@@ -9,24 +9,24 @@ from automtl_core.dataset.dataset import LARGEST, Column
 
 
 def quoted(column: str) -> str:
-    """Return a column's name as SQL takes it."""
+    """Return the name of a column, quoted for SQL."""
     return '"' + column.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL takes it."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def one_file(path: Path) -> str:
-    """Return the name of a file as DuckDB's readers take it, to which `[`, `*` and `?` make a pattern."""
+    """Return the path of a file for DuckDB's readers, which take `[`, `*` and `?` for a pattern."""
     return glob.escape(str(path.resolve()))
 
 
 def typed(value: str, column: Column) -> str:
-    """Return SQL for the value of a text expression, which raises where the text is not as declared.
+    """Return SQL for the typed value of a text expression, which raises for a text that does not fit.
 
-    An integer has to look as DuckDB prints it: a cast alone would take 9.5 for 10.
+    An integer must equal its printed form in DuckDB: a cast alone would accept 9.5 as 10.
     """
     checked = value
     match column.kind:
@@ -35,7 +35,7 @@ def typed(value: str, column: Column) -> str:
             checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
         case "number":
             number = f"TRY_CAST({value} AS DOUBLE)"
-            # A cast takes '+-5'.
+            # A cast accepts '+-5'.
             fits = f"abs({number}) <= {LARGEST} AND NOT starts_with({value}, '+-')"
             checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
     if column.matching:
@@ -52,10 +52,10 @@ def _else(value: str) -> str:
 
 
 def category(value: str, kind: str) -> str:
-    """Return SQL for a value of a sparse field, of a type: an empty text is null.
+    """Return SQL for a value of a sparse field from a column of some type; an empty text is null.
 
-    Whole numbers and truth values are integers. It raises where a number is not whole: as text it would be
-    another one wherever it is written anew.
+    Integral numbers and booleans become integers. It raises for a number that is not integral, since its text
+    differs between file formats.
     """
     match kind:
         case "VARCHAR":
@@ -68,7 +68,7 @@ def category(value: str, kind: str) -> str:
 
 
 def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelation) -> None:
-    """Create a table of this connection alone: such are written faster than those that outlive it."""
+    """Create a temporary table, which DuckDB writes faster than a persistent one."""
     db.register("rows to keep", rows)
     try:
         db.execute(f'CREATE TEMP TABLE {quoted(table)} AS FROM "rows to keep"')
@@ -77,15 +77,15 @@ def create(db: duckdb.DuckDBPyConnection, table: str, rows: duckdb.DuckDBPyRelat
 
 
 def codes(field: str) -> str:
-    """Return the name of the table of a field's values and their codes, as SQL takes it."""
+    """Return the table of a field's values and their codes, quoted for SQL."""
     return quoted(f"codes of {field}")
 
 
 def number_values(db: duckdb.DuckDBPyConnection, field: str, values: str, buckets: int | None) -> None:
-    """Create the table `codes(field)` (value, code) of the different values that a query gives.
+    """Create the table `codes(field)` (value, code) of the distinct values of a query.
 
-    Codes are INTEGER, from 0 on in the order of the values; or with buckets a hash of the text of the value,
-    which stays the same whatever the data.
+    Codes are INTEGER, from 0 on in the order of the values; or, with buckets, a hash of the text of the
+    value, which is the same in all data.
     """
     code = "row_number() OVER (ORDER BY value) - 1"
     if buckets:

@@ -1,4 +1,4 @@
-"""Checking raw files: each row that is not as declared, wherever it stands, and how many are."""
+"""Validation of raw files: the faulty rows with their places, and the number of valid ones."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,37 +16,37 @@ from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 
 ALL = 1 << 62
-"""More rows than a file has."""
+"""More than the number of rows of any file."""
 
 
 @dataclass
 class Checked:
-    """What was found in a raw file."""
+    """The result for one raw file."""
 
     file: str
-    """Relative to the folder of the dataset."""
+    """Path relative to the folder of the dataset."""
     accepted: int = 0
     rejected: int = 0
     problem: str | None = None
-    """Why the file cannot be read, or not to its end; the counts are of what was read."""
+    """Why the file cannot be read to its end; the counts are those of the part that was read."""
 
     @property
     def records(self) -> int:
-        """Rows of the file, without its header and a cut last line."""
+        """Rows of the file, without its header and a truncated last line."""
         return self.accepted + self.rejected
 
 
 class Validation:
-    """The check of the raw files of a dataset; `files` is complete once all of `rejected` was yielded.
+    """The validation of a dataset's raw files; `files` is complete after the last item of `rejected`.
 
     Args:
         dataset: The adapter, with its settings.
-        name: The name it is registered under.
+        name: Its registered name.
         data_dir: The folder of its raw files.
 
     Raises:
         InputMissingError: raw files are missing.
-        UsageError: the dataset has none.
+        UsageError: the dataset has no raw files.
 
     """
 
@@ -58,7 +58,7 @@ class Validation:
         self.files: list[Checked] = []
 
     def rejected(self, progress: Progress = silent) -> Iterator[Rejected]:
-        """Yield the faulty rows of all files; a file that cannot be read has a `problem`."""
+        """Yield the faulty rows of all files; a file that cannot be read gets a `problem`."""
         for place, (path, name, file) in enumerate(self._found):
             checked = Checked(name)
             self.files.append(checked)

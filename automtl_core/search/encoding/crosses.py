@@ -1,14 +1,14 @@
-"""Which pairs of fields tell more together than each alone: looked up on held-out rows, in seconds.
+"""Selection of feature crosses: pairs of fields that predict better together on held-out rows.
 
-A sum of what single fields say of a task is fitted first, one field after another, as logits f. What a pair
-adds is then the step of Newton's method that each of its cells would take on the rows to learn from,
+First, an additive model of single fields is fitted for each task, one field after another, as logits f. The
+candidate pair then adds a step of Newton's method for each of its cells, computed on the rows to learn from,
 
     s_c = sum (y - p) / (sum p (1 - p) + a pi (1 - pi))        p = sigmoid(f)
 
-and what that is worth is what it takes off the loss of the rows to look at, to second order. The pair that is
-worth most is taken, f moves by its steps, and so on (as pairs are chosen on what single
-fields leave by Lou, Caruana, Gehrke and Hooker, "Accurate Intelligible Models with Pairwise Interactions",
-KDD 2013).
+where a is the smoothing and pi the mean label. The gain of the pair is the reduction of the loss on held-out
+rows by these steps, to second order. The pair with the largest gain is selected, its steps are added to f,
+and so on. (Selection of pairs on the residual of an additive model: Lou, Caruana, Gehrke and Hooker,
+"Accurate Intelligible Models with Pairwise Interactions", KDD 2013.)
 
 Letters: R rows, T tasks, V values of a field or cells of a pair.
 """
@@ -28,11 +28,11 @@ from automtl_core.fields.buckets import edges
 from automtl_core.search.encoding.rows import Rows
 
 ROUNDS = 3
-"""Times that each field is fitted alone."""
+"""Number of passes over the fields in the fit of the additive model."""
 AGAIN = 24
-"""Pairs that are looked at again after one was taken."""
+"""Number of best pairs that are scored again after each selection."""
 CELL_ROWS = 2
-"""Rows a cell below which a pair cannot tell anything, so that it is not looked at."""
+"""Least average number of rows per cell; pairs with fewer rows per cell are not candidates."""
 STEP = 3.0
 """Largest step of a cell, in logits."""
 
@@ -47,31 +47,31 @@ class Column:
     size: int
 
     def times(self, other: "Column") -> "Column":
-        """Return the cells of the pair."""
+        """Return the cells of the pair of two columns."""
         return Column(self.codes * other.size + other.codes, self.size * other.size)
 
 
 @dataclass(frozen=True)
 class Worth:
-    """What a column takes off the loss of the rows to look at, in nats, by task."""
+    """Reduction of the loss on held-out rows by a column, in nats, by task."""
 
     gain: Floats  # [T]
-    sure: Floats  # [T], standard errors
+    sure: Floats  # [T], the expected gain in standard errors
 
 
 @dataclass(frozen=True)
 class FoundPair(Value):
-    """A pair that tells more together than each of its fields alone."""
+    """A pair that predicts better together than its fields do alone."""
 
     pair: Pair
     gain: float
-    """Nats a row, over all tasks."""
+    """Nats per row, summed over tasks."""
     sure: float
-    """Standard errors, for the task that is surest."""
+    """Gain in standard errors, for the task where it is most significant."""
 
 
 class _Sum:
-    """What single fields, and pairs that were taken, say of each task: f [R, T]."""
+    """The additive model of fields and selected pairs: its logits f of each task, [R, T]."""
 
     def __init__(self, rows: Rows, encodings: Encodings) -> None:
         tasks = [t for t, task in enumerate(rows.schema.tasks) if task in rows.telling]
@@ -88,7 +88,7 @@ class _Sum:
         self._look()
 
     def worth(self, column: Column) -> Worth:
-        """Return what a column would take off the loss of the rows to look at."""
+        """Return the reduction of the loss on held-out rows by a column."""
         gain, sure = np.zeros((2, len(self.weight)))
         for t in range(len(self.weight)):
             step, slope, curve = self._step(column, t)
@@ -98,7 +98,7 @@ class _Sum:
         return Worth(gain, sure)
 
     def add(self, column: Column) -> None:
-        """Take a column into the sum."""
+        """Add the steps of a column to the model."""
         for t in range(len(self.weight)):
             self.f[:, t] += self._step(column, t)[0][column.codes]
         self._look()
@@ -110,7 +110,7 @@ class _Sum:
         self.curve = np.where(self.known, np.where(self.binary, p * (1 - p), 1.0), 0.0)
 
     def _step(self, column: Column, t: int) -> tuple[Floats, Floats, Floats]:
-        """Return the step of each cell, and the sums of slope and curvature of the rows to look at, [V]."""
+        """Return the step of each cell, and the sums of slope and curvature over held-out rows, [V]."""
         at = column.codes + self.held * column.size
         sums = [
             np.bincount(at, each[:, t], 2 * column.size).reshape(2, -1) for each in (self.slope, self.curve)
@@ -120,11 +120,11 @@ class _Sum:
 
 
 def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
-    """Return pairs of sparse fields of one value that tell more together, the one that is taken first first.
+    """Return pairs of single-valued sparse fields that predict better together, in order of selection.
 
     Args:
-        rows: To learn from and to look at.
-        encodings: How many rows a prior counts for, and into how many bins numbers are put.
+        rows: Rows to learn from, and held-out rows.
+        encodings: Their smoothing is used here, and their number of bins for numeric fields.
 
     """
     s, parts = rows.settings, (rows.learn, rows.look)
@@ -154,7 +154,7 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
 
 
 def _more(worth: Worth, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
-    """Return what a pair is worth beyond its fields, over the tasks where that is sure."""
+    """Return the gain of a pair beyond its fields, summed over tasks where it is significant."""
     more = worth.gain - sum(single[name].clip(0) for name in pair)
     counts = (more > 0) & (worth.sure > errors)
     return float(more[counts].sum()), float(worth.sure.max())
@@ -169,7 +169,7 @@ def _column(parts: Sequence[Part], place: int, size: int) -> Column:
 
 
 def _numbers(parts: Sequence[Part], bins: int) -> list[Column]:
-    """Return the bins of numeric fields; the last one is for missing numbers."""
+    """Return the bins of each numeric field as a column; the last bin holds missing numbers."""
     dense = np.concatenate([part.dense for part in parts])
     found = []
     for values in dense.T:

@@ -1,4 +1,4 @@
-"""Which training rows trials learn from, and which they look at, as the test part will be looked at.
+"""Training rows of the encoding search: rows to learn from, and held-out rows, divided like the test part.
 
 Letters: R rows.
 """
@@ -21,17 +21,17 @@ from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettin
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to learn from, and rows to look at."""
+    """Rows to learn from, and held-out rows."""
 
     schema: Schema
     learn: Part
     look: Part
     times: NDArray[np.int32] | None = None
-    """Of the rows to learn from, under a split by time; see `Prepared.times`."""
+    """Times of the rows to learn from, under a split by time; see `Prepared.times`."""
     settings: EncodingSearchSettings = DEFAULTS
 
     def fitted(self, schema: Schema) -> tuple[Folds | None, FittedEncodings]:
-        """Return the folds of the rows to learn from, and what encodings take from them."""
+        """Return the folds of the rows to learn from, and the statistics that encodings are fitted with."""
         key = canonical(schema.to_json())
         if key not in self._fitted:
             self._fitted[key] = fitted(self.learn, schema, self.times)
@@ -43,23 +43,23 @@ class Rows:
 
     @property
     def enough(self) -> bool:
-        """Whether they tell anything."""
+        """Whether there are enough held-out rows to compare encodings."""
         return len(self.look) >= self.settings.min_rows and bool(self.telling)
 
     @property
     def telling(self) -> tuple[Task, ...]:
-        """The tasks that the rows to look at tell something of."""
+        """The tasks with enough held-out rows of either class."""
         labels, least = self.look.labels, self.settings.min_positives
         return tuple(task for t, task in enumerate(self.schema.tasks) if _tells(task, labels[:, t], least))
 
 
 def divided(prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS) -> Rows:
-    """Divide training rows as the data was split: at random, by users, or into earlier and later ones."""
+    """Divide training rows as the dataset is split: at random, by users, or into earlier and later rows."""
     part, times = prepared.part("train"), prepared.times("train")
     random = seeds.generator(0, "trials")
     places = np.arange(len(part))
     if len(part) > (most := settings.rows):
-        # Of rows in order of time the latest, which tell of what comes next; else any.
+        # Under a split by time the latest rows, which are most like the test part; else random rows.
         taken = np.argsort(times, kind="stable")[-most:] if times is not None else random.permutation(places)
         places = np.sort(taken[:most])
     looked = _looked(prepared, places, times, random, settings.held_out)
@@ -75,7 +75,7 @@ def _looked(
     random: np.random.Generator,
     share: float,
 ) -> NDArray[np.bool_]:
-    """Return which of the rows are looked at."""
+    """Return the mask of held-out rows."""
     if times is not None:
         mine = times[places]
         return np.asarray(mine > np.quantile(mine, 1 - share, method="lower"))

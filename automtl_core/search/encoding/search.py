@@ -1,7 +1,7 @@
-"""Trials: how fields are encoded best, and the setting of the recipe that depends on it, decay of embeddings.
+"""The encoding search: feature encodings, and the decay of embeddings, which depends on them.
 
-One change after the other is tried with a small model on held-out training rows, and kept if it is better by
-more than chance. What is given is not tried. How a model is trained is the caller's part.
+One change after another is tried with a small model on held-out training rows, and kept if its gain is above
+a margin. Settings that the user sets are not searched. The caller supplies the training of the model.
 """
 
 import time
@@ -23,38 +23,39 @@ from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
 Answers = dict[str, Any]
-"""Setting -> answer: those of `Encodings`, and `DECAY`."""
+"""Setting -> value: settings of `Encodings`, and `DECAY`."""
 Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[Metrics]]
-"""Trains the small model with each of some answers and a seed, and returns its metrics on held-out rows."""
+"""Trains the small model with each pair of values and seed, and returns its metrics on held-out rows."""
 
 
 @dataclass(frozen=True)
 class Tried(Value):
-    """Answers that were tried."""
+    """Values of encoding settings that were tried."""
 
     answers: Answers
     score: float
-    """Mean over tasks that tell of AUC, of regressions of R2, on held-out training rows."""
+    """Mean over tasks of AUC, or of R2 for regressions, on held-out training rows."""
     trainings: int
-    """That the score is the mean of."""
+    """Number of trainings that the score is averaged over."""
 
 
 @dataclass(frozen=True)
 class Looked(Value):
-    """What trials found."""
+    """The result of the encoding search."""
 
     answers: Answers
-    """To what was left open."""
+    """The chosen values of the searched settings."""
     tried: tuple[Tried, ...] = ()
-    """In their order; the first one is what is taken where nothing is better."""
+    """All values that were tried, in order; the first are the defaults, which stay where nothing is
+    better."""
     pairs: tuple[FoundPair, ...] = ()
-    """That tell more together than alone."""
+    """Candidates for feature crosses."""
     why: str = ""
-    """Why nothing was tried, where that is so."""
+    """Reason why nothing was tried; else empty."""
 
     @property
     def best(self) -> Tried:
-        """What was taken, where anything was tried."""
+        """The chosen values, with their score; there must be some that were tried."""
         return next(tried for tried in self.tried if tried.answers == self.answers)
 
 
@@ -73,24 +74,24 @@ def look_up(
     progress: Progress = silent,
     seconds: float | None = None,
 ) -> Looked:
-    """Return answers to what encodings and the recipe leave open.
+    """Return values of the settings `auto` of encodings and recipe.
 
     Args:
-        rows: To learn from and to look at.
-        encodings: Of which some may be given.
-        recipe: How models are trained.
+        rows: Rows to learn from, and held-out rows.
+        encodings: Encodings, of which some settings may be set by the user.
+        recipe: The training settings.
         train: Trains the small model.
-        progress: Told how far the trials are.
-        seconds: After which nothing more is tried; None for no limit.
+        progress: Receives the progress of the search.
+        seconds: Time limit, after which no further values are tried; None for no limit.
 
     """
     began = time.monotonic()
     trials = _Trials(rows, encodings, recipe, train)
     if not rows.enough:
-        why = f"{len(rows.look):,} of the training rows, held out, tell too little"
+        why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return Looked(trials.best, why=why)
     for place, answers in enumerate(trials.candidates()):
-        progress(f"trial {place + 1}", place / (place + 4))  # how many follow depends on what is found
+        progress(f"trial {place + 1}", place / (place + 4))  # their number depends on the results so far
         trials.consider(answers)
         if seconds is not None and time.monotonic() - began > seconds:
             break
@@ -98,13 +99,13 @@ def look_up(
 
 
 def _decay(steps: int) -> float:
-    """Return the decay of embeddings some steps along its domain from the default, weaker ones below 0."""
+    """Return the embedding decay `steps` positions after the default in its domain; weaker ones below 0."""
     choices = domains(Recipe)[DECAY].choices
     return float(choices[choices.index(EMBEDDING_DECAY) + steps])
 
 
 class _Trials:
-    """Answers that were tried, and the best of them."""
+    """Values that were tried, with their scores, and the best of them."""
 
     def __init__(self, rows: Rows, encodings: Encodings, recipe: Recipe, train: Train) -> None:
         self.rows, self.encodings, self.train = rows, encodings, train
@@ -115,17 +116,17 @@ class _Trials:
         self._scores: list[tuple[Answers, list[float]]] = []
 
     def candidates(self) -> Iterator[Answers]:
-        """Yield what is to be tried, each as a change of the best so far."""
+        """Yield the values to try, each as a change of the best values so far."""
         yield self.best
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
-            # Statistics leave embeddings less to tell, and a decay that was right is then too strong, most so
-            # in large models.
+            # With target statistics, embeddings have less left to learn, and the former decay is then too
+            # strong, above all in large models.
             for kind in kinds:
                 yield self._changed(statistics=kind, wide=True, **{DECAY: _decay(-1)})
-        if self.best.get("statistics", "none") != "none":  # without them nothing is gained by a wide term
+        if self.best.get("statistics", "none") != "none":  # a wide term gains nothing without them
             yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_pairs(self.rows, self.encodings))
@@ -135,7 +136,7 @@ class _Trials:
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
 
     def consider(self, answers: Answers) -> None:
-        """Try answers, unless they were tried, and keep them if they are better than the best so far."""
+        """Try values, unless they were tried before, and keep them if they are the best so far."""
         if any(answers == tried for tried, _ in self._scores):
             return
         self._train(answers)
@@ -151,15 +152,15 @@ class _Trials:
             self.best = answers
 
     def tried(self) -> tuple[Tried, ...]:
-        """Return all that was tried, in its order."""
+        """Return all values that were tried, in order."""
         return tuple(Tried(answers, float(np.mean(s)), len(s)) for answers, s in self._scores)
 
     def _changed(self, **changes: Any) -> Answers:
-        """Return the best with changes, of those settings that are open."""
+        """Return the best values with changes to searched settings."""
         return {name: changes.get(name, answer) for name, answer in self.best.items()}
 
     def _ahead(self, answers: Answers) -> float:
-        """Return by how much answers are better than the best, over the seeds that both have."""
+        """Return the gain over the best values, averaged over the seeds that both have."""
         pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
         return float(np.mean([one - other for one, other in pairs]))
 
@@ -167,7 +168,7 @@ class _Trials:
         return next((scores for tried, scores in self._scores if tried == answers), [])
 
     def _train(self, *answers: Answers) -> None:
-        """Train once more with each of these, with its next seed."""
+        """Train once more with each of these values, each with its next seed."""
         for each in answers:
             if not self._of(each):
                 self._scores.append((each, []))
@@ -176,6 +177,6 @@ class _Trials:
             self._of(each).append(self._mean(metrics))
 
     def _mean(self, metrics: Metrics) -> float:
-        """Return the mean score over the tasks that tell something."""
+        """Return the mean score over the tasks with enough held-out rows."""
         scores = [metrics[task.name] for task in self.rows.telling]
         return float(np.mean([getattr(m, "r2", m.score) for m in scores]))

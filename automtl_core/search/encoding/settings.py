@@ -1,4 +1,4 @@
-"""The settings of the search for encodings."""
+"""Settings of the encoding search."""
 
 from typing import Annotated
 

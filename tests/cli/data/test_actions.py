@@ -95,9 +95,15 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]
     ] == ["coupon"]
     shown = automtl("data", "describe", "shop", *skip)
-    for heading in ("sparse field", "task and part", "correlation", "share of rows", "best alone for"):
+    for heading in (
+        "sparse field",
+        "task and part",
+        "correlation",
+        "share of rows",
+        "best single predictor of",
+    ):
         assert f"\n\n{heading}" in shown.out
-    assert "\nwarning: coupon predicts click alone: is it known only afterwards?\n" in shown.out
+    assert "\nwarning: coupon alone predicts click: is it known only after the event?\n" in shown.out
 
 
 def test_describing_generated_data_finds_no_leak(automtl: Automtl) -> None:
@@ -210,7 +216,7 @@ def test_the_examples_of_a_dataset_are_a_table_of_ones_own(automtl: Automtl) -> 
     again, unknown = automtl(*export, "t.csv"), automtl(*export, "t.txt")
     assert (again.code, unknown.code) == (73, 2)
     assert "t.csv: exists already" in again.err
-    assert "t.txt: the name ends in none of .csv, .parquet" in unknown.err
+    assert "t.txt: the extension is not one of .csv, .parquet" in unknown.err
 
 
 def test_nothing_that_files_hold_acts_on_a_terminal(automtl: Automtl, shop: Path) -> None:

@@ -195,7 +195,7 @@ def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame
     text = Path("films.yaml").read_text()
     share = f"{films.liked.mean():.1%}"
     for column, said in (
-        ("row", "another value in each row, such as 0"),
+        ("row", "a different value in each row, such as 0"),
         ("country", "3 values: it, no, on"),
         ("liked", f"{share} are 1"),
         ("genres", f"6 values, 2.0 a row, most often {films.genres.mode()[0]}"),

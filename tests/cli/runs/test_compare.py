@@ -62,7 +62,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
             "training.learning_rate, training.patience would be ignored by boosting",
         ),
         (["train", "--model", "esmm"], "esmm"),
-        (["compare", "--models", ","], "there is no model to compare"),
+        (["compare", "--models", ","], "no model to compare"),
         (["compare", "--models", "mmoe,mmoe"], "two models are called 'mmoe'"),
         (["compare", "--models", "mmoe", "--reference", "mmo"], "did you mean 'mmoe'?"),
         (["compare", "--models", "mmoe,paper"], "paper sets training"),

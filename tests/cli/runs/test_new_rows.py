@@ -84,7 +84,11 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     [
         (["predict", "mine", "--input", "no.csv", "--output", "o.csv"], 66, "no.csv: no such file"),
         (["predict", "no", "--input", "new.csv", "--output", "o.csv"], 66, "no: no run directory"),
-        (["predict", "mine", "--input", "new.csv", "--output", "o.xls"], 2, "ends in none of .csv, .parquet"),
+        (
+            ["predict", "mine", "--input", "new.csv", "--output", "o.xls"],
+            2,
+            "the extension is not one of .csv, .parquet",
+        ),
         (["predict", "mine", "--input", "new.csv"], 2, "Missing option '--output'"),
         (["evaluate", "mine", "--input", "new.csv", "--data-dir", "."], 2, "give one of them"),
         (["evaluate", "mine", "--bad-rows", "skip"], 2, "belong to --input"),

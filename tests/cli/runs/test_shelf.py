@@ -35,8 +35,8 @@ def test_what_was_stopped_goes_on_with_resume(automtl, two):
 def test_runs_are_set_side_by_side(automtl, two):
     ended = automtl("runs", "compare", "runs/one", "runs/two")
     assert ended.out.splitlines()[0].split()[:5] == ["run", "click", "like", "skip", "hide"]
-    assert "cannot be compared" not in ended.out
-    assert ended.out.endswith("with error bars: automtl compare --models runs/one,runs/two\n")
+    assert "not comparable" not in ended.out
+    assert ended.out.endswith("with confidence intervals: automtl compare --models runs/one,runs/two\n")
     assert automtl("runs", "show", "runs/one").out == automtl("show", "runs/one").out
 
 

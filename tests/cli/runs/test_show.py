@@ -77,7 +77,7 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
         "Fields read by no expert: noise_small, noise_large",
         "Fields that are always read: dense_signal, dense_noise",
         "All noise fields left out: no (read: dense_noise)",
-        "All fields that act on a task reach it: yes",
+        "Every task reads all fields that affect it: yes",
     ]
 
 
@@ -210,7 +210,7 @@ def test_a_space_that_is_not_here_is_told(
 ) -> None:
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", "desan")
     shown = automtl("show", told.path).out
-    assert "note: the search space cannot tell what is left out: no space is called 'desan'" in shown
+    assert "note: unread fields are unknown without the search space: no space is called 'desan'" in shown
     assert "layer0/expert0" in shown
 
 

@@ -148,9 +148,9 @@ def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
 
 
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
-    assert compared("buy").verdicts()["two.yaml"].startswith("no score says enough")
+    assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("+.0150 against one.yaml, with no word of chance")
+    assert found.verdicts()["two.yaml"].startswith("+.0150 against one.yaml, without a significance test")
     assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 

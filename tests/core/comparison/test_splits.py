@@ -34,7 +34,7 @@ def test_a_job_in_another_split_differs_in_nothing_else(job):
 
 
 def test_no_split_is_refused(job):
-    with pytest.raises(UsageError, match="0 splits are none") as error:
+    with pytest.raises(UsageError, match="--splits 0: a comparison needs at least one") as error:
         split_seeds(job(), 0)
     assert error.value.fix == "ask for 1 or more: --splits 3"
 
@@ -42,7 +42,7 @@ def test_no_split_is_refused(job):
 def test_a_dataset_that_comes_with_its_test_part_has_one_split(job):
     given = job(name="aliccp")
     assert split_seeds(given, 1) == [0]
-    with pytest.raises(UsageError, match="--splits 2: dataset aliccp comes with a test part") as error:
+    with pytest.raises(UsageError, match="--splits 2: dataset aliccp has a fixed test part") as error:
         split_seeds(given, 2)
     assert "--seeds" in error.value.fix
 
@@ -50,6 +50,6 @@ def test_a_dataset_that_comes_with_its_test_part_has_one_split(job):
 def test_by_time_there_is_one_split(job):
     given = job(name="kuairand", split="time", log="standard")
     assert split_seeds(given, 1) == [0]
-    with pytest.raises(UsageError, match=r"by dataset\.split: time there is one split") as error:
+    with pytest.raises(UsageError, match=r"dataset\.split: time has one split") as error:
         split_seeds(given, 2)
     assert "--set dataset.split=random" in error.value.fix

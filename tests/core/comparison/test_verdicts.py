@@ -57,5 +57,5 @@ def test_several_scores_are_named():
 
 def test_what_is_not_known_is_not_said():
     unsure = Difference(0.01, None, None, None)
-    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+.0100 against ple, with no word of chance"
-    assert verdict("ple", {}, 0.5) == "no score says enough to compare it with ple"
+    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+.0100 against ple, without a significance test"
+    assert verdict("ple", {}, 0.5) == "no reliable score to compare with ple"

@@ -38,10 +38,10 @@ def test_cells_are_kept_in_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (Wanted([]), "there is no model"),
+        (Wanted([]), "no model to compare"),
         (
             Wanted(["mmoe"], reference="mmoo"),
-            r"--reference 'mmoo' is none of the models \(did you mean 'mmoe'",
+            r"--reference 'mmoo' is not one of the models \(did you mean 'mmoe'",
         ),
     ],
 )

@@ -160,7 +160,7 @@ def test_a_link_to_elsewhere_is_refused(file, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("out.txt", "ends in none of"), ("no/out.csv", "no such folder"), ("d.csv", "is a folder")],
+    [("out.txt", "is not one of"), ("no/out.csv", "no such folder"), ("d.csv", "is a folder")],
 )
 def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name, told):
     (tmp_path / "d.csv").mkdir()

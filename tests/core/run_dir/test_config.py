@@ -162,7 +162,7 @@ def test_a_config_survives_yaml():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' stands twice"),
+        ("a: 1\na: 2", "f.yaml:2: not valid YAML: 'a' is duplicate"),
         ("a: &x [1]\nb: *x", "f.yaml:2: not valid YAML: aliases are not allowed"),
         ("a: !!python/object/apply:os.system [ls]", "f.yaml:1: not valid YAML"),
         ("a: [1", "f.yaml:1: not valid YAML"),

@@ -69,7 +69,7 @@ def test_wrong_settings_are_told():
 
 
 def test_a_balancer_that_is_not_looked_up_is_never_replaced_by_another():
-    with pytest.raises(UsageError, match="the recipe names 'scaled', and nobody has looked it up"):
+    with pytest.raises(UsageError, match="the recipe names 'scaled', but does not have its class"):
         balancer_of(Recipe(balancer={"name": "scaled"}), ())
     with pytest.raises(UsageError, match="names 'other'"):
         balancer_of(recipe().model_copy(update={"balancer": Recipe(balancer="other").balancer}), ())

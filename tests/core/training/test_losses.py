@@ -84,7 +84,7 @@ def test_losses_are_weighted_by_name():
 
 def test_a_task_that_is_weighed_and_not_there_is_named():
     with pytest.raises(
-        UsageError, match=r"names 'prize', which is no task \(did you mean 'price'\?\)"
+        UsageError, match=r"names 'prize', which is not a task \(did you mean 'price'\?\)"
     ) as error:
         task_losses(Recipe(loss_weights={"prize": 3.0}), TASKS, CPU.device)
     assert error.value.fix == "the tasks are: click, like, price"

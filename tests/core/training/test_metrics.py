@@ -223,6 +223,6 @@ def test_there_is_no_mean_over_other_tasks_where_one_that_counts_has_no_value():
 
 def test_the_note_on_a_task_says_how_few_there_are():
     assert too_few("buy", 18, 5000) == (
-        "* buy: 18 of 5,000 test rows are positive, too few of one kind to say anything; not in the mean"
+        "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
-    assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to say anything"
+    assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to be reliable"

@@ -44,10 +44,10 @@ def test_errors_have_no_mean(compared):
 def test_differences_have_their_interval_and_say_against_what(compared):
     found = compared("click", "price")
     assert "AUC against one.yaml" in titles(found)
-    rows = dict(grid(found, "fall of RMSE against one.yaml").rows)
+    rows = dict(grid(found, "reduction of RMSE against one.yaml").rows)
     assert rows["two.yaml"].startswith("+1.25 [")
     assert rows["single-task"].startswith("+2.25 [")
-    assert grid(found, "fall of RMSE against single-task").rows[0][1].startswith("-2.25 [")
+    assert grid(found, "reduction of RMSE against single-task").rows[0][1].startswith("-2.25 [")
 
 
 def test_differences_that_are_more_than_chance_are_marked(compared):
@@ -67,7 +67,7 @@ def test_tasks_that_say_nothing_are_marked_with_the_reason(compared):
     found = compared("click", "buy", "price", "age")
     assert grid(found, "test AUC").header == ["model", "click", "buy *", "mean"]
     assert grid(found, "test RMSE").header == ["model", "price", "age *"]
-    assert "* age: 9 test rows have the label, too few to say anything" in notes(found, "test AUC")
+    assert "* age: 9 test rows have the label, too few to be reliable" in notes(found, "test AUC")
     assert page(found).count("* age:") == 1
 
 
@@ -147,7 +147,7 @@ def test_it_is_told_what_an_interval_holds(compared):
     assert "from the spread over 2 seeds and a paired bootstrap over test rows; p after" in note
     one = {name: replace(model, cells=model.cells[:1]) for name, model in found.models.items()}
     (note,) = notes(replace(found, models=one, user="user_id"), "AUC against")
-    assert "bootstrap over test rows, all of a user_id at once; the variance of training is not in it" in note
+    assert "over test rows, grouped by user_id; it does not include the variance between trainings" in note
 
 
 def test_several_splits_are_told_apart(compared):

@@ -39,7 +39,7 @@ def test_described_data_has_a_table_for_all_that_is_there():
         "dense field",
         "task and part",
         "share of rows also in train",
-        "best alone for",
+        "best single predictor of",
     ]
     assert "values a row" not in sections[1].blocks[0].header, "no field has several"
     assert (
@@ -51,8 +51,8 @@ def test_described_data_has_a_table_for_all_that_is_there():
 def test_described_data_says_what_may_be_wrong():
     assert texts(described({"prepared": ABOUT, "data": DATA})) == [
         "click is 1 in all 8 rows with like, as declared",
-        "warning: whether there is a coupon predicts click alone: is it known only afterwards?",
-        "note: the 9 integers of price relate to labels in no order: "
+        "warning: the presence of coupon alone predicts click: is it known only after the event?",
+        "note: the labels neither rise nor fall with the 9 integers of price: "
         "if they are codes, make it a categorical field",
     ]
 

@@ -8,7 +8,7 @@ from automtl_core.search.evidence import Evidence, Point, Verdict
 from automtl_core.views.evidence import WORDS, decisions, front, selected, sentences
 from automtl_core.views.values import Plot, Text
 
-FOUND = Point("found", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
+FOUND = Point("searched", {}, 0.2, None, 0.7835, 68_000, 10, trained=True, chosen=True)
 BEST = Point("mmoe", {}, 0.2, None, 0.7844, 136_000, 10, trained=True)
 WORSE = Point("ple", {}, 0.3, None, 0.75, 10_000, 10, trained=True)
 INHERITED = Point("evolution 1.1", {}, 0.1, 0.1, 0.79, 10_000, 10)
@@ -39,10 +39,10 @@ def test_only_columns_that_are_known_are_shown():
 
 def test_the_selected_point_is_compared_with_the_best_other_trained_one():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
-        "Selected point 3 (`found`) from a Pareto front of 4",
+        "Selected point 3 (`searched`) from a Pareto front of 4",
         "Against the best other trained point, `mmoe`: -.0009 validation AUC; half its cost",
     ]
-    assert texts(selected([FOUND])) == ["Selected point 1 (`found`) from a Pareto front of 1"]
+    assert texts(selected([FOUND])) == ["Selected point 1 (`searched`) from a Pareto front of 1"]
     assert len(texts(selected([INHERITED, FOUND]))) == 1
     assert texts(selected([BEST, WORSE])) == ["Selected no point from a Pareto front of 2"]
     assert texts(selected([])) == []

@@ -16,7 +16,7 @@ from automtl_core.views.finding import decisions, short, whole
 from automtl_core.views.values import Text
 from automtl_core.workflow.finding import Finding, Price
 
-POINT = Point("found", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
+POINT = Point("searched", {}, 0.2, None, 0.78, 68_000, 10, trained=True, chosen=True)
 EVIDENCE = (Evidence("op", "mlp-4", "chosen", "better"),)
 
 
@@ -55,7 +55,7 @@ def test_in_short_it_says_why():
     assert said[0].startswith("Feature encoding chosen on held-out training data (+.0000 AUC or R2): ")
     assert said[1:] == [
         "1 decision: 1 improved validation AUC or R2",
-        "Selected point 1 (`found`) from a Pareto front of 1",
+        "Selected point 1 (`searched`) from a Pareto front of 1",
     ]
     assert "improved validation AUC" in texts(short(found(regression=False)))[1].split(" or ")[0]
     assert " or R2" not in "".join(texts(short(found(regression=False))))
@@ -78,7 +78,7 @@ def test_all_of_it(everything):
 def test_what_is_not_known_is_noted():
     lost = replace(found(), unasked="no space is called 'desan'")
     notes = [text for text in texts(whole(lost, None, Path("a"))) if text.startswith("note: ")]
-    assert notes[0] == "note: the search space cannot tell what is left out: no space is called 'desan'"
+    assert notes[0] == "note: unread fields are unknown without the search space: no space is called 'desan'"
     nameless = Finding(Architecture({}, None), Sharing({}, {}, ()), unasked="no origin")
     assert next(whole(nameless, None, Path("a"))).title == "architecture"
     assert texts(whole(nameless, None, Path("a"))) == []

@@ -64,8 +64,8 @@ def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> 
         "buy * 0.9100 0.9500 0.0200 18 4,000",
         "price * 3 2 0.5000 60",
         "mean 0.7100 0.7500 0.5000",
-        "* buy: 18 of 4,000 test rows are positive, too few of one kind to say anything; not in the mean",
-        "* price: 60 test rows have the label, too few to say anything",
+        "* buy: 18 of 4,000 test rows are positive, too few of one class to be reliable; not in the mean",
+        "* price: 60 test rows have the label, too few to be reliable",
     ]
 
 
@@ -77,10 +77,10 @@ def test_what_is_undefined_is_explained() -> None:
         "price 1 1 - 9",
         "age * - - - 0",
         "mean 0.7100 0.5000",
-        "* hide: 0 of 50 test rows are positive, too few of one kind to say anything; not in the mean",
+        "* hide: 0 of 50 test rows are positive, too few of one class to be reliable; not in the mean",
         "hide has no AUC: all 50 rows are negative",
         "price has no R2: all 9 labels are equal",
-        "* age: 0 test rows have the label, too few to say anything",
+        "* age: 0 test rows have the label, too few to be reliable",
         "age has no RMSE, no MAE, no R2: no row has a label",
     ]
 
@@ -97,6 +97,6 @@ def test_an_evaluation_says_whether_it_repeats() -> None:
 
 def test_rows_that_are_left_out_are_counted() -> None:
     found = outcomes.Tested(Path("runs/a"), {"click": CLICK}, 4000, 3, 1)
-    assert texts(outcome.tested(found)) == ["4,000 rows; 3 are left out as faulty"]
+    assert texts(outcome.tested(found)) == ["4,000 rows; 3 faulty rows skipped"]
     written = outcome.predicted(outcomes.Predicted("runs/a", "out.csv", 12, 0, ("click", "like")))
     assert [block.text for block in written.blocks] == ["out.csv: 12 rows of click, like"]

@@ -26,6 +26,6 @@ def test_runs_side_by_side():
     grid, *notes = compared([DONE, STOPPED]).blocks
     assert grid.header == ["run", "click", "mean AUC", "kFLOPs per row", "seconds"]
     assert grid.rows == [["runs/one", 0.75, 0.75, "12", "8"], ["runs/two", None, None, None, None]]
-    assert "cannot be compared" in notes[0].text
-    assert notes[1].text == "with error bars: automtl compare --models runs/one,runs/two"
+    assert "not comparable" in notes[0].text
+    assert notes[1].text == "with confidence intervals: automtl compare --models runs/one,runs/two"
     assert len(compared([DONE]).blocks) == 1

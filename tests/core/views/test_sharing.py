@@ -53,12 +53,12 @@ def test_it_is_held_against_what_is_known(sharing):
     good = summary(sharing, Truth(("noise",), (), {}), FIELDS).blocks
     assert [note.text for note in good[-2:]] == [
         "All noise fields left out: yes",
-        "All fields that act on a task reach it: yes",
+        "Every task reads all fields that affect it: yes",
     ]
     bad = summary(sharing, Truth(("noise",), ("noise",), {"like": ("user", "item")}), FIELDS).blocks
     assert [note.text for note in bad[-2:]] == [
         "All noise fields left out: no (read: noise)",
-        "All fields that act on a task reach it: no (like misses user, item)",
+        "Every task reads all fields that affect it: no (like misses user, item)",
     ]
 
 

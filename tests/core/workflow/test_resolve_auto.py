@@ -171,7 +171,7 @@ def test_few_rows_are_given_as_they_are(job):
     found = answered(job(), job().prepare(), EXECUTOR)
     assert found.config.inputs == plain()
     assert found.config.training.embedding_decay == EMBEDDING_DECAY
-    assert "tell too little" in found.looked.why
+    assert "too few held-out" in found.looked.why
     assert Encodings() == job().config.inputs
 
 

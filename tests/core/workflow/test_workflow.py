@@ -146,7 +146,7 @@ EARLY = {
     "no strategy": ("desan", {}, r"desan leaves \d+ choices open"),
     "nothing to search": ("mmoe:random", {}, "mmoe leaves nothing to search"),
     "library": ("boosting", {}, "boosting needs lightgbm"),
-    "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is no task"),
+    "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is not a task"),
     "run to start with": ("desan:random", {"start": "nothing"}, "nothing: no run directory"),
     "name": ("mmoe", {}, "runs/taken: exists already"),
 }

@@ -111,15 +111,15 @@ def test_columns_of_bits_that_may_be_labels_are_no_inputs(
 
 
 UNUSED = {
-    "list": (Facts("a", "nested"), "holds lists"),
+    "list": (Facts("a", "nested"), "nested lists"),
     "no name": (facts(" "), "has no name"),
     "blank": (Facts("a"), "blank in all rows"),
-    "constant": (facts("a", "text", 1), "the same in all rows"),
-    "row number": (facts("n", values=SEEN, low="5", high="1004"), "another value in each row"),
-    "id of rows": (facts("id", values=SEEN, high="99999"), "another value in each row"),
-    "text of rows": (facts("a", "text", SEEN), "another value in each row"),
-    "prose": (facts("a", "text", 950), "another value in nearly each row"),
-    "numbers but for some": (facts("a", "text", 500, numbers=990), "but for 10 rows: leave these blank"),
+    "constant": (facts("a", "text", 1), "constant"),
+    "row number": (facts("n", values=SEEN, low="5", high="1004"), "a different value in each row"),
+    "id of rows": (facts("id", values=SEEN, high="99999"), "a different value in each row"),
+    "text of rows": (facts("a", "text", SEEN), "a different value in each row"),
+    "prose": (facts("a", "text", 950), "a different value in nearly each row"),
+    "numbers but for some": (facts("a", "text", 500, numbers=990), "except in 10 rows: leave these blank"),
 }
 
 
@@ -143,7 +143,7 @@ def test_the_finest_time_is_that_of_the_rows() -> None:
 def test_names_that_differ_in_case_alone() -> None:
     found = guessed(facts("city", "text"), facts("City", "text"))
     assert (found[0].role, found[1].role) == ("sparse", "unused")
-    assert "named as city but for the case" in found[1].reason
+    assert "its name differs from city in case only" in found[1].reason
 
 
 def test_seconds_without_a_name() -> None:

@@ -194,7 +194,7 @@ def test_what_is_no_table(tmp_path: Path, content: bytes, message: str) -> None:
 
 def test_what_is_no_parquet_file(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"a\.parquet: no Parquet file"):
+    with pytest.raises(DataError, match=r"a\.parquet: not a Parquet file"):
         peek(f"{tmp_path}/a.parquet")
 
 

@@ -221,9 +221,9 @@ def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "dataset given has no raw files, and does not say what it holds instead"),
-        (float("nan"), "dataset given: its content is no JSON"),
-        ({"rows": object()}, "dataset given: its content is no JSON"),
+        (None, "dataset given has no raw files, and no `content`"),
+        (float("nan"), "dataset given: its content is not JSON"),
+        ({"rows": object()}, "dataset given: its content is not JSON"),
     ],
 )
 def test_a_dataset_without_files_has_to_say_what_its_content_is(

@@ -112,5 +112,5 @@ def test_no_flipped_bit_is_a_traceback(tmp_path: Path) -> None:
 
 def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
-    with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match="no Parquet file"):
+    with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match="not a Parquet file"):
         parquet.load(db, "t", tmp_path / "t.parquet", RawFile("t.parquet", {"a": INTEGER}), None)

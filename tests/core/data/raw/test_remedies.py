@@ -41,7 +41,7 @@ def refusal(folder: Path, rows: list[str], encoding: str = "utf-8", **declared: 
 def test_where_most_rows_have_one_fault_it_is_the_files(tmp_path: Path, row: str, fix: str) -> None:
     error = refusal(tmp_path, [row.format(n=n, three=n % 3) for n in range(90)])
     assert str(error.fix).startswith(fix)
-    assert "; so in " in str(error)
+    assert "; the same fault in " in str(error)
     assert str(error).endswith(" rows")
 
 
