@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from automtl_core.run_dir.config import Common
 from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
 from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.config import Common
 from automtl_core.settings.domain import domains
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
