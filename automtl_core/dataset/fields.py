@@ -113,13 +113,13 @@ def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
         if other is not None and other not in known:
             near = did_you_mean(str(other), known)
             yield f"label {label.name!r}: {relation} names {other!r}, which is no label{near}"
-    if label.name in _before(label, known):
+    if label.name in before(label, known):
         yield f"label {label.name!r}: by `after` and `given` it leads back to itself"
     if label.given is not None and label.given in known and known[label.given].kind != "binary":
         yield f"label {label.name!r}: given names {label.given!r}, which is not binary"
 
 
-def _before(label: Label, known: Mapping[str, Label]) -> set[str]:
+def before(label: Label, known: Mapping[str, Label]) -> set[str]:
     """Return the labels that precede a label, directly or indirectly."""
     found: set[str] = set()
     ahead = [label]

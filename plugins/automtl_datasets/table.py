@@ -80,9 +80,7 @@ class Table(Dataset):
     @property
     def labels(self) -> Sequence[Label]:
         """The labels of the settings."""
-        return tuple(
-            Label(name, label.kind, label.after, label.given) for name, label in self.settings.labels.items()
-        )
+        return tuple(self.settings.declared().values())
 
     @property
     def user(self) -> str | None:

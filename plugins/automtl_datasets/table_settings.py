@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from automtl_core.dataset.dataset import DatasetSettings, Scaling
+from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
+from automtl_core.dataset.fields import before
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean
 from automtl_core.settings.settings import Settings
@@ -146,6 +147,10 @@ class TableSettings(DatasetSettings):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
 
+    def declared(self) -> dict[str, Label]:
+        """Return the labels by name, as a dataset declares them."""
+        return {name: Label(name, one.kind, one.after, one.given) for name, one in self.labels.items()}
+
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:
             yield "files: `all` are split, and go with no other part; name them `train`"
@@ -174,6 +179,7 @@ class TableSettings(DatasetSettings):
                 yield f"columns names {name!r} twice; give each column a name of its own"
 
     def _label_faults(self) -> Iterator[str]:
+        known = self.declared()
         for name, label in self.labels.items():
             key = f"labels.{name}"
             if label.positive and label.kind == "regression":
@@ -184,15 +190,5 @@ class TableSettings(DatasetSettings):
                     yield f"{key}.{relation} names {other!r}, which is no other label{hint}; name another one"
             if label.given in self.labels and self.labels[label.given].kind == "regression":
                 yield f"{key}.given names {label.given!r}, which is a regression; name a binary label"
-            if name in self._before(name):
+            if name not in (label.after, label.given) and name in before(known[name], known):
                 yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
-
-    def _before(self, name: str) -> set[str]:
-        """Return the labels that one leads to, by `after` and `given` of others."""
-        found: set[str] = set()
-        ahead = {name}
-        while ahead:
-            steps = {(at, other) for at in ahead for other in (self.labels[at].after, self.labels[at].given)}
-            ahead = {other for at, other in steps if other in self.labels and other != at} - found
-            found |= ahead
-        return found
