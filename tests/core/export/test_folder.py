@@ -59,7 +59,7 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path):
     told = export(moved, trained, "torch", tmp_path / "out")
     assert (told.rows, told.real) == (10_000, False)
     assert told.largest_difference < 1e-6
-    assert "on 10,000 drawn rows." in (tmp_path / "out" / "README.md").read_text()
+    assert "on 10,000 random rows." in (tmp_path / "out" / "README.md").read_text()
     done = subprocess.run(
         [sys.executable, str(tmp_path / "out" / "example.py")], capture_output=True, text=True, check=True
     )
