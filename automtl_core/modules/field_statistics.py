@@ -14,7 +14,7 @@ from automtl_core.modules.stacked import Stacked, mean_of
 
 
 class FieldStatistics(Stacked):
-    """Statistics of each value: ids of B examples -> `[B, N, C]`; of training rows those of their fold.
+    """Target statistics of values: ids of B examples -> `[B, N, C]`; for training rows those of their fold.
 
     Args:
         fields: The fields, in the order of the columns of the ids.
@@ -30,12 +30,12 @@ class FieldStatistics(Stacked):
         self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
 
     def tell(self, tables: Tensor) -> None:
-        """Take statistics over, [K + 1, V, C], the last of them for all rows but those of training."""
+        """Load statistics, [K + 1, V, C]; the last are over all training rows, and used for new rows."""
         self.table.copy_(tables[-1])
         self.by_fold = tables[:-1].to(self.table)
 
     def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
-        """Return the statistics at places, [B, n, C]."""
+        """Return the statistics at some indices, [B, n, C]."""
         table, at = self._read(places, fold)
         return table.index_select(0, at.flatten()).view(*places.shape, table.shape[1])
 
@@ -48,7 +48,7 @@ class FieldStatistics(Stacked):
         return mean_of(table, Bag(at, bag.starts))
 
     def _read(self, places: Tensor, fold: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the table to read, and where."""
+        """Return the table to read, and the indices in it."""
         if fold is None or self.by_fold is None:
             return self.table, places
         fold = fold.view(-1, *[1] * (places.dim() - 1))

@@ -16,13 +16,13 @@ from automtl_core.modules.network import Bag, Ids, MultiIds
 
 
 class Stacked(nn.Module, ABC):
-    """What each field tells of an example: ids of B examples -> `[B, N, w]`.
+    """Numbers of each field: ids of B examples -> `[B, N, w]`.
 
-    Each field owns the rows of the table from its offset on. Of a multi-valued field it is the mean over the
-    values that an example holds, and 0 where it holds none.
+    Each field has the rows of the table from its offset on. A multi-valued field is the mean over the
+    values of an example, and 0 without values.
 
     Args:
-        fields: In the order of the columns of the ids.
+        fields: Fields in the order of the columns of the ids.
 
     """
 
@@ -51,7 +51,7 @@ class Stacked(nn.Module, ABC):
 
     @abstractmethod
     def of_values(self, places: Tensor, fold: Tensor | None) -> Tensor:
-        """Return what is in rows [B, n] of the table for examples of these folds, [B, n, w]."""
+        """Return rows [B, n] of the table for examples of these folds, [B, n, w]."""
 
     @abstractmethod
     def of_bag(self, bag: Bag, fold: Tensor | None) -> Tensor:
@@ -59,14 +59,14 @@ class Stacked(nn.Module, ABC):
 
 
 def mean_of(table: Tensor, bag: Bag) -> Tensor:
-    """Return the mean over the rows of a table that each example holds, [B, w]; 0 where it holds none."""
+    """Return the mean over the rows of a table for each example, [B, w]; 0 without values."""
     if not torch.compiler.is_exporting():
         return F.embedding_bag(bag.values, table, bag.starts, mode="mean")
-    # In operations that are exported for any number of examples and of values.
+    # These operations can be exported for any number of examples and values.
     rows = F.embedding(bag.values, table)  # [V, w]
     (examples,), (values, width) = bag.starts.shape, rows.shape
     marks = bag.starts.new_zeros(values + 1).index_add(0, bag.starts, bag.starts.new_ones(examples))
-    owners = marks.cumsum(0)[:-1] - 1  # of each value: the last example that starts up to it
+    owners = marks.cumsum(0)[:-1] - 1  # the example of each value: the last one that starts at or before it
     sums = rows.new_zeros(examples, width).index_add(0, owners, rows)
     counts = rows.new_zeros(examples).index_add(0, owners, rows.new_ones(values))
     return sums / counts.clamp(min=1).unsqueeze(1)

@@ -296,8 +296,8 @@ def too_small(prepared: Prepared, least: int) -> Iterator[str]:
     ):
         rows = prepared.manifest["rows"]["validation"]
         yield (
-            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of epoch "
-            "and architecture is unreliable; use more rows, or lower training.min_positives"
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
+            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
         )
 
 
