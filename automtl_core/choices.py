@@ -1,4 +1,4 @@
-"""Choices, decisions and architectures: a found model as data, by names."""
+"""Choices, decisions and architectures: a model of a search space as data, by names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ import numpy as np
 from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1
-"""Number of the JSON form; a reader refuses any other."""
+"""Format version of the JSON; other versions are errors."""
 
 Decision = str | tuple[str, ...]
-"""The answer to a choice: one option of a `OneOf`, or the chosen options of an `AnyOf` in its order."""
+"""Decision of a choice: one option of a `OneOf`, or the selected options of an `AnyOf` in its order."""
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """A question with exactly one answer, such as the op of a block."""
+    """A choice of exactly one option, such as the op of a block."""
 
     name: str
     options: tuple[str, ...]
 
     def check(self, decision: object) -> str | None:
-        """Return what is wrong with a decision, or None."""
+        """Return the fault of a decision, or None."""
         if isinstance(decision, str) and decision in self.options:
             return None
         hint = did_you_mean(decision, self.options) if isinstance(decision, str) else ""
@@ -33,20 +33,20 @@ class OneOf:
 
 @dataclass(frozen=True)
 class AnyOf:
-    """A question answered by any subset of the options, such as the fields that an expert sees."""
+    """A choice of any subset of options, such as the fields that an expert reads."""
 
     name: str
     options: tuple[str, ...]
 
     def check(self, decision: object) -> str | None:
-        """Return what is wrong with a decision, or None."""
+        """Return the fault of a decision, or None."""
         if not isinstance(decision, tuple):
             return f"{self.name}: expected a list of options, found {decision!r}"
         if unknown := [name for name in decision if name not in self.options]:
             hint = did_you_mean(str(unknown[0]), self.options)
             return f"{self.name}: {unknown[0]!r} is not an option{hint}; known: {listing(self.options)}"
         if list(decision) != [name for name in self.options if name in decision]:
-            return f"{self.name}: options must stand once each and in the order of the choice"
+            return f"{self.name}: options must be distinct and in the order of the choice"
         return None
 
 
@@ -55,7 +55,7 @@ Choice = OneOf | AnyOf
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an architecture was found: enough to build its network again, or to refuse to."""
+    """The search space of an architecture: enough to build its network again, or to detect changes."""
 
     space: str
     settings: Mapping[str, Any]
@@ -66,13 +66,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One decision a choice, by its name: the only thing that crosses from search to retraining."""
+    """One decision for each choice, by name: all that the training after the search needs."""
 
     decisions: Mapping[str, Decision]
     origin: Origin | None = field(default=None, compare=False)
 
     def check(self, choices: Mapping[str, Choice]) -> None:
-        """Raise an `ArtifactError` that lists everything by which the decisions do not answer `choices`."""
+        """Check that the decisions fit `choices`; raises an `ArtifactError` with all faults."""
         faults = [f"{name}: no decision" for name in choices if name not in self.decisions]
         for name, decision in self.decisions.items():
             if name not in choices:
@@ -82,7 +82,7 @@ class Architecture:
         if faults:
             raise ArtifactError(
                 "the architecture does not fit the search space:\n" + "\n".join(faults),
-                fix="use it with the space settings, ops and dataset that it was found on",
+                fix="use it with the space settings, ops and dataset of its search",
             )
 
     def to_json(self) -> str:
@@ -98,10 +98,10 @@ class Architecture:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+        """Read the text of `to_json`.
 
         Raises:
-            ArtifactError: the text is no architecture, or one of another format.
+            ArtifactError: the text is not an architecture, or has another format.
 
         """
         try:
@@ -120,9 +120,9 @@ class Architecture:
 
 
 def draw(choices: Mapping[str, Choice], random: np.random.Generator, share: float = 0.5) -> Architecture:
-    """Return a random architecture: any answer of a `OneOf`, each option of an `AnyOf` with chance `share`.
+    """Draw an architecture: one option of each `OneOf`, each option of an `AnyOf` with chance `share`.
 
-    With fair coins every architecture is as likely as any other.
+    With probability 0.5 all architectures are equally likely.
     """
     return Architecture({name: _drawn(choice, random, share) for name, choice in choices.items()})
 

@@ -1,7 +1,7 @@
-"""Everything that can go wrong and is not a bug: one tree of errors, one exit code a class.
+"""Errors: one class hierarchy for everything that is not a bug, with an exit code for each class.
 
-A message says what was given and what is allowed; `fix` says what to do next. The command line prints
-`error: MESSAGE` and `  fix: FIX` and ends with the exit code; anything else that escapes is a bug (1).
+A message names the given and the allowed values; `fix` is the remedy. The command line prints
+`error: MESSAGE` and `  fix: FIX` and ends with the exit code; any other exception is a bug (exit code 1).
 Functions at the end format names and texts for messages.
 """
 
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class AutoMTLError(Exception):
-    """Base of all errors a user can mend."""
+    """Base of all errors that a user can correct."""
 
     exit_code: ClassVar[int] = 1
 
@@ -28,7 +28,7 @@ class UsageError(AutoMTLError):
 
 
 def together(errors: Sequence[UsageError]) -> UsageError:
-    """Return several errors as one that says what each says."""
+    """Return several errors as one, with all messages."""
     if len(errors) == 1:
         return errors[0]
     fixes = dict.fromkeys(error.fix for error in errors if error.fix)
@@ -36,35 +36,35 @@ def together(errors: Sequence[UsageError]) -> UsageError:
 
 
 class UnknownNameError(UsageError):
-    """Nothing of the kind that is wanted is registered under the name."""
+    """No object of the kind is registered under the name."""
 
 
 class DivergedError(AutoMTLError):
-    """A loss or a gradient is not finite; nothing was updated with it."""
+    """A loss or a gradient is not finite; it changed no weights."""
 
     exit_code = 3
 
 
 class DataError(AutoMTLError):
-    """Raw files hold something that the dataset does not allow."""
+    """Raw files contain values that the dataset does not allow."""
 
     exit_code = 65
 
 
 class ArtifactError(AutoMTLError):
-    """A file that automtl wrote is damaged, of another format, or does not fit where it is used."""
+    """A file of automtl is damaged, has another format, or does not fit its use."""
 
     exit_code = 65
 
 
 class InputMissingError(AutoMTLError):
-    """Raw files or a run directory are not where they were looked for."""
+    """Raw files or a run directory do not exist."""
 
     exit_code = 66
 
 
 class PluginError(AutoMTLError):
-    """A plugin that is needed cannot be used."""
+    """A required plugin cannot be used."""
 
     exit_code = 69
 
@@ -76,13 +76,13 @@ class OutOfMemoryError(AutoMTLError):
 
 
 class RunExistsError(AutoMTLError):
-    """A run directory cannot be created: it exists already, or its place cannot be written to."""
+    """A run directory cannot be created: it exists, or its place is not writable."""
 
     exit_code = 73
 
 
 class StorageError(AutoMTLError):
-    """Writing or reading failed: the disk is full, or failing."""
+    """Writing or reading failed: the disk is full or faulty."""
 
     exit_code = 74
 
@@ -94,15 +94,15 @@ class RunInUseError(AutoMTLError):
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with every character that a terminal could act on written as an escape.
+    r"""Return `text` with escapes for all characters that a terminal could act on.
 
-    Line breaks stay; ESC, C1 controls, bidirectional marks and lone surrogates become `\x1b` and alike.
+    Line breaks stay; ESC, C1 controls, bidirectional marks and lone surrogates become escapes such as `\x1b`.
     """
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error, without its notes, in one line that is safe to print, even if it has no text."""
+    """Return an error, without its notes, as one line that is safe to print, even if it has no text."""
     found = traceback.TracebackException.from_exception(error)
     found.__notes__ = []
     return printable(" ".join("".join(found.format_exception_only()).split()))

@@ -1,7 +1,7 @@
-"""The contract of ops: what a block of an expert can be.
+"""The interface of ops: the candidates for a block of an expert.
 
 An op is a module that maps `[B, in_dim]` to `[B, out_dim]`. A plugin registers factories of ops; a
-family such as `mlp-*` takes one whole number more, so that `mlp-48` is as good a name as `mlp-64`.
+family such as `mlp-*` takes one more integer, so that both `mlp-48` and `mlp-64` are names of ops.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class OpFactory(Protocol):
-    """What is registered as an op: a function, or the class itself, called with three arguments by place."""
+    """A registered op: a function, or a class, with three positional arguments."""
 
     def __call__(self, in_dim: int, out_dim: int, dropout: float, /) -> nn.Module:
         """Return a new op."""
@@ -19,32 +19,32 @@ class OpFactory(Protocol):
 
 
 class OpFamily(Protocol):
-    """What is registered as a family of ops, under a name that ends in `-*`."""
+    """A registered family of ops, under a name that ends in `-*`."""
 
     def __call__(self, in_dim: int, out_dim: int, dropout: float, number: int, /) -> nn.Module:
-        """Return a new op; `number` is what stands in a name in place of `*`."""
+        """Return a new op; `number` is the integer in the name in place of `*`."""
         ...
 
 
 Candidates = Mapping[str, Callable[[], nn.Module]]
-"""What a choice is between: name -> a call that builds the module, an op at its full width."""
+"""Candidates of a choice: name -> a call that builds the module, an op at its full width."""
 
 
 @runtime_checkable
 class Narrowable(Protocol):
-    """An op that can do without some of its inputs. Optional.
+    """An op that can drop some of its inputs. Optional.
 
-    A derived network leaves out the inputs that were not chosen. An op without `narrow` is given zeros
-    in their place, which is the same function at the full cost.
+    A derived network leaves out the inputs that were not selected. An op without `narrow` receives zeros
+    in their place, which is the same function at full cost.
     """
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Return the op on `x[:, columns]` that equals this one wherever the other columns are zero."""
+        """Return the op on `x[:, columns]` that equals this one for zeros in all other columns."""
 
 
 @runtime_checkable
 class JointOp(Protocol):
-    """An op class that evaluates several of its instances faster together. Optional."""
+    """An op class with a faster joint evaluation of several instances. Optional."""
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
@@ -53,29 +53,29 @@ class JointOp(Protocol):
 
 @runtime_checkable
 class SharingOp(Protocol):
-    """An op class of which several instances can hold the same weights, as nested widths do. Optional.
+    """An op class whose instances can share weights, such as nested widths. Optional.
 
-    Sharing is asked for by `Chooser.one_of(..., shared=True)`.
+    A space requests it by `Chooser.one_of(..., shared=True)`.
     """
 
     @classmethod
     def share(cls, ops: Sequence[Self]) -> None:
-        """Let these candidates of one choice hold common weights, which one of them owns.
+        """Let these candidates of one choice share weights, which one of them owns.
 
-        Only the owner may register them: the others must not list them among their own parameters.
+        Only the owner may register them: the others must not list them as parameters.
         """
 
     def alone(self) -> nn.Module:
-        """Return an op that equals this one and holds what it needs of the weights as its own."""
+        """Return an equal op with a separate copy of the weights that it needs."""
 
 
 def standalone(op: nn.Module) -> nn.Module:
-    """Return an op that shares its weights with no other: itself, unless it is a `SharingOp`."""
+    """Return an op that shares no weights: a copy for a `SharingOp`, else the op itself."""
     return op.alone() if isinstance(op, SharingOp) else op
 
 
 def share_alike(ops: Sequence[nn.Module]) -> None:
-    """Let ops of one class hold common weights, those that can."""
+    """Let ops of one class share weights, if the class is a `SharingOp`."""
     for cls in dict.fromkeys(map(type, ops)):
         alike: list[Any] = [op for op in ops if type(op) is cls]
         if len(alike) > 1 and issubclass(cls, SharingOp):
@@ -83,7 +83,7 @@ def share_alike(ops: Sequence[nn.Module]) -> None:
 
 
 class ZeroFilled(nn.Module):
-    """An op at its full width that sees only some of its inputs; the others are zero."""
+    """An op at its full width that receives only some of its inputs; the others are zero."""
 
     def __init__(self, op: nn.Module, columns: Sequence[int], in_dim: int) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class ZeroFilled(nn.Module):
 
 
 def narrowed(op: nn.Module, columns: Sequence[int], in_dim: int) -> nn.Module:
-    """Return the op reading `x[:, columns]` of its `in_dim` inputs, by its own `narrow` if it has one."""
+    """Return the op on `x[:, columns]` of its `in_dim` inputs, by its `narrow` if it has one."""
     if list(columns) == list(range(in_dim)):
         return op
     return op.narrow(columns) if isinstance(op, Narrowable) else ZeroFilled(op, columns, in_dim)

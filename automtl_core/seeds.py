@@ -1,7 +1,7 @@
-"""Randomness: every draw follows from the seed of the run and from what it is for.
+"""Random numbers: every draw is determined by the seed of the run and by its purpose.
 
-Nothing here has a state. What happens in epoch 7 depends on the seed and on the number 7, so a run
-that is resumed there draws what the uninterrupted run drew.
+This module has no state. The draws of epoch 7 depend on the seed and on the number 7, so a run
+that is resumed there draws the same as an uninterrupted run.
 """
 
 import hashlib

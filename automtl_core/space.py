@@ -1,9 +1,9 @@
-"""Search spaces: one `build`, read three ways.
+"""Search spaces: one `build` method with three uses.
 
-The author of a space writes `build(choose)` and asks a question wherever the design is open. Whoever
-calls it decides what the questions mean: `Relaxing` answers with mixed ops and gates, which makes the
-supernet; `Fixing` answers from an architecture, which makes the derived network; and on torch's meta device
-the first of them lists the questions, and both tell what answers cost, without a weight.
+The author of a space writes `build(choose)`, and calls `choose` wherever the design is open. The caller
+defines the result: `Relaxing` returns mixed ops and gates, which makes the
+supernet; `Fixing` follows an architecture, which makes the derived network; and on torch's meta device
+the former lists the choices, and both give the cost of decisions, without allocating weights.
 """
 
 from abc import ABC, abstractmethod
@@ -28,14 +28,14 @@ from automtl_core.ops import Candidates, OpFactory, standalone
 from automtl_core.settings.settings import Configured, S
 
 ALL = "all"
-"""What a cost is of that all options of a choose-any have together."""
+"""Name of all options of a choose-any together, in costs."""
 _CPU = torch.device("cpu")
 
 
 class Chooser(Protocol):
-    """What `SearchSpace.build` asks. Names of choices are unique within a space and stable over versions.
+    """The argument of `SearchSpace.build`. Names of choices are unique in a space and stable over versions.
 
-    People read from the names who shares what: they are paths, see `automtl_core.modules.sharing.Sharing`.
+    Sharing is derived from the names, which are paths, see `automtl_core.modules.sharing.Sharing`.
     """
 
     def one_of(
@@ -45,17 +45,17 @@ class Chooser(Protocol):
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> nn.Module:
-        """Return the module that stands for exactly one of the candidates.
+        """Return the module for exactly one of the candidates.
 
-        It is called as they are; what they return must be tensors of one shape.
+        It is called like the candidates; their results must be tensors of one shape.
 
         Args:
-            name: Of the choice, such as `layer0/expert2/block1`.
-            candidates: What to choose from: ops, or any other modules.
-            inputs: For ops, `(columns, in_dim)`: their input holds only these columns of the full width. What
-                was closed before them is then narrowed away.
-            shared: Whether candidates of one class may hold the same weights while the choice is open, if
-                the class can do that (`automtl_core.ops.SharingOp`).
+            name: Name of the choice, such as `layer0/expert2/block1`.
+            candidates: The candidates: ops, or any other modules.
+            inputs: For ops, `(columns, in_dim)`: the input has only these columns of the full width, and the
+                op is narrowed to them.
+            shared: Whether candidates of one class may share weights while the choice is open, if
+                the class supports it (`automtl_core.ops.SharingOp`).
 
         """
         ...
@@ -63,8 +63,8 @@ class Chooser(Protocol):
     def any_of(self, name: str, options: Sequence[str]) -> Gate | FixedGate:
         """Return the gate over any subset of the options.
 
-        `gate.kept` are the positions of the options that can be open: the space builds these and no others.
-        `gate(x, dim)` gives back x, of which the dimension `dim` runs over the kept options.
+        `gate.kept` are the positions of the options that can be open: the space builds only these.
+        `gate(x, dim)` returns the masked x, whose dimension `dim` runs over the kept options.
         """
         ...
 
@@ -77,12 +77,12 @@ def _filled(network: nn.Module, inputs: tuple[Features]) -> tuple[Features]:
 
 
 class SearchSpace(ABC, Configured[S]):
-    """A family of multi-task models. Subclasses name their settings, `SearchSpace[MySettings]`, and `build`.
+    """A family of multi-task models. Subclasses declare settings by `SearchSpace[MySettings]`.
 
     Args:
         schema: The fields and tasks to build for.
         settings: An instance of the class's `settings_class`.
-        op: Finds the factory of an op by its name, such as `mlp-64`.
+        op: Returns the factory of an op by name, such as `mlp-64`.
 
     """
 
@@ -91,45 +91,45 @@ class SearchSpace(ABC, Configured[S]):
         self.settings = settings
         self._op = op
         self._asked: dict[str, None] = {}
-        self._choices: dict[str, Choice] = {}  # once they were asked for
+        self._choices: dict[str, Choice] = {}  # filled by the first call
 
     @abstractmethod
     def build(self, choose: Chooser) -> nn.Module:
         """Return a module that is called with the `Features` of B examples and returns logits [B, T].
 
-        Everything that the module reads must come from `choose`, the schema, the settings and `self.op`.
-        Parts that no kept option leads to should not be built, nor asked about.
+        The module may depend on `choose`, the schema, the settings and `self.op` only.
+        Parts that no kept option leads to should not be built, and their choices not requested.
         """
 
     takes_encodings: ClassVar[bool] = False
-    """Whether networks read what `modules.inputs.Inputs` gives of a schema, and not the fields themselves.
-    To those that do not a missing number is 0."""
+    """Whether networks read `modules.inputs.Inputs` of a schema, in place of the plain fields.
+    Other networks receive 0 for a missing number."""
 
     @classmethod
     def asks_inputs(cls, settings: S) -> bool:
-        """Return whether it asks itself how fields are encoded: then its schema offers all that there is."""
+        """Return whether the space searches feature encodings: its schema then offers all encodings."""
         return False
 
     ignores: ClassVar[Collection[str]] = ()
-    """Settings of a run that change nothing here, such as `training.learning_rate`: to give one is an error,
-    unless another model of a comparison reads it, and tuning does not draw it."""
+    """Settings of a run without effect on the space, such as `training.learning_rate`: to set one is an
+    error, unless another model of a comparison reads it, and tuning does not draw it."""
     libraries: ClassVar[Sequence[str]] = ()
-    """Distributions beside torch and numpy on whose versions equal bytes depend."""
+    """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 
     fitted: FittedEncodings | None = None
-    """What encodings take from training rows, where that is known: networks that are trained must have it."""
+    """Statistics of training rows for the encodings; required for networks that are trained."""
 
     def landmarks(self) -> dict[str, Architecture]:
-        """Return known points of the space by name, such as `mmoe`: what a search should not end below.
+        """Return known architectures of the space by name, such as `mmoe`, as a lower bound for a search.
 
-        Each answers all of `choices()`. Strategies let them take part in their last round.
+        Each decides all of `choices()`. Strategies include them in their last round.
         """
         return {}
 
     def op(self, name: str) -> OpFactory:
-        """Return the factory of an op, to be called with (in_dim, out_dim, dropout).
+        """Return the factory of an op, called with (in_dim, out_dim, dropout).
 
-        What is asked for here is what a run says that it depends on.
+        A run records the requested ops and their plugins.
 
         Raises:
             UnknownNameError: no plugin registers the name.
@@ -139,37 +139,37 @@ class SearchSpace(ABC, Configured[S]):
         return self._op(name)
 
     def ops(self) -> tuple[str, ...]:
-        """Return the names of the ops that `build` asks for; none for a hand-designed model."""
+        """Return the names of the ops that `build` requests; empty for a hand-designed model."""
         self.choices()
         return tuple(self._asked)
 
     def supernet(self, relaxation: Relaxation | None = None) -> Supernet:
-        """Return the continuous model: every choice is open.
+        """Return the supernet, with every choice open.
 
         Args:
-            relaxation: How logits become weights; `Softmax()` where None.
+            relaxation: The relaxation of choices; None for `Softmax()`.
 
         """
         choose = Relaxing(relaxation if relaxation is not None else Softmax())
         return Supernet(self._built(choose), choose.questions)
 
     def choices(self) -> dict[str, Choice]:
-        """Return every choice of the space by its name, without allocating a weight."""
-        if not self._choices:  # of a space that asks nothing, a build is cheap
+        """Return every choice of the space by its name, without allocating weights."""
+        if not self._choices:  # for a space without choices, another build is cheap
             with torch.device("meta"):
                 self._choices = self.supernet().choices()
         return dict(self._choices)
 
     def network(self, architecture: Architecture, inherit: Supernet | None = None) -> nn.Module:
-        """Return the derived network, which holds nothing that was not chosen.
+        """Return the derived network, which contains only the selected options.
 
         Args:
             architecture: One decision for each of `choices()`.
-            inherit: A supernet whose weights the network takes over; without one it starts anew.
+            inherit: A supernet whose weights the network inherits; None for new weights.
 
         Raises:
-            ArtifactError: the architecture does not answer the questions of this space, or says what the
-                supernet does not hold any more.
+            ArtifactError: the architecture does not fit the choices of this space, or uses an option that the
+                supernet has dropped.
 
         """
         architecture.check(self.choices())
@@ -177,15 +177,15 @@ class SearchSpace(ABC, Configured[S]):
         network = self._built(choose)
         if inherit is not None:
             for parameter in inherit.parameters():
-                network.to(parameter)  # whose type and device all have
+                network.to(parameter)  # all have its type and device
                 break
             copy_shared(inherit.network, network, choose.chosen)
         return network
 
     def sharing(self, architecture: Architecture) -> Sharing:
-        """Return who reads what in the derived network; nothing is computed. Raises as `network` does.
+        """Return the sharing of the derived network, without computation. Raises as `network` does.
 
-        It follows from the names of choices, see `Sharing`.
+        It is derived from the names of choices, see `Sharing`.
         """
         pairs = {
             cross.name: pair
@@ -194,19 +194,19 @@ class SearchSpace(ABC, Configured[S]):
         return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable(), pairs)
 
     def cost(self, architecture: Architecture) -> Cost:
-        """Return what the derived network costs; it gets no weights. Raises as `network` does."""
+        """Return the cost of the derived network, without weights. Raises as `network` does."""
         with torch.device("meta"):
             network = self.network(architecture)
         return cost_of(hollow(network), blank_features(self.schema, _CPU))
 
     def costs_of(self, architecture: Architecture) -> dict[str, Cost]:
-        """Return for each choice what its answer costs: what the network has more than with the least.
+        """Return for each choice the cost of its decision over that of its cheapest decision.
 
-        The least is no option of a choose-any, and of a choose-one the candidate that makes the cheapest
-        network. Raises as `network` does.
+        The cheapest decision is no option for a choose-any, and for a choose-one the candidate with the
+        cheapest network. Raises as `network` does.
         """
         asked, whole = self._asked_by(architecture), self.cost(architecture)
-        found = dict.fromkeys(self.choices(), whole - whole)  # what is not asked, of parts that nobody reads
+        found = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
         for name in asked:
             choice = self.choices()[name]
             others: Sequence[Decision] = [()] if isinstance(choice, AnyOf) else choice.options
@@ -220,10 +220,10 @@ class SearchSpace(ABC, Configured[S]):
         return found
 
     def costs(self) -> dict[str, dict[str, Cost]]:
-        """Return for each choice what answers to it cost.
+        """Return for each choice the cost of its options.
 
-        A candidate of a choose-one costs what it is as it stands in the supernet. Of a choose-any there is
-        one answer, `ALL`: what all options add to the network that keeps everything else, with the first
+        The cost of a choose-one's candidate is that of its module in the supernet. A choose-any has
+        one entry, `ALL`: the cost of all its options in a network with all other options and the first
         candidate everywhere.
         """
         choices, found = self.choices(), self._costs_of_candidates()
@@ -238,7 +238,7 @@ class SearchSpace(ABC, Configured[S]):
         return found
 
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
-        """Return what the derived network asks, with the answers; nothing is computed."""
+        """Return the choices of the derived network with their decisions, without computation."""
         architecture.check(self.choices())
         choose = Fixing(architecture.decisions, {})
         with torch.device("meta"):
@@ -256,7 +256,7 @@ class SearchSpace(ABC, Configured[S]):
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:
-        """Return the cost of each candidate, counted on what it is called with."""
+        """Return the cost of each candidate, counted on its inputs in the supernet."""
         found: dict[str, dict[str, Cost]] = {}
 
         def look(question: MixedOp, inputs: tuple[Any, ...]) -> None:

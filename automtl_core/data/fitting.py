@@ -52,9 +52,9 @@ def fitted(
 
 
 def _edges(part: Part, bins: int) -> NDArray[np.float32]:
-    """Return the edges of bins of equal frequency, the least and the largest number included.
+    """Return the edges of bins of equal frequency, including the minimum and the maximum.
 
-    Where numbers repeat there are fewer, and the last one is given as often as there is room.
+    Where numbers repeat, there are fewer bins, and the last edge is repeated.
     """
     dense = np.asarray(part.dense[:: -(-len(part) // ROWS)], np.float64)
     found = np.zeros((dense.shape[1], bins + 1), np.float32)

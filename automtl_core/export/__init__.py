@@ -1,1 +1,1 @@
-"""What a found model is served with elsewhere: a folder that needs no automtl."""
+"""Export of a network for serving: a folder that does not need automtl."""

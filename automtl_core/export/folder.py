@@ -3,7 +3,7 @@
 <folder>/
     model.onnx or model.pt2   the graph, see graph.py
     encoder/                  vocabularies, edges, scales
-    encode.py                 raw values -> what the graph takes; needs numpy alone
+    encode.py                 raw values -> inputs of the graph; needs numpy only
     example.py                scores the examples in examples.json
     examples.json             a few rows
     architecture.json         the decisions by name
@@ -39,51 +39,51 @@ from automtl_core.workflow.trained import Trained, predictions
 
 Format = Literal["onnx", "torch"]
 ROWS = 10_000
-"""Rows that the graph and the network are compared on, at most."""
+"""Number of rows at most for the comparison of graph and network."""
 TRACED = 32
-"""Rows that a graph is traced with."""
+"""Number of rows for tracing."""
 SHOWN = 3
-"""Rows of examples.json."""
+"""Number of rows in examples.json."""
 CLOSE = 1e-5
-"""Difference between two predictions from which on an export is refused, in units of a label's deviation."""
+"""Largest accepted difference between two predictions, in units of a label's deviation."""
 
 
 @dataclass(frozen=True)
 class Exported(Value):
-    """A run that was exported."""
+    """The result of an export."""
 
     run: str
     folder: str
     format: Format
     rows: int
-    """Rows that graph and network were compared on."""
+    """Number of rows for the comparison of graph and network."""
     real: bool
-    """Whether these are test rows of the run; else they are drawn at random from what the encoder knows."""
+    """Whether these are test rows of the run; else they are random values of the encoder."""
     largest_difference: float
-    """Of a prediction; of real labels in units of their deviation."""
+    """Largest difference of a prediction; for regressions in units of the label's deviation."""
 
 
 def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Exported:
     """Write a folder that predicts without automtl, and compare it with the network.
 
     Args:
-        run: Finished.
-        made: What it made.
-        form: Of the graph.
-        folder: To write; nothing is there yet.
+        run: A finished run.
+        made: Its network.
+        form: Format of the graph.
+        folder: Output folder, which must not exist.
         card: The model card of the run as Markdown.
 
     Raises:
         RunExistsError: the folder exists, or cannot be written.
-        UsageError: what the format needs is not installed, or the run made no network.
+        UsageError: a library of the format is not installed, or the run has no network.
         PluginError: the network cannot be exported.
-        ArtifactError: the graph says something else than the network.
+        ArtifactError: the predictions of the graph differ from the network's.
 
     """
     if isinstance(made.network, Learner):
         raise UsageError(
-            f"{run.path}: {run.config().space.name} is no network, and has no graph to export",
-            f"let it score rows by automtl predict {run.path}, or export the run of a network",
+            f"{run.path}: {run.config().space.name} is not a network, and has no graph to export",
+            f"predict by automtl predict {run.path}, or export the run of a network",
         )
     if form == "onnx":
         graph.check_onnx()
@@ -100,14 +100,14 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
         said = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
         gap = _gap(made, columns, said)
-        rows = f"{len(part):,} {'test rows' if real else 'drawn rows'}"
-        parity = f"\n## Graph\n\nThe graph repeats the network within {gap:.1g} on {rows}.\n"
+        rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
+        parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
         (draft / "README.md").write_text(card + parity, encoding="utf-8")
     return Exported(str(run.path), str(folder), form, len(part), real, gap)
 
 
 Runs = Callable[[Mapping[str, Tensor]], np.ndarray]
-"""What predicts by a graph that was written."""
+"""Returns the predictions of a written graph."""
 
 
 def _writers() -> Mapping[Format, Callable[[ExportedProgram, Schema, Path], Runs]]:
@@ -130,16 +130,16 @@ def _source(name: str) -> str:
 
 
 def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the inputs of the graph, as the exported code makes them."""
+    """Return the inputs of the graph, encoded by the exported code."""
     encoder = exported(folder / "encode.py", folder / ENCODER)
     return {name: torch.from_numpy(array) for name, array in encoder(columns).items()}
 
 
 def _gap(made: Trained, columns: Mapping[str, Any], said: np.ndarray) -> float:
-    """Return the largest difference of predictions, of real labels in units of their deviation.
+    """Return the largest difference of predictions, for regressions in units of the label's deviation.
 
     Raises:
-        ArtifactError: it is not small.
+        ArtifactError: it is too large.
 
     """
     own = predictions(made.tasks, made.said(made.encoder.encode(columns, labelled=False)))
@@ -154,12 +154,12 @@ def _gap(made: Trained, columns: Mapping[str, Any], said: np.ndarray) -> float:
 
 
 def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """Return the first rows, again and again where there are fewer."""
+    """Return the first rows, repeated if there are fewer."""
     return {name: (list(values) * count)[:count] for name, values in columns.items()}
 
 
 def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
-    """Return test rows of a run where its prepared data is at hand, or else drawn ones; and which."""
+    """Return test rows of a run if its prepared data exists, else random rows; and which of the two."""
     data, config = run.read(Data), run.config()
     folder = config.prepared_dir / f"{data.dataset}-{data.fingerprint[:12]}"
     try:
@@ -172,7 +172,7 @@ def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
 
 
 def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
-    """Return columns of values that rows can come from; any values where the encoder does not know them."""
+    """Return columns of raw values that encode to these rows; arbitrary values for hashed ids."""
     schema = encoder.schema
     found: dict[str, Any] = {f.name: part.ids[:, k].tolist() for k, f in enumerate(schema.sparse)}
     found |= {field.name: part.dense[:, k] for k, field in enumerate(schema.dense)}
@@ -184,7 +184,7 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
 
 
 def _drawn(schema: Schema) -> Part:
-    """Return rows of random values that the encoder knows, and of missing numbers."""
+    """Return random rows with ids of the encoder, and with missing numbers."""
     random = seeds.generator(0, "export")
     ids = np.zeros((ROWS, len(schema.sparse)), np.int32)
     for place, field in enumerate(schema.sparse):

@@ -1,8 +1,8 @@
-"""The network as a graph of its own: from encoded examples to probabilities and numbers in their unit.
+"""The exported graph: from encoded examples to probabilities and to regressions in units of the label.
 
-Its inputs are `ids` [B, fields of one value], `dense` [B, M] and, of each field of bags, `<field>:values` [V]
-and `<field>:starts` [B]; its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of
-bags, T tasks.
+Its inputs are `ids` [B, single-valued fields], `dense` [B, M] and, for each multi-valued field,
+`<field>:values` [V] and `<field>:starts` [B]; its output is `predictions` [B, T]. Letters: B examples, M
+dense fields, V values of bags, T tasks.
 """
 
 import logging
@@ -26,15 +26,15 @@ from automtl_core.training.batches import take
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 ONE_FILE = 1 << 30
-"""Bytes of weights that ONNX keeps in the file of the graph; more stand beside it."""
+"""Bytes of weights that ONNX stores in the file of the graph; larger weights are in a separate file."""
 
 
 class Serving(nn.Module):
-    """A network that predicts.
+    """A network with predictions in place of logits.
 
     Args:
-        network: Trained.
-        schema: Of what it takes and predicts.
+        network: A trained network.
+        schema: Schema of its inputs and tasks.
 
     """
 
@@ -56,13 +56,13 @@ class Serving(nn.Module):
 
 
 def input_names(schema: Schema) -> list[str]:
-    """Return the names of the inputs, in their order."""
+    """Return the names of the inputs, in order."""
     bags = [field.name for field in schema.sparse if field.kind == "bag"]
     return ["ids", "dense", *(f"{bag}:{what}" for bag in bags for what in ("values", "starts"))]
 
 
 def inputs(part: Part) -> tuple[Tensor, ...]:
-    """Return encoded examples as the graph takes them."""
+    """Return encoded examples as inputs of the graph."""
     features = take(part, np.arange(len(part)), torch.device("cpu")).features
     return features.ids, features.dense, *(each for bag in features.bags for each in bag)
 
@@ -71,9 +71,9 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
     """Return the graph, for any number of examples.
 
     Args:
-        network: Trained.
-        schema: Of what it takes and predicts.
-        some: A few encoded examples, two at least, to trace it with.
+        network: A trained network.
+        schema: Schema of its inputs and tasks.
+        some: A few encoded examples, at least two, for tracing.
 
     Raises:
         PluginError: the network computes for a fixed number of examples, or cannot be traced.
@@ -87,7 +87,7 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
     with _quiet():
         try:
             return torch.export.export(Serving(network, schema).eval(), given, dynamic_shapes=shapes)
-        except Exception as error:  # torch has no class of its own for what cannot be traced
+        except Exception as error:  # torch has no common class for tracing errors
             raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
 
 
@@ -95,7 +95,7 @@ def write_onnx(traced: ExportedProgram, schema: Schema, path: Path) -> None:
     """Write the graph as ONNX.
 
     Raises:
-        UsageError: what that needs is not installed.
+        UsageError: a library is not installed.
 
     """
     check_onnx()
@@ -104,15 +104,15 @@ def write_onnx(traced: ExportedProgram, schema: Schema, path: Path) -> None:
         made = torch.onnx.export(
             traced, dynamo=True, verbose=False, input_names=input_names(schema), output_names=["predictions"]
         )
-        assert made is not None  # noqa: S101 - it is None where torch writes the file by itself
+        assert made is not None  # noqa: S101 - it is None only if torch writes the file
         made.save(str(path), external_data=size > ONE_FILE)
 
 
 def check_onnx() -> None:
-    """Check that what ONNX needs is installed.
+    """Check that the libraries for ONNX are installed.
 
     Raises:
-        UsageError: it is not.
+        UsageError: one is not.
 
     """
     if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -120,19 +120,19 @@ def check_onnx() -> None:
 
 
 def run_onnx(path: Path, schema: Schema, given: Sequence[Tensor]) -> np.ndarray:
-    """Return what the graph in a file says, [B, T]."""
+    """Return the predictions of the graph in a file, [B, T]."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path))
     named = dict(zip(input_names(schema), (each.numpy() for each in given), strict=True))
-    taken = {one.name for one in session.get_inputs()}  # a network may leave some out
+    taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
     (said,) = session.run(None, {name: value for name, value in named.items() if name in taken})
     return np.asarray(said)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what exporters tell their developers from those who export."""
+    """Hide developer messages of exporters."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [each.level for each in loggers]
     for each in loggers:

@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and what it computes for a row."""
+"""The cost of a network: its parameters, and its FLOPs per row."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,17 +12,17 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.modules.features import Bag, Features
 
 ROWS = 2
-"""Rows that operations are counted on; a batch of one has no statistics."""
+"""Number of rows that FLOPs are counted on; batch normalisation needs more than one."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters and operations; also differences of such."""
+    """Parameters and FLOPs of a network; also differences of them."""
 
     parameters: int
     parameters_beside_embeddings: int
     flops_per_row: int
-    """Of the matrix products of prediction, a multiplication and an addition as two."""
+    """FLOPs of the matrix products of prediction; a multiplication and an addition count as two."""
 
     def __sub__(self, other: "Cost") -> "Cost":
         return Cost(
@@ -37,7 +37,7 @@ class Cost:
 
 
 def cost_of(module: nn.Module, *inputs: Any) -> Cost:
-    """Return what a module costs, called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
+    """Return the cost of a module called with these inputs of `ROWS` rows; leaves it in evaluation mode."""
     tables = [m for m in module.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
     parameters = _numbers(module)
     module.eval()
@@ -48,9 +48,9 @@ def cost_of(module: nn.Module, *inputs: Any) -> Cost:
 
 
 def hollow(module: nn.Module) -> nn.Module:
-    """Give a module on the meta device numbers that take no memory, a 0 for all of a tensor; return it.
+    """Replace all tensors of a module on the meta device by zeros that share memory, and return it.
 
-    It can then be called on a processor, which counts six times as fast as on the meta device.
+    It can then run on the CPU, which counts six times as fast as the meta device.
     """
     made: dict[int, nn.Parameter] = {}
     for part in module.modules():
@@ -65,7 +65,7 @@ def hollow(module: nn.Module) -> nn.Module:
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts as torch does, without its account by module, which takes as long again."""
+    """Counts FLOPs like torch's counter, but without its statistics by module, which double the time."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -11,11 +11,11 @@ from automtl_core.modules.field_statistics import FieldStatistics
 class Crosses(nn.Module):
     """The target statistics of the feature crosses of B examples, [B, X, C].
 
-    The id of a pair follows from the ids of its values, so that nothing has to be kept for new rows. Above
-    `schema.MOST_PAIRS` pairs some share an id.
+    The id of a pair is computed from the ids of its values, so that no vocabulary of pairs is needed. Above
+    `schema.MOST_PAIRS` pairs, some share an id.
 
     Args:
-        schema: Its encodings tell the pairs.
+        schema: Its encodings define the crosses.
 
     """
 

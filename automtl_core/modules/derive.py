@@ -13,23 +13,23 @@ from automtl_core.ops import Candidates, narrowed, standalone
 
 
 class FixedGate(nn.Module):
-    """Choose-any decision that is made: only the chosen options exist, and they pass unchanged."""
+    """A decided choose-any: only the selected options exist, and they pass unchanged."""
 
     def __init__(self, choice: AnyOf, decision: Sequence[str]) -> None:
         super().__init__()
         self.kept = self.open = tuple(k for k, name in enumerate(choice.options) if name in decision)
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
-        """Return `x` as it is: its `dim` already runs over the chosen options alone."""
+        """Return `x` unchanged: its `dim` runs over the selected options only."""
         return x
 
 
 class Fixing:
-    """Chooser of the derived network: every question has its answer.
+    """Chooser of the derived network: every choice is decided.
 
     Args:
-        decisions: The answers.
-        trained: Questions of a supernet by name, whose chosen candidates are copied; without it all are new.
+        decisions: Decision of each choice.
+        trained: Choices of a supernet by name, whose selected candidates are copied; empty for new weights.
 
     """
 
@@ -38,7 +38,7 @@ class Fixing:
         self.trained = trained
         self.chosen: list[nn.Module] = []
         self.asked: dict[str, Decision] = {}
-        """What was asked, with the answers: no part that is left out is asked about."""
+        """The requested choices with their decisions; parts that are not built request none."""
 
     def one_of(
         self,
@@ -47,7 +47,7 @@ class Fixing:
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> nn.Module:
-        """Return the chosen module, narrowed to the inputs that are left."""
+        """Return the selected module, narrowed to the remaining inputs."""
         decision = str(self.decisions[name])
         self.asked[name] = decision
         trained = self.trained.get(name)
@@ -58,7 +58,7 @@ class Fixing:
         return op
 
     def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
-        """Return the gate that passes the chosen options."""
+        """Return the gate that passes the selected options."""
         self.asked[name] = decision = tuple(self.decisions[name])
         return FixedGate(AnyOf(name, tuple(options)), decision)
 
@@ -67,7 +67,7 @@ def _copy_of(question: MixedOp, decision: str) -> nn.Module:
     """Return a copy of a trained candidate.
 
     Raises:
-        ArtifactError: the supernet holds it no more.
+        ArtifactError: the supernet has dropped it.
 
     """
     if decision not in question.candidates:
@@ -80,10 +80,10 @@ def _copy_of(question: MixedOp, decision: str) -> nn.Module:
 
 
 def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:
-    """Copy the weights outside of chosen candidates, which were copied when they were chosen.
+    """Copy the weights outside of selected candidates, which were copied at their selection.
 
     Raises:
-        PluginError: the two differ in more than what was chosen.
+        PluginError: the networks differ outside of the selected candidates.
 
     """
     inside = {id(t) for op in chosen for t in (*op.parameters(), *op.buffers())}

@@ -1,8 +1,8 @@
 """Dropout (Srivastava et al., JMLR 2014) with masks from 8 or 16 random bits a value.
 
-torch draws the mask of a processor value by value, which is a fifth to a third of a step of a hand-designed
-model. Here eight or four values are drawn at once. The share that is dropped is a multiple of 2^-8 where one
-is near p, as for .1, .2 and .5, else of 2^-16; what is kept is scaled by what is dropped in fact.
+torch draws a dropout mask on the CPU value by value, which takes a fifth to a third of a step of a
+hand-designed model. Here eight or four values are drawn at once. The dropout rate is a multiple of 2^-8 if
+one is near p, as for .1, .2 and .5, else of 2^-16; the scale of kept values corresponds to the actual rate.
 """
 
 import torch
@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NEAR = 0.02
-"""How far a multiple of 2^-8 may be from p, as a share of what is dropped and of what is kept."""
+"""Largest distance of p to a multiple of 2^-8, relative to p and to 1 - p."""
 COARSE = 0.99
-"""From this p on, multiples of 2^-16 are too far from one another."""
+"""From this p on, multiples of 2^-16 are too coarse."""
 
 
 class Dropout(nn.Dropout):
@@ -23,9 +23,9 @@ class Dropout(nn.Dropout):
 
 
 def dropout(x: Tensor, p: float, training: bool) -> Tensor:
-    """Return x with values set to 0, each with probability p, and the others scaled; x if not training.
+    """Return x with values set to 0, each with probability p, and others scaled; x itself if not training.
 
-    Draws from torch's generator, as its own function does.
+    Draws from torch's generator, as torch's dropout does.
     """
     if not training or p == 0:
         return x
@@ -35,11 +35,11 @@ def dropout(x: Tensor, p: float, training: bool) -> Tensor:
 
 
 def _mask(x: Tensor, p: float) -> Tensor:
-    """Return 0 for values that are dropped, and for others the scale."""
+    """Return the mask: 0 for dropped values, the scale for others."""
     bits = 8 if abs(round(p * 2**8) / 2**8 - p) <= NEAR * min(p, 1 - p) else 16
     drawn = torch.empty(-(-x.numel() * bits // 64), dtype=torch.int64).random_(-(2**63), None)
     values = drawn.view(torch.int8 if bits == 8 else torch.int16)[: x.numel()].view(x.shape)
-    dropped = round(p * 2**bits)  # of 2^bits values, which begin with the lowest of signed ones
+    dropped = round(p * 2**bits)  # of 2^bits values, from the lowest signed one on
     mask = torch.empty_like(x, memory_format=torch.contiguous_format)
     torch.ge(values, dropped - 2 ** (bits - 1), out=mask)
     return mask.mul_(1 / (1 - dropped / 2**bits))

@@ -15,17 +15,17 @@ from automtl_core.modules.features import Bag
 from automtl_core.modules.stacked import Stacked, mean_of
 
 WHOLE_TABLE = 250_000
-"""Rows up to which a step over the whole table is the faster one (benchmarks/embedding.py)."""
+"""Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
 
 Watcher = Callable[[Tensor, Tensor], None]
-"""Is given the weights of a table, and the distinct rows that are about to be read."""
+"""Called with the weights of a table, and the distinct rows that are about to be read."""
 
 
 class LargeTable(nn.Embedding):
-    """A table of which a step touches the rows of its batch, and no others.
+    """A table of which a training step updates only the rows of its batch.
 
-    What all other rows miss meanwhile, such as decay, is made up for before they are read: by watchers, of
-    which each kind has one. Copies of the table are not watched.
+    Pending updates of other rows, such as weight decay, are applied before they are read, by watchers, one of
+    each kind. Copies of the table are not watched.
     """
 
     def __init__(self, rows: int, dim: int) -> None:
@@ -33,14 +33,14 @@ class LargeTable(nn.Embedding):
         self.watchers: dict[str, WeakMethod[Watcher]] = {}
 
     def watch(self, kind: str, watcher: Watcher) -> None:
-        """Have a method called before rows are read in training, in place of the one of its kind before.
+        """Call a method before rows are read in training; it replaces an earlier one of its kind.
 
-        Nobody is kept alive by watching.
+        The table holds a weak reference only.
         """
         self.watchers[kind] = WeakMethod(watcher)
 
     def distinct(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows that are read at places [V] once each, [U, d], and where each place has its row."""
+        """Return the distinct rows at indices [V], [U, d], and the position of each index among them."""
         rows, at = torch.unique(places, return_inverse=True)
         for watcher in self.watchers.values():
             if (call := watcher()) is not None:
@@ -54,12 +54,12 @@ class LargeTable(nn.Embedding):
 class FieldEmbedding(Stacked):
     """The embeddings of the sparse fields of B examples, `[B, N, d]`, read with one gather.
 
-    Tables above `WHOLE_TABLE` rows are a `LargeTable`, so that the vocabulary costs memory alone.
+    Tables above `WHOLE_TABLE` rows are a `LargeTable`, whose steps take the time of the batch's rows only.
 
     Args:
         fields: The sparse fields, in the order of the schema.
         dim: Learned numbers per id, d.
-        std: Standard deviation of the normal distribution that rows start with.
+        std: Standard deviation of the normal distribution of initial weights.
 
     """
 
@@ -69,11 +69,11 @@ class FieldEmbedding(Stacked):
         nn.init.normal_(self.table.weight, std=std)
 
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
-        """Return the rows at places, [B, n, d]."""
+        """Return the rows at some indices, [B, n, d]."""
         if places.device.type != "cpu" and not isinstance(self.table, LargeTable):
             rows: Tensor = self.table(places)
             return rows
-        # On a processor the gradient of a selection is added up three times as fast as that of an embedding.
+        # On a CPU, the gradient of index_select is three times as fast as that of an embedding.
         weight, at = self._read(places.flatten())
         return weight.index_select(0, at).view(*places.shape, weight.shape[1])
 
@@ -83,7 +83,7 @@ class FieldEmbedding(Stacked):
         return mean_of(weight, Bag(at, bag.starts))
 
     def _read(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weights in which all places are, and where they are."""
+        """Return a weight matrix with all requested rows, and their indices in it."""
         if isinstance(self.table, LargeTable) and self.training and torch.is_grad_enabled():
             return self.table.distinct(places)
         return self.table.weight, places

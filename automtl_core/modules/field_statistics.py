@@ -29,15 +29,15 @@ class FieldStatistics(Stacked):
         self.register_buffer("table", torch.zeros(self.rows, count))
         self.table: Tensor  # [V, C], of all training rows
         self.register_buffer("by_fold", None, persistent=False)
-        self.by_folds: Tensor | None  # [K, V, C], each as rows of the fold see it
+        self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
 
     def tell(self, tables: Tensor) -> None:
-        """Take statistics over, [K + 1, V, C], the last of them for all rows but those of training."""
+        """Load statistics, [K + 1, V, C]; the last are over all training rows, and used for new rows."""
         self.table.copy_(tables[-1])
         self.by_fold = tables[:-1].to(self.table)
 
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
-        """Return the statistics at places, [B, n, C]."""
+        """Return the statistics at some indices, [B, n, C]."""
         table, at = self._read(places, folds)
         return table.index_select(0, at.flatten()).view(*places.shape, table.shape[1])
 
@@ -50,7 +50,7 @@ class FieldStatistics(Stacked):
         return mean_of(table, Bag(at, bag.starts))
 
     def _read(self, places: Tensor, folds: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the table to read, and where."""
+        """Return the table to read, and the indices in it."""
         if folds is None or self.by_fold is None:
             return self.table, places
         folds = folds.view(-1, *[1] * (places.dim() - 1))

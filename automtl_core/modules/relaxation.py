@@ -13,22 +13,22 @@ from torch import Tensor
 from automtl_core.choices import Choice, OneOf
 
 LOGIT_STD = 1e-3
-"""Standard deviation of the logits of a choose-one decision at the start."""
+"""Standard deviation of the initial logits of a choose-one decision."""
 
 
 class Weighed(NamedTuple):
-    """The candidates that are computed, and what each of them counts; all others cost nothing."""
+    """The candidates that are computed, with their weights; all others cost nothing."""
 
     places: Sequence[int]
     weights: Tensor  # [len(places)]
 
 
 class Relaxation(ABC):
-    """The continuous form of choices, one for a whole supernet. Subclasses define `one_of` and `any_of`.
+    """The continuous form of choices, common to a whole supernet. Subclasses define `one_of` and `any_of`.
 
-    `start` is called once for each choice when the supernet is built; `one_of` and `any_of` at each forward
-    pass, in the order of the network. Whatever is drawn comes from `generator`, never from torch's own: masks
-    of dropout may differ between processes that train together, these draws must not.
+    `start` is called once for each choice when the supernet is built; `one_of` and `any_of` in each forward
+    pass, in the order of the network. All random numbers come from `generator`, never from torch's global
+    one: dropout masks may differ between processes that train together, these draws must not.
     """
 
     def __init__(self) -> None:
@@ -36,35 +36,35 @@ class Relaxation(ABC):
         self.seed(0)
 
     def seed(self, seed: int) -> None:
-        """Let draws follow from this seed; strategies call it in each epoch."""
+        """Seed the draws; strategies call it in each epoch."""
         self.generator.manual_seed(seed)
 
     def start(self, choice: Choice) -> Tensor:
-        """Return the logits of a choice at the start, [C] or [n]."""
+        """Return the initial logits of a choice, [C] or [n]."""
         if isinstance(choice, OneOf):
             return LOGIT_STD * torch.randn(len(choice.options))
         return torch.zeros(len(choice.options))
 
     @abstractmethod
     def one_of(self, logits: Tensor, training: bool) -> Weighed:
-        """Return what counts how much in place of exactly one candidate, given logits [C].
+        """Return the candidates to compute and their weights, given logits [C].
 
         Deterministic unless `training`.
         """
 
     @abstractmethod
     def any_of(self, logits: Tensor, training: bool) -> Tensor:
-        """Return how far each option is open, [n] in [0, 1], given logits [n].
+        """Return the openness of each option, [n] in [0, 1], given logits [n].
 
         Deterministic unless `training`.
         """
 
     def best(self, logits: Tensor) -> int:
-        """Return the place of the candidate that is chosen if the choice is decided now."""
+        """Return the index of the candidate that a decision would select now."""
         return int(logits.argmax())
 
     def opened(self, logits: Tensor) -> Tensor:
-        """Return which options stay if the choice is decided now, [n] of bool."""
+        """Return the options that a decision would keep now, [n] of bool."""
         return logits.detach().sigmoid() >= 0.5
 
     def uniform(self, like: Tensor) -> Tensor:
@@ -73,11 +73,11 @@ class Relaxation(ABC):
 
 
 class Softmax(Relaxation):
-    """All candidates by the softmax of their logits (DARTS, arXiv 1806.09055, eq. 2); gates as drawn bits.
+    """Candidates weighted by the softmax of logits (DARTS, arXiv 1806.09055, eq. 2); gates as random bits.
 
-    In training with `sampling` each bit of a gate is drawn from Bernoulli(sigmoid(logit)), and the gradient
-    passes straight through to the probability (AutoMTL, section 3); without `sampling`, as in warm-up, all
-    are open. In evaluation a bit is open where sigmoid(logit) >= 0.5, so that what was never learned is.
+    In training with `sampling`, each bit of a gate is drawn from Bernoulli(sigmoid(logit)), and a
+    straight-through gradient reaches the probability (AutoMTL, section 3); without `sampling`, as in warm-up,
+    all bits are open. In evaluation a bit is open if sigmoid(logit) >= 0.5, which includes untrained logits.
     """
 
     def __init__(self, sampling: bool = True) -> None:

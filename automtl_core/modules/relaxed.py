@@ -15,7 +15,7 @@ from automtl_core.ops import JointOp, standalone
 
 
 class MixedOp(nn.Module):
-    """Choose-one decision while searching: y = sum_k w_k * op_k(inputs), w as the relaxation says."""
+    """Undecided choose-one: y = sum_k w_k * op_k(inputs), with the weights w of the relaxation."""
 
     def __init__(self, choice: OneOf, candidates: Mapping[str, nn.Module], relaxation: Relaxation) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class MixedOp(nn.Module):
         self.relaxation = relaxation
         self.logits: nn.Parameter | None = nn.Parameter(relaxation.start(choice))
         self.held: str | None = None
-        """The candidate that stands for all of them for a while."""
+        """The only candidate to compute while `hold` is active."""
 
     def forward(self, *inputs: Any) -> Tensor:  # what a candidate takes, [B, in] for ops -> [B, out]
         if self.logits is None or self.held is not None:
@@ -35,25 +35,25 @@ class MixedOp(nn.Module):
         return mixture([ops[k] for k in places], weights, *inputs)
 
     def favourite(self) -> str:
-        """Return the decision, or the candidate of the highest logit."""
+        """Return the decision, or the candidate with the highest logit."""
         if self.held is not None:
             return self.held
         index = 0 if self.logits is None else self.relaxation.best(self.logits)
         return list(self.candidates)[index]
 
     def hold(self, decision: Decision | None) -> None:
-        """Compute one candidate alone; None ends that."""
+        """Compute one candidate only; None ends this."""
         self.held = None if decision is None else str(decision)
 
     def fix(self, decision: Decision) -> None:
-        """Keep one candidate; the others and the logits are gone, and cost nothing any more."""
+        """Keep one candidate, and drop the others and the logits."""
         name = str(decision)
         self.candidates = nn.ModuleDict({name: standalone(self.candidates[name])})
         self.logits = None
 
 
 def mixture(ops: Sequence[nn.Module], weights: Tensor, *inputs: Any) -> Tensor:
-    """Return `sum_k weights[k] * ops[k](*inputs)`; classes of ops that can are evaluated jointly."""
+    """Return `sum_k weights[k] * ops[k](*inputs)`; op classes with `mixture` are evaluated jointly."""
     by_class: dict[Any, list[int]] = {}
     for k, op in enumerate(ops):
         by_class.setdefault(type(op), []).append(k)
@@ -67,7 +67,7 @@ def mixture(ops: Sequence[nn.Module], weights: Tensor, *inputs: Any) -> Tensor:
 
 
 class Gate(nn.Module):
-    """Choose-any decision while searching: one independent bit an option, drawn once a forward pass."""
+    """Undecided choose-any: one independent bit for each option, drawn once per forward pass."""
 
     def __init__(self, choice: AnyOf, relaxation: Relaxation) -> None:
         super().__init__()
@@ -77,19 +77,19 @@ class Gate(nn.Module):
         self.register_buffer("decided", torch.ones(len(choice.options)), persistent=False)
         self.decided: Tensor
         self.held: Tensor | None = None
-        """The bits that stand for all of them for a while."""
+        """The bits in use while `hold` is active."""
         self._held_open = self._decided_open = self.kept
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """Positions of the options that `forward` takes: here all, since any may open again."""
+        """Positions of the options that `forward` receives: all, since any may open again."""
         return tuple(range(len(self.choice.options)))
 
     @property
     def open(self) -> tuple[int, ...]:
-        """Positions of the options that can be open in this pass: what is held or decided, else all.
+        """Positions of the options that can be open in this pass: those of `hold` or a decision, else all.
 
-        What only the others need, a network may leave out of the pass.
+        A network may skip the computation for other options.
         """
         if self.held is not None:
             return self._held_open
@@ -102,7 +102,7 @@ class Gate(nn.Module):
         return x * self.bits().view(shape)
 
     def bits(self) -> Tensor:
-        """Return how far each option is open in this pass, [n]."""
+        """Return the openness of each option in this pass, [n]."""
         if self.held is not None:
             return self.held
         if self.logits is None:
@@ -110,7 +110,7 @@ class Gate(nn.Module):
         return self.relaxation.any_of(self.logits, self.training)
 
     def favourite(self) -> tuple[str, ...]:
-        """Return the decision, or the options that would stay if it were made now."""
+        """Return the decision, or the options that a decision would keep now."""
         if self.held is not None or self.logits is None:
             opened = self.bits() > 0
         else:
@@ -118,12 +118,12 @@ class Gate(nn.Module):
         return tuple(name for name, stays in zip(self.choice.options, opened.tolist(), strict=True) if stays)
 
     def hold(self, decision: Decision | None) -> None:
-        """Open these options and no others; None ends that."""
+        """Open only these options; None ends this."""
         self.held = None if decision is None else self._bits_of(decision)
         self._held_open = self._places_of(decision or ())
 
     def fix(self, decision: Decision) -> None:
-        """Settle every bit; the logits are gone."""
+        """Fix every bit, and drop the logits."""
         self.decided.copy_(self._bits_of(decision))
         self._decided_open = self._places_of(decision)
         self.logits = None

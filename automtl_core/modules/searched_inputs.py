@@ -21,24 +21,25 @@ from automtl_core.modules.relaxed import Gate
 
 AskAny = Callable[[str, Sequence[str]], Gate | FixedGate]
 IDS, WIDE_IDS, STATISTICS = "ids", "wide ids", "statistics"
-"""Of a sparse field: the first quarter of its embedding, the rest of it, and its statistics."""
+"""Options of a sparse field: the first quarter of its embedding, the rest of it, and its target
+statistics."""
 NUMBER, BINS = "number", "bins"
-"""Of a dense field: the scaled number, and what stands beside it."""
+"""Options of a dense field: the scaled number, and its bins."""
 
 
 class SearchedInputs(ReadsFitted):
-    """A field is d numbers whatever is open: the sum of what its open encodings give, of nothing 0.
+    """Inputs with searched encodings: a field is d numbers, the sum of its open encodings, or 0.
 
-    So networks behind it have one shape for all answers. It asks `inputs/FIELD` of each field, and
-    `inputs/crosses`, as far as the schema offers statistics, bins and pairs. What several fields share, such
-    as a table, is left out where none of them keeps it.
+    So networks after it have the same shape for all decisions. Choices are `inputs/FIELD` for each field, and
+    `inputs/crosses`, as far as the schema has statistics, bins and crosses. Parts that several fields share,
+    such as a table, are left out if no field keeps them.
 
     Args:
-        schema: The fields, and all that may be known of them.
+        schema: The fields, with all encodings that may be chosen.
         dim: d, numbers per id.
-        std: Standard deviation of the normal distribution that embeddings start with.
-        any_of: Asks; see `space.Chooser`.
-        name: Of the part that asks.
+        std: Standard deviation of the normal distribution of initial embeddings.
+        any_of: Method of `space.Chooser`.
+        name: Name of the part in choices.
 
     """
 
@@ -97,7 +98,7 @@ class SearchedInputs(ReadsFitted):
 
 
 class Gates(nn.Module):
-    """The gates of fields that are all asked about the same options."""
+    """The gates of fields with the same options."""
 
     def __init__(self, gates: Sequence[Gate | FixedGate], options: Sequence[str]) -> None:
         super().__init__()
@@ -105,14 +106,14 @@ class Gates(nn.Module):
         self.options = tuple(options)
 
     def kept(self, option: str) -> tuple[int, ...]:
-        """Return the places of the fields that can have an option."""
+        """Return the indices of the fields that can have an option."""
         if option not in self.options:
             return ()
         at = self.options.index(option)
         return tuple(place for place, gate in enumerate(self._all()) if at in gate.kept)
 
     def bits(self, option: str, like: Tensor) -> Tensor:
-        """Return how far an option is open for each field, [n]."""
+        """Return the openness of an option for each field, [n]."""
         at, count = self.options.index(option), len(self.options)
         bits = [_bits(gate, count, like)[at] for gate in self._all()]
         return torch.stack(bits) if bits else like.new_zeros(0)
@@ -122,10 +123,10 @@ class Gates(nn.Module):
 
 
 class Products(nn.Module):
-    """A matrix a field, which makes d numbers of the w of an encoding; no field has more than it needs.
+    """A matrix for each field with an encoding, which maps its w numbers to d.
 
     Args:
-        places: Of the fields that have the encoding, among all.
+        places: Indices of the fields with the encoding.
         width: w.
         dim: d.
 
@@ -134,7 +135,7 @@ class Products(nn.Module):
     def __init__(self, places: Sequence[int], width: int, dim: int) -> None:
         super().__init__()
         self.places = tuple(places)
-        # By the place of the field, so that a network of fewer fields can take weights over.
+        # Keyed by the index of the field, so that a network with fewer fields can inherit weights.
         self.weights = nn.ParameterDict(
             {str(place): nn.Parameter(torch.randn(width, dim) * width**-0.5) for place in places}
         )
@@ -142,16 +143,16 @@ class Products(nn.Module):
         self.at: Tensor
 
     def add(self, e: Tensor, x: Tensor, bits: Tensor) -> Tensor:
-        """Return e [B, all, d] with what x [B, all, w] makes, as far as fields are open, bits [all]."""
+        """Return e [B, all, d] plus the projection of x [B, all, w], multiplied by bits [all]."""
         if not self.places:
             return e
-        matrices = [self.weights[str(place)] for place in self.places]  # a dict of them sorts its names
+        matrices = [self.weights[str(place)] for place in self.places]  # the dict sorts its names
         weights = torch.stack(matrices) * bits[self.at].view(-1, 1, 1)
         x = x.index_select(1, self.at).to(weights.dtype)
         return e.index_add(1, self.at, torch.einsum("bnw,nwd->bnd", x, weights))
 
 
 def _bits(gate: Gate | FixedGate, count: int, like: Tensor) -> Tensor:
-    """Return how far each of all options is open, [count]."""
+    """Return the openness of each of all options, [count]."""
     kept = torch.tensor(gate.kept, dtype=torch.long, device=like.device)
     return like.new_zeros(count).index_add(0, kept, gate(like.new_ones(len(gate.kept)), dim=0))

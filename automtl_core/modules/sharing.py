@@ -1,4 +1,4 @@
-"""Who reads what in a found network: fields, experts, tasks, as the names of choices tell."""
+"""Sharing in a network: the fields and parts that experts and tasks read, from the names of choices."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from automtl_core.choices import AnyOf, Choice, Decision
 from automtl_core.disk.value import Value
 
 WHOLE = "network"
-"""The part that is the whole network."""
+"""Name of the part that is the whole network."""
 
 
 @dataclass(frozen=True)
 class Sharing(Value):
-    """Parts of a network by name, such as `layer0/expert2` or `task/click`, and what each of them reads.
+    """Parts of a network by name, such as `layer0/expert2` or `task/click`, and the inputs of each.
 
-    What the whole network sees itself, as by a wide term, all parts see.
+    Fields that the whole network reads, as by a wide term, are read by all parts.
 
-    The name of a choice is the name of its part, a slash, and what is asked: `layer0/expert2/single`. What is
-    asked of the whole network has no slash; its part is called `network`. The options of a choose-any are
-    what the part reads: names of fields, or last words of names of parts. `expert2` is the first part of that
-    name that is asked about after the reader and is not beside it, as under the same `layer1/`.
+    The name of a choice consists of the part, a slash, and the question: `layer0/expert2/single`. A choice of
+    the whole network has no slash; its part is called `network`. The options of a choose-any are the inputs
+    of the part: names of fields, or last components of names of parts. `expert2` is the first part of that
+    name that comes after the reader and is not beside it, as under the same `layer1/`.
     """
 
     sees: Mapping[str, tuple[str, ...]]
-    """Part -> the fields that it reads itself, of those that can be closed; only parts that are asked."""
+    """Part -> the searchable fields that it reads directly; only parts with choices."""
     reads: Mapping[str, tuple[str, ...]]
-    """Part -> the parts that it reads; only parts that are asked."""
+    """Part -> the parts that it reads; only parts with choices."""
     fields: tuple[str, ...]
-    """All that can be closed."""
+    """All searchable fields."""
     pairs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of the fields, those that are a pair -> the two that it is made of, which who sees it sees in it."""
+    """Field that is a feature cross -> its two fields, which its readers read too."""
 
     @classmethod
     def of(
@@ -40,20 +40,20 @@ class Sharing(Value):
         fields: Sequence[str],
         pairs: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Self:
-        """Return who reads what.
+        """Return the sharing of a network.
 
         Args:
-            asked: What the derived network asks, in the order of asking, with the answers.
-            choices: All that the space asks.
-            fields: Names of all fields, in their order.
-            pairs: Of the fields, those that are a pair, and what it is made of.
+            asked: Choices of the derived network, in order, with their decisions.
+            choices: All choices of the space.
+            fields: Names of all fields, in order.
+            pairs: Field that is a feature cross -> its two fields.
 
         """
         gates = {name: choice.options for name, choice in choices.items() if isinstance(choice, AnyOf)}
         of_fields = {
             name: options for name, options in gates.items() if options and set(options) <= {*fields}
         }
-        # How a field is encoded, if at all, is asked by its name.
+        # Choices of a field's encoding have the name of the field.
         encoded = {name for name in gates if "/" in name and _word(name) in fields and name not in of_fields}
         parts = list(dict.fromkeys(map(_part, asked)))
         sees: dict[str, set[str]] = {}
@@ -77,28 +77,28 @@ class Sharing(Value):
         )
 
     def closed(self) -> tuple[str, ...]:
-        """Return the fields that no part sees."""
+        """Return the fields that no part reads."""
         seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
         return tuple(field for field in self.fields if field not in seen)
 
     def behind(self, part: str) -> frozenset[str]:
-        """Return the fields that a part sees, itself or through what it reads."""
+        """Return the fields that a part reads, directly or through other parts."""
         through = [self.behind(other) for other in self.reads.get(part, ()) if other != part]
         return frozenset(self.sees.get(part, ())).union(self.sees.get(WHOLE, ()), *through)
 
     def readers(self, part: str) -> tuple[str, ...]:
-        """Return the parts that read one."""
+        """Return the parts that read a part."""
         return tuple(reader for reader, parts in self.reads.items() if part in parts)
 
     def _with_pairs(self, seen: Collection[str]) -> set[str]:
-        """Return fields with those that pairs among them are made of."""
+        """Return fields, with the two fields of each feature cross among them."""
         return {*seen, *(name for pair in seen for name in self.pairs.get(pair, ()))}
 
     def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-        """Return which fields are needed and not seen, by the last word of the name of a part.
+        """Return the needed fields that a part does not read, by the last component of the part's name.
 
         Args:
-            needs: Last word, such as that of a task -> the fields that it needs.
+            needs: Last component of a name, such as a task -> the fields that it needs.
 
         """
         found = {}
@@ -119,6 +119,6 @@ def _word(part: str) -> str:
 
 
 def _named(option: str, below: Sequence[str], reader: str) -> str:
-    """Return the part that a reader means by an option; the option where it means none."""
+    """Return the part that an option of a reader refers to; the option itself if there is none."""
     beside = reader.rpartition("/")[0]
     return next((p for p in below if _word(p) == option and p.rpartition("/")[0] != beside), option)

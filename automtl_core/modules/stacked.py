@@ -50,7 +50,7 @@ class Stacked(nn.Module, ABC):
 
     @abstractmethod
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
-        """Return what is in rows [B, n] of the table for examples of these folds, [B, n, w]."""
+        """Return rows [B, n] of the table for examples of these folds, [B, n, w]."""
 
     @abstractmethod
     def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
@@ -58,14 +58,14 @@ class Stacked(nn.Module, ABC):
 
 
 def mean_of(table: Tensor, bag: Bag) -> Tensor:
-    """Return the mean over the rows of a table that each example holds, [B, w]; 0 where it holds none."""
+    """Return the mean over the rows of a table for each example, [B, w]; 0 without values."""
     if not torch.compiler.is_exporting():
         return F.embedding_bag(bag.values, table, bag.starts, mode="mean")
-    # In operations that are exported for any number of examples and of values.
+    # These operations can be exported for any number of examples and values.
     rows = F.embedding(bag.values, table)  # [V, w]
     (examples,), (values, width) = bag.starts.shape, rows.shape
     marks = bag.starts.new_zeros(values + 1).index_add(0, bag.starts, bag.starts.new_ones(examples))
-    owners = marks.cumsum(0)[:-1] - 1  # of each value: the last example that starts up to it
+    owners = marks.cumsum(0)[:-1] - 1  # the example of each value: the last one that starts at or before it
     sums = rows.new_zeros(examples, width).index_add(0, owners, rows)
     counts = rows.new_zeros(examples).index_add(0, owners, rows.new_ones(values))
     return sums / counts.clamp(min=1).unsqueeze(1)

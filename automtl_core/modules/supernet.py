@@ -17,7 +17,7 @@ from automtl_core.ops import Candidates, narrowed, share_alike
 
 
 class Relaxing:
-    """Chooser of the supernet: keeps every question open, as a relaxation says."""
+    """Chooser of the supernet: keeps every choice open, under a relaxation."""
 
     def __init__(self, relaxation: Relaxation) -> None:
         self.relaxation = relaxation
@@ -30,7 +30,7 @@ class Relaxing:
         inputs: tuple[Sequence[int], int] | None = None,
         shared: bool = False,
     ) -> MixedOp:
-        """Return what stands for all candidates together."""
+        """Return a mixture of all candidates."""
         ops = {option: make() for option, make in candidates.items()}
         if inputs is not None:
             ops = {option: narrowed(op, *inputs) for option, op in ops.items()}
@@ -67,7 +67,7 @@ class Supernet(nn.Module):
         return out
 
     def penalty(self, logits: Tensor) -> Tensor:
-        """Return what the network adds to the loss, nothing where it adds nothing."""
+        """Return the penalty of the network; 0 if it has none."""
         return self.network.penalty(logits) if isinstance(self.network, Penalised) else logits.new_zeros(())
 
     def choices(self) -> dict[str, Choice]:
@@ -79,30 +79,30 @@ class Supernet(nn.Module):
         return {name: q.logits for name, q in self.questions.items() if q.logits is not None}
 
     def weights(self) -> dict[str, nn.Parameter]:
-        """Return all other parameters that are alive, by their names as parameters."""
+        """Return all other parameters, by their names."""
         logits = {id(p) for p in self.logits().values()}
         return {name: p for name, p in self.named_parameters() if id(p) not in logits}
 
     def favourites(self) -> dict[str, Decision]:
-        """Return for each choice its decision, or what it would be if it were fixed now."""
+        """Return for each choice its decision, or the one that its logits favour."""
         return {name: question.favourite() for name, question in self.questions.items()}
 
     def decided(self) -> dict[str, Decision]:
-        """Return the decisions that are made."""
+        """Return the decisions so far."""
         return {name: q.favourite() for name, q in self.questions.items() if q.logits is None}
 
     def path(self, random: np.random.Generator, share: float = 0.5) -> dict[str, Decision]:
-        """Draw one path: any candidate of a choose-one, each option of a choose-any with chance `share`.
+        """Draw one path: any candidate of a choose-one, each option of a choose-any with probability `share`.
 
-        What is decided stays so.
+        Decided choices keep their decision.
         """
         return {**draw(self.choices(), random, share).decisions, **self.decided()}
 
     def fix(self, name: str, decision: Decision) -> None:
-        """Settle one choice; what was not chosen leaves the supernet and costs nothing any more.
+        """Fix one choice; dropped options leave the supernet, and cost nothing any more.
 
         Raises:
-            ArtifactError: no such choice, or a decision that is none of its options.
+            ArtifactError: the choice does not exist, or the decision is not one of its options.
 
         """
         self._check({name: decision})
@@ -110,13 +110,13 @@ class Supernet(nn.Module):
 
     @contextmanager
     def following(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
-        """Compute these decisions alone: one path, of which nothing else is computed or gets a gradient.
+        """Compute one path only: these decisions, without computation or gradients for other options.
 
-        Weights on the path can be trained, as in a search by single paths. Choices that are not named stay as
-        they are.
+        Weights on the path can be trained, as in single-path search. Other choices are
+        unchanged.
 
         Raises:
-            ArtifactError: no such choice, or a decision that is none of its options, or not any more.
+            ArtifactError: a choice does not exist, or a decision is not one of its options, or was dropped.
 
         """
         self._check(decisions)
@@ -130,13 +130,13 @@ class Supernet(nn.Module):
 
     @contextmanager
     def holding(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
-        """Have these decisions for a while, to look at them; afterwards everything is as it was.
+        """Apply these decisions temporarily, for an evaluation; the supernet is restored afterwards.
 
-        Weights are frozen, so that nothing can learn here; buffers, such as statistics of batch
+        Weights are frozen, so that nothing is trained; buffers, such as statistics of batch
         normalisation, and modes may be changed and are restored, also after an exception.
 
         Raises:
-            ArtifactError: as `following`.
+            ArtifactError: as in `following`.
 
         """
         modes = {module: module.training for module in self.modules()}
@@ -157,7 +157,7 @@ class Supernet(nn.Module):
                 module.training = training
 
     def architecture(self) -> Architecture:
-        """Return the decisions and, for what is undecided, the favourites."""
+        """Return the decisions, with favourites for undecided choices."""
         return Architecture(self.favourites())
 
     def _check(self, decisions: Mapping[str, Decision]) -> None:

@@ -1,1 +1,1 @@
-"""The run directory: the files of a run, and the facts that they hold."""
+"""The run directory: the files of a run, and the facts in them."""

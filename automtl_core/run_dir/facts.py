@@ -1,4 +1,4 @@
-"""Facts: what a run keeps as signed JSON, one typed value a file."""
+"""Facts: records of a run as signed JSON, one typed value per file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,48 +13,48 @@ from automtl_core.training.metrics import TaskMetrics
 
 @dataclass(frozen=True)
 class Fact(Value):
-    """A value that a run keeps in the file `<file>.json`."""
+    """A value that a run records in the file `<file>.json`."""
 
     file: ClassVar[str]
 
 
 @dataclass(frozen=True)
 class Status(Fact):
-    """How far a run is."""
+    """The state of a run."""
 
     file = "status"
 
     state: Literal["running", "stopped", "failed", "done"]
-    """`running` holds only while a process holds the run; see `Run.status`."""
+    """`running` only while a process holds the run; see `Run.status`."""
     error: str | None = None
-    """What stopped it, or made it fail."""
+    """Error that interrupted it or made it fail."""
     exit_code: int | None = None
-    """Of the error that made it fail."""
+    """Exit code of the error."""
 
 
 @dataclass(frozen=True)
 class Environment(Fact):
-    """The versions and the machine on which equal bytes depend."""
+    """Versions and machine properties that byte-identical results depend on."""
 
     file = "environment"
 
     automtl: str
     plugins: dict[str, str]
-    """Version of each plugin in use, by its name."""
+    """Plugin in use -> its version."""
     python: str
     torch: str
     numpy: str
     device: str
     threads: int
     libraries: dict[str, str] = field(default_factory=dict)
-    """Version of what else the space depends on."""
+    """Other library of the space -> its version."""
     earlier: tuple["Environment", ...] = ()
-    """Those in which the run began before it went on in this one, the first one first."""
+    """Earlier environments of a run that continued in this one, the first one first."""
 
 
 @dataclass(frozen=True)
 class EncodingSearch(Fact):
-    """How answers to what the settings left open were found."""
+    """Record of the encoding search."""
 
     file = "answers"
 
@@ -63,59 +63,60 @@ class EncodingSearch(Fact):
 
 @dataclass(frozen=True)
 class Data(Fact):
-    """The prepared data of a run, and what it comes from."""
+    """The prepared data of a run, and its origin."""
 
     file = "data"
 
     dataset: str
     version: int
-    """Of the adapter."""
+    """Version of the adapter."""
     settings: dict[str, Any]
     raw: dict[str, dict[str, Any]]
     """Raw file -> its size and SHA-256."""
     fingerprint: str
-    """Of all that the data depends on."""
+    """Digest of everything that the data depends on."""
     schema: dict[str, Any]
     rows: dict[str, int]
-    """Of each part."""
+    """Part -> number of rows."""
     truth: dict[str, Any] = field(default_factory=dict)
-    """What the dataset knows of how the data came about."""
+    """True structure of generated data."""
 
     @classmethod
     def of(cls, prepared: Prepared) -> Self:
-        """Return what a manifest says."""
+        """Return the data of a manifest."""
         return cls(**{one.name: prepared.manifest[one.name] for one in fields(cls)})
 
 
 @dataclass(frozen=True)
 class Search(Fact):
-    """Why a search decided as it did, and what else could be taken; a run without a search has none."""
+    """Evidence and Pareto front of a search; a run without a search has no such fact."""
 
     file = "search"
 
     evidence: tuple[Evidence, ...] = ()
     """In the order of the decisions."""
     front: tuple[Point, ...] = ()
-    """By rising cost. People number its points from 1."""
+    """By rising cost; numbered from 1 on the command line."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings that the search found, by part: the network was trained with them, not as config.yaml says."""
+    """Settings that the search chose, by part; the network was trained with them in place of those in
+    config.yaml."""
 
 
 @dataclass(frozen=True)
 class Costs(Fact):
-    """What differs between equal runs."""
+    """Measurements that differ between equal runs."""
 
     file = "costs"
 
     seconds: dict[str, float]
-    """Of `search` and of `train`."""
+    """Seconds of `search` and of `train`."""
     rows_per_second: float | None
-    """Training rows of the last stage; None where it took no epoch."""
+    """Training rows per second in the last stage; None without an epoch."""
 
 
 @dataclass(frozen=True)
 class Result(Fact):
-    """The network of a run: how large it is and how good."""
+    """The trained network of a run: size and metrics."""
 
     file = "result"
 
@@ -125,10 +126,10 @@ class Result(Fact):
     flops_per_row: int
     validation: Mapping[str, TaskMetrics]
     files: dict[str, str]
-    """SHA-256 of architecture.json and of weights.safetensors."""
+    """SHA-256 of architecture.json and weights.safetensors."""
     test: Mapping[str, TaskMetrics] | None = None
     """None until the network is tested."""
     reachable: dict[str, float | None] | None = None
-    """Test AUC of the probabilities that labels were drawn with, for tasks where they are known."""
+    """Test AUC of the true probabilities of generated labels, by task."""
     cut_short: bool = False
-    """Whether its epochs ended before patience did, so that more of them may do better."""
+    """Whether the last epoch came before early stopping, so that more epochs may be better."""

@@ -1,7 +1,7 @@
-"""Identity: what the outcome of a run depends on, and what differs where it is to go on.
+"""Identity: everything that the result of a run depends on, and checks of it before a run continues.
 
-Settings, seed and data must be those that the run began with. Other versions, another device or another
-number of threads may change the last digits, and no more: who wants to can go on all the same.
+Settings, seed and data must be unchanged. Other versions, another device or another
+number of threads may change the last digits only, so that a user may continue nevertheless.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,12 +16,12 @@ from automtl_core.run_dir.facts import Data, Environment, Fact
 from automtl_core.run_dir.run import Run, resuming
 
 WHERE = ("data_dir", "prepared_dir", "device")
-"""Settings that say where files are and where to compute."""
+"""Settings of file locations and of the device."""
 
 
 @dataclass(frozen=True)
 class Identity(Fact):
-    """What the outcome depends on, besides the environment."""
+    """Everything that the result depends on, besides the environment."""
 
     file = "identity"
 
@@ -37,39 +37,39 @@ class Identity(Fact):
 
 
 def check_settings(run: Run) -> None:
-    """Check that config.yaml still says what the run began with.
+    """Check that config.yaml is unchanged since the start of the run.
 
     Raises:
-        ArtifactError: naming the settings that differ.
+        ArtifactError: it differs; the message lists the changed settings.
 
     """
     path = run.path / "config.yaml"
     _refuse(
         f"{path}: changed since the run began",
         _differences(run.read(Identity).settings, _settings(read_yaml(path))),
-        "set it back, or start anew",
+        "undo the change, or start a new run",
     )
 
 
 def check_data(run: Run, now: Mapping[str, Any]) -> None:
-    """Check that the data is what the run began with, given what a manifest says.
+    """Check that the data is that of the start of the run.
 
     Raises:
-        ArtifactError: naming the raw files that differ, or whatever else the data depends on.
+        ArtifactError: it differs; the message lists raw files and other changes.
 
     """
     _refuse(
-        f"{run.path}: the data is not what the run began with",
+        f"{run.path}: the data has changed since the run began",
         data_differences(run.read(Data), now),
-        "restore it, or start anew",
+        "restore it, or start a new run",
     )
 
 
 def check_environment(run: Run, now: Environment, anyway: bool) -> None:
-    """Check that a run goes on where it began, or write down that it goes on elsewhere.
+    """Check that the environment is that of the start of the run, or record the new one.
 
     Raises:
-        ArtifactError: naming the versions, the device or the threads that differ, unless `anyway`.
+        ArtifactError: it differs, and not `anyway`; the message lists the differences.
 
     """
     then = run.read(Environment)
@@ -80,41 +80,41 @@ def check_environment(run: Run, now: Environment, anyway: bool) -> None:
         _refuse(
             f"{run.path}: the run began in another environment",
             differing,
-            f"restore it, or go on in this one, which may change last digits: {resuming(run.path)} --anyway",
+            f"restore it, or continue here, which may change last digits: {resuming(run.path)} --anyway",
         )
 
 
 def check_checkpoint(run: Run, identity: Mapping[str, Any]) -> None:
-    """Check that a checkpoint is of this run, given the identity that it carries.
+    """Check that a checkpoint belongs to this run.
 
     Raises:
-        ArtifactError: naming the settings that differ.
+        ArtifactError: it does not; the message lists the differences.
 
     """
     _refuse(
         f"{run.path / 'checkpoint.safetensors'}: of another run",
         _differences(run.read(Identity).to_json(), identity),
-        "restore it from a copy, or start anew",
+        "restore it from a copy, or start a new run",
     )
 
 
 def data_differences(then: Data, now: Mapping[str, Any]) -> list[str]:
-    """Return in what data, as its manifest says, differs from that of a run; empty where it does not."""
+    """Return the differences of data to that of a run; empty if there are none."""
     if then.fingerprint == now["fingerprint"]:
         return []
     raw: Mapping[str, Any] = now["raw"]
     files = [
-        f"raw file {name} is {'another' if name in then.raw and name in raw else 'not in both'}"
+        f"raw file {name} is {'different' if name in then.raw and name in raw else 'not in both'}"
         for name in sorted(then.raw.keys() | raw.keys())
         if then.raw.get(name) != raw.get(name)
     ]
     others = ("dataset", "version", "settings")
     was, is_ = {key: getattr(then, key) for key in others}, {key: now[key] for key in others}
-    return files + _differences(was, is_, "data.") or ["its content is another"]
+    return files + _differences(was, is_, "data.") or ["its content differs"]
 
 
 def environment_differences(then: Environment, now: Environment) -> list[str]:
-    """Return in what an environment differs from that of a run."""
+    """Return the differences of an environment to that of a run."""
     return _differences(_told_of(then), _told_of(now))
 
 
@@ -127,7 +127,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return one phrase a value that differs, named by its path."""
+    """Return a phrase for each changed value, with its path."""
     return list(_phrases(then, now, prefix))
 
 

@@ -1,4 +1,4 @@
-"""Who works in the folder of a run: one process at a time, and in this folder alone."""
+"""The lock of a run directory: one process at a time works on a run."""
 
 import stat
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from automtl_core.errors import ArtifactError, RunInUseError
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder, which may be moved meanwhile; it ends with the process at the latest.
+    """Hold the lock of a run directory, which may be moved meanwhile; the end of the process releases it.
 
     Raises:
         RunInUseError: another process holds it.
@@ -32,12 +32,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def in_use(folder: Path) -> RunInUseError:
-    """Return the error that another process works on a run."""
+    """Return the error for a run that another process works on."""
     return RunInUseError(f"{folder}: another process works on this run", "wait for it to end")
 
 
 def taken(folder: Path) -> bool:
-    """Return whether a process holds the lock of a run's folder; True where that cannot be told."""
+    """Return whether a process holds the lock of a run directory; True where that is unknown."""
     if not (folder / LOCK).exists():
         return False
     try:
@@ -48,14 +48,14 @@ def taken(folder: Path) -> bool:
 
 
 def no_links(folder: Path) -> None:
-    """Check that what is written to the folder stays there.
+    """Check that files written to the folder stay in it.
 
     Raises:
-        ArtifactError: it holds something else than files and folders.
+        ArtifactError: it contains other things than files and folders.
 
     """
     for path in sorted(folder.rglob("*")):
-        with suppress(FileNotFoundError):  # whoever works there replaces files
+        with suppress(FileNotFoundError):  # a process at work replaces files
             mode = path.lstat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise ArtifactError(

@@ -1,22 +1,22 @@
-"""The run directory: all that a run was, found and measured.
+"""The run directory: the files of one run.
 
 runs/<name>/
     config.yaml            the resolved configuration
-    identity.json          what the outcome depends on, as the run began with it: settings, seed, data
+    identity.json          everything that the result depends on: settings, seed, data
     environment.json       versions of automtl, its plugins, Python and torch; device and threads
     data.json              raw files, fingerprint, schema and row counts of the prepared data
-    metrics.jsonl          one line an epoch; equal for equal seeds
+    metrics.jsonl          one line for each epoch; equal for equal seeds
     architecture.json      the decisions by name
-    search.json            of a search: why it decided so, what else could be taken, settings that it found
+    search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
-    costs.json             seconds of search and training, rows a second
+    costs.json             seconds of search and training, rows per second
     status.json            running, stopped, failed or done
-    encoder/               what turns new examples into ids and numbers, see data/encoder.py
-    log.txt                times, and what went wrong
-    checkpoint.safetensors what a stopped run goes on from; checkpoint.before.safetensors is an epoch older
+    encoder/               encoder of new examples, see data/encoder.py
+    log.txt                times and errors
+    checkpoint.safetensors state of an interrupted run; checkpoint.before.safetensors is an epoch older
 
-JSON files but the architecture hold their own SHA-256: what was changed since is refused. No file is a link.
+JSON files except the architecture contain their SHA-256: changes are detected. No file is a link.
 """
 
 import itertools
@@ -47,11 +47,11 @@ from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)
 FORMAT = 1
-"""Of the facts of a run."""
+"""Format version of the facts of a run."""
 SUMMED = ("architecture.json", "weights.safetensors")
-"""Files whose SHA-256 stands in result.json."""
+"""Files whose SHA-256 is in result.json."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.before.safetensors")
-"""What a run goes on from: the newest, and the one before it, where that is damaged."""
+"""The newest checkpoint, and the one before it, in case the newest is damaged."""
 log = logging.getLogger("automtl")
 
 
@@ -66,18 +66,18 @@ class Run:
     def create(
         cls, path: Path, config: RunConfig, facts: Sequence[Fact], encoder: Encoder
     ) -> Iterator["Run"]:
-        """Make the directory with its first files in one step, and hold it as `working` does.
+        """Create the directory with its first files atomically, and hold it as `working` does.
 
-        It is locked before others can see it.
+        It is locked before other processes see it.
 
         Args:
             path: Must not exist yet.
             config: The resolved configuration.
-            facts: What to write besides.
-            encoder: Of the prepared data.
+            facts: Facts to write.
+            encoder: Encoder of the prepared data.
 
         Raises:
-            RunExistsError: it exists, or cannot be created.
+            RunExistsError: the directory exists, or cannot be created.
 
         """
         check_free(path)
@@ -97,19 +97,19 @@ class Run:
 
         Raises:
             InputMissingError: there is no run at `path`.
-            ArtifactError: it holds a link.
+            ArtifactError: it contains a link.
 
         """
         if not (path / "config.yaml").is_file():
             raise InputMissingError(
-                f"{path}: no run directory", "give the folder of a run, such as runs/NAME"
+                f"{path}: not a run directory", "give the folder of a run, such as runs/NAME"
             )
         no_links(path)
         return cls(path)
 
     @contextmanager
     def working(self) -> Iterator["Run"]:
-        """Hold the run for this process, log into it, and record how the block ended.
+        """Hold the run for this process, log to it, and record the outcome of the block.
 
         Raises:
             RunInUseError: another process works on it.
@@ -141,10 +141,10 @@ class Run:
             handler.close()
 
     def encoder(self, kinds: Kinds = BUILT_IN) -> Encoder:
-        """Return what turns new examples into what the network takes.
+        """Return the encoder of new examples.
 
         Args:
-            kinds: The encoders of fields that there are.
+            kinds: The known encoders of fields.
 
         Raises:
             ArtifactError: it is missing or damaged, or the kind of a field is unknown.
@@ -153,14 +153,14 @@ class Run:
         return Encoder.load(self.path / ENCODER, kinds)
 
     def write(self, fact: Fact) -> None:
-        """Write a fact in place of the one that stands there."""
+        """Write a fact, replacing an earlier one."""
         write_signed(self.path / f"{fact.file}.json", FORMAT, fact.to_json())
 
     def read(self, kind: type[F]) -> F:
         """Return a fact of the run.
 
         Raises:
-            ArtifactError: it is not there yet, or not as it was written.
+            ArtifactError: it does not exist yet, or was changed.
 
         """
         path = self.path / f"{kind.file}.json"
@@ -171,17 +171,17 @@ class Run:
         return kind.from_json(told, path)
 
     def has(self, kind: type[Fact]) -> bool:
-        """Return whether the run has such a fact."""
+        """Return whether the run has a fact."""
         return (self.path / f"{kind.file}.json").exists()
 
     def status(self) -> Status:
-        """Return how far the run is; one that nobody holds any more was stopped, whatever it says."""
+        """Return the state of the run; a run without a process is never `running`."""
         status = self.read(Status)
         dead = status.state == "running" and not taken(self.path)
         return replace(status, state="stopped", error="its process was killed") if dead else status
 
     def done(self) -> bool:
-        """Return whether nothing is left to do: the network is trained and tested."""
+        """Return whether the network is trained and tested."""
         ended = self.status().state == "done" and self.has(Result)
         return ended and self.read(Result).test is not None
 
@@ -198,7 +198,7 @@ class Run:
         return test
 
     def way_on(self) -> str:
-        """Return what to do to have what the run has not written yet."""
+        """Return the remedy for a file that the run has not written yet."""
         if not self.has(Status):
             return "use a complete run directory"
         status = self.status()
@@ -206,20 +206,20 @@ class Run:
             return "wait for the process that works on this run"
         if self.done():
             return "restore it from a copy"
-        cause = f"mend what made it fail ({status.error}) and " if status.state == "failed" else ""
-        return f"{cause}go on with the run: {resuming(self.path)}"
+        cause = f"correct the cause of its failure ({status.error}) and " if status.state == "failed" else ""
+        return f"{cause}resume the run: {resuming(self.path)}"
 
     def begun(self) -> RunConfig:
         """Return the resolved configuration that the run began with."""
         return RunConfig.parse(read_yaml(self.path / "config.yaml"))
 
     def config(self) -> RunConfig:
-        """Return the same with the settings that the search has found, see `SearchResult.overrides`."""
+        """Return the configuration with the settings that the search chose, see `SearchResult.overrides`."""
         found = self.read(Search).overrides if self.has(Search) else {}
         return RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), found)) if found else self.begun()
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
-        """Replace `metrics.jsonl` by these lines."""
+        """Replace the lines of `metrics.jsonl`."""
         write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(r) + "\n" for r in reports).encode())
 
     def reports(self) -> list[dict[str, Any]]:
@@ -236,10 +236,10 @@ class Run:
         write_atomic(self.path / "architecture.json", architecture.to_json().encode())
 
     def architecture(self) -> Architecture:
-        """Return the architecture that was found.
+        """Return the architecture of the run.
 
         Raises:
-            ArtifactError: there is none yet, or it is damaged.
+            ArtifactError: it does not exist yet, or is damaged.
 
         """
         path = self.path / "architecture.json"
@@ -256,7 +256,7 @@ class Run:
         """Return the weights of the trained network.
 
         Raises:
-            ArtifactError: there are none yet, or they are damaged.
+            ArtifactError: they do not exist yet, or are damaged.
 
         """
         path = self.path / "weights.safetensors"
@@ -267,15 +267,15 @@ class Run:
         return state
 
     def save_checkpoint(self, state: State) -> None:
-        """Write what the run can go on from, and keep what was written before: a disk may fail."""
+        """Write the state that the run can continue from; keep the previous one, in case the disk fails."""
         newest, before = (self.path / name for name in CHECKPOINTS)
         save_state(newest, state, keep=before)
 
     def checkpoint(self) -> State | None:
-        """Return what the run goes on from; None where it has finished no epoch yet.
+        """Return the state that the run continues from; None before the first epoch.
 
         Raises:
-            ArtifactError: it is damaged, and the one before it too.
+            ArtifactError: both checkpoints are damaged.
 
         """
         there = [path for name in CHECKPOINTS if (path := self.path / name).exists()]
@@ -283,27 +283,27 @@ class Run:
             try:
                 return load_state(path)
             except ArtifactError as error:
-                log.warning("goes on from the checkpoint before: %s", error)
+                log.warning("continues from the previous checkpoint: %s", error)
         return load_state(there[-1]) if there else None
 
     def sums(self) -> dict[str, str]:
-        """Return the SHA-256 of the files that result.json speaks of."""
+        """Return the SHA-256 of the files recorded in result.json."""
         return {name: str(sha256(self.path / name)) for name in SUMMED}
 
     def _check(self, name: str) -> None:
-        """Check that a file is still the one of the result, if there is a result."""
+        """Check that a file equals the one recorded in the result, if there is a result."""
         if self.has(Result) and sha256(self.path / name) != self.read(Result).files.get(name):
             raise ArtifactError(
-                f"{self.path / name}: not the one that {self.path / 'result.json'} speaks of",
+                f"{self.path / name}: its SHA-256 differs from the one in {self.path / 'result.json'}",
                 "restore it from a copy",
             )
 
 
 def check_free(path: Path) -> None:
-    """Check that a run can have this folder.
+    """Check that nothing exists at the path of a new run.
 
     Raises:
-        RunExistsError: something is there already.
+        RunExistsError: the path exists.
 
     """
     if os.path.lexists(path):
@@ -312,7 +312,7 @@ def check_free(path: Path) -> None:
 
 @contextmanager
 def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextManager[Run]]) -> Iterator[Run]:
-    """Make the run `stem-1`, or the first of `stem-2`, ... that nobody else takes meanwhile."""
+    """Create the run `stem-1`, or the first of `stem-2`, ... that does not exist."""
     with ExitStack() as held:
         yield next(
             run
@@ -322,27 +322,27 @@ def numbered(runs_dir: Path, stem: str, make: Callable[[Path], AbstractContextMa
 
 
 def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: ExitStack) -> Run | None:
-    """Return the new run at `path`; None where there is one already."""
+    """Return the new run at `path`; None if it exists."""
     if os.path.lexists(path):
         return None
     try:
         return held.enter_context(make(path))
     except RunExistsError:
         if not os.path.lexists(path):
-            raise  # its place cannot be written to
+            raise  # the folder is not writable
         return None
 
 
 def resuming(path: Path) -> str:
-    """Return the command that goes on with a run."""
+    """Return the command that resumes a run."""
     return f"automtl search --resume {shlex.quote(str(path))}"
 
 
 def _instead_of(path: Path) -> str:
-    """Return what to do where a run cannot be made since something stands there."""
+    """Return the remedy if a new run's path exists."""
     try:
         run = Run.open(path)
         can_go_on = run.status().state != "running" and not run.done()
     except (InputMissingError, ArtifactError):
         can_go_on = False
-    return "choose another --name" + (f", or go on with it: {resuming(path)}" if can_go_on else "")
+    return "choose another --name" + (f", or resume it: {resuming(path)}" if can_go_on else "")

@@ -1,4 +1,4 @@
-"""All runs of a folder: how far each is, what it is of, and how good."""
+"""List of the runs in a folder: state, model and scores of each."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,37 +17,37 @@ DAMAGED = "damaged"
 
 @dataclass(frozen=True)
 class Summary(Value):
-    """What there is to say of a run in a line."""
+    """A summary of a run."""
 
     run: str
-    """Its folder."""
+    """The run directory."""
     state: str
-    """As of `Status`; or `damaged`."""
+    """State as in `Status`; or `damaged`."""
     dataset: str | None = None
     data: str | None = None
-    """Fingerprint of the prepared data: scores of equal ones can be compared."""
+    """Fingerprint of the prepared data; scores are comparable where it is equal."""
     model: str | None = None
-    """Space and, of a search, strategy, as `automtl compare` names them."""
+    """Space and, for a search, strategy, as `automtl compare` names them."""
     seed: int | None = None
     score: float | None = None
-    """Mean test AUC over the tasks that say something; None where there is none."""
+    """Mean test AUC over the tasks with enough rows; None where there is none."""
     scores: Mapping[str, float | None] = field(default_factory=dict)
-    """Task -> the deciding metric on the test part: AUC, or RMSE of a regression."""
+    """Task -> its score on the test part: AUC, or RMSE of a regression."""
     flops_per_row: int | None = None
     seconds: float | None = None
-    """Of search and training."""
+    """Seconds of search and training."""
     note: str | None = None
-    """Why it is not done, or damaged."""
+    """Error that interrupted the run, or the damage."""
 
 
 def shelf(folder: Path) -> list[Summary]:
-    """Return the runs in a folder: by dataset, the best first, those without a score last."""
+    """Return the runs in a folder, sorted by dataset and by score, those without a score last."""
     paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
     return sorted(map(summary, paths), key=_order)
 
 
 def summary(path: Path) -> Summary:
-    """Return what there is to say of a run; of a damaged one, why it cannot be read.
+    """Return the summary of a run; for a damaged one, the reason why it cannot be read.
 
     Raises:
         InputMissingError: there is no run.
@@ -76,7 +76,7 @@ def remove(path: Path) -> None:
 
 
 def comparable(summaries: Sequence[Summary]) -> bool:
-    """Return whether the scores of runs are of the same rows."""
+    """Return whether the scores of runs are on the same rows."""
     return len({each.data for each in summaries}) == 1
 
 

@@ -1,11 +1,11 @@
-"""Contract tests for plugin authors: one call checks all that automtl relies on.
+"""Contract tests for plugin authors: one call checks everything that automtl relies on.
 
     from automtl_core.testing.ops import check_op
 
     def test_my_op():
         check_op(my_op)
 
-A check raises an `AssertionError` that says which promise is broken. automtl runs the same checks over
+A check raises an `AssertionError` that names the violated requirement. automtl runs the same checks on
 everything registered.
 """
 

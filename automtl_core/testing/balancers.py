@@ -26,7 +26,7 @@ ROWS = 128
 
 
 class _Network(nn.Module):
-    """A sparse embedding and a layer that all tasks share, a tower each, and a penalty of its own."""
+    """A sparse embedding and a layer that all tasks share, a tower for each task, and a penalty."""
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Network(nn.Module):
         self.body = nn.Linear(4 + len(schema.dense), 8)
         self.towers = nn.ModuleList(nn.Linear(8, 1) for _ in schema.tasks)
         self.alone = nn.Parameter(torch.ones(3))
-        """That no loss reaches."""
+        """A parameter of the penalty only."""
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         ids = features.ids[:, 0]
@@ -48,14 +48,14 @@ class _Network(nn.Module):
 
 
 def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -> None:
-    """Check the gradients of a balancer, that training follows from its seed, and that it can be resumed.
+    """Check the gradients of a balancer, that training is reproducible, and that it can be resumed.
 
     Args:
-        balancer: The class.
-        settings: Of it; its defaults where None.
+        balancer: The balancer class.
+        settings: Its settings; None for the defaults.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     values = (settings or balancer.settings_class()).model_dump(mode="json")
@@ -103,7 +103,7 @@ def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -
 
 
 class _Stop(EventHandler):
-    """Keeps the state of each epoch, through a file, and ends training after one of them."""
+    """Saves the state of each epoch to a file, reads it back, and ends training after one epoch."""
 
     def __init__(self, fit: Fit, last: int | None) -> None:
         self.fit, self.last = fit, last
@@ -117,7 +117,7 @@ class _Stop(EventHandler):
 
 
 def _trained(schema: Schema, data: TrainingData, recipe: Recipe, stop: int | None = None) -> State:
-    """Return the state at the end of training, which is resumed once where it is to stop after an epoch."""
+    """Return the state at the end of training, which is interrupted and resumed once if `stop` is given."""
     torch.manual_seed(0)
     fit = Fit(_Network(schema), data, recipe, 0, CPU)
     fit.run(watch := _Stop(fit, stop))

@@ -14,15 +14,15 @@ from automtl_core.dataset.schema import SparseField
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:
-    """Prepare a dataset twice, and check what comes out; returns it.
+    """Prepare a dataset twice, check the result, and return it.
 
     Args:
-        dataset: With the settings to check.
-        data_dir: Its raw files; None where it needs none.
+        dataset: The adapter with the settings to check.
+        data_dir: Its raw files; None for a dataset without raw files.
         work_dir: An empty folder.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     first, second = (prepare(dataset, "checked", data_dir, work_dir / name) for name in ("first", "second"))
@@ -57,7 +57,7 @@ def _check_schema(prepared: Prepared, dataset: Dataset) -> None:
 
 
 def _check_labels(prepared: Prepared, name: str) -> None:
-    """Check labels, of which some may be missing."""
+    """Check labels, some of which may be missing."""
     labels = prepared.part(name).labels
     for task, column in zip(prepared.schema.tasks, labels.T, strict=True):
         known = column[~np.isnan(column)]
@@ -108,7 +108,7 @@ def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, f
 
 
 def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:
-    """Return the number of rows that hold each id."""
+    """Return the number of rows with each id."""
     ids = part.ids[:, place]
     if field.kind == "single":
         return np.bincount(ids, minlength=field.size)
@@ -119,7 +119,7 @@ def _counts(part: Part, place: int, field: SparseField) -> NDArray[np.int64]:
 
 
 def _as_numbers(values: list[str]) -> list[str] | None:
-    """Return values in the order of the integers they are; None if they are none."""
+    """Return values sorted as integers; None if they are not integers."""
     try:
         return sorted(values, key=int)
     except ValueError:

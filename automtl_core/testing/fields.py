@@ -39,15 +39,15 @@ class _Alone(Dataset):
 
 
 def check_field_kind(field: FieldKind, columns: Mapping[str, Sequence[Any]], work_dir: Path) -> Encoder:
-    """Prepare a field, and check that preparation, new rows and exports encode it alike; return the encoder.
+    """Check that preparation, new rows and exports encode a field equally; return the encoder.
 
     Args:
-        field: As a dataset declares it; it gives ids or numbers.
-        columns: The columns that it reads, in its order, with at least ten values each; None for a blank.
+        field: The declared field; it encodes to ids or numbers.
+        columns: The columns that it reads, in order, with at least ten values each; None for a missing value.
         work_dir: An empty folder.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     dataset = _Alone(DatasetSettings())

@@ -14,7 +14,7 @@ def check_op(factory: OpFactory) -> None:
     """Check shapes, determinism, gradients, saving, and the optional `narrow`, `mixture` and `share`.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     for in_dim, out_dim in ((7, 5), (5, 5)):
@@ -107,6 +107,6 @@ def _addresses(op: nn.Module) -> set[int]:
 
 
 def _together(owner: nn.Module, op: nn.Module, training: bool) -> nn.Module:
-    """Return an op in a mode that the owner of its weights is in too."""
+    """Return an op in the same mode as the owner of its weights."""
     owner.train(training)
     return op.train(training)

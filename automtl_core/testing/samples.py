@@ -1,4 +1,4 @@
-"""Small inputs for contract tests: a schema, rows to go with it, architectures of a space, a problem."""
+"""Small samples for contract tests: a schema, rows for it, architectures of a space, a problem."""
 
 from collections.abc import Iterator
 
@@ -19,11 +19,11 @@ from automtl_core.training.recipe import Recipe
 
 
 def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True, single: bool = True) -> Schema:
-    """Return sparse fields, some dense ones, and two binary tasks, the second after the first.
+    """Return a schema with sparse and dense fields, and two binary tasks, the second after the first.
 
-    With `regression` a real-valued task stands between them, with `multi` a multi-valued field among others,
-    without `single` no sparse field of one value: what users bring, so that a plugin is tried on it unless it
-    says that it cannot take it.
+    With `regression` it also has a regression task, with `multi` a multi-valued field, and without `single`
+    no single-valued sparse field. Users' data has all of these, so a plugin is tested with them unless it
+    declares that it does not support them.
     """
     first = (SparseField("user", 30), SparseField("item", 20)) if single else ()
     tags = (SparseField("tags", 12, "bag"),) if multi else ()
@@ -37,14 +37,14 @@ def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True, s
 
 
 def plain_schema(dense: int = 1) -> Schema:
-    """Return the same without what not every model can take: fields of one value, binary tasks."""
+    """Return a schema that every model supports: single-valued fields, binary tasks."""
     return sample_schema(dense, regression=False, multi=False)
 
 
 def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> Part:
     """Return random rows whose labels depend on the last sparse field, or without one on the last number.
 
-    This share of labels is missing, and half as many numbers.
+    The share `missing` of labels is missing, and half as large a share of numbers.
     """
     draw = np.random.default_rng(seed)
     ids = np.zeros((rows, len(schema.sparse)), np.int32)
@@ -64,7 +64,7 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
 
 
 def sample_encoder(schema: Schema) -> Encoder:
-    """Return an encoder for the schema: values of sparse fields are hashed, numbers stay as they are."""
+    """Return an encoder for the schema: values of sparse fields are hashed, numbers are unscaled."""
     fields: dict[str, FieldEncoder] = {field.name: Scale("none", 0.0, 1.0) for field in schema.dense}
     for field in schema.sparse:
         hashed = Hashed(field.size - 1)
@@ -73,7 +73,7 @@ def sample_encoder(schema: Schema) -> Encoder:
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:
-    """Return as many bags as there are ids, of none to three values each, the first one empty."""
+    """Return as many bags as there are ids, of zero to three values each, the first one empty."""
     lengths = draw.integers(0, 4, size)
     lengths[0] = 0
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -91,7 +91,7 @@ def sample_problem(
 
 
 def sample_architectures(space: SearchSpace, count: int, seed: int = 0) -> Iterator[Architecture]:
-    """Yield architectures: everything open, everything closed, then uniform draws, `count` in all."""
+    """Yield `count` architectures: first with all options, then with none, then uniform draws."""
     choices = space.choices()
     random = np.random.default_rng(seed)
     for number in range(count):

@@ -14,14 +14,14 @@ from automtl_core.training.batches import take
 
 
 def check_space(space: SearchSpace, architectures: int = 6) -> None:
-    """Check the supernet, the derived network, that both are the same function, and the landmarks.
+    """Check the supernet, the derived network, that both compute the same function, and the landmarks.
 
     Args:
         space: Built for any schema; `sample_schema()` is small.
-        architectures: How many to derive networks of, the first two with everything open and closed.
+        architectures: Number of derived networks; the first two have all and none of the options.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     batch = take(sample_part(space.schema, 16, seed=0), np.arange(16), torch.device("cpu"))
@@ -66,10 +66,10 @@ def _check_gradients(space: SearchSpace, features: Features) -> None:
 
 def _check_derived(space: SearchSpace, architecture: Architecture, features: Features) -> None:
     supernet = space.supernet().double()
-    with torch.no_grad():  # so that weights which start alike, such as at 0, are told apart
+    with torch.no_grad():  # so that weights with equal initial values, such as 0, differ
         for weights in supernet.parameters():
             weights.add_(0.1 * torch.randn_like(weights))
-    supernet.train()(features)  # gives batch normalisation statistics that are not its first ones
+    supernet.train()(features)  # so that batch normalisation has other statistics than its initial ones
     for label, decision in architecture.decisions.items():
         supernet.fix(label, decision)
     assert not supernet.logits(), "nothing may be left to decide"

@@ -18,18 +18,18 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 
 
-class _Killed(Exception):  # noqa: N818 - no error
+class _Killed(Exception):  # noqa: N818 - not an error
     """Ends a search from outside."""
 
 
 class _Watch(EventHandler):
-    """Saves the state of each epoch, through a file.
+    """Saves the state of each epoch to a file, and reads it back.
 
     Args:
-        strategy: What is watched.
-        kill_after: Reports after which the search is killed.
-        last_step: Step after which the listener has enough.
-        last_epoch: Epoch after which it has.
+        strategy: The observed strategy.
+        kill_after: Number of reports after which the search is killed.
+        last_step: Step after which the listener returns False.
+        last_epoch: Epoch after which it does.
 
     """
 
@@ -63,14 +63,14 @@ class _Watch(EventHandler):
 
 
 def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) -> None:
-    """Check that a search answers the space, follows from the seed alone, and can be stopped and resumed.
+    """Check that a search decides all choices, is reproducible from the seed, and can be stopped and resumed.
 
     Args:
-        make: Makes the strategy, with its settings, for a problem.
+        make: Creates the strategy, with its settings, for a problem.
         problem: A small one, such as `sample_problem(space)`.
 
     Raises:
-        AssertionError: says which promise is broken.
+        AssertionError: a requirement is violated.
 
     """
     torch.manual_seed(1)
@@ -85,7 +85,7 @@ def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) 
         _check_resumed(make, problem, stop, found)
     _check_stopped(make, problem, watch)
     other, _ = _search(make, replace(problem, seed=problem.seed + 1))
-    if watch.reports:  # a strategy that trains nothing may decide the same by chance
+    if watch.reports:  # a strategy without training may decide the same by chance
         assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
 
 

@@ -38,8 +38,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the rows of `order`, one run of rows after another, or all as they are stored.
 
-    The last batch may be smaller. For a device beside the processor the next batch is made and sent while
-    the one before is used; on the processor, which is busy with that one, this would gain nothing.
+    The last batch may be smaller. For a device other than the CPU, the next batch is prepared and copied
+    while the previous one is in use; on the CPU, which is busy with that one, this would gain nothing.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
@@ -70,9 +70,9 @@ def _equal(order: Iterable[Rows], size: int) -> Iterator[Rows]:
 
 
 def shuffled_rows(rows: int, random: np.random.Generator) -> Iterator[Rows]:
-    """Yield the places of all rows in an order that is random within windows, one window after another.
+    """Yield the indices of all rows in an order that is random within windows, one window after another.
 
-    Blocks of neighbouring rows are shuffled, and then the rows of as many blocks as make a window, so that
+    Blocks of consecutive rows are shuffled, then the rows of all blocks that fill a window, so that
     data larger than memory is read block by block. Data of one window is shuffled as a whole.
     """
     if rows <= WINDOW:

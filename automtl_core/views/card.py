@@ -1,4 +1,4 @@
-"""The model card: what an exported network predicts, how well, at what cost, how it came about, its limits.
+"""The model card of an exported network: tasks, inputs, data, origin, costs and limits.
 
 After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
@@ -19,9 +19,9 @@ SPLITS = {
     "time": "Test rows are the latest: rows of other times may differ more.",
     "user": "Test rows are of users that training rows do not hold.",
 }
-"""What a test says, by how the data was split."""
+"""Split of the data -> the scope of the test."""
 SURE = 1.96
-"""Standard errors on either side of an interval of 95 %."""
+"""Standard errors on either side of a 95 % interval."""
 
 
 def card(run: Run) -> str:
@@ -37,7 +37,7 @@ def card(run: Run) -> str:
         Section("Tasks", list(_tasks(schema.tasks, test, least))),
         Section("Inputs", [_inputs(schema)]),
         Section("Data", list(map(Text, _data(data)))),
-        Section("How it was found", list(map(Text, _found(run, result)))),
+        Section("Origin", list(map(Text, _found(run, result)))),
         Section("Costs", list(map(Text, _costs(run, result)))),
         Section("Limits", list(map(Text, _limits(data, schema.tasks)))),
     ]
@@ -46,7 +46,7 @@ def card(run: Run) -> str:
 
 
 def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Return an interval of 95 % for what other test rows would change (Hanley and McNeil 1982, eq. 2)."""
+    """Return the 95 % interval of an AUC over other test rows (Hanley and McNeil 1982, eq. 2)."""
     one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
     half = SURE * math.sqrt(max(spread, 0.0) / (positives * negatives))
@@ -54,7 +54,7 @@ def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, flo
 
 
 def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
-    """Yield what is predicted, and how well that was on test rows."""
+    """Yield the tasks, with their metrics on test rows."""
     few = [task.name for task in tasks if not test[task.name].tells(least)]
     rows = [
         [task.name + " *" * (task.name in few), _meaning(task), _measured(m), m.rows]
@@ -62,7 +62,7 @@ def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -
         for m in [test[task.name]]
     ]
     yield Grid(["task", "predicted", "test", "rows"], rows)
-    yield Text("In brackets: 95 % interval for what other test rows would change.")
+    yield Text("In brackets: 95 % confidence interval over other test rows.")
     for name in few:
         yield Text(too_few(name, getattr(test[name], "positives", None), test[name].rows))
 
@@ -85,10 +85,10 @@ def _measured(m: TaskMetrics) -> str:
 def _inputs(schema: Schema) -> Grid:
     values = {"bag": "any number of values"}
     rows = [
-        [field.name, f"{values.get(field.kind, 'one value')}, of {field.size - 1:,} that are known"]
+        [field.name, f"{values.get(field.kind, 'one value')}, vocabulary of {field.size - 1:,}"]
         for field in schema.sparse
     ]
-    return Grid(["field", "what it takes"], [*rows, *([number.name, "a number"] for number in schema.dense)])
+    return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
 
 
 def _data(data: Data) -> Iterator[str]:
@@ -102,11 +102,11 @@ def _data(data: Data) -> Iterator[str]:
 
 def _found(run: Run, result: Result) -> Iterator[str]:
     config, environment = run.config(), run.read(Environment)
-    how = f"searched by `{config.strategy.name}`" if config.strategy else "given, without a search"
+    how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
     yield f"- space `{config.space.name}`, {how}, seed {config.seed}; best epoch {result.best_epoch}"
     if run.has(Search):
         told = len(run.read(Search).evidence)
-        yield f"- {told} decisions have evidence; `architecture.json` has all of them"
+        yield f"- {told} decisions with evidence; all decisions are in `architecture.json`"
     plugins = ", ".join(f"{name} {version}" for name, version in environment.plugins.items())
     libraries = "".join(f", {name} {version}" for name, version in environment.libraries.items())
     yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}{libraries}"
@@ -115,14 +115,14 @@ def _found(run: Run, result: Result) -> Iterator[str]:
 def _costs(run: Run, result: Result) -> Iterator[str]:
     seconds = run.read(Costs).seconds
     beside = result.parameters_beside_embeddings
-    yield f"- {result.parameters:,} parameters, {beside:,} of them beside embeddings"
-    yield f"- {result.flops_per_row:,} operations a row in prediction"
+    yield f"- {result.parameters:,} parameters, {beside:,} of them outside of embeddings"
+    yield f"- {result.flops_per_row:,} FLOPs per row in prediction"
     yield f"- {seconds.get('search', 0):,.0f} seconds of search, {seconds.get('train', 0):,.0f} of training"
 
 
 def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:
     yield f"- {SPLITS[data.settings['split']]}"
-    yield "- Values that training rows did not hold are all one unknown value, as blanks are."
-    yield "- Probabilities are not calibrated beyond what training does; see the log loss."
+    yield "- All values that are not in the training rows, and blanks, share one unseen id."
+    yield "- Probabilities are not calibrated after training; see the log loss."
     if any(task.given for task in tasks):
-        yield "- Where a task counts only if another label is 1, its probability is that given the other."
+        yield "- Where a task counts only if another label is 1, its probability is conditional on it."

@@ -1,9 +1,9 @@
-"""A time budget: what is given up so that search, training and test end in time.
+"""The time budget of a run: limits so that search, training and test end in time.
 
-Training comes first: the search has what some epochs of training leave, and sees as many training rows as
-leave it time for some epochs of its own. Strategies may shorten their phases by what is spent (`Problem`).
-What is not done when its share of the time is over is told to end, the search first, then the training. Both
-end in order, with what is best by then. What time ends depends on the machine.
+Training has priority: the search gets the time that some epochs of training leave, and as many training rows
+as it has time to pass over in some epochs. Strategies may shorten their phases by the spent time (`Problem`).
+A loop is ended when its share of the time is over, the search first, then the training. Both end in order,
+with their best result so far. Results under a time budget depend on the machine.
 """
 
 import re
@@ -27,52 +27,52 @@ from automtl_core.training.loop import shuffled
 ALL = 0.93
 """Share of the time after which the training ends; the rest is for the test."""
 SEARCH = 0.1, 0.55
-"""Share of the time that a search has, at least and at most."""
+"""Least and largest share of the time for the search."""
 TRAINING, LEARNING = 12, 70
-"""Epochs that a training, and a search on its rows, should have time for."""
+"""Number of epochs that the training, and the search on its rows, should have time for."""
 LEAST = 20
-"""Batches that a search sees at least."""
+"""Least number of batches for the search."""
 TRAIN = "train"
-"""Phase in which the found network is trained."""
+"""Phase of the training of the derived network."""
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 _TIME = re.compile(r"(?=.*\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 @dataclass(frozen=True)
 class Budget(Fact):
-    """What a run gave up to end in time."""
+    """The limits that a time budget set for a run."""
 
     file = "budget"
 
     seconds: float
-    """For search, training and test."""
+    """Seconds for search, training and test."""
     search: float
-    """Share of it after which the search ends."""
+    """Share of the time after which the search ends."""
     rows: int
-    """Training rows that the search saw."""
+    """Training rows for the search."""
     of_rows: int
     """All training rows."""
     ended: Mapping[str, int] = field(default_factory=dict)
-    """Phase that the time ended -> the epoch in which it did."""
+    """Phase that was ended by time -> its last epoch."""
 
     def sentences(self) -> list[str]:
-        """Return what was given up, in words; nothing where all was done."""
+        """Return the effects of the budget in words; empty if it had none."""
         said = []
         if self.search == SEARCH[0]:
-            said.append("the search had little time beside the training: give more")
+            said.append("the search had little time beside the training: raise the budget")
         if self.rows < self.of_rows:
-            said.append(f"the search saw {self.rows:,} of {self.of_rows:,} training rows")
+            said.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
         said += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
         return said
 
 
 class Clock:
-    """Listener that ends the search, then the training, when their time is spent.
+    """Listener that ends the search, then the training, when their time is over.
 
     Args:
-        listener: Hears everything, and may end a loop before.
-        seconds: What is left of the budget now.
-        search: Share of it after which the search ends.
+        listener: Receives all events, and may end a loop earlier.
+        seconds: Remaining seconds of the budget.
+        search: Share of them after which the search ends.
 
     """
 
@@ -82,21 +82,21 @@ class Clock:
         self.ended: dict[str, int] = {}
         self._start = time.monotonic()
         self._seconds = seconds
-        self._asked: float | None = None  # when `lasts` first was
+        self._asked: float | None = None  # at the first call of `lasts`
 
     def __call__(self, event: Event) -> bool:
-        """Pass on, and look at the clock at the end of steps and epochs."""
+        """Pass the event on, and check the time at the end of steps and epochs."""
         going_on = self.listener(event)
         return going_on and (not isinstance(event, StepEnded | EpochEnded) or self._in_time(event))
 
     def spent(self) -> float:
-        """Return how much of the time for the search is spent, see `Problem.spent`."""
+        """Return the spent share of the time for the search, see `Problem.spent`."""
         return min(self._share() / self.search, 1.0) if self.search else 1.0
 
     def lasts(self, share: float) -> bool:
-        """Return whether a training without epochs has time until this share of its work is through.
+        """Return whether there is time for a training without epochs until this share of its work is done.
 
-        What passes before it is first asked, as rows are made ready, is no part's alone.
+        The time before the first call, for the preparation of rows, does not count for any part.
         """
         now = self._share()
         self._asked = now if self._asked is None else self._asked
@@ -116,29 +116,29 @@ class Clock:
 
 
 def seconds_of(text: str) -> float:
-    """Return the seconds of a time such as `90s`, `30m`, `1h30m`.
+    """Return the seconds of a duration such as `90s`, `30m`, `1h30m`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a duration.
 
     """
     found = _TIME.fullmatch(text.strip())
     if not found:
-        raise UsageError(f"--time-budget {text!r} is no time", "give one such as 90s, 30m or 1h30m")
+        raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
     total = sum(
         float(number) * unit for number, unit in zip(found.groups(), _UNITS.values(), strict=True) if number
     )
     if not total:
-        raise UsageError(f"--time-budget {text!r} leaves no time", "give one such as 90s, 30m or 1h30m")
+        raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")
     return total
 
 
 def planned(problem: Problem, seconds: float) -> Budget:
-    """Return which share of the time a search should have, and how many training rows it should see.
+    """Return the share of the time for the search, and the number of its training rows.
 
     Args:
-        problem: What is searched.
-        seconds: Of the whole budget.
+        problem: The problem of the search.
+        seconds: Seconds of the whole budget.
 
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
@@ -150,7 +150,7 @@ def planned(problem: Problem, seconds: float) -> Budget:
 
 
 def with_rows(problem: Problem, count: int) -> Problem:
-    """Return the problem with some of its training rows, drawn by its seed."""
+    """Return the problem with a random subset of its training rows."""
     train = problem.data.train
     if count >= len(train):
         return problem
@@ -160,7 +160,7 @@ def with_rows(problem: Problem, count: int) -> Problem:
 
 
 def _step_seconds(problem: Problem) -> float:
-    """Return how long a step of a single path takes."""
+    """Return the duration of a single-path training step."""
     relaxed = RelaxedSearch(problem, Softmax())
     random = seeds.generator(problem.seed, "budget")
     took = []

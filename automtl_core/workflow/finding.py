@@ -1,4 +1,4 @@
-"""What was found: an architecture, who reads what in it, and why the search decided so."""
+"""The result of a search: the architecture, its sharing, and the evidence for its decisions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,38 +23,38 @@ from automtl_core.space import SearchSpace
 
 @dataclass(frozen=True)
 class Truth(Value):
-    """What was found, against what is known of how the data came about."""
+    """The result in comparison with the true structure of generated data."""
 
     noise: tuple[str, ...]
-    """Fields that act on nothing."""
+    """Fields without effect."""
     seen: tuple[str, ...]
-    """Those of them that the network sees."""
+    """Noise fields that the network reads."""
     missed: Mapping[str, tuple[str, ...]]
-    """Task -> the fields that act on it and that it does not see."""
+    """Task -> the fields that affect it, but that it does not read."""
 
 
 @dataclass(frozen=True)
 class Price(Value):
-    """What a network costs, and which part of it each answer does."""
+    """The cost of a network, and the part of each decision in it."""
 
     network: Cost
     answers: Mapping[str, Cost]
-    """By choice, see `SearchSpace.costs_of`."""
+    """Choice -> cost of its decision, see `SearchSpace.costs_of`."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An architecture, and what is known of how it came about."""
+    """An architecture, with the record of its search."""
 
     architecture: Architecture
     sharing: Sharing
     unasked: str | None = None
-    """Why the search space could not be asked who reads what: the decisions alone had to tell."""
+    """Why the search space is not available; sharing is then derived from the decisions alone."""
     search: Search = field(default_factory=Search)
     truth: Truth | None = None
-    """None where nothing is known."""
+    """None for real data."""
     looked: Looked | None = None
-    """How the encodings of fields were looked up; None where they were given."""
+    """Result of the encoding search; None without one."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -69,10 +69,10 @@ class Finding:
 
 
 def finding(path: Path, registry: Registry) -> Finding:
-    """Return what a run found, or what a file `architecture.json` says.
+    """Return the result of a run, or of a file `architecture.json`.
 
     Raises:
-        InputMissingError: there is neither.
+        InputMissingError: there is neither a run nor a file.
         ArtifactError: the search has not ended, or a file is damaged.
 
     """
@@ -89,7 +89,7 @@ def finding(path: Path, registry: Registry) -> Finding:
 
 
 def price(found: Architecture, registry: Registry) -> Price | None:
-    """Return what an architecture and its answers cost; None where its search space cannot be asked."""
+    """Return the cost of an architecture and its decisions; None where its search space is not available."""
     if found.origin is None:
         return None
     try:
@@ -100,7 +100,7 @@ def price(found: Architecture, registry: Registry) -> Price | None:
 
 
 def truth(told: Mapping[str, Any], sharing: Sharing) -> Truth | None:
-    """Return what was found against what a dataset tells, see `Dataset.truth`."""
+    """Return the result in comparison with the true structure, see `Dataset.truth`."""
     if "noise" not in told and "tasks" not in told:
         return None
     noise, closed = tuple(told.get("noise", ())), sharing.closed()
@@ -122,9 +122,9 @@ def _of_file(path: Path) -> Architecture:
 
 
 def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | None]:
-    """Return who reads what and, where the decisions alone had to tell, why."""
+    """Return the sharing and, where it is derived from the decisions alone, the reason."""
     if found.origin is None:
-        return _told(found, ()), "the architecture does not say which space it is of"
+        return _told(found, ()), "the architecture does not name its search space"
     try:
         return _space(found.origin, registry).sharing(found), None
     except AutoMTLError as error:
@@ -132,7 +132,7 @@ def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | No
 
 
 def _space(origin: Origin, registry: Registry) -> SearchSpace:
-    """Return the space that an architecture is of; raises where it is no more what it was."""
+    """Return the space of an architecture; raises if it has changed."""
     with registry.expecting(origin.plugins):
         space_class = registry.get(SPACES, origin.space)
     settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)
@@ -140,6 +140,6 @@ def _space(origin: Origin, registry: Registry) -> SearchSpace:
 
 
 def _told(found: Architecture, fields: Sequence[str]) -> Sharing:
-    """Return who reads what as the decisions tell, which do not know of what else could be read."""
+    """Return the sharing according to the decisions alone, without knowledge of unread fields."""
     gates = {name: d for name, d in found.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

@@ -1,15 +1,15 @@
-"""What can be trained and compared, by name: each is the lowest layer of a configuration.
+"""Models to train and compare, by name: each is the lowest layer of a configuration.
 
-mmoe                 a space that asks no question
+mmoe                 a space without choices
 mmoe+uncertainty     a model with the balancer that trains it
-desan:pd-darts       a space and the strategy that searches it
+desan:pd-darts       a space and its search strategy
 random-architecture  a preset
-runs/first           the architecture of a run, trained anew
-runs/first@2         the second point of the front that its search kept
-mine.yaml            a file with `space` and perhaps `strategy` and `training.balancer`
+runs/first           the architecture of a run, trained again
+runs/first@2         the second point of the Pareto front of its search
+mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
 
-What files and flags say of `space` and `strategy` goes to every model that has such a setting; if they name
-the space or strategy, to the models that have this one.
+Values of `space` and `strategy` in files and flags apply to every model with such a setting; if they name
+the space or strategy, to the models with this one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,17 +45,17 @@ def models(
     below: Sequence[Layer] = (),
     preset: Layer | None = None,
 ) -> dict[str, Job]:
-    """Return the job of each model by its name; all agree in what is `Common`.
+    """Return the job of each model by its name; all have equal `Common` settings.
 
     Args:
-        names: What they are, as above.
-        registry: Where spaces, strategies and presets are.
-        layers: What users say of all models, the strongest last.
-        below: What holds where they say nothing; not all of it need be read by a model.
-        preset: Between the two; what it says of spaces and strategies that no model has is left out.
+        names: Names of models, as above.
+        registry: Registry of spaces, strategies and presets.
+        layers: Configuration layers for all models, the strongest last.
+        below: Lowest layers; their settings may be unused by a model.
+        preset: Layer between the two; its settings of spaces and strategies that no model has are ignored.
 
     Raises:
-        UsageError: a name twice, one that stands for no model, or a setting that no model has or reads.
+        UsageError: a duplicate or unknown name, or a setting that no model has or reads.
         ArtifactError: a run without an architecture.
 
     """
@@ -82,12 +82,12 @@ def models(
 
 
 def layer(name: str, registry: Registry) -> Layer:
-    """Return what a model is, as a layer.
+    """Return the configuration layer of a model.
 
     Raises:
-        UnknownNameError: nothing is called so.
-        UsageError: a preset or a file sets what all models share, or names no space; or a run has no such
-            point.
+        UnknownNameError: the name is unknown.
+        UsageError: a preset or a file sets values that all models share, or names no space; or a run has no
+            such point.
         InputMissingError: there is no such file.
         ArtifactError: a run without an architecture.
 
@@ -110,7 +110,7 @@ def layer(name: str, registry: Registry) -> Layer:
 
 
 def common(name: str) -> Layer:
-    """Return data and recipe of a run that is named as a model, as a layer; nothing of other models."""
+    """Return data and recipe of a run among the models, as a layer; empty for other models."""
     if not (run := _run(_parts(name)[0])):
         return {}
     shared, _ = split(Run.open(run[0]).config().model_dump(exclude={"device", "prepared_dir"}))
@@ -118,7 +118,7 @@ def common(name: str) -> Layer:
 
 
 def _parts(name: str) -> tuple[str, str]:
-    """Return the name of a model without its balancer, and that of the balancer, if one is named."""
+    """Return the name of a model without its balancer, and the name of the balancer, or an empty string."""
     model, plus, balancer = name.rpartition("+")
     return (model, balancer) if plus and not _is_file(name) and not _run(name) else (name, "")
 
@@ -128,7 +128,7 @@ def _is_file(name: str) -> bool:
 
 
 def _run(name: str) -> tuple[Path, str | None] | None:
-    """Return the folder of the run that is named, and the number of a point of its front if one is."""
+    """Return the run directory, and the number of a point of its front or None; None for other models."""
     if Path(name).is_dir():
         return Path(name), None
     path, _, number = name.rpartition("@")
@@ -139,7 +139,7 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     run = Run.open(path)
     found = run.architecture()
     if found.origin is None:
-        raise ArtifactError(f"{path}: the architecture does not say which space it is of", "use another run")
+        raise ArtifactError(f"{path}: the architecture does not name its search space", "use another run")
     with registry.expecting(found.origin.plugins):
         registry.get(SPACES, found.origin.space)
     space = {"name": found.origin.space, **found.origin.settings}
@@ -148,21 +148,21 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
 
 
 def _point(run: Run, number: str) -> Point:
-    """Return a point of the front of a run, by its number.
+    """Return a point of the Pareto front of a run, by its number.
 
     Raises:
-        UsageError: there is none; lists those that there are.
+        UsageError: there is no such point; the message lists the points.
 
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
     if number not in points:
-        told = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs a row)" for k, point in points.items()]
+        told = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
         raise UsageError(
             f"{run.path}@{number}: the run has no such point",
-            f"choose one of its front: {', '.join(told)}"
+            f"choose a point of its Pareto front: {', '.join(told)}"
             if told
-            else f"its search kept no front; leave out @{number}",
+            else f"its search has no Pareto front; leave out @{number}",
         )
     return points[number]
 
@@ -195,7 +195,7 @@ def _flat(settings: Layer) -> dict[Setting, Any]:
 
 
 def _taken(flat: Mapping[Setting, Any], model: Layer, registry: Registry) -> Layer:
-    """Return those of the settings that a model has."""
+    """Return the settings that a model has."""
     layers = []
     for path, value in flat.items():
         if _has(model, path, flat, registry):
@@ -204,9 +204,9 @@ def _taken(flat: Mapping[Setting, Any], model: Layer, registry: Registry) -> Lay
 
 
 def _has(model: Layer, path: Setting, flat: Mapping[Setting, Any], registry: Registry) -> bool:
-    """Return whether a model has a setting, and is of the space or strategy that the settings are for."""
+    """Return whether a model has a setting, and the space or strategy that the setting belongs to."""
     key = path[0]
-    if key not in COMPONENTS:  # `retrain` is of a search, `decisions` are in place of one
+    if key not in COMPONENTS:  # `retrain` needs a search, `decisions` replace one
         return (key == "decisions") == (model.get("strategy") is None)
     name = _name(model, key)
     meant = name is not None and flat.get((key, "name"), name) == name
@@ -218,7 +218,7 @@ def _name(model: Layer, key: str) -> str | None:
 
 
 def _known(model: Layer, key: str, registry: Registry) -> Iterable[str]:
-    """Return the settings of a model's space or strategy; none where it has none."""
+    """Return the names of settings of a model's space or strategy; empty if it has none."""
     name = _name(model, key)
     return registry.get(COMPONENTS[key], name).settings_class.model_fields if name else ()
 
@@ -229,7 +229,7 @@ def _check_known(
     """Check that a model has a setting.
 
     Raises:
-        UsageError: none has; tells what they have.
+        UsageError: no model has it; the message lists their settings.
 
     """
     if any(_has(model, path, flat, registry) for model in found.values()):

@@ -1,4 +1,4 @@
-"""What a finished run says of new examples: predictions in a file, or a test on labels that came later."""
+"""New examples for a finished run: predictions in a file, or a test with later labels."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,24 +17,24 @@ from automtl_core.training.metrics import Metrics, metrics_of
 from automtl_core.workflow.trained import Trained, predictions
 
 CHUNK = 1 << 14
-"""Rows that are encoded together, about: whole batches."""
+"""Approximate number of rows that are encoded together, in whole batches."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How new examples are read from files."""
+    """New examples in files, with the options to read them."""
 
     dataset: Dataset
-    """Whose examples they are; says what is done with faulty rows."""
+    """Dataset of the examples; its settings define the treatment of faulty rows."""
     files: Path
     """A file, or a pattern of several."""
     work_in: Path
-    """Folder for what does not fit in memory."""
+    """Folder for data that does not fit in memory."""
     memory_limit: str | None = None
     progress: Progress = field(default=silent, compare=False)
 
     def rows(self, labelled: bool, keep: Sequence[str] = ()) -> AbstractContextManager[NewRows]:
-        """Give the rows; raises as `new_rows`."""
+        """Return the rows as a context manager; raises as `new_rows`."""
         return new_rows(
             self.dataset, self.files, self.work_in, labelled, keep, self.memory_limit, self.progress
         )
@@ -42,27 +42,27 @@ class Reading:
 
 @dataclass(frozen=True)
 class InMemory:
-    """New examples that need no reading."""
+    """New examples in memory."""
 
     dataset: Dataset
-    """Whose examples they are; says what is done with faulty rows."""
+    """Dataset of the examples; its settings define the treatment of faulty rows."""
     examples: Examples
     progress: Progress = field(default=silent, compare=False)
 
     def rows(self, labelled: bool) -> AbstractContextManager[FrameRows]:
-        """Give the rows; raises as `frame_rows`."""
+        """Return the rows as a context manager; raises as `frame_rows`."""
         return nullcontext(frame_rows(self.dataset, self.examples, labelled))
 
 
 def write_predictions(
     made: Trained, reading: Reading, output: Path, keep: Sequence[str] = ()
 ) -> tuple[int, int]:
-    """Write what is predicted of new examples to a file, in their order; return the rows, and those left out.
+    """Write predictions for new examples to a file, in order; return the numbers of rows and of skipped rows.
 
     Raises:
         InputMissingError: there is no such file.
         DataError: a file is not as declared, or there are too many faulty rows.
-        UsageError: the file cannot be written, or a column to keep cannot be had.
+        UsageError: the file cannot be written, or a column to keep does not exist.
 
     """
     check_output(output)
@@ -74,14 +74,14 @@ def write_predictions(
 
 
 def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
-    """Return predictions for new examples, [R, T], in their order, and the rows left out; raises as above."""
+    """Return predictions for new examples, [R, T], in order, and the skipped rows; raises as above."""
     with reading.rows(False) as rows:
         said = [made.said(part) for part in _encoded(made, rows, reading.progress)]
         return predictions(made.tasks, np.concatenate(said)), rows.rejected
 
 
 def measure(made: Trained, reading: Reading | InMemory) -> tuple[Metrics, int, int]:
-    """Return the metrics of new labelled examples, the rows, and those left out; raises as above."""
+    """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise."""
     with reading.rows(True) as rows:
         pairs = [(part.labels, made.said(part)) for part in _encoded(made, rows, reading.progress)]
         labels, said = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
@@ -89,7 +89,7 @@ def measure(made: Trained, reading: Reading | InMemory) -> tuple[Metrics, int, i
 
 
 def _encoded(made: Trained, rows: NewRows | FrameRows, progress: Progress) -> Iterator[Part]:
-    """Yield the rows as the network takes them, whole batches at a time."""
+    """Yield the encoded rows, whole batches at a time."""
     total, done = len(rows), 0
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
         yield made.encoder.encode(chunk, labelled=rows.labelled)

@@ -1,4 +1,4 @@
-"""Outcomes: what the line gives back, as values that can be printed as JSON."""
+"""Results of the workflow, as values that can be printed as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,48 +13,48 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.finding import Finding
 
 GIVEN = "the network"
-"""What is trained where nothing is searched."""
+"""Name of the network in a plan without a search."""
 
 
 @dataclass(frozen=True)
 class Plan(Value):
-    """What a search would do."""
+    """The plan of a search."""
 
     rows: dict[str, int]
-    """Of each part."""
+    """Part -> number of rows."""
     fields: int
     tasks: tuple[str, ...]
     choices: int
     supernet_parameters: int
     supernet_bytes: int
-    """Of weights, gradients and the moments of the optimiser."""
+    """Bytes for weights, gradients and optimiser moments."""
     most_search_epochs: int | None
-    """Passes over the training part that the search takes at most; None where nobody can say."""
+    """Largest number of passes of the search over the training part; None where it is unknown."""
     most_training_epochs: int
-    """Those that the found network is trained at most, on top."""
+    """Largest number of epochs of the training after the search."""
     steps_per_epoch: int
     device: str
     answers: Mapping[str, Mapping[str, Cost]]
-    """What answers to each choice cost, see `SearchSpace.costs`."""
+    """Choice -> option -> its cost, see `SearchSpace.costs`."""
     points: Mapping[str, Cost]
-    """What known points of the space cost as a whole, by name or, where nothing is searched, `GIVEN`."""
+    """Landmark of the space -> cost of the whole network; without a search, `GIVEN` -> cost."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found."""
+    """The result of a search."""
 
     run: Path
     result: Result
     finding: Finding
     min_positives: int
-    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     remarks: tuple[str, ...] = ()
-    """What one should know of how it ended, in words."""
+    """Remarks on early ends, in words."""
 
     @property
     def architecture(self) -> Architecture:
-        """What was found."""
+        """The architecture of the run."""
         return self.finding.architecture
 
     def to_json(self) -> dict[str, Any]:
@@ -70,13 +70,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Predicted(Value):
-    """Predictions of new examples that were written to a file."""
+    """Predictions of new examples, in a file."""
 
     run: str
     output: str
     rows: int
     rejected: int
-    """Rows that are left out as faulty."""
+    """Number of skipped faulty rows."""
     tasks: tuple[str, ...]
 
 
@@ -88,9 +88,9 @@ class Tested:
     test: Metrics
     rows: int
     rejected: int
-    """Rows that are left out as faulty."""
+    """Number of skipped faulty rows."""
     min_positives: int
-    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -106,18 +106,18 @@ class Tested:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The test of a finished run's network, made again."""
+    """The repeated test of a finished run's network."""
 
     run: Path
     test: Metrics
     reachable: dict[str, float | None]
-    """Test AUC of the probabilities that labels were drawn with, for tasks where they are known."""
+    """Test AUC of the true probabilities of generated labels, by task."""
     repeats: bool
-    """Whether the metrics are exactly those that the run recorded."""
+    """Whether the metrics equal those that the run recorded."""
     min_positives: int
-    """Of the recipe: tasks with fewer are not in the mean over tasks."""
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
     changed: tuple[str, ...]
-    """In what data and environment differ from those of the run."""
+    """Differences of data and environment to those of the run."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -1,4 +1,4 @@
-"""The straight line, one stage a line: prepared data -> search -> network -> training -> test."""
+"""The pipeline of a run: prepared data -> search -> network -> training -> test."""
 
 import logging
 import shutil
@@ -44,12 +44,12 @@ from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import started
 
 TRIALS = "trials"
-"""Folder of a run that holds the trials of its search, while it searches."""
+"""Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
 
 
 def plan(job: Job, prepared: Prepared) -> Plan:
-    """Return what a search would do; raises as `start` does where it would do nothing."""
+    """Return the plan of a search; raises as `start` does."""
     space = job.checked(prepared)
     points = {GIVEN: job.given(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
@@ -73,12 +73,12 @@ def plan(job: Job, prepared: Prepared) -> Plan:
 
 
 def check(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check what can be checked before anything is trained, and return the space.
+    """Check everything that can be checked before training, and return the search space.
 
     Raises:
-        UsageError: the configuration names what does not exist, or nobody decides what is open.
-        ArtifactError: the run that a search starts with is not finished, or damaged.
-        PluginError: what the space builds is no network for the tasks.
+        UsageError: the configuration uses an unknown name, or choices are open without a strategy.
+        ArtifactError: the run of a warm start is not finished, or damaged.
+        PluginError: the space does not build a network for the tasks.
 
     """
     _begun(job, prepared)
@@ -87,10 +87,10 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
 
 @contextmanager
 def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
-    """Make a new run directory, and hold it; raises as `check` does.
+    """Create a new run directory, and hold its lock; raises as `check` does.
 
     Raises:
-        RunExistsError: there is one at `path`, or none can be made there.
+        RunExistsError: `path` exists, or is not writable.
 
     """
     space = check(job, prepared)
@@ -113,7 +113,7 @@ def search(
     anyway: bool = False,
     executor: Executor | None = None,
 ) -> Result:
-    """Search, train the network, and test it once; arguments and errors as of `fit` and `test`."""
+    """Search, train the network, and test it once; arguments and errors as for `fit` and `test`."""
     fit(job, run, prepared, listener, anyway, executor)
     return test(job, run, prepared)
 
@@ -126,18 +126,18 @@ def fit(
     anyway: bool = False,
     executor: Executor | None = None,
 ) -> Result:
-    """Search and train, and write down the network and its validation metrics; the test part is not read.
+    """Search and train, and record the network and its validation metrics; the test part is not read.
 
     Args:
         job: The job of the run.
-        run: Held by this process.
+        run: The run, locked by this process.
         prepared: The data of the run.
-        listener: Hears of progress, and may end the search or the training.
-        anyway: Whether to go on in another environment than the run began in.
+        listener: Receives progress, and may end the search or the training.
+        anyway: Whether to continue in another environment than that of the start.
         executor: Runs the trials of the search; None for this process.
 
     Raises:
-        DivergedError: a loss stopped being finite.
+        DivergedError: a loss is not finite.
         OutOfMemoryError: the machine has too little memory for the settings.
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
@@ -180,7 +180,7 @@ def fit(
 
 
 def test(job: Job, run: Run, prepared: Prepared) -> Result:
-    """Test the network that `fit` wrote, and add its metrics to the result, which is returned.
+    """Test the network of `fit`, and add its metrics to the result; return the result.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
@@ -193,24 +193,24 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
 
 
 def _begun(job: Job, prepared: Prepared) -> Start | None:
-    """Return what the search of a job starts with, if it is told a run."""
+    """Return the warm start of a job; None without one."""
     if job.config.start is None or job.config.strategy is None:
         return None
     return started(job.config.start, prepared.encoder, job.registry)
 
 
 class _Network(NamedTuple):
-    """The network that was found, to be trained from here on."""
+    """The network after the search, with the state of its training."""
 
     network: nn.Module
     epochs: int = 0
-    """Behind its weights."""
+    """Epochs that its weights are trained for."""
     trained: bool = False
-    """Whether there is nothing left to train."""
+    """Whether no training is left."""
 
 
 def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
-    """Return how the trials of a search are run: each in a folder of its own within that of the run."""
+    """Return the runner of a search's trials; each trial has a folder in that of the run."""
     rows = run.read(Budget).rows if run.has(Budget) else None
     template = TrialSpec(
         job.to_json(), str(prepared.path), str(run.path.absolute() / TRIALS), train_rows=rows
@@ -219,7 +219,7 @@ def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trial
 
 
 def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
-    """Return the problem as the search sees it, and the clock that ends loops, if there is a budget."""
+    """Return the problem of the search and, under a time budget, the clock that ends loops."""
     seconds = job.config.time_budget
     if seconds is None:
         return problem, None
@@ -237,9 +237,9 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
 def _found(
     job: Job, run: Run, prepared: Prepared, problem: Problem, searched: Problem, recorder: Recorder
 ) -> tuple[_Network, Problem]:
-    """Return the network of the found architecture, with the weights that the search gave it or new ones.
+    """Return the derived network, with weights from the search or new ones.
 
-    With it comes the problem to train it on, which has the settings that the search has found.
+    Also return the problem of its training, with the settings that the search chose.
     """
     if recorder.stage == "train":
         problem = _overridden(job, run, prepared, problem)
@@ -248,11 +248,11 @@ def _found(
     if job.config.strategy is not None:
         run.write(Search(tuple(found.evidence), tuple(found.front), _checked(job, found.overrides)))
     problem = _overridden(job, run, prepared, problem)
-    if len(searched.data.train) < len(problem.data.train):  # what was trained on some rows is trained on all
+    if len(searched.data.train) < len(problem.data.train):  # a network trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
     architecture = replace(found.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)
-    log.info("found an architecture")
+    log.info("the search ended with an architecture")
     if found.network is not None and (found.trained or job.retrain() == "inherit"):
         return _Network(found.network, found.epochs, found.trained), problem
     seeds.seed_torch(problem.seed, "network")
@@ -260,16 +260,16 @@ def _found(
 
 
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
-    """Return the problem with the settings that the search of a run has found, if it has found any."""
+    """Return the problem with the settings that the search chose, if there are any."""
     config = run.config()
     return problem if config == run.begun() else job.of(config).problem(prepared)
 
 
 def _checked(job: Job, overrides: Layer) -> Layer:
-    """Check that settings which a strategy has found are settings of the recipe or the space.
+    """Check that the settings which a strategy chose are settings of the recipe or the space.
 
     Raises:
-        PluginError: of the strategy, where they are not.
+        PluginError: they are not; the error names the strategy.
 
     """
     try:
@@ -278,13 +278,13 @@ def _checked(job: Job, overrides: Layer) -> Layer:
         config = merge(job.config.model_dump(mode="json"), overrides)
         Job.resolve(RunConfig.parse(config), job.registry)
     except UsageError as error:
-        assert job.config.strategy is not None  # noqa: S101 - which has found them
+        assert job.config.strategy is not None  # noqa: S101 - it chose them
         raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
     return overrides
 
 
 def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | Lesson:
-    """Return what trains a network, or lets a model learn by itself."""
+    """Return the trainer of a network, or of a `Learner`."""
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     if isinstance(found.network, Learner):
         return Lesson(found.network, *how) if clock is None else Lesson(found.network, *how, clock.lasts)
@@ -292,13 +292,13 @@ def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | Le
 
 
 def _validated(network: nn.Module, problem: Problem) -> Metrics:
-    """Return the validation metrics of a network that a search has trained."""
+    """Return the validation metrics of a network that the search trained."""
     data, size = problem.data, problem.recipe.batch_size
     return evaluate(network, data.validation, data.tasks, size, problem.compute)
 
 
 def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
-    """Return what the job's strategy finds or, without one, what the job gives."""
+    """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
         return SearchResult(job.given(problem.space))
     strategy = job.strategy(problem)
@@ -323,10 +323,10 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
 
 
 def said(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
-    """Return what a finished run's network says of the R test rows, [R, T]; see `training.loop.predict`.
+    """Return the output of a finished run's network for the R test rows, [R, T]; see `training.loop.predict`.
 
     Raises:
-        ArtifactError: as `evaluate_run` does.
+        ArtifactError: as in `evaluate_run`.
 
     """
     with memory_errors():
@@ -344,7 +344,7 @@ def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the probabilities that generated the labels, for binary tasks that have them."""
+    """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
     oracle, labels = prepared.oracle("test"), prepared.part("test").labels
     found: dict[str, float | None] = {}
     for t, task in enumerate(prepared.schema.tasks):

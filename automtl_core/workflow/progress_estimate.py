@@ -1,4 +1,4 @@
-"""How far a whole command is: of epochs, of which it takes at most so many, or of its time budget."""
+"""Progress of a whole command: finished epochs of a maximum, or spent seconds of a time budget."""
 
 import time
 from collections.abc import Sequence
@@ -11,41 +11,41 @@ from automtl_core.workflow.job import Job
 
 @dataclass(frozen=True)
 class Workload:
-    """What is before a command when it begins with a search, or with a training."""
+    """The remaining work of a command at the start of a search or a training."""
 
     search: int | None
-    """Epochs of the search at most; None where nobody can say."""
+    """Largest number of epochs of the search; None where it is unknown."""
     training: int
-    """Epochs of the training at most."""
+    """Largest number of epochs of the training."""
     seconds: float | None = None
-    """For both, where there is a time budget."""
+    """Seconds for both, under a time budget."""
     then: Sequence["Workload"] = ()
-    """What the command does afterwards."""
+    """Work of the command after that."""
 
     @classmethod
     def of(cls, job: Job, then: Sequence["Workload"] = ()) -> Self:
-        """Return what is before a job."""
+        """Return the work of a job."""
         return cls(job.search_epochs(), job.config.training.epochs, job.config.time_budget, then)
 
     def most(self) -> float | None:
-        """Return how much all of it is at most, in seconds with a time budget, else in epochs."""
+        """Return the maximum of all work, in seconds under a time budget, else in epochs."""
         own = self.seconds if self.seconds is not None else _sum([self.search, self.training])
         return _sum([own, *(one.most() for one in self.then)])
 
 
 class Reached(NamedTuple):
-    """How far a command is, in seconds with a time budget, else in epochs."""
+    """Progress of a command, in seconds under a time budget, else in epochs."""
 
     done: float
     most: float | None
-    """What there is in all, at most: what ends early makes it less. None where nobody can say."""
+    """Maximum of the work; phases that end early reduce it. None where it is unknown."""
 
 
 class ProgressEstimate:
-    """Follows a command by the steps that its listener hears of.
+    """Estimates the progress of a command from its steps.
 
     Args:
-        work: The work from now on.
+        work: The remaining work.
 
     """
 
@@ -53,11 +53,11 @@ class ProgressEstimate:
         self.work = work
         self._most = work.most()
         self._start = time.monotonic()
-        self._searched = 0.0  # epochs, up to now
+        self._searched = 0.0  # epochs so far
         self._first: int | None = None  # number of the first epoch of the training
 
     def at(self, phase: str, epoch: int, share: float) -> Reached:
-        """Return how far it is in an epoch of a phase of which a share is through."""
+        """Return the progress at a share of an epoch of a phase."""
         if self.work.seconds is not None:
             return Reached(time.monotonic() - self._start, self._most)
         if phase == TRAIN:

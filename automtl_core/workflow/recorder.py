@@ -1,4 +1,4 @@
-"""Saving a loop at each epoch, and giving it back what was saved."""
+"""The recorder saves the state of a loop at each epoch, and restores it."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ log = logging.getLogger("automtl")
 
 
 class Recorder:
-    """Listener that saves the followed loop at each epoch, for the run to go on from there, and passes on."""
+    """Listener that saves the state of a loop at each epoch, and passes events on."""
 
     def __init__(self, run: Run, listener: Listener) -> None:
         self.run = run
@@ -30,15 +30,15 @@ class Recorder:
         run.write_reports(self.reports)
 
     def follow(self, stage: str, loop: Resumable) -> None:
-        """Save this loop from now on; first give it the state that was saved in this stage.
+        """Save this loop from now on; first restore the state that was saved in this stage.
 
         Raises:
-            ArtifactError: the state is that of another loop.
+            ArtifactError: the state belongs to another loop.
 
         """
         if self.stage == stage:
             self._give_back(loop)
-            log.info("goes on in stage %s after %d epochs", stage, len(self.reports))
+            log.info("continues in stage %s after %d epochs", stage, len(self.reports))
         self.stage, self.loop = stage, loop
         self._since = time.monotonic()
 
@@ -54,17 +54,17 @@ class Recorder:
         ) as error:  # RuntimeError: shapes differ
             raise ArtifactError(
                 f"{self.run.path}: the checkpoint does not fit the run: {error}",
-                "restore it from a copy, or start anew",
+                "restore it from a copy, or start again",
             ) from None
 
     def __call__(self, event: Event) -> bool:
-        """Save the epochs, and pass all events on; return the answer of the other listener."""
+        """Save the epochs, and pass all events on; return the result of the other listener."""
         if isinstance(event, EpochEnded):
             self._save(event)
         return self.listener(event)
 
     def _save(self, report: EpochEnded) -> None:
-        """Write the report down, and save the state of the loop."""
+        """Write the report, and save the state of the loop."""
         self.reports.append(report.to_json())
         self.run.write_reports(self.reports)
         now = time.monotonic()

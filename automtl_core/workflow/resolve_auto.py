@@ -1,6 +1,6 @@
-"""What a job leaves open is looked up on its data, once for all jobs that leave the same open.
+"""Resolution of settings `auto` by the encoding search, once for all jobs with equal settings.
 
-Answers are kept in the folder of prepared data, as `answers-<digest>.json`, and written into each run.
+Results are kept in the folder of prepared data, as `answers-<digest>.json`, and written to each run.
 """
 
 import hashlib
@@ -34,11 +34,11 @@ from automtl_core.workflow.job import Job
 
 FORMAT = 1
 SHARE = 0.1
-"""Part of a time budget that trials take, about."""
+"""Approximate share of a time budget for the encoding search."""
 
 NOTHING = Architecture({}).to_json()
 ANSWERED = ("inputs", "training", "encoding_search")
-"""Parts of a configuration on which answers depend."""
+"""Parts of a configuration that results depend on."""
 
 Heard = Callable[[Looked], None]
 
@@ -50,17 +50,17 @@ def answered(
     progress: Progress = silent,
     heard: Heard = lambda looked: None,
 ) -> Job:
-    """Return the job with answers to what it leaves open, which tell how they were found.
+    """Return the job with values for its settings `auto`, and the record of the encoding search.
 
-    A space that reads fields as they are is given them so, and one that asks itself how they are encoded is
-    offered everything; then the recipe alone is looked up.
+    A space that reads plain fields gets plain encodings, and a space that searches encodings itself gets all
+    that may be chosen; in both cases only the recipe is searched.
 
     Args:
-        job: Left as it is where nothing is open.
-        prepared: Its data.
+        job: Returned unchanged if nothing is `auto`.
+        prepared: Data of the job.
         executor: Runs trials.
-        progress: Told how far trials are.
-        heard: Told what trials found, where they were made now.
+        progress: Receives the progress.
+        heard: Receives the result of a search that was run now.
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
@@ -81,32 +81,32 @@ def answered(
 
 
 def check(job: Job, prepared: Prepared) -> SearchSpace:
-    """Check a job before its answers are looked up, and return its space.
+    """Check a job before its settings `auto` are resolved, and return its space.
 
-    Where inputs are open, networks are given all that there is but pairs: a space that has too little to read
-    then has too little whatever the answers are.
+    Where inputs are `auto`, the check assumes all encodings except feature crosses: a space with too little
+    to read then has too little under any encodings.
 
     Raises:
-        UsageError, PluginError: as `Job.checked` does.
-        ArtifactError: decisions are of other questions than the space asks.
+        UsageError, PluginError: as in `Job.checked`.
+        ArtifactError: decisions do not fit the choices of the space.
 
     """
     takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
     most = _without_pairs(prepared) if takes_encodings else PLAIN
     space = replace(job, config=_with(job.config, most)).checked(prepared)
     if job.config.strategy is None and not (takes_encodings and job.config.inputs.auto):
-        job.given(space)  # else what it asks may follow from the answers
+        job.given(space)  # else the choices may depend on the encodings
     return space
 
 
 def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
-    """Return the configuration with answers to what it leaves open."""
+    """Return the configuration with values for its encodings `auto`."""
     left = {name: answers[name] for name in config.inputs.unanswered()}
     return config.model_copy(update={"inputs": config.inputs.answered(**left)})
 
 
 def _without_pairs(prepared: Prepared) -> dict[str, Any]:
-    """Return all that a search of encodings may choose from, but pairs: these have to be found."""
+    """Return all encodings that the encoding search may choose, without feature crosses."""
     return {
         "statistics": "folds" if prepared.times("train") is None else "earlier",
         "numbers": "bins" if prepared.schema.dense else "standard",
@@ -116,7 +116,7 @@ def _without_pairs(prepared: Prepared) -> dict[str, Any]:
 
 
 def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
-    """Return the pairs of fields that a search of encodings may choose from."""
+    """Return the feature crosses that the encoding search may choose."""
     rows, encodings = divided(prepared, config.encoding_search), config.inputs
     pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
     return [found.pair for found in pairs]
@@ -125,7 +125,7 @@ def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
 def _looked(
     job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, heard: Heard
 ) -> Looked:
-    """Return the result of the encoding search, from the folder of the data where it was made before."""
+    """Return the result of the encoding search, from the folder of the data if it was run before."""
     recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
     config = config.model_copy(update={"training": recipe})
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
@@ -133,7 +133,7 @@ def _looked(
     name = f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}"
     path = prepared.path / f"{name}.json"
     if path.exists():
-        with suppress(ArtifactError):  # what is damaged is looked up again
+        with suppress(ArtifactError):  # a damaged file is replaced
             return Looked.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
     with _kept(prepared.path / name) as folder:
@@ -141,8 +141,8 @@ def _looked(
         rows = divided(prepared, config.encoding_search)
         looked = look_up(rows, config.inputs, config.training, train, progress, seconds)
     heard(looked)
-    if seconds is None:  # else others might have had time for more
-        with suppress(StorageError):  # as in a folder that is only read
+    if seconds is None:  # else another run might have time for more
+        with suppress(StorageError):  # such as in a read-only folder
             write_signed(path, FORMAT, {"looked": looked.to_json()})
     return looked
 
@@ -150,7 +150,7 @@ def _looked(
 def _train(
     job: Job, prepared: Prepared, executor: Executor, folder: Path, answers: Sequence[tuple[Answers, int]]
 ) -> list[Metrics]:
-    """Train the small model with each of some answers and a seed; return the metrics on held-out rows.
+    """Train the small model with each pair of values and seed; return the metrics on held-out rows.
 
     Raises:
         DivergedError: a training diverged.
@@ -195,10 +195,10 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
 
 @contextmanager
 def _kept(folder: Path) -> Iterator[Path]:
-    """Give a folder for trials, which is removed when all are done; after a kill they go on from there."""
+    """Yield a folder for trials, which is removed at the end; after a kill, trials continue from it."""
     try:
         folder.mkdir(exist_ok=True)
-    except OSError:  # as in a folder that is only read
+    except OSError:  # such as a read-only folder
         with tempfile.TemporaryDirectory(prefix="automtl-") as temporary:
             yield Path(temporary)
         return

@@ -1,6 +1,6 @@
-"""Trials in this process, and trials that are shared with other processes by folders and locks.
+"""Trials in this process, and trials that several processes share by folders and locks.
 
-`run_trial` is the function that the workers of an executor call. It needs the spec alone: it loads the
+`run_trial` is the function that workers of an executor call. It needs the spec alone: it loads the
 installed plugins, opens the prepared data, and keeps checkpoint and result in the folder of the spec.
 """
 
@@ -34,7 +34,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.trainer import Trainer
 
 PAUSE = 0.5
-"""Seconds until trials that other processes hold are run again."""
+"""Seconds between attempts to run trials that other processes hold."""
 
 
 @cache
@@ -58,7 +58,7 @@ class TrialRunner:
 
     Args:
         registry: The plugins.
-        prepared: Data that is open already.
+        prepared: Data that is already open.
 
     """
 
@@ -77,7 +77,7 @@ class TrialRunner:
         return result
 
     def _run(self, spec: TrialSpec, listener: Listener) -> TrialResult:
-        """Search and train in a run directory, which may be there already; test where the spec says so."""
+        """Search and train in a run directory, which may exist; test if the spec includes it."""
         path = Path(spec.folder)
         if path.exists():
             run = Run.open(path)
@@ -90,7 +90,7 @@ class TrialRunner:
             return TrialResult("held", {})
         if spec.test and run.read(Result).test is None:
             with run.working():
-                if run.read(Result).test is None:  # else another process has tested it in the meantime
+                if run.read(Result).test is None:  # else another process tested it in the meantime
                     pipeline.test(self._job(spec)[0], run, self._job(spec)[1])
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
@@ -100,13 +100,13 @@ class TrialRunner:
         job, prepared = self._job(spec)
         try:
             with Run.open(path).working() if path.exists() else pipeline.start(job, prepared, path) as run:
-                if not run.has(Result):  # else another process has trained it in the meantime
+                if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
-                    # The environment may differ in the machine alone: versions are part of the folder's name.
+                    # The environment may differ in the machine only: versions are part of the folder's name.
                     pipeline.fit(job, run, prepared, listener, True, Serial(self._trainer))
         except RunExistsError:
             if not path.exists():
-                raise  # nothing can be written there
+                raise  # the folder is not writable
 
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         job, prepared = self._trainer.open(spec)
@@ -117,7 +117,7 @@ class TrialRunner:
 
 
 class Folder:
-    """Executor that shares trials with other processes: those that another process holds are run again later.
+    """Executor that shares trials with other processes: trials held by another process are run again later.
 
     Args:
         executor: Runs the trials.
@@ -128,7 +128,7 @@ class Folder:
         self.executor = executor
 
     def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
-        """Yield the results; wait for those that other processes hold."""
+        """Yield the results; wait for trials that other processes hold."""
         left, told = list(specs), False
         while left:
             held = []

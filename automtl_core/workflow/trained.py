@@ -1,4 +1,4 @@
-"""The trained network of a run with its encoder: from new examples to what is predicted of them.
+"""The trained network of a run with its encoder: predictions for new examples.
 
 Letters: R rows, T tasks.
 """
@@ -26,7 +26,7 @@ from automtl_core.workflow.job import Job
 
 @dataclass(frozen=True)
 class Trained:
-    """What a finished run made: its network, and what turns examples into what the network takes."""
+    """The network of a finished run, with its encoder."""
 
     network: nn.Module
     encoder: Encoder
@@ -35,7 +35,7 @@ class Trained:
 
     @classmethod
     def of(cls, job: Job, run: Run) -> "Trained":
-        """Return what a run made, from its files alone.
+        """Return the network of a run, from its files alone.
 
         Raises:
             ArtifactError: a file is missing or damaged, or there is no network yet.
@@ -46,14 +46,14 @@ class Trained:
 
     @property
     def tasks(self) -> Sequence[Task]:
-        """What is predicted."""
+        """The predicted tasks."""
         return self.encoder.schema.tasks
 
     def said(self, part: Part) -> NDArray[np.float64]:
-        """Return what the network says of encoded rows, [R, T]; see `training.loop.predict`.
+        """Return the output of the network for encoded rows, [R, T]; see `training.loop.predict`.
 
         Raises:
-            DivergedError: it is not finite.
+            DivergedError: an output is not finite.
 
         """
         said = predict(self.network, part, self.batch_size, self.compute)
@@ -72,7 +72,7 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
     architecture, space = run.architecture(), job.of(run.config()).space(data)
     if architecture.origin and architecture.origin.schema != space.schema.to_json():
         raise ArtifactError(
-            f"{run.path}: found on other fields, tasks or vocabularies than those prepared",
+            f"{run.path}: trained on other fields, tasks or vocabularies than those prepared",
             fix="use the raw files and dataset settings of the run",
         )
     network = space.network(architecture).to(job.compute().device)
@@ -81,7 +81,7 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
 
 
 def load_weights(network: nn.Module, state: State, where: Path) -> None:
-    """Give a network the weights of a run.
+    """Load the weights of a run into a network.
 
     Raises:
         ArtifactError: they belong to another network.
@@ -96,11 +96,11 @@ def load_weights(network: nn.Module, state: State, where: Path) -> None:
 
 
 def predictions(tasks: Sequence[Task], said: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what is predicted, [R, T]: of binary tasks probabilities, of real labels their own unit.
+    """Return predictions, [R, T]: probabilities of binary tasks, regressions in units of the label.
 
     Args:
-        tasks: T of them.
-        said: Logits, and real labels as they are standardised, [R, T].
+        tasks: T tasks.
+        said: Logits, and standardised regressions, [R, T].
 
     """
     columns = [

@@ -22,11 +22,11 @@ from automtl_core.workflow.job import Job
 
 
 class Trainer:
-    """Trains architectures in this process. Data and problems that several trials share are opened once.
+    """Trains architectures in this process. Data and problems that trials share are loaded once.
 
     Args:
         registry: The plugins.
-        prepared: Data that is open already.
+        prepared: Data that is already open.
 
     """
 
@@ -48,7 +48,7 @@ class Trainer:
             return train_trial(self._problem_of(spec), spec, listener)
 
     def open(self, spec: TrialSpec) -> tuple[Job, Prepared]:
-        """Return the job of a spec, and its data."""
+        """Return the job and the data of a spec."""
         if spec.data not in self._prepared:
             self._prepared[spec.data] = Prepared.open(Path(spec.data))
         return Job.of_json(json.loads(spec.config), self.registry), self._prepared[spec.data]
@@ -73,7 +73,7 @@ class Trainer:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Turn errors of torch for too little memory into an `OutOfMemoryError`."""
+    """Turn out-of-memory errors of torch into an `OutOfMemoryError`."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

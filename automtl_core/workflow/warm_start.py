@@ -1,4 +1,4 @@
-"""A search that starts with what a run found."""
+"""Warm starts from a finished run."""
 
 from pathlib import Path
 
@@ -18,17 +18,17 @@ from automtl_core.workflow.trained import Trained
 
 
 def started(path: Path, encoder: Encoder, registry: Registry) -> Start:
-    """Return what a run found, for data with another encoder.
+    """Return the warm start from a run, for data with another encoder.
 
     Args:
         path: A finished run.
-        encoder: Of the data to search on.
-        registry: Has the plugins of the run.
+        encoder: Encoder of the data to search on.
+        registry: Registry with the plugins of the run.
 
     Raises:
         InputMissingError: there is no run.
-        ArtifactError: it is not finished, or damaged.
-        UsageError: it has no field in common with the data.
+        ArtifactError: the run is not finished, or damaged.
+        UsageError: the run has no field in common with the data.
 
     """
     run = Run.open(path)
@@ -45,7 +45,7 @@ def started(path: Path, encoder: Encoder, registry: Registry) -> Start:
 
 
 def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:
-    """Return the ids of equal values; id 0 is that of a blank in both."""
+    """Return the ids of equal values; id 0 is that of a missing value in both."""
     if isinstance(there, BagEncoder) and isinstance(here, BagEncoder):
         return _pairs(there.values, here.values)
     if isinstance(there, Vocabulary) and isinstance(here, Vocabulary):

@@ -3,7 +3,7 @@
     workflow = Workflow(load_registry())
     found = workflow.search(workflow.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
 
-The command line is made of this, and so can be any script.
+The command line uses this class, and scripts can use it alike.
 """
 
 import shlex
@@ -49,14 +49,14 @@ from automtl_core.workflow.trainer import memory_errors
 from automtl_core.workflow.versions import environment
 
 PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
-"""Phases of a command, as events name them; the search belongs to the training."""
+"""Phases of a command in events; the search is part of the training."""
 
 
 @dataclass(frozen=True)
 class Workflow:
-    """Everything from a configuration to what was found.
+    """All commands on configurations and runs.
 
-    Raises what the stations raise: every error is an `AutoMTLError` with a remedy.
+    Every error is an `AutoMTLError` with a remedy.
     """
 
     registry: Registry
@@ -65,10 +65,10 @@ class Workflow:
     executor: Executor | None = None
     """Runs all trials; None for this process."""
     memory_limit: str | None = None
-    """Most memory of the database that prepares data, such as `512MiB`."""
+    """Memory limit of the database that prepares data, such as `512MiB`."""
 
     def job(self, layers: Sequence[Layer]) -> Job:
-        """Return the job that layers of a configuration describe, the strongest last."""
+        """Return the job of some configuration layers, the strongest last."""
         job = _with_data_dir(Job.load(self.registry, default(self.registry), *layers))
         self._warn_of_precision(job)
         return job
@@ -80,9 +80,9 @@ class Workflow:
         preset: Layer | None = None,
         below: Sequence[Layer] = (),
     ) -> dict[str, Job]:
-        """Return the job of each model by its name, under what layers of a configuration say of all.
+        """Return the job of each model by its name, under configuration layers for all models.
 
-        Of a preset each model takes what it knows; `below` is what holds where nobody says otherwise.
+        Each model takes the settings of the preset that it has; `below` are the lowest layers.
         """
         lowest, _ = split(default(self.registry))
         jobs = models(names, self.registry, *layers, below=[lowest, *below], preset=preset)
@@ -91,12 +91,12 @@ class Workflow:
         return {name: _with_data_dir(job) for name, job in jobs.items()}
 
     def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
-        """Return the job of one model; a run comes with data and recipe, which layers may change."""
+        """Return the job of one model; the job of a run has its data and recipe, which layers may change."""
         (job,) = self.models([name], layers, preset, [common(name)]).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:
-        """Prepare the job's data, and tell what one should know of it; see `data.prepare`."""
+        """Prepare the job's data, and send its warnings; see `data.prepare`."""
         with phase(self.listener, PREPARATION) as progress:
             prepared = job.prepare(progress, self.memory_limit, elsewhere, accept)
         for sentence in warnings(prepared):
@@ -104,28 +104,28 @@ class Workflow:
         return prepared
 
     def answered(self, job: Job, prepared: Prepared) -> Job:
-        """Return the job with answers to what it leaves open, see `workflow.resolve_auto`."""
+        """Return the job with values for its settings `auto`, see `workflow.resolve_auto`."""
         with phase(self.listener, ENCODING_SEARCH) as progress:
             return answered(job, prepared, self.trials(prepared), progress, self._looked)
 
     def trials(self, *prepared: Prepared) -> Executor:
-        """Return what runs the trials on prepared data."""
+        """Return the executor of trials on prepared data."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared))
 
     def _looked(self, found: Looked) -> None:
         self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:
-        """Return what a search would do."""
+        """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
     def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Found:
         """Search, train and test in a new run directory.
 
         Args:
-            job: What to do.
-            runs_dir: Holds all runs.
-            name: Of the run; numbered by the dataset where None.
+            job: The job to run.
+            runs_dir: Folder of all runs.
+            name: Name of the run; None for the dataset's name with a number.
 
         """
         start = time.monotonic()
@@ -144,13 +144,13 @@ class Workflow:
         return self._search(job, held, prepared)
 
     def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[Found]:
-        """Train the architecture of a run anew, with its recipe, each seed in a run of its own.
+        """Train the architecture of a run again with its recipe, with each seed in a new run.
 
         Args:
-            path: The run. Its data may have grown: vocabularies follow the data, decisions their names.
-            seeds: How many, from that of the run on.
-            layers: What is to be other than in the run, such as `data_dir`.
-            runs_dir: Holds all runs.
+            path: The run. Its data may have changed: decisions are matched by name.
+            seeds: Number of seeds, from that of the run on.
+            layers: Changes to the configuration of the run, such as `data_dir`.
+            runs_dir: Folder of all runs.
 
         """
         job = self.model(str(path), layers)
@@ -161,11 +161,11 @@ class Workflow:
             yield self._search(one, held, prepared, then=jobs[place:])
 
     def resume(self, path: Path, anyway: bool = False) -> Found:
-        """Go on with a run that was stopped.
+        """Resume an interrupted run.
 
         Args:
             path: The run.
-            anyway: Whether to go on with other versions, another device or another number of threads.
+            anyway: Whether to continue with other versions, another device or another number of threads.
 
         """
         run = Run.open(path)
@@ -180,7 +180,7 @@ class Workflow:
             return self._search(job, run.working(), prepared, anyway)
 
     def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
-        """Test the network of a run again, from its files alone, with its raw files wherever they are."""
+        """Repeat the test of a run's network from its files alone; its raw files may be in another folder."""
         run = Run.open(path)
         recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
@@ -200,14 +200,14 @@ class Workflow:
         )
 
     def predict(self, path: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer) -> Predicted:
-        """Write what the network of a run predicts of new examples.
+        """Write the predictions of a run's network for new examples.
 
         Args:
-            path: The run; its raw files need not be there.
-            files: Examples, a CSV, TSV or Parquet file or a pattern of such; see `Dataset.new_file`.
+            path: The run; its raw files are not needed.
+            files: Examples, a CSV, TSV or Parquet file or a pattern of such files; see `Dataset.new_file`.
             output: File to write, .csv or .parquet; in the order of the examples.
-            keep: Columns of the files that are written too.
-            bad: Settings of the dataset that say what is done with faulty rows.
+            keep: Columns of the files to copy.
+            bad: Settings of the dataset for faulty rows.
 
         """
         run = Run.open(path)
@@ -218,7 +218,7 @@ class Workflow:
         return Predicted(str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks))
 
     def measure(self, path: Path, files: Path, bad: Layer) -> Tested:
-        """Test the network of a run on new labelled examples; arguments as of `predict`."""
+        """Test the network of a run on new labelled examples; arguments as in `predict`."""
         run = Run.open(path)
         run.read(Result)
         with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
@@ -228,7 +228,7 @@ class Workflow:
 
     @contextmanager
     def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
-        """Give the network of a run, and its dataset with other settings for faulty rows."""
+        """Yield the network of a run, and its dataset with other settings for faulty rows."""
         with self.registry.expecting(run.read(Environment).plugins), memory_errors():
             config = run.config()
             settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
@@ -237,20 +237,20 @@ class Workflow:
             yield Trained.of(job, run), job.dataset()
 
     def _warn_of_precision(self, job: Job) -> None:
-        """Warn where a job asks for a precision that is slow on this machine."""
+        """Warn if the precision of a job is slow on this machine."""
         if job.config.device != "cuda" and job.compute().slow_precision:  # a missing GPU is an error later
             precision = job.config.precision
             sentence = f"{precision} is slower than fp32 on this processor, which has no instructions for it"
             self.listener(Warned(sentence))
 
     def _job_of(self, config: RunConfig, data_dir: Path | None = None) -> Job:
-        """Return the job of a run, which writes prepared data to the folder of this process."""
+        """Return the job of a run, with prepared data in the folder of this process."""
         given = {"data_dir": data_dir} if data_dir is not None else {}
         config = config.model_copy(update={"prepared_dir": prepared_folder(), **given})
         return _with_data_dir(Job.resolve(config, self.registry))
 
     def _prepare_again(self, job: Job, run: Run, accept: Accept = anything) -> Prepared:
-        """Prepare the data of a run, unless it lies where the run had it, where nothing is written."""
+        """Prepare the data of a run, unless it is in the folder that the run used, which is read-only."""
         return self.prepare(job, run.config().prepared_dir, accept)
 
     def _search(
@@ -270,23 +270,23 @@ class Workflow:
 
 
 def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
-    """Yield what one should know of how a run ended."""
+    """Yield remarks on the end of a run."""
     if run.has(Budget):
-        yield from (f"to end in time: {sentence}" for sentence in run.read(Budget).sentences())
+        yield from (f"time budget: {sentence}" for sentence in run.read(Budget).sentences())
     if result.cut_short:
         epochs = job.config.training.epochs
         yield (
-            f"validation scores still rose when {epochs} epochs were over: "
-            f"more may do better, such as --set training.epochs={2 * epochs}"
+            f"validation scores still improved in the last of {epochs} epochs: "
+            f"more epochs may be better, such as --set training.epochs={2 * epochs}"
         )
 
 
 def too_small(prepared: Prepared, least: int) -> Iterator[str]:
-    """Yield what one should know where no task has enough validation rows to choose by.
+    """Yield a warning if no task has enough validation rows for a reliable selection.
 
     Args:
         prepared: The data.
-        least: Rows of either class that a task needs, of any for a regression.
+        least: Rows of either class that a task needs; for a regression rows in all.
 
     """
     told = prepared.manifest["labels"]["validation"].values()
@@ -295,32 +295,32 @@ def too_small(prepared: Prepared, least: int) -> Iterator[str]:
     ):
         rows = prepared.manifest["rows"]["validation"]
         yield (
-            f"no task has {least} validation rows of either class (there are {rows:,} rows): which epoch and "
-            "which architecture are best is a guess; give more rows, or lower training.min_positives"
+            f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
+            "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
         )
 
 
 def warnings(prepared: Prepared) -> Iterator[str]:
-    """Yield what one should know of prepared data, whenever it is used."""
+    """Yield the warnings about prepared data."""
     manifest = prepared.manifest
     if rows := manifest["rejected"]:
         where = prepared.path / REJECTED
-        yield f"rows of the raw files that are left out as faulty: {rows}, see {where}"
+        yield f"skipped faulty rows of the raw files: {rows}, see {where}"
     yield from manifest["warnings"]
 
 
 def _with_data_dir(job: Job) -> Job:
-    """Say where the raw files are, if the dataset has any, so that it holds from any working directory."""
+    """Make the folder of raw files absolute, so that it is valid in any working directory."""
     folder = raw_folder(job.dataset(), job.config.dataset.name, job.config.data_dir)
     return job.having(data_dir=folder) if folder else job
 
 
 @contextmanager
 def _resumable(run: Run) -> Iterator[None]:
-    """Add how to go on to what stops a run, unless going on would end the same."""
+    """Add the command that resumes a run to an error, unless the error would occur again."""
     try:
         yield
     except BaseException as error:
         if not isinstance(error, AutoMTLError) or isinstance(error, (StorageError, OutOfMemoryError)):
-            error.add_note(f"go on with: {resuming(run.path)}")
+            error.add_note(f"resume it: {resuming(run.path)}")
         raise

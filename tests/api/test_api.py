@@ -184,7 +184,7 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
 def test_what_a_time_budget_gives_up_is_a_warning(here):
     training = {"epochs": 1000, "patience": 1000, "min_positives": 10}
     settings = {"dataset": {"rows": 2000}, "training": training}
-    with pytest.warns(UserWarning, match="to end in time: time ended phase 'train' in epoch"):
+    with pytest.warns(UserWarning, match="time budget: time ended phase 'train' in epoch"):
         run = automtl.train("synthetic", model="shared-bottom", settings=settings, time_budget="2s")
     assert run.metrics["auc"].notna().all()
 

@@ -160,7 +160,7 @@ def test_a_full_disk(here: Path, finished: Path) -> None:
     assert done.stderr.endswith(
         "error: runs/synthetic-1/checkpoint.safetensors: cannot be written: File too large\n"
         "  fix: free some space and try again\n"
-        "  fix: go on with: automtl search --resume runs/synthetic-1\n"
+        "  fix: resume it: automtl search --resume runs/synthetic-1\n"
     )
 
 

@@ -24,8 +24,8 @@ def test_fits():
         ({"op": ("mlp-16",)}, "op: expected one of identity, mlp-16, found ('mlp-16',)"),
         ({"fields": "user"}, "fields: expected a list of options, found 'user'"),
         ({"fields": ("usr",)}, "fields: 'usr' is not an option (did you mean 'user'?)"),
-        ({"fields": ("tab", "user")}, "fields: options must stand once each and in the order of the choice"),
-        ({"fields": ("user", "user")}, "fields: options must stand once each"),
+        ({"fields": ("tab", "user")}, "fields: options must be distinct and in the order of the choice"),
+        ({"fields": ("user", "user")}, "fields: options must be distinct"),
         ({"field": ()}, "field: no such choice (did you mean 'fields'?)"),
     ],
 )

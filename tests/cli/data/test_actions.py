@@ -45,9 +45,7 @@ def test_faulty_rows_are_an_error_or_left_out(automtl: Automtl, shop: Path) -> N
     assert found.json()["rejected"] == 3
     assert sum(found.json()["rows"].values()) == 600
     (warning,) = warnings(found)
-    assert warning.startswith(
-        "warning: rows of the raw files that are left out as faulty: 3, see prepared/shop-"
-    )
+    assert warning.startswith("warning: skipped faulty rows of the raw files: 3, see prepared/shop-")
     assert Path(warning.split()[-1]).read_text().count("\n") == 4
     settings = ("--set", "dataset.bad_rows=skip", "--set", "dataset.max_bad_rows=3")
     for command in (("data", "prepare", "shop"), ("data", "describe", "shop"), ("data", "sample", "shop")):

@@ -179,7 +179,7 @@ def test_three_processes_fill_one_comparison_together(automtl: Automtl, here: Pa
     assert worked == [folder.name for folder in folders], "each cell is computed once"
     assert len(worked) >= 2 * 3, "two recipes of one seed, and the better one of the other"
     for folder in folders:
-        assert (folder / "log.txt").read_text().count("found an architecture") == 1, folder
+        assert (folder / "log.txt").read_text().count("the search ended with an architecture") == 1, folder
     outs = [json.loads(out) for out, _ in ended]
     assert outs[0] == outs[1] == outs[2]
 

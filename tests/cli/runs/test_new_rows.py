@@ -83,7 +83,7 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     ("options", "code", "told"),
     [
         (["predict", "mine", "--input", "no.csv", "--output", "o.csv"], 66, "no.csv: no such file"),
-        (["predict", "no", "--input", "new.csv", "--output", "o.csv"], 66, "no: no run directory"),
+        (["predict", "no", "--input", "new.csv", "--output", "o.csv"], 66, "no: not a run directory"),
         (
             ["predict", "mine", "--input", "new.csv", "--output", "o.xls"],
             2,

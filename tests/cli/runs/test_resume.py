@@ -53,7 +53,7 @@ def test_a_stopped_search_goes_on(
     said = stop_after(process, line, number)
     assert process.returncode == code, said
     assert said.endswith(
-        f"error: stopped by {number.name}\n  fix: go on with: automtl search --resume runs/cut\n"
+        f"error: stopped by {number.name}\n  fix: resume it: automtl search --resume runs/cut\n"
     )
     assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
     resumed = start(["search", "--resume", "runs/cut"])
@@ -73,10 +73,10 @@ def test_a_killed_search_says_how_to_go_on(
     for command, code in (("evaluate", 65), ("show", 65)):
         ended = automtl(command, "runs/cut")
         assert ended.code == code
-        assert ended.err.endswith("  fix: go on with the run: automtl search --resume runs/cut\n")
+        assert ended.err.endswith("  fix: resume the run: automtl search --resume runs/cut\n")
     ended = automtl(*SEARCH, "--name", "cut")
     assert ended.code == 73
-    assert "or go on with it: automtl search --resume runs/cut" in ended.err
+    assert "or resume it: automtl search --resume runs/cut" in ended.err
     threads = {**Run.open(Path("runs/cut")).read(Environment).to_json(), "threads": 77, "earlier": ()}
     Run.open(Path("runs/cut")).write(Environment(**threads))
     ended = automtl("search", "--resume", "runs/cut")

@@ -234,5 +234,5 @@ def test_a_point_that_is_not_there(automtl: Automtl, told: Run) -> None:
     ended = automtl("train", "--model", told.path, "--pick", "4")
     assert ended.code == 2
     assert "runs/done@4: the run has no such point" in ended.err
-    assert "1 (shared-bottom, 9,000 FLOPs a row), 2 (evolution 3, 40,000" in ended.err
+    assert "1 (shared-bottom, 9,000 FLOPs per row), 2 (evolution 3, 40,000" in ended.err
     assert automtl("train", "--resume", told.path, "--pick", "1").code == 2

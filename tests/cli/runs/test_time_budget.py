@@ -7,7 +7,7 @@ def test_a_search_ends_in_time(automtl, here):
     long = ("--set", "training.epochs=5000", "--set", "training.patience=5000")
     ended = automtl("search", "--config", "small.yaml", *long, "--time-budget", "3s", "--name", "short")
     assert ended.code == 0
-    assert "to end in time: time ended phase 'train' in epoch " in ended.out
+    assert "time budget: time ended phase 'train' in epoch " in ended.out
     told = json.loads((here / "runs" / "short" / "budget.json").read_text())
     assert told["seconds"] < 3
 
@@ -24,4 +24,4 @@ def test_what_is_no_time_is_told(automtl):
     for command in (["search"], ["train", "--model", "mmoe"], ["compare", "--models", "mmoe"]):
         ended = automtl(*command, "--time-budget", "soon")
         assert ended.code == 2
-        assert "--time-budget 'soon' is no time" in ended.err
+        assert "--time-budget 'soon' is not a duration" in ended.err

@@ -150,7 +150,7 @@ def test_a_process_that_was_late_to_the_lock_does_not_compute_again(tiny, bench,
     assert isinstance(found, Measured)
     assert worked == []
     log = (cell.path / "log.txt").read_text()
-    assert log.count("found an architecture") == 1
+    assert log.count("the search ended with an architecture") == 1
 
 
 def test_a_cell_that_is_made_by_another_just_now_is_taken_up_again(tiny, bench, monkeypatch, naps):

@@ -62,7 +62,7 @@ def test_torch_predicts_too_where_the_data_of_the_run_is_gone(made, tmp_path):
     assert told.largest_difference < 1e-6
     readme = (tmp_path / "out" / "README.md").read_text()
     assert readme.startswith(f"{CARD}\n## Graph\n")
-    assert readme.endswith(" on 10,000 drawn rows.\n")
+    assert readme.endswith(" on 10,000 random rows.\n")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "out" / "example.py")], capture_output=True, text=True, check=True
     )

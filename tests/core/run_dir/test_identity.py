@@ -53,7 +53,7 @@ def test_settings_that_were_edited_are_named(stopped):
     for part in ("config.yaml: changed since", "training.learning_rate was 0.002, is 0.5", "seed was 0, is 9",
                  "training.loss_weights.click was not there, is 2.0"):  # fmt: skip
         assert part in str(refused.value)
-    assert "set it back, or start anew" in refused.value.fix
+    assert "undo the change, or start a new run" in refused.value.fix
 
 
 def test_where_files_are_may_be_edited(stopped, tmp_path):
@@ -86,7 +86,7 @@ def test_other_data_is_refused_and_what_differs_is_named(stopped):
     check_data(run, now)
     with pytest.raises(ArtifactError) as refused:
         check_data(run, {**now, "fingerprint": "x", "version": 9})
-    for part in ("raw file a.csv is another", "raw file b.csv is not in both", "c.csv", "data.version was"):
+    for part in ("raw file a.csv is different", "raw file b.csv is not in both", "c.csv", "data.version was"):
         assert part in str(refused.value)
 
 

@@ -18,11 +18,11 @@ def test_it_tells_tasks_inputs_data_costs_and_limits(finished):
     text, result = card(run), run.read(Result)
     assert text.startswith("# found: click, like, skip, hide\n\n## Tasks\n")
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == [f"## {h}" for h in ("Tasks", "Inputs", "Data", "How it was found", "Costs", "Limits")]
+    assert headings == [f"## {h}" for h in ("Tasks", "Inputs", "Data", "Origin", "Costs", "Limits")]
     assert f"| probability of 1 | AUC {result.test['click'].auc:.4f} (" in text
-    assert "| user_id | one value, of " in text
+    assert "| user_id | one value, vocabulary of " in text
     assert "- space `desan`, searched by `random`, seed 0; best epoch " in text
-    assert f"- {result.flops_per_row:,} operations a row in prediction" in text
+    assert f"- {result.flops_per_row:,} FLOPs per row in prediction" in text
 
 
 def test_a_run_that_is_not_tested_has_no_card(finished, tmp_path):

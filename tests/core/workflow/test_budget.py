@@ -66,8 +66,8 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
 def test_what_was_given_up_is_told():
     assert Budget(60, 0.5, 100, 100).sentences() == []
     assert Budget(60, 0.1, 50, 100, {"train": 2}).sentences() == [
-        "the search had little time beside the training: give more",
-        "the search saw 50 of 100 training rows",
+        "the search had little time beside the training: raise the budget",
+        "the search used 50 of 100 training rows",
         "time ended phase 'train' in epoch 2",
     ]
 

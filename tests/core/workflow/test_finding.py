@@ -71,7 +71,7 @@ def test_a_file_tells_who_reads_what(run, tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda found: replace(found, origin=None), "does not say which space"),
+        (lambda found: replace(found, origin=None), "does not name its search space"),
         (lambda found: replace(found, origin=replace(found.origin, space="gone")), "called 'gone'"),
         (lambda found: replace(found, origin=replace(found.origin, settings={"x": 1})), "space.x"),
         (lambda found: replace(found, decisions={**found.decisions, "more": "a"}), "more: no such choice"),

@@ -202,7 +202,7 @@ def test_a_point_that_is_not_there_lists_those_that_are(front, number):
     with pytest.raises(UsageError, match=f"found@{number}: the run has no such point") as error:
         layer(f"{path}@{number}", REGISTRY)
     assert error.value.fix == (
-        "choose one of its front: 1 (small, 1,000 FLOPs a row), 2 (large, 25,000 FLOPs a row)"
+        "choose a point of its Pareto front: 1 (small, 1,000 FLOPs per row), 2 (large, 25,000 FLOPs per row)"
     )
 
 
@@ -211,14 +211,14 @@ def test_a_run_whose_search_kept_no_front_says_so(front):
     Run(path).write(Search())
     with pytest.raises(UsageError) as error:
         layer(f"{path}@1", REGISTRY)
-    assert error.value.fix == "its search kept no front; leave out @1"
+    assert error.value.fix == "its search has no Pareto front; leave out @1"
 
 
 def test_a_run_that_does_not_know_its_space_is_refused(small, tmp_path):
     job = small()
     with start(job, job.prepare(), tmp_path / "old") as run:
         run.write_architecture(Architecture({}))
-    with pytest.raises(ArtifactError, match="does not say which space"):
+    with pytest.raises(ArtifactError, match="does not name its search space"):
         layer(str(run.path), REGISTRY)
 
 

@@ -212,7 +212,7 @@ def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
 
 def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
     job = make_job(tmp_path, {"dataset": {"rows": 500}})
-    with pytest.raises(ArtifactError, match="found on other fields, tasks or vocabularies"):
+    with pytest.raises(ArtifactError, match="trained on other fields, tasks or vocabularies"):
         evaluate_run(job, whole, job.prepare())
 
 
@@ -232,7 +232,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(whole, job, tmp_
     path = run.path / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:-4])
     go_on(job, run)
-    assert "goes on from the checkpoint before" in (run.path / "log.txt").read_text()
+    assert "continues from the previous checkpoint" in (run.path / "log.txt").read_text()
     for name in ("weights.safetensors", "metrics.jsonl"):
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
 

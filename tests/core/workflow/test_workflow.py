@@ -83,7 +83,7 @@ def stopped(line, tmp_path):
     """Return a run that was stopped after its first epoch."""
     with pytest.raises(KeyboardInterrupt) as stop:
         search(line(interrupted), tmp_path, "cut")
-    assert stop.value.__notes__ == [f"go on with: automtl search --resume {tmp_path / 'runs' / 'cut'}"]
+    assert stop.value.__notes__ == [f"resume it: automtl search --resume {tmp_path / 'runs' / 'cut'}"]
     return tmp_path / "runs" / "cut"
 
 
@@ -136,7 +136,9 @@ def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     found = line().search(job, tmp_path / "runs")
     assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
     (told,) = found.remarks
-    assert told.endswith("when 2 epochs were over: more may do better, such as --set training.epochs=4")
+    assert told.endswith(
+        "in the last of 2 epochs: more epochs may be better, such as --set training.epochs=4"
+    )
     assert search(line(), tmp_path).remarks == ()  # with more patience than epochs nobody waits
 
 
@@ -147,7 +149,7 @@ EARLY = {
     "nothing to search": ("mmoe:random", {}, "mmoe leaves nothing to search"),
     "library": ("boosting", {}, "boosting needs lightgbm"),
     "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is not a task"),
-    "run to start with": ("desan:random", {"start": "nothing"}, "nothing: no run directory"),
+    "run to start with": ("desan:random", {"start": "nothing"}, "nothing: not a run directory"),
     "name": ("mmoe", {}, "runs/taken: exists already"),
 }
 
@@ -175,10 +177,10 @@ def test_other_raw_data_is_refused_before_anything_is_prepared(line, stopped, tm
     before, text = sorted((tmp_path / "prepared").iterdir()), log.read_text()
     log.write_text(text.replace(",0\n", ",2\n").replace(",1\n", ",0\n").replace(",2\n", ",1\n"))
     with pytest.raises(
-        ArtifactError, match=r"not what the run began with: raw file log\.csv is another"
+        ArtifactError, match=r"the data has changed since the run began: raw file log\.csv is different"
     ) as no:
         line().resume(stopped)
-    assert no.value.fix == "restore it, or start anew"
+    assert no.value.fix == "restore it, or start a new run"
     assert sorted((tmp_path / "prepared").iterdir()) == before
     log.write_text(text)
     assert line().resume(stopped).result.test is not None
@@ -242,9 +244,9 @@ def test_a_network_that_is_not_tested_is_not_evaluated(line, tmp_path):
     run = Run.open(search(line(), tmp_path).run)
     run.write(replace(run.read(Result), test=None, reachable=None))
     run.write(Status("stopped", "SIGKILL"))
-    with pytest.raises(ArtifactError, match="trained, and not tested yet") as refused:
+    with pytest.raises(ArtifactError, match="trained, but not tested yet") as refused:
         line().evaluate(run.path)
-    assert refused.value.fix == f"go on with the run: automtl search --resume {run.path}"
+    assert refused.value.fix == f"resume the run: automtl search --resume {run.path}"
     assert line().resume(run.path).result.test is not None
 
 
@@ -256,10 +258,10 @@ def test_a_killed_run_says_that_it_can_go_on(line, stopped, tmp_path):
     for ask in (lambda: line().evaluate(stopped), run.architecture, run.weights):
         with pytest.raises(ArtifactError) as refused:
             ask()
-        assert refused.value.fix == f"go on with the run: {way}"
+        assert refused.value.fix == f"resume the run: {way}"
     with pytest.raises(RunExistsError) as there:
         search(line(), tmp_path, "cut")
-    assert there.value.fix == f"choose another --name, or go on with it: {way}"
+    assert there.value.fix == f"choose another --name, or resume it: {way}"
     line().resume(stopped)
     with pytest.raises(RunExistsError) as there:
         search(line(), tmp_path, "cut")
