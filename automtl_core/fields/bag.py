@@ -64,7 +64,7 @@ class BagEncoder(FieldEncoder):
 
 @dataclass(frozen=True)
 class Bag(FieldKind):
-    """A categorical field of which a row holds any number of different values, see `Dataset.values`."""
+    """A multi-valued field: a row holds any number of different values, see `Dataset.values`."""
 
     separator: str = "|"
     """What separates values in a text, as in files of new examples."""

@@ -84,7 +84,7 @@ class Hashed(FieldEncoder):
 
 @dataclass(frozen=True)
 class Sparse(FieldKind):
-    """A categorical field: a row holds one of many values, each with an embedding of its own."""
+    """A categorical field: a row holds one of many values, and each value has an embedding."""
 
     words: ClassVar[str] = "categorical"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Vocabulary, Hashed)

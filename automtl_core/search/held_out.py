@@ -44,10 +44,11 @@ NORM_BATCHES = 1
 
 
 class HeldOutSettings(Settings):
-    """Which rows tell architectures apart."""
+    """Settings of the held-out rows."""
 
     rows: int = Field(20_000, ge=100)
-    """Validation rows that architectures are compared on, at most."""
+    """Maximum number of validation rows on which the search compares architectures. More rows give smaller
+    standard errors, and take longer."""
 
 
 class Difference(NamedTuple):

@@ -24,7 +24,7 @@ from automtl_core.training.balancer import Balancer
 
 
 class Aggregated(Balancer[S]):
-    """Base of these balancers. A subclass has the name of its TorchJD class; its settings are the arguments."""
+    """Base of these balancers. A subclass has the name of its TorchJD class; its settings are arguments."""
 
     libraries = LIBRARIES
     sums: ClassVar[bool] = False

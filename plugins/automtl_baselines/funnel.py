@@ -22,8 +22,7 @@ def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
     for t in itertools.chain(*steps):
         if schema.tasks[t].kind == "regression":
             raise UsageError(
-                f"{model} needs a funnel of binary tasks, and "
-                f"{schema.tasks[t].name!r} is a regression",
+                f"{model} needs a funnel of binary tasks, and {schema.tasks[t].name!r} is a regression",
                 fix="leave it out by dataset.tasks, take `after` out of dataset.labels where the dataset is "
                 "`table`, or use another model, such as mmoe",
             )

@@ -104,7 +104,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             nonlocal scored
             scored += 1
             relaxed.going_on = relaxed.going_on and listener(
-                StepEnded("weighing", paths.epoch, scored, scored, 0)
+                StepEnded("ablation", paths.epoch, scored, scored, 0)
             )
             if not relaxed.going_on:
                 raise _EnoughError

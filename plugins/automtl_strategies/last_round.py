@@ -22,8 +22,8 @@ class LastRoundSettings(HalvingSettings):
     landmarks: int = Field(2, ge=0)
     """Number of landmarks (known architectures of the space, such as `mmoe`) that the last round trains
     beside the result of the search, so that the result is not clearly worse than they are (`ahead`). The
-    landmarks with the lowest held-out loss are taken. Each is trained unchanged, and once more with the
-    options closed that the search closed."""
+    landmarks with the lowest held-out loss are taken. Each is trained unchanged, and once more without
+    the fields, experts and layers that the search removed."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round for a number of finalists."""

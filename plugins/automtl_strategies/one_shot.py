@@ -33,8 +33,8 @@ class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRou
     """Settings of one-shot search."""
 
     finalists: int = Field(1, ge=1)
-    """Number of the best architectures of the evolution that go on: their dispensable options are closed by
-    ablation, and they are trained from scratch."""
+    """Number of the best architectures of the evolution that go on: their dispensable parts are
+    removed by ablation, and they are trained from scratch."""
 
 
 class OneShot(SearchStrategy[OneShotSettings]):
@@ -82,7 +82,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
                 fix=f"raise it, or shrink the space; its cheapest landmark takes {least:.3g} million",
             )
         for number, candidate in enumerate(best, start=1):
-            if self._goes_on(listener, "closing", len(best), number):
+            if self._goes_on(listener, "ablation", len(best), number):
                 weighing = Weighing(space, losses, s, candidate.architecture.decisions, paths.epoch)
                 weighing.all()
                 evidence += weighing.evidence

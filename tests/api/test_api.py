@@ -148,8 +148,8 @@ def test_a_callback_ends_a_training_in_order(here):
         (shop(50), ["tags"], "which of them means 1 is not known"),
         (shop(50)[["user_id", "price"]], [], "no column looks like a label"),
         ("synthetic", ["click"], "a dataset has its own"),
-        ("synthetik", [], "no dataset, and no file"),
-        (7, ["click"], "int is no table"),
+        ("synthetik", [], "neither a dataset nor a table file"),
+        (7, ["click"], "int is not a readable table"),
     ],
 )
 def test_what_cannot_be_is_told(data, labels, told):
