@@ -174,7 +174,7 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
     from automtl.frames import data_layers
 
     frame = shop(50).assign(vip=lambda frame: frame["user_id"] % 2)
-    with pytest.warns(UserWarning, match=r"may be labels are not used: vip; .*'sparse': \{'vip': 'text'\}"):
+    with pytest.warns(UserWarning, match=r"may be labels are not used: vip\. .*'sparse': \{'vip': 'text'\}"):
         layer, _ = data_layers(frame, ["click"], None)
     assert "vip" not in layer["dataset"]["sparse"]
     told = {"dataset": {"sparse": {"vip": "text"}}}
