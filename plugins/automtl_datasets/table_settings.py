@@ -156,7 +156,7 @@ class TableSettings(DatasetSettings):
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
         for name, times in Counter(self.columns).items():
             if times > 1:
-                yield f"columns names {name!r} twice; give each column a name of its own"
+                yield f"columns names {name!r} twice; give each column another name"
 
     def _label_faults(self) -> Iterator[str]:
         for name, label in self.labels.items():

@@ -81,7 +81,7 @@ class Expert(nn.Module):
         self.reader = reader
         self.blocks = nn.Sequential(*blocks)
 
-    def forward(self, *inputs: Any) -> Tensor:  # what the reader takes -> [B, H]
+    def forward(self, *inputs: Any) -> Tensor:  # inputs of the reader -> [B, H]
         out: Tensor = self.blocks(self.reader(*inputs))
         return out
 
@@ -113,7 +113,7 @@ class Task(nn.Module):
             nn.Linear(tower_width, 1),
         )
 
-    def forward(self, mixed: Tensor) -> Tensor:  # what the gate gives, [B, H] -> [B, 1]
+    def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)
         return logit
 
