@@ -1,4 +1,4 @@
-"""Write docs/cli.md, the reference of the command line, from what `--help` says."""
+"""Write docs/cli.md, the reference of the command line, from the output of `--help`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGE = Path(__file__).parent / "cli.md"
 WIDTH = 100
 HEAD = """# Command line
 
-Made by `make docs` from what `--help` says; [exit codes](exit-codes.md) have a page of their own.
+`make docs` writes this page from the output of `--help`. See also the [exit codes](exit-codes.md).
 """
 
 

@@ -9,10 +9,10 @@ from automtl_core.registry.plugins import load_registry
 PAGE = Path(__file__).parent / "settings.md"
 HEAD = """# Settings
 
-Made by `make docs` from the classes that declare them. `automtl settings` shows the same, of other plugins
-too.
+`make docs` writes this page from the code. `automtl settings` prints the same tables, also for settings of
+other plugins.
 
-Give one by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file by
+Set a value by `--set KEY=VALUE`, such as `--set training.epochs=5` or `--set space=mmoe`, or in a file by
 `--config`:
 
 ```yaml
@@ -21,9 +21,9 @@ training: {epochs: 5, loss_weights: {click: 2}}
 seed: 1
 ```
 
-What cannot be taken is named with all else that is wrong, and nothing is done.
+An error names all unknown settings and wrong values at once, and the command does not start.
 """
-TITLES = {"run": "A run", "inputs": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
+TITLES = {"run": "Run", "inputs": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
 
 
 def page() -> str:
@@ -45,7 +45,7 @@ def _sections() -> Iterator[str]:
 def _section(title: str, found: Explained) -> str:
     prefix = f"{found.key}." if found.key else ""
     rows = [(f"`{prefix}{name}`", *others) for name, *others in map(row, found.settings)]
-    lines = [["setting", "default", "takes", "what it is"], ["---"] * 4, *rows]
+    lines = [["setting", "default", "takes", "description"], ["---"] * 4, *rows]
     table = "\n" + "".join(map(_line, lines)) if rows else ""
     return f"\n{title}\n\n{found.description}\n{table}"
 

@@ -7,7 +7,7 @@
     run.predict(new_frame)
     run.export("exports/mine")
 
-What is done is what the command line does: the same runs, in the same folders.
+The functions do the same as the command line, with the same runs in the same folders.
 """
 
 from automtl.compared import Compared

@@ -1,4 +1,4 @@
-"""What a comparison found, as frames."""
+"""The outcome of a comparison, as data frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,15 @@ from automtl_core.views.comparison import page
 
 @dataclass(frozen=True)
 class Compared:
-    """The outcome of a comparison; `found` has all of it."""
+    """The outcome of a comparison; `found` holds all values."""
 
     found: Comparison
     path: Path
-    """Folder that keeps the runs, and the outcome as JSON, CSV and Markdown."""
+    """Folder of the runs, and of the outcome as JSON, CSV and Markdown."""
 
     @property
     def scores(self) -> pd.DataFrame:
-        """A row a run: model, seeds, and the deciding metric of each task and in the mean."""
+        """One row per training: model, split, seed, and the main metric of each task and of the mean."""
         rows = []
         for model in self.found.models:
             by_task: dict[str, dict[tuple[int, int], float]] = {}
@@ -40,7 +40,7 @@ class Compared:
 
     @property
     def differences(self) -> pd.DataFrame:
-        """A row a model: its difference to the reference in the mean, interval, p and verdict."""
+        """One row per model: difference of the mean to the reference, its interval, p-value and verdict."""
         rows = {}
         for model, by_task in self.found.differences(self.found.reference).items():
             told = by_task.get(MEAN)
@@ -50,9 +50,9 @@ class Compared:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """What is said of each model but the reference."""
+        """Model -> verdict in words, for each model except the reference."""
         return self.found.verdicts()
 
     def _repr_markdown_(self) -> str:
-        """Return what a notebook shows: the tables that the command line prints."""
+        """Return the view in a notebook: the tables of the command line."""
         return page(self.found)

@@ -1,4 +1,4 @@
-"""What a caller gives as data becomes a layer of a configuration."""
+"""Conversion of data frames, files and names to layers of a configuration."""
 
 import tempfile
 import warnings
@@ -20,21 +20,21 @@ from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.folders import prepared_folder
 
 Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
-"""Columns to predict; or with what they mean, such as `{"rating": {"kind": "regression"}}`."""
+"""Columns to predict, or a mapping to their settings, such as `{"rating": {"kind": "regression"}}`."""
 FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
 def data_layers(data: object, labels: Labels, told: Mapping[str, Any] | None) -> list[Layer]:
-    """Return what says where the data is, and what it holds; and above it what settings tell.
+    """Return the layer of the data, and above it the layer of the settings.
 
     Args:
-        data: A data frame, or any table that DuckDB takes, such as one of Arrow; a CSV, TSV or Parquet
-            file, or a pattern of such; the name of a dataset; or a configuration.
-        labels: Of a table; where empty, columns that look like labels.
+        data: A data frame, or any table that DuckDB reads, such as one of Arrow; a CSV, TSV or Parquet file,
+            or a file pattern; the name of a dataset; or a configuration.
+        labels: Labels of a table. Empty: the columns that look like labels.
         told: Settings, as in a YAML file.
 
     Raises:
-        UsageError: it is none of these, or labels are given for what has its own.
+        UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
 
     """
     told = told or {}
@@ -45,18 +45,18 @@ def data_layers(data: object, labels: Labels, told: Mapping[str, Any] | None) ->
     if isinstance(data, str | Path):
         if Path(data).suffix not in FILES:
             names = ", ".join(load_registry().names(DATASETS))
-            raise UsageError(f"{data}: no dataset, and no file of a table", f"datasets are: {names}")
+            raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {names}")
         return _layers_of(peek(str(data)), labels, told)
     return _layers_of(peek(str(written(data))), labels, told)
 
 
 def _layers_of(seen: Glimpse, labels: Labels, told: Layer) -> list[Layer]:
-    """Return the layers of a table, and warn of columns that are left out although they may be inputs."""
+    """Return the layers of a table, and warn about unused columns that may be labels or fields."""
     layer, of_dataset = settings(seen, labels), told.get("dataset")
     if names := undecided(seen, labels, of_dataset if isinstance(of_dataset, Mapping) else {}):
         warnings.warn(
-            f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}; one that is "
-            f"known beforehand is an input by settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
+            f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
+            f"known beforehand, use settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
             UserWarning,
             stacklevel=4,
         )
@@ -64,10 +64,10 @@ def _layers_of(seen: Glimpse, labels: Labels, told: Layer) -> list[Layer]:
 
 
 def written(frame: object) -> Path:
-    """Return a Parquet file that holds a table, named by its content; the same table has the same file.
+    """Write a table to a Parquet file that is named by its content, and return the path.
 
     Raises:
-        UsageError: it is no table.
+        UsageError: DuckDB cannot read it as a table.
 
     """
     folder = prepared_folder().absolute() / "frames"
@@ -84,7 +84,7 @@ def write(frame: object, path: Path) -> None:
     """Write a table as Parquet.
 
     Raises:
-        UsageError: it is no table.
+        UsageError: DuckDB cannot read it as a table.
 
     """
     table = pd.DataFrame(frame) if isinstance(frame, Mapping) else frame
@@ -93,12 +93,12 @@ def write(frame: object, path: Path) -> None:
             db.register("frame", table)
         except (duckdb.Error, TypeError) as error:
             raise UsageError(
-                f"{type(frame).__name__} is no table that can be read", "give a data frame, or a file"
+                f"{type(frame).__name__} is not a readable table", "use a data frame or a file"
             ) from error
         db.execute(f"COPY (FROM frame) TO {literal(str(path))} (FORMAT parquet)")
 
 
 def _without_labels(layer: Layer, labels: Labels) -> Layer:
     if labels:
-        raise UsageError("labels are for tables: a dataset has its own", "choose among them: dataset.tasks")
+        raise UsageError("labels are for tables: a dataset has its own", "choose some by dataset.tasks")
     return layer

@@ -1,4 +1,4 @@
-"""Search, training and comparison as functions. They return what is done, and say nothing unless asked to."""
+"""Search, training and comparison as functions. They print nothing."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from automtl_core.workflow.outcomes import Found
 from automtl_core.workflow.workflow import Workflow
 
 Heard = Callable[[EpochEnded], object]
-"""Hears of each finished epoch; False ends the search or training in order, with the best that there is."""
+"""Callback for each finished epoch. If it returns False, the search or training ends with its best result."""
 
 
 def search(
@@ -38,24 +38,26 @@ def search(
     time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Run:
-    """Search an architecture for a table or dataset, train it, and test it once.
+    """Search an architecture for a table or dataset, train it, and score the test rows once.
 
     Args:
-        data: A data frame or any table that DuckDB takes, a file, the name of a dataset, or a configuration.
-        labels: What to predict; where empty, columns of a table that look like labels.
-        space: Of what to search.
-        strategy: How.
-        preset: Settings that come with automtl.
-        settings: Any others, as in a YAML file: `{"training": {"epochs": 5}}`. Those of a space or strategy
-            are of the one that an argument names, unless they name another one: then they are left out.
-        seed: Of everything random.
-        name: Of the run; numbered where None.
-        runs_dir: Holds all runs.
-        time_budget: For all of it, such as `30m`; what it gives up is a warning.
-        progress: Hears of each epoch, and may end the search.
+        data: A data frame or any table that DuckDB reads, a file, the name of a dataset, or a configuration.
+        labels: Columns to predict. Empty: the columns of a table that look like labels.
+        space: Name of the search space.
+        strategy: Name of the search strategy.
+        preset: Name of a preset.
+        settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
+            `strategy` without a name belong to the one of the arguments. Settings beside another name are
+            ignored.
+        seed: Random seed of the run.
+        name: Name of the run. None: the dataset and a number.
+        runs_dir: Folder that holds all runs.
+        time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
+            the limit cuts short.
+        progress: Callback for each epoch, which may end the search.
 
     Raises:
-        AutoMTLError: what the command line would tell; `.fix` says what to do.
+        AutoMTLError: as on the command line; `.fix` is the remedy.
 
     """
     named = {"space": space, "strategy": strategy}
@@ -78,7 +80,10 @@ def train(
     time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Run:
-    """Train one model without a search, and test it once; `model` as of `automtl train`, else as `search`."""
+    """Train one model without a search, and score the test rows once.
+
+    `model` is a model of `automtl train`. All other arguments are those of `search`.
+    """
     flow = Workflow(load_registry(), Listening(progress))
     job = flow.model(model, [*data_layers(data, labels, settings), _run(seed, time_budget)])
     return _done(flow, flow.search(job, Path(runs_dir), name))
@@ -99,7 +104,7 @@ def compare(
     time_budget: str | None = None,
     progress: Heard | None = None,
 ) -> Compared:
-    """Compare models on the same data and seeds, with error bars and a verdict; as `automtl compare` does."""
+    """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does."""
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
@@ -113,8 +118,8 @@ def load(run: str | Path) -> Run:
     """Return a finished run by its folder.
 
     Raises:
-        InputMissingError: there is none.
-        ArtifactError: it is not finished, or damaged.
+        InputMissingError: the folder does not exist.
+        ArtifactError: the run is not finished, or damaged.
 
     """
     Folder.open(Path(run)).read(Result)
@@ -122,10 +127,10 @@ def load(run: str | Path) -> Run:
 
 
 class Listening(EventHandler):
-    """Listener that passes on the epochs, and warnings as Python's.
+    """Listener that forwards epochs to a callback, and warnings to `warnings.warn`.
 
     Args:
-        heard: Receives each epoch, and may end the search.
+        heard: Callback for each epoch, which may end the search.
 
     """
 
@@ -133,7 +138,7 @@ class Listening(EventHandler):
         self.heard = heard
 
     def epoch(self, event: EpochEnded) -> bool:
-        """Pass the epoch on; continue unless the answer is False."""
+        """Forward the epoch; continue unless the callback returns False."""
         return self.heard is None or self.heard(event) is not False
 
     def other(self, event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""A finished run: what was found, how good it is, and what it predicts."""
+"""A finished run: its architecture, metrics and predictions."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,28 +30,31 @@ from automtl_core.workflow.workflow import Workflow
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, by its folder, which is all that there is of it."""
+    """A finished run. All its data is in its folder."""
 
     path: Path
 
     @property
     def architecture(self) -> Architecture:
-        """What was found: decisions by name."""
+        """The architecture: decisions by name."""
         return self._folder.architecture()
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """Test metrics: a row a task, a column a metric."""
+        """Test metrics: one row per task, one column per metric."""
         return _frame(self._folder.read(Result).test or {})
 
     @property
     def validation(self) -> pd.DataFrame:
-        """The same of the validation part, by which models are chosen."""
+        """Validation metrics, by which models are selected: one row per task, one column per metric."""
         return _frame(self._folder.read(Result).validation)
 
     @property
     def sharing(self) -> pd.DataFrame:
-        """Who reads what: a row a part of the network, a column a field or part, True where it is read."""
+        """The fields and parts that each part of the network reads.
+
+        One row per part, one column per field or part; True if the row reads the column.
+        """
         told = finding(self.path, load_registry()).sharing
         parts = [*told.sees, *(part for part in told.reads if part not in told.sees)]
         read = {part: {*told.sees.get(part, ()), *told.reads.get(part, ())} for part in parts}
@@ -60,15 +63,15 @@ class Run:
         return pd.DataFrame(rows, index=parts, columns=columns)
 
     def predict(self, examples: object) -> pd.DataFrame:
-        """Return what is predicted, a column a task: probabilities, or numbers in their unit.
+        """Return predictions, one column per task: probabilities, or numbers in the unit of the label.
 
         Args:
-            examples: A table as that of the search, labels not needed, or a mapping of columns; it is not
-                modified. Its index, if it has one, is that of the outcome, which lacks faulty rows where the
-                run says `bad_rows: skip`.
+            examples: A table with the columns of the search, or a mapping of columns. Labels are not needed.
+                It is not modified. The predictions have its index. With `bad_rows: skip` in the run, faulty
+                rows are left out.
 
         Raises:
-            DataError: a field has no column, or a value is not as its field.
+            DataError: the column of a field is missing, or a value does not fit its field.
 
         """
         made, dataset = self._trained
@@ -80,7 +83,7 @@ class Run:
         return pd.DataFrame(found, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
     def evaluate(self, examples: object = None) -> pd.DataFrame:
-        """Return metrics on labelled examples in the same form; where None, of the test part again."""
+        """Return metrics on labelled examples; None recomputes the metrics of the test rows."""
         if examples is None:
             return _frame(Workflow(load_registry()).evaluate(self.path).test)
         made, dataset = self._trained
@@ -88,10 +91,10 @@ class Run:
             return _frame(measure(made, reading)[0])
 
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
-        """Write a folder that predicts without automtl, and return it; see `automtl export`.
+        """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
 
         Raises:
-            RunExistsError: it is there already.
+            RunExistsError: the folder exists already.
 
         """
         export(self._folder, self._trained[0], form, Path(folder), card(self._folder))
@@ -107,7 +110,7 @@ class Run:
             return found
 
     def _repr_markdown_(self) -> str:
-        """Return what a notebook shows: what the command line prints after a search."""
+        """Return the view in a notebook: the output of the command line after a search."""
         least = self._folder.config().training.min_positives
         found = finding(self.path, load_registry())
         search = outcome.search(Found(self.path, self._folder.read(Result), found, least))
@@ -116,7 +119,7 @@ class Run:
 
 @contextmanager
 def _reading(examples: object, dataset: Dataset) -> Iterator[Reading | InMemory]:
-    """Give how a table is read; one that is neither a frame nor a mapping is written to a file for it."""
+    """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
     if isinstance(examples, pd.DataFrame | Mapping):
         yield InMemory(dataset, examples)
         return

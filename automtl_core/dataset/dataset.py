@@ -112,27 +112,30 @@ class DatasetSettings(Settings):
     """Settings that every dataset has; a dataset's own extend them."""
 
     split: Literal["random", "time", "user"] = "random"
-    """Examples are given to train, validation and test at random; or the latest are for the test and those
-    before them for validation; or all examples of a user at random to one of them. A dataset whose publisher
-    has split it keeps that test part."""
+    """Division of rows into training, validation and test. random: at random. time: the latest rows are for
+    the test, and those before them for validation. user: all rows of a user are in the same part. A dataset
+    that its publisher has split keeps that test part."""
     validation_fraction: float = Field(0.1, gt=0, lt=0.5)
     """Share of the rows for validation."""
     test_fraction: float = Field(0.1, gt=0, lt=0.5)
     """Share of the rows for the test."""
     split_seed: int = 0
-    """Seed of the random split; apart from the seed of the run, so that runs share their data."""
+    """Seed of the random split. It is separate from the seed of the run, so that runs with different seeds
+    use the same rows."""
     min_count: int = Field(1, ge=1)
-    """Values of a sparse field that fewer training rows hold are treated as unseen."""
+    """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
     max_vocabulary: int | None = Field(None, ge=1)
-    """Most values of a sparse field that are kept, the most frequent ones; the others are as unseen."""
+    """Maximum vocabulary size of a categorical field; null for no limit. The most frequent values are kept,
+    and the others become unseen ids."""
     hashed: dict[str, int] = Field(default_factory=dict)
-    """Sparse field -> number of buckets that its values are hashed to, in place of a vocabulary."""
+    """Categorical field -> number of buckets for hashing its values, in place of a vocabulary."""
     tasks: tuple[str, ...] = ()
-    """The tasks to learn; all of the dataset, if none are named."""
+    """Tasks to learn; all tasks of the dataset if none are named."""
     bad_rows: Literal["fail", "skip"] = "fail"
-    """Whether a row of a raw file that is not as declared is an error, or is left out and written down."""
+    """Treatment of a row of a raw file that does not match the declared columns. fail: an error. skip: the
+    row is left out and listed."""
     max_bad_rows: int = Field(100, ge=0)
-    """Rows that are left out at most, before it is an error after all."""
+    """Maximum number of rows to leave out with `bad_rows: skip`. More are an error."""
 
 
 class Dataset(ABC):

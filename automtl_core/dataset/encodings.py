@@ -1,4 +1,4 @@
-"""Feature encodings: the form in which networks receive fields; `auto` is resolved by the encoding search.
+"""Feature encodings: one for all models, or left to the encoding search.
 
 Letters: d embedding, T tasks.
 """
@@ -18,30 +18,34 @@ Pair = tuple[str, str]
 
 
 class Encodings(Settings):
-    """What networks are given of fields; `auto` is looked up on held-out training rows.
+    """Feature encoding: the numbers that a network receives for a field. `auto`: the encoding search chooses.
 
-    A bare word stands for all of it: `auto`; `ids`, which is embeddings of values and scaled numbers alone;
-    or `statistics`, which is besides what training rows with a value say of each task.
+    One word sets all of it: `auto`; `ids`, which is only embeddings of values and scaled numbers; or
+    `statistics`, which adds target statistics.
     """
 
     statistics: Auto | Statistics = "auto"
-    """What a field tells beside the embedding of its value: nothing, or for each task what training rows with
-    the value say of it. Each training row sees the rows of other folds, or the earlier ones alone, as
-    in a split by time. That helps where values are seen often, and hurts where they are rare."""
+    """Target statistics of each categorical field, beside its embedding: for each task, the smoothed mean of
+    the label over the training rows with the same value. none: no target statistics. folds: out-of-fold, a
+    training row uses the rows of other folds. earlier: a training row uses only earlier rows, as in a split
+    by time. Target statistics help if values are frequent, and can hurt if values are rare."""
     numbers: Auto | Numbers = "auto"
-    """What a numeric field is besides the scaled number: nothing; an embedding of the bin that it is in; or
-    a sum of embeddings, one for each bin up to the number, which changes steadily inside of a bin. A missing
-    number has an embedding of its own."""
+    """Encoding of each numeric field, beside the scaled number. standard: nothing more. bins: an embedding of
+    the bin of the number. piecewise: the sum of the embeddings of all bins up to the number, linear within a
+    bin. With bins and piecewise, a missing number has an embedding too."""
     crosses: Auto | Annotated[tuple[Pair, ...], Takes("a list of pairs of categorical fields")] = "auto"
-    """Pairs of fields of one value that are a field too: what rows with both values say of each task."""
+    """Feature crosses: pairs of categorical fields (not multi-valued) that are one more field each, encoded
+    by target statistics."""
     wide: Auto | bool = "auto"
-    """Whether all that networks are given enters the logit of each task directly too, with linear weights."""
+    """Wide term: whether all encoded features also have a linear term in the logit of each task."""
     folds: int = Field(5, ge=2, le=100)
-    """Into how many folds training rows are divided, or periods of as many rows for earlier ones."""
+    """Number of folds of the training rows for target statistics; for `earlier`, number of periods with
+    equally many rows."""
     smoothing: float = Field(10.0, gt=0)
-    """Rows that the prior of a task counts for in its statistics."""
+    """Pseudo-count of the prior in target statistics, in rows. A larger value draws rare values closer to the
+    mean of the task."""
     bins: int = Field(32, ge=2, le=1000)
-    """Bins of a numeric field, of equal frequency."""
+    """Number of bins of a numeric field, with equally many rows in each."""
 
     @property
     def auto(self) -> bool:

@@ -64,7 +64,7 @@ class BagEncoder(FieldEncoder):
 
 @dataclass(frozen=True)
 class Bag(FieldKind):
-    """A categorical field with any number of distinct values per row, see `Dataset.values`."""
+    """A multi-valued field: a row holds any number of different values, see `Dataset.values`."""
 
     separator: str = "|"
     """Separator of the values in a text, as in files of new examples."""

@@ -83,7 +83,7 @@ class Hashed(FieldEncoder):
 
 @dataclass(frozen=True)
 class Sparse(FieldKind):
-    """A categorical field: a row holds one value, and each value has an embedding."""
+    """A categorical field: a row holds one of many values, and each value has an embedding."""
 
     words: ClassVar[str] = "categorical"
     encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (Vocabulary, Hashed)

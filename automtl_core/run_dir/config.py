@@ -42,45 +42,47 @@ class Common(Settings):
     """What all models of a comparison share."""
 
     dataset: Annotated[Component, NAMED]
-    """Dataset; see `automtl settings dataset`."""
+    """Dataset adapter; see `automtl settings dataset`."""
     training: Recipe = Recipe()
-    """How models are trained; see `automtl settings training`."""
+    """Training settings; see `automtl settings training`."""
     seed: int = 0
-    """Seed of everything random but the split of the data, which is a setting of the dataset."""
+    """Random seed of the run. The split of the data has a separate seed, a setting of the dataset."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes a GPU if there is one."""
+    """Device of all computations. auto: a GPU if there is one, otherwise the CPU."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
     inputs: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )
-    """What networks are given of fields; see `automtl settings inputs`."""
+    """Feature encoding; see `automtl settings inputs`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
-    """How `auto` is answered in `inputs` and `training.embedding_decay`; see `automtl settings
-    encoding_search`."""
+    """Encoding search, which replaces `auto` in `inputs` and `training.embedding_decay`; see `automtl
+    settings encoding_search`."""
     time_budget: float | None = Field(None, gt=0)
-    """Seconds that search, training and test of a model may take. What time ends depends on the machine."""
+    """Time limit for search, training and test of a model, in seconds; null for no limit. With a limit,
+    results depend on the speed of the machine."""
     data_dir: Path | None = None
     """Folder of the raw files."""
     prepared_dir: Path = Field(default_factory=prepared_folder)
-    """Folder that keeps prepared datasets: $AUTOMTL_PREPARED or `prepared`, where nothing is said."""
+    """Folder of prepared datasets; by default $AUTOMTL_PREPARED, or `prepared` without this variable."""
 
 
 class RunConfig(Common):
-    """Everything that a run depends on, but the code and the raw files."""
+    """Everything that a run depends on, except the code and the raw files."""
 
     space: Annotated[Component, NAMED]
     """Search space; see `automtl settings space`."""
     strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
-    """Search strategy, see `automtl settings strategy`; without one nothing is searched."""
+    """Search strategy; see `automtl settings strategy`. null: training without a search."""
     start: Path | None = None
-    """Folder of a run whose decisions and weights a search begins with, where names fit."""
+    """Warm start: folder of a run. The search begins with its decisions and weights, as far as names
+    agree."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
-    """Without a strategy, the answer to each question of the space; none where it asks none."""
+    """Architecture to train without a strategy: choice -> decision. Empty for a space without choices."""
     retrain: Literal["inherit", "scratch"] | None = None
-    """Whether the found network goes on from the weights of the search or starts anew; where null, as the
-    strategy does. One that the search has trained to its end goes on no further."""
+    """Initial weights of the final training. inherit: the weights of the search. scratch: new weights. null:
+    the default of the strategy. A network that the search has fully trained is not trained again."""
 
     def to_yaml(self) -> str:
         """Return the text of `config.yaml`."""

@@ -47,7 +47,8 @@ class HeldOutSettings(Settings):
     """Settings of the rows that architectures are compared on."""
 
     rows: int = Field(20_000, ge=100)
-    """Validation rows that architectures are compared on, at most."""
+    """Maximum number of validation rows on which the search compares architectures. More rows give smaller
+    standard errors, and take longer."""
 
 
 class Difference(NamedTuple):

@@ -18,34 +18,35 @@ learns, say, interactions of values."""
 
 
 class Recipe(Settings):
-    """How models are trained. Preset `paper` has the paper's values, docs/results.md why these differ."""
+    """Training of models. Preset `paper` has the values of the paper; docs/results.md explains defaults."""
 
     batch_size: int = Field(2048, ge=2)
-    """Rows of a step."""
+    """Number of rows per training step."""
     epochs: int = Field(80, ge=1)
-    """Passes of the trained network over the training part at most; those of a search come before them."""
+    """Maximum number of epochs of the final training, after those of a search."""
     patience: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    """Epochs without a better validation score before training stops; with `auto` 3, and on small data as
-    many as have 240 steps."""
+    """Number of epochs without a better validation score before early stopping. auto: 3, or on small data the
+    number of epochs that make up 240 steps."""
     learning_rate: Annotated[float, Search(5e-4, 8e-3, log=True)] = Field(2e-3, gt=0)
-    """Step size of Adam."""
+    """Learning rate of Adam."""
     weight_decay: float = Field(1e-5, ge=0)
-    """L2 on weights; never on batch normalisation."""
+    """Weight decay: the L2 penalty on weights, except those of batch normalisation and embeddings."""
     embedding_decay: Annotated[
         Literal["auto"] | Annotated[float, Field(ge=0)], Search(choices=(1e-4, 1e-3, EMBEDDING_DECAY, 1e-1))
     ] = "auto"
-    """L2 on embedding tables; with `auto` it is looked up with the encodings of fields."""
+    """L2 penalty on embedding tables. auto: the encoding search chooses it."""
     average_weights: bool = True
-    """Whether the moving average of the weights over the last epoch is validated, kept and tested, or the
-    weights of the last step."""
+    """Whether to validate, keep and test the moving average of the weights over the last epoch, in place of
+    the weights of the last step."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-    """Weight of a task's loss in the mean over tasks; 1 where a task is not named."""
+    """Task -> weight of its loss in the mean over tasks; 1 for a task that is not named."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
-    """How the gradients of tasks' losses are combined; see `automtl settings balancer`. Feature encodings are
-    chosen with the weighted mean."""
+    """Balancer: the rule that combines the losses of all tasks; see `automtl settings balancer`. The encoding
+    search always uses the weighted mean."""
     min_positives: int = Field(100, ge=1)
-    """Tasks with fewer positive (or negative) validation rows do not decide when to stop, nor do regressions
-    with fewer rows; with fewer such test rows they are marked, and are not in a mean over tasks."""
+    """Minimum number of positive and of negative rows of a binary task, or of rows of a regression. A task
+    with fewer validation rows does not count for early stopping. A task with fewer test rows is marked, and
+    is not part of means over tasks."""
 
     _balancers: dict[str, Any] = PrivateAttr(default_factory=dict)
 

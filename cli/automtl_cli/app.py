@@ -1,4 +1,4 @@
-"""The command line. What takes long to import is imported inside of the commands that need it."""
+"""The command line. Commands import slow modules themselves, so that others start fast."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
 from automtl_core.training.process import set_up
 
 COMPLETE = "_AUTOMTL_COMPLETE"
-"""Environment variable by which a shell asks for completions."""
+"""Environment variable by which a shell requests completions."""
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=options.CONTEXT)
 app.add_typer(data_app, name="data")
@@ -80,8 +80,8 @@ def search(
     """Search an architecture, train it, and score the test rows once.
 
     Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
-    Settings of a space, strategy or dataset without a name belong to the one that is used. Settings beside
-    the name of another one are left out.
+    Settings of `space` without a name belong to the space of this search. Settings beside the name of another
+    space are ignored. The same holds for strategies, datasets and balancers.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
@@ -252,7 +252,7 @@ def explain_settings(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: meaning, values, defaults, domains.
+    """Explain settings: description, values, default, tuning domain.
 
     Without NAME, list the spaces, strategies, datasets or balancers.
     """
@@ -263,7 +263,7 @@ def explain_settings(
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:
-    """Run one command, and return its exit code."""
+    """Run one command and return its exit code."""
     command = typer.main.get_command(app)
     try:
         with command.make_context("automtl", list(arguments)) as context:
@@ -272,7 +272,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     except typer.Exit as end:
         return end.exit_code
     except SystemExit as end:
-        # That of `--show-completion` ends the command; a plugin must not.
+        # `--show-completion` may end the command this way, but a plugin must not.
         return report(end, stop) if blamed(end) else int(end.code or 0)
     except BaseException as error:
         return report(error, stop)

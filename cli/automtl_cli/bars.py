@@ -1,4 +1,4 @@
-"""Bars on standard error, which only a terminal shows."""
+"""Progress bars on standard error, shown only on a terminal."""
 
 import sys
 
@@ -7,7 +7,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 def bar(*columns: TextColumn) -> Progress:
-    """Return a bar with its share and remaining time, and with further columns."""
+    """Return a progress bar with percentage, remaining time, and further columns."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""From options to a configuration, and to the dataset that it names."""
+"""Conversion of options to a configuration and its dataset."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from automtl_core.run_dir.folders import raw_folder
 
 @dataclass(frozen=True)
 class Chosen:
-    """A dataset with its settings, and where its files are."""
+    """A dataset with its settings and folders."""
 
     name: str
     dataset: Dataset
     folder: Path | None
-    """Of the raw files, absolute; None where it needs none."""
+    """Absolute folder of the raw files; None if the dataset needs none."""
     prepared_dir: Path
 
 
 def layers(
     preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
 ) -> list[Layer]:
-    """Return what options say as layers of a configuration, the strongest last."""
+    """Return options as layers of a configuration, in increasing precedence."""
     return [
         preset(preset_name),
         read_yaml(file) if file is not None else {},
@@ -37,15 +37,15 @@ def layers(
 
 
 def preset(name: str | None) -> Layer:
-    """Return the settings of a preset; none where none is named."""
+    """Return the settings of a preset; empty without a name."""
     return load_registry().get(PRESETS, name) if name is not None else {}
 
 
 def seconds(time_budget: str | None) -> float | None:
-    """Return the seconds of a time budget; None where there is none.
+    """Return the seconds of a time budget; None without one.
 
     Raises:
-        UsageError: it is no time.
+        UsageError: the text is not a duration.
 
     """
     if time_budget is None:
@@ -63,11 +63,11 @@ def chosen(
     bad_rows: str | None = None,
     max_bad_rows: int | None = None,
 ) -> Chosen:
-    """Return the dataset that options name.
+    """Return the dataset of the options, with its settings.
 
     Raises:
-        UnknownNameError: no plugin registers it.
-        UsageError: settings that do not exist or are wrong.
+        UnknownNameError: no plugin registers the name.
+        UsageError: a setting does not exist or has a wrong value.
 
     """
     rows = {"bad_rows": bad_rows, "max_bad_rows": max_bad_rows}

@@ -1,4 +1,4 @@
-"""How a command ends: a message on standard error, and an exit code that scripts can rely on.
+"""The end of a command: a message on standard error, and a documented exit code.
 
 The codes are listed in docs/exit-codes.md.
 """
@@ -16,20 +16,20 @@ from automtl_core.registry.plugins import load_registry
 
 BUG = 1
 DEBUG = "AUTOMTL_DEBUG"
-"""Environment variable: where it is set, tracebacks are shown of all errors."""
+"""Environment variable. If it is set, all errors show a traceback."""
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Turns signals that end a process into KeyboardInterrupt, and remembers which of them came."""
+    """Converts signals that end a process to KeyboardInterrupt, and remembers the signal."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
 
     def listen(self) -> None:
-        """Handle these signals from now on, but those that are ignored, as SIGHUP is below `nohup`."""
+        """Handle these signals from now on, except ignored ones, such as SIGHUP below `nohup`."""
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._raise)
@@ -40,8 +40,8 @@ class Stop:
 
 
 def report(error: BaseException, stop: Stop) -> int:
-    """Say what ended the command and what to do next, and return the exit code."""
-    # A library that is interrupted may raise an error of its own: what counts is the signal.
+    """Print the error that ended the command and its remedy, and return the exit code."""
+    # An interrupted library may raise some other error: the signal takes precedence.
     if stop.signal is not None or isinstance(error, KeyboardInterrupt):
         number = signal.Signals(stop.signal or signal.SIGINT)
         _tell(f"stopped by {number.name}", *_notes(error))
@@ -57,7 +57,7 @@ def report(error: BaseException, stop: Stop) -> int:
 
 
 def _known(error: BaseException) -> AutoMTLError | None:
-    """Return an error that the user can mend, in our own words; None for a bug."""
+    """Return an error that the user can correct, with a message of automtl; None for a bug."""
     match error:
         case AutoMTLError():
             return error
@@ -72,11 +72,11 @@ def _known(error: BaseException) -> AutoMTLError | None:
 
 
 def blamed(error: BaseException) -> AutoMTLError | None:
-    """Return an error as that of the plugin whose code raised it; None where none but automtl's did."""
+    """Return the error of the plugin whose code raised it; None for the code of automtl."""
     try:
         return load_registry().blame(error)
     except Exception:
-        return None  # the error that is reported matters more
+        return None  # the original error matters more
 
 
 def _usage(error: typer.TyperException) -> str | None:

@@ -1,4 +1,4 @@
-"""What is installed: plugins, and the names that they supply."""
+"""Lists of installed plugins and of the names that they register."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,15 +12,15 @@ from automtl_core.views.values import Section, table
 
 
 def plugins() -> Sequence[PluginRow]:
-    """Return one row for each installed plugin, usable or not."""
+    """Return one row for each installed plugin, including broken ones."""
     return load_registry().rows
 
 
 def names(kind: str) -> dict[str, Json]:
-    """Return what is registered of a kind, by name.
+    """Return the registered names of a kind, with description and plugin.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: the kind does not exist.
 
     """
     if kind not in KINDS:
@@ -30,7 +30,7 @@ def names(kind: str) -> dict[str, Json]:
 
 
 def entry(registry: Registry, kind: Kind[Any], name: str) -> Json:
-    """Return what is registered under a name, or why it cannot be used, and which plugin supplies it."""
+    """Return the description of a name, or the reason why it is not usable, and its plugin."""
     row = registry.supplier(kind, name)
     try:
         description = registry.describe(kind, name)
@@ -46,7 +46,7 @@ def view_plugins(rows: Sequence[PluginRow]) -> Section:
 
 
 def view_names(described: Mapping[str, Json]) -> Section:
-    """Return names, what each of them is, and which plugin provides it."""
+    """Return a table of names, with description and plugin."""
     rows = [(name, entry["description"], entry["plugin"]) for name, entry in described.items()]
     return table(["name", "description", "plugin"], rows)
 

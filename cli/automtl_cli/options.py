@@ -1,4 +1,4 @@
-"""The options and arguments that commands have in common, each said once."""
+"""The options and arguments that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-"""How help is asked for, and how wide it may be."""
+"""Options for help, and its maximum width."""
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as runs/NAME.")]
 Dataset = Annotated[str, typer.Argument(metavar="NAME", help="Name of a dataset.")]

@@ -1,4 +1,4 @@
-"""Standard output carries data, standard error all else; nothing printed can act on a terminal."""
+"""Output: data on standard output, everything else on standard error, always without control characters."""
 
 import io
 import json
@@ -15,12 +15,12 @@ from automtl_core.views.values import Section
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
-"""What `--json` prints."""
+"""The document that `--json` prints."""
 
 
 def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: bool) -> None:
-    """Print a command's outcome as JSON, or its view for people; both hold the same."""
-    if sys.stdout is None:  # closed by whoever started the process
+    """Print the outcome of a command as JSON, or as text for people; both have the same content."""
+    if sys.stdout is None:  # closed by the process that started this one
         raise StorageError(
             "there is no standard output to write to", "do not close it: >/dev/null drops what is written"
         )
@@ -29,15 +29,15 @@ def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: 
 
 
 def say(text: object) -> None:
-    """Print a line on standard error, if anybody is there to read it."""
-    with suppress(OSError):  # such as after the end of the terminal
+    """Print a line on standard error, if it is open."""
+    with suppress(OSError):  # for example after the terminal was closed
         sys.stderr.write(printable(str(text)) + "\n")
 
 
 def lenient_streams() -> None:
-    """Let characters that the terminal's encoding lacks be escaped, rather than end the program.
+    """Escape characters that the encoding of the terminal lacks, in place of an error.
 
-    A standard error that is closed takes anything.
+    A closed standard error is replaced by the null device.
     """
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
@@ -47,12 +47,12 @@ def lenient_streams() -> None:
 
 
 def _as_json(outcome: object) -> str:
-    """Return JSON, in which frozen values stand as mappings."""
+    """Return JSON, with frozen values as mappings."""
     return json.dumps(outcome, indent=2, default=_value) + "\n"
 
 
 def _value(value: Any) -> Any:
-    """Return a value as JSON, or as what is in it, for each of which the same is asked."""
+    """Return a value as JSON, or as a mapping of its fields, which are converted in turn."""
     if hasattr(value, "to_json"):
         return value.to_json()
     return {field.name: getattr(value, field.name) for field in fields(value)}

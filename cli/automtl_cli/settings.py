@@ -1,4 +1,4 @@
-"""The command that explains settings: of what a configuration consists, and what plugins take."""
+"""The command that explains settings of a configuration and of plugins."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,28 +19,28 @@ from automtl_core.views.values import Section, lines, table
 PARTS: Mapping[str, type[Settings]] = {
     "run": RunConfig, "inputs": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
 }  # fmt: skip
-"""What has settings and no name."""
+"""Parts of a configuration that have settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}
-"""What has settings by name: where a configuration holds it, and its kind."""
+"""Parts whose settings depend on a name -> key in a configuration, and kind."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """The settings of one thing."""
+    """The settings of one part of a configuration."""
 
     key: str
-    """Where a configuration holds them; empty for all of it."""
+    """Key in a configuration; empty for the whole configuration."""
     name: str
-    """Of the component; empty where there is one only."""
+    """Name of the component; empty if the part has no name."""
     description: str
     settings: Sequence[Setting]
 
 
 def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | Iterable[Section]]]:
-    """Return the settings of a kind and a name and their view; without a name, all names of the kind.
+    """Return the settings of a kind and a name, and their view; without a name, all names of the kind.
 
     Raises:
-        UsageError: there is no such kind, or it has no names.
+        UsageError: the kind does not exist, or has no names.
         UnknownNameError: no plugin registers the name.
 
     """
@@ -55,7 +55,7 @@ def answer(kind: str, name: str | None) -> tuple[Any, Callable[[Any], Section | 
 
 
 def explained(registry: Registry, kind: str, name: str = "") -> Explained:
-    """Return the settings of a part of a configuration, or of what is registered under a name."""
+    """Return the settings of a part of a configuration, or of a registered name."""
     if kind in PARTS:
         below = default(registry) if kind == "run" else {}
         settings = [replace(s, default=below.get(s.name, s.default)) for s in explain(PARTS[kind])]
@@ -67,21 +67,21 @@ def explained(registry: Registry, kind: str, name: str = "") -> Explained:
 
 
 def view(found: Explained) -> Iterator[Section]:
-    """Yield settings as a table, and how one is given."""
+    """Yield settings as a table, and an example of a setting."""
     yield lines(f"{found.name or found.key or 'run'}: {found.description}")
     yield table(["setting", "default", "takes", "description"], map(row, found.settings))
     key = f"{found.key}.SETTING" if found.key else "SETTING"
-    yield lines(f"give one by --set {key}=VALUE, or in a file by --config")
+    yield lines(f"set one by --set {key}=VALUE, or in a file by --config")
 
 
 def row(setting: Setting) -> Sequence[str]:
-    """Return the cells of a setting."""
+    """Return the table cells of a setting."""
     takes = f"{setting.takes}; tuned over {setting.tuned}" if setting.tuned else setting.takes
     return setting.name, written(setting.default), takes, setting.description
 
 
 def written(value: object) -> str:
-    """Return a value as one writes it in YAML; a dash for null, and for what is empty."""
+    """Return a value as in YAML; a dash for null and for empty values."""
     match value:
         case None | "":
             return "-"

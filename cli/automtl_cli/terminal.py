@@ -1,4 +1,4 @@
-"""Sections on a terminal, which only shows their texts; where there is none, a row is a line."""
+"""Sections as text on a terminal; without a terminal, each row is one line."""
 
 import sys
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from automtl_core.views.plain import cell, plain
 from automtl_core.views.values import Grid, Section
 
 UNLIMITED = 10_000
-"""Columns of what is no terminal."""
+"""Width of an output that is not a terminal."""
 JUSTIFY: dict[str, JustifyMethod] = {"l": "left", "c": "center", "r": "right"}
 
 
 def rendered(view: Section | Iterable[Section]) -> str:
-    """Return sections as lines of text, a blank line between two that hold anything."""
-    # Captured and not printed by rich, which ends the program by itself where nobody reads any more.
+    """Return sections as lines of text, with a blank line between two sections that are not empty."""
+    # Captured rather than printed by rich, which ends the program if the output is closed.
     width = None if sys.stdout.isatty() else UNLIMITED
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     sections = [view] if isinstance(view, Section) else view
@@ -43,5 +43,5 @@ def _table(grid: Grid) -> Table:
 
 
 def _safe(text: str) -> Shown:
-    """Return a text without effect on a terminal."""
+    """Return a text without control characters."""
     return Shown(printable(text))

@@ -1,1 +1,1 @@
-"""Balancers of tasks that come with automtl."""
+"""The balancers of automtl."""

@@ -1,10 +1,11 @@
 """Balancers that combine the gradients of tasks, by the aggregators of TorchJD.
 
-A step computes the Jacobian J [T, P] of the losses. P are the entries of all shared parameters, those on
-which more than one task has a gradient other than 0 in this step; an aggregator makes one gradient [P] of it.
-Every other parameter has the gradient of the mean of the losses, and all have that of the penalty.
+A step computes the Jacobian J [T, P] of the losses over the P entries of all shared parameters. A parameter
+is shared if more than one task has a gradient other than 0 for it in this step. An aggregator combines J into
+one gradient [P]. Every other parameter has the gradient of the mean loss. The gradient of the penalty is
+added to all.
 
-The gradient of a sparse embedding is sparse: of it J holds the rows that the batch reads.
+The gradient of a sparse embedding is sparse: J contains only the rows that the batch reads.
 
 Letters: T tasks, P entries of parameters, n entries of one parameter.
 """
@@ -23,11 +24,11 @@ from automtl_core.training.balancer import Balancer
 
 
 class Aggregated(Balancer[S]):
-    """What all of them have in common. A subclass has the name and, as settings, the arguments of TorchJD."""
+    """Base of these balancers. A subclass has the name of its TorchJD class; its settings are arguments."""
 
     libraries = LIBRARIES
     sums: ClassVar[bool] = False
-    """Whether the aggregator adds up rows, where others average them."""
+    """Whether the aggregator sums rows. The others average them."""
 
     def __init__(self, settings: S, tasks: Sequence[Task]) -> None:
         super().__init__(settings, tasks)
@@ -54,9 +55,9 @@ class Aggregated(Balancer[S]):
                 parameter.grad = more if parameter.grad is None else more + parameter.grad
 
     def combined(self, jacobian: Tensor) -> Tensor:
-        """Return one gradient, [T, P] -> [P]; tasks without one, as without a label, have no part in it.
+        """Return one gradient, [T, P] -> [P]. Tasks with a gradient of 0, as without a label, are left out.
 
-        Aggregators take what is short for 0, so that they are given a Jacobian of length 1.
+        The Jacobian is scaled to norm 1, because aggregators treat short gradients as 0.
         """
         rows = jacobian[jacobian.any(1)]
         length = torch.linalg.norm(rows)
@@ -68,7 +69,8 @@ class _Block:
     """The columns of the Jacobian that belong to a parameter, [T, n].
 
     Args:
-        gradients: Of each task; None where the task does not reach the parameter. All are sparse, or none is.
+        gradients: Gradient of each task; None if the parameter has no effect on the task. All are sparse, or
+            none is.
         like: The parameter.
 
     """
@@ -91,7 +93,7 @@ class _Block:
         return column
 
     def gradient(self, entries: Tensor) -> Tensor:
-        """Return entries [n] as a gradient of the parameter, sparse where those of the tasks are."""
+        """Return entries [n] as a gradient of the parameter, sparse if those of the tasks are."""
         if self.rows is None:
             return entries.view(self.shape)
         values = entries.view(len(self.rows), *self.shape[1:])
@@ -116,7 +118,8 @@ class CAGradSettings(Settings):
     """Settings of CAGrad."""
 
     c: float = Field(0.5, ge=0, lt=1)
-    """How far the gradient may be from the mean, as a share of its length; with 0 it is the mean."""
+    """Maximum distance of the combined gradient from the mean gradient, relative to the length of the mean
+    gradient. 0 gives the mean gradient."""
 
 
 class CAGrad(Aggregated[CAGradSettings]):
@@ -127,8 +130,8 @@ class FairGradSettings(Settings):
     """Settings of FairGrad."""
 
     alpha: float = Field(1.0, gt=0)
-    """Fairness: 1 is the bargain of Nash-MTL (Navon et al., ICML 2022); the larger, the more the task counts
-    that gains least."""
+    """Fairness. 1 is the Nash bargaining solution of Nash-MTL (Navon et al., ICML 2022). A larger value gives
+    more weight to the task that improves least."""
 
 
 class FairGrad(Aggregated[FairGradSettings]):

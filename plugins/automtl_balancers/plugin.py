@@ -7,7 +7,7 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_balancers() -> Mapping[str, str]:
-    """Offer the weighted mean, learned weights, and what TorchJD makes of the gradients of tasks."""
+    """Register the weighted mean, learned weights, and the balancers of TorchJD."""
     return {
         "weighted-mean": "automtl_core.training.balancer:WeightedMean",
         "uncertainty": "automtl_balancers.uncertainty:Uncertainty",

@@ -1,4 +1,4 @@
-"""Balancers that make one loss of the losses of tasks, by the scalarizers of TorchJD. Letters: T tasks."""
+"""Balancers that combine the losses of tasks into one, by the scalarizers of TorchJD. Letters: T tasks."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from automtl_core.training.balancer import Balancer
 
 
 class Scalarized(Balancer[S]):
-    """What all of them have in common. A subclass has the name and, as settings, the arguments of TorchJD."""
+    """Base of these balancers. A subclass has the name of its TorchJD class; its settings are arguments."""
 
     libraries = LIBRARIES
 
@@ -21,7 +21,7 @@ class Scalarized(Balancer[S]):
         self.scalarizer = torchjd("scalarization", type(self).__name__, **settings.model_dump())
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
-        """Differentiate the scalar and the penalty together; tasks without a loss have no part in it."""
+        """Differentiate the scalar and the penalty together; tasks without a loss are left out."""
         present = losses[losses.detach() != 0]
         loss = (self.scalarizer(present) if len(present) else losses.sum()) + penalty
         loss.backward(inputs=list(inputs))
@@ -32,14 +32,14 @@ class GeometricMean(Scalarized):
 
 
 class Random(Scalarized):
-    """Weights drawn anew in each step (Lin et al., TMLR 2022), by TorchJD."""
+    """Random weights, new ones in each step (Lin et al., TMLR 2022), by TorchJD."""
 
 
 class STCHSettings(Settings):
     """Settings of smooth Tchebycheff scalarization."""
 
     mu: float = Field(0.1, gt=0)
-    """Smoothness: the smaller, the nearer to the largest loss."""
+    """Smoothing. The combined loss approaches the largest loss of the tasks as the value approaches 0."""
 
 
 class STCH(Scalarized[STCHSettings]):

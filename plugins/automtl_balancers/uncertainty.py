@@ -1,4 +1,4 @@
-"""Weights that are learned as the uncertainty of each task.
+"""Task weights that are learned as the uncertainty of each task.
 
 Kendall, Gal, Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018:
 
@@ -19,7 +19,7 @@ from automtl_core.training.balancer import Balancer
 
 
 class Uncertainty(Balancer):
-    """Weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018)."""
+    """Task weights learned as homoscedastic uncertainty (Kendall, Gal, Cipolla, CVPR 2018)."""
 
     factors: Tensor
 
@@ -30,7 +30,7 @@ class Uncertainty(Balancer):
         self.register_buffer("factors", factors, persistent=False)
 
     def backward(self, losses: Tensor, penalty: Tensor, inputs: Sequence[nn.Parameter]) -> None:
-        """Differentiate the mean over tasks of the paper's terms; one without a loss has no term."""
+        """Differentiate the mean over tasks of the paper's terms; a task without a loss has no term."""
         s = self.log_variances.to(losses.dtype)
         by_task = self.factors * (-s).exp() * losses + s / 2
         labelled = losses.detach() != 0

@@ -1,1 +1,1 @@
-"""Hand-designed multi-task models, as search spaces that ask no question."""
+"""Hand-designed multi-task models, as search spaces without choices."""

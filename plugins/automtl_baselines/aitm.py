@@ -1,4 +1,4 @@
-"""AITM: what a task has learned is passed on, through attention, to the task that comes after it.
+"""AITM: each task passes its hidden values, through attention, to the task that comes after it.
 
 Xi, Chen, Yan, Zhang, Zhu, Zhuang and Chen, "Modeling the Sequential Dependence among Audience Multi-step
 Conversions with Multi-task Learning in Targeted Display Advertising", KDD 2021.
@@ -24,15 +24,16 @@ class AITMSettings(Sizes):
     """Sizes of AITM."""
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
-    """Widths of the layers of a task's MLP."""
+    """Widths of the layers of the MLP of each task."""
     calibrator: float = Field(0.6, ge=0)
-    """Weight of the behavioural expectation calibrator in the loss."""
+    """Weight of the behavioural expectation calibrator in the loss. It penalises a task that is predicted to
+    be likelier than the task before it."""
 
 
 class Transfer(nn.Module):
     """z = sum_u w_u h1(u), u in (p, q), w = softmax of <h2(u), h3(u)> / sqrt(H) (the paper's AIT module).
 
-    p = g(z of the task before), q this task's own; one g for each task that receives.
+    p = g(z of the task before), q is the output of this task's own MLP; each receiving task has its own g.
     Letters: B batch, H width.
     """
 
@@ -54,10 +55,10 @@ class AITMNetwork(nn.Module):
 
     Args:
         inputs: Shared by all tasks.
-        mlps: One a task, [B, D] -> [B, H].
-        transfers: One a step.
-        towers: One a task.
-        steps: The columns of each task that comes after another and of that other, earlier steps first.
+        mlps: One per task, [B, D] -> [B, H].
+        transfers: One per step.
+        towers: One per task.
+        steps: Columns of each task that comes after another one, and of that other one; earlier steps first.
         calibrator: Weight of the behavioural expectation calibrator in the loss.
 
     """
@@ -88,10 +89,10 @@ class AITMNetwork(nn.Module):
         return logits
 
     def penalty(self, logits: Tensor) -> Tensor:
-        """Return by how much tasks seem likelier than those they come after: logits [B, T] -> scalar.
+        """Return the mean excess of a task's probability over the task before it: logits [B, T] -> scalar.
 
         The paper's behavioural expectation calibrator, divided by T: the paper sums the losses of the tasks,
-        what is minimised here is their mean.
+        here the loss is their mean.
         """
         later, earlier = zip(*self.steps, strict=True)
         p = logits.sigmoid()
@@ -100,10 +101,10 @@ class AITMNetwork(nn.Module):
 
 
 class AITM(HandDesigned[AITMSettings]):
-    """Each task takes over, by attention, from the one that it comes after (Xi et al., KDD 2021)."""
+    """Transfer by attention from each task to the task after it, in a funnel (Xi et al., KDD 2021)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "AITM")
         inputs = inputs_of(self.schema, s, choose)

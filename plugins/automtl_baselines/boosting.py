@@ -1,4 +1,4 @@
-"""Gradient boosting: trees for each task by itself, the yardstick that networks are measured by.
+"""Gradient boosting: separate trees for each task, a baseline for networks.
 
 Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017.
 
@@ -33,45 +33,47 @@ from automtl_core.training.recipe import Recipe
 
 log = logging.getLogger("automtl")
 BATCH = 1 << 16
-"""Rows whose columns are made together."""
+"""Number of rows whose columns are computed together."""
 ROW_SHARE = 0.8
-"""Share of training rows that each tree sees."""
+"""Share of the training rows that each tree is grown on."""
 READ = ("batch_size", "min_positives")
-"""Settings of the recipe that trees read."""
+"""Settings of the recipe that apply to trees."""
 
 
 class BoostingSettings(Settings):
-    """How trees are grown; the recipe of networks, as `training.learning_rate`, does not concern them."""
+    """Settings of gradient boosting. Settings of networks, such as `training.learning_rate`, do not apply."""
 
     learning_rate: Annotated[float, Search(0.02, 0.08, log=True)] = Field(0.05, gt=0)
-    """How much each tree adds."""
+    """Learning rate (shrinkage) of each tree."""
     leaves: Annotated[int, Search(15, 127, log=True)] = Field(31, ge=2)
-    """Leaves of a tree at most."""
+    """Maximum number of leaves of a tree."""
     rounds: int = Field(2000, ge=1)
-    """Trees of a task at most."""
+    """Maximum number of trees of a task."""
     patience: int = Field(50, ge=1)
-    """Trees that bring no better score on validation rows, after which growing ends. Where labels of these do
-    not differ, as many trees are grown."""
+    """Number of trees without a better validation score before early stopping. If all validation labels of
+    the task are equal, this is the number of trees."""
     min_rows: Annotated[int, Search(10, 100, log=True)] = Field(20, ge=1)
-    """Training rows that a leaf has at least."""
+    """Minimum number of training rows of a leaf."""
     column_share: Annotated[float, Search(0.4, 1.0)] = Field(0.8, gt=0, le=1)
-    """Share of columns that each tree sees."""
+    """Share of the columns, drawn at random, that each tree may split on."""
     categories: int = Field(10_000, ge=1)
-    """Values of a field that are told apart where it enters as categories, the most frequent ones."""
+    """Maximum number of values of a categorical field, the most frequent ones, when trees read it as
+    categories. The other values become one category."""
 
 
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read the statistics of fields and pairs, numbers as they are, NaN where missing, and fields of one
-    value as categories. These come last: each task decides on validation rows whether it reads them.
+    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), and
+    single-valued fields as categories. Categories come last, because the validation rows decide for each task
+    whether its trees read them.
 
     Args:
-        inputs: What tells statistics; nothing is embedded.
-        sizes: Ids of each of the S fields of one value.
+        inputs: Encoded fields, without embeddings.
+        sizes: Number of ids of each of the S single-valued fields.
         tasks: T.
         grower: Grows trees.
-        categories: Values of a field that are told apart.
+        categories: Maximum number of categories of a field.
 
     """
 
@@ -87,8 +89,8 @@ class BoostedTrees(Learner):
         offsets = list(itertools.accumulate(sizes, initial=0))
         self.register_buffer("offsets", torch.tensor(offsets[:-1], dtype=torch.long), persistent=False)
         self.offsets: Tensor  # [S]
-        # Of each value, field by field: 1 is the most frequent, 0 are all that are not told apart. LightGBM
-        # keeps a set of categories as bits up to the largest one, which with ranks are few.
+        # Rank of each value by frequency, field by field: 1 is the most frequent one, 0 is every value beyond
+        # the maximum. LightGBM stores a set of categories as bits up to the largest one; ranks keep it small.
         self.register_buffer("ranks", torch.zeros(offsets[-1], dtype=torch.int32))
         self.ranks: Tensor
 
@@ -104,7 +106,7 @@ class BoostedTrees(Learner):
         return [trees for trees in self.tasks if isinstance(trees, Trees)]
 
     def learn(self, data: TrainingData, seed: int, going_on: GoingOn) -> None:
-        """Grow the trees of one task after the other, without categories and with them."""
+        """Grow the trees of one task after the other, with and without categories."""
         self._rank(data.train)
         seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
         numbers, widths = self.inputs.width, self._widths()
@@ -129,12 +131,12 @@ class BoostedTrees(Learner):
             _tell(task, found, numbers, taken)
 
     def _widths(self) -> list[int]:
-        """Return how many of the columns may be read: all but categories, and all."""
+        """Return the numbers of columns to try: all but the categories, and all."""
         numbers, categories = self.inputs.width, len(self.sizes)
         return [*([numbers] if numbers else []), *([numbers + categories] if categories else [])]
 
     def _rank(self, part: Part) -> None:
-        """Rank the values of training rows by how frequent they are."""
+        """Rank the values of training rows by frequency."""
         single = [place for place in range(part.ids.shape[1]) if place not in part.bags]
         for place, size, start in zip(single, self.sizes, self.offsets.tolist(), strict=True):
             counts = np.bincount(part.ids[:, place], minlength=size)
@@ -145,7 +147,7 @@ class BoostedTrees(Learner):
 
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
-        """Return all rows as trees read them, [R, F], column by column: the first ones are no copy."""
+        """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
         found = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
         for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
             columns = self._columns(batch.features)
@@ -160,18 +162,18 @@ class BoostedTrees(Learner):
 
 
 def _labelled(columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Rows:
-    """Return the rows that have a label, [R, F] and [R] of all."""
+    """Return the rows that have a label, of columns [R, F] and labels [R]."""
     known = ~np.isnan(labels)
     return Rows(columns if known.all() else columns[known], labels[known])
 
 
 def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool]:
-    """Return what one of the tries is to ask whether to go on, with the share of it that is through."""
+    """Return a function from the completed share of one of the tries to whether to continue."""
     return lambda share: going_on((number + share) / tries, (number + 1) / tries)
 
 
 def _tell(task: Task, found: dict[int, Grown], numbers: int, taken: int) -> None:
-    """Write down what was grown for a task, and which of it is taken."""
+    """Log the trees of a task, and which of them are taken."""
     for width, grown in found.items():
         name = "with categories" if width > numbers else "without categories"
         mark = ", taken" if width == taken else ""
@@ -181,7 +183,7 @@ def _tell(task: Task, found: dict[int, Grown], numbers: int, taken: int) -> None
 
 
 class Boosting(SearchSpace[BoostingSettings]):
-    """For each task trees that LightGBM grows (Ke et al., NeurIPS 2017): no network, a yardstick for them."""
+    """Gradient-boosted trees for each task, by LightGBM; a baseline (Ke et al., NeurIPS 2017)."""
 
     takes_encodings = True
     ignores = (
@@ -192,10 +194,10 @@ class Boosting(SearchSpace[BoostingSettings]):
     libraries = ("lightgbm",)
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the trees, none so far; there is nothing to choose.
+        """Return the model before any trees are grown. It has no choices.
 
         Raises:
-            UsageError: LightGBM is not installed, or there is nothing that trees can read.
+            UsageError: LightGBM is not installed, or there is no field that trees can read.
 
         """
         check_installed()
@@ -204,7 +206,7 @@ class Boosting(SearchSpace[BoostingSettings]):
         sizes = [field.size for field in schema.sparse if field.kind == "single"]
         if not sizes and not inputs.width:
             raise UsageError(
-                "boosting has nothing to read: of fields with several values it knows statistics alone",
+                "boosting has no input: it reads multi-valued fields only as target statistics",
                 "use --set inputs=statistics",
             )
         params = {
@@ -218,5 +220,5 @@ class Boosting(SearchSpace[BoostingSettings]):
         return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
 
     def _read(self) -> Schema:
-        """Return the schema without what trees have no use for: bins that are not their own."""
+        """Return the schema without bins, because trees make their own."""
         return self.schema.encoded(self.schema.encodings.answered(numbers="standard"))

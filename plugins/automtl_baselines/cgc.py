@@ -22,22 +22,22 @@ class CGCSettings(Sizes):
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
     """Widths of the layers of an expert."""
     shared_experts: int = Field(2, ge=1, le=1000)
-    """Experts that all tasks share."""
+    """Number of experts that all tasks share."""
     task_experts: int = Field(1, ge=1, le=1000)
-    """Experts that each task has for itself."""
+    """Number of task-specific experts of each task."""
 
 
 class ExtractionLayer(nn.Module):
     """g_t = sum_k softmax(W_t x_t)_k * S_t,k, S_t the experts of task t and the shared ones (eq. 1 to 3).
 
-    Where it is not the last layer also g_s over all experts, on what the shared part reads, for a next layer.
+    A layer that is not the last one also has g_s over all experts, on the input of the shared part.
     Letters: B batch, D input width, K experts of a task, S shared experts, H expert width, T tasks.
 
     Args:
         widths: D, hidden widths and H of an expert.
-        experts: How many there are of each task, and of the shared part as the last.
-        dropout: Of the experts.
-        last: Whether there is no next layer, and so no gating network of the shared part.
+        experts: Number of experts of each task, and last of the shared part.
+        dropout: Dropout of the experts.
+        last: Whether this is the last layer, which has no gating network of the shared part.
 
     """
 
@@ -78,10 +78,10 @@ class CGCNetwork(nn.Module):
 
 
 class CGC(HandDesigned[CGCSettings]):
-    """Experts of each task beside shared ones, weighted for each task (Tang et al., RecSys 2020)."""
+    """Task-specific experts beside shared ones, with a gating network per task (Tang et al., RecSys 2020)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self.schema, s, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]

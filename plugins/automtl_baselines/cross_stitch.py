@@ -20,9 +20,10 @@ class CrossStitchSettings(Sizes):
     """Sizes of a cross-stitch network."""
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
-    """Widths of the layers of a task's MLP."""
+    """Widths of the layers of the MLP of each task."""
     own: float = Field(0.9, ge=0, le=1)
-    """What a task takes of its own values at the start; the rest comes from the others, equally."""
+    """Initial weight of a task's own values in a cross-stitch unit. The other tasks share the rest
+    equally."""
 
 
 class CrossStitchUnit(nn.Module):
@@ -38,7 +39,7 @@ class CrossStitchUnit(nn.Module):
 
 
 class CrossStitchLayer(nn.Module):
-    """A layer of each task's MLP, and the unit behind them: T x [B, D] -> T x [B, H]."""
+    """A layer of the MLP of each task, and a cross-stitch unit: T x [B, D] -> T x [B, H]."""
 
     def __init__(self, in_dim: int, out_dim: int, tasks: int, own: float, dropout: float) -> None:
         super().__init__()
@@ -73,10 +74,10 @@ class CrossStitchNetwork(nn.Module):
 
 
 class CrossStitch(HandDesigned[CrossStitchSettings]):
-    """A network for each task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
+    """An MLP per task, mixed across tasks after each layer (Misra et al., CVPR 2016)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self.schema, s, choose)
         layers = [

@@ -1,4 +1,4 @@
-"""ESMM: a task's probability is that of the task before, times its own given that one, over all rows.
+"""ESMM: the probability of a task is that of the task before it times a conditional one, over all rows.
 
 Ma, Zhao, Huang, Wang, Hu, Zhu and Gai, "Entire Space Multi-Task Model: An Effective Approach for Estimating
 Post-Click Conversion Rate", SIGIR 2018.
@@ -21,7 +21,7 @@ class ESMMSettings(Sizes):
     """Sizes of ESMM."""
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
-    """Widths of the layers of a task's MLP."""
+    """Widths of the layers of the MLP of each task."""
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
@@ -39,9 +39,9 @@ class ESMMNetwork(nn.Module):
 
     Args:
         inputs: Shared by all tasks.
-        mlps: One a task.
-        towers: One a task.
-        steps: The columns of each task that comes after another and of that other, earlier steps first.
+        mlps: One per task.
+        towers: One per task.
+        steps: Columns of each task that comes after another one, and of that other one; earlier steps first.
 
     """
 
@@ -58,17 +58,17 @@ class ESMMNetwork(nn.Module):
         x = self.inputs(features).flat()  # [B, D]
         logits = list(
             self.towers([own(x) for own in self.mlps], x).unbind(1)
-        )  # T x [B], given the task before
+        )  # T x [B], conditional on the task before
         for t, before in self.steps:
             logits[t] = product(logits[before], logits[t])
         return torch.stack(logits, dim=1)
 
 
 class ESMM(HandDesigned[ESMMSettings]):
-    """A task's probability is a product along the tasks that it comes after (Ma et al., SIGIR 2018)."""
+    """Product of conditional probabilities along a funnel of tasks (Ma et al., SIGIR 2018)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "ESMM")
         inputs = inputs_of(self.schema, s, choose)

@@ -1,4 +1,4 @@
-"""Which task comes after which: models of a funnel pass something on along these steps."""
+"""The order of the tasks in a funnel, for models that pass values from one task to the next."""
 
 import itertools
 
@@ -7,11 +7,14 @@ from automtl_core.errors import UsageError
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
-    """Return the columns of each task that comes after another and of that other, earlier steps first.
+    """Return the columns of each task that comes after another one, and of that other one, in funnel order.
+
+    Args:
+        schema: Schema of the tasks.
+        model: Name of the model, for errors.
 
     Raises:
-        UsageError: no task comes after another, or one of those that do is a regression; `model` is the name
-            of the one that needs probabilities in order.
+        UsageError: no task comes after another one, or a task of the funnel is a regression.
 
     """
     columns = {task.name: t for t, task in enumerate(schema.tasks)}
@@ -19,15 +22,14 @@ def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
     for t in itertools.chain(*steps):
         if schema.tasks[t].kind == "regression":
             raise UsageError(
-                f"{model} needs tasks with probabilities to come after one another, and "
-                f"{schema.tasks[t].name!r} is a regression",
+                f"{model} needs a funnel of binary tasks, and {schema.tasks[t].name!r} is a regression",
                 fix="leave it out by dataset.tasks, take `after` out of dataset.labels where the dataset is "
                 "`table`, or use another model, such as mmoe",
             )
     if not steps:
         raise UsageError(
-            f"{model} needs tasks that come after one another, and those that are learned have no order",
-            fix="where the dataset is `table`, say so by a setting like dataset.labels.purchase.after=click; "
+            f"{model} needs a funnel of tasks that come after one another, and these tasks have no order",
+            fix="if the dataset is `table`, add a setting like dataset.labels.purchase.after=click; "
             "otherwise use another model, such as mmoe, or a dataset whose tasks have an order",
         )
     return steps

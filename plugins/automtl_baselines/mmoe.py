@@ -1,4 +1,4 @@
-"""MMoE: one set of experts, one gating network a task.
+"""MMoE: one set of experts, and one gating network per task.
 
 Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD 2018.
 """
@@ -16,7 +16,7 @@ class MMoESettings(Sizes):
     """Sizes of MMoE."""
 
     experts: int = Field(4, ge=1, le=1000)
-    """Experts that all tasks share."""
+    """Number of experts. All tasks share them."""
 
 
 class MMoENetwork(nn.Module):
@@ -41,10 +41,10 @@ class MMoENetwork(nn.Module):
 
 
 class MMoE(HandDesigned[MMoESettings]):
-    """Experts that all tasks share, weighted by a gating network of each task (Ma et al., KDD 2018)."""
+    """Shared experts with a gating network per task (Ma et al., KDD 2018)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self.schema, s, choose)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)

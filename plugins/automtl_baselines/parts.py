@@ -1,4 +1,4 @@
-"""What hand-designed models are made of.
+"""Modules of hand-designed models.
 
 Letters: B batch, N sparse fields, M dense fields, D input width, T tasks, K experts, H expert width.
 """
@@ -14,7 +14,7 @@ from automtl_core.modules.dropout import Dropout
 
 
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
-    """Return Linear -> BatchNorm -> ReLU -> Dropout from each width to the next."""
+    """Return Linear -> BatchNorm -> ReLU -> Dropout for each pair of consecutive widths."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(inplace=True), Dropout(dropout)]
@@ -22,7 +22,7 @@ def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
 
 
 def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
-    """Return an MLP with one logit at its end, [B, in_dim] -> [B, 1]."""
+    """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
     widths = [in_dim, *hidden]
     return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
 
@@ -38,16 +38,16 @@ class Experts(nn.ModuleList):
 
 
 class Towers(nn.Module):
-    """A tower for each task, on what that task sees: T x [B, H] -> logits [B, T].
+    """A tower for each task, on the values of that task: T x [B, H] -> logits [B, T].
 
-    With a wide term the inputs x [B, D] enter each logit directly too (Cheng et al., "Wide & Deep Learning",
+    A wide term adds a linear term of the inputs x [B, D] to each logit (Cheng et al., "Wide & Deep Learning",
     DLRS 2016, eq. 3).
 
     Args:
         in_dim: H.
         hidden: Widths of the hidden layers of a tower.
         tasks: T.
-        dropout: Of hidden values.
+        dropout: Dropout of hidden values.
         wide: D; 0 for no wide term.
 
     """
@@ -86,6 +86,6 @@ class GatingNetworks(nn.ModuleList):
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         rows = torch.stack(list(self.parameters()), dim=1).flatten(0, 1)  # [K*T, D]
-        # Over the last dimension, of few numbers, a softmax takes four times as long.
+        # A softmax over the last dimension, which is short, would take four times as long.
         weights = F.linear(x, rows).view(-1, experts.shape[1], len(self)).softmax(1)
         return torch.bmm(weights.transpose(1, 2), experts)

@@ -22,11 +22,11 @@ class PLESettings(Sizes):
     expert_layers: tuple[int, ...] = Field((96, 64), min_length=1)
     """Widths of the layers of an expert, at each level."""
     levels: int = Field(2, ge=1, le=100)
-    """Extraction layers; one makes CGC."""
+    """Number of extraction layers. 1 is CGC."""
     shared_experts: int = Field(2, ge=1, le=1000)
-    """Experts of a level that all tasks share."""
+    """Number of experts per level that all tasks share."""
     task_experts: int = Field(1, ge=1, le=1000)
-    """Experts of a level that each task has for itself."""
+    """Number of task-specific experts of each task per level."""
 
 
 class PLENetwork(nn.Module):
@@ -51,10 +51,10 @@ class PLENetwork(nn.Module):
 
 
 class PLE(HandDesigned[PLESettings]):
-    """Levels of shared experts and experts of each task, weighted at each (Tang et al., RecSys 2020)."""
+    """Several levels of CGC: shared and task-specific experts at each level (Tang et al., RecSys 2020)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self.schema, s, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]

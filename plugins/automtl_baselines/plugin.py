@@ -7,7 +7,7 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
-    """Offer hand-designed models, and a yardstick."""
+    """Register hand-designed models and gradient boosting."""
     return {
         "aitm": "automtl_baselines.aitm:AITM",
         "boosting": "automtl_baselines.boosting:Boosting",

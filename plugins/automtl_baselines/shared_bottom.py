@@ -13,10 +13,10 @@ from automtl_core.space import Chooser
 
 
 class SharedBottomSettings(Sizes):
-    """Sizes of the shared bottom, which is as wide as other models' experts together."""
+    """Sizes of the shared bottom. It is as wide as all experts of another model together."""
 
     expert_layers: tuple[int, ...] = Field((768, 256), min_length=1)
-    """Widths of the layers of the bottom."""
+    """Widths of the layers of the shared bottom."""
 
 
 class SharedBottomNetwork(nn.Module):
@@ -39,7 +39,7 @@ class SharedBottom(HandDesigned[SharedBottomSettings]):
     """One bottom that all tasks share, and a tower for each task (Caruana, Machine Learning 1997)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self.schema, s, choose)
         bottom = mlp([inputs.width, *s.expert_layers], s.dropout)

@@ -1,6 +1,6 @@
-"""Single task: for each task a network of its own, the baseline that multi-task models have to beat.
+"""Single task: a separate network for each task, the baseline of multi-task models.
 
-Where a task does worse in a multi-task model than here, its transfer is negative.
+A task that a multi-task model predicts worse than this model does has negative transfer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ class SingleTaskSettings(Sizes):
     """Sizes of the network of one task."""
 
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
-    """Widths of the layers of a task's MLP."""
+    """Widths of the layers of the MLP of each task."""
 
 
 class OneTask(nn.Module):
-    """y = tower(mlp(x)), with embeddings of its own."""
+    """y = tower(mlp(x)), with private embeddings."""
 
     def __init__(
         self, inputs: AnyInputs, expert_layers: Sequence[int], dropout: float, towers: Towers
@@ -51,15 +51,15 @@ class SingleTaskNetwork(nn.Module):
         return torch.cat([task(features) for task in self.tasks], dim=1)
 
     def separate_parts(self) -> Mapping[str, str]:
-        """Return for each task the prefix of the names of its weights."""
+        """Return task -> the prefix of the names of its weights."""
         return {name: f"tasks.{t}." for t, name in enumerate(self.names)}
 
 
 class SingleTask(HandDesigned[SingleTaskSettings]):
-    """For each task a network of its own, embeddings included, trained as if alone."""
+    """A separate network for each task, embeddings included, trained as if alone."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         return SingleTaskNetwork({task.name: self._one(choose, task.name) for task in self.schema.tasks})
 
     def _one(self, choose: Chooser, task: str) -> OneTask:

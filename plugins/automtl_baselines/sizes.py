@@ -1,4 +1,4 @@
-"""Sizes that all hand-designed models have, and the first and last part of a model made of them."""
+"""Sizes that all hand-designed models have, and the inputs and towers of these sizes."""
 
 from typing import Annotated, Generic, Literal
 
@@ -21,34 +21,35 @@ class Sizes(Settings):
     """Sizes that all hand-designed models have."""
 
     embedding_dim: int = Field(16, ge=1)
-    """d, numbers per id."""
+    """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.01, gt=0)
-    """Standard deviation that embeddings start with."""
+    """Standard deviation of the initial embeddings."""
     expert_layers: tuple[int, ...] = Field((256, 64), min_length=1)
-    """Widths of the layers of an expert, or of a bottom."""
+    """Widths of the layers of an expert."""
     tower_layers: tuple[int, ...] = (64,)
-    """Widths of the hidden layers of a task's tower."""
+    """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
-    """Share of hidden values that training drops."""
+    """Dropout rate: the share of hidden values that training sets to 0."""
     inputs: Literal["given", "searched"] = "given"
-    """Whether fields are encoded as the run's `inputs` say, or a search decides it field by field."""
+    """Feature encoding of the model. `given`: the one of the setting `inputs` of the run. `searched`: the
+    search strategy chooses the encodings of each field."""
 
 
 S = TypeVar("S", bound=Sizes, default=Sizes)
 
 
 class HandDesigned(SearchSpace[S], Generic[S]):
-    """A model that leaves nothing open, but how fields are encoded if that is searched."""
+    """A model without choices, except feature encodings if inputs are searched."""
 
     takes_encodings = True
 
     @classmethod
     def asks_inputs(cls, settings: S) -> bool:
-        """Return whether that is searched."""
+        """Return whether feature encodings are searched."""
         return settings.inputs == "searched"
 
     def landmarks(self) -> dict[str, Architecture]:
-        """Return all encodings together, and embeddings and numbers alone, where inputs are searched."""
+        """Return all encodings together, and only embeddings and scaled numbers, if inputs are searched."""
         choices = self.choices()
         if not choices:
             return {}
@@ -63,16 +64,16 @@ class HandDesigned(SearchSpace[S], Generic[S]):
 
 
 def inputs_of(schema: Schema, sizes: Sizes, choose: Chooser, name: str = "inputs") -> AnyInputs:
-    """Return what reads the fields of a schema, and asks by this name where that is searched."""
+    """Return the module that encodes the fields of a schema; `name` is that of its choices, if searched."""
     if sizes.inputs == "searched":
         return SearchedInputs(schema, sizes.embedding_dim, sizes.embedding_std, choose.any_of, name)
     return Inputs(schema, sizes.embedding_dim, sizes.embedding_std)
 
 
 def towers_of(schema: Schema, sizes: Sizes, inputs: AnyInputs, tasks: int | None = None) -> Towers:
-    """Return so many towers, one a task where None, on values as wide as the last of `expert_layers`.
+    """Return towers on values as wide as the last of `expert_layers`; one per task if `tasks` is None.
 
-    With a wide term they read these inputs too.
+    With a wide term they read the inputs too.
     """
     wide = inputs.width if schema.encodings.wide is True else 0
     return Towers(

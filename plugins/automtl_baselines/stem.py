@@ -1,4 +1,4 @@
-"""STEM: embeddings of each task beside shared ones; a task reads all experts and teaches some.
+"""STEM: task-specific embeddings beside shared ones; a task reads all experts and trains some.
 
 Su, Pan, Wang, Xiao, Quan, Chen and Jiang, "STEM: Unleashing the Power of Embeddings for Multi-Task
 Recommendation", AAAI 2024.
@@ -22,7 +22,7 @@ class STEMSettings(Sizes):
     expert_layers: tuple[int, ...] = Field((128, 64), min_length=1)
     """Widths of the layers of an expert."""
     experts: int = Field(1, ge=1, le=1000)
-    """Experts on each table of embeddings."""
+    """Number of experts per embedding table. Each task has a table, and one table is shared."""
 
 
 class STEMNetwork(nn.Module):
@@ -34,10 +34,10 @@ class STEMNetwork(nn.Module):
     T tasks.
 
     Args:
-        inputs: With the embeddings of each task, and the shared ones as the last.
-        experts: Those on each of these.
-        gating: One a task.
-        towers: One a task.
+        inputs: Inputs with the embeddings of each task, and last with the shared ones.
+        experts: Experts on each of these inputs.
+        gating: One per task.
+        towers: One per task.
 
     """
 
@@ -66,10 +66,10 @@ class STEMNetwork(nn.Module):
 
 
 class STEM(HandDesigned[STEMSettings]):
-    """Embeddings and experts of each task beside shared ones, read by all tasks (Su et al., AAAI 2024)."""
+    """Task-specific embeddings and experts beside shared ones (Su et al., AAAI 2024)."""
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Return the network; there is nothing to choose, but inputs if these are searched."""
+        """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         tasks = self.schema.tasks
         owners = [*(f"task/{task.name}" for task in tasks), "shared"]

@@ -1,7 +1,7 @@
-"""Trees of one task by LightGBM, as a module whose state is the text that LightGBM writes of them.
+"""Trees of one task by LightGBM, as a module whose state is the model text of LightGBM.
 
 Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", NeurIPS 2017. LightGBM is imported
-where trees are grown or asked: what does not use them needs no LightGBM.
+only when trees are grown or read, so that other models do not need it.
 
 Letters: R rows, F columns.
 """
@@ -27,14 +27,14 @@ OBJECTIVES: Mapping[TaskKind, tuple[str, str]] = {
     "binary": ("binary", "auc"),
     "regression": ("regression", "l2"),
 }
-"""What is minimised, and by what is judged when to stop, as LightGBM calls it."""
+"""Kind of task -> loss, and metric of early stopping, as LightGBM names them."""
 
 
 def check_installed() -> None:
-    """Check that LightGBM is there.
+    """Check that LightGBM is installed.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not installed.
 
     """
     if find_spec("lightgbm") is None:
@@ -48,47 +48,48 @@ class Rows(NamedTuple):
     labels: NDArray[np.float32]  # [R]
 
     def first(self, width: int) -> "Rows":
-        """Return the first columns of the rows."""
+        """Return the rows with only their first columns."""
         return Rows(self.columns[:, :width], self.labels)
 
     @property
     def tell(self) -> bool:
-        """Whether labels differ, so that there is something to learn, or to judge by."""
+        """Whether labels differ, so that training and scoring are possible."""
         return len(self.labels) > 0 and bool(np.ptp(self.labels) > 0)
 
 
 class Grown(NamedTuple):
-    """Trees that were grown."""
+    """The result of growing trees."""
 
     text: str
+    """Model text of LightGBM."""
     rounds: int
-    """Trees that are kept."""
+    """Number of kept trees."""
     score: float
-    """AUC on validation rows, of a real label R2; minus infinity where their labels do not differ."""
+    """AUC (or R2 of a regression) on validation rows; minus infinity if all validation labels are equal."""
 
 
 class Trees(nn.Module):
-    """The trees of a task; before they are grown there are none, and all is 0."""
+    """The trees of a task; before they are grown, all predictions are 0."""
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("text", torch.zeros(0, dtype=torch.uint8))
-        self.text: Tensor  # what LightGBM writes, compressed: sets of categories are mostly zeros
+        self.text: Tensor  # model text of LightGBM, compressed: sets of categories are mostly zeros
         self._booster: Booster | None = None
 
     @property
     def grown(self) -> bool:
-        """Whether there are any."""
+        """Whether there are trees."""
         return len(self.text) > 0
 
     def take(self, text: str) -> None:
-        """Take over trees that were grown."""
+        """Set the trees from a model text of LightGBM."""
         packed = bytearray(zlib.compress(text.encode()))
         self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
         self._booster = None
 
     def said(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return logits, or real labels as they are standardised: columns [R, F or more] -> [R]."""
+        """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
         if not self.grown:
             return np.zeros(len(columns))
         booster = self._read()
@@ -96,7 +97,7 @@ class Trees(nn.Module):
         return np.asarray(booster.predict(read, raw_score=True, num_threads=torch.get_num_threads()))
 
     def _read(self) -> "Booster":
-        """Return the trees, which are read from the text when they are first asked."""
+        """Return the trees, which are read from the text on first use."""
         if self._booster is None:
             check_installed()
             import lightgbm
@@ -107,7 +108,7 @@ class Trees(nn.Module):
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *others: Any) -> None:
         if (text := state_dict.get(f"{prefix}text")) is not None:
-            self.text = self.text.new_empty(text.shape)  # a text is as long as it is
+            self.text = self.text.new_empty(text.shape)  # texts differ in length
         self._booster = None
         super()._load_from_state_dict(state_dict, prefix, *others)
 
@@ -117,11 +118,11 @@ class Grower:
     """Grows trees."""
 
     params: Mapping[str, Any]
-    """Of LightGBM, beside what follows from the task."""
+    """Parameters of LightGBM, except those that follow from the task."""
     rounds: int
-    """Trees of a task at most."""
+    """Maximum number of trees of a task."""
     patience: int
-    """Trees that bring no better score, after which growing ends."""
+    """Number of trees without a better score before early stopping."""
 
     def grow(
         self,
@@ -132,15 +133,15 @@ class Grower:
         seed: int,
         going_on: Callable[[float], bool],
     ) -> Grown:
-        """Return the trees up to the best round on validation rows; up to `patience` where these do not tell.
+        """Return the trees up to the best round on validation rows, or `patience` trees without a score.
 
         Args:
-            kind: Of the task.
-            train: To learn from; their labels differ.
-            validation: To stop by.
-            categories: Columns that are categories, whole numbers from 0 on; all others are numbers.
-            seed: Of what is drawn.
-            going_on: Is told the share of rounds that is through, and ends growing.
+            kind: Kind of the task.
+            train: Training rows, whose labels differ.
+            validation: Validation rows, for early stopping.
+            categories: Columns that are categories, whole numbers from 0; all other columns are numbers.
+            seed: Seed of random draws.
+            going_on: Receives the completed share of rounds, and ends the growing by returning False.
 
         """
         check_installed()
@@ -166,7 +167,7 @@ class Grower:
 
 
 def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
-    """Return the parameters that nobody sets; with the same threads equal seeds give equal bytes."""
+    """Return the fixed parameters. With the same number of threads, equal seeds give equal bytes."""
     objective, metric = OBJECTIVES[kind]
     return {
         "objective": objective,
@@ -174,13 +175,13 @@ def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:
         "bagging_freq": 1,
         "seed": seed % 2**31,
         "deterministic": True,
-        "force_row_wise": True,  # else the faster layout is found by trying, which chance decides
+        "force_row_wise": True,  # otherwise LightGBM times both layouts, and chance decides
         "num_threads": torch.get_num_threads(),
         "verbosity": -1,
     }
 
 
 def _score(booster: "Booster", kind: TaskKind, validation: Rows) -> float:
-    """Return the AUC of a binary label, R2 of a real one."""
+    """Return the AUC of a binary task, or R2 of a regression."""
     value = float(booster.eval_valid()[0][2])
     return value if kind == "binary" else 1 - value / float(np.var(validation.labels))

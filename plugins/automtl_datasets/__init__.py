@@ -1,1 +1,1 @@
-"""Public multi-task datasets, and one that is generated."""
+"""Public multi-task datasets, a generated dataset, and tables of users."""

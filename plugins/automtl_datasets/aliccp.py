@@ -1,8 +1,8 @@
-r"""Ali-CCP: clicks on a shop's recommendations and the purchases after them, with a test set of its own.
+r"""Ali-CCP: clicks on recommendations of a shop and the purchases after them, with a published test set.
 
-Full size: 42.3 million rows for training and 43.0 million for the test. A row has some 500 features.
-Most of them are common to about fifty rows, and stand in files of their own; these are parsed before they
-are joined, and rows name the values of a multi-valued field that they have in common, see `AliCCP.rows`.
+Full size: 42.3 million rows for training and 43.0 million for the test. A row has about 500 features. Most of
+them are common to about fifty rows and are stored in separate files. These are parsed before the join, and a
+row refers to the common values of a multi-valued field by their row number, see `AliCCP.rows`.
 
 Features are FIELD \x02 ID \x03 NUMBER, joined by \x01, in any order.
 """
@@ -76,18 +76,19 @@ class AliCCPSettings(DatasetSettings):
     """Settings of `aliccp`."""
 
     validation_fraction: float = Field(0.2, gt=0, lt=0.5)
-    """Share of the training rows for validation; the test rows are the publisher's."""
+    """Share of the training rows for validation. The test rows are those of the publisher."""
     min_count: int = Field(10, ge=1)
-    """Values of a sparse field that fewer training rows hold are treated as unseen."""
+    """Minimum number of training rows of a categorical value. Rarer values become unseen ids."""
     multi_valued: Literal["bags", "last"] = "bags"
-    """Fields that occur many times in a row hold all of their values, or the last one, as in the paper."""
+    """Values of a field that occurs several times in a row. bags: all of them. last: the last one, as in the
+    paper."""
 
 
 class AliCCP(Dataset):
-    """One row for each recommendation shown to a user, with its own features and those it has in common.
+    """Clicks and purchases of a shop: one row for each recommendation that was shown to a user.
 
-    Features are optional: a field that a row lacks is unknown. Of a field that occurs many times, the dense
-    value is the largest one; with `multi_valued: last` it is the last one, the common features being last.
+    Features are optional: a field that a row lacks is unknown. If a field occurs several times, its numeric
+    value is the largest one; with `multi_valued: last` it is the last one, with common features last.
     """
 
     settings_class = AliCCPSettings
@@ -96,10 +97,10 @@ class AliCCP(Dataset):
     source = "https://tianchi.aliyun.com/dataset/408 (sample_train.tar.gz, sample_test.tar.gz)"
     licence = "for research, see the terms there"
     preparation = (
-        "The features of a row and the common ones are joined and chosen by field; rows with a purchase and "
-        "no click are dropped; values in fewer than 10 training rows become unknown. The test part is the "
-        "publisher's, and a fifth of the training rows is for validation. Of the fields with many values, "
-        "210, 853 and *_14, the paper keeps the last one: multi_valued=last."
+        "The features of a row are joined with the common ones. Rows with a purchase but no click are "
+        "dropped. Values in fewer than 10 training rows become unseen ids. The test rows are those of the "
+        "publisher; a fifth of the training rows is for validation. Fields 210, 853 and *_14 are "
+        "multi-valued; the paper keeps only their last value: multi_valued=last."
     )
     labels = (Label("click"), Label("purchase", after="click"))
     user = "101"
@@ -107,7 +108,7 @@ class AliCCP(Dataset):
 
     @property
     def fields(self) -> Sequence[FieldKind]:
-        """Fields that occur many times in a row are bags, or else single ones."""
+        """The fields. Those that occur several times in a row are bags, unless `multi_valued` is last."""
         sparse = [(Bag if name in self._bags else Sparse)(name) for name in SPARSE]
         return [*sparse, *(Dense(name, "minmax") for name in DENSE)]
 
@@ -116,7 +117,7 @@ class AliCCP(Dataset):
         return MULTI if self.settings.multi_valued == "bags" else ()
 
     def files(self) -> Mapping[str, RawFile]:
-        """Return skeleton and common features of both parts, in whatever folders they are."""
+        """Return the skeleton and common features of both parts, in any folder."""
         features = {"common_feature_index": TEXT, "feature_num": UNUSED, "features": FEATURES}
         skeleton = {"sample_id": INTEGER, "click": BIT, "purchase": BIT, **features}
 
@@ -133,7 +134,8 @@ class AliCCP(Dataset):
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Parse the features of both kinds of files, and join them.
 
-        A bag is named COMMON|OWN: the row of the common values, and the own values; most have only either.
+        A bag is named COMMON|OWN: the row number of the common values, and the own values. Most bags have
+        only one of the two.
         """
         common = self._parsed(COMMON, "CASE WHEN len({ids}) > 0 THEN part || rowid END")
         skeleton = self._parsed(SKELETON, "array_to_string(list_sort({ids}), ' ')")
@@ -146,11 +148,11 @@ class AliCCP(Dataset):
         return db.sql(VALUES.format(field=field, of_common=" UNION ALL ".join(of_common)))
 
     def _parsed(self, query: str, bag: str) -> str:
-        """Return SQL for the fields of each row that a query chooses, null where it lacks one.
+        """Return SQL for the fields of each row of a query; a missing field is null.
 
         Args:
-            query: Chooses rows of a part.
-            bag: SQL for what stands for the values of a multi-valued field, from the list of its ids.
+            query: SQL that selects rows of a part.
+            bag: SQL for the name of a bag of a multi-valued field, from the list of its ids.
 
         """
         value, number = "CAST({ids}[-1] AS BIGINT)", "list_max({})" if self._bags else "{}[-1]"
@@ -159,7 +161,7 @@ class AliCCP(Dataset):
         return " UNION ALL ".join(query.format(part=part, columns=_named(columns)) for part in PARTS)
 
     def _joined(self) -> str:
-        """Return SQL for the fields of a row, be they common or its own."""
+        """Return SQL for the fields of a row, both common ones and its own."""
         value, number = "coalesce({}, {})", "greatest({}, {})" if self._bags else "coalesce({}, {})"
         bag = "nullif(concat({}, '|', {}), '|')"
         columns = {f: bag if f in self._bags else value for f in SPARSE}
@@ -172,7 +174,7 @@ def _named(columns: Mapping[str, str]) -> str:
 
 
 def _ids(field: str) -> str:
-    """Return SQL for the list of the ids that the features of a row hold for a field."""
+    """Return SQL for the list of ids of a field in the features of a row."""
     return rf"regexp_extract_all(chr(1) || features, '\x01{field}\x02([^\x03]+)', 1)"
 
 

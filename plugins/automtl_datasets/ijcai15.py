@@ -1,6 +1,6 @@
 """Tmall repeat-buyer data of the IJCAI-15 contest: purchases and favourites over six months.
 
-Full size: 54,925,330 log rows, one row an action, not in time order; 23 % are exact duplicates, which
+Full size: 54,925,330 log rows, one row per action, not in time order. 23 % are exact duplicates, which
 grouping removes.
 """
 
@@ -51,14 +51,15 @@ class IJCAI15Settings(DatasetSettings):
     """Settings of `ijcai15`."""
 
     min_purchases: int = Field(10, ge=0)
-    """Users and items with fewer purchased rows than this are dropped."""
+    """Minimum number of purchases of a user and of an item. Users and items with fewer are dropped."""
 
 
 class IJCAI15(Dataset):
-    """One row for each user, item, category, seller and brand; a label is 1 if it happened at least once.
+    """Purchases and favourites at Tmall: one row for each user, item, category, seller and brand.
 
-    Log rows with a blank value (often the brand) are dropped. Age range 0 and gender 2 mean unknown, as
-    do blanks and users without a row of their own.
+    A label is 1 if the action happened at least once. Log rows with a blank value (often the brand) are
+    dropped. Age range 0 and gender 2 mean unknown. Blanks, and users that are not in the table of users, are
+    unknown too.
     """
 
     settings_class = IJCAI15Settings

@@ -58,16 +58,18 @@ class KuaiRandSettings(DatasetSettings):
     """Settings of `kuairand`."""
 
     log: Literal["random", "standard", "both"] = "random"
-    """Videos shown at random, as in the paper, recommended ones, or both."""
+    """Log to read. random: videos that were shown at random, as in the paper. standard: recommended videos.
+    both: both logs."""
     blanks: Literal["drop", "unknown"] = "drop"
-    """Rows with a blank in a field are dropped, as in the paper, or kept with the value `unknown`."""
+    """Treatment of rows with a blank in a field. drop: the row is dropped, as in the paper. unknown: the
+    blank becomes the value `unknown`."""
 
 
 class KuaiRand(Dataset):
-    """One row for each video shown to a user, with fields of both.
+    """Seven kinds of feedback on short videos: one row for each video shown to a user.
 
-    A blank in a column that is no field drops no row. `is_live_streamer` is -124 for most users, and
-    that is a value like others.
+    Only a blank in a field drops a row, not one in another column. `is_live_streamer` is -124 for most users,
+    which is treated like any other value.
     """
 
     settings_class = KuaiRandSettings
@@ -97,9 +99,9 @@ class KuaiRand(Dataset):
         }
 
     def _columns(self, names: Sequence[str]) -> dict[str, Column]:
-        """Return which columns are labels, and which are not looked at."""
+        """Return the columns of a file by name; those that are neither field, label nor time are unused."""
         used = {"time_ms": INTEGER, **dict.fromkeys(FIELDS, TEXT), **dict.fromkeys(LABELS, BIT)}
-        # All columns of the log are needed to tell what is an exact duplicate.
+        # All columns of the log are needed to recognise exact duplicates.
         return {name: used.get(name, TEXT if names is LOG else UNUSED) for name in names}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:

@@ -5,7 +5,7 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_datasets() -> dict[str, str]:
-    """Return where each dataset is."""
+    """Register the dataset adapters."""
     return {
         "aliccp": "automtl_datasets.aliccp:AliCCP",
         "ijcai15": "automtl_datasets.ijcai15:IJCAI15",
@@ -19,7 +19,7 @@ def automtl_register_datasets() -> dict[str, str]:
 
 @hookimpl
 def automtl_register_field_kinds() -> dict[str, str]:
-    """Return where each kind of field is."""
+    """Register the kinds of fields."""
     return {
         "bag": "automtl_core.fields.bag:Bag",
         "buckets": "automtl_core.fields.buckets:Bucketed",
@@ -30,5 +30,5 @@ def automtl_register_field_kinds() -> dict[str, str]:
 
 @hookimpl
 def automtl_register_presets() -> dict[str, str]:
-    """Offer what is taken where nothing else is said."""
+    """Register the default settings."""
     return {"default": "automtl_datasets:presets/default.yaml"}

@@ -1,6 +1,6 @@
 """Tenrec QB-video: clicks, follows, likes and shares of videos in the feed of the QQ Browser.
 
-Full size: 2.44 million rows, one row a video shown to a user.
+Full size: 2.44 million rows, one row per video shown to a user.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ class QBVideoSettings(DatasetSettings):
     """Settings of `qb-video`."""
 
     min_clicks: int = Field(10, ge=0)
-    """Users and items with fewer clicked rows than this are dropped."""
+    """Minimum number of clicks of a user and of an item. Users and items with fewer are dropped."""
 
 
 class QBVideo(Dataset):
-    """One row for each video shown to a user.
+    """Clicks, follows, likes and shares of videos: one row for each video shown to a user.
 
-    `watching_times` counts how often the user watched the video, so it is known after the click only; it is
-    a field because it is one in the paper. For the same reason an exact duplicate is no second view.
+    `watching_times` counts how often the user watched the video, so it is known only after the click. It is a
+    field because it is one in the paper. Because of this count, an exact duplicate is not a second view.
     """
 
     settings_class = QBVideoSettings

@@ -1,4 +1,4 @@
-"""One's own table: delimited text or Parquet files, and settings in place of code.
+"""The dataset `table`: CSV, TSV or Parquet files of a user, described by settings in place of code.
 
 `automtl data init FILE` writes these settings from the first rows of a file.
 """
@@ -37,25 +37,26 @@ from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
-"""A label as data frames write it: with blanks among them, their integers become floats."""
+"""A binary label as data frames write it: with blanks, integers become floats."""
 POSITIVE = (
     "say which values mean 1, such as dataset.labels.{0}.positive: ['2'], or that it is a number to predict: "
     "dataset.labels.{0}.kind: regression"
 )
-"""What to do about a label that holds something else."""
+"""Remedy for a label with other values."""
 PART, TIME = "part of the table", "time of the row"
-"""Columns that are added. One's own may be called `part`, and the time may be a field too."""
+"""Names of added columns. They differ from `part` and from the time column, which a table may have
+already."""
 
 
 class Table(Dataset):
-    """One's own CSV, TSV or Parquet files, plain, .gz or .zst; see `automtl data init`."""
+    """Your own CSV, TSV or Parquet files, plain, .gz or .zst; see `automtl data init`."""
 
     settings_class = TableSettings
     settings: TableSettings
     version = 2
     preparation = (
-        "Rows are taken as they are. A blank label is missing, a blank number is 0 once it is scaled, and a "
-        "blank in a categorical field is as an unseen value."
+        "Rows are not changed. A blank label is missing, a blank number is 0 after scaling, and a blank in a "
+        "categorical field is an unseen id."
     )
 
     def __init__(self, settings: TableSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
@@ -67,7 +68,7 @@ class Table(Dataset):
 
     @property
     def fields(self) -> Sequence[FieldKind]:
-        """The fields of the settings; numbers in buckets are sparse fields, behind the others."""
+        """The fields of the settings. Numbers in buckets are sparse fields, after the other ones."""
         numbers = self.settings.dense.items()
         return (
             *map(Sparse, self.settings.sparse),
@@ -84,24 +85,24 @@ class Table(Dataset):
 
     @property
     def user(self) -> str | None:
-        """The field that the settings name."""
+        """The user field of the settings."""
         return self.settings.user
 
     @property
     def time(self) -> str | None:
-        """Where the settings name one, a column that is added."""
+        """The added time column, if the settings name a time."""
         return TIME if self.settings.time else None
 
     @property
     def part(self) -> str | None:
-        """Where files are given by part, a column that is added."""
+        """The added part column, if the settings name files by part."""
         return PART if "train" in self.settings.files else None
 
     def files(self) -> Mapping[str, RawFile]:
-        """Return each file or pattern as a table of its own; none where there are no settings.
+        """Return each file or pattern as a separate table; none without settings.
 
         Raises:
-            UsageError: there is no field, or nothing to predict, or a column without a name.
+            UsageError: there is no field or no label, or a column has no name.
 
         """
         chosen = self.settings
@@ -120,9 +121,9 @@ class Table(Dataset):
         return {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
-        """Return the layout of the table without its time and, unless there are, labels.
+        """Return the layout of new rows: no time column, and labels only if `labelled`.
 
-        Where files have no header, all columns have their places, whether they are read or not.
+        Files without a header must have all columns in their order, even those that are not read.
         """
         chosen, columns = self.settings, self._columns()
         idle = {chosen.time, *(() if labelled else chosen.labels)} - {*reads_of(self.fields)}
@@ -133,7 +134,7 @@ class Table(Dataset):
         return replace(self._file(path, read), named_by={})
 
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-        """Say what labels mean, as `rows` does."""
+        """Translate labels to numbers, as `rows` does."""
         if not labelled:
             return rows
         raw = {name: self._new_label(rows[name], label) for name, label in self.settings.labels.items()}
@@ -152,13 +153,13 @@ class Table(Dataset):
         )
 
     def _tables(self) -> Iterator[tuple[str, str, str]]:
-        """Yield a table's name, the part that it is for, and its files."""
+        """Yield the name, the part and the file pattern of each table."""
         for part, patterns in self.settings.files.items():
             for n, pattern in enumerate(patterns):
                 yield f"{part} {n}", part, pattern
 
     def _columns(self) -> dict[str, Column]:
-        """Return the columns that are used; all of them, where they have no other names."""
+        """Return the used columns; all columns if files have no header."""
         chosen = self.settings
         used = {chosen.time: TEXT} if chosen.time else {}
         for name, kind in chosen.sparse.items():
@@ -174,7 +175,7 @@ class Table(Dataset):
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
-        """Say that there is nothing besides the files.
+        """Return None, because the rows depend on nothing but the files.
 
         Raises:
             UsageError: there are no settings, and so no files.
@@ -182,7 +183,7 @@ class Table(Dataset):
         """
         if not self.settings.files:
             raise UsageError(
-                "dataset table is your own files, and needs settings that say what they hold",
+                "dataset table reads your own files, and needs settings that describe them",
                 "write them by `automtl data init FILE`, then give them by --config",
             )
 
@@ -193,7 +194,7 @@ class Table(Dataset):
         return found | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Put the files together, and say what labels and blanks mean."""
+        """Combine the files, and translate labels and blanks."""
         chosen = [
             *map(quoted, reads_of(self.fields)),
             *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
@@ -207,7 +208,7 @@ class Table(Dataset):
         return rows.distinct() if self.settings.duplicates == "drop" else rows
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Take the texts of a multi-valued field apart; blanks around a value are no part of it."""
+        """Split the texts of a multi-valued field into values, without the blanks around a value."""
         bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
         values = f"trim(unnest(string_split(bag, {literal(reads_of(self.fields)[field].separator)})))"
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
@@ -219,7 +220,7 @@ class Table(Dataset):
         )
 
     def _label(self, name: str) -> str:
-        """Return SQL for a label, null where it is missing."""
+        """Return SQL for a label, null if it is missing."""
         given = self.settings.labels[name].given
         value = self._raw_label(name)
         return f"CASE WHEN {self._raw_label(given)} = 1 THEN {value} END" if given else value
@@ -230,17 +231,17 @@ class Table(Dataset):
 
     @staticmethod
     def _new_label(column: "pd.Series[Any]", label: LabelColumn) -> "pd.Series[Any]":
-        """Return numbers, NaN where a label is missing."""
+        """Return numbers, NaN for a missing label."""
         if not label.positive:
             return column.astype(float)
         return column.isin(label.positive).astype(float).where(column.notna())
 
     def _time(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
-        """Return SQL for the time of a row, by the first way to read all of them."""
+        """Return SQL for the time of a row, in the first format that reads all rows."""
         text = f"CAST({quoted(name)} AS VARCHAR)"
         whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
         ways = [
-            f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles are short of digits
+            f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
             f"CASE WHEN isfinite({number}) THEN {number} END",
             f"TRY_CAST({text} AS TIMESTAMP)",
         ]

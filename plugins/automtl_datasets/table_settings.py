@@ -1,4 +1,4 @@
-"""The settings of `table`: what the columns of one's own files mean. They are written by hand."""
+"""The settings of `table`: the meaning of the columns in files of a user, who writes them by hand."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ def _text(value: object) -> object:
 
 
 def _by_name(default: object) -> BeforeValidator:
-    """Return what makes a mapping of one name, or of a list of names."""
+    """Return a validator that turns one name, or a list of names, into a mapping."""
 
     def mapping(value: object) -> object:
         names = [value] if isinstance(value, str) else value
@@ -42,7 +42,7 @@ def _by_name(default: object) -> BeforeValidator:
 
 
 def _by_part(value: object) -> object:
-    """Return files by their part; `all` where they are to be split."""
+    """Return files by their part; `all` for files that are split."""
     parts = value if isinstance(value, Mapping) else {"all": value}
     return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
 
@@ -57,27 +57,30 @@ Separator = Annotated[Text, Field(min_length=1)]
 
 
 class NumberColumn(Settings):
-    """How a column of numbers becomes a field."""
+    """Settings of a numeric field."""
 
     scaling: Scaling = "standard"
-    """To mean 0 and deviation 1; or `minmax`, to [0, 1]; `log`, as sign(x) log(1 + |x|); `none`."""
+    """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|). none: no
+    scaling."""
     missing: float | None = None
-    """The number to put for a blank. Where null, a blank stays one, see `inputs.numbers`."""
+    """Number that replaces a blank. null: a blank stays missing, see `inputs.numbers`."""
     buckets: int | None = Field(None, ge=2)
-    """How many buckets of equal frequency to make of it; they are then the values of a categorical field."""
+    """Number of buckets of equal frequency, which become the values of a categorical field. null: the field
+    stays numeric."""
 
 
 class LabelColumn(Settings):
-    """What a column of labels means. A blank is a missing label: the row does not count for the task."""
+    """Settings of a label. A blank is a missing label: the row does not count for the task."""
 
     kind: TaskKind = "binary"
-    """Of 0 and 1, or `regression`: of numbers."""
+    """Kind of task. binary: labels are 0 and 1. regression: labels are numbers."""
     positive: tuple[Text, ...] = ()
-    """The texts that mean 1, such as ["yes"], while all others mean 0. Where none are named, 1 is 1."""
+    """Texts that mean 1, such as ["yes"]; all other texts mean 0. Without this setting, labels must be 0 or
+    1."""
     after: str | None = None
-    """The label whose action a user takes before this one, as a click before a purchase."""
+    """Label of the action that comes before this one, as a click before a purchase."""
     given: str | None = None
-    """The label that has to be 1 for this one to count; elsewhere it is missing."""
+    """Label that must be 1 for this label to count; in other rows this label is missing."""
 
 
 class FieldOfKind(Settings):
@@ -90,21 +93,21 @@ class FieldOfKind(Settings):
 
 
 class TableSettings(DatasetSettings):
-    """Settings of `table`. A column has one role; those that are not named are not read."""
+    """Settings of `table`. A column has one role; columns without a role are not read."""
 
     files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
         default_factory=dict
     )
-    """Names or patterns in the folder of the raw files: one, a list, or by the part that they are for, as in
-    {train: a.csv, test: b.csv}. A part that is not named is drawn from `train`."""
+    """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
+    {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: tuple[Text, ...] = ()
-    """All columns in their order, of files without a header."""
+    """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
-    """What separates values; where null, a tab in files that end in .tsv or .tab, and a comma in others."""
+    """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
     sparse: Annotated[
         dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
     ] = Field(default_factory=dict)
-    """Categorical fields. Anything else in a column of the kind `integer` is a fault."""
+    """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
     dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
@@ -112,21 +115,21 @@ class TableSettings(DatasetSettings):
     multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
     )
-    """Categorical fields of any number of values, and what separates these; `|` where it is not said."""
+    """Multi-valued fields, with the separator between values; `|` if none is named."""
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
     labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
-    """What to predict."""
+    """Labels: the columns to predict."""
     user: str | None = None
-    """The categorical field that names users, for a split by user."""
+    """Categorical field of the users, for a split by user."""
     time: str | None = None
-    """The column to order rows by, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
+    """Column of the time, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
     duplicates: Literal["keep", "drop"] = "keep"
-    """Whether of rows that are alike in all columns that are named here one is left. They may be events of
-    their own, so they are kept; but a random split gives some of them to training and to the test."""
+    """Treatment of rows that are equal in all columns named here. keep: they are separate events; a random
+    split may put equal rows into both training and test. drop: only one of them is kept."""
 
     def faults(self, read: Iterable[str] = ()) -> Iterator[str]:
         """Yield what does not fit together: sentences that begin with a key and say what to do.
@@ -153,7 +156,7 @@ class TableSettings(DatasetSettings):
 
     def _file_faults(self) -> Iterator[str]:
         if "all" in self.files and len(self.files) > 1:
-            yield "files: `all` are split, and go with no other part; name them `train`"
+            yield "files: `all` is split into all parts, so no other part is possible; name the files `train`"
         if self.files and not {"all", "train"} & self.files.keys():
             yield "files: the part `train` is missing; name its files"
         for pattern in (each for patterns in self.files.values() for each in patterns):
@@ -176,7 +179,7 @@ class TableSettings(DatasetSettings):
                 yield f"{role} names {name!r}, which is not in `columns`{did_you_mean(name, self.columns)}"
         for name, times in Counter(self.columns).items():
             if times > 1:
-                yield f"columns names {name!r} twice; give each column a name of its own"
+                yield f"columns names {name!r} twice; give each column another name"
 
     def _label_faults(self) -> Iterator[str]:
         known = self.declared()

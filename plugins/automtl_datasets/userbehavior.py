@@ -1,6 +1,6 @@
 """Taobao UserBehavior: clicks, buys, carts and favourites of a shop's users over nine days.
 
-Full size: 100,150,807 log rows, one row an action.
+Full size: 100,150,807 log rows, one row per action.
 """
 
 from collections.abc import Mapping
@@ -36,11 +36,14 @@ class UserBehaviorSettings(DatasetSettings):
     """Settings of `userbehavior`."""
 
     min_buys: int = Field(10, ge=0)
-    """Users and items with fewer bought rows than this are dropped."""
+    """Minimum number of purchases of a user and of an item. Users and items with fewer are dropped."""
 
 
 class UserBehavior(Dataset):
-    """One row for each user, item and category; a label is 1 if the user did it at least once."""
+    """Clicks, buys, carts and favourites at Taobao: one row for each user, item and category.
+
+    A label is 1 if the action happened at least once.
+    """
 
     settings_class = UserBehaviorSettings
     settings: UserBehaviorSettings
@@ -57,7 +60,7 @@ class UserBehavior(Dataset):
     time = "timestamp"  # of the first action; a few of the published file lie outside of its nine days
 
     def files(self) -> Mapping[str, RawFile]:
-        """Return the log; published copies end in a cut line."""
+        """Return the log; published copies end in an incomplete line."""
         columns = {
             "user_id": INTEGER,
             "item_id": INTEGER,

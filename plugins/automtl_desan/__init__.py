@@ -1,1 +1,1 @@
-"""DESAN, the search space of AutoMTL (KDD 2024, section 3), and the ops that it offers."""
+"""DESAN, the search space of AutoMTL (KDD 2024, section 3), and its ops."""

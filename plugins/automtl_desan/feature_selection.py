@@ -23,13 +23,13 @@ class FeatureSelection(nn.Module):
     """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], side by side.
 
     A single field has no interaction, and then there is no machine: the width is w + M*m + X*x.
-    With decided gates only the chosen columns exist: `columns` says which of the full width they are.
+    With decided gates only the chosen columns exist; `columns` holds their places in the full width.
 
     Args:
-        single: Gate over the fields that are passed on as they are.
+        single: Gate over the fields that are passed on unchanged.
         interaction: Gate over the fields that enter the factorisation machine.
         numbers: Gate over the dense fields. In the paper all are passed on.
-        crosses: Gate over the pairs that are a field too.
+        crosses: Gate over the feature crosses.
         counts: N, M and X.
         widths: Numbers of one field of each kind.
 
@@ -71,7 +71,7 @@ class FeatureSelection(nn.Module):
             )
             for place in places
         }
-        """What is passed on, in its order, by a name that does not depend on what else is; and its width."""
+        """Name -> width of each part of the output, in order. Names do not depend on the other parts."""
 
         gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
         for name, gate in gates.items():
@@ -99,5 +99,5 @@ class FeatureSelection(nn.Module):
 
 
 def _some(x: Tensor, places: Tensor) -> Tensor:
-    """Return some of the fields of x [B, N, ...]; the gradient of an index would take far longer."""
+    """Return some of the fields of x [B, N, ...]; the gradient of plain indexing would take far longer."""
     return x if len(places) == x.shape[1] else x.index_select(1, places)

@@ -14,7 +14,7 @@ from automtl_core.modules.dropout import dropout
 
 
 class FirstLayer(nn.Module, ABC):
-    """An op that is dropout, a linear layer, and the rest."""
+    """An op that consists of dropout, a linear layer, and the rest."""
 
     dropout: float
 
@@ -27,14 +27,14 @@ class FirstLayer(nn.Module, ABC):
 
     @abstractmethod
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
-        """Return what follows on the first layer."""
+        """Return the output of the op for the output of its first layer."""
 
 
 def first_layers(ops: Sequence[FirstLayer], x: Tensor) -> list[Tensor]:
-    """Return the first layers of several ops, [B, h of each], from one product.
+    """Return the outputs of the first layers of several ops, [B, h of each], from one product.
 
-    All see the same dropout mask, where one by one each would draw its own: each op's own distribution is the
-    same, and masks of a wide input cost as much as the products with it.
+    All ops share one dropout mask, because a mask of a wide input costs as much as the products with it. The
+    distribution of each single op is the same as with its own mask.
     """
     weights, biases = zip(*(op.first() for op in ops), strict=True)
     hidden = F.linear(dropout(x, ops[0].dropout, ops[0].training), torch.cat(weights), torch.cat(biases))

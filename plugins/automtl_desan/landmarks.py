@@ -1,4 +1,4 @@
-"""Hand-designed models that DESAN contains, as points of it."""
+"""Landmarks of DESAN: hand-designed models that the space contains."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -11,19 +11,19 @@ from automtl_desan.settings import DESANSettings
 def landmarks(
     choices: Mapping[str, Choice], schema: Schema, settings: DESANSettings
 ) -> dict[str, Architecture]:
-    """Return known points of the space by name; of equal ones the first.
+    """Return the landmarks of the space by name; only the first of equal ones.
 
     - shared-bottom: all tasks read one expert (Caruana 1997)
     - mmoe: all tasks mix all experts (KDD 2018)
-    - single-task: each task has an expert alone, with a table of its own where tables are chosen; where
-      there are as many experts as tasks
-    - ple: each task mixes an expert of its own with those that all share (one level of PLE, RecSys 2020);
-      where there are more experts than tasks
-    - stem: the same, and experts of one task read tables of their own (AAAI 2024); where tables are chosen
-    - all-OP: everything open, all blocks OP
+    - single-task: each task has a private expert, with a private table if tables are chosen; only if there
+      are at least as many experts as tasks
+    - ple: each task mixes a private expert with the shared ones (one level of PLE, RecSys 2020); only if
+      there are more experts than tasks
+    - stem: like ple, and private experts read private tables (AAAI 2024); only if tables are chosen
+    - all-OP: every option is open, and every block is OP
 
-    All but the last kind are of one layer and one block, the widest MLP, as far as layers may be left out
-    and `identity` is an op. Their experts read each field as it is, without interaction.
+    All but all-OP have one layer and one block, the widest MLP, if layers are optional and `identity` is an
+    op. Their experts read each field directly, without interaction.
     """
     tasks, experts = [task.name for task in schema.tasks], settings.expert_names
     alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
@@ -49,7 +49,7 @@ def landmarks(
 
 
 def _widest(ops: Sequence[str]) -> str:
-    """Return the widest plain MLP, or where there is none the last op."""
+    """Return the widest plain MLP, or the last op if there is none."""
     plain = [op for op in ops if re.fullmatch(r"mlp(-[a-z]+)*-\d+", op)]
     return max(plain, key=lambda op: int(op.rpartition("-")[2]), default=ops[-1])
 
@@ -57,9 +57,9 @@ def _widest(ops: Sequence[str]) -> str:
 def _by_hand(
     choices: Mapping[str, Choice], op: str, shares: Mapping[str, Sequence[str]], own: Collection[str] = ()
 ) -> Architecture:
-    """Return the point at which tasks read the experts that they share, and some experts tables of their own.
+    """Return the landmark whose tasks read the experts in `shares`; experts in `own` have private tables.
 
-    An expert of an upper layer reads the one of its name below it.
+    An expert of an upper layer reads the expert of the same name below.
     """
 
     def decide(name: str, choice: Choice) -> Decision:
@@ -82,7 +82,7 @@ def _by_hand(
 
 
 def _everything(choices: Mapping[str, Choice], op: str) -> Architecture:
-    """Return the point with everything open, every block the op, and the shared table."""
+    """Return the landmark with every option open, the same op in every block, and the shared table."""
 
     def decide(choice: Choice) -> Decision:
         if isinstance(choice, AnyOf):

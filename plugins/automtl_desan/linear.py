@@ -1,4 +1,4 @@
-"""Linear layers made of parts of others."""
+"""Linear layers that consist of parts of other ones."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     """Return a layer with copies of these weights, [out, in] and [out]."""
-    # Built with one number each way and then given its weights: torch warns of a layer without inputs.
+    # Built with one input and one output, before the weights are set: torch warns about a layer without
+    # inputs.
     layer = nn.Linear(1, 1, bias is not None)
     layer.out_features, layer.in_features = weight.shape
     layer.weight = nn.Parameter(weight.detach().clone())
@@ -17,11 +18,11 @@ def linear_of(weight: Tensor, bias: Tensor | None) -> nn.Linear:
 
 
 def narrow_linear(linear: nn.Linear, columns: Sequence[int]) -> nn.Linear:
-    """Return the layer on some of its inputs, with the weights of these."""
+    """Return the layer restricted to some of its inputs."""
     return linear_of(linear.weight[:, list(columns)], linear.bias)
 
 
 def some_outputs(linear: nn.Linear, rows: Sequence[int]) -> nn.Linear:
-    """Return the layer with some of its outputs."""
+    """Return the layer restricted to some of its outputs."""
     bias = None if linear.bias is None else linear.bias[list(rows)]
     return linear_of(linear.weight[list(rows)], bias)

@@ -1,4 +1,4 @@
-"""The MLPs of a block (AutoMTL, section 3.2), alone, nested, and several as one wide layer.
+"""The MLPs of a block (AutoMTL, section 3.2): single, nested, and several as one wide layer.
 
 Letters: B batch, h hidden width, C candidates, S sum of their widths.
 """
@@ -24,17 +24,17 @@ class MLP(Nested):
     hidden: nn.Linear
 
     inner: Activation = staticmethod(torch.relu_)
-    """Of the hidden layer, which it may overwrite."""
+    """Activation of the hidden layer; it may overwrite its input."""
     outer: Activation | None = staticmethod(torch.relu)
-    """Of what is given."""
+    """Activation of the output."""
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
-        """Return what follows on the hidden layer."""
+        """Return the output of the op for the output of its hidden layer."""
         given = self.given(self.activated(hidden))
         return given if self.outer is None else self.outer(given)
 
     def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]
-        """Return the hidden layer, normalised and activated."""
+        """Return the normalised and activated hidden layer."""
         return self.inner(self.normalised(hidden))
 
     @classmethod
@@ -48,13 +48,13 @@ class MLP(Nested):
 
     @classmethod
     def _nested(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
-        """Let each op add its own units to what the next narrower one gives: h products in place of S."""
+        """Add the units of each op to the output of the next narrower one: h products in place of S."""
         order = sorted(range(len(ops)), key=lambda k: ops[k].width)
         widest, widths = ops[order[-1]], [ops[k].width for k in order]
         own = [after - before for before, after in pairwise([0, *widths])]
         out, hidden = widest.owner.out, widest.activated(F.linear(x, *widest.first()))
         rows = out.weight[:, : widest.width]
-        if cls.outer is None:  # each unit counts what all ops do that have it
+        if cls.outer is None:  # the weight of a unit is the sum of the weights of the ops that contain it
             counts = torch.cat([weights[order[n:]].sum().expand(units) for n, units in enumerate(own)])
             return F.linear(hidden * counts, rows, weights.sum() * out.bias)
         sums: Tensor = out.bias
@@ -103,13 +103,13 @@ def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
 
 
 class LinearMLP(MLP):
-    """`mlp-linear-h`: as `mlp-h` without the last ReLU, so that what it gives can be of either sign."""
+    """`mlp-linear-h`: like `mlp-h` without the last ReLU, so that outputs can have either sign."""
 
     outer = None
 
 
 class SiLUMLP(MLP):
-    """`mlp-silu-h`: as `mlp-linear-h` with SiLU in place of ReLU."""
+    """`mlp-silu-h`: like `mlp-linear-h` with SiLU in place of ReLU."""
 
     inner = staticmethod(F.silu)
     outer = None

@@ -1,7 +1,7 @@
-"""Nested widths: a narrow op that is the first units of a wider one, so that all widths learn at each step.
+"""Nested widths: a narrow op uses the first units of a wider one, so that each step trains all widths.
 
 As in once-for-all networks (Cai et al., ICLR 2020). Each unit of a hidden layer is computed and normalised
-alone, so the first units of a wide layer are exactly a narrow layer.
+independently, so the first units of a wide layer are exactly a narrow layer.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from automtl_desan.linear import linear_of, narrow_linear
 
 
 class Nested(FirstLayer):
-    """An op of h units: linear layers that make them, a norm of them, and a linear layer `out` behind.
+    """An op of h units: first linear layers, batch normalisation, and a linear layer `out`.
 
     Subclasses name the first layers in `firsts`, which have h units each, and define `rest`.
 
@@ -35,7 +35,7 @@ class Nested(FirstLayer):
         self.norm = nn.BatchNorm1d(width)
         self.out = nn.Linear(width, out_dim)
         self.wider: tuple[Self, ...] = ()
-        """The op whose first units this one is, if any; in a tuple, so that it is not registered here."""
+        """The op whose first units this one uses, if any; in a tuple, so that torch does not register it."""
 
     @property
     def owner(self) -> "Nested":
@@ -45,37 +45,37 @@ class Nested(FirstLayer):
     def first(self) -> tuple[Tensor, Tensor]:
         """Return the first layers one after the other, or the first units of each."""
         layers = [getattr(self.owner, name) for name in self.firsts]
-        if len(layers) == 1 and not self.wider:  # a slice of all would cost its gradient
+        if len(layers) == 1 and not self.wider:  # a slice would add the cost of its gradient
             return layers[0].weight, layers[0].bias
         w = self.width
         return torch.cat([m.weight[:w] for m in layers]), torch.cat([m.bias[:w] for m in layers])
 
     def normalised(self, units: Tensor) -> Tensor:  # [B, h] -> [B, h]
-        """Return the units as the norm makes them."""
+        """Return the normalised units."""
         found: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
         return found
 
     def given(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
-        """Return what the last layer makes of the units."""
+        """Return the output of the last layer."""
         out = self.owner.out
         return F.linear(units, out.weight[:, : self.width] if self.wider else out.weight, out.bias)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep the weights of the given columns."""
+        """Keep only the weights of these input columns."""
         for name in self.firsts:
             setattr(self, name, narrow_linear(getattr(self, name), columns))
         return self
 
     @classmethod
     def share(cls, ops: Sequence[Self]) -> None:
-        """Let all be the first units of the widest."""
+        """Make all ops use the first units of the widest one."""
         widest = max(ops, key=lambda op: op.width)
         for op in ops:
             if op is not widest:
                 op.wider, op._modules = (widest,), {}
 
     def alone(self) -> nn.Module:
-        """Return an op of this width that shares nothing."""
+        """Return a copy of this width without shared weights."""
         if not self.wider:
             return self
         wide, w = self.wider[0], self.width
@@ -90,7 +90,7 @@ class Nested(FirstLayer):
 
 
 def normalise_first(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
-    """Return what a norm makes of its first units [B, w], updating their statistics in training."""
+    """Return the first units [B, w] of a norm, normalised; in training their statistics are updated."""
     w, momentum = x.shape[1], norm.momentum
     assert norm.running_mean is not None and norm.running_var is not None  # noqa: S101, PT018 - types
     assert norm.num_batches_tracked is not None  # noqa: S101
@@ -104,7 +104,7 @@ def normalise_first(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
 
 
 def first_of_norm(norm: nn.BatchNorm1d, w: int) -> nn.BatchNorm1d:
-    """Return a norm of the first units alone."""
+    """Return a norm of only the first units."""
     own = nn.BatchNorm1d(w, norm.eps, norm.momentum).to(norm.weight)
     for name, tensor in norm.state_dict().items():
         getattr(own, name).data.copy_(tensor[:w] if tensor.dim() else tensor)

@@ -1,4 +1,4 @@
-"""The modules that DESAN is made of (AutoMTL, section 3).
+"""The modules of DESAN (AutoMTL, section 3).
 
 Letters: B batch, N sparse fields, w numbers of a sparse field, D width of the raw input,
 H expert width, T tasks.
@@ -30,7 +30,7 @@ class SharedTable(nn.Module):
 
 
 class OwnTable(nn.Module):
-    """Embeddings of one expert's own; what is fitted beside them is the same for all."""
+    """Private embeddings of one expert; the fitted encodings beside them are the same for all experts."""
 
     def __init__(self, fields: tuple[SparseField, ...], dim: int, std: float) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class OwnTable(nn.Module):
 
 
 class FieldReader(nn.Module):
-    """What an expert of the first layer reads: selected fields, of the shared table or of its own."""
+    """Input of an expert of the first layer: selected fields, from the shared or from a private table."""
 
     def __init__(self, selection: FeatureSelection, table: nn.Module) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class FieldReader(nn.Module):
 
 
 class Residual(nn.Module):
-    """A block that adds to what it reads (He et al., CVPR 2016): x + block(x)."""
+    """A block with a residual connection (He et al., CVPR 2016): x + block(x)."""
 
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class Expert(nn.Module):
     """A reader of its inputs and a chain of K blocks.
 
     Args:
-        reader: Of fields, or of the experts of the layer below.
+        reader: Module that reads fields, or the experts of the layer below.
         blocks: The first maps the reader's width to H, the others H to H.
 
     """
@@ -81,16 +81,16 @@ class Expert(nn.Module):
         self.reader = reader
         self.blocks = nn.Sequential(*blocks)
 
-    def forward(self, *inputs: Any) -> Tensor:  # what the reader takes -> [B, H]
+    def forward(self, *inputs: Any) -> Tensor:  # inputs of the reader -> [B, H]
         out: Tensor = self.blocks(self.reader(*inputs))
         return out
 
 
 class Layer(nn.ModuleDict):
-    """Experts by name, all of which read the same inputs."""
+    """Experts by name. All of them read the same inputs."""
 
     def forward(self, wanted: Collection[str], *inputs: Any) -> dict[str, Tensor]:
-        """Return what the wanted experts give, [B, H] by name."""
+        """Return the outputs of the wanted experts, [B, H] by name."""
         return {name: expert(*inputs) for name, expert in self.items() if name in wanted}
 
     def reads(self, wanted: Collection[str]) -> set[str]:
@@ -113,20 +113,20 @@ class Task(nn.Module):
             nn.Linear(tower_width, 1),
         )
 
-    def forward(self, mixed: Tensor) -> Tensor:  # what the gate gives, [B, H] -> [B, 1]
+    def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)
         return logit
 
 
 class DESANNetwork(nn.Module):
-    """The straight line of DESAN; supernet or derived network, as its gates and ops were chosen.
+    """The network of DESAN: a supernet or a derived network, depending on its gates and ops.
 
     Args:
-        inputs: With the shared table.
-        layers: By name, such as `layer0`; the lowest first. Of these the derived network has what was kept.
-        depth: Gate over the layers but the lowest; one that is closed passes on the experts below it.
-        tasks: In the order of the schema.
-        wide: What fields add to the logits directly, if they do.
+        inputs: Encoded fields, with the shared table.
+        layers: Layers by name, such as `layer0`, lowest first. A derived network has only the kept layers.
+        depth: Gate over all layers but the lowest; a closed layer passes on the experts below it.
+        tasks: Tasks in the order of the schema.
+        wide: Wide term from fields to logits, if there is one.
 
     """
 
@@ -164,11 +164,11 @@ class DESANNetwork(nn.Module):
         return deep if self.wide is None else deep + self.wide(encoded)
 
     def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
-        """Return the experts of each layer, the lowest first, that are read in this pass."""
+        """Return the experts of each layer, lowest layer first, that are read in this pass."""
         found = [{name for gate in gates for name in gate.open}]
         for layer in reversed(list(self.layers.values())[1:]):
             assert isinstance(layer, Layer)  # noqa: S101 - see `__init__`
             below = layer.reads(found[0])
-            # A layer that may be left out passes on the experts below it.
+            # An optional layer passes on the experts below it.
             found.insert(0, below | found[0] if isinstance(self.depth, Gate) else below)
         return found

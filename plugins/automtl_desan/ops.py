@@ -19,7 +19,7 @@ from automtl_desan.nested import Nested
 
 
 class Identity(nn.Module):
-    """Passes the input on; a bias-free linear projection where widths differ."""
+    """Passes the input on; a bias-free linear projection if widths differ."""
 
     def __init__(self, in_dim: int, out_dim: int, dropout: float) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class Identity(nn.Module):
         return x if self.projection is None else F.linear(x, self.projection.weight)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Project the given columns alone; without a projection, put zeros beside them."""
+        """Project only these columns; without a projection, fill the others with zeros."""
         if self.projection is None:
             return ZeroFilled(self, columns, self.in_dim)
         return narrow_linear(self.projection, columns)
 
 
 class Zero(nn.Module):
-    """Always zero: an expert may do without the block, or fall silent."""
+    """Always zero: the block adds nothing, or the expert gives zero."""
 
     def __init__(self, in_dim: int, out_dim: int, dropout: float) -> None:
         super().__init__()
@@ -47,12 +47,12 @@ class Zero(nn.Module):
         return x.new_zeros(x.shape[0], self.out_dim)
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """No input matters."""
+        """Return the op itself, because it reads no input."""
         return self
 
 
 class Factorised(Nested):
-    """`factorised-h`: products of pairs of inputs, h of them (FinalNet, SIGIR 2023, eq. 4).
+    """`factorised-h`: h products of pairs of projections of the input (FinalNet, SIGIR 2023, eq. 4).
 
     Dropout -> h1 and h2, a Linear(in, h) each -> h2 + h1 * h2 -> BatchNorm(h) -> Linear(h, out).
     """
@@ -60,13 +60,13 @@ class Factorised(Nested):
     firsts = ("one", "two")
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, 2 * h] -> [B, out]
-        """Return the products, normalised and projected."""
+        """Return the normalised and projected products."""
         one, two = torch.split(hidden, self.width, dim=1)
         return self.given(self.normalised(torch.addcmul(two, one, two)))
 
 
 class Cross(nn.Module):
-    """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is of GDCN, CIKM 2023).
+    """`cross-r`: a gated cross layer of rank r (DCN-V2, WWW 2021, eq. 2; the gate is from GDCN, CIKM 2023).
 
     Dropout -> x + x * (U V x + b) * sigmoid(G V x), with V [r, in], U and G [in, r] -> Linear(in, out),
     bias-free -> BatchNorm(out).
@@ -89,7 +89,7 @@ class Cross(nn.Module):
         return out
 
     def narrow(self, columns: Sequence[int]) -> nn.Module:
-        """Keep what reads and what gives the given columns: the others stay zero through the product."""
+        """Keep only the weights from and to these columns: the product keeps the others at zero."""
         self.down = narrow_linear(self.down, columns)
         self.out = narrow_linear(self.out, columns)
         self.up, self.gate = some_outputs(self.up, columns), some_outputs(self.gate, columns)
@@ -106,7 +106,7 @@ class Sum(nn.Module):
 
     @classmethod
     def of(cls, factories: Sequence[OpFactory], in_dim: int, out_dim: int, dropout: float) -> Self:
-        """Return the sum of what the factories make."""
+        """Return the sum of the ops that the factories build."""
         return cls([make(in_dim, out_dim, dropout) for make in factories], in_dim)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, in] -> [B, out]
@@ -125,9 +125,9 @@ class Sum(nn.Module):
 
     @classmethod
     def share(cls, ops: Sequence[Self]) -> None:
-        """Let parts of one class share, if the class can."""
+        """Share weights among parts of one class, if the class supports it."""
         share_alike([part for op in ops for part in op.ops])
 
     def alone(self) -> nn.Module:
-        """Return a sum of what shares nothing."""
+        """Return a sum of ops without shared weights."""
         return Sum([standalone(op) for op in self.ops], self.in_dim)

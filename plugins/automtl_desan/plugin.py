@@ -7,7 +7,7 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_ops() -> Mapping[str, str]:
-    """Offer the ops of the paper, `zero` of the authors' code, and what the paper's cannot express."""
+    """Register the ops of the paper, `zero` of the authors' code, and ops beyond those of the paper."""
     return {
         "identity": "automtl_desan.ops:Identity",
         "zero": "automtl_desan.ops:Zero",
@@ -21,12 +21,12 @@ def automtl_register_ops() -> Mapping[str, str]:
 
 @hookimpl
 def automtl_register_search_spaces() -> Mapping[str, str]:
-    """Offer DESAN."""
+    """Register DESAN."""
     return {"desan": "automtl_desan.space:DESAN"}
 
 
 @hookimpl
 def automtl_register_presets() -> Mapping[str, str]:
-    """Offer the recipe of the paper, a first look, and what a search has to beat."""
+    """Register the recipe of the paper, a quick search, and a random architecture as a baseline."""
     names = ("paper", "quick", "random-architecture")
     return {name: f"automtl_desan:presets/{name}.yaml" for name in names}

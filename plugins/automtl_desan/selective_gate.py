@@ -15,17 +15,17 @@ from automtl_core.modules.relaxed import Gate
 
 
 class SelectiveGate(nn.Module):
-    """out = sum_i g(x)_i * expert_i, where g(x) comes of the softmax of W x, W [E, D], and of the bits s.
+    """out = sum_i g(x)_i * expert_i, where g(x) follows from the softmax of W x, W [E, D], and the bits s.
 
-    - over all: g = s * softmax(W x), as in the paper; what a closed expert would have got is lost
-    - over open: g = s * exp(W x) / sum_i s_i exp(W x)_i, so that what is open always adds up to 1
+    - over all: g = s * softmax(W x), as in the paper; the weights of closed experts are lost
+    - over open: g = s * exp(W x) / sum_i s_i exp(W x)_i, so that the weights of open experts sum to 1
 
     Args:
         in_dim: Width D of the raw input x.
         experts: Names of all experts of the layer below.
         shared: Gate s over the experts that this consumer, a task or an expert, shares.
         width: H.
-        over: What the softmax runs over.
+        over: Experts that the softmax runs over.
 
     """
 
@@ -42,8 +42,8 @@ class SelectiveGate(nn.Module):
         self.experts = tuple(experts)
         self.inputs = [experts[k] for k in shared.kept]
         weighed = self.inputs if over == "open" else experts
-        # Where there is one expert to weigh, or nothing to read, no weight follows from x. Each row of W has
-        # the name of its expert, so that a network of fewer experts can take it over.
+        # With one expert to weigh, or none to read, weights do not depend on x. Each row of W has the name of
+        # its expert, so that a network of fewer experts can copy it.
         rows = weighed if len(weighed) > 1 and self.inputs else []
         self.gating = nn.ModuleDict({name: nn.Linear(in_dim, 1, bias=False) for name in rows})
         self.over = over
@@ -73,18 +73,18 @@ class SelectiveGate(nn.Module):
         if self.over == "all":
             return logits.softmax(1)[:, self.shared.kept] * bits
         highest = logits.detach().masked_fill(bits == 0, -torch.inf).amax(1, keepdim=True)
-        # Closed experts may have larger logits than all open ones: theirs count as the highest, or the
-        # gradient of their bits overflows.
+        # Closed experts may have larger logits than all open ones. These are clamped to the highest open one,
+        # because the gradient of their bits would overflow.
         powers = (logits - highest).clamp(max=0).exp() * bits
         total = powers.sum(1, keepdim=True)
         return powers / torch.where(total > 0, total, 1)  # of nothing open, nothing
 
 
 def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor]) -> list[Tensor]:
-    """Return what several gates make of the same input and experts: x [B, D], E x [B, H] -> G x [B, H].
+    """Return the outputs of several gates on the same input and experts: x [B, D], E x [B, H] -> G x [B, H].
 
-    All their logits are one product, and gates with the same open experts share another. Experts that are
-    open to none may be missing.
+    One product computes all logits, and one product mixes the experts of all gates with the same open
+    experts. `experts` needs only those that some gate opens.
     """
     rows: list[Tensor] = [row for gate in gates for row in gate.gating.parameters()]
     logits = F.linear(x, torch.cat(rows)) if rows else x[:, :0]

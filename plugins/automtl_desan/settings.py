@@ -9,41 +9,41 @@ from automtl_core.settings.settings import Settings
 
 
 class DESANSettings(Settings):
-    """What DESAN searches over; preset `paper` has the paper's space, exactly."""
+    """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
 
     embedding_dim: int = Field(16, ge=1)
-    """d, numbers per id."""
+    """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.1, gt=0)
-    """Standard deviation that embeddings start with. With the paper's .01 products of embeddings begin with
-    next to no gradient, and what acts in pairs is learned twice as late."""
+    """Standard deviation of the initial embeddings. With the paper's 0.01, products of embeddings have almost
+    no gradient at first, and effects of pairs of fields take twice as long to learn."""
     layers: int = Field(1, ge=1, le=100)
-    """L, layers of experts."""
+    """Number L of layers of experts."""
     optional_layers: bool = False
-    """Whether layers above the first may be left out: their experts are then those of the layer below. Of
-    one layer there is nothing to leave out."""
+    """Whether the search may leave out layers above the first. The tasks then read the experts of the layer
+    below. No effect with one layer."""
     experts: int = Field(4, ge=1, le=1000)
-    """E, experts of a layer."""
+    """Number E of experts per layer."""
     blocks: int = Field(2, ge=1, le=100)
-    """K, blocks in a chain that make an expert."""
+    """Number K of blocks per expert, one after the other."""
     residual: bool = True
-    """Whether blocks add to what they read, all but those that read fields; depth is then harmless, and
-    `identity` is what adds nothing."""
+    """Residual connection around each block, except blocks that read fields. More blocks are then harmless,
+    and a block whose op is `identity` has no effect."""
     expert_width: int = Field(64, ge=1)
-    """H, width of what a block gives."""
+    """Output width H of each block."""
     tower_width: int = Field(64, ge=1)
-    """Width of the hidden layer of a task's tower."""
+    """Width of the hidden layer of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
-    """Share of a block's inputs and of a tower's hidden values that training drops. An expert drops at each
-    of its blocks, the first time from embeddings: the paper's 0.2 underfits (docs/results.md)."""
+    """Dropout rate at the input of each block and in the hidden layer of each tower. Dropout applies to each
+    block of an expert, at the first one to embeddings, so the paper's 0.2 underfits (docs/results.md)."""
     gating: Literal["open", "all"] = "open"
-    """Which experts a gating network's softmax runs over: those that are open, or all of the layer, as in
-    the paper, where closing an expert costs scale."""
+    """Experts in the softmax of a gating network. open: only the open experts. all: all experts of the layer,
+    as in the paper; a closed expert then reduces the scale of the output."""
     tables: Literal["shared", "chosen"] = "shared"
-    """shared: all experts read one embedding table. chosen: each expert of the first layer reads that one or
-    one of its own, so that a task which shares with nobody can be a model of its own (STEM)."""
+    """Embedding tables. shared: all experts read one table. chosen: each expert of the first layer reads the
+    shared table or a private one, so that a task can have a fully separate model (STEM)."""
     numbers: Literal["chosen", "all"] = "chosen"
-    """Whether each expert of the first layer chooses its numeric fields too, or sees them all, as in the
-    paper."""
+    """Numeric fields of each expert of the first layer. chosen: the search selects them. all: every expert
+    reads all of them, as in the paper."""
     ops: tuple[str, ...] = Field(
         (
             "identity",
@@ -54,12 +54,12 @@ class DESANSettings(Settings):
         ),
         min_length=1,
     )
-    """The candidate ops of every block. `a+b` is an op too: the sum of a and b."""
+    """Candidate ops of each block. `a+b` is the sum of the ops a and b."""
     nested: bool = True
-    """Whether ops of one kind are, while the choice between them is open, the first units of the widest, so
-    that all widths learn in each step. A network that is found has weights of its own."""
+    """Weight sharing between ops of one kind during the search: narrow ops use the first units of the widest
+    one, so that each step trains all widths. The derived network has separate weights."""
 
     @property
     def expert_names(self) -> list[str]:
-        """The experts of a layer, the same in each."""
+        """The names of the experts, the same in each layer."""
         return [f"expert{j}" for j in range(self.experts)]

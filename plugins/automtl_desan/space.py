@@ -1,4 +1,4 @@
-"""DESAN, the search space of AutoMTL (Jiang et al., KDD 2024, section 3), with what its rivals have.
+"""DESAN, the search space of AutoMTL (Jiang et al., KDD 2024, section 3), with parts of other models.
 
     fields -> embeddings e [B, N, d] --+-> feature selection of each expert of layer 0
     dense [B, M] ---------------------/    layer 0: E experts -> a selective gate for each expert of layer 1
@@ -7,10 +7,9 @@
                                            T towers -> logits [B, T]
 
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
-(dense fields), `layer0/expert0/crosses` (pairs that are a field too), `layer1/expert0/experts`,
-`task/click/experts` (experts of the layer below), `layer0/expert0/block0` (op); as settings say,
-`layer0/expert0/table` (shared or own) and `layers` (those above the first); and of a wide term `single`,
-`numbers` and `crosses`.
+(dense fields), `layer0/expert0/crosses` (feature crosses), `layer1/expert0/experts`, `task/click/experts`
+(experts of the layer below), `layer0/expert0/block0` (op). Settings add `layer0/expert0/table` (shared or
+own) and `layers` (those above the first). A wide term adds `single`, `numbers` and `crosses`.
 """
 
 from collections.abc import Sequence
@@ -43,12 +42,12 @@ from automtl_desan.wide import Wide
 
 
 class DESAN(SearchSpace[DESANSettings]):
-    """Which fields each expert sees, which op each block is, who shares which experts (AutoMTL, KDD 2024)."""
+    """Choice of the fields and ops of each expert, and of the experts of each task (AutoMTL, KDD 2024)."""
 
     takes_encodings = True
 
     def build(self, choose: Chooser) -> nn.Module:
-        """Ask from the tasks down, so that an expert that nobody shares is neither asked about nor built."""
+        """Make choices from the tasks down, so that an unused expert has no choices and no weights."""
         s = self.settings
         gates = {task.name: self._selective_gate(choose, f"task/{task.name}") for task in self.schema.tasks}
         depth = _gate(choose, "layers", [f"layer{k}" for k in range(1, s.layers)], s.optional_layers)
@@ -59,7 +58,7 @@ class DESAN(SearchSpace[DESANSettings]):
             experts = {name: self._expert(choose, f"{layer}/{name}", layer == "layer0") for name in names}
             layers = {layer: Layer(experts), **layers}
             readers = [e.reader for e in experts.values() if isinstance(e.reader, SelectiveGate)]
-            # While a layer may still be left out, those below stand by to take the place of its experts.
+            # If a layer is optional, the experts below may have to replace its experts.
             wanted = wanted if isinstance(depth, Gate) else set()
             wanted = wanted | {name for reader in readers for name in reader.inputs}
         inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
@@ -68,11 +67,11 @@ class DESAN(SearchSpace[DESANSettings]):
         return DESANNetwork(inputs, layers, depth, tasks, wide)
 
     def landmarks(self) -> dict[str, Architecture]:
-        """Return shared-bottom, MMoE, single-task and PLE-like points, and all open with each op."""
+        """Return landmarks like shared-bottom and MMoE, and for each op one with all options open."""
         return landmarks(self.choices(), self.schema, self.settings)
 
     def _expert(self, choose: Chooser, name: str, lowest: bool) -> Expert:
-        """Return an expert; of the lowest layer it reads fields."""
+        """Return an expert. In the lowest layer it reads fields."""
         s = self.settings
         reader = self._field_reader(choose, name) if lowest else self._selective_gate(choose, name)
         columns, width = reader.columns, reader.width
@@ -88,7 +87,7 @@ class DESAN(SearchSpace[DESANSettings]):
         return Expert(reader, blocks)
 
     def _wide(self, choose: Chooser) -> Wide:
-        """Return the wide term; what the whole network is asked has no part in its name."""
+        """Return the wide term. Its choices are those of the whole network, so their names have no prefix."""
         return Wide(self._selection(choose, "", interacts=False), len(self.schema.tasks))
 
     @property
@@ -96,8 +95,8 @@ class DESAN(SearchSpace[DESANSettings]):
         return Widths.of(self.schema, self.settings.embedding_dim)
 
     def _made(self, name: str, adds: bool) -> OpFactory:
-        """Return the factory of a candidate, in a block that adds to what it reads or not."""
-        # What an identity would pass on is there already.
+        """Return the factory of a candidate op; `adds` is whether the block has a residual connection."""
+        # With a residual connection the identity is there already.
         parts = [Zero if adds and part == "identity" else self.op(part) for part in name.split("+")]
         return parts[0] if len(parts) == 1 else partial(Sum.of, parts)
 
@@ -130,7 +129,7 @@ class DESAN(SearchSpace[DESANSettings]):
 
 
 def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:
-    """Return the gate over the options; where nothing is asked, one that is open for all of them."""
+    """Return the gate over the options; without a choice, one that opens all of them."""
     if asked and options:
         return choose.any_of(name, options)
     return FixedGate(AnyOf(name, tuple(options)), options)

@@ -15,7 +15,7 @@ class Wide(nn.Module):
     """W x of the selected fields (Cheng et al., "Wide & Deep Learning", DLRS 2016, eq. 3).
 
     Args:
-        selection: Of fields; without a factorisation machine.
+        selection: Selection of fields, without a factorisation machine.
         tasks: T.
 
     """
@@ -23,7 +23,7 @@ class Wide(nn.Module):
     def __init__(self, selection: FeatureSelection, tasks: int) -> None:
         super().__init__()
         self.selection = selection
-        # A weight is of a field and has its name, so that a network of fewer fields can take it over.
+        # Each weight has the name of its field, so that a network of fewer fields can copy it.
         self.weights = nn.ParameterDict(
             {name: nn.Parameter(torch.zeros(tasks, width)) for name, width in selection.fields.items()}
         )

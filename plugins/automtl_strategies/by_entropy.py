@@ -1,9 +1,9 @@
 """PD-DARTS by entropy: differentiable search as in the paper (AutoMTL, KDD 2024, section 3.4).
 
-1. warm-up: weights only, all gates open
-2. search: weights and logits together
-3. at the end of each search epoch the most certain choose-one decisions are fixed to their argmax
-4. at the end everything is fixed; the network keeps its weights and trains on (`automtl_core.training.fit`)
+1. warm-up: train the weights only, with all gates open
+2. search: train weights and architecture logits together
+3. at the end of each search epoch: fix the choose-one decisions of the lowest entropy to their argmax
+4. at the end: fix everything else; the network keeps its weights and trains on (`automtl_core.training.fit`)
 """
 
 from collections.abc import Mapping
@@ -31,19 +31,21 @@ class EntropySettings(Settings):
     """Settings of PD-DARTS by entropy."""
 
     warmup_epochs: int = Field(2, ge=0)
-    """Epochs that train weights alone, with every gate open."""
+    """Number of epochs that train only the weights, with every gate open."""
     search_epochs: int = Field(3, ge=1)
-    """Epochs that train weights and logits."""
+    """Number of epochs that train weights and architecture logits together."""
     fix_per_epoch: int = Field(10, ge=1)
-    """Choose-one decisions that are fixed at the end of each search epoch."""
+    """Number of choices of one option (such as an op) that are fixed at the end of each search epoch, those
+    of the lowest entropy first."""
     learning_rate: float = Field(1e-2, gt=0)
-    """Step size of Adam on logits. The paper's 1e-3 moves a logit by 0.1 in a hundred steps, which leaves
-    mixed ops close to uniform on small data; gates are closed as well by either (docs/results.md)."""
+    """Learning rate of Adam for the architecture logits. The paper's 1e-3 moves a logit by only 0.1 in a
+    hundred steps, so mixed ops stay close to uniform on small data. Gates close equally well with both values
+    (docs/results.md)."""
     decay: float = Field(1e-6, ge=0)
-    """L2 on logits."""
+    """L2 penalty on the architecture logits."""
     level: Literal["single", "bi"] = "single"
-    """single: weights and logits move together on each batch. bi: weights on one half of the training
-    rows, logits on the other, in turns (DARTS, first order)."""
+    """Rows for weights and logits. single: each batch updates both. bi: one half of the training rows updates
+    the weights and the other half updates the logits, in alternate steps (DARTS of first order)."""
 
 
 class ByEntropy(SearchStrategy[EntropySettings]):
@@ -60,11 +62,11 @@ class ByEntropy(SearchStrategy[EntropySettings]):
 
     @classmethod
     def epochs(cls, settings: EntropySettings, recipe: Recipe) -> int:
-        """Return the epochs of warm-up and search."""
+        """Return the number of epochs of warm-up and search."""
         return settings.warmup_epochs + settings.search_epochs
 
     def search(self, listener: Listener) -> SearchResult:
-        """Run steps 1 to 3; the fourth is the trainer's."""
+        """Run steps 1 to 3; the trainer does step 4."""
         relaxed, last = self.relaxed, self.last_epoch
         while relaxed.epoch < last and relaxed.going_on:
             searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
@@ -77,7 +79,7 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         return replace(relaxed.result(), evidence=self.evidence)
 
     def _warm_up(self, listener: Listener) -> Pass[Batch]:
-        """Train weights alone for an epoch."""
+        """Train only the weights for one epoch."""
         relaxed, ours = self.relaxed, self.halves[0] if self.halves else None
         epoch = relaxed.begin("warm-up", listener, ours)
         for batch in epoch:
@@ -85,7 +87,7 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         return epoch
 
     def _search(self, listener: Listener) -> Pass[Batch] | Pass[tuple[Batch, Batch]]:
-        """Train weights and logits for an epoch: together, or in turns on rows of their own."""
+        """Train weights and logits for one epoch: together, or in alternate steps on separate rows."""
         relaxed = self.relaxed
         if not self.halves:
             epoch = relaxed.begin("search", listener)
@@ -99,7 +101,7 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         return pairs
 
     def _settled(self, searching: bool, is_last: bool) -> Mapping[str, Decision]:
-        """Return what is fixed at the end of an epoch."""
+        """Return the decisions that are fixed at the end of an epoch."""
         favourites, undecided = self.supernet.favourites(), self.supernet.logits()
         if is_last:
             return {name: favourites[name] for name in undecided}
@@ -110,10 +112,10 @@ class ByEntropy(SearchStrategy[EntropySettings]):
         return {name: favourites[name] for name in most_certain}
 
     def state_dict(self) -> State:
-        """Return weights, logits, moments, and what is decided, with why."""
+        """Return weights, logits, optimiser moments, and the decisions with their evidence."""
         return {**self.relaxed.state_dict(), "evidence": [e.to_json() for e in self.evidence]}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when searched next."""
+        """Continue the next search from `state`."""
         self.relaxed.load_state_dict(state)
         self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]

@@ -1,11 +1,11 @@
-"""PD-DARTS by evidence: the clearest decisions are fixed first, by what held-out rows say.
+"""PD-DARTS by evidence: the decisions with the clearest ablation effect on held-out rows are fixed first.
 
-The shape is the paper's (AutoMTL, KDD 2024, section 3.4); docs/pd-darts.md tells what was measured of both.
+The outline is the paper's (AutoMTL, KDD 2024, section 3.4). docs/pd-darts.md compares the two versions.
 
-1. warm-up: single paths with gates drawn open with a probability, until held-out rows are predicted no better
-2. in each round the choose-ones of the clearest evidence are fixed, and a few options are closed that are not
-   missed (`weighing`); then the rest learns on for an epoch, which counts where held-out rows gain by it
-3. the network that is left and the best landmarks are trained from scratch (`last_round`)
+1. warm-up: train a supernet by single paths with random gates, until the held-out loss stops improving
+2. in each round: fix the choose-ones with the clearest evidence, and close a few dispensable options
+   (`weighing`); then train the rest for one epoch, whose weights are kept if the held-out loss improves
+3. train the remaining network and the best landmarks from scratch (`last_round`)
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from automtl_strategies.paths import START, Paths, PathSettings, probes
 from automtl_strategies.weighing import Weighing, WeighingSettings
 
 HURRY = 0.5
-"""Share of a limited time of the search from which on there is no time for rounds."""
+"""Share of the time budget of the search after which all remaining rounds become one."""
 
 
 class _EnoughError(Exception):
@@ -37,7 +37,8 @@ class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
     rounds: int = Field(4, ge=1)
-    """Rounds of deciding, with an epoch of learning between two."""
+    """Number of rounds that fix decisions, with one epoch of supernet training between two rounds. More
+    rounds fix fewer decisions at a time, and take longer."""
 
 
 class ByEvidence(SearchStrategy[EvidenceSettings]):
@@ -48,20 +49,20 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.paths = Paths(problem, settings)
         self.last_round = LastRound(problem, settings)
         self.choices = problem.space.choices()
-        self.landmarks: dict[str, Architecture] = {}  # a start, then the best, once the supernet is warm
-        self.decisions: dict[str, Decision] = {}  # as they stand, once the supernet is warm
+        self.landmarks: dict[str, Architecture] = {}  # warm start first, then best first; after the warm-up
+        self.decisions: dict[str, Decision] = {}  # the current ones, after the warm-up
         self.fixed: list[str] = []  # choose-ones that are decided
         self.round = 0
-        self.lost = 0.0  # of AUC, by what is decided
+        self.lost = 0.0  # AUC that the decisions so far have cost
         self.evidence: list[Evidence] = []
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
-        """Return the epochs of warm-up, rounds and last round at most."""
+        """Return the maximum number of epochs of warm-up, rounds and last round."""
         return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
 
     def search(self, listener: Listener) -> SearchResult:
-        """Take the three steps."""
+        """Run the three steps."""
         if not self.last_round.begun:
             self._warm_up(listener)
             self._discretise(listener)
@@ -69,7 +70,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         return self.last_round.run(listener) if self.paths.relaxed.going_on else self.last_round.favourite()
 
     def _warm_up(self, listener: Listener) -> None:
-        """Train until held-out rows are predicted no better, and rank the landmarks."""
+        """Train until the held-out loss stops improving, and rank the landmarks."""
         if self.decisions:
             return
         self.paths.train("warm-up", listener)
@@ -80,9 +81,9 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.decisions = dict(next(iter(self.landmarks.values())).decisions)
 
     def _discretise(self, listener: Listener) -> None:
-        """Decide in rounds, with an epoch of learning between two, which is kept where it helped.
+        """Decide in rounds, with one epoch of training between two, which is kept if it improves the loss.
 
-        Where time is short, what is left is decided at once.
+        When time is short, one round makes all remaining decisions.
         """
         rounds, paths = self.settings.rounds, self.paths
         while self.round < rounds and paths.relaxed.going_on:
@@ -96,14 +97,14 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
                 paths.step_epoch("search", listener, {name: self.decisions[name] for name in self.fixed})
 
     def _decide_some(self, rounds_left: int, listener: Listener) -> None:
-        """Fix the clearest choose-ones, and close some of what is not missed, while the listener lets it."""
+        """Fix the clearest choose-ones and close some dispensable options, until the listener ends it."""
         paths, relaxed, scored = self.paths, self.paths.relaxed, 0
 
         def losses(decisions: Mapping[str, Decision]) -> Losses:
             nonlocal scored
             scored += 1
             relaxed.going_on = relaxed.going_on and listener(
-                StepEnded("weighing", paths.epoch, scored, scored, 0)
+                StepEnded("ablation", paths.epoch, scored, scored, 0)
             )
             if not relaxed.going_on:
                 raise _EnoughError
@@ -129,7 +130,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.last_round.begin({"searched": found, **others}, self.paths.epoch, self.evidence)
 
     def state_dict(self) -> State:
-        """Return the supernet and what is decided or, once the last round has begun, that round alone."""
+        """Return the supernet and the decisions or, once the last round has begun, only that round."""
         if self.last_round.begun:
             return {"last_round": self.last_round.state_dict()}
         return {
@@ -143,7 +144,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when searched next."""
+        """Continue the next search from `state`."""
         if "last_round" in state:
             self.last_round.load_state_dict(state["last_round"])
             return

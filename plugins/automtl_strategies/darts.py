@@ -7,11 +7,11 @@ Each step (algorithm 1):
 1. logits a move along the gradient of L_val(w - xi * grad_w L_train(w, a), a), on a held-out batch
 2. weights w move along the gradient of L_train(w, a)
 
-At the end everything is fixed at once, and the network trains from the start. L_val is the loss on that half
-of the training rows which weights never learn from; the validation part is for reports.
+At the end all decisions are fixed at once, and the network is trained from scratch. L_val is the loss on the
+half of the training rows that the weights are not trained on; the validation rows are only for reports.
 
-Both losses are the weighted mean over tasks. Where the recipe has another balancer, it moves the weights in
-step 2, and the step that logits foresee is that of the weighted mean.
+Both losses are the weighted mean over tasks. If the recipe has another balancer, it updates the weights in
+step 2, but step 1 assumes a weight step along the weighted mean.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,23 +46,24 @@ Loss = Callable[[Tensors, Tensors], Tensor]
 """L(w, a): the loss on a batch as a function of weights and logits."""
 
 RADIUS = 0.01
-"""Length of the step of the finite difference (section 2.3)."""
+"""Length of the finite-difference step (section 2.3)."""
 
 
 class DARTSSettings(Settings):
     """Settings of DARTS."""
 
     epochs: int = Field(8, ge=1)
-    """Epochs of the search; each trains weights on one half of the training rows."""
+    """Number of search epochs. Each trains the weights on one half of the training rows and the logits on the
+    other half."""
     order: Literal["first", "second"] = "first"
-    """first: logits take the weights as they are. second: logits foresee the next step of the weights,
-    which costs three more passes a step."""
+    """Order of the gradient of the architecture logits. first: at the current weights. second: at the weights
+    after their next step, which takes three more passes per step."""
     learning_rate: float = Field(1e-2, gt=0)
-    """Step size of Adam on logits. A logit moves by about this much a step, and a search here has a few
-    hundred steps, where the paper's 3e-4 was made for tens of thousands."""
+    """Learning rate of Adam for the architecture logits. A logit moves by about this much per step. A search
+    here has a few hundred steps; the paper's 3e-4 is for tens of thousands."""
     decay: float = Field(1e-6, ge=0)
-    """L2 on logits. The paper's 1e-3 would outweigh the gradients of gates over fields, which are about
-    1e-4 in DESAN."""
+    """L2 penalty on the architecture logits. The paper's 1e-3 would outweigh the gradients of gates over
+    fields, which are about 1e-4 in DESAN."""
 
 
 class DARTS(SearchStrategy[DARTSSettings]):
@@ -81,18 +82,18 @@ class DARTS(SearchStrategy[DARTSSettings]):
 
     @classmethod
     def epochs(cls, settings: DARTSSettings, recipe: Recipe) -> int:
-        """Return the epochs of the search."""
+        """Return the number of search epochs."""
         return settings.epochs
 
     def search(self, listener: Listener) -> SearchResult:
-        """Take the two steps in turns, and discretise at the end."""
+        """Alternate the two steps, and discretise at the end."""
         relaxed, last = self.relaxed, self.settings.epochs
         while relaxed.epoch < last and relaxed.going_on:
             epoch = relaxed.begin_pairs("search", listener, self.rows, self.held_out)
             for place, (batch, other) in enumerate(epoch):
                 draw = partial(self._draw, place)
                 self._move_logits(batch, other, draw)
-                draw("train")  # the weights take the very step that the logits foresaw
+                draw("train")  # the weights take exactly the step that the gradient of the logits assumed
                 epoch.add(relaxed.step(batch, relaxed.weights), batch)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self.supernet.favourites() if relaxed.epoch == last else {}
@@ -101,7 +102,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
         return replace(relaxed.result(), evidence=evidence)
 
     def _move_logits(self, batch: Batch, other: Batch, draw: Callable[[str], None]) -> None:
-        """Take step 1: along the gradient of the loss on held-out rows, one step of the weights ahead."""
+        """Take step 1: along the gradient of the held-out loss at the weights after their next step."""
         rate = self.problem.recipe.learning_rate if self.settings.order == "second" else 0.0
         losses, compute = self.relaxed.losses, self.problem.compute
         train = loss_on(self.supernet, batch, losses, compute, partial(draw, "train"))
@@ -110,17 +111,17 @@ class DARTS(SearchStrategy[DARTSSettings]):
         self.relaxed.optimiser.apply({self.logits[name]: g for name, g in gradient.items()})
 
     def _draw(self, place: int, rows: str) -> None:
-        """Let dropout and gates draw what belongs to a step, whenever its loss is computed."""
+        """Seed dropout and gates, so that they draw the same each time the loss of a step is computed."""
         seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
         seeds.seed_torch(seed, *purpose)
         self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))
 
     def state_dict(self) -> State:
-        """Return weights, logits and moments."""
+        """Return weights, logits and optimiser moments."""
         return self.relaxed.state_dict()
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when searched next."""
+        """Continue the next search from `state`."""
         self.relaxed.load_state_dict(state)
 
 
@@ -135,10 +136,10 @@ def architecture_gradient(
     Args:
         train: L_train. It must draw the same masks and bits at each call.
         val: L_val.
-        weights: w, which stay as they are, like all else here.
-        logits: a.
-        rate: xi, the step size that the weights are foreseen to take; 0 is the gradient of first order.
-        radius: Length of the step of the finite difference.
+        weights: w. They are not changed.
+        logits: a. They are not changed.
+        rate: xi, the assumed step size of the weights; 0 gives the first-order gradient.
+        radius: Length of the finite-difference step.
 
     """
     if rate == 0:
@@ -156,14 +157,15 @@ def architecture_gradient(
 def loss_on(
     model: nn.Module, batch: Batch, losses: TaskLosses, compute: Compute, draw: Callable[[], None]
 ) -> Loss:
-    """Return the loss of a model on a batch as a function: calling it leaves the model as it was.
+    """Return the loss of a model on a batch as a function. A call does not change the model.
 
     Args:
-        model: In training mode.
+        model: A model in training mode.
         batch: B examples.
-        losses: Of the tasks.
-        compute: How to compute.
-        draw: Seeds what is random before each call, so that all calls see the same masks and bits.
+        losses: The losses of the tasks.
+        compute: Device and precision.
+        draw: Function that seeds all random draws before each call, so that all calls see the same masks and
+            bits.
 
     """
     whole = _Objective(model)
@@ -179,7 +181,7 @@ def loss_on(
 
 
 class _Objective(nn.Module):
-    """A model's objective as a module, since `functional_call` lends values to the call of a module."""
+    """The objective of a model as a module, because `functional_call` takes a module."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -195,13 +197,13 @@ def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:
 
 
 def _moved(weights: Tensors, direction: Tensors, by: float) -> dict[str, Tensor]:
-    """Return new leaves `w + by * direction`; a direction may be sparse."""
+    """Return new leaf tensors `w + by * direction`; a direction may be sparse."""
     return {
         name: torch.add(w.detach(), direction[name], alpha=by).requires_grad_() for name, w in weights.items()
     }
 
 
 def _norm(gradients: Tensors) -> float:
-    """Return the length of all gradients together; of sparse ones, rows that occur twice are summed first."""
+    """Return the norm of all gradients together. Repeated rows of a sparse gradient are summed first."""
     values = [g.coalesce().values() if g.is_sparse else g for g in gradients.values()]
     return float(torch.stack([value.norm() for value in values]).norm())

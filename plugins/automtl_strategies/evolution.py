@@ -1,7 +1,8 @@
-"""Evolution of architectures by inherited weights (Real et al., AAAI 2019; NASRec, WWW 2023).
+"""Evolution of architectures, scored by inherited weights (Real et al., AAAI 2019; NASRec, WWW 2023).
 
-Begins with landmarks and random architectures. In each round some of the best are changed in a few decisions,
-some are crossed; what is scored stays known, so that the front of loss against cost comes with it.
+The first population is the landmarks and random architectures. Each round adds mutations and crossovers of
+the best ones. All scored architectures are kept, so the Pareto front of loss against cost is known at the
+end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,30 +18,32 @@ from automtl_core.search.held_out import Scored, difference
 from automtl_core.settings.settings import Settings
 
 PARENTS = 15
-"""The best, from which the next round is made."""
+"""Number of best architectures that the next round is bred from."""
 CROSSINGS = 6
-"""Architectures of a round that take each decision from one of two of the best."""
+"""Number of crossovers of a round: each decision is that of one of two parents."""
 
 
 class EvolutionSettings(Settings):
-    """How architectures are bred."""
+    """Settings of the evolution."""
 
     rounds: int = Field(8, ge=0)
-    """Rounds of evolution."""
+    """Number of rounds of evolution."""
     random: int = Field(20, ge=0)
-    """Random architectures that it begins with, beside the landmarks."""
+    """Number of random architectures in the first population, beside the landmarks."""
     mutations: int = Field(10, ge=0)
-    """Architectures of a round that are one of the best with a few decisions changed."""
+    """Number of mutations per round. A mutation is one of the best architectures with a few other
+    decisions."""
     rate: float = Field(0.15, gt=0, le=1)
-    """Chance of a choose-one to be drawn anew in a mutation; options of a choose-any flip with half of it."""
+    """Mutation rate: probability that a choice of one option (such as an op) is drawn again. A field or an
+    expert of a subset is added or removed with half this probability."""
     flops: float | None = Field(None, gt=0)
-    """Most operations a row of what is found, in millions; null for no limit. Landmarks take part only where
-    they keep it."""
+    """Maximum FLOPs per row of the architecture, in millions; null for no limit. Landmarks above the limit
+    are left out."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture and what it is worth."""
+    """An architecture with its score and its cost."""
 
     name: str
     architecture: Architecture
@@ -53,7 +56,10 @@ class Candidate:
         return float(self.scored.losses.mean())
 
     def point(self, chosen: "Candidate") -> Point:
-        """Return what is kept of it, with the error of its loss against that of what was chosen."""
+        """Return its point of the Pareto front.
+
+        The error of the point is that of the loss difference to the chosen architecture.
+        """
         error = difference(self.scored.losses, chosen.scored.losses).error
         return Point(
             self.name,
@@ -67,14 +73,14 @@ class Candidate:
 
 
 class Evolution:
-    """A growing population; nothing is forgotten.
+    """A growing population; no architecture is removed.
 
     Args:
-        choices: Of the space.
-        score: Tells what an architecture is worth.
-        cost: Tells what it costs.
-        settings: How.
-        price: Share of the loss that a million operations a row are worth.
+        choices: Choices of the space.
+        score: Function that scores an architecture on held-out rows.
+        cost: Function that returns the cost of an architecture.
+        settings: Settings of the evolution.
+        price: Loss that one million FLOPs per row count for.
 
     """
 
@@ -95,14 +101,14 @@ class Evolution:
         self._known: set[str] = set()
 
     def begin(self, landmarks: Mapping[str, Architecture], random: np.random.Generator, share: float) -> None:
-        """Score landmarks, and random architectures with each option open with chance `share`."""
+        """Score landmarks, and random architectures whose options are open with probability `share`."""
         for name, architecture in landmarks.items():
             self.add(name, architecture)
         for k in range(self.settings.random):
             self.add(f"random {k + 1}", draw(self.choices, random, share))
 
     def round(self, number: int, random: np.random.Generator) -> None:
-        """Breed once from the best."""
+        """Add the mutations and crossovers of one round."""
         best = [candidate.architecture for candidate in self.best(PARENTS)]
         if not best:
             return
@@ -113,7 +119,7 @@ class Evolution:
             self.add(f"evolution {number}.{child}", born)
 
     def add(self, name: str, architecture: Architecture) -> None:
-        """Score an architecture, if it is new and not too dear."""
+        """Score an architecture, if it is new and within the limit of FLOPs."""
         known = architecture.to_json()
         if known in self._known:
             return
@@ -123,11 +129,11 @@ class Evolution:
             self.candidates.append(Candidate(name, architecture, self.score(architecture), cost))
 
     def best(self, count: int) -> list[Candidate]:
-        """Return the candidates of the least loss, with what their operations cost, the best first."""
+        """Return the candidates of the lowest loss, including the price of their FLOPs, best first."""
         return sorted(self.candidates, key=lambda c: c.loss + self.price * c.cost.flops_per_row / 1e6)[:count]
 
     def front(self) -> list[Candidate]:
-        """Return those that lose less than all that are cheaper, the cheapest first."""
+        """Return the Pareto front of loss against FLOPs, cheapest first."""
         return pareto(self.candidates)
 
     def _mutated(self, parent: Architecture, random: np.random.Generator) -> Architecture:
@@ -148,7 +154,7 @@ class Evolution:
 
 
 def pareto(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that lose less than all that are cheaper, the cheapest first."""
+    """Return the candidates whose loss is lower than that of all cheaper ones, cheapest first."""
     front: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda c: (c.cost.flops_per_row, c.loss)):
         if not front or candidate.loss < front[-1].loss:

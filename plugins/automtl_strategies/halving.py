@@ -1,16 +1,16 @@
-"""Training from scratch of a few architectures, by successive halving, until the best is trained to its end.
+"""Training of a few architectures from scratch by successive halving, until the best one is fully trained.
 
-Successive halving (Jamieson and Talwalkar, AISTATS 2016) spends more on those that do well:
+Successive halving (Jamieson and Talwalkar, AISTATS 2016) gives better architectures more epochs:
 
     repeat until one is left:
         train each up to b epochs
         keep the best 1/eta
         b <- eta * b
 
-Of two that held-out rows cannot tell apart, the one goes on that the search prefers: where all are still at
-their beginning, chance would decide. What is left is trained on as the recipe says. All start from the seed
-of the problem, in the same order of rows, so that the network which wins is the one that a training of it
-alone would have given.
+If two architectures do not differ significantly on held-out rows, the one that the search ranks higher goes
+on: early in training the better score would be chance. The last one is trained with all epochs of the recipe.
+All start from the seed of the problem and read the rows in the same order, so the network of the winner is
+identical to that of a training of this architecture alone.
 """
 
 from collections import defaultdict
@@ -33,32 +33,32 @@ from automtl_core.training.metrics import Metrics, relative_change
 from automtl_core.training.recipe import Recipe
 
 ETA = 2
-"""Of those that a rung trains, 1/ETA go on, for up to ETA times as many epochs."""
+"""1/ETA of the architectures of a rung go on, for up to ETA times as many epochs."""
 
 
 class Rungs(NamedTuple):
-    """Which rungs there are."""
+    """The schedule of rungs."""
 
     entrants: int
-    """That the first one trains."""
+    """Number of architectures in the first rung."""
     rung_epochs: int
     """See `HalvingSettings`."""
     whole: int
-    """Epochs of a training to its end."""
+    """Epochs of a full training."""
 
     def kept(self, rung: int) -> int:
-        """Return how many a rung trains."""
+        """Return the number of architectures that a rung trains."""
         return max(1, self.entrants // int(ETA**rung))
 
     def epochs(self, rung: int) -> int:
-        """Return up to which epoch a rung trains."""
+        """Return the last epoch of a rung."""
         if self.kept(rung) == 1:
             return self.whole
         return min(self.whole, self.rung_epochs * int(ETA**rung))
 
     @property
     def most_epochs(self) -> int:
-        """Epochs of all rungs, if no training ends before."""
+        """Maximum number of epochs of all rungs, without early stopping."""
         most = rung = before = 0
         while before < self.whole:
             most += self.kept(rung) * (self.epochs(rung) - before)
@@ -67,31 +67,31 @@ class Rungs(NamedTuple):
 
 
 class HalvingSettings(HeldOutSettings):
-    """How a few architectures are trained until one is left."""
+    """Settings of successive halving."""
 
     rung_epochs: int = Field(8, ge=1)
-    """Epochs that each is trained for before the first are dropped. Wide networks learn faster than those
-    that see few fields: a look in epoch 4 takes the wrong ones."""
+    """Number of epochs in the first rung of successive halving, after which the worse half of the candidates
+    is dropped. Wide networks learn faster than networks with few fields, so 4 epochs keep the wrong ones."""
     ahead: float = Field(1.0, ge=0)
-    """Standard errors by which one must predict held-out rows better to go on in place of one that the search
-    prefers; with 0 the better validation score decides."""
+    """Number of standard errors by which a candidate must predict held-out rows better to replace one that
+    the search ranks higher. With 0, the better validation score decides."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
-        """Return which rungs there are for so many entrants."""
+        """Return the schedule of rungs for a number of entrants."""
         return Rungs(entrants, self.rung_epochs, recipe.epochs)
 
 
 class Halving:
-    """A last round: entrants that are trained from scratch, of which one stays.
+    """A last round, which trains entrants from scratch until one is left.
 
-    Each training is a trial. Events are passed on as those of one search, in the order of the entrants,
-    whatever order an executor has them in.
+    Each training is a trial. The listener receives events in the order of the entrants, independently of the
+    order in which an executor runs the trials.
 
     Args:
         problem: The problem of the search.
-        entrants: Architectures by name, the preferred first, which is what all are scored against.
+        entrants: Architectures by name, preferred first. The first one is the baseline of all scores.
         settings: Settings of the round.
-        spent: Epochs that were reported before; the numbers of reports continue from there.
+        spent: Number of epochs that were reported before. The epoch numbers of reports continue from there.
 
     """
 
@@ -108,18 +108,18 @@ class Halving:
         self.spent = spent
         self.going_on = True
         self.rung = 0
-        self.alive = list(self.entrants)  # those that may still win
-        self.waiting = list(self.entrants)  # those of them that this rung has still to train
-        self.heard: dict[str, int] = {}  # epochs of each that were passed on
+        self.alive = list(self.entrants)  # entrants that may still win
+        self.waiting = list(self.entrants)  # entrants that this rung has not trained yet
+        self.heard: dict[str, int] = {}  # number of epochs of each entrant that were reported
         self.results: dict[str, TrialResult] = {}
 
     @property
     def rungs(self) -> Rungs:
-        """Which rungs there are."""
+        """The schedule of rungs."""
         return self.settings.rungs(len(self.entrants), self.problem.recipe)
 
     def run(self, listener: Listener) -> tuple[str, Fit]:
-        """Train rung by rung; return the name of the winner, and its training with its best weights.
+        """Train rung by rung, and return the name of the winner and its training with its best weights.
 
         Raises:
             DivergedError: every training diverged.
@@ -134,12 +134,12 @@ class Halving:
             return name, trained_fit(self.problem, self._spec(trials, name))
 
     def score(self, name: str) -> float:
-        """Return the relative change of an entrant's best validation metrics against the first one's."""
+        """Return the relative change of the best validation metrics of an entrant against the first one."""
         first = next(iter(self.metrics().values()))
         return relative_change(self.results[name].metrics, first, self.problem.recipe.min_positives)
 
     def metrics(self) -> dict[str, Metrics]:
-        """Return the best validation metrics of each entrant that was trained."""
+        """Return the best validation metrics of each trained entrant."""
         trained = (name for name in self.entrants if name in self.results)
         return {name: self.results[name].metrics for name in trained if self.results[name].metrics}
 
@@ -148,14 +148,14 @@ class Halving:
         return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows)
 
     def _train(self, trials: Trials, listener: Listener) -> None:
-        """Run the trials of this rung that are left."""
+        """Run the remaining trials of this rung."""
         specs = {self._spec(trials, name): name for name in self.waiting}
         stream = _InOrder(self, listener)
         for spec, result in trials.executor.run(list(specs), lambda spec, event: stream(specs[spec], event)):
             stream.end(specs[spec], result)
 
     def _next_rung(self) -> None:
-        """Drop the worse, and let those that are left train on; one that is left alone until it is done."""
+        """Drop the worse entrants. The others train on, and a last one trains to its end."""
         self.rung += 1
         if len(self.alive) > 1:
             rungs = self.rungs
@@ -165,7 +165,7 @@ class Halving:
         self.waiting = [name for name in self.alive if not self._done(name)]
 
     def _ranked(self) -> list[str]:
-        """Return those that may still win: each time the first that is not clearly behind the best."""
+        """Return the remaining entrants, ranked: next is always the first one not clearly behind the best."""
         left, ranked = [name for name in self.alive if name in self.metrics()], list[str]()
         if not left:
             errors = {result.error for result in self.results.values() if result.error}
@@ -184,12 +184,12 @@ class Halving:
         return found.mean > self.settings.ahead * found.error
 
     def _done(self, name: str) -> bool:
-        """Return whether a training has nothing left to do in this rung."""
+        """Return whether a training is complete for this rung."""
         result = self.results[name]
         return result.state in ("done", "diverged") or result.epochs >= self.rungs.epochs(self.rung)
 
     def state_dict(self) -> State:
-        """Return the results of the trials, and which are next."""
+        """Return the results of the trials and the next trials."""
         return {
             "spent": self.spent,
             "rung": self.rung,
@@ -200,16 +200,16 @@ class Halving:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when run next."""
+        """Continue the next run from `state`."""
         self.spent, self.rung, self.heard = state["spent"], state["rung"], dict(state["heard"])
         self.alive, self.waiting = list(state["alive"]), list(state["waiting"])
         self.results = {name: TrialResult.from_state(result) for name, result in state["results"].items()}
 
 
 class _InOrder:
-    """Passes the events of a rung's trials on as if one trial followed the other.
+    """Forwards the events of the trials of a rung as if the trials ran one after the other.
 
-    Epochs of a trial that is not first in line wait, so that reports do not depend on the executor.
+    Events of later trials wait for those of earlier ones, so that reports do not depend on the executor.
     """
 
     def __init__(self, halving: Halving, listener: Listener) -> None:
@@ -235,7 +235,7 @@ class _InOrder:
         self._flush()
 
     def _flush(self) -> None:
-        """Pass on what is not waiting any more."""
+        """Forward the events that no longer wait."""
         halving = self.halving
         while halving.waiting:
             name = halving.waiting[0]

@@ -1,4 +1,4 @@
-"""The last round of a search: the best few and known points are trained from scratch, the best is taken."""
+"""The last round of a search: train the best candidates and landmarks from scratch, and keep the best."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,28 +17,29 @@ from automtl_strategies.halving import Halving, HalvingSettings
 
 
 class LastRoundSettings(HalvingSettings):
-    """Who takes part in the last round, and how it goes."""
+    """Settings of the last round of a search."""
 
     landmarks: int = Field(2, ge=0)
-    """Known points of the space, such as `mmoe`, that are trained beside what the search found, so that it
-    does not end clearly below them, as `ahead` says; those that it takes for the best. Each comes as it is,
-    and with the options closed that the search closed."""
+    """Number of landmarks (known architectures of the space, such as `mmoe`) that the last round trains
+    beside the result of the search, so that the result is not clearly worse than they are (`ahead`). The
+    landmarks with the lowest held-out loss are taken. Each is trained unchanged, and once more without
+    the fields, experts and layers that the search removed."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
-        """Return the epochs of the round at most, where the search finds so many to take part."""
+        """Return the maximum number of epochs of the round for a number of finalists."""
         return self.rungs(finalists + 2 * self.landmarks, recipe).most_epochs
 
 
 def entrants(
     found: Architecture, landmarks: Mapping[str, Architecture], count: int
 ) -> dict[str, Architecture]:
-    """Return who takes part beside what was found: the first landmarks, closed as it is and as they are."""
+    """Return the landmarks of the last round: the first ones, with the same options closed and unchanged."""
     few = dict(list(landmarks.items())[:count])
     return {f"{name}, closed": _closed_as(found, landmark) for name, landmark in few.items()} | few
 
 
 def _closed_as(found: Architecture, landmark: Architecture) -> Architecture:
-    """Return a landmark without what is closed in another architecture."""
+    """Return a landmark without the options that another architecture closes."""
     return Architecture(
         {
             name: d if isinstance(d, str) else tuple(o for o in d if o in found.decisions[name])
@@ -48,11 +49,11 @@ def _closed_as(found: Architecture, landmark: Architecture) -> Architecture:
 
 
 class LastRound:
-    """What a search has decided, and the training of those that are left.
+    """The training of the candidates of a search from scratch, with the evidence of the search.
 
     Args:
-        problem: What is searched.
-        settings: How the round goes.
+        problem: The problem of the search.
+        settings: Settings of the round.
 
     """
 
@@ -65,12 +66,12 @@ class LastRound:
 
     @property
     def begun(self) -> bool:
-        """Whether the search has decided who takes part."""
+        """Whether the search has chosen the entrants."""
         return self.halving is not None
 
     @property
     def alone(self) -> bool:
-        """Whether there is nothing to compare."""
+        """Whether there is only one entrant."""
         return self.halving is not None and len(self.halving.entrants) == 1
 
     def begin(
@@ -80,13 +81,13 @@ class LastRound:
         evidence: Sequence[Evidence] = (),
         front: Sequence[Point] = (),
     ) -> None:
-        """Let these take part, the favourite first; equal ones once.
+        """Set the entrants, favourite first; equal architectures enter once.
 
         Args:
             entrants: Architectures by name.
-            spent: Epochs of the search before.
-            evidence: Why the search decided as it did.
-            front: What it scored by inherited weights.
+            spent: Number of epochs that the search took before.
+            evidence: Evidence of the decisions of the search.
+            front: Points that the search scored by inherited weights.
 
         """
         first: dict[str, Architecture] = {}
@@ -97,7 +98,7 @@ class LastRound:
         self.evidence, self.front = evidence, front
 
     def run(self, listener: Listener) -> SearchResult:
-        """Train until one is left; the network of the result has been trained to its end."""
+        """Train until one entrant is left; the network of the result is fully trained."""
         halving = self.halving
         assert halving is not None  # noqa: S101 - it has begun
         name, fit = halving.run(listener)
@@ -108,7 +109,7 @@ class LastRound:
         )
 
     def favourite(self) -> SearchResult:
-        """Return what the search would have trained first, untrained."""
+        """Return the favourite of the search, untrained."""
         assert self.halving is not None  # noqa: S101 - it has begun
         first = next(iter(self.halving.entrants.values()))
         return SearchResult(first, evidence=self.evidence, front=self.front)
@@ -130,7 +131,7 @@ class LastRound:
         )
 
     def state_dict(self) -> State:
-        """Return who takes part and how far they are; nothing before it has begun."""
+        """Return the entrants and the state of their trainings; empty before the round has begun."""
         if self.halving is None:
             return {}
         return {
@@ -141,7 +142,7 @@ class LastRound:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`."""
+        """Continue from `state`."""
         if not state:
             return
         where = "the checkpoint"

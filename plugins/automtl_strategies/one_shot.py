@@ -1,12 +1,12 @@
-"""One-shot search: a supernet learns by single paths, evolution ranks by its weights, the best are trained.
+"""One-shot search: train a supernet by single paths, rank by evolution, train the best ones from scratch.
 
-1. a supernet learns by single paths until held-out rows are predicted no better (`paths`)
-2. evolution over what its weights are worth on held-out rows (`evolution`)
-3. in the best, everything is closed that held-out rows do not miss (`weighing`)
-4. the best few and the best landmarks are trained from scratch, by successive halving (`last_round`)
+1. train a supernet by single paths until the held-out loss stops improving (`paths`)
+2. rank architectures by evolution, scored on held-out rows with the weights of the supernet (`evolution`)
+3. close the dispensable options of the best ones by ablation (`weighing`)
+4. train the best ones and the best landmarks from scratch, by successive halving (`last_round`)
 
-After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023); the third step is that of
-DARTS-PT (ICLR 2021), with options in place of ops.
+After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023). Step 3 is that of DARTS-PT
+(ICLR 2021), with options in place of ops.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,12 @@ class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRou
     """Settings of one-shot search."""
 
     finalists: int = Field(1, ge=1)
-    """The best of the evolution that are closed by evidence, and then trained from scratch."""
+    """Number of the best architectures of the evolution that go on: their dispensable parts are
+    removed by ablation, and they are trained from scratch."""
 
 
 class OneShot(SearchStrategy[OneShotSettings]):
-    """Single paths, evolution by inherited weights, closing by evidence, and training of the best few."""
+    """Supernet trained by single paths, evolution by its weights, ablation, and training of the best few."""
 
     def __init__(self, settings: OneShotSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
@@ -46,11 +47,11 @@ class OneShot(SearchStrategy[OneShotSettings]):
 
     @classmethod
     def epochs(cls, settings: OneShotSettings, recipe: Recipe) -> int:
-        """Return the epochs of the supernet and of the last round at most."""
+        """Return the maximum number of epochs of the supernet and of the last round."""
         return 2 * settings.epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
 
     def search(self, listener: Listener) -> SearchResult:
-        """Take the four steps."""
+        """Run the four steps."""
         paths, round_ = self.paths, self.last_round
         if not round_.begun:
             paths.train("supernet", listener)
@@ -60,7 +61,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         return round_.run(listener)
 
     def _decide(self, listener: Listener) -> None:
-        """Find the few that are trained from scratch."""
+        """Choose the architectures that are trained from scratch."""
         s, space, paths = self.settings, self.problem.space, self.paths
         known = probes(self.problem)
         evolution = Evolution(space.choices(), paths.score, space.cost, s, s.flop_price)
@@ -77,18 +78,18 @@ class OneShot(SearchStrategy[OneShotSettings]):
         if not best:
             least = min(space.cost(architecture).flops_per_row for architecture in known.values()) / 1e6
             raise UsageError(
-                f"strategy.flops: no architecture of {s.flops:g} million operations a row or fewer was found",
+                f"strategy.flops: no architecture has {s.flops:g} million FLOPs per row or fewer",
                 fix=f"raise it, or shrink the space; its cheapest landmark takes {least:.3g} million",
             )
         for number, candidate in enumerate(best, start=1):
-            if self._goes_on(listener, "closing", len(best), number):
+            if self._goes_on(listener, "ablation", len(best), number):
                 weighing = Weighing(space, losses, s, candidate.architecture.decisions, paths.epoch)
                 weighing.all()
                 evidence += weighing.evidence
                 evolution.add(f"closed {number}", Architecture(weighing.decisions))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
-        # What another search found takes part, however it ranks.
+        # The architecture of a warm start always takes part.
         first = sorted(ranked, key=lambda c: c.name != START)
         landmarks = {c.name: c.architecture for c in first if c.name in known}
         found = [*(closed or best), *best[:1]]
@@ -106,12 +107,12 @@ class OneShot(SearchStrategy[OneShotSettings]):
         return relaxed.going_on
 
     def state_dict(self) -> State:
-        """Return the supernet and, once it is decided who takes part in the last round, that round alone."""
+        """Return the supernet or, once the entrants of the last round are chosen, only that round."""
         decided = self.last_round.state_dict()
         return {"last_round": decided} if decided else {"paths": self.paths.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when searched next."""
+        """Continue the next search from `state`."""
         if "paths" in state:
             self.paths.load_state_dict(state["paths"])
         else:

@@ -1,12 +1,13 @@
-"""A supernet that learns by single paths, until held-out rows say that it is done.
+"""Training of a supernet by single paths, until the loss on held-out rows stops improving.
 
-In each step one architecture is drawn, any candidate of a choose-one, each option of a choose-any with a
-probability, and only its weights move (Guo et al., "Single Path One-Shot", ECCV 2020; NASRec, WWW 2023). What
-is scored afterwards is then like what was trained. The running average of the weights is what is scored.
+Each step draws one architecture and updates only its weights: one random candidate of each choose-one, and
+each option of a choose-any with a probability (Guo et al., "Single Path One-Shot", ECCV 2020; NASRec, WWW
+2023). The architectures that are scored afterwards are therefore like those that were trained. Scores use the
+moving average of the weights.
 
-Candidates are drawn in the second half alone. In the first, all are those of the dearest probe, as in
-progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): while each step has other candidates,
-embeddings do not learn what acts only in pairs (docs/results.md).
+Candidates are random only in the second half of the training. The first half uses those of the most expensive
+probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other candidates,
+embeddings do not learn effects of pairs of fields (docs/results.md).
 """
 
 from collections.abc import Collection, Mapping
@@ -27,35 +28,36 @@ from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 
 START = "start"
-"""Name of what another search found, among probes."""
+"""Name of the architecture of a warm start, among probes."""
 IN_TIME = 0.35, 0.6
-"""Share of a limited time of the search after which either half of the supernet's training ends."""
+"""Shares of the time budget of the search after which the first and the second half end."""
 BEST = 3
-"""Probes whose mean loss tells how far the supernet is."""
+"""Number of best probes whose mean loss is the loss of the supernet."""
 EPOCH_ROWS = 1_000_000
-"""Training rows of an epoch at most, others in each: on large data the supernet is scored more often, and its
-training ends when it learns no more, not when it has read all rows many times."""
+"""Maximum number of training rows of an epoch; the next epoch reads other rows. On large data the supernet is
+therefore scored more often, and its training ends soon after it stops improving."""
 
 
 class PathSettings(HeldOutSettings):
-    """How a supernet learns by single paths."""
+    """Settings of a supernet that is trained by single paths."""
 
     epochs: int = Field(30, ge=1)
-    """Epochs of either half of the supernet's training at most; a half ends when held-out rows are predicted
-    no better."""
+    """Maximum number of epochs of each half of the supernet's training. The first half trains the ops of the
+    most expensive landmark, the second half trains random ops. A half ends earlier when the held-out loss
+    stops improving (`patience`)."""
     patience: int = Field(3, ge=1)
-    """Epochs without a better loss on held-out rows before a half is done."""
+    """Number of epochs without a better held-out loss after which a half of the supernet's training ends."""
     share: float = Field(0.7, gt=0, le=1)
-    """Chance of each option of a choose-any to be open in a step. The higher, the less a supernet learns to
-    do without an option, and the more noise stays open."""
+    """Probability that an optional part (a field, an expert) is open in a training step of the supernet. With
+    a larger value the supernet learns less to work without a part, and more noise fields stay open."""
 
 
 class Paths:
-    """A supernet in training, its running average, and the best that this was.
+    """A supernet in training, the moving average of its weights, and its best weights so far.
 
     Args:
-        problem: What to search.
-        settings: How.
+        problem: The problem of the search.
+        settings: Settings of the training.
 
     """
 
@@ -71,8 +73,8 @@ class Paths:
         dearest = max(self._known.values(), key=lambda a: problem.space.cost(a).flops_per_row)
         self._probes = [dearest]
         self.bounds: dict[str, Decision] = {n: d for n, d in dearest.decisions.items() if isinstance(d, str)}
-        """Decisions that are made, of a choose-any what may still be drawn."""
-        self.first_epoch = 0  # that the present half goes on from
+        """Fixed choose-ones, and of each choose-any the options that may still be drawn."""
+        self.first_epoch = 0  # of the current half
         self.widened = False
         self.best_loss = float("inf")
         self.best_epoch = 0
@@ -80,14 +82,14 @@ class Paths:
 
     @property
     def supernet(self) -> Supernet:
-        """The supernet with averaged weights: what is scored."""
+        """The supernet with averaged weights, which is scored."""
         averaged = self.average.network
         assert isinstance(averaged, Supernet)  # noqa: S101 - a copy of one
         return averaged
 
     @property
     def epoch(self) -> int:
-        """Epochs behind the supernet."""
+        """Number of epochs that the supernet has been trained."""
         return self.relaxed.epoch
 
     @property
@@ -99,7 +101,7 @@ class Paths:
         return self.relaxed.going_on and few and (in_time or self.epoch == self.first_epoch)
 
     def train(self, phase: str, listener: Listener) -> None:
-        """Train both halves until held-out rows are predicted no better, and take the best weights."""
+        """Train both halves until the held-out loss stops improving, and restore the best weights."""
         while self.learning:
             self.step_epoch(phase, listener)
         self.restore_best()
@@ -108,15 +110,15 @@ class Paths:
             self.train(phase, listener)
 
     def _widen(self) -> None:
-        """Draw any candidate from here on."""
+        """Begin the second half: draw any candidate from now on."""
         self.widened, self.bounds = True, {}
         self._probes = list(self._known.values())
         self.best_loss, self.best_epoch, self.first_epoch = float("inf"), self.epoch, self.epoch
 
     def narrow_to(self, decisions: Mapping[str, Decision], fixed: Collection[str]) -> None:
-        """Draw nothing any more that is closed in `decisions`, and of the fixed choose-ones what they say.
+        """Draw no options that `decisions` close, and only the decided candidates of the `fixed` choose-ones.
 
-        From here on the best weights are those that are best for these decisions.
+        From now on the best weights are the best ones for these decisions.
         """
         self.bounds = {n: d for n, d in decisions.items() if not isinstance(d, str) or n in fixed}
         self._probes = [Architecture(decisions)]
@@ -124,7 +126,7 @@ class Paths:
         self.best_weights = cpu_copy(self.supernet.state_dict())
 
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
-        """Train for an epoch, score, and report; keep the weights if they are the best."""
+        """Train for one epoch, score and report; keep the weights if they are the best so far."""
         relaxed = self.relaxed
         epoch = relaxed.begin(phase, listener, most=EPOCH_ROWS)
         random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
@@ -140,7 +142,7 @@ class Paths:
         relaxed.end(epoch, listener, scored[0].metrics, fixed=fixed)
 
     def restore_best(self) -> None:
-        """Give both the supernet in training and its average the best weights."""
+        """Load the best weights into the supernet and its average."""
         if self.best_weights:
             self.supernet.load_state_dict(self.best_weights)
             self.relaxed.supernet.load_state_dict(self.best_weights)
@@ -154,11 +156,11 @@ class Paths:
         return path
 
     def score(self, architecture: Architecture) -> Scored:
-        """Return what the averaged weights are worth for an architecture."""
+        """Score an architecture with the averaged weights."""
         return self.held_out.score(self.supernet, architecture.decisions)
 
     def state_dict(self) -> State:
-        """Return weights, moments, the best, and the bounds."""
+        """Return weights, optimiser moments, best weights and bounds."""
         return {
             "relaxed": self.relaxed.state_dict(),
             "average": self.average.state_dict(),
@@ -171,7 +173,7 @@ class Paths:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state`."""
+        """Continue from `state`."""
         self.relaxed.load_state_dict(state["relaxed"])
         self.average.load_state_dict(state["average"])
         self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
@@ -183,10 +185,10 @@ class Paths:
 
 
 def probes(problem: Problem) -> dict[str, Architecture]:
-    """Return architectures to look at first: the landmarks of a space or, where it names none, uniform ones.
+    """Return the first architectures to score: the landmarks of a space or, if it has none, uniform ones.
 
-    In a uniform one everything is open, and each choose-one has the candidate of the same place. Before them
-    comes what another search found, where the problem starts with it.
+    A uniform one has every option open and the k-th candidate of each choose-one. The architecture of a warm
+    start comes first, if there is one.
     """
     choices = problem.space.choices()
     most = max((len(c.options) for c in choices.values() if isinstance(c, OneOf)), default=1)

@@ -7,7 +7,7 @@ from automtl_core import hookimpl
 
 @hookimpl
 def automtl_register_strategies() -> Mapping[str, str]:
-    """Offer PD-DARTS and one-shot search, and what they are compared with."""
+    """Register PD-DARTS, one-shot search and the strategies that they are compared with."""
     return {
         "darts": "automtl_strategies.darts:DARTS",
         "one-shot": "automtl_strategies.one_shot:OneShot",

@@ -1,7 +1,8 @@
-"""Random search with successive halving, the baseline that a search strategy has to beat.
+"""Random search with successive halving, the baseline of all search strategies.
 
-Architectures are drawn at random, trained from scratch, and the best on validation is kept (Li and Talwalkar,
-"Random Search and Reproducibility for Neural Architecture Search", UAI 2019); see `halving` for the rest.
+Random architectures are trained from scratch, and the best one on validation rows is kept (Li and Talwalkar,
+"Random Search and Reproducibility for Neural Architecture Search", UAI 2019). `halving` drops the worse ones
+early.
 """
 
 from pydantic import Field
@@ -21,23 +22,26 @@ class RandomSettings(LastRoundSettings):
     """Settings of random search."""
 
     candidates: int = Field(8, ge=1, le=100_000)
-    """Architectures to draw and train. Of one there is nothing to compare, and nothing is trained."""
+    """Number of random architectures that are trained. With 1 there is nothing to compare, so the search
+    trains nothing."""
     share: float = Field(0.8, ge=0, le=1)
-    """Chance of each option of a choose-any to be open; with .5 all architectures are equally likely."""
+    """Probability that an optional part (a field, an expert) is open in a random architecture. With 0.5 all
+    architectures are equally likely."""
     ahead: float = Field(0.0, ge=0)
-    """Standard errors by which one must predict held-out rows better to go on in place of one before it; with
-    0 the better validation score decides."""
+    """Number of standard errors by which an architecture must predict held-out rows better to replace an
+    earlier one. With 0, the better validation score decides."""
     landmarks: int = Field(0, ge=0)
-    """Known points of the space, such as `mmoe`, that are trained beside them, in the order of the space."""
+    """Number of landmarks (known architectures of the space, such as `mmoe`) that are trained beside the
+    random ones, in the order of the space."""
 
 
 class RandomSearch(SearchStrategy[RandomSettings]):
-    """Trains architectures drawn at random, and takes the best (Li and Talwalkar, UAI 2019)."""
+    """Random architectures, trained by successive halving (Li and Talwalkar, UAI 2019)."""
 
     def __init__(self, settings: RandomSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
         choices = problem.space.choices()
-        # Each candidate has a seed of its own, and so does not depend on how many there are.
+        # Each candidate has its own seed, and so does not depend on the number of candidates.
         self.architectures = [
             draw(choices, seeds.generator(problem.seed, "candidate", k), settings.share)
             for k in range(settings.candidates)
@@ -53,19 +57,19 @@ class RandomSearch(SearchStrategy[RandomSettings]):
 
     @classmethod
     def epochs(cls, settings: RandomSettings, recipe: Recipe) -> int:
-        """Return the epochs of all rungs at most, those of a start included."""
+        """Return the maximum number of epochs of all rungs, including those of a warm start."""
         return settings.rungs(settings.candidates + settings.landmarks + 1, recipe).most_epochs
 
     def search(self, listener: Listener) -> SearchResult:
-        """Train rung by rung until one is left; nothing where there is nothing to compare."""
+        """Train rung by rung until one is left. A single candidate is not trained."""
         if self.last_round.alone:
             return self.last_round.favourite()
         return self.last_round.run(listener)
 
     def state_dict(self) -> State:
-        """Return the training of those that may still win, and who is next."""
+        """Return the trainings of the remaining candidates and the next ones."""
         return self.last_round.state_dict()
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from `state` when searched next."""
+        """Continue the next search from `state`."""
         self.last_round.load_state_dict(state)

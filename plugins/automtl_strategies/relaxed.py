@@ -1,4 +1,4 @@
-"""What differentiable strategies share: how certain a supernet is, and the halves of the training rows."""
+"""Shared parts of differentiable strategies: entropy of a supernet, and halves of the training rows."""
 
 from collections.abc import Mapping
 from math import log
@@ -15,7 +15,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.training.batches import Rows
 
 CHANCE = 0.05
-"""Certainty, 1 - entropy / entropy of a fair draw, up to which a decision is called one at chance."""
+"""Highest certainty, 1 - entropy / entropy of a uniform draw, of a decision that is called "at chance"."""
 
 
 def entropy(logits: Tensor) -> float:
@@ -31,13 +31,13 @@ def entropies(supernet: Supernet) -> dict[str, float]:
 
 
 def mean_entropy(supernet: Supernet) -> float | None:
-    """Return the mean of `entropies`, or None where all is decided."""
+    """Return the mean of `entropies`, or None if everything is decided."""
     values = list(entropies(supernet).values())
     return sum(values) / len(values) if values else None
 
 
 def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: int) -> list[Evidence]:
-    """Return what logits say for decisions that are about to be made: how far they are from a fair draw."""
+    """Return the evidence of decisions before they are fixed: how far logits are from a uniform draw."""
     choices, undecided = supernet.choices(), supernet.logits()
     found: list[Evidence] = []
     for name, decision in decisions.items():
@@ -58,7 +58,7 @@ def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch:
 
 
 def halves(problem: Problem) -> tuple[Rows, Rows]:
-    """Return the training rows that weights learn from, and those held out for logits; the same each time.
+    """Return the training rows for the weights and those for the logits; each call returns the same rows.
 
     Both are in stored order, so that neighbouring rows are read together.
     """

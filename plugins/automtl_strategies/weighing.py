@@ -1,13 +1,14 @@
-"""Decisions by evidence: what held-out rows say when an option is removed, or another takes its place.
+"""Decisions by ablation: the effect on held-out rows when an option is removed or replaced.
 
-- of a choose-one the cheapest candidate is taken that may follow what stands, or what is clearly better
-- of a choose-any an option is closed that is dispensable; first what nobody misses anywhere, such as a field
-  that tells nothing, then one by one; all closings together are looked at, and undone by halves: two options
-  that can stand in for each other are each dispensable, and both together are not
+- choose-one: take a clearly better candidate, or else the cheapest candidate that is as good as the current
+  one
+- choose-any: close the dispensable options; first those that are dispensable in all choices at once, such as
+  a noise field, then one by one. Then test all closings together, and undo them by halves: two redundant
+  options can each be dispensable, while both together are not
 
-Dispensable is what is not significantly missed and, as surely, costs no more than is tolerated of all
-decisions together. The second is what few rows cannot show, and then nothing is closed. Differences are taken
-row by row, see `automtl_core.search.held_out`.
+An option is dispensable if the loss without it is not significantly worse, and if the AUC that all decisions
+cost together stays within the tolerance with the same certainty. Few rows cannot show the second, and then
+nothing is closed. Differences are taken row by row, see `automtl_core.search.held_out`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,30 +27,31 @@ Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
 Bundle = tuple[Option, ...]
-"""What is closed together or not at all."""
+"""Options that are closed together or not at all."""
 
 
 class WeighingSettings(Settings):
-    """When evidence is enough."""
+    """Settings of decisions by ablation."""
 
     sure: float = Field(1.0, ge=0)
-    """Standard errors from which on a difference counts."""
+    """Number of standard errors from which a difference on held-out rows counts as significant."""
     tolerance: float = Field(0.002, ge=0)
-    """What a cheaper architecture may lose of AUC, in the mean over tasks, as far as `sure` standard errors
-    tell. Where rows are too few to tell, nothing is closed."""
+    """Maximum loss of mean AUC by all simplifications together, including `sure` standard errors. With too
+    few held-out rows to show this, nothing is removed. A larger value gives smaller networks."""
     clear: float = Field(2.0, ge=0)
-    """Standard errors by which a candidate must be better to take the place of the one that stands: by one
-    alone, the best of several is ahead by chance."""
+    """Number of standard errors by which a candidate must be better to replace the current one. One is too
+    few, because the best of several candidates is ahead by that much by chance."""
     flop_price: float = Field(0.0, ge=0)
-    """Share of the loss that a million operations a row are worth."""
+    """Price of computation: the mean AUC that one million FLOPs per row must add to be kept. 0 is no price. A
+    larger value gives cheaper networks."""
 
 
 Score = Callable[[Mapping[str, Decision]], Losses]
-"""Returns what each held-out row loses, given all decisions."""
+"""Function from all decisions to the loss of each held-out row."""
 
 
 class _Stand:
-    """Decisions, what they lose and what they cost; the latter is counted when it is asked for."""
+    """Decisions with their losses and their cost. The cost is computed on first access."""
 
     def __init__(self, space: SearchSpace, decisions: Mapping[str, Decision], losses: Losses) -> None:
         self.space = space
@@ -58,17 +60,17 @@ class _Stand:
 
     @cached_property
     def loss(self) -> float:
-        """The mean over rows."""
+        """The mean loss over rows."""
         return float(self.losses.mean())
 
     @cached_property
     def cost(self) -> Cost:
-        """What the network of these decisions costs."""
+        """The cost of the network of these decisions."""
         return self.space.cost(Architecture(self.decisions))
 
 
 class _Change:
-    """One stand in place of another."""
+    """The replacement of one stand by another."""
 
     def __init__(self, before: _Stand, after: _Stand) -> None:
         self.before = before
@@ -77,25 +79,25 @@ class _Change:
 
     @property
     def saved(self) -> Cost:
-        """What it saves."""
+        """The cost that it saves."""
         return self.before.cost - self.after.cost
 
     @property
     def z(self) -> float:
-        """How much more it loses, in standard errors."""
+        """The increase of the loss, in standard errors."""
         return z_score(self.difference)
 
 
 class Weighing:
-    """Decides, and notes why.
+    """Make decisions by ablation, and record the evidence.
 
     Args:
-        space: Whose choices are decided; tells costs.
-        score: Tells losses.
-        settings: When evidence is enough.
-        decisions: What it begins with: what is open and chosen. All that it changes is held against these.
-        epoch: Of the search, for the notes.
-        lost: What decisions before have cost already.
+        space: The space of the decisions, which also returns costs.
+        score: Function that returns losses.
+        settings: Settings of decisions by ablation.
+        decisions: Initial decisions, the baseline of the tolerance.
+        epoch: Epoch of the search, recorded in the evidence.
+        lost: Mean AUC that earlier decisions have cost.
 
     """
 
@@ -116,30 +118,30 @@ class Weighing:
         self.evidence: list[Evidence] = []
         self._lost = lost
         self._start = self._now = self._weighed_at = self._stand(decisions)
-        self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones, where that stands
+        self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones at `_weighed_at`
 
     @property
     def decisions(self) -> dict[str, Decision]:
-        """All, as they stand."""
+        """All current decisions."""
         return dict(self._now.decisions)
 
     @property
     def lost(self) -> float:
-        """What decisions have cost, those before and these; nothing is made up for by what another gains."""
+        """Mean AUC that earlier and current decisions have cost; a gain does not offset an earlier loss."""
         return self._lost + max(0.0, _Change(self._start, self._now).difference.mean)
 
     def all(self) -> None:
-        """Decide everything."""
+        """Make all decisions."""
         self.choose([name for name, choice in self.choices.items() if isinstance(choice, OneOf)])
         self.close()
 
     def choose(self, names: Sequence[str]) -> None:
-        """Decide the named choose-ones, one after the other, everything else as it stands."""
+        """Decide the named choose-ones one after the other, with all other decisions unchanged."""
         for name in names:
             self._choose(name)
 
     def clearest(self, names: Sequence[str]) -> list[str]:
-        """Return names of choose-ones, that first whose best candidate is most clearly ahead of the next."""
+        """Return names of choose-ones, sorted by the lead of the best candidate in standard errors."""
 
         def clarity(name: str) -> float:
             best, *others = sorted(self._candidates(name).values(), key=lambda stand: stand.loss)
@@ -149,10 +151,10 @@ class Weighing:
         return sorted(names, key=found.__getitem__, reverse=True)
 
     def close(self, singly: bool = True) -> None:
-        """Close what is dispensable: first what nobody misses anywhere, then what is open option by option.
+        """Close dispensable options: first those dispensable in all choices at once, then one by one.
 
         Args:
-            singly: Whether to go on to single options, which are many, and to tell what is kept.
+            singly: Whether to test single options too, which are many, and to record the kept ones.
 
         """
         self._close(self._everywhere())
@@ -169,14 +171,14 @@ class Weighing:
             stands, key=lambda o: (stands[o].cost.flops_per_row, stands[o].cost.parameters)
         )
         option = next(o for o in cheapest_first if o == now or self._may_follow(stands[now], stands[o]))
-        # Told is the difference to what stood or, of that itself, to the next.
+        # The evidence is the difference to the previous option or, if that is kept, to the next best one.
         others = [o for o in stands if o != option]
         against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
         self._note(name, option, "chosen", None, _Change(stands[against], stands[option]), against)
         self._now = stands[option]
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
-        """Return what each candidate of a choose-one would lead to, scored once while everything stands."""
+        """Return the stand of each candidate of a choose-one, scored once per set of current decisions."""
         if self._weighed_at is not self._now:
             self._weighed_at, self._weighed = self._now, {}
         if name not in self._weighed:
@@ -188,7 +190,7 @@ class Weighing:
         return self._weighed[name]
 
     def _close(self, bundles: Sequence[Bundle], tell: bool = False) -> None:
-        """Close bundles, the least missed first; and tell what is kept."""
+        """Close the dispensable bundles, those of the smallest effect first, and record the kept ones."""
         weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
         least_missed = sorted(weighed, key=lambda b: weighed[b].z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
@@ -199,7 +201,12 @@ class Weighing:
                 self._note_all(bundle, "kept", self._kept(change), change)
 
     def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
-        """Close all of a few, or of either half what can be closed; return what was."""
+        """Close all bundles together or, if that costs too much, as many as possible of each half.
+
+        Returns:
+            The closed bundles.
+
+        """
         if not few:
             return set()
         after = self._without(_all_of(few))
@@ -210,7 +217,7 @@ class Weighing:
         return self._closed_together(few[:middle]) | self._closed_together(few[middle:]) if middle else set()
 
     def _kept(self, change: _Change) -> Verdict:
-        """Return why what a change would close is kept."""
+        """Return the reason why an option is kept."""
         if self._dispensable(change):
             return "undone"
         return "needed" if self._missed(change) else "not known"
@@ -226,30 +233,30 @@ class Weighing:
         return [(name, option) for name in gates for option in self._now.decisions[name]]
 
     def _everywhere(self) -> list[Bundle]:
-        """Return what is open under one name in several choices of the same options, such as one field."""
+        """Return the options that are open in several choices with the same options, such as one field."""
         found: dict[tuple[tuple[str, ...], str], list[Option]] = {}
         for name, option in self._open():
             found.setdefault((self.choices[name].options, option), []).append((name, option))
         return [tuple(options) for options in found.values() if len(options) > 1]
 
     def _may_follow(self, now: _Stand, after: _Stand) -> bool:
-        """Return whether a stand is as good as the one before it, and as what it all began with."""
+        """Return whether a stand is as good as the previous one and as the initial one."""
         return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
 
     def _missed(self, change: _Change) -> bool:
-        """Return whether it loses significantly, after what is saved."""
+        """Return whether the loss is significantly worse, net of the price of the saved cost."""
         worse = self._worse(change)
         return worse > 0 and worse > self.settings.sure * change.difference.error
 
     def _dispensable(self, change: _Change) -> bool:
-        """Return whether it does not lose significantly, and surely no more than is tolerated."""
+        """Return whether the loss is not significantly worse, and within the tolerance."""
         s = self.settings
         most = self._lost + self._worse(change) + s.sure * change.difference.error
         return not self._missed(change) and most <= s.tolerance
 
     def _worse(self, change: _Change) -> float:
-        """Return what it loses, after what is saved."""
-        priced = self.settings.flop_price  # without a price, what is saved need not be counted
+        """Return the increase of the loss, net of the price of the saved cost."""
+        priced = self.settings.flop_price  # without a price, the saved cost need not be computed
         return change.difference.mean - (self._price(change.saved) if priced else 0.0)
 
     def _price(self, cost: Cost) -> float:
@@ -269,9 +276,9 @@ class Weighing:
         against: str | None = None,
         sharing: int = 1,
     ) -> None:
-        """Note a decision; where no verdict is given, one that was made is better, or a tie.
+        """Record a decision. Without a verdict, it is better or a tie.
 
-        What several save that were closed together is divided among them.
+        The saved cost of options that were closed together is divided among them.
         """
         found = change.difference
         if verdict is None:
@@ -298,7 +305,7 @@ def _all_of(bundles: Collection[Bundle]) -> set[Option]:
 
 
 def clearly_less(found: Difference, errors: float) -> bool:
-    """Return whether a difference is below 0 by so many standard errors."""
+    """Return whether a difference is below 0 by a number of standard errors."""
     return found.mean < 0 and -found.mean > errors * found.error
 
 
@@ -308,7 +315,7 @@ def z_score(found: Difference) -> float:
 
 
 def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:
-    """Return decisions that open nothing of `closed`."""
+    """Return the decisions without the `closed` options."""
     return {
         name: d if isinstance(d, str) else tuple(o for o in d if (name, o) not in closed)
         for name, d in decisions.items()

@@ -148,8 +148,8 @@ def test_a_callback_ends_a_training_in_order(here):
         (shop(50), ["tags"], "the positive value is unknown"),
         (shop(50)[["user_id", "price"]], [], "no column looks like a label"),
         ("synthetic", ["click"], "a dataset has its own"),
-        ("synthetik", [], "no dataset, and no file"),
-        (7, ["click"], "int is no table"),
+        ("synthetik", [], "neither a dataset nor a table file"),
+        (7, ["click"], "int is not a readable table"),
     ],
 )
 def test_what_cannot_be_is_told(data, labels, told):
@@ -174,7 +174,7 @@ def test_columns_that_may_be_labels_are_told_and_can_be_inputs(here):
     from automtl.frames import data_layers
 
     frame = shop(50).assign(vip=lambda frame: frame["user_id"] % 2)
-    with pytest.warns(UserWarning, match=r"may be labels are not used: vip; .*'sparse': \{'vip': 'text'\}"):
+    with pytest.warns(UserWarning, match=r"may be labels are not used: vip\. .*'sparse': \{'vip': 'text'\}"):
         layer, _ = data_layers(frame, ["click"], None)
     assert "vip" not in layer["dataset"]["sparse"]
     told = {"dataset": {"sparse": {"vip": "text"}}}

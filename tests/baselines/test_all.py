@@ -116,7 +116,7 @@ def test_columns_are_in_the_order_of_the_schema(network, name):
 
 @pytest.mark.parametrize("name", ORDERED)
 def test_models_of_a_funnel_refuse_tasks_without_order(space, name):
-    with pytest.raises(UsageError, match=f"{name.upper()} needs tasks that come after one another") as error:
+    with pytest.raises(UsageError, match=f"{name.upper()} needs a funnel of tasks") as error:
         space(name, tasks=("a", "b")).choices()
     assert error.value.exit_code == 2
     assert "dataset.labels.purchase.after=click" in error.value.fix, "as a setting, not as Python"

@@ -15,5 +15,5 @@ def test_steps_of_a_funnel_are_columns_and_earlier_ones_come_first():
 
 
 def test_tasks_without_order_have_no_steps():
-    with pytest.raises(UsageError, match="ESMM needs tasks that come after one another"):
+    with pytest.raises(UsageError, match="ESMM needs a funnel of tasks"):
         funnel_steps(schema(Task("a"), Task("b")), "ESMM")

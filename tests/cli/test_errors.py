@@ -91,7 +91,7 @@ def test_a_run_that_is_done_or_changed_is_not_resumed(automtl: Automtl, finished
         ["--space", "desan"],
     ):
         ended = automtl("search", "--resume", finished / "runs/done", *options)
-        check(ended, 2, "--resume goes on with a run as it is")
+        check(ended, 2, "--resume continues a run unchanged")
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -42,10 +42,10 @@ def test_the_settings_of_a_space(automtl: Automtl) -> None:
         "default": 16,
         "takes": "a whole number from 1",
         "tuned": "",
-        "description": "d, numbers per id.",
+        "description": "Embedding dimension d: the length of the vector of each id.",
     }
     shown = automtl("settings", "space", "desan").out
-    assert shown.startswith("desan: Which fields each expert sees")
+    assert shown.startswith("desan: Choice of the fields and ops of each expert")
     for setting in found["settings"]:
         (line,) = [line for line in shown.splitlines() if line.startswith(f"{setting['name']} ")]
         assert written(setting["default"]) in line

@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown type": ({"sparse": {"user": "int"}}, r"dataset\.sparse\.user: expected text or integer"),
     "unknown part": ({"files": {"valid": "a.csv"}}, r"dataset\.files: .*validation.*given 'valid'"),
     "no file": ({"files": []}, r"dataset\.files\.all: .*at least one"),
-    "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` are split"),
+    "all and train": ({"files": {"all": "a", "train": "b"}}, r"dataset\.files: `all` is split"),
     "no train": ({"files": {"test": "a.csv"}}, r"dataset\.files: the part `train` is missing"),
     "absolute": ({"files": "/data/a.csv"}, r"dataset\.files: '/data/a.csv' is no name .*`data_dir`"),
     "pattern": ({"files": "a**.csv"}, r"dataset\.files: 'a\*\*.csv' is no name or pattern"),

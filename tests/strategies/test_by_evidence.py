@@ -196,7 +196,7 @@ def test_where_the_listener_has_enough_of_weighing_what_is_decided_by_then_stays
         looks = 0
 
         def step(self, event):
-            self.looks += event.phase == "weighing"
+            self.looks += event.phase == "ablation"
             return self.looks < looks
 
     watch = Hurried()

@@ -111,7 +111,7 @@ def test_what_is_found_keeps_the_limit():
 
 
 def test_a_limit_that_nothing_keeps_is_named():
-    with pytest.raises(UsageError, match="no architecture of 1e-06 million") as error:
+    with pytest.raises(UsageError, match="no architecture has 1e-06 million") as error:
         decided(flops=1e-6)
     assert "landmark takes" in error.value.fix
 

@@ -9,43 +9,49 @@ from automtl_core.settings.settings import Settings
 
 
 class EncodingSearchSettings(Settings):
-    """How encodings that are left `auto` are chosen: by a small model, on training rows that are held out."""
+    """Encoding search: choice of encodings that are `auto`, by a small model on held-out training rows."""
 
     model: Annotated[Component, NAMED] = Component.model_validate(
         {"name": "shared-bottom", "expert_layers": [128, 64], "tower_layers": [64]}
     )
-    """Small model that is trained with each encoding. It is as deep as the models that take the encodings: a
-    model of one layer does not learn how values act together, and prefers other encodings."""
+    """Small model that is trained with each candidate encoding. It should be about as deep as the models that
+    use the encodings: a model of one layer does not learn effects of several fields together, and prefers
+    other encodings."""
     rows: int = Field(200_000, ge=100)
-    """Training rows that are used, at most."""
+    """Maximum number of training rows that the encoding search uses."""
     held_out: float = Field(0.2, gt=0, lt=1)
-    """Share of them that encodings are compared on."""
+    """Share of these rows that is held out to compare encodings."""
     min_rows: int = Field(1000, ge=1)
-    """Held-out rows below which nothing is searched, since they do not tell encodings apart."""
+    """Minimum number of held-out rows. With fewer rows the encoding search is skipped, because differences
+    between encodings would be noise."""
     min_positives: int = Field(100, ge=1)
-    """Tasks with fewer positive (or negative) held-out rows do not count."""
+    """Minimum number of positive and of negative held-out rows of a task. Tasks with fewer do not count."""
     epochs: int = Field(20, ge=1)
-    """Epochs of a training of the small model at most."""
+    """Maximum number of epochs of each training of the small model."""
     patience: int = Field(2, ge=1)
-    """Epochs without a better held-out score before such a training stops."""
+    """Number of epochs without a better held-out score before early stopping of the small model."""
     seeds: int = Field(2, ge=1)
-    """Trainings of the same encodings at most, where one does not tell."""
+    """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
+    if the first is not clear (`close`, `clear`)."""
     margin: float = Field(0.0005, ge=0)
-    """Mean AUC (of regressions R2) by which a change must be better to be kept."""
+    """Minimum gain of the mean AUC (R2 for regressions) for which a change of the encoding is kept. A larger
+    value gives simpler encodings."""
     statistics_margin: float = Field(0.002, ge=0)
-    """The same of target statistics: small models gain more by them than large ones."""
+    """Margin of target statistics, in place of `margin`. It is larger because small models gain more from
+    target statistics than large ones."""
     decay_margin: float = Field(0.001, ge=0)
-    """The same of `training.embedding_decay`."""
+    """Margin of `training.embedding_decay`, in place of `margin`."""
     close: float = Field(0.001, ge=0)
-    """A gain that is above its margin less this, and below `clear`, is measured again with another seed."""
+    """Distance below the margin from which a gain counts as close. A gain between the margin minus `close`
+    and `clear` is measured again with another seed."""
     clear: float = Field(0.01, ge=0)
-    """The gain from which on one training is enough."""
+    """Gain of the mean AUC from which one training is enough."""
     crosses: int = Field(6, ge=0)
-    """Feature crosses at most."""
+    """Maximum number of feature crosses."""
     cross_fields: int = Field(32, ge=2)
-    """Fields that are paired: those that tell most by themselves, where there are more."""
+    """Maximum number of fields that are combined to feature crosses, those that predict best alone."""
     cross_errors: float = Field(4.5, ge=0)
-    """Standard errors that the gain of a feature cross must have for some task."""
+    """Number of standard errors by which a feature cross must improve the prediction of at least one task."""
 
 
 DEFAULTS = EncodingSearchSettings()

@@ -1,1 +1,1 @@
-"""The commands that work on one dataset."""
+"""The commands of `automtl data`."""

@@ -1,4 +1,4 @@
-"""What the commands that work on one dataset do."""
+"""Actions of the commands of `automtl data`."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -19,13 +19,13 @@ from automtl_core.disk.files import publish_file
 from automtl_core.errors import DataError, RunExistsError
 
 LISTED = 1000
-"""Faulty rows that are listed; a file may be written of all."""
+"""Maximum number of faulty rows that are listed; a file may list all."""
 TEXT = 1000
-"""Characters of a faulty row that are listed."""
+"""Maximum number of characters that are listed of a faulty row."""
 
 
 def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
-    """Prepare a dataset, show how far that is, and say what one should know of it."""
+    """Prepare a dataset, show progress, and print its warnings."""
     limit = preparing.memory_limit(memory_limit)
     with preparing.stages("preparing data") as show:
         made = prepare(chosen.dataset, chosen.name, chosen.folder, chosen.prepared_dir, show, limit)
@@ -34,7 +34,7 @@ def prepared(chosen: Chosen, memory_limit: str | None) -> Prepared:
 
 
 def about(made: Prepared) -> Json:
-    """Return where prepared data is, how much, and what one should know of it."""
+    """Return path, size and warnings of prepared data."""
     manifest, schema = made.manifest, made.schema
     return {
         "path": str(made.path),
@@ -47,7 +47,7 @@ def about(made: Prepared) -> Json:
 
 
 def described(made: Prepared) -> Json:
-    """Return what prepared data looks like."""
+    """Return a description of prepared data."""
     with preparing.stages("describing data") as show:
         return {"prepared": about(made), "data": describe(made, show)}
 
@@ -58,11 +58,11 @@ def sampled(made: Prepared, rows: int) -> Json:
 
 
 def exported(chosen: Chosen, out: Path, memory_limit: str | None) -> Json:
-    """Write the examples of a dataset as one table, and return where it is.
+    """Write the examples of a dataset as one table, and return its path and size.
 
     Raises:
-        UsageError: the name of the file does not say how to write it.
-        RunExistsError: it exists.
+        UsageError: the file name ends in no known format.
+        RunExistsError: the file exists.
 
     """
     check_output(out)
@@ -73,7 +73,7 @@ def exported(chosen: Chosen, out: Path, memory_limit: str | None) -> Json:
 
 
 def validated(chosen: Chosen, out: Path | None) -> Json:
-    """Check all raw files, and return what was found; all faulty rows are written to `out`, if given.
+    """Check all raw files, and return their faults; with `out`, all faulty rows are written to this file.
 
     Raises:
         RunExistsError: `out` exists.
@@ -109,10 +109,10 @@ def validated(chosen: Chosen, out: Path | None) -> Json:
 
 
 def check_valid(found: Json) -> None:
-    """Check that a validation found no more than is allowed.
+    """Check that a validation has no more faulty rows than allowed.
 
     Raises:
-        DataError: it did.
+        DataError: it has more.
 
     """
     if problems := [file["problem"] for file in found["files"] if file["problem"]]:
@@ -120,7 +120,7 @@ def check_valid(found: Json) -> None:
     rejected, allowed = found["rejected"], found["allowed"]
     if rejected > allowed:
         raise DataError(
-            f"rows that are not as declared: {rejected:,} of {found['records']:,}; allowed are {allowed:,}",
+            f"faulty rows: {rejected:,} of {found['records']:,}, and {allowed:,} are allowed",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
 

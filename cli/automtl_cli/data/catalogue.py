@@ -1,4 +1,4 @@
-"""The datasets that there are: which ones, and what each of them is and needs."""
+"""The catalogue of datasets: names, descriptions, raw files and settings."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ from automtl_core.views.values import Section, lines, table
 
 
 def datasets() -> dict[str, Json]:
-    """Return the datasets by name."""
+    """Return the datasets by name, with description, tasks and plugin."""
     registry = load_registry()
     return {name: _listed(registry, name) for name in registry.names(DATASETS)}
 
 
 def view_datasets(described: Mapping[str, Json]) -> Section:
-    """Return the names of datasets, and what each of them is."""
+    """Return a table of datasets."""
     rows = [
         (name, one["description"], one["tasks"] or None, one["plugin"]) for name, one in described.items()
     ]
@@ -32,7 +32,7 @@ def view_datasets(described: Mapping[str, Json]) -> Section:
 
 
 def dataset(chosen: Chosen) -> Json:
-    """Return what there is to know of a dataset before it is prepared."""
+    """Return everything about a dataset that is known before its preparation."""
     found = chosen.dataset
     return {
         "name": chosen.name,
@@ -49,7 +49,7 @@ def dataset(chosen: Chosen) -> Json:
 
 
 def view_dataset(found: Json) -> Iterator[Section]:
-    """Yield what there is to know of a dataset."""
+    """Yield the sections of `automtl data show`."""
     yield Section(found["name"], [])
     yield lines(found["description"])
     yield table(["about", ""], _about(found))
@@ -70,7 +70,7 @@ def _listed(registry: Registry, name: str) -> Json:
     entry = listings.entry(registry, DATASETS, name)
     try:
         found = registry.get(DATASETS, name)
-    except PluginError:  # which the description says
+    except PluginError:  # the description contains this error
         return {**entry, "tasks": []}
     tasks = [label.name for label in stated(found, "labels") or ()]
     return {**entry, "tasks": tasks}
@@ -90,13 +90,13 @@ def _values(column: Column) -> str:
 
 
 def _splits(found: Dataset) -> list[str]:
-    """Return how the dataset can be split."""
+    """Return the possible splits of a dataset."""
     named = {"user": found.user, "time": found.time}
     return ["random", *(split for split, column in named.items() if column)]
 
 
 def _settings(found: Dataset) -> dict[str, Json]:
-    """Return the settings by name, with their values, and what `automtl settings` says of them."""
+    """Return the settings by name, with their values and the columns of `automtl settings`."""
     values = found.settings.model_dump(mode="json")
     return {
         each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
@@ -106,15 +106,15 @@ def _settings(found: Dataset) -> dict[str, Json]:
 
 
 def _about(found: Json) -> Iterator[tuple[str, object]]:
-    about = {"source": "where to get it", "licence": "licence", "preparation": "preparation"}
+    about = {"source": "source", "licence": "licence", "preparation": "preparation"}
     yield from ((title, found[key]) for key, title in about.items() if found[key])
     if found["folder"]:
         yield "raw files in", found["folder"]
-    yield "split by", ", ".join(found["splits"]) + ("; some parts are given" if found["given_parts"] else "")
+    yield "split by", ", ".join(found["splits"]) + ("; with published parts" if found["given_parts"] else "")
 
 
 def _title(file: Json) -> str:
     rows = f", {file['rows']:,} rows" if file["rows"] else ""
     header = "" if file["header"] else ", no header"
-    there = {0: "not there", 1: "there"}.get(file["found"], f"{file['found']} files there")
+    there = {0: "missing", 1: "present"}.get(file["found"], f"{file['found']} files present")
     return f"{file['path']} ({there}){rows}{header}"

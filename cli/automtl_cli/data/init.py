@@ -1,4 +1,4 @@
-"""The command that looks at a table of one's own, and writes settings to search on it."""
+"""The command that reads a table of the user and writes its settings."""
 
 import re
 import shlex
@@ -15,35 +15,35 @@ from automtl_core.errors import RunExistsError, printable
 from automtl_core.views.values import Section, lines, table
 
 SHOWN = 30
-"""Characters of a value that are shown."""
+"""Maximum number of characters that are shown of a value."""
 HELP: Mapping[Role, str] = {
     "labels": """\
-What to predict: check these first. A blank is a missing label, and the row does not count for it. In braces
-there may be, with commas between them:
+Labels, the columns to predict: check these first. A blank is a missing label, and the row does not count for
+the task. Optional settings in braces, separated by commas:
   kind: regression    a number to predict, in place of 0 or 1
-  positive: ["yes"]   the texts that mean 1, all others meaning 0
-  after: click        the label whose action comes before this one
-  given: click        the label that has to be 1 for this one to count""",
-    "sparse": "Categorical fields: text, or integer, where anything else is a fault.",
+  positive: ["yes"]   texts that mean 1; all other texts mean 0
+  after: click        label of the action that comes before this one
+  given: click        label that must be 1 for this label to count""",
+    "sparse": "Categorical fields: text, or integer if any other value is a fault.",
     "dense": """\
-Numeric fields. In braces there may be:
-  scaling: log        or minmax, none; standard where not said
-  missing: 0          the number to put for a blank
-  buckets: 10         as many categories of equal frequency, in place of a number""",
-    "multi": "Categorical fields of any number of values, and what separates these.",
+Numeric fields. Optional settings in braces:
+  scaling: log        or minmax, none; the default is standard
+  missing: 0          number that replaces a blank
+  buckets: 10         number of categories of equal frequency, in place of a number""",
+    "multi": "Multi-valued fields, with the separator between values.",
 }
-"""Role -> what to know to correct it."""
+"""Role -> help for its correction."""
 
 
 def init(files: str, out: Path | None) -> Json:
-    """Look at a table, write settings for it, and return what was seen and written.
+    """Read the first rows of a table, write settings for it, and return the guesses.
 
     Args:
         files: A file, or a pattern of files.
-        out: The file to write; named after the table, in the working directory, where None.
+        out: The output file. None: a file in the working directory that is named after the table.
 
     Raises:
-        RunExistsError: that file exists, or its folder cannot be written to.
+        RunExistsError: the output file exists, or cannot be written.
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
@@ -62,18 +62,18 @@ def init(files: str, out: Path | None) -> Json:
 
 
 def view(done: Json) -> Iterator[Section]:
-    """Yield the role of each column, and where to go from there."""
+    """Yield the role of each column and the next commands."""
     columns = [(each["name"], each["role"], each["about"]) for each in done["columns"]]
     yield table(["column", "use", "values"], columns)
-    first = "" if any(role == "labels" for _, role, _ in columns) else ": name the labels there first"
+    first = "" if any(role == "labels" for _, role, _ in columns) else ": add the labels to it first"
     yield lines(f"written: {done['path']}{first}\nnext: " + "\n      ".join(done["next"]))
 
 
 def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -> str:
-    """Return the text of the settings, with what was seen as comments."""
+    """Return the text of the settings, with facts about the columns as comments."""
     lines = [
-        f"# What {_plain(seen.pattern)} holds, as guessed by `automtl data init` from {_amount(seen)}.",
-        "# Correct what is wrong, then:",
+        f"# Settings of {_plain(seen.pattern)}, guessed by `automtl data init` from {_amount(seen)}.",
+        "# Correct wrong guesses, then:",
         *(f"#   {_plain(command)}" for command in commands),
         f"data_dir: {_yaml(str(seen.folder))}",
         "dataset:",
@@ -85,7 +85,7 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     if not seen.header:
         names = [each.facts.name for each in guesses]
         lines += [
-            "  # There is no header: give the columns names, here and below.",
+            "  # There is no header: name the columns, here and below.",
             f"  columns: {_yaml(names)}",
         ]
     for role in HELP:
@@ -100,13 +100,13 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     training = [
         "training:",
         f"  batch_size: {size}  # for {seen.rows:,} rows",
-        "  # loss_weights: {NAME: 2}  # how much the loss of a label counts; 1 where it is not named",
+        "  # loss_weights: {NAME: 2}  # weight of the loss of a label; 1 for a label that is not named",
     ]
     return "\n".join([*lines, "", *training, ""])
 
 
 def about(guess: Guess, seen: Glimpse) -> str:
-    """Return in a line what a column holds."""
+    """Return a description of a column in one line."""
     facts = guess.facts
     spread = f"{_value(facts.low)} to {_value(facts.high)}"
     some = f": {', '.join(map(_value, facts.few))}" if facts.few else f", most often {_value(facts.example)}"
@@ -131,7 +131,7 @@ def about(guess: Guess, seen: Glimpse) -> str:
 
 
 def _create(path: Path, content: str) -> None:
-    """Write a file that must not be there, all of it or nothing."""
+    """Write a new file, either completely or not at all."""
     try:
         file = path.open("x", encoding="utf-8")
     except FileExistsError:
@@ -153,9 +153,9 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
     yield from (f"  # {line}" for line in HELP[role].splitlines())
     if role == "sparse":
         ids = sum(each.facts.values for each in guesses)
-        yield f"  # In these rows they have {ids:,} values, each with an embedding of its own."
+        yield f"  # In these rows they have {ids:,} values. Each value gets an embedding."
     if not guesses:
-        yield f"  {role}: []  # no column looks like one: name some, such as [click]"
+        yield f"  {role}: []  # no column looks like a label: name some, such as [click]"
         return
     yield f"  {role}:"
     for each in guesses:
@@ -164,24 +164,24 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
     if found := [_plain(each.facts.name) for each in guesses if each.candidate]:
-        yield f"  # These hold 0 and 1 too, and may be labels: {', '.join(found)}"
-        yield "  # They are not used: name each here, or in `sparse` if it is known before what is predicted."
+        yield f"  # These columns are 0 and 1 too, and may be labels: {', '.join(found)}"
+        yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
 
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
-    """Yield what decides about parts and vocabularies."""
+    """Yield settings of the split and the vocabularies."""
     if (name := user(guesses)) is not None:
         yield f"user: {_yaml(name)}"
         yield "# split: user  # all rows of a user go to one part"
     for each in guesses:
         if each.role == "time":
             yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
-            yield "# split: time  # the latest rows are for the test, those before them for validation"
+            yield "# split: time  # the latest rows are for the test, the rows before them for validation"
     if tail := long_tailed(guesses):
         share = f"{tail.facts.single / tail.facts.values:.0%}"
         yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
     else:
-        yield "# min_count: 2  # values in fewer training rows are as unseen"
+        yield "# min_count: 2  # values in fewer training rows become unseen ids"
 
 
 def _amount(seen: Glimpse) -> str:
@@ -196,7 +196,7 @@ def _commands(path: Path) -> list[str]:
 
 
 def _stem(files: str) -> str:
-    """Return a name for the settings of files such as `clicks-*.csv.gz`: `clicks`."""
+    """Return a name for the settings of files, such as `clicks` for `clicks-*.csv.gz`."""
     return re.sub(r"[^\w-]+", "-", Path(files).name.split(".")[0]).strip("-") or "table"
 
 
@@ -210,12 +210,12 @@ def _value(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """Return a text that stays in its line."""
+    """Return a text without line breaks."""
     return printable(value).replace("\n", "\\n")
 
 
 def _yaml(value: object) -> str:
-    """Return a value as YAML in one line that is safe to print."""
+    """Return a value as YAML in one printable line."""
     text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30)[1:-2]
     if text.isprintable():
         return text

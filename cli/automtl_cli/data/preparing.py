@@ -1,4 +1,4 @@
-"""What commands that prepare data have in common: progress, a limit of memory, warnings."""
+"""Shared parts of commands that prepare data: progress, memory limit, warnings."""
 
 import os
 import re
@@ -17,10 +17,10 @@ _SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
 def memory_limit(given: str | None = None) -> str | None:
-    """Return what the database that prepares data may use: as given, or as the environment says.
+    """Return the memory limit of the preparation, from the option or from the environment.
 
     Raises:
-        UsageError: that is no amount of memory.
+        UsageError: the value is not an amount of memory.
 
     """
     limit = given if given is not None else os.environ.get(MEMORY) or None
@@ -32,7 +32,7 @@ def memory_limit(given: str | None = None) -> str | None:
 
 @contextmanager
 def stages(doing: str) -> Iterator[Progress]:
-    """Give a function that shows what a command is at, and how far: lines, or a bar on a terminal."""
+    """Yield a function that shows the current stage and its progress: a bar on a terminal, else lines."""
     with bar() as progress:
         task = progress.add_task("", total=1.0)
         current = ""
@@ -49,6 +49,6 @@ def stages(doing: str) -> Iterator[Progress]:
 
 
 def warn(prepared: Prepared) -> None:
-    """Say what one should know of prepared data, whenever it is used."""
+    """Print the warnings of prepared data."""
     for sentence in warnings(prepared):
         say(f"warning: {sentence}")

@@ -1,1 +1,1 @@
-"""The commands that search, train, compare, evaluate and show."""
+"""The commands that search, train, compare, evaluate and show runs."""

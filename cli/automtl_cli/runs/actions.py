@@ -1,4 +1,4 @@
-"""What commands on runs do: the workflow of the core, whose events are shown."""
+"""Actions of the commands on runs: they call the workflow of the core and show its events."""
 
 from pathlib import Path
 
@@ -16,31 +16,31 @@ from automtl_core.workflow.workflow import Workflow
 
 
 def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
-    """Return the workflow with the installed plugins, whose events are shown on standard error."""
+    """Return the workflow with the installed plugins, which shows its events on standard error."""
     limit = preparing.memory_limit(memory_limit)
     return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
 
 
 def resume(path: Path, anyway: bool, also_given: bool) -> Found:
-    """Go on with a run that was stopped, and return what was found.
+    """Continue an interrupted run, and return its outcome.
 
     Raises:
-        UsageError: the run is done, or options would change it.
+        UsageError: the run is finished, or options would change it.
 
     """
     if also_given:
         raise UsageError(
-            "--resume goes on with a run as it is, and takes no other settings",
-            "leave them out, or start anew",
+            "--resume continues a run unchanged, and takes no other settings",
+            "leave them out, or start a new run",
         )
     return workflow().resume(path, anyway)
 
 
 def check_not_resumed(anyway: bool) -> None:
-    """Check that options of `--resume` are not given without it.
+    """Check that `--anyway` is used only with `--resume`.
 
     Raises:
-        UsageError: they are.
+        UsageError: it is used alone.
 
     """
     if anyway:
@@ -48,10 +48,10 @@ def check_not_resumed(anyway: bool) -> None:
 
 
 def check_named(model: str | None, pick: int | None = None) -> str:
-    """Return the model that is named, or the point that is picked of its front.
+    """Return the name of the model, or of the picked point of its Pareto front.
 
     Raises:
-        UsageError: none is.
+        UsageError: no model is named.
 
     """
     if model is None:
@@ -60,7 +60,7 @@ def check_named(model: str | None, pick: int | None = None) -> str:
 
 
 def show(path: Path, all_evidence: bool, as_json: bool) -> None:
-    """Print what a run found, or what a file `architecture.json` says; raises as `finding` does."""
+    """Print the architecture of a run or of a file `architecture.json`; raises as `finding` does."""
     registry = load_registry()
     found = read(path, registry)
     cost, document = price(found.architecture, registry), found.to_json()
@@ -70,17 +70,17 @@ def show(path: Path, all_evidence: bool, as_json: bool) -> None:
 
 
 def plan(flow: Workflow, job: Job, as_json: bool) -> None:
-    """Print what a search would do, and the resolved configuration."""
+    """Print the plan of a search and its resolved configuration."""
     planned = flow.plan(job)
     document = {"plan": planned, "config": job.config.model_dump(mode="json")}
     emit(document, lambda _: outcome.plan(planned, job.config), as_json)
 
 
 def check_repeated(found: Evaluation) -> None:
-    """Check that an evaluation repeated what the run recorded.
+    """Check that an evaluation has exactly the metrics that the run recorded.
 
     Raises:
-        ArtifactError: it did not; names what has changed since.
+        ArtifactError: it has not; the remedy names the changes since then.
 
     """
     if not found.repeats:

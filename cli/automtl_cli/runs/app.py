@@ -1,4 +1,4 @@
-"""The commands of `automtl runs`; as in `app`, they import what takes long themselves."""
+"""The commands of `automtl runs`. As in `app`, they import slow modules themselves."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The commands on one finished run; as in `app`, they import what takes long themselves."""
+"""The commands on one finished run. As in `app`, they import slow modules themselves."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +25,8 @@ def predict(
     """Predict new rows with the network of a run.
 
     The input has one column for each field, as `automtl data sample` shows them. Labels are optional, other
-    columns are ignored. Values that training rows do not hold are unseen ids. The output has one row for each
-    input row, in the same order: a probability for each binary task, a number for each regression.
+    columns are ignored. Values outside the vocabulary are unseen ids. The output has one row for each input
+    row, in the same order: a probability for each binary task, a number for each regression.
     """
     from automtl_cli.runs import new_rows
     from automtl_core.views.outcome import predicted
@@ -97,7 +97,7 @@ def retrain(
     """Retrain the architecture of a run, also on data that has grown.
 
     Dataset and training settings are those of the run, unless --data-dir or --set change them. Vocabularies
-    follow the data, decisions keep their names. Each training is a run of its own.
+    are built from the new data. Each training is a separate run.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import retraining

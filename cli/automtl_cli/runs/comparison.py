@@ -12,7 +12,7 @@ from automtl_core.views.values import lines
 
 
 def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
-    """Compare models, show how that goes, and write down and print what was found."""
+    """Compare models, show progress, and write and print the outcome."""
     with _resumable():
         found, out = wanted.compared(actions.workflow(), layers)
     write(found, out)
@@ -22,9 +22,9 @@ def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Add to what stops a comparison that nothing is lost."""
+    """Add to an interrupt that the comparison can be continued."""
     try:
         yield
     except KeyboardInterrupt as error:
-        error.add_note("give the same command again: it goes on with what is there")
+        error.add_note("run the same command again: it continues the comparison")
         raise

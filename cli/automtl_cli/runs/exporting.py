@@ -1,4 +1,4 @@
-"""The command that writes the network of a run to a folder that predicts without automtl."""
+"""The command that exports the network of a run to a folder that predicts without automtl."""
 
 from pathlib import Path
 from typing import cast, get_args
@@ -13,10 +13,10 @@ from automtl_core.views.values import Section, lines
 
 
 def export(path: Path, form: str, out: Path | None) -> Exported:
-    """Write the folder.
+    """Export the network of a run.
 
     Raises:
-        UsageError: there is no such format.
+        UsageError: the format does not exist.
 
     """
     if form not in get_args(Format):
@@ -29,8 +29,8 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
 
 
 def view(found: Exported) -> Section:
-    """Return what was written, and how exact it is."""
-    rows = f"{found.rows:,} {'test' if found.real else 'drawn'} rows"
+    """Return the content of the folder and its precision."""
+    rows = f"{found.rows:,} {'test' if found.real else 'random'} rows"
     return lines(
         f"{found.folder}: model, encoder, example.py, README.md",
         f"largest difference to the network: {found.largest_difference:.1g} on {rows}",

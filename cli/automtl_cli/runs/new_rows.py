@@ -1,4 +1,4 @@
-"""What a run says of new rows: `predict`, and `evaluate --input`."""
+"""Predictions and metrics of a run on new rows: `predict`, and `evaluate --input`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ DOING = "reading new rows"
 
 
 def faulty(bad_rows: str | None, most: int | None) -> Layer:
-    """Return settings of what is done with faulty rows."""
+    """Return settings for faulty rows."""
     given = {"bad_rows": bad_rows, "max_bad_rows": most}
     return {key: value for key, value in given.items() if value is not None}
 
@@ -20,7 +20,7 @@ def faulty(bad_rows: str | None, most: int | None) -> Layer:
 def predict(
     run: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer, memory_limit: str | None
 ) -> Predicted:
-    """Write what the network of a run predicts."""
+    """Write the predictions of a run."""
     return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad)
 
 
@@ -28,7 +28,7 @@ def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested
     """Test the network of a run on new rows.
 
     Raises:
-        UsageError: the raw files of the run are named too.
+        UsageError: `--data-dir` is set too.
 
     """
     if data_dir is not None:
@@ -39,10 +39,10 @@ def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested
 
 
 def check_no_input(bad_rows: str | None, most: int | None) -> None:
-    """Check that options of `--input` are not given without it.
+    """Check that options for faulty rows are used only with `--input`.
 
     Raises:
-        UsageError: they are.
+        UsageError: they are used alone.
 
     """
     if (bad_rows, most) != (None, None):

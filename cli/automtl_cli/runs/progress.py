@@ -1,4 +1,4 @@
-"""Events on standard error: bars on a terminal, a line for each stage and epoch, warnings."""
+"""Events on standard error: progress bars on a terminal, a line for each stage and epoch, warnings."""
 
 import time
 from collections.abc import Mapping
@@ -28,14 +28,14 @@ from automtl_core.views import encoding
 from automtl_core.workflow.progress_estimate import ProgressEstimate, Workload
 
 SHOWN = 3
-"""Decisions that the line of an epoch names."""
+"""Maximum number of decisions that the line of an epoch names."""
 
 
 class Terminal(EventHandler):
-    """Listener that shows everything on standard error.
+    """Listener that shows all events on standard error.
 
     Args:
-        preparation: What is done with data, in words.
+        preparation: Title of the preparation of data.
 
     """
 
@@ -58,7 +58,7 @@ class Terminal(EventHandler):
         return True
 
     def other(self, event: Event) -> bool:
-        """Show where the command is."""
+        """Show the current phase, warnings and notes."""
         match event:
             case PhaseBegan(name, Workload() as work):
                 self._close()
@@ -77,7 +77,7 @@ class Terminal(EventHandler):
             case CellBegan(cell, which):
                 say(f"{which}: {cell}")
             case CellWaits(cell):
-                say(f"waiting for another process, which works on {cell}")
+                say(f"waiting for another process that trains {cell}")
         return True
 
     def _close(self) -> None:
@@ -89,11 +89,11 @@ RATE = TextColumn("{task.fields[rate]}", markup=False)
 
 
 class Bars:
-    """Bars of the epoch and of the whole command.
+    """Progress bars of the epoch and of the whole command.
 
     Args:
-        progress: Holds the bars.
-        work: What the whole command has before it.
+        progress: Display of the bars.
+        work: Workload of the whole command.
 
     """
 
@@ -101,7 +101,7 @@ class Bars:
         self._progress = progress
         self._task = progress.add_task("", total=None, rate="")
         self._estimate = ProgressEstimate(work)
-        self._all = progress.add_task("all of it, at most", total=None, rate="", visible=False)
+        self._all = progress.add_task("in total, at most", total=None, rate="", visible=False)
         self._epoch = ("", 0)
         self._start = 0.0
 
@@ -112,7 +112,7 @@ class Bars:
             title = printable(f"{event.phase}, epoch {event.epoch}")
             self._progress.reset(self._task, total=event.steps, rate="", description=title)
         self._progress.update(self._task, completed=event.done)
-        if event.rows:  # else these are no steps of training
+        if event.rows:  # otherwise these are not training steps
             rate = event.rows / max(time.monotonic() - self._start, 1e-9)
             self._progress.update(self._task, rate=f"{rate:,.0f} rows/s")
             reached = self._estimate.at(event.phase, event.epoch, event.done / event.steps)
@@ -125,8 +125,8 @@ class Bars:
 
 
 def epoch_line(report: EpochEnded) -> str:
-    """Return an epoch in one line: score and loss of each task, and facts of a search."""
-    scores: dict[str, str] = {}  # by what they measure
+    """Return an epoch as one line: score and loss of each task, and facts about the search."""
+    scores: dict[str, str] = {}  # by the name of the metric
     for task, m in report.metrics.items():
         title, score = m.measure.title, "-" if m.score is None else f"{m.score:{m.measure.form}}"
         scores[title] = f"{scores.get(title, title)} {task} {score}"

@@ -1,4 +1,4 @@
-"""The command that trains the architecture of a run anew."""
+"""The command that retrains the architecture of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from automtl_core.views.runs import side_by_side
 
 
 def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
-    """Train, and print the runs and the best of them on validation rows."""
+    """Retrain, and print the runs and the best one on validation rows."""
     found = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:

@@ -1,4 +1,4 @@
-"""What the commands of `automtl runs` do."""
+"""Actions of the commands of `automtl runs`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,26 +21,26 @@ def show_list(folder: Path, as_json: bool) -> None:
 
 
 def compare(paths: Sequence[Path], as_json: bool) -> None:
-    """Print the metrics and costs of runs, and whether their scores are of the same rows."""
+    """Print the metrics and costs of runs, and whether their test rows are the same."""
     runs = [run_list.summary(path) for path in paths]
     emit(compared(runs), lambda _: views.compared(runs), as_json)
 
 
 def compared(runs: Sequence[Summary]) -> Json:
-    """Return runs as JSON, and whether their scores are of the same rows."""
+    """Return runs as JSON, and whether their test rows are the same."""
     return {"runs": runs, "comparable": run_list.comparable(runs)}
 
 
 def remove(paths: Sequence[Path], yes: bool, as_json: bool) -> None:
-    """Remove runs, and print which.
+    """Remove runs, and print their folders.
 
     Raises:
-        UsageError: nobody agreed.
+        UsageError: the user did not confirm.
 
     """
     runs = [Run.open(path) for path in paths]
     if not yes and not _agreed(paths):
-        raise UsageError("nothing is removed", "agree, or give --yes")
+        raise UsageError("nothing is removed", "confirm, or add --yes")
     for run in runs:
         run_list.remove(run.path)
     removed = [str(run.path) for run in runs]
@@ -50,5 +50,5 @@ def remove(paths: Sequence[Path], yes: bool, as_json: bool) -> None:
 def _agreed(paths: Sequence[Path]) -> bool:
     try:
         return typer.confirm(f"remove {', '.join(map(str, paths))}?", err=True)
-    except (typer.Abort, OSError):  # nobody can answer
+    except (typer.Abort, OSError):  # no input
         return False

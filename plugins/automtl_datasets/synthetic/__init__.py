@@ -1,4 +1,4 @@
-"""Generated problems with known answers, small versions of what users bring; see `KINDS`."""
+"""Generated problems with a known truth, small versions of typical data; see `KINDS`."""
 
 from automtl_datasets.synthetic.dataset import KINDS, Synthetic, SyntheticSettings
 

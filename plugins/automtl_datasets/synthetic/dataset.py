@@ -1,4 +1,4 @@
-"""The dataset `synthetic`: one of several kinds of generated data whose answer is known."""
+"""The dataset `synthetic`: one of several kinds of generated data with a known truth."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -22,27 +22,27 @@ class SyntheticSettings(DatasetSettings):
     """Settings of `synthetic`."""
 
     kind: Literal["pairs", "factors", "numbers", "rare", "drift"] = "pairs"
-    """What there is to be found. `pairs`: fields that act alone or only in pairs; `factors`: tastes of users
-    for items; `numbers`: steps, curves and products; `rare`: positives of .4 to 2 %, a quarter of the rows
-    for validation and one for the test; `drift`: effects that change, split by time. The split is so unless
-    told otherwise."""
+    """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
+    preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
+    rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
+    effects that change over time; by default split by time."""
     rows: int | None = Field(None, ge=100)
-    """Rows to generate; where null, as many as the kind needs to be learned."""
+    """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
-    """Seed of values, effects and labels; apart from that of the split."""
+    """Seed of values, effects and labels. The split has a separate seed."""
 
     @model_validator(mode="before")
     @classmethod
     def _split_of_the_kind(cls, values: Any) -> Any:
-        """Fill in how a kind is split where nothing is said."""
+        """Add the default split of a kind."""
         kind = KINDS.get(str(values.get("kind"))) if isinstance(values, Mapping) else None
         return values if kind is None else {**kind.split, **values}
 
 
 class Synthetic(Dataset):
-    """Generated at preparation; needs no files.
+    """Generated data with a known truth; needs no files.
 
-    Which fields matter to which tasks is known, and so is the best reachable AUC; `kind` says of what.
+    The fields that matter for each task are known, and so is the optimal AUC. `kind` selects the problem.
     """
 
     settings_class = SyntheticSettings
@@ -67,22 +67,22 @@ class Synthetic(Dataset):
 
     @property
     def user(self) -> str | None:
-        """The user of the kind."""
+        """The user field of the kind."""
         return self.kind.user
 
     @property
     def time(self) -> str | None:
-        """The time of the kind."""
+        """The time column of the kind."""
         return self.kind.time
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-        """Draw values, then the labels from their probabilities."""
+        """Draw values, then labels from their probabilities."""
         return self.kind(self.settings.seed, self.settings.rows or self.kind.rows).frame()
 
     def content(self) -> Mapping[str, Any]:
-        """Return what the rows are drawn from."""
+        """Return the parameters of the random draws."""
         return self.kind.content()
 
     def truth(self) -> Mapping[str, Any]:
-        """Return groups, and each task's fields with their effects and its pairs, and the noise fields."""
+        """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
         return self.kind.truth()

@@ -1,4 +1,4 @@
-"""Draws of generated data: Zipf ids, effects of their values, and labels with a given rate.
+"""Draws of generated data: Zipf ids, effects of their values, and labels with a fixed rate.
 
 Letters: R rows, V values of a field.
 """
@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 
 
 def zipf(values: int, exponent: float = 0.0) -> Floats:
-    """Return frequencies [V] as the ranks of the values to the power of -`exponent`; their sum is 1."""
+    """Return frequencies [V], the ranks of the values to the power of -`exponent`; their sum is 1."""
     weights = np.arange(1, values + 1) ** -exponent
     return np.asarray(weights / weights.sum())
 
@@ -37,7 +37,7 @@ def sigmoid(logit: Floats) -> Floats:
 
 
 def intercept(logit: Floats, rate: float, share: Floats | float = 1.0) -> float:
-    """Return what to add to the logits for a mean of probability times `share` of `rate`, by bisection."""
+    """Return the intercept of the logits for which the mean of probability * `share` is `rate`."""
     low, high = -20.0, 20.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -46,10 +46,10 @@ def intercept(logit: Floats, rate: float, share: Floats | float = 1.0) -> float:
 
 
 class Chance(NamedTuple):
-    """How often a label is 1, and which fields it depends on."""
+    """Positive rate of a label, and the fields that it depends on."""
 
     rate: float
     effects: Mapping[str, float]
     """Field -> standard deviation of its effect on the logit."""
     pairs: Mapping[tuple[str, str], float] = {}
-    """Two fields -> standard deviation of the product of an effect of each, of which neither alone tells."""
+    """Two fields -> standard deviation of the product of their effects; one field alone has no effect."""

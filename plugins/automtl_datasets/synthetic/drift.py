@@ -1,16 +1,16 @@
 """Effects of ids that change over time, and others that stay.
 
-The effect of a value turns from one drawn at the beginning towards another, independent one: at a time t in
-[0, 1] it is cos(a t) of the first and sin(a t) of the second, a the angle of its field (`TURNS`). That of
-`item_id` turns by a quarter of a circle, so that what was learned is worth less the older it is; that of
-`campaign` by three quarters, for the group `browse` alone: what is learned of the first rows is the opposite
-of what holds in the last ones, which are for validation and the test. There `browse` does better without the
-field, though it acts, and `order`, for which it stays as it was, better with it. User, category, hour and
-price band stay, also their pairs. The noise fields act on nothing.
+The effect of a value rotates from one random effect to another, independent one: at time t in [0, 1] it is
+cos(a t) of the first plus sin(a t) of the second, where a is the angle of its field (`TURNS`). The effect of
+`item_id` rotates by a quarter of a circle, so older rows are less informative. The effect of `campaign`
+rotates by three quarters of a circle, only for the group `browse`: its effects in the first rows are the
+opposite of those in the last rows, which are for validation and the test. `browse` is therefore predicted
+better without this field, and `order`, for which its effect is constant, better with it. User, category, hour
+and price band have constant effects, also in pairs. The noise fields have no effect.
 
-The best reachable AUC is that of who knows the effects of the day; past rows do not tell them.
-Rows are spread evenly over sixty days; `time` is in seconds and no field. The split is by time where nothing
-else is said: with a random one, rows of the same days are learned from.
+The optimal AUC knows the effects at the time of each row, which past rows do not determine.
+Rows are spread evenly over sixty days. `time` is in seconds and is not a field. The default split is by time:
+with a random split, models would be trained on rows of the same days.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from automtl_datasets.synthetic.kind import Ids, Kind
 START, SECONDS = 1_700_000_000, 60 * 86_400
 HOURS = 24
 TURNS = {"browse": {"item_id": np.pi / 2, "campaign": 1.5 * np.pi}, "order": {"item_id": np.pi / 2}}
-"""Group -> field -> by which angle its effects turn from the first to the last row."""
+"""Group -> field -> angle by which its effects rotate from the first to the last row."""
 BROWSE = (
     {"user_id": 0.4, "item_id": 0.8, "campaign": 0.8, "category": 0.5, "hour": 0.3},
     {("category", "hour"): 0.5},
@@ -36,7 +36,7 @@ ORDER = (
 
 
 class Drift(Kind):
-    """Effects of items and campaigns that change over time, and other ones that stay."""
+    """Effects of items and campaigns that change over time, and constant ones."""
 
     name = "drift"
     rows = 60_000
@@ -62,19 +62,19 @@ class Drift(Kind):
 
     @classmethod
     def truth(cls) -> Mapping[str, Any]:
-        """Return also, for each task, the fields whose effects change, and by which angle."""
+        """Return also, for each task, the fields whose effects change, and their angles."""
         truth = super().truth()
         changing = {task: TURNS[group] for group, tasks in cls.groups.items() for task in tasks}
         return {**truth, "changing": changing}
 
     def draw(self) -> dict[str, Any]:
-        """Draw values and times; the hour is that of the time."""
+        """Draw values and times; the hour follows from the time."""
         drawn = super().draw()
         time = START + self.random("values", "time").integers(SECONDS, size=self.size)
         return drawn | {"hour": time // 3600 % HOURS, "time": time}
 
     def alone(self, field: str, group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return the effect that a value has at the time of the row."""
+        """Return the effect of a value at the time of the row."""
         first = super().alone(field, group, drawn)
         if field not in TURNS[group]:
             return first

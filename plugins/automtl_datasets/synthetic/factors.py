@@ -1,15 +1,15 @@
-"""Tastes of users for items, as in ratings: products of latent vectors, of which some tasks read others.
+"""Preferences of users for items, as in ratings: products of latent vectors.
 
 Each user and each item has a vector of `RANK` numbers. A group of tasks reads some of its dimensions, see
-`READ`: each group has two to itself, and two are read by both, with opposite signs. So what one group
-learns of users and items helps the other, but only by a weight of its own for each dimension. Beside it
+`READ`: each group has two dimensions for itself, and both groups read two more, with opposite signs. So the
+embeddings of one group help the other one, but only with separate weights for each dimension. Besides,
 
-- users and items are liked more or less by all, with opposite signs for the groups;
-- the segment of a user and the genre of an item have such vectors too, of which few values are to be learned;
-- the noise fields act on nothing.
+- each user and each item has an effect alone, with opposite signs for the groups;
+- the segment of a user and the genre of an item have such vectors too, with only a few values to learn;
+- the noise fields have no effect.
 
-A user has fifty rows, an item a hundred, frequent items far more: enough for a product of embeddings, too few
-for a network that has to find out from ids what a product is.
+A user has fifty rows, an item a hundred, and frequent items far more: enough for a product of embeddings, too
+few for a network that has to learn the product from ids.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ TASTES = {("user_id", "item_id"): 1.7, ("segment", "genre"): 0.7}
 TASTE = {"user_id": 0.4, "item_id": 0.5, "hour": 0.3}, TASTES
 REGRET = {"user_id": -0.4, "item_id": -0.5, "device": 0.3}, TASTES
 OWNERS = {"segment": "user_id", "genre": "item_id"}
-"""Field -> the ids that have one value of it each."""
+"""Field -> the id field that determines its value."""
 
 
 class Factors(Kind):

@@ -1,4 +1,4 @@
-"""What the kinds of generated data have in common. Letters: R rows, V values of a field."""
+"""Base of the kinds of generated data. Letters: R rows, V values of a field."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,43 +17,44 @@ class Ids(NamedTuple):
     """A categorical field."""
 
     values: int
-    """How many there are; fewer may be drawn."""
+    """Number of values; some may not be drawn."""
     exponent: float = 0.0
-    """Of their Zipf frequencies; with 0 all are as frequent."""
+    """Exponent of their Zipf frequencies; with 0 all values are equally frequent."""
 
     @property
     def frequencies(self) -> Floats:
-        """How often each value is drawn [V]; their sum is 1."""
+        """The frequency of each value [V]; their sum is 1."""
         return zipf(self.values, self.exponent)
 
 
 class Kind:
-    """One problem: fields, tasks, how the tasks depend on the fields, and with that the best reachable AUC.
+    """One problem: fields, tasks, and the effects of fields on tasks, which determine the optimal AUC.
 
     Args:
-        seed: All that is drawn follows from it.
-        rows: How many to draw.
+        seed: Seed of all random draws.
+        rows: Number of rows to draw.
 
     """
 
     name: ClassVar[str]
     rows: ClassVar[int]
-    """How many there are where nothing is said."""
+    """Default number of rows."""
     ids: ClassVar[Mapping[str, Ids]]
     numbers: ClassVar[tuple[str, ...]] = ()
     groups: ClassVar[Mapping[str, Mapping[str, Chance]]]
-    """Group -> task -> its rate, and the deviation, with sign, of what fields and pairs do to its logit."""
+    """Group -> task -> its positive rate, and the signed deviation of the effects of fields and pairs."""
     noise: ClassVar[tuple[str, ...]]
-    """The fields that act on nothing."""
+    """Fields without an effect."""
     after: ClassVar[Mapping[str, str]] = {}
-    """Task -> the one before it, without which it is 0: what acts on that acts on it too, and what is said of
-    it is said of the rows where that is 1, save for the rate."""
+    """Task -> the task before it. The label is 0 where that of the task before is 0, so the effects on the
+    task before apply to it too. Its own effects hold for rows where the label before is 1; its rate is over
+    all rows."""
     user: ClassVar[str | None] = None
     time: ClassVar[str | None] = None
     split: ClassVar[Mapping[str, Any]] = {}
-    """Settings of the split that hold where nothing is said."""
+    """Default settings of the split."""
     constants: ClassVar[Mapping[str, Any]] = {}
-    """What else the rows are made of, as JSON."""
+    """Further parameters of the rows, as JSON."""
 
     def __init__(self, seed: int, rows: int) -> None:
         self.seed, self.size = seed, rows
@@ -70,12 +71,12 @@ class Kind:
 
     @classmethod
     def labels(cls) -> tuple[Label, ...]:
-        """Return the labels, each with the column of the probabilities that it is drawn with."""
+        """Return the labels, each with the column of its true probabilities."""
         return tuple(Label(task, after=cls.after.get(task), oracle=_oracle(task)) for task in cls.tasks())
 
     @classmethod
     def content(cls) -> Mapping[str, Any]:
-        """Return what the rows are drawn from, as JSON."""
+        """Return the parameters of the random draws, as JSON."""
         told = {
             task: {"rate": c.rate, "effects": c.effects, "pairs": [[*pair, s] for pair, s in c.pairs.items()]}
             for task, c in cls.tasks().items()
@@ -84,7 +85,7 @@ class Kind:
 
     @classmethod
     def truth(cls) -> Mapping[str, Any]:
-        """Return groups, and each task's fields with their effects and its pairs, and the noise fields."""
+        """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
         told: dict[str, dict[str, Any]] = {}
         for task, chance in cls.tasks().items():
             before = told.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
@@ -95,21 +96,21 @@ class Kind:
         return {"groups": groups, "tasks": told, "noise": list(cls.noise)}
 
     def frame(self) -> pd.DataFrame:
-        """Draw fields, then the labels from their probabilities."""
+        """Draw fields, then labels from their probabilities."""
         drawn = self.draw()
         columns: dict[str, Any] = {field: self.names(field)[drawn[field]] for field in self.ids}
         columns |= {column: values for column, values in drawn.items() if column not in self.ids}
         return pd.DataFrame(columns | self.drawn_labels(self.logits(drawn)))
 
     def draw(self) -> dict[str, Any]:
-        """Draw numbers of the values [R] of each categorical field, and numbers [R]; and the time, if any."""
+        """Draw the places of the values [R] of each categorical field, numbers [R], and the time, if any."""
         ids = {field: self.drawn_ids(field) for field in self.ids}
         return ids | {
             field: self.random("values", field).standard_normal(self.size) for field in self.numbers
         }
 
     def logits(self, drawn: Mapping[str, Any]) -> dict[str, Floats]:
-        """Return the logit [R] of each task, without intercept: the sum of what pairs and fields do."""
+        """Return the logit [R] of each task without intercept: the sum of the effects of pairs and fields."""
         found = {}
         for group, tasks in self.groups.items():
             for task, chance in tasks.items():
@@ -119,16 +120,16 @@ class Kind:
         return found
 
     def alone(self, field: str, group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return what a field does [R] to a group, with deviation 1; here to all groups the same."""
+        """Return the effect [R] of a field on a group, with deviation 1; here the same for all groups."""
         return self.effects(field)[drawn[field]] if field in self.ids else np.asarray(drawn[field])
 
     def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return what a pair does [R] to a group: a product of effects, of which none shows alone."""
+        """Return the effect [R] of a pair on a group: a product of effects that have no effect alone."""
         left, right = (self.effects(field, "pair")[drawn[field]] for field in pair)
         return np.asarray(left * right)
 
     def drawn_labels(self, logits: Mapping[str, Floats]) -> dict[str, Any]:
-        """Draw labels with their rates; returns the columns of labels and of their probabilities."""
+        """Draw labels with their rates, and return the columns of labels and of their probabilities."""
         columns: dict[str, Any] = {}
         for task, chance in self.tasks().items():
             before = self.after.get(task)
@@ -143,7 +144,7 @@ class Kind:
         return generator(self.seed, "synthetic", self.name, *purpose)
 
     def drawn_ids(self, field: str) -> Ints:
-        """Draw numbers of values [R]."""
+        """Draw places of values [R]."""
         return draw(self.random("values", field), self.ids[field].frequencies, self.size)
 
     def effects(self, field: str, *of: str) -> Floats:

@@ -1,8 +1,8 @@
 """Steps, curves and products of numbers, some of them with long tails, and few categories.
 
-Shapes are those of `SHAPES`, products those of the pairs: of what is above and below the mean of two numbers.
-Numbers with long tails (`TAILS`) act by their logarithm. Groups differ in fields and in shapes; the noise
-fields, some with long tails too, act on nothing.
+The effect of a number has a shape of `SHAPES`. The effect of a pair is the product of two numbers, relative
+to their means. Numbers with long tails (`TAILS`) act through their logarithm. Groups of tasks differ in
+fields and in shapes. The noise fields, some with long tails too, have no effect.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ SHAPES: Mapping[str, Callable[[Floats], Floats]] = {
     "valley": lambda x: np.minimum(x**2, 4.0),
     "hill": lambda x: np.exp(-2 * (x - 0.5) ** 2),
 }
-"""What a number of mean 0 and deviation 1 does."""
+"""Name -> effect of a number of mean 0 and deviation 1."""
 ACTING = {
     "order": {"age": "valley", "price": "bands", "stock": "step", "rating": "hill"},
     "return": {"age": "step", "price": "step", "weight": "bands", "delay": "valley"},
@@ -40,7 +40,7 @@ RETURN = (
 
 
 class Numbers(Kind):
-    """Steps, curves and products of numbers, other ones for each group of tasks."""
+    """Steps, curves and products of numbers, which differ between the groups of tasks."""
 
     name = "numbers"
     rows = 50_000
@@ -75,5 +75,5 @@ class Numbers(Kind):
 
 
 def _plain(field: str, drawn: Mapping[str, Any]) -> Floats:
-    """Return the normal number [R] that one with a long tail is made of."""
+    """Return the normal number [R] behind a number with a long tail."""
     return np.asarray(np.log(drawn[field]) / TAIL if field in TAILS else drawn[field])

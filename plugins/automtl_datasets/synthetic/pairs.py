@@ -1,12 +1,12 @@
-"""Fields that matter to one group of tasks, alone or only together, and noise.
+"""Fields that matter for one group of tasks, alone or only in pairs, and noise.
 
-Two groups of two tasks. A task's logit is a sum of effects of its group's fields:
+There are two groups of two tasks. The logit of a task is a sum of effects of the fields of its group:
 
 - `user_id`, `item_id`, `appeal` and `dense_signal` act on both groups with opposite signs;
 - `engage_only` and `avoid_only` act on one group;
-- the fields of a pair act only together: the effect is the product of a sign of either value, and both
-  signs are as frequent, so that each field alone tells nothing;
-- the noise fields act on nothing.
+- the fields of a pair act only together: the effect is the product of the signs of both values. The two signs
+  are equally frequent, so one field alone is not informative;
+- the noise fields have no effect.
 """
 
 from collections.abc import Mapping
@@ -52,12 +52,12 @@ class Pairs(Kind):
     noise = ("noise_small", "noise_large", "dense_noise")
 
     def together(self, pair: tuple[str, str], group: str, drawn: Mapping[str, Any]) -> Floats:
-        """Return the product of signs."""
+        """Return the product of the signs of both values."""
         left, right = (_sign(drawn[field]) for field in pair)
         return left * right
 
     def random(self, *purpose: str) -> np.random.Generator:
-        """Return the generator of one purpose, as it was when there was one kind."""
+        """Return the generator of one purpose; unlike other kinds, its seed does not depend on the name."""
         return generator(self.seed, "synthetic", *purpose)
 
 

@@ -1,9 +1,10 @@
 """Rare labels, and ids with long tails: a funnel of click, cart and buy, and a report that opposes it.
 
-There is no cart without a click and no buy without a cart, so that what acts on one acts on those after it
-too; `slot` makes clicks likelier that are seldom followed by a cart. What most users do cannot be learned of
-their few rows; items, of which few make most of the rows, tell more, and fields with few values most.
-`category` and `slot` act on the report with the opposite sign. The noise fields act on nothing.
+There is no cart without a click and no buy without a cart, so the effects on one task apply to the tasks
+after it too. `slot` increases clicks, but decreases carts after a click. Most users have too few rows to
+learn their effects. Items are more informative, because few of them make up most rows, and fields with few
+values are the most informative. `category` and `slot` act on the report with the opposite sign. The noise
+fields have no effect.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from automtl_datasets.synthetic.kind import Ids, Kind
 
 
 class Rare(Kind):
-    """Positives of .4 to 2 % and ids with long tails, in a funnel of three tasks and in one against it."""
+    """Positive rates of 0.4 to 2 % and ids with long tails; a funnel of three tasks, and an opposed task."""
 
     name = "rare"
     rows = 120_000

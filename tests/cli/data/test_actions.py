@@ -130,7 +130,7 @@ def test_sampled_rows_are_raw_values(automtl: Automtl, shop: Path) -> None:
 def test_validating_tells_every_faulty_row(automtl: Automtl, shop: Path) -> None:
     ended = automtl("data", "validate", "shop")
     assert ended.code == 65
-    assert "error: rows that are not as declared: 3 of 603; allowed are 0" in ended.err
+    assert "error: faulty rows: 3 of 603, and 0 are allowed" in ended.err
     assert "--bad-rows skip --max-bad-rows 3" in ended.err
     lines = ended.out.splitlines()
     assert lines[0].split() == ["file", "records", "accepted", "rejected"]

@@ -49,7 +49,7 @@ def test_every_dataset_can_be_shown(automtl: Automtl, name: str) -> None:
     assert shown.code == 0, shown.err
     for file in found["files"].values():
         assert file["found"] == 0
-        assert f"\n{file['path']} (not there)" in shown.out
+        assert f"\n{file['path']} (missing)" in shown.out
 
 
 def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) -> None:
@@ -65,6 +65,7 @@ def test_showing_tells_files_tasks_and_settings(automtl: Automtl, shop: Path) ->
     assert found["settings"]["min_count"] == {
         "value": 3,
         "takes": "a whole number from 1",
-        "description": "Values of a sparse field that fewer training rows hold are treated as unseen.",
+        "description": "Minimum number of training rows of a categorical value. "
+        "Rarer values become unseen ids.",
     }
     assert automtl("data", "show", "shop", "--set", "dataset.min_cout=3").code == 2

@@ -130,9 +130,9 @@ def test_a_table_with_a_rating_is_searched_on_as_it_was_guessed(
 
 def test_labels_without_a_telling_name_have_to_be_named(automtl: Automtl, offers: pd.DataFrame) -> None:
     shown = automtl("data", "init", "offers.tsv.gz").out
-    assert "written: offers.yaml: name the labels there first" in shown
+    assert "written: offers.yaml: add the labels to it first" in shown
     text = Path("offers.yaml").read_text()
-    assert "  # These hold 0 and 1 too, and may be labels: new, seen, taken\n" in text
+    assert "  # These columns are 0 and 1 too, and may be labels: new, seen, taken\n" in text
     assert settings("offers.yaml")["labels"] == []
     ended = automtl("search", "--config", "offers.yaml", *SMALL)
     assert ended.code == 2
@@ -155,7 +155,7 @@ def test_a_third_label_is_no_input(automtl: Automtl, here: Path) -> None:
     chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
     assert chosen["labels"] == {"liked": {}, "disliked": {}}
     assert chosen["sparse"] == {"user_id": "integer"}
-    assert "  # These hold 0 and 1 too, and may be labels: loved\n  # They are not used: " in text
+    assert "  # These columns are 0 and 1 too, and may be labels: loved\n  # They are not used. " in text
     assert "  #   loved: a label, or a categorical field, such as 0\n" in text
     assert "loved     unused  a label, or a categorical field" in shown
 
@@ -203,7 +203,7 @@ def test_what_was_seen_is_told_in_comments(automtl: Automtl, films: pd.DataFrame
     ):
         assert re.search(rf"^ +(#   )?{column}: .*{re.escape(said)}", text, re.MULTILINE)
         assert re.search(rf"^{column} .*{re.escape(said)}", shown, re.MULTILINE)
-    assert text.startswith("# What films.csv holds, as guessed by `automtl data init` from its 1,500 rows.\n")
+    assert text.startswith("# Settings of films.csv, guessed by `automtl data init` from its 1,500 rows.\n")
     assert "\n  batch_size: 128  # for 1,500 rows\n" in text
     assert "  # In these rows they have " in text
 

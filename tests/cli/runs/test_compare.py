@@ -195,7 +195,7 @@ def test_a_comparison_stopped_by_a_signal_goes_on(here: Path, start: Any, stop_a
     process = start([*COMPARE])
     said = stop_after(process, "search 2:", signal.SIGTERM)
     assert process.returncode == 143, said
-    assert "give the same command again" in said
+    assert "run the same command again" in said
     done = [path.parent.name for path in Path("comparisons").glob("*/cells/*/status.json")
             if json.loads(path.read_text())["state"] == "done"]  # fmt: skip
     assert [name.rpartition("-")[0] for name in done] == ["tiny.yaml-s0"]

@@ -25,16 +25,16 @@ def test_two_bars_show_the_epoch_and_all_of_it(bars: Progress) -> None:
     watch = Bars(bars, Workload(6, 4))
     for done in (1, 2):
         watch.step(StepEnded("warm-up", 3, steps=4, done=done, rows=done * 100))
-    assert shown(bars) == [("warm-up, epoch 3", 2, 4), ("all of it, at most", 2.5, 10)]
+    assert shown(bars) == [("warm-up, epoch 3", 2, 4), ("in total, at most", 2.5, 10)]
     watch.step(StepEnded("train", 1, steps=4, done=3, rows=300))
-    assert shown(bars) == [("train, epoch 1", 3, 4), ("all of it, at most", 3.25, 6.5)]
+    assert shown(bars) == [("train, epoch 1", 3, 4), ("in total, at most", 3.25, 6.5)]
 
 
 def test_steps_without_rows_are_none_of_an_epoch(bars: Progress) -> None:
     watch = Bars(bars, Workload(6, 4))
     watch.step(StepEnded("warm-up", 1, steps=4, done=4, rows=100))
-    watch.step(StepEnded("weighing", 1, steps=9, done=1, rows=0))
-    assert shown(bars) == [("weighing, epoch 1", 1, 9), ("all of it, at most", 1, 10)]
+    watch.step(StepEnded("ablation", 1, steps=9, done=1, rows=0))
+    assert shown(bars) == [("ablation, epoch 1", 1, 9), ("in total, at most", 1, 10)]
 
 
 def test_nothing_is_said_of_all_where_nobody_can_say(bars: Progress) -> None:

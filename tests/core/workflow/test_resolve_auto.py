@@ -181,7 +181,7 @@ def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
     bare = {"dataset": SMALL["dataset"]}
     boosting = Workflow(REGISTRY).model("boosting", [bare])
     assert check(boosting, prepared).schema.encodings.statistics == "folds"
-    with pytest.raises(UsageError, match="boosting has nothing to read"):
+    with pytest.raises(UsageError, match="boosting has no input"):
         check(Workflow(REGISTRY).model("boosting", [{**bare, "inputs": "ids"}]), prepared)
 
 
