@@ -252,7 +252,7 @@ class SearchSpace(ABC, Configured[S]):
         if self.fitted is not None:
             for module in network.modules():
                 if isinstance(module, ReadsFitted):
-                    module.tell(self.fitted)
+                    module.load_fitted(self.fitted)
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

@@ -28,7 +28,7 @@ from automtl_core.modules.supernet import Supernet
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
-from automtl_core.training.average import Average
+from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 from automtl_core.training.loop import objective
@@ -84,7 +84,7 @@ def training_step(network: nn.Module, batches: Iterable[Batch], bf16: bool = Fal
     compute, recipe = replace(CPU, precision="bf16" if bf16 else "fp32"), Recipe()
     weights = dict(network.train().named_parameters())
     optimiser = Optimiser(weight_groups(network, weights, recipe), compute)
-    average = Average(network, 100, compute)
+    average = WeightAverage(network, 100, compute)
     endless = itertools.cycle(batches)
 
     def step() -> None:
@@ -149,8 +149,8 @@ def rechub(problem: Problem, batch: Batch) -> Step | None:
     inputs = {field.name: ids[:, n] for n, field in enumerate(problem.schema.sparse)}
 
     def step() -> None:
-        said = network(inputs)
-        total = sum(loss(said[:, t], batch.labels[:, t]) for t in range(problem.tasks)) / problem.tasks
+        logits = network(inputs)
+        total = sum(loss(logits[:, t], batch.labels[:, t]) for t in range(problem.tasks)) / problem.tasks
         network.zero_grad()
         total.backward()
         optimiser.step()

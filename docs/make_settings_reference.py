@@ -23,7 +23,7 @@ seed: 1
 
 An error names all unknown settings and wrong values at once, and the command does not start.
 """
-TITLES = {"run": "Run", "inputs": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
+TITLES = {"run": "Run", "features": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
 
 
 def page() -> str:

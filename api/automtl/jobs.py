@@ -8,7 +8,7 @@ from typing import Any
 from automtl.compared import Compared
 from automtl.frames import Labels, data_layers
 from automtl.run import Run
-from automtl_core.comparison.wanted import Wanted
+from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
@@ -17,7 +17,7 @@ from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
-from automtl_core.workflow.outcomes import Found
+from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.workflow import Workflow
 
 Heard = Callable[[EpochEnded], object]
@@ -107,7 +107,7 @@ def compare(
     """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does."""
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
-    wanted = Wanted(models, seeds, splits, tune, reference, folder, seconds=seconds)
+    wanted = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
     found, path = wanted.compared(Workflow(load_registry(), Listening(progress)), layers)
     write(found, path)
@@ -154,7 +154,7 @@ def _run(seed: int | None, time_budget: str | None = None) -> Layer:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _done(flow: Workflow, found: Found) -> Run:
+def _done(flow: Workflow, found: SearchOutcome) -> Run:
     for sentence in found.remarks:
         flow.listener(Warned(sentence))
     return Run(found.run)

@@ -23,7 +23,7 @@ from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
-from automtl_core.workflow.outcomes import Found
+from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 
@@ -113,7 +113,7 @@ class Run:
         """Return the view in a notebook: the output of the command line after a search."""
         least = self._folder.config().training.min_positives
         found = finding(self.path, load_registry())
-        search = outcome.search(Found(self.path, self._folder.read(Result), found, least))
+        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), found, least))
         return markdown(f"Run {self.path}", search)
 
 

@@ -51,9 +51,9 @@ class Cell:
 
     def spec(self, test: bool = False) -> TrialSpec:
         """Return the trial of the cell."""
-        looked = json.dumps(self.job.looked.to_json()) if self.job.looked else ""
+        encoding_search = json.dumps(self.job.encoding_search.to_json()) if self.job.encoding_search else ""
         data, folder = str(self.prepared.path), str(self.path)
-        return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=looked)
+        return TrialSpec(self.job.to_json(), data, folder, test=test, encoding_search=encoding_search)
 
     def __str__(self) -> str:
         return f"{self.model}, seed {self.seed}, split {self.split}: {self.path.name}"
@@ -76,7 +76,7 @@ class CellWaits(Event):
 
 
 @dataclass(frozen=True)
-class Bench:
+class CellRunner:
     """The folder of the cells, the data that they share, and the executor that trains them."""
 
     folder: Path
@@ -85,7 +85,7 @@ class Bench:
     executor: Executor
     listener: Listener
     """Receives the events of all trainings."""
-    answered: Callable[[Job, Prepared], Job]
+    resolve_auto: Callable[[Job, Prepared], Job]
     """Resolves the settings `auto` of a job on prepared data."""
 
     def cell(self, model: str, job: Job) -> Cell:

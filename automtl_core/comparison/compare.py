@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automtl_core.comparison.cells import Bench, Cell
+from automtl_core.comparison.cells import Cell, CellRunner
 from automtl_core.comparison.document import ALONE, MEAN, Comparison, Noises
 from automtl_core.comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.samples import Samples
@@ -22,7 +22,7 @@ Tested = Mapping[Cell, tuple[CellResult, Samples]]
 
 
 def compare(
-    jobs: Mapping[str, Job], seeds: Sequence[int], trials: int, reference: str, bench: Bench
+    jobs: Mapping[str, Job], seeds: Sequence[int], trials: int, reference: str, bench: CellRunner
 ) -> Comparison:
     """Return the outcome of a comparison; compute the cells that are missing.
 
@@ -42,7 +42,7 @@ def compare(
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     for split, prepared in bench.prepared.items():
-        by_split[split] = {name: bench.answered(job, prepared) for name, job in by_split[split].items()}
+        by_split[split] = {name: bench.resolve_auto(job, prepared) for name, job in by_split[split].items()}
     _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
     if trials > 1:
         by_split = _tuned(by_split, trials, bench, seeds)
@@ -68,7 +68,7 @@ def compare(
     return replace(found, noises=_noises(found, tested))
 
 
-def _check(by_split: Mapping[int, Mapping[str, Job]], bench: Bench) -> None:
+def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
     """Check all models before the first training; raises as `pipeline.check` does."""
     for split, prepared in bench.prepared.items():
         for job in by_split[split].values():
@@ -86,7 +86,7 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
 
 
 def _tuned(
-    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: Bench, seeds: Sequence[int]
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, seeds: Sequence[int]
 ) -> dict[int, dict[str, Job]]:
     """Return the jobs of each split with their best recipes."""
     runs = [Workload.of(job) for each in by_split.values() for job in each.values() for _ in seeds]

@@ -41,10 +41,10 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
     scores = _kept(run, origin)
     if scores is None:
         with run.working():
-            part, said = prepared.part("test"), pipeline.said(job, run, prepared)
+            part, logits = prepared.part("test"), pipeline.predict_logits(job, run, prepared)
             users = prepared.users("test")
             units = np.zeros(len(part), np.int32) if users is None else users
-            scores = resampled(prepared.schema.tasks, part.labels, said, units, int(fingerprint[:15], 16))
+            scores = resampled(prepared.schema.tasks, part.labels, logits, units, int(fingerprint[:15], 16))
             save_state(run.path / FILE, {"origin": origin, "scores": torch.from_numpy(scores)})
     return {task.name: scores[:, t] for t, task in enumerate(prepared.schema.tasks)}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automtl_core import seeds
-from automtl_core.comparison.cells import Bench
+from automtl_core.comparison.cells import CellRunner
 from automtl_core.errors import DivergedError
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.settings.domain import Search, domains
@@ -17,7 +17,7 @@ Trials = Sequence[tuple[Job, Metrics]]
 
 
 def tuned(
-    jobs: Mapping[str, Job], trials: int, bench: Bench, then: Sequence[Workload] = ()
+    jobs: Mapping[str, Job], trials: int, bench: CellRunner, then: Sequence[Workload] = ()
 ) -> dict[str, Job]:
     """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
 

@@ -27,12 +27,12 @@ def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]]
     """
     if not differences:
         return f"no reliable score to compare with {reference}"
-    said = [
+    parts = [
         f"{name}: {words}" if len(differences) > 1 else words
         for name, (metric, difference) in differences.items()
         for words in [_standing(reference, metric, difference)]
     ]
-    return "; ".join([*said, *([cost_in_words(cost)] if cost is not None else [])])
+    return "; ".join([*parts, *([cost_in_words(cost)] if cost is not None else [])])
 
 
 def _standing(reference: str, metric: Metric, difference: Difference) -> str:

@@ -39,8 +39,8 @@ def fitted(
         folds = statistics.folds_of(len(part), encodings.folds, seeds.derive(0, "folds"))
     elif times is None:
         raise UsageError(
-            "inputs.statistics: earlier, and nobody knows which rows are",
-            "use --set dataset.split=time, or --set inputs.statistics=folds",
+            "features.statistics: earlier, and nobody knows which rows are",
+            "use --set dataset.split=time, or --set features.statistics=folds",
         )
     else:
         folds = statistics.periods_of(times, encodings.folds)

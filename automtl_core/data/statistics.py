@@ -81,7 +81,7 @@ class _Field:
         """Return the statistics of the field, [K + 1, size, C]."""
         (rows,) = self._counted(None)
         tasks = enumerate(self.schema.tasks)
-        columns = [self._told(self._counted(t), task) for t, task in tasks]
+        columns = [self._scored(self._counted(t), task) for t, task in tasks]
         seen = self._seen(rows)
         totals = seen.sum(1, keepdims=True)
         seen *= totals[-1] / np.maximum(totals, 1)  # scaled to the sums over all rows
@@ -124,7 +124,7 @@ class _Field:
             return np.concatenate([np.zeros_like(whole[None]), counted.cumsum(0)])
         return np.concatenate([whole - counted, whole[None]])
 
-    def _told(self, counted: Sequence[NDArray[np.float64]], task: Task) -> NDArray[np.float64]:
+    def _scored(self, counted: Sequence[NDArray[np.float64]], task: Task) -> NDArray[np.float64]:
         """Return the statistics of one task, [K + 1, size]."""
         known, sums = counted
         prior, weight = sums.sum() / max(known.sum(), 1), self.encodings.smoothing

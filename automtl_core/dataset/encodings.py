@@ -66,7 +66,7 @@ class Encodings(Settings):
         """The feature crosses; none while they are `auto`."""
         return () if self.crosses == "auto" else self.crosses
 
-    def answered(self, **answers: object) -> Self:
+    def with_answers(self, **answers: object) -> Self:
         """Return the encodings with other values for some settings."""
         return type(self).model_validate({**self.model_dump(), **answers})
 

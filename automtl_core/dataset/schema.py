@@ -98,7 +98,7 @@ class Schema:
         return [*self.fields(), *(cross.name for cross in self.crosses())]
 
     @property
-    def told(self) -> int:
+    def n_statistics(self) -> int:
         """Number of target statistics of a value, C: one for each task, and a count."""
         return len(self.tasks) + 1
 
@@ -122,7 +122,7 @@ class Schema:
         for name in pair:
             if name not in places or pair[0] == pair[1]:
                 raise UsageError(
-                    f"inputs.crosses: {listing(pair)} is no pair of fields{did_you_mean(name, places)}",
+                    f"features.crosses: {listing(pair)} is no pair of fields{did_you_mean(name, places)}",
                     f"name two of the categorical fields of one value: {listing(places)}",
                 )
         left, right = (places[name] for name in pair)

@@ -98,8 +98,8 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         shown = {name: values[:SHOWN] for name, values in columns.items()}
         (draft / "examples.json").write_text(json.dumps(shown, indent=1) + "\n", encoding="utf-8")
         (draft / "architecture.json").write_text(run.architecture().to_json(), encoding="utf-8")
-        said = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
-        gap = _gap(made, columns, said)
+        outputs = _writers()[form](traced, schema, draft)(_encoded(draft, columns))
+        gap = _gap(made, columns, outputs)
         rows = f"{len(part):,} {'test rows' if real else 'random rows'}"
         parity = f"\n## Graph\n\nThe graph equals the network within {gap:.1g} on {rows}.\n"
         (draft / "README.md").write_text(card + parity, encoding="utf-8")
@@ -135,16 +135,16 @@ def _encoded(folder: Path, columns: Mapping[str, Any]) -> dict[str, Tensor]:
     return {name: torch.from_numpy(array) for name, array in encoder(columns).items()}
 
 
-def _gap(made: Trained, columns: Mapping[str, Any], said: np.ndarray) -> float:
+def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> float:
     """Return the largest difference of predictions, for regressions in units of the label's deviation.
 
     Raises:
         ArtifactError: it is too large.
 
     """
-    own = predictions(made.tasks, made.said(made.encoder.encode(columns, labelled=False)))
+    own = predictions(made.tasks, made.predict_logits(made.encoder.encode(columns, labelled=False)))
     units = np.array([task.deviation if task.kind == "regression" else 1.0 for task in made.tasks])
-    gap = float(np.abs((said - own) / units).max())
+    gap = float(np.abs((outputs - own) / units).max())
     if not gap <= CLOSE:
         raise ArtifactError(
             f"the exported graph differs from the network by {gap:.2g}",

@@ -51,8 +51,8 @@ class Serving(nn.Module):
 
     def forward(self, ids: Tensor, dense: Tensor, *bags: Tensor) -> Tensor:  # -> [B, T]
         values, starts = bags[::2], bags[1::2]
-        said = self.network(Features(ids, dense, tuple(map(Bag, values, starts))))
-        return torch.where(self.binary, said.sigmoid(), said * self.deviation + self.mean)
+        logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts))))
+        return torch.where(self.binary, logits.sigmoid(), logits * self.deviation + self.mean)
 
 
 def input_names(schema: Schema) -> list[str]:
@@ -126,8 +126,8 @@ def run_onnx(path: Path, schema: Schema, given: Sequence[Tensor]) -> np.ndarray:
     session = onnxruntime.InferenceSession(str(path))
     named = dict(zip(input_names(schema), (each.numpy() for each in given), strict=True))
     taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
-    (said,) = session.run(None, {name: value for name, value in named.items() if name in taken})
-    return np.asarray(said)
+    (logits,) = session.run(None, {name: value for name, value in named.items() if name in taken})
+    return np.asarray(logits)
 
 
 @contextmanager

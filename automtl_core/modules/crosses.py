@@ -25,7 +25,7 @@ class Crosses(nn.Module):
         single = [place for place, field in enumerate(schema.sparse) if field.kind == "single"]
         self.columns = [(single.index(cross.left), single.index(cross.right)) for cross in self.pairs]
         """The two columns of `Features.ids` of each cross."""
-        self.statistics = FieldStatistics(self.pairs, schema.told)
+        self.statistics = FieldStatistics(self.pairs, schema.n_statistics)
 
     def forward(self, features: Features) -> Tensor:  # -> [B, X, C]
         ids = features.ids

@@ -31,7 +31,7 @@ class FieldStatistics(Stacked):
         self.register_buffer("by_fold", None, persistent=False)
         self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
 
-    def tell(self, tables: Tensor) -> None:
+    def load_fitted(self, tables: Tensor) -> None:
         """Load statistics, [K + 1, V, C]; the last are over all training rows, and used for new rows."""
         self.table.copy_(tables[-1])
         self.by_fold = tables[:-1].to(self.table)

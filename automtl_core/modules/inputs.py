@@ -33,10 +33,12 @@ class Widths(NamedTuple):
     @classmethod
     def of(cls, schema: Schema, dim: int) -> "Widths":
         """Return them for the encodings of a schema, with `dim` numbers per id."""
-        e, told = schema.encodings, schema.told
-        w = dim + (0 if e.statistics == "none" else told)
+        e, n_statistics = schema.encodings, schema.n_statistics
+        w = dim + (0 if e.statistics == "none" else n_statistics)
         m = 1 if e.numbers == "standard" else 1 + dim
-        return cls(w, m, told, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * told)
+        return cls(
+            w, m, n_statistics, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * n_statistics
+        )
 
 
 class EncodedFields(NamedTuple):
@@ -65,14 +67,14 @@ class ReadsFitted(nn.Module):
         self.statistics: FieldStatistics | None = None
         self.crosses: Crosses | None = None
 
-    def tell(self, fitted: FittedEncodings) -> None:
+    def load_fitted(self, fitted: FittedEncodings) -> None:
         """Take over what was fitted to training rows."""
         if self.statistics is not None and fitted.sparse is not None:
-            self.statistics.tell(torch.from_numpy(fitted.sparse))
+            self.statistics.load_fitted(torch.from_numpy(fitted.sparse))
         if self.crosses is not None and fitted.crosses is not None:
-            self.crosses.statistics.tell(torch.from_numpy(fitted.crosses))
+            self.crosses.statistics.load_fitted(torch.from_numpy(fitted.crosses))
         if fitted.edges is not None:
-            self.numbers.tell(torch.from_numpy(fitted.edges))
+            self.numbers.load_fitted(torch.from_numpy(fitted.edges))
 
 
 class Inputs(ReadsFitted):
@@ -92,7 +94,7 @@ class Inputs(ReadsFitted):
         encodings = schema.encodings
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
         if encodings.statistics != "none":
-            self.statistics = FieldStatistics(schema.sparse, schema.told)
+            self.statistics = FieldStatistics(schema.sparse, schema.n_statistics)
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
         if encodings.pairs:
             self.crosses = Crosses(schema)

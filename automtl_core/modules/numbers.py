@@ -41,7 +41,7 @@ class Numbers(nn.Module):
         if self.kind == "piecewise":
             self.bias = nn.Parameter(torch.zeros(fields, dim))
 
-    def tell(self, edges: Tensor) -> None:
+    def load_fitted(self, edges: Tensor) -> None:
         """Take edges over, [M, Q] in rising order."""
         if self.kind != "standard":
             self.edges.copy_(edges)

@@ -30,9 +30,9 @@ NUMBER, BINS = "number", "bins"
 class SearchedInputs(ReadsFitted):
     """Inputs with searched encodings: a field is d numbers, the sum of its open encodings, or 0.
 
-    So networks after it have the same shape for all decisions. Choices are `inputs/FIELD` for each field, and
-    `inputs/crosses`, as far as the schema has statistics, bins and crosses. Parts that several fields share,
-    such as a table, are left out if no field keeps them.
+    So networks after it have the same shape for all decisions. Choices are `features/FIELD` for each
+    field, and `features/crosses`, as far as the schema has statistics, bins and crosses. Parts that several
+    fields share, such as a table, are left out if no field keeps them.
 
     Args:
         schema: The fields, with all encodings that may be chosen.
@@ -43,9 +43,9 @@ class SearchedInputs(ReadsFitted):
 
     """
 
-    def __init__(self, schema: Schema, dim: int, std: float, any_of: AskAny, name: str = "inputs") -> None:
+    def __init__(self, schema: Schema, dim: int, std: float, any_of: AskAny, name: str = "features") -> None:
         super().__init__()
-        encodings, told = schema.encodings, schema.told
+        encodings, n_statistics = schema.encodings, schema.n_statistics
         of_sparse = (IDS, WIDE_IDS, *((STATISTICS,) if encodings.statistics != "none" else ()))
         of_dense = (NUMBER, *((BINS,) if encodings.numbers != "standard" else ()))
         crosses = [cross.name for cross in schema.crosses()]
@@ -56,14 +56,14 @@ class SearchedInputs(ReadsFitted):
         self.dim = dim
         embedded = self.sparse.kept(IDS) or self.sparse.kept(WIDE_IDS)
         self.embedding = FieldEmbedding(schema.sparse, dim, std) if embedded else None
-        self.of_statistics = Products(self.sparse.kept(STATISTICS), told, dim)
+        self.of_statistics = Products(self.sparse.kept(STATISTICS), n_statistics, dim)
         if self.of_statistics.places:
-            self.statistics = FieldStatistics(schema.sparse, told)
+            self.statistics = FieldStatistics(schema.sparse, n_statistics)
         self.of_numbers = Products(self.dense.kept(NUMBER), 1, dim)
         if not self.dense.kept(BINS):
-            encodings = encodings.answered(numbers="standard")
+            encodings = encodings.with_answers(numbers="standard")
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
-        self.of_crosses = Products(self.pairs.kept if self.pairs else (), told, dim)
+        self.of_crosses = Products(self.pairs.kept if self.pairs else (), n_statistics, dim)
         if self.of_crosses.places:
             self.crosses = Crosses(schema)
         self.shapes = (len(schema.sparse), len(schema.dense), len(crosses))

@@ -52,12 +52,12 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
-    inputs: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
+    features: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )
     """Feature encoding; see `automtl settings inputs`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
-    """Encoding search, which replaces `auto` in `inputs` and `training.embedding_decay`; see `automtl
+    """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
     settings encoding_search`."""
     time_budget: float | None = Field(None, gt=0)
     """Time limit for search, training and test of a model, in seconds; null for no limit. With a limit,
@@ -75,7 +75,7 @@ class RunConfig(Common):
     """Search space; see `automtl settings space`."""
     strategy: Annotated[Component | None, Takes(f"{NAMED}, or null")] = None
     """Search strategy; see `automtl settings strategy`. null: training without a search."""
-    start: Path | None = None
+    warm_start: Path | None = None
     """Warm start: folder of a run. The search begins with its decisions and weights, as far as names
     agree."""
     decisions: dict[str, Decision] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ def _merged(values: Sequence[Any], path: str) -> Any:
     """Merge the values that layers have at a path, the strongest last: mappings key by key."""
     if path in COMPONENTS:
         values = _of_the_last(values)
-    if path == "inputs":
+    if path == "features":
         values = [in_full(value) for value in values]
     if not isinstance(values[-1], Mapping):
         return values[-1]

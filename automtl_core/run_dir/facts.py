@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from automtl_core.data.store import Prepared
 from automtl_core.disk.value import Value
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.metrics import TaskMetrics
 
@@ -58,7 +58,7 @@ class EncodingSearch(Fact):
 
     file = "answers"
 
-    looked: Looked
+    encoding_search: EncodingSearchResult
 
 
 @dataclass(frozen=True)

@@ -137,10 +137,10 @@ def _phrases(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> It
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _phrases(old, new, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} was {_told(old)}, is {_told(new)}"
+            yield f"{prefix}{key} was {_scored(old)}, is {_scored(new)}"
 
 
-def _told(value: Any) -> str:
+def _scored(value: Any) -> str:
     return "not there" if value is None else f"{value}"
 
 

@@ -40,7 +40,7 @@ class Summary(Value):
     """Error that interrupted the run, or the damage."""
 
 
-def shelf(folder: Path) -> list[Summary]:
+def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and by score, those without a score last."""
     paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
     return sorted(map(summary, paths), key=_order)

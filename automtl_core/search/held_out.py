@@ -25,6 +25,7 @@ from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
+from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
 from automtl_core.training.metrics import (
     BinaryMetrics,
@@ -34,7 +35,6 @@ from automtl_core.training.metrics import (
     metrics_of,
     shortfall_by_row,
 )
-from automtl_core.training.norms import renorm
 
 Losses = NDArray[np.float64]
 """Contribution of each row to the loss, [R]; the loss is the mean over rows."""
@@ -104,14 +104,14 @@ class HeldOut:
         The supernet is unchanged afterwards.
         """
         with supernet.holding(decisions):
-            renorm(supernet, self._learned, self.problem.compute)
+            recalibrate_batchnorm(supernet, self._learned, self.problem.compute)
             return self.measure(supernet)
 
     @torch.no_grad()
     def measure(self, network: nn.Module) -> Scored:
         """Return the score of a network in evaluation mode."""
-        said = [self.problem.compute.logits(network, batch) for batch in self._batches]
-        predictions = np.concatenate([logits.double().cpu().numpy() for logits in said])
+        outputs = [self.problem.compute.logits(network, batch) for batch in self._batches]
+        predictions = np.concatenate([logits.double().cpu().numpy() for logits in outputs])
         metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
         losses = self._losses(np.nan_to_num(predictions), metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf
@@ -126,9 +126,9 @@ class HeldOut:
             if short is None:
                 continue
             known = ~np.isnan(self._labels[:, t])
-            labels, said = self._labels[known, t].astype(np.float64), predictions[known, t]
+            labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
             binary = isinstance(found, BinaryMetrics)
-            by_row = shortfall_by_row(labels, said) if binary else (labels - said) ** 2 / labels.var()
+            by_row = shortfall_by_row(labels, outputs) if binary else (labels - outputs) ** 2 / labels.var()
             precision = _precision(found)
             losses += precision * short
             losses[known] += precision * (by_row - short) / known.mean()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from automtl_core.search.trial import Trials
-from automtl_core.search.warm_start import Start
+from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.fit import TrainingData
@@ -28,7 +28,7 @@ class Problem:
     spent: Callable[[], float] = nothing
     """Returns the spent share of the time budget for the search, from 0 to 1. A strategy may use it to end a
     phase in time for the next one."""
-    start: Start | None = None
+    warm_start: WarmStart | None = None
     """Result of an earlier search for a warm start; supernets of `RelaxedSearch` begin with its weights."""
     trials: Trials | None = None
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""

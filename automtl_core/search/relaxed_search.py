@@ -52,8 +52,8 @@ class RelaxedSearch:
         self.problem = problem
         self.relaxation = relaxation
         self.supernet = problem.space.supernet(relaxation)
-        if problem.start is not None:
-            problem.start.give(self.supernet.network, problem.space.schema)
+        if problem.warm_start is not None:
+            problem.warm_start.give(self.supernet.network, problem.space.schema)
         self.supernet.to(problem.compute.device)
         self.learning_rate = learning_rate
         self.decay = decay

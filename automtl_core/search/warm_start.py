@@ -26,7 +26,7 @@ FITTED: Mapping[type[nn.Module], Sequence[str]] = {FieldStatistics: ("table",), 
 
 
 @dataclass(frozen=True)
-class Start:
+class WarmStart:
     """The result of an earlier search."""
 
     architecture: Architecture

@@ -103,10 +103,10 @@ def _sentence(fault: ErrorDetails, where: str, model: type[BaseModel]) -> str:
 def _own_words(fault: ErrorDetails) -> str:
     """Return the message of a validator or of pydantic, with the value unless it is a mapping."""
     error = fault.get("ctx", {}).get("error")
-    said = str(fault["msg"] if error is None else error)
+    message = str(fault["msg"] if error is None else error)
     if fault["type"] in OWN_WORDS and error is None:
-        said = said[:1].lower() + said[1:]
-    return said if isinstance(fault["input"], Mapping) else f"{said}, given {shown(fault['input'])}"
+        message = message[:1].lower() + message[1:]
+    return message if isinstance(fault["input"], Mapping) else f"{message}, given {shown(fault['input'])}"
 
 
 def _expected(at: Place, given: object) -> str:

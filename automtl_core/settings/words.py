@@ -31,8 +31,8 @@ class Takes(str):
 def words(annotation: Any, limits: Sequence[Any] = (), many: bool = False) -> str:
     """Return the values that an annotation allows, within limits such as `Ge(1)`; in the plural if `many`."""
     annotation, limits = bare(annotation, limits)
-    if said := [limit for limit in limits if isinstance(limit, Takes)]:
-        return said[0]
+    if parts := [limit for limit in limits if isinstance(limit, Takes)]:
+        return parts[0]
     if get_origin(annotation) in (Literal, *UNIONS):
         return _either(list(_choices(annotation, limits, many)))
     if (value := inside(annotation)) is not None:
@@ -97,17 +97,17 @@ def _limited(noun: str, limits: Sequence[Any]) -> str:
     if shortest == longest == 1:
         return "one character"
     sizes = [f"at least {shortest}" if shortest else "", f"at most {longest}" if longest else ""]
-    said = [f" of {' and '.join(filter(None, sizes))} characters"] if any(sizes) else []
+    parts = [f" of {' and '.join(filter(None, sizes))} characters"] if any(sizes) else []
     least, above = _limit(limits, "ge"), _limit(limits, "gt")
     most, below = _limit(limits, "le"), _limit(limits, "lt")
     lower = f" from {least}" if least is not None else f" above {above}" if above is not None else ""
     if most is not None:
-        said.append(f"{lower} to {most}" if lower else f" up to {most}")
+        parts.append(f"{lower} to {most}" if lower else f" up to {most}")
     elif below is not None:
-        said.append(f"{lower} and below {below}" if lower else f" below {below}")
+        parts.append(f"{lower} and below {below}" if lower else f" below {below}")
     else:
-        said.append(lower)
-    return noun + "".join(said)
+        parts.append(lower)
+    return noun + "".join(parts)
 
 
 def _limit(limits: Sequence[Any], name: str) -> Any:

@@ -95,7 +95,7 @@ def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -
     sparse = network.table.weight.grad
     assert sparse is not None
     assert sparse.is_sparse, f"the gradient of a sparse embedding must be sparse{where}"
-    assert stays.grad is None, f"what is not among `inputs` must have no gradient{where}"
+    assert stays.grad is None, f"what is not among `features` must have no gradient{where}"
     assert network.alone.grad is not None
     assert torch.allclose(network.alone.grad, 2 * network.alone), f"the penalty must count in full{where}"
     same = all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from automtl_core.disk.state import State
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.training.batches import Batch
+from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import Compute
-from automtl_core.training.norms import renorm
 from automtl_core.training.row_rmsprop import chunks
 
 
-class Average:
+class WeightAverage:
     """A copy of a network whose weights move by (now - mean) / span after each step.
 
     For steps up to the span, the average weighs all steps equally. Buffers are copied from the network. In a
@@ -81,10 +81,10 @@ class Average:
         self._parameters = [(mean, now) for mean, now in pairs if mean is not now and now not in self._tables]
         self._buffers = list(zip(self._network.buffers(), self.trained.buffers(), strict=True))
 
-    def renorm(self, data: Iterable[Batch]) -> None:
+    def recalibrate_batchnorm(self, data: Iterable[Batch]) -> None:
         """Recompute the statistics of batch normalisation for the averaged weights."""
         if self._network is not self.trained:
-            renorm(self.network, data, self.compute)
+            recalibrate_batchnorm(self.network, data, self.compute)
 
     def state_dict(self) -> State:
         """Return the average; empty where there is none."""

@@ -34,8 +34,8 @@ class Compute:
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            said: Tensor = network(batch.features)
-        return said if said.dtype == torch.float64 else said.float()
+            logits: Tensor = network(batch.features)
+        return logits if logits.dtype == torch.float64 else logits.float()
 
     def reduce(self, parameters: Iterable[nn.Parameter]) -> None:
         """Replace gradients by their means over all processes.

@@ -12,7 +12,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Separate
-from automtl_core.training.average import Average
+from automtl_core.training.average import WeightAverage
 from automtl_core.training.balancer import balancer_group, balancer_of
 from automtl_core.training.batches import Batch, steps
 from automtl_core.training.compute import Compute
@@ -75,7 +75,7 @@ class Fit:
         self.optimiser = Optimiser([*groups, balancer_group(self.balancer, recipe)], compute)
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
-        self.average = Average(network, self.steps if recipe.average_weights else 0, compute)
+        self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
         self.parts = _parts(network, data.tasks)
         self.best: Metrics = {}
         self.best_weights: dict[str, Tensor] = {}
@@ -113,7 +113,9 @@ class Fit:
             self.epoch += 1
             seeds.seed_torch(self.seed, "train", self.epoch)
             done = self._train(listener)
-            self.average.renorm(islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size)))
+            self.average.recalibrate_batchnorm(
+                islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
+            )
             metrics = self._evaluate()
             change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
             self._keep_better(metrics)

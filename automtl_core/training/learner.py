@@ -40,7 +40,7 @@ class Learner(nn.Module, ABC):
         """
 
 
-class Lesson:
+class LearnerFit:
     """Trains a `Learner`, as `Fit` trains a network, in one epoch.
 
     Args:

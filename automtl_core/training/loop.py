@@ -195,10 +195,10 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     The network is left in evaluation mode.
     """
     network.eval()
-    said = [
+    logits = [
         compute.logits(network, b).double().cpu().numpy() for b in batches(part, batch_size, compute.device)
     ]
-    return np.concatenate(said)
+    return np.concatenate(logits)
 
 
 def evaluate(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from automtl_core.data.inspect.describe import DenseFacts, Described
-from automtl_core.data.inspect.leaks import Rule, Told
+from automtl_core.data.inspect.leaks import Rule, SingleFieldScore
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, by_name, facts, lines, table
@@ -86,7 +86,7 @@ def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
             yield f"note: {seen}: if they are codes, make it a categorical field"
 
 
-def _suspicions(alone: Mapping[str, Iterable[Told]]) -> Iterator[str]:
+def _suspicions(alone: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
     for task, told in alone.items():
         for one in told:
             if one.suspicious:

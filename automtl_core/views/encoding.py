@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.views.values import Grid, Section, Text
 
 WORDS: Mapping[str, Any] = {
@@ -16,19 +16,19 @@ WORDS: Mapping[str, Any] = {
 """Setting -> value -> the words for both."""
 
 
-def sentence(found: Looked, measure: str = "AUC or R2") -> str:
+def sentence(found: EncodingSearchResult, measure: str = "AUC or R2") -> str:
     """Return the chosen encodings, and their gain in a measure such as AUC."""
     if found.why:
         return f"Feature encoding not searched: {found.why}"
-    gain = f"{found.best.score - found.tried[0].score:+z.4f}".replace("0.", ".", 1)
+    gain = f"{found.best.score - found.trials[0].score:+z.4f}".replace("0.", ".", 1)
     return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(found.answers)}"
 
 
-def tried(found: Looked, measure: str) -> Section:
+def trials(found: EncodingSearchResult, measure: str) -> Section:
     """Return a table of all encodings that were trained, at least one."""
     rows = [
         ["->" if one.answers == found.answers else "", in_words(one.answers), one.score, one.trainings]
-        for one in found.tried
+        for one in found.trials
     ]
     grid = Grid(["", "feature encoding", measure, "trainings"], rows, "llr")
     return Section("", [Text(sentence(found, measure)), grid])

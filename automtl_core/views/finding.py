@@ -43,14 +43,16 @@ def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = 
             yield evidence.decisions(search.evidence)
     if search.front:
         yield evidence.front(search.front, path)
-    if found.looked and found.looked.tried:
-        yield encoding.tried(found.looked, _measure(found))
+    if found.encoding_search and found.encoding_search.trials:
+        yield encoding.trials(found.encoding_search, _measure(found))
 
 
 def short(found: Finding) -> Iterator[Section]:
     """Yield the fields and parts that each part reads, with a short summary of the evidence."""
-    looked, search, measure = found.looked, found.search, _measure(found)
-    yield Section(_title(found), [Text(encoding.sentence(looked, measure))] if looked else [])
+    encoding_search, search, measure = found.encoding_search, found.search, _measure(found)
+    yield Section(
+        _title(found), [Text(encoding.sentence(encoding_search, measure))] if encoding_search else []
+    )
     yield from sharing.fields_read(found.sharing)
     yield from (_summary(found), *_overrides(search))
     measure = _measure(found)

@@ -10,7 +10,7 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
 from automtl_core.views.finding import COSTS, numbers, short
 from automtl_core.views.values import Block, Grid, Section, Text, facts, lines, table
-from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
+from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
 
 TEST = {"auc": "test AUC", "reachable": "optimal AUC", "log_loss": "log loss", "rmse": "test RMSE",
         "mae": "MAE", "r2": "R2", "positives": "positives", "rows": "rows"}  # fmt: skip
@@ -30,7 +30,7 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     yield lines(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
 
 
-def search(found: Found) -> Iterator[Section]:
+def search(found: SearchOutcome) -> Iterator[Section]:
     """Yield a summary of a finished search, and the next commands."""
     yield from short(found.finding)
     result = found.result

@@ -57,13 +57,13 @@ class Budget(Fact):
 
     def sentences(self) -> list[str]:
         """Return the effects of the budget in words; empty if it had none."""
-        said = []
+        parts = []
         if self.search == SEARCH[0]:
-            said.append("the search had little time beside the training: raise the budget")
+            parts.append("the search had little time beside the training: raise the budget")
         if self.rows < self.of_rows:
-            said.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
-        said += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
-        return said
+            parts.append(f"the search used {self.rows:,} of {self.of_rows:,} training rows")
+        parts += [f"time ended phase {phase!r} in epoch {epoch}" for phase, epoch in self.ended.items()]
+        return parts
 
 
 class Clock:

@@ -17,7 +17,7 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, EncodingSearch, Search
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.space import SearchSpace
 
 
@@ -53,7 +53,7 @@ class Finding:
     search: Search = field(default_factory=Search)
     truth: Truth | None = None
     """None for real data."""
-    looked: Looked | None = None
+    encoding_search: EncodingSearchResult | None = None
     """Result of the encoding search; None without one."""
 
     def to_json(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Finding:
             "unasked": self.unasked,
             **self.search.to_json(),
             "truth": self.truth and self.truth.to_json(),
-            "looked": self.looked and self.looked.to_json(),
+            "looked": self.encoding_search and self.encoding_search.to_json(),
         }
 
 
@@ -84,8 +84,8 @@ def finding(path: Path, registry: Registry) -> Finding:
     sharing, unasked = _sharing(found, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
-    looked = run.read(EncodingSearch).looked if run.has(EncodingSearch) else None
-    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), looked)
+    encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
+    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), encoding_search)
 
 
 def price(found: Architecture, registry: Registry) -> Price | None:
@@ -124,11 +124,11 @@ def _of_file(path: Path) -> Architecture:
 def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | None]:
     """Return the sharing and, where it is derived from the decisions alone, the reason."""
     if found.origin is None:
-        return _told(found, ()), "the architecture does not name its search space"
+        return _scored(found, ()), "the architecture does not name its search space"
     try:
         return _space(found.origin, registry).sharing(found), None
     except AutoMTLError as error:
-        return _told(found, Schema.from_json(found.origin.schema).fields()), str(error)
+        return _scored(found, Schema.from_json(found.origin.schema).fields()), str(error)
 
 
 def _space(origin: Origin, registry: Registry) -> SearchSpace:
@@ -139,7 +139,7 @@ def _space(origin: Origin, registry: Registry) -> SearchSpace:
     return space_class(Schema.from_json(origin.schema), settings, registry.op)
 
 
-def _told(found: Architecture, fields: Sequence[str]) -> Sharing:
+def _scored(found: Architecture, fields: Sequence[str]) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
     gates = {name: d for name, d in found.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

@@ -22,7 +22,7 @@ from automtl_core.registry.kinds import BALANCERS, DATASETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import Retrain, SearchStrategy
 from automtl_core.settings.settings import Settings
@@ -48,7 +48,7 @@ class Job:
     strategy_settings: Settings | None
     """None where nothing is searched."""
     dataset_settings: DatasetSettings
-    looked: Looked | None = None
+    encoding_search: EncodingSearchResult | None = None
     """How answers to what was left open were found, where any was; see `workflow.resolve_auto`."""
 
     @classmethod
@@ -94,7 +94,7 @@ class Job:
         """The settings that change nothing in this job, such as `training.learning_rate`, or whole parts."""
         space = self.registry.get(SPACES, self.config.space.name)
         decided = () if self.config.strategy is None else ("decisions",)
-        asked = space.takes_encodings and self.config.inputs.auto
+        asked = space.takes_encodings and self.config.features.auto
         unasked = () if asked or self.searches_decay() else ("encoding_search",)
         return frozenset((*space.ignores, *decided, *unasked))
 
@@ -140,20 +140,20 @@ class Job:
         space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
         if not space_class.takes_encodings and not encodings.plain:
             name = self.config.space.name
-            raise UsageError(f"inputs: {name} reads the fields as they are", "use --set inputs=ids")
+            raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
         space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op)
         space.ops()  # which names those that nobody registers
         return space
 
     def encodings(self) -> Encodings:
         """Return what networks are given of fields: as they are, while it is not looked up."""
-        return plain() if self.config.inputs.auto else self.config.inputs
+        return plain() if self.config.features.auto else self.config.features
 
     def of(self, config: RunConfig) -> "Job":
         """Return the job with the settings of a run that was made by it, where the run has found them."""
-        found = {key: getattr(config, key) for key in ("inputs", "training", "space")}
+        found = {key: getattr(config, key) for key in ("features", "training", "space")}
         job = Job.resolve(self.config.model_copy(update=found), self.registry)
-        return replace(job, looked=self.looked)
+        return replace(job, encoding_search=self.encoding_search)
 
     @classmethod
     def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":

@@ -69,23 +69,23 @@ def write_predictions(
     names = [task.name for task in made.tasks]
     with reading.rows(False, keep) as rows, rows.output(output, names, keep) as out:
         for part in _encoded(made, rows, reading.progress):
-            out.add(predictions(made.tasks, made.said(part)))
+            out.add(predictions(made.tasks, made.predict_logits(part)))
         return len(rows), len(rows.rejected)
 
 
 def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
     """Return predictions for new examples, [R, T], in order, and the skipped rows; raises as above."""
     with reading.rows(False) as rows:
-        said = [made.said(part) for part in _encoded(made, rows, reading.progress)]
-        return predictions(made.tasks, np.concatenate(said)), rows.rejected
+        logits = [made.predict_logits(part) for part in _encoded(made, rows, reading.progress)]
+        return predictions(made.tasks, np.concatenate(logits)), rows.rejected
 
 
 def measure(made: Trained, reading: Reading | InMemory) -> tuple[Metrics, int, int]:
     """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise."""
     with reading.rows(True) as rows:
-        pairs = [(part.labels, made.said(part)) for part in _encoded(made, rows, reading.progress)]
-        labels, said = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
-        return metrics_of(made.tasks, labels, said), len(rows), len(rows.rejected)
+        pairs = [(part.labels, made.predict_logits(part)) for part in _encoded(made, rows, reading.progress)]
+        labels, logits = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
+        return metrics_of(made.tasks, labels, logits), len(rows), len(rows.rejected)
 
 
 def _encoded(made: Trained, rows: NewRows | FrameRows, progress: Progress) -> Iterator[Part]:

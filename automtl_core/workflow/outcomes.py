@@ -41,7 +41,7 @@ class Plan(Value):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchOutcome:
     """The result of a search."""
 
     run: Path

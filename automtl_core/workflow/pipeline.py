@@ -25,23 +25,23 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
-from automtl_core.search.warm_start import Start
+from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
-from automtl_core.training.learner import Learner, Lesson
+from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
-from automtl_core.workflow import resolve_auto as answers
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
+from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.versions import environment, origin
-from automtl_core.workflow.warm_start import started
+from automtl_core.workflow.warm_start import read_warm_start
 
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
@@ -81,8 +81,8 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
         PluginError: the space does not build a network for the tasks.
 
     """
-    _begun(job, prepared)
-    return answers.check(job, prepared)
+    _warm_start(job, prepared)
+    return check(job, prepared)
 
 
 @contextmanager
@@ -94,13 +94,13 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
 
     """
     space = check(job, prepared)
-    job = answers.answered(job, prepared, Serial(Trainer(job.registry, prepared)))
+    job = resolve_auto(job, prepared, Serial(Trainer(job.registry, prepared)))
     facts: list[Fact] = [
         Identity.of(job.config, prepared),
         environment(job, space),
         Data.of(prepared),
     ]
-    facts += [EncodingSearch(job.looked)] if job.looked else []
+    facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
     with Run.create(path, job.config, facts, prepared.encoder) as run:
         yield run
 
@@ -150,7 +150,7 @@ def fit(
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
         if recorder.stage != "train":
-            problem = replace(problem, start=_begun(job, prepared))
+            problem = replace(problem, warm_start=_warm_start(job, prepared))
         searched, clock = _timed(job, run, problem, recorder)
         executor = executor or Serial(Trainer(job.registry, prepared))
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
@@ -192,11 +192,11 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
     return result
 
 
-def _begun(job: Job, prepared: Prepared) -> Start | None:
+def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     """Return the warm start of a job; None without one."""
-    if job.config.start is None or job.config.strategy is None:
+    if job.config.warm_start is None or job.config.strategy is None:
         return None
-    return started(job.config.start, prepared.encoder, job.registry)
+    return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
 
 
 class _Network(NamedTuple):
@@ -283,11 +283,13 @@ def _checked(job: Job, overrides: Layer) -> Layer:
     return overrides
 
 
-def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | Lesson:
+def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | LearnerFit:
     """Return the trainer of a network, or of a `Learner`."""
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     if isinstance(found.network, Learner):
-        return Lesson(found.network, *how) if clock is None else Lesson(found.network, *how, clock.lasts)
+        return (
+            LearnerFit(found.network, *how) if clock is None else LearnerFit(found.network, *how, clock.lasts)
+        )
     return Fit(found.network, *how, found.epochs)
 
 
@@ -318,11 +320,11 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
 
     """
     return metrics_of(
-        prepared.schema.tasks, np.asarray(prepared.part("test").labels), said(job, run, prepared)
+        prepared.schema.tasks, np.asarray(prepared.part("test").labels), predict_logits(job, run, prepared)
     )
 
 
-def said(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
+def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
     """Return the output of a finished run's network for the R test rows, [R, T]; see `training.loop.predict`.
 
     Raises:
@@ -333,7 +335,7 @@ def said(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
         made = Trained(
             restored(job, run, prepared), prepared.encoder, job.compute(), job.config.training.batch_size
         )
-        return made.said(prepared.part("test"))
+        return made.predict_logits(prepared.part("test"))
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:

@@ -23,9 +23,9 @@ from automtl_core.disk.signed import canonical, read_signed, write_signed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.search.encoding.crosses import find_pairs
+from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.encoding.search import DECAY, Answers, Looked, look_up
+from automtl_core.search.encoding.search import DECAY, Answers, EncodingSearchResult, search_encodings
 from automtl_core.search.trial import Executor, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.training.metrics import Metrics
@@ -37,18 +37,18 @@ SHARE = 0.1
 """Approximate share of a time budget for the encoding search."""
 
 NOTHING = Architecture({}).to_json()
-ANSWERED = ("inputs", "training", "encoding_search")
+ANSWERED = ("features", "training", "encoding_search")
 """Parts of a configuration that results depend on."""
 
-Heard = Callable[[Looked], None]
+Heard = Callable[[EncodingSearchResult], None]
 
 
-def answered(
+def resolve_auto(
     job: Job,
     prepared: Prepared,
     executor: Executor,
     progress: Progress = silent,
-    heard: Heard = lambda looked: None,
+    heard: Heard = lambda encoding_search: None,
 ) -> Job:
     """Return the job with values for its settings `auto`, and the record of the encoding search.
 
@@ -66,18 +66,18 @@ def answered(
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
     if not space.takes_encodings:
         config = _with(config, PLAIN)
-    elif config.inputs.auto and space.asks_inputs(job.space_settings):
+    elif config.features.auto and space.asks_inputs(job.space_settings):
         config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
-    if not config.inputs.auto and not job.searches_decay():
+    if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
-    looked = _looked(job, config, prepared, executor, progress, heard)
-    found = {name: answer for name, answer in looked.answers.items() if name != DECAY}
-    decay = {name: answer for name, answer in looked.answers.items() if name == DECAY}
+    encoding_search = _looked(job, config, prepared, executor, progress, heard)
+    found = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
+    decay = {name: answer for name, answer in encoding_search.answers.items() if name == DECAY}
     answers = {
-        "inputs": config.inputs.answered(**found),
+        "features": config.features.with_answers(**found),
         "training": config.training.model_copy(update=decay),
     }
-    return replace(job, config=config.model_copy(update=answers), looked=looked)
+    return replace(job, config=config.model_copy(update=answers), encoding_search=encoding_search)
 
 
 def check(job: Job, prepared: Prepared) -> SearchSpace:
@@ -94,15 +94,15 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
     takes_encodings = job.registry.get(SPACES, job.config.space.name).takes_encodings
     most = _without_pairs(prepared) if takes_encodings else PLAIN
     space = replace(job, config=_with(job.config, most)).checked(prepared)
-    if job.config.strategy is None and not (takes_encodings and job.config.inputs.auto):
+    if job.config.strategy is None and not (takes_encodings and job.config.features.auto):
         job.given(space)  # else the choices may depend on the encodings
     return space
 
 
 def _with(config: RunConfig, answers: Mapping[str, Any]) -> RunConfig:
     """Return the configuration with values for its encodings `auto`."""
-    left = {name: answers[name] for name in config.inputs.unanswered()}
-    return config.model_copy(update={"inputs": config.inputs.answered(**left)})
+    left = {name: answers[name] for name in config.features.unanswered()}
+    return config.model_copy(update={"features": config.features.with_answers(**left)})
 
 
 def _without_pairs(prepared: Prepared) -> dict[str, Any]:
@@ -117,14 +117,14 @@ def _without_pairs(prepared: Prepared) -> dict[str, Any]:
 
 def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
     """Return the feature crosses that the encoding search may choose."""
-    rows, encodings = divided(prepared, config.encoding_search), config.inputs
-    pairs = find_pairs(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
+    rows, encodings = divided(prepared, config.encoding_search), config.features
+    pairs = find_crosses(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
     return [found.pair for found in pairs]
 
 
 def _looked(
     job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, heard: Heard
-) -> Looked:
+) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
     config = config.model_copy(update={"training": recipe})
@@ -134,17 +134,17 @@ def _looked(
     path = prepared.path / f"{name}.json"
     if path.exists():
         with suppress(ArtifactError):  # a damaged file is replaced
-            return Looked.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
+            return EncodingSearchResult.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
     with _kept(prepared.path / name) as folder:
         train = partial(_train, replace(job, config=config), prepared, executor, folder)
         rows = divided(prepared, config.encoding_search)
-        looked = look_up(rows, config.inputs, config.training, train, progress, seconds)
-    heard(looked)
+        encoding_search = search_encodings(rows, config.features, config.training, train, progress, seconds)
+    heard(encoding_search)
     if seconds is None:  # else another run might have time for more
         with suppress(StorageError):  # such as in a read-only folder
-            write_signed(path, FORMAT, {"looked": looked.to_json()})
-    return looked
+            write_signed(path, FORMAT, {"looked": encoding_search.to_json()})
+    return encoding_search
 
 
 def _train(
@@ -166,7 +166,9 @@ def _train(
 
 def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
     config = job.config
-    inputs = config.inputs.answered(**{name: answer for name, answer in answers.items() if name != DECAY})
+    features = config.features.with_answers(
+        **{name: answer for name, answer in answers.items() if name != DECAY}
+    )
     training = config.training.model_copy(
         update={
             "epochs": min(config.encoding_search.epochs, config.training.epochs),
@@ -180,8 +182,8 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
                 "space": config.encoding_search.model,
                 "strategy": None,
                 "decisions": {},
-                "start": None,
-                "inputs": inputs,
+                "warm_start": None,
+                "features": features,
                 "training": training,
                 "seed": seeds.derive(seed, "trials"),
                 "time_budget": None,

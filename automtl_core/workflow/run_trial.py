@@ -17,7 +17,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import (
     Executor,
     OnEvent,
@@ -111,8 +111,8 @@ class TrialRunner:
     def _job(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         job, prepared = self._trainer.open(spec)
         if spec.encoding_search:
-            looked = Looked.from_json(json.loads(spec.encoding_search), "the trial")
-            job = replace(job, looked=looked)
+            encoding_search = EncodingSearchResult.from_json(json.loads(spec.encoding_search), "the trial")
+            job = replace(job, encoding_search=encoding_search)
         return job, prepared
 
 

@@ -49,17 +49,17 @@ class Trained:
         """The predicted tasks."""
         return self.encoder.schema.tasks
 
-    def said(self, part: Part) -> NDArray[np.float64]:
+    def predict_logits(self, part: Part) -> NDArray[np.float64]:
         """Return the output of the network for encoded rows, [R, T]; see `training.loop.predict`.
 
         Raises:
             DivergedError: an output is not finite.
 
         """
-        said = predict(self.network, part, self.batch_size, self.compute)
-        if not np.isfinite(said).all():
+        logits = predict(self.network, part, self.batch_size, self.compute)
+        if not np.isfinite(logits).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
-        return said
+        return logits
 
 
 def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
@@ -95,16 +95,16 @@ def load_weights(network: nn.Module, state: State, where: Path) -> None:
         ) from None
 
 
-def predictions(tasks: Sequence[Task], said: NDArray[np.float64]) -> NDArray[np.float64]:
+def predictions(tasks: Sequence[Task], logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return predictions, [R, T]: probabilities of binary tasks, regressions in units of the label.
 
     Args:
         tasks: T tasks.
-        said: Logits, and standardised regressions, [R, T].
+        logits: Logits, and standardised regressions, [R, T].
 
     """
     columns = [
-        expit(said[:, t]) if task.kind == "binary" else said[:, t] * task.deviation + task.mean
+        expit(logits[:, t]) if task.kind == "binary" else logits[:, t] * task.deviation + task.mean
         for t, task in enumerate(tasks)
     ]
     return np.stack(columns, axis=1)

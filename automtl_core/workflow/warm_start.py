@@ -12,12 +12,12 @@ from automtl_core.fields.sparse import Vocabulary
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.run_dir.run import Run
-from automtl_core.search.warm_start import Pairs, Start
+from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained
 
 
-def started(path: Path, encoder: Encoder, registry: Registry) -> Start:
+def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmStart:
     """Return the warm start from a run, for data with another encoder.
 
     Args:
@@ -41,7 +41,7 @@ def started(path: Path, encoder: Encoder, registry: Registry) -> Start:
     known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
     if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
-    return Start(run.architecture(), choices, made.network.cpu(), made.encoder.schema, known)
+    return WarmStart(run.architecture(), choices, made.network.cpu(), made.encoder.schema, known)
 
 
 def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:

@@ -30,7 +30,7 @@ from automtl_core.run_dir.identity import (
 )
 from automtl_core.run_dir.lock import in_use
 from automtl_core.run_dir.run import Run, check_free, numbered, resuming
-from automtl_core.search.encoding.search import EncodingsChosen, Looked
+from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchResult
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
@@ -40,9 +40,9 @@ from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, measure, write_predictions
-from automtl_core.workflow.outcomes import Evaluation, Found, Plan, Predicted, Tested
+from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
 from automtl_core.workflow.progress_estimate import Workload
-from automtl_core.workflow.resolve_auto import answered
+from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.trainer import memory_errors
@@ -103,23 +103,23 @@ class Workflow:
             self.listener(Warned(sentence))
         return prepared
 
-    def answered(self, job: Job, prepared: Prepared) -> Job:
+    def resolve_auto(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`."""
         with phase(self.listener, ENCODING_SEARCH) as progress:
-            return answered(job, prepared, self.trials(prepared), progress, self._looked)
+            return resolve_auto(job, prepared, self.trials(prepared), progress, self._looked)
 
     def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared))
 
-    def _looked(self, found: Looked) -> None:
+    def _looked(self, found: EncodingSearchResult) -> None:
         self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:
         """Return the plan of a search."""
         return pipeline.plan(job, self.prepare(job))
 
-    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> Found:
+    def search(self, job: Job, runs_dir: Path, name: str | None = None) -> SearchOutcome:
         """Search, train and test in a new run directory.
 
         Args:
@@ -137,13 +137,15 @@ class Workflow:
         pipeline.check(job, prepared)
         for sentence in too_small(prepared, job.config.training.min_positives):
             self.listener(Warned(sentence))
-        job = self.answered(job, prepared)
+        job = self.resolve_auto(job, prepared)
         job = job.in_time(time.monotonic() - start)
         make = partial(pipeline.start, job, prepared)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
         return self._search(job, held, prepared)
 
-    def retrain(self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path) -> Iterator[Found]:
+    def retrain(
+        self, path: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path
+    ) -> Iterator[SearchOutcome]:
         """Train the architecture of a run again with its recipe, with each seed in a new run.
 
         Args:
@@ -160,7 +162,7 @@ class Workflow:
             held = numbered(runs_dir, stem, partial(pipeline.start, one, prepared))
             yield self._search(one, held, prepared, then=jobs[place:])
 
-    def resume(self, path: Path, anyway: bool = False) -> Found:
+    def resume(self, path: Path, anyway: bool = False) -> SearchOutcome:
         """Resume an interrupted run.
 
         Args:
@@ -260,13 +262,13 @@ class Workflow:
         prepared: Prepared,
         anyway: bool = False,
         then: Sequence[Job] = (),
-    ) -> Found:
+    ) -> SearchOutcome:
         work = Workload.of(job, [Workload.of(one) for one in then])
         with held as run, _resumable(run), phase(self.listener, TRAINING, work):
             result = pipeline.search(job, run, prepared, self.listener, anyway, self.trials(prepared))
         remarks = tuple(_remarks(job, run, result))
         found = finding(run.path, self.registry)
-        return Found(run.path, result, found, job.config.training.min_positives, remarks)
+        return SearchOutcome(run.path, result, found, job.config.training.min_positives, remarks)
 
 
 def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:

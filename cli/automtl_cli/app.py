@@ -87,7 +87,12 @@ def search(
     from automtl_cli.runs import actions
     from automtl_core.views import outcome
 
-    named = {"space": space, "strategy": strategy, "dataset": dataset, "start": start and start.absolute()}
+    named = {
+        "space": space,
+        "strategy": strategy,
+        "dataset": dataset,
+        "warm_start": start and start.absolute(),
+    }
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "retrain": retrain, "time_budget": seconds}
     flags = {**named, "data_dir": data_dir, **how}
@@ -202,13 +207,13 @@ def compare(
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
-    from automtl_core.comparison.wanted import Wanted
+    from automtl_core.comparison.spec import ComparisonSpec
 
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "precision": precision}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)
-    wanted = Wanted(names, seeds, splits, tune, reference, out, chosen, seconds)
+    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, chosen, seconds)
     comparison.compare(wanted, layers, as_json)
 
 

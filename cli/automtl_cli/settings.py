@@ -17,7 +17,7 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.views.values import Section, lines, table
 
 PARTS: Mapping[str, type[Settings]] = {
-    "run": RunConfig, "inputs": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
+    "run": RunConfig, "features": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
 }  # fmt: skip
 """Parts of a configuration that have settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}

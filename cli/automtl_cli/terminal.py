@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from rich.console import Console, JustifyMethod
 from rich.table import Table
-from rich.text import Text as Shown
+from rich.text import Text as RichText
 
 from automtl_core.errors import printable
 from automtl_core.views.plain import cell, plain
@@ -42,6 +42,6 @@ def _table(grid: Grid) -> Table:
     return table
 
 
-def _safe(text: str) -> Shown:
+def _safe(text: str) -> RichText:
     """Return a text without control characters."""
-    return Shown(printable(text))
+    return RichText(printable(text))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.trees import Grower, Grown, Rows, Trees, check_installed
+from automtl_baselines.trees import Grower, GrownTrees, Rows, Trees, check_installed
 from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema, Task
@@ -99,7 +99,9 @@ class BoostedTrees(Learner):
         if not any(trees.grown for trees in self.trees()):
             return dense.new_zeros(len(dense), len(self.tasks))
         columns = self._columns(features).cpu().numpy()
-        return torch.from_numpy(np.stack([trees.said(columns) for trees in self.trees()], axis=1)).to(dense)
+        return torch.from_numpy(
+            np.stack([trees.predict_logits(columns) for trees in self.trees()], axis=1)
+        ).to(dense)
 
     def trees(self) -> list[Trees]:
         """Return the trees of each task."""
@@ -113,10 +115,10 @@ class BoostedTrees(Learner):
         tries = len(data.tasks) * len(widths)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
-            if not train.tell:
+            if not train.labels_differ:
                 log.info("boosting %s: labels do not differ, nothing is learned", task.name)
                 continue
-            found: dict[int, Grown] = {}
+            found: dict[int, GrownTrees] = {}
             for number, width in enumerate(widths, start=t * len(widths)):
                 found[width] = self.grower.grow(
                     task.kind,
@@ -172,7 +174,7 @@ def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool
     return lambda share: going_on((number + share) / tries, (number + 1) / tries)
 
 
-def _tell(task: Task, found: dict[int, Grown], numbers: int, taken: int) -> None:
+def _tell(task: Task, found: dict[int, GrownTrees], numbers: int, taken: int) -> None:
     """Log the trees of a task, and which of them are taken."""
     for width, grown in found.items():
         name = "with categories" if width > numbers else "without categories"
@@ -188,7 +190,7 @@ class Boosting(SearchSpace[BoostingSettings]):
     takes_encodings = True
     ignores = (
         *(f"training.{name}" for name in Recipe.model_fields if name not in READ),
-        *(f"inputs.{name}" for name in ("numbers", "bins", "wide")),
+        *(f"features.{name}" for name in ("numbers", "bins", "wide")),
         "precision",
     )
     libraries = ("lightgbm",)
@@ -207,7 +209,7 @@ class Boosting(SearchSpace[BoostingSettings]):
         if not sizes and not inputs.width:
             raise UsageError(
                 "boosting has no input: it reads multi-valued fields only as target statistics",
-                "use --set inputs=statistics",
+                "use --set features=statistics",
             )
         params = {
             "learning_rate": s.learning_rate,
@@ -221,4 +223,4 @@ class Boosting(SearchSpace[BoostingSettings]):
 
     def _read(self) -> Schema:
         """Return the schema without bins, because trees make their own."""
-        return self.schema.encoded(self.schema.encodings.answered(numbers="standard"))
+        return self.schema.encoded(self.schema.encodings.with_answers(numbers="standard"))

@@ -30,8 +30,8 @@ class Sizes(Settings):
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""
-    inputs: Literal["given", "searched"] = "given"
-    """Feature encoding of the model. `given`: the one of the setting `inputs` of the run. `searched`: the
+    features: Literal["fixed", "searched"] = "fixed"
+    """Feature encoding of the model. `given`: the one of the setting `features` of the run. `searched`: the
     search strategy chooses the encodings of each field."""
 
 
@@ -46,7 +46,7 @@ class HandDesigned(SearchSpace[S], Generic[S]):
     @classmethod
     def asks_inputs(cls, settings: S) -> bool:
         """Return whether feature encodings are searched."""
-        return settings.inputs == "searched"
+        return settings.features == "searched"
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return all encodings together, and only embeddings and scaled numbers, if inputs are searched."""
@@ -63,9 +63,9 @@ class HandDesigned(SearchSpace[S], Generic[S]):
         return points if everything != alone else {"ids": points["ids"]}
 
 
-def inputs_of(schema: Schema, sizes: Sizes, choose: Chooser, name: str = "inputs") -> AnyInputs:
+def inputs_of(schema: Schema, sizes: Sizes, choose: Chooser, name: str = "features") -> AnyInputs:
     """Return the module that encodes the fields of a schema; `name` is that of its choices, if searched."""
-    if sizes.inputs == "searched":
+    if sizes.features == "searched":
         return SearchedInputs(schema, sizes.embedding_dim, sizes.embedding_std, choose.any_of, name)
     return Inputs(schema, sizes.embedding_dim, sizes.embedding_std)
 

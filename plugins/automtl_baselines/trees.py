@@ -52,12 +52,12 @@ class Rows(NamedTuple):
         return Rows(self.columns[:, :width], self.labels)
 
     @property
-    def tell(self) -> bool:
+    def labels_differ(self) -> bool:
         """Whether labels differ, so that training and scoring are possible."""
         return len(self.labels) > 0 and bool(np.ptp(self.labels) > 0)
 
 
-class Grown(NamedTuple):
+class GrownTrees(NamedTuple):
     """The result of growing trees."""
 
     text: str
@@ -88,7 +88,7 @@ class Trees(nn.Module):
         self.text = torch.frombuffer(packed, dtype=torch.uint8).to(self.text.device)
         self._booster = None
 
-    def said(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict_logits(self, columns: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return logits, or standardised predictions of a regression: columns [R, F or more] -> [R]."""
         if not self.grown:
             return np.zeros(len(columns))
@@ -132,7 +132,7 @@ class Grower:
         categories: Sequence[int],
         seed: int,
         going_on: Callable[[float], bool],
-    ) -> Grown:
+    ) -> GrownTrees:
         """Return the trees up to the best round on validation rows, or `patience` trees without a score.
 
         Args:
@@ -151,7 +151,7 @@ class Grower:
         learned = lightgbm.Dataset(
             train.columns, train.labels, params=params, categorical_feature=list(categories)
         )
-        booster, judged = lightgbm.Booster(params, learned), validation.tell
+        booster, judged = lightgbm.Booster(params, learned), validation.labels_differ
         if judged:
             booster.add_valid(learned.create_valid(validation.columns, validation.labels), "validation")
         rounds = self.rounds if judged else min(self.rounds, self.patience)
@@ -163,7 +163,7 @@ class Grower:
                 kept, best = done, score
             if done - kept >= self.patience or not going_on(done / rounds):
                 break
-        return Grown(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
+        return GrownTrees(booster.model_to_string(num_iteration=kept), kept, best if judged else -np.inf)
 
 
 def _fixed(kind: TaskKind, seed: int) -> dict[str, Any]:

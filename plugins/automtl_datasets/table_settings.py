@@ -63,7 +63,7 @@ class NumberColumn(Settings):
     """Scaling. standard: to mean 0 and deviation 1. minmax: to [0, 1]. log: sign(x) log(1 + |x|). none: no
     scaling."""
     missing: float | None = None
-    """Number that replaces a blank. null: a blank stays missing, see `inputs.numbers`."""
+    """Number that replaces a blank. null: a blank stays missing, see `features.numbers`."""
     buckets: int | None = Field(None, ge=2)
     """Number of buckets of equal frequency, which become the values of a categorical field. null: the field
     stays numeric."""

@@ -4,7 +4,7 @@ The outline is the paper's (AutoMTL, KDD 2024, section 3.4). docs/pd-darts.md co
 
 1. warm-up: train a supernet by single paths with random gates, until the held-out loss stops improving
 2. in each round: fix the choose-ones with the clearest evidence, and close a few dispensable options
-   (`weighing`); then train the rest for one epoch, whose weights are kept if the held-out loss improves
+   (`ablation`); then train the rest for one epoch, whose weights are kept if the held-out loss improves
 3. train the remaining network and the best landmarks from scratch (`last_round`)
 """
 
@@ -21,9 +21,9 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
+from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes
-from automtl_strategies.weighing import Weighing, WeighingSettings
 
 HURRY = 0.5
 """Share of the time budget of the search after which all remaining rounds become one."""
@@ -33,7 +33,7 @@ class _EnoughError(Exception):
     """The listener wants no more decisions."""
 
 
-class EvidenceSettings(PathSettings, WeighingSettings, LastRoundSettings):
+class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
     rounds: int = Field(4, ge=1)
@@ -111,18 +111,18 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             return paths.score(Architecture(decisions)).losses
 
         with suppress(_EnoughError):
-            weighing = Weighing(
+            ablation = Ablation(
                 self.problem.space, losses, self.settings, self.decisions, paths.epoch, self.lost
             )
             undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
-            names = weighing.clearest(undecided)[: -(-len(undecided) // rounds_left)]
+            names = ablation.clearest(undecided)[: -(-len(undecided) // rounds_left)]
             try:
-                weighing.choose(names)
-                weighing.close(singly=rounds_left == 1)
+                ablation.choose(names)
+                ablation.close(singly=rounds_left == 1)
             finally:
-                self.decisions, self.lost = weighing.decisions, weighing.lost
+                self.decisions, self.lost = ablation.decisions, ablation.lost
                 self.fixed = [*self.fixed, *names]
-                self.evidence += weighing.evidence
+                self.evidence += ablation.evidence
 
     def _begin_last_round(self) -> None:
         found = Architecture(self.decisions)

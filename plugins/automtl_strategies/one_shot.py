@@ -2,7 +2,7 @@
 
 1. train a supernet by single paths until the held-out loss stops improving (`paths`)
 2. rank architectures by evolution, scored on held-out rows with the weights of the supernet (`evolution`)
-3. close the dispensable options of the best ones by ablation (`weighing`)
+3. close the dispensable options of the best ones by ablation (`ablation`)
 4. train the best ones and the best landmarks from scratch, by successive halving (`last_round`)
 
 After Guo et al., "Single Path One-Shot NAS" (ECCV 2020), and NASRec (WWW 2023). Step 3 is that of DARTS-PT
@@ -23,13 +23,13 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
+from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.evolution import Evolution, EvolutionSettings
 from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from automtl_strategies.paths import START, Paths, PathSettings, probes
-from automtl_strategies.weighing import Weighing, WeighingSettings
 
 
-class OneShotSettings(PathSettings, EvolutionSettings, WeighingSettings, LastRoundSettings):
+class OneShotSettings(PathSettings, EvolutionSettings, AblationSettings, LastRoundSettings):
     """Settings of one-shot search."""
 
     finalists: int = Field(1, ge=1)
@@ -83,10 +83,10 @@ class OneShot(SearchStrategy[OneShotSettings]):
             )
         for number, candidate in enumerate(best, start=1):
             if self._goes_on(listener, "ablation", len(best), number):
-                weighing = Weighing(space, losses, s, candidate.architecture.decisions, paths.epoch)
-                weighing.all()
-                evidence += weighing.evidence
-                evolution.add(f"closed {number}", Architecture(weighing.decisions))
+                ablation = Ablation(space, losses, s, candidate.architecture.decisions, paths.epoch)
+                ablation.all()
+                evidence += ablation.evidence
+                evolution.add(f"closed {number}", Architecture(ablation.decisions))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
         # The architecture of a warm start always takes part.

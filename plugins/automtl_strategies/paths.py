@@ -23,7 +23,7 @@ from automtl_core.modules.supernet import Supernet
 from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.training.average import Average
+from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 
@@ -67,7 +67,7 @@ class Paths:
         self.relaxed = RelaxedSearch(problem, Softmax())
         rows = min(len(problem.data.train), EPOCH_ROWS)
         span = steps(rows, problem.recipe.batch_size) if problem.recipe.average_weights else 0
-        self.average = Average(self.relaxed.supernet, span, problem.compute)
+        self.average = WeightAverage(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows)
         self._known = probes(problem)
         dearest = max(self._known.values(), key=lambda a: problem.space.cost(a).flops_per_row)
@@ -196,9 +196,9 @@ def probes(problem: Problem) -> dict[str, Architecture]:
         f"uniform {k + 1}": Architecture({name: _kth(c, k) for name, c in choices.items()})
         for k in range(most)
     }
-    if problem.start is None:
+    if problem.warm_start is None:
         return known
-    return {START: problem.start.decisions(choices, next(iter(known.values())))} | known
+    return {START: problem.warm_start.decisions(choices, next(iter(known.values())))} | known
 
 
 def _kth(choice: Choice, k: int) -> Decision:

@@ -73,12 +73,12 @@ def test_it_predicts_frames_as_they_were_given(found):
     run, _ = found
     frame = shop()
     frame.index = frame.index[::-1]
-    said = run.predict(frame.drop(columns=["click", "rating"]))
-    assert list(said.columns) == ["click", "rating"]
-    assert list(said.index) == list(frame.index)
-    assert said["click"].between(0, 1).all()
-    assert abs(said["rating"].mean() - 3) < 1
-    pd.testing.assert_frame_equal(run.predict(frame.head(3)), said.head(3), atol=1e-6)
+    predicted = run.predict(frame.drop(columns=["click", "rating"]))
+    assert list(predicted.columns) == ["click", "rating"]
+    assert list(predicted.index) == list(frame.index)
+    assert predicted["click"].between(0, 1).all()
+    assert abs(predicted["rating"].mean() - 3) < 1
+    pd.testing.assert_frame_equal(run.predict(frame.head(3)), predicted.head(3), atol=1e-6)
     assert run.predict({name: list(frame[name].head(2)) for name in frame}).shape == (2, 2)
     metrics = run.evaluate(frame)
     assert metrics.loc["click", "rows"] == len(frame)

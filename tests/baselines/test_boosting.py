@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from automtl_baselines.boosting import Boosting, BoostingSettings
-from automtl_baselines.trees import Grown
+from automtl_baselines.trees import GrownTrees
 from automtl_core.choices import Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.data.part import Part
@@ -25,12 +25,12 @@ from automtl_core.testing.samples import sample_part, sample_problem, sample_sch
 from automtl_core.training.batches import take
 from automtl_core.training.events import EventHandler
 from automtl_core.training.fit import TrainingData
-from automtl_core.training.learner import Lesson
+from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
-STATISTICS = plain().answered(statistics="folds", folds=2)
+STATISTICS = plain().with_answers(statistics="folds", folds=2)
 
 
 def space(schema, **settings):
@@ -50,7 +50,7 @@ def always(done, until):
     return True
 
 
-def said(model, part):
+def logits_of(model, part):
     batch = take(part, np.arange(len(part)), torch.device("cpu"))
     return model.eval()(batch.features)
 
@@ -88,7 +88,7 @@ PROBES = Part(
 def test_a_task_reads_categories_where_validation_says_so(caplog, by, expected, taken):
     caplog.set_level("INFO", "automtl")
     model = learned(SCHEMA, planted(1, by), planted(2, by))
-    assert (said(model, PROBES)[:, 0] > 0).tolist() == expected
+    assert (logits_of(model, PROBES)[:, 0] > 0).tolist() == expected
     lines = [record.getMessage() for record in caplog.records]
     assert [line.startswith("boosting click with") for line in lines] == [True, True]
     assert [line.split(":")[0] for line in lines if "taken" in line] == [f"boosting click {taken} categories"]
@@ -102,16 +102,16 @@ class Spy:
 
     def grow(self, kind, train, validation, categories, seed, going_on):
         self.given.append((kind, train, validation, list(categories), seed))
-        return Grown("", 1, 0.5)
+        return GrownTrees("", 1, 0.5)
 
 
 def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_rows_with_the_label():
-    pairs = STATISTICS.answered(crosses=(("user", "tab"),), numbers="bins")
+    pairs = STATISTICS.with_answers(crosses=(("user", "tab"),), numbers="bins")
     schema = sample_schema().encoded(pairs)
     model, train = model_of(schema, sample_part(schema, 300, seed=1))
     model.grower, validation = Spy(), sample_part(schema, 100, seed=2)
     model.learn(TrainingData(train, validation, schema.tasks), 0, always)
-    told = schema.told * (len(schema.sparse) + 1)  # of fields, the bag among them, and of the pair
+    told = schema.n_statistics * (len(schema.sparse) + 1)  # of fields, the bag among them, and of the pair
     for number, (kind, rows, others, categories, _) in enumerate(model.grower.given):
         t, reads_categories = divmod(number, 2)
         known = ~np.isnan(train.labels[:, t])
@@ -124,13 +124,13 @@ def test_trees_read_statistics_of_their_fold_pairs_numbers_and_categories_of_row
     assert number == 5, "each task with and without categories"
     seeds = {given[-1] for given in model.grower.given}
     assert len(seeds) == 3, "one a task"
-    seen = rows.columns[:, : schema.told]  # of the first field, a user
+    seen = rows.columns[:, : schema.n_statistics]  # of the first field, a user
     values = train.ids[known, 0]
     by_fold = model.inputs.statistics.by_fold.numpy()
     assert np.array_equal(seen, by_fold[train.folds[known], values])
     whole = model.inputs.statistics.table.numpy()
     known = ~np.isnan(validation.labels[:, 2])
-    assert np.array_equal(others.columns[:, : schema.told], whole[validation.ids[known, 0]])
+    assert np.array_equal(others.columns[:, : schema.n_statistics], whole[validation.ids[known, 0]])
 
 
 def test_the_most_frequent_values_are_told_apart_and_all_others_are_one():
@@ -146,7 +146,7 @@ def test_it_learns_with_bags_a_regression_and_labels_that_are_often_missing(enco
     schema = sample_schema().encoded(encodings)
     problem = sample_problem(space(schema, rounds=200, patience=20), rows=1000, missing=0.4)
     model, train = model_of(schema, problem.data.train, rounds=200, patience=20)
-    lesson = Lesson(model, replace(problem.data, train=train), problem.recipe, 0, problem.compute)
+    lesson = LearnerFit(model, replace(problem.data, train=train), problem.recipe, 0, problem.compute)
     metrics = lesson.run(EventHandler())
     assert metrics["price"].r2 > 0.4, "of 0.64 that can be learned"
     assert min(metrics[task].auc for task in ("click", "like")) > 0.7
@@ -166,17 +166,17 @@ def test_what_was_learned_is_in_the_state_dict():
     train, probe = sample_part(schema, 300, seed=1), sample_part(schema, 50, seed=3)
     model = learned(schema, train, sample_part(schema, 300, seed=2))
     fresh = model_of(schema)
-    assert not said(fresh, probe).any()
+    assert not logits_of(fresh, probe).any()
     fresh.load_state_dict(model.state_dict())
-    assert torch.equal(said(fresh, probe), said(model, probe))
-    assert said(model, probe).any()
+    assert torch.equal(logits_of(fresh, probe), logits_of(model, probe))
+    assert logits_of(model, probe).any()
 
 
 def test_a_task_without_labels_that_differ_says_nothing_and_others_learn():
     schema = sample_schema()
     train, validation = (sample_part(schema, 300, seed) for seed in (1, 2))
     train.labels[:, 0], train.labels[:, 2] = np.nan, 1.0
-    out = said(learned(schema, train, validation), validation)
+    out = logits_of(learned(schema, train, validation), validation)
     assert [bool(column.any()) for column in out.T] == [False, True, False]
 
 
@@ -201,7 +201,7 @@ def test_it_needs_lightgbm_and_something_to_read(monkeypatch):
     bags = Schema((SparseField("tags", 9, "bag"),), (), (Task("click"),))
     with pytest.raises(UsageError, match="nothing to read") as error:
         space(bags).choices()
-    assert error.value.fix == "use --set inputs=statistics"
+    assert error.value.fix == "use --set features=statistics"
     assert space(bags.encoded(STATISTICS)).choices() == {}
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(UsageError, match="boosting needs lightgbm"):
@@ -226,7 +226,7 @@ def run(tmp_path_factory, request):
     dataset = {"name": "table", "files": "own.csv", "sparse": ["kind"], "dense": ["size"], "labels": {
         "click": {}, "paid": {"kind": "regression"}}}  # fmt: skip
     layer = {"dataset": dataset, "data_dir": folder, "prepared_dir": folder / "prepared",
-             "inputs": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
+             "features": request.param, "space": QUICK, "training": {"min_positives": 10}}  # fmt: skip
     line = Workflow(REGISTRY)
     found = line.search(line.model("boosting", [layer]), folder / "runs", "trees")
     return line, Run.open(found.run), folder

@@ -26,10 +26,10 @@ def test_inputs_read_the_fields_of_the_schema():
 
 
 def test_inputs_that_are_searched_are_asked_about_by_their_name():
-    choose, sizes = asking(), Sizes(embedding_dim=4, inputs="searched")
-    assert isinstance(inputs_of(SCHEMA, sizes, choose, "inputs/click"), SearchedInputs)
+    choose, sizes = asking(), Sizes(embedding_dim=4, features="searched")
+    assert isinstance(inputs_of(SCHEMA, sizes, choose, "features/click"), SearchedInputs)
     assert choose.questions
-    assert all(name.startswith("inputs/click/") for name in choose.questions)
+    assert all(name.startswith("features/click/") for name in choose.questions)
 
 
 def test_there_is_a_tower_for_each_task_on_what_experts_give():
@@ -41,7 +41,7 @@ def test_there_is_a_tower_for_each_task_on_what_experts_give():
 def test_the_wide_term_is_as_wide_as_the_inputs_where_the_encodings_say_so():
     sizes = Sizes(embedding_dim=4, expert_layers=(9, 7))
     assert towers_of(SCHEMA, sizes, inputs_of(SCHEMA, sizes, asking())).wide is None
-    wide = SCHEMA.encoded(plain().answered(wide=True, statistics="folds", crosses=(("a", "b"),)))
+    wide = SCHEMA.encoded(plain().with_answers(wide=True, statistics="folds", crosses=(("a", "b"),)))
     inputs = inputs_of(wide, sizes, asking())
     made = towers_of(wide, sizes, inputs, tasks=1).wide
     # of a field an id of 4 numbers and statistics of 2 + 1, a number, and the statistics of a pair

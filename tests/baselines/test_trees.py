@@ -30,16 +30,16 @@ def grow(grower=GROWER, kind="binary", train=None, validation=None, going_on=lam
     return grower.grow(kind, train, validation, [2], seed, going_on)
 
 
-def said(text, columns):
+def logits_of(text, columns):
     trees = Trees()
     trees.take(text)
-    return trees.said(columns)
+    return trees.predict_logits(columns)
 
 
 def test_numbers_missing_ones_and_categories_are_learned():
     text = grow().text
     probe = np.array([[0, 0, 0], [np.nan, 0, 0], [2, 0, 0], [0, 0, 2], [0, 0, 5], [0, 3, 0]], np.float32)
-    assert (said(text, probe) > 0).tolist() == [False, True, True, True, True, False]
+    assert (logits_of(text, probe) > 0).tolist() == [False, True, True, True, True, False]
 
 
 def test_growing_stops_where_validation_gets_no_better_and_keeps_the_best():
@@ -72,7 +72,7 @@ def real(seed):
 
 def test_a_real_label_is_predicted_as_it_is_and_judged_by_its_variance():
     grown = grow(kind="regression", train=real(1), validation=real(2))
-    errors = said(grown.text, real(2).columns) - real(2).labels
+    errors = logits_of(grown.text, real(2).columns) - real(2).labels
     assert grown.score == pytest.approx(1 - np.mean(errors**2) / np.var(real(2).labels), abs=1e-6)
     assert grown.score > 0.4
 
@@ -86,7 +86,7 @@ def test_equal_seeds_give_equal_texts():
 
 def test_rows_tell_where_labels_differ():
     columns = np.zeros((2, 1), np.float32)
-    assert [Rows(columns, np.array(labels, np.float32)).tell for labels in ([], [1, 1], [0, 1])] == [
+    assert [Rows(columns, np.array(labels, np.float32)).labels_differ for labels in ([], [1, 1], [0, 1])] == [
         False,
         False,
         True,
@@ -96,18 +96,18 @@ def test_rows_tell_where_labels_differ():
 def test_trees_are_none_until_they_are_grown():
     trees = Trees()
     assert not trees.grown
-    assert trees.said(np.ones((3, 2), np.float32)).tolist() == [0, 0, 0]
+    assert trees.predict_logits(np.ones((3, 2), np.float32)).tolist() == [0, 0, 0]
 
 
 def test_a_state_of_any_length_is_taken_over():
     first, second = Trees(), Trees()
     first.take(grow().text)
     second.take(grow(seed=3, kind="regression").text)
-    before = second.said(rows(3).columns)
+    before = second.predict_logits(rows(3).columns)
     second.load_state_dict(first.state_dict())
     assert torch.equal(second.text, first.text)
-    assert (second.said(rows(3).columns) == first.said(rows(3).columns)).all()
-    assert (before != second.said(rows(3).columns)).any()
+    assert (second.predict_logits(rows(3).columns) == first.predict_logits(rows(3).columns)).all()
+    assert (before != second.predict_logits(rows(3).columns)).any()
     second.load_state_dict(Trees().state_dict())
     assert not second.grown
 
@@ -116,7 +116,7 @@ def test_columns_behind_those_that_trees_read_are_left_out():
     drawn = rows(1)
     numbers = [Rows(each.columns[:, :2], each.labels) for each in (drawn, rows(2))]
     text = GROWER.grow("binary", *numbers, [], 0, lambda share: True).text
-    assert (said(text, drawn.columns) == said(text, drawn.columns[:, :2])).all()
+    assert (logits_of(text, drawn.columns) == logits_of(text, drawn.columns[:, :2])).all()
 
 
 def test_lightgbm_that_is_missing_is_told(monkeypatch):
@@ -126,6 +126,6 @@ def test_lightgbm_that_is_missing_is_told(monkeypatch):
     assert error.value.fix == "install it: pip install 'automtl[boosting]'"
     trees = Trees()
     trees.text = torch.ones(1, dtype=torch.uint8)
-    for call in (grow, lambda: trees.said(rows(1).columns)):
+    for call in (grow, lambda: trees.predict_logits(rows(1).columns)):
         with pytest.raises(UsageError, match="boosting needs lightgbm"):
             call()

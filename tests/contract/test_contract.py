@@ -106,8 +106,8 @@ NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
 @pytest.mark.parametrize("fields", NO_SINGLE)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space_without_a_categorical_field_of_one_value(name, fields, encodings):
-    schema = NO_SINGLE[fields].encoded(plain().answered(**encodings))
-    kinds = [{}] if name in SMALL else [NARROW, {**NARROW, "inputs": "searched"}]
+    schema = NO_SINGLE[fields].encoded(plain().with_answers(**encodings))
+    kinds = [{}] if name in SMALL else [NARROW, {**NARROW, "features": "searched"}]
     for sizes in kinds:
         made = space(name, schema, sizes)
         folds, made.fitted = fitted(sample_part(schema, 100, seed=3), schema)
@@ -129,13 +129,15 @@ ENCODED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("inputs", ["given", "searched"])
+@pytest.mark.parametrize("features", ["given", "searched"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space_with_all_encodings(name, inputs):
-    taken = {"inputs": inputs} if "inputs" in REGISTRY.get(SPACES, name).settings_class.model_fields else {}
+    taken = (
+        {"features": inputs} if "features" in REGISTRY.get(SPACES, name).settings_class.model_fields else {}
+    )
     if inputs == "searched" and not taken:
         return  # its own gates open and close fields
-    schema = sample_schema(dense=2).encoded(plain().answered(**ENCODED))
+    schema = sample_schema(dense=2).encoded(plain().with_answers(**ENCODED))
     made = space(name, schema, taken)
     _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)

@@ -59,7 +59,7 @@ def alone(row, **change):
 def made(table, request):
     """Return what a run would have made with numbers encoded like this, its weights drawn at random."""
     *_, prepared = table
-    schema = prepared.schema.encoded(plain().answered(numbers=request.param, bins=4))
+    schema = prepared.schema.encoded(plain().with_answers(numbers=request.param, bins=4))
     space = SharedBottom(schema, SIZES, load_registry().op)
     _, space.fitted = prepared.fitted(schema)
     seeds.seed_torch(0, "network")

@@ -41,7 +41,9 @@ def auc(effect=0.0, unique=False, folds=True, statistics="folds", users=True):
     if not users:
         train.ids[:, 0] = validation.ids[:, 0] = 0
     schema = Schema((SparseField("user", size), SparseField("kind", 9)), (), (Task("click"),))
-    schema = schema.encoded(plain().answered(statistics=statistics, wide=True, crosses=(("user", "kind"),)))
+    schema = schema.encoded(
+        plain().with_answers(statistics=statistics, wide=True, crosses=(("user", "kind"),))
+    )
     times = np.arange(ROWS, dtype=np.int32)
     found_folds, found = fitted(train, schema, times)
     torch.manual_seed(0)

@@ -25,7 +25,7 @@ from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import EpochEnded, EventHandler
 from automtl_core.training.fit import Fit, TrainingData
-from automtl_core.training.learner import Learner, Lesson
+from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
@@ -242,7 +242,7 @@ def test_a_setting_of_a_strategy_changes_its_search(name, setting):
 def test_what_a_space_ignores_are_settings_of_a_run(name):
     known = {*Common.model_fields}
     known |= {f"training.{key}" for key in Recipe.model_fields}
-    known |= {f"inputs.{key}" for key in Encodings.model_fields}
+    known |= {f"features.{key}" for key in Encodings.model_fields}
     assert {*REGISTRY.get(SPACES, name).ignores} <= known
 
 
@@ -262,7 +262,7 @@ def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignor
 
     model = space(name, BASES[name]).supernet().network
     train, validation = (sample_part(SCHEMA, 200, seed) for seed in (1, 2))
-    Lesson(model, TrainingData(train, validation, SCHEMA.tasks), Spy(), 0, CPU).run(EventHandler())
+    LearnerFit(model, TrainingData(train, validation, SCHEMA.tasks), Spy(), 0, CPU).run(EventHandler())
     ignored = f"training.{setting}" in REGISTRY.get(SPACES, name).ignores
     assert ignored == (setting not in read and setting != "min_positives")
 
@@ -271,9 +271,9 @@ def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignor
     ("layer", "ignored"),
     [
         ({"training": {"learning_rate": 5}}, "training.learning_rate"),
-        ({"inputs": {"numbers": "bins", "wide": True}}, "inputs.numbers, inputs.wide"),
+        ({"features": {"numbers": "bins", "wide": True}}, "features.numbers, features.wide"),
         ({"precision": "bf16"}, "precision"),
-        ({"inputs": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
+        ({"features": "ids", "encoding_search": {"epochs": 3}}, "encoding_search.epochs"),
     ],
 )
 def test_a_setting_that_boosting_ignores_is_an_error(layer, ignored):
@@ -285,7 +285,7 @@ def test_a_setting_that_some_model_reads_is_none():
     jobs = models(["boosting", "mmoe"], REGISTRY, {"dataset": "synthetic"}, {"training": {"epochs": 5}})
     assert jobs["mmoe"].config.training.epochs == 5
     below, preset = [{"training": {"epochs": 6}}], {"training": {"patience": 1}}
-    models(["boosting"], REGISTRY, {"dataset": "synthetic", "inputs": "ids"}, below=below, preset=preset)
+    models(["boosting"], REGISTRY, {"dataset": "synthetic", "features": "ids"}, below=below, preset=preset)
 
 
 @pytest.mark.parametrize("name", REGISTRY.names(STRATEGIES))
@@ -303,7 +303,7 @@ def test_a_strategy_takes_no_setting_of_another(name, other):
     [
         ({"strategy": "random", "decisions": {"a": "b"}}, "decisions.a"),
         (
-            {"strategy": "random", "inputs": "ids", "training": {"embedding_decay": 0.1},
+            {"strategy": "random", "features": "ids", "training": {"embedding_decay": 0.1},
              "encoding_search": {"rows": 500}},
             "encoding_search.rows",
         ),
@@ -360,7 +360,7 @@ def test_a_setting_of_a_balancer_changes_the_training(name, setting):
 def given(values: Mapping[str, Any]) -> Any:
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
-    schema = SCHEMA.encoded(Encodings.parse({**PLAIN, **values}, "inputs"))
+    schema = SCHEMA.encoded(Encodings.parse({**PLAIN, **values}, "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op)
     part = sample_part(SCHEMA, 128, seed=1)
     folds, made.fitted = fit_encodings(part, schema)
@@ -374,7 +374,7 @@ def given(values: Mapping[str, Any]) -> Any:
 def test_a_setting_of_the_encodings_changes_what_networks_are_given(setting):
     one, other = two("encodings", Encodings, setting)
     assert same(given(one), given(one))
-    assert not same(given(one), given(other)), f"inputs.{setting} is not used"
+    assert not same(given(one), given(other)), f"features.{setting} is not used"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ FOLDS = Encodings().folds
 SMALL = {
     "dataset": {"name": "synthetic", "rows": 3000},
     "training": {"epochs": 2, "batch_size": 256, "min_positives": 10},
-    "inputs": "statistics",
+    "features": "statistics",
 }
 SEARCH = {
     "space": {
@@ -91,7 +91,7 @@ def test_who_takes_no_statistics_says_so(line, folder, monkeypatch):
 
 
 def test_networks_are_as_before_without(line, folder):
-    job = line.model("mmoe", [{**SMALL, "inputs": "ids", "prepared_dir": folder / "prepared"}])
+    job = line.model("mmoe", [{**SMALL, "features": "ids", "prepared_dir": folder / "prepared"}])
     problem = job.problem(job.prepare())
     assert problem.data.train.folds is None
     assert problem.space.schema == job.prepare().schema

@@ -15,8 +15,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.testing import check_op, plain_schema
 from automtl_core.testing.samples import sample_part
 from automtl_core.training.batches import Batch, take
+from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
-from automtl_core.training.norms import renorm
 from automtl_desan.mlp import MLP, LinearMLP, SiLUMLP
 from automtl_desan.nested import first_of_norm, normalise_first
 from automtl_desan.ops import Factorised, Sum
@@ -163,8 +163,8 @@ def test_statistics_computed_anew_are_those_of_the_path(make):
     wide, narrow = pair(make)
     alone = standalone(narrow)
     batches = [Batch(Features(torch.zeros(10, 1).long(), rows(k)), torch.zeros(10, 1)) for k in range(3)]
-    renorm(Path([narrow, wide], 0), batches, CPU)
-    renorm(Path([alone], 0), batches, CPU)
+    recalibrate_batchnorm(Path([narrow, wide], 0), batches, CPU)
+    recalibrate_batchnorm(Path([alone], 0), batches, CPU)
     found, expected = standalone(narrow).state_dict(), alone.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.allclose(found[name], expected[name], atol=1e-12) for name in found)

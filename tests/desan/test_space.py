@@ -80,7 +80,7 @@ def test_what_else_is_asked_as_the_settings_say(settings, asked):
 )
 def test_a_wide_term_is_asked_about_as_the_whole_network(numbers, answers, asked):
     space = desan(experts=1, numbers=numbers)
-    space = DESAN(space.schema.encoded(plain().answered(**answers)), space.settings, REGISTRY.op)
+    space = DESAN(space.schema.encoded(plain().with_answers(**answers)), space.settings, REGISTRY.op)
     choices = space.choices()
     assert {name: choice.options for name, choice in choices.items() if "/" not in name} == asked
     pairs = {"layer0/expert0/crosses"} if "crosses" in answers else set()

@@ -127,7 +127,7 @@ def test_a_weight_has_the_name_of_its_field_whatever_else_is_selected():
 @pytest.fixture
 def space():
     pairs = (("user", "tab"), ("item", "tab"))
-    encodings = plain().answered(wide=True, numbers="bins", crosses=pairs)
+    encodings = plain().with_answers(wide=True, numbers="bins", crosses=pairs)
     sizes = DESANSettings(embedding_dim=4, experts=1, layers=1, blocks=1, expert_width=8, ops=("mlp-16",))
     return DESAN(plain_schema(dense=2).encoded(encodings), sizes, load_registry().op)
 
@@ -151,7 +151,7 @@ def test_each_task_has_weights_of_its_own_and_they_are_learned(space):
     network = space.network(Architecture(space.supernet().favourites()))
     ids, dense = torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.tensor([[0.5, 1.0], [float("nan"), -1.0]])
     crosses = network.inputs.crosses.statistics
-    crosses.tell(torch.ones(1, crosses.rows, network.inputs.crosses(Features(ids, dense)).shape[2]))
+    crosses.load_fitted(torch.ones(1, crosses.rows, network.inputs.crosses(Features(ids, dense)).shape[2]))
     network(Features(ids, dense))[:, 0].sum().backward()
     for weight in network.wide.weights.values():
         assert weight.grad[0].any()

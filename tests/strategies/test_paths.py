@@ -10,7 +10,7 @@ import torch
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import Scored
-from automtl_core.search.warm_start import Start
+from automtl_core.search.warm_start import WarmStart
 from automtl_core.training.events import EventHandler
 from automtl_strategies import paths as module
 from automtl_strategies.paths import Paths, PathSettings, probes
@@ -251,8 +251,8 @@ def test_what_another_search_found_is_looked_at_first():
     given = problem()
     known = given.space.landmarks()
     found = Architecture({**known["mmoe"].decisions, "task/click/experts": ("expert1",)})
-    start = Start(found, given.space.choices(), given.space.network(found), given.space.schema, {})
-    assert list(probes(replace(given, start=start)).items()) == [("start", found), *known.items()]
+    start = WarmStart(found, given.space.choices(), given.space.network(found), given.space.schema, {})
+    assert list(probes(replace(given, warm_start=start)).items()) == [("start", found), *known.items()]
 
 
 def test_without_landmarks_probes_are_uniform():
@@ -262,12 +262,12 @@ def test_without_landmarks_probes_are_uniform():
         "gate": AnyOf("gate", ("x", "y")),
     }
     space = SimpleNamespace(choices=lambda: choices, landmarks=dict)
-    found = probes(SimpleNamespace(space=space, start=None))
+    found = probes(SimpleNamespace(space=space, warm_start=None))
     assert list(found) == ["uniform 1", "uniform 2", "uniform 3"]
     assert [(a.decisions["op"], a.decisions["few"]) for a in found.values()] == [
         ("a", "a"), ("b", "b"), ("c", "b"),
     ]  # fmt: skip
     assert all(a.decisions["gate"] == ("x", "y") for a in found.values())
-    assert list(probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict), start=None))) == [
-        "uniform 1"
-    ]
+    assert list(
+        probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict), warm_start=None))
+    ) == ["uniform 1"]

@@ -14,7 +14,7 @@ from .famo import FAMO
 
 SOURCE = (Path(__file__).parent / "famo.py").read_text()
 TRAIN = [
-    "train", "--model", "mmoe", "--set", "dataset={name: synthetic, rows: 1000}", "--set", "inputs=ids",
+    "train", "--model", "mmoe", "--set", "dataset={name: synthetic, rows: 1000}", "--set", "features=ids",
     "--set", "training={epochs: 2, batch_size: 200, embedding_decay: 0.01}",
 ]  # fmt: skip
 

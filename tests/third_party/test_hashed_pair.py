@@ -71,7 +71,7 @@ SETTINGS = {
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
     "training": {"batch_size": 256, "epochs": 2, "min_positives": 1},
-    "inputs": "ids",
+    "features": "ids",
 }
 ALONE = """
 import json, sys

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from two_processes import TwoProcesses
 
-from automtl_core.comparison.wanted import Wanted
+from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
@@ -25,7 +25,7 @@ def executor(tmp_path_factory: pytest.TempPathFactory) -> TwoProcesses:
 
 
 def test_a_last_round_ends_with_the_same_bytes(executor: TwoProcesses, tmp_path: Path) -> None:
-    layer = {**DATA, "training": TRAINING, "space": TINY, "strategy": FOUR, "inputs": "ids"}
+    layer = {**DATA, "training": TRAINING, "space": TINY, "strategy": FOUR, "features": "ids"}
     layer["prepared_dir"] = tmp_path / "prepared"
     runs = []
     for name, how in (("one", None), ("two", executor)):
@@ -37,10 +37,10 @@ def test_a_last_round_ends_with_the_same_bytes(executor: TwoProcesses, tmp_path:
 
 
 def test_a_comparison_has_the_same_tables(executor: TwoProcesses, tmp_path: Path) -> None:
-    layer = {**DATA, "training": TRAINING, "inputs": "ids", "prepared_dir": tmp_path / "prepared"}
+    layer = {**DATA, "training": TRAINING, "features": "ids", "prepared_dir": tmp_path / "prepared"}
     found = []
     for name, how in (("one", None), ("two", executor)):
-        wanted = Wanted(["shared-bottom", "mmoe"], seeds=1, out=tmp_path / name)
+        wanted = ComparisonSpec(["shared-bottom", "mmoe"], seeds=1, out=tmp_path / name)
         found.append(wanted.compared(Workflow(load_registry(), executor=how), [layer])[0])
     one, two = (
         {name: [(cell.run, cell.test) for cell in model.tested] for name, model in each.models.items()}
@@ -61,6 +61,6 @@ def test_an_encoding_search_has_the_same_answers(executor: TwoProcesses, tmp_pat
         layer = {**DATA, "training": {**TRAINING, "epochs": 1}, "prepared_dir": tmp_path / name}
         workflow = Workflow(load_registry(), hear, how)
         job = workflow.model("shared-bottom", [layer])
-        results.append(workflow.answered(job, workflow.prepare(job)).looked)
+        results.append(workflow.resolve_auto(job, workflow.prepare(job)).looked)
     assert results[0] == results[1]
-    assert results[0].tried, "something was trained"
+    assert results[0].trials, "something was trained"

@@ -192,10 +192,10 @@ def _label(facts: Facts) -> Mapping[str, Any] | None:
     named = words(facts.name)
     if not named or set(named).intersection(STATISTICS):
         return None
-    said = named[-1] in RATINGS
+    likely = named[-1] in RATINGS
     if _positive(facts):
-        said = named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
-    return as_label(facts) if said else None
+        likely = named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
+    return as_label(facts) if likely else None
 
 
 def _positive(facts: Facts) -> str | None:
@@ -216,8 +216,8 @@ def _is_time(facts: Facts, seen: Glimpse) -> bool:
     since = any(946_684_800 * unit <= low and high < 2_208_988_800 * unit for unit in (1, 1e3, 1e6, 1e9))
     calendar = low >= 19_000_101 and high <= 21_001_231
     named = words(facts.name)
-    said = bool(set(named).intersection(TIMES)) and (since or calendar or len(named) == 1)
-    return said or (since and not seen.header)
+    likely = bool(set(named).intersection(TIMES)) and (since or calendar or len(named) == 1)
+    return likely or (since and not seen.header)
 
 
 def _has_gaps(facts: Facts, seen: Glimpse) -> bool:

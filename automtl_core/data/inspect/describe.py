@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.codes import codes
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
-from automtl_core.data.inspect.leaks import Rule, Told, alone, rules
+from automtl_core.data.inspect.leaks import Rule, SingleFieldScore, alone, rules
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.rows import chunks, held
@@ -93,7 +93,7 @@ class Described(Value):
     """Correlation of labels, [T, T], over the training rows that have both; None where one is constant."""
     rules: tuple[Rule, ...]
     """See `leaks.rules`."""
-    alone: Mapping[str, tuple[Told, ...]]
+    alone: Mapping[str, tuple[SingleFieldScore, ...]]
     """See `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
 

@@ -36,7 +36,7 @@ CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
-class Told(Value):
+class SingleFieldScore(Value):
     """The score of a single predictor of a task."""
 
     name: str
@@ -77,7 +77,7 @@ class Tally(NamedTuple):
     """Sum of the squares of the labels, over all codes."""
 
 
-def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
+def alone(prepared: Prepared) -> dict[str, tuple[SingleFieldScore, ...]]:
     """Return the best predictors of each task, and all suspicious ones, the best first.
 
     The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
@@ -86,7 +86,7 @@ def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
     conditional on, are never suspicious.
     """
     schema, train, validation = prepared.schema, prepared.part("train"), prepared.part("validation")
-    found: dict[str, list[Told]] = {task.name: [] for task in schema.tasks}
+    found: dict[str, list[SingleFieldScore]] = {task.name: [] for task in schema.tasks}
     for group in _groups(predictors(schema, train), len(schema.tasks)):
         tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
         for predictor, seen, judged in tallies:
@@ -94,7 +94,7 @@ def alone(prepared: Prepared) -> dict[str, tuple[Told, ...]]:
                 if predictor.name != task.name:
                     scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
-                    found[task.name] += _told(predictor, task, scores, fine)
+                    found[task.name] += _scored(predictor, task, scores, fine)
     return {task: _best(told) for task, told in found.items()}
 
 
@@ -213,16 +213,18 @@ def _score(kind: TaskKind, expected: Floats, judged: Tally) -> float | None:
     return float(positives @ below / (positives.sum() * negatives.sum()))
 
 
-def _told(predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool) -> Iterator[Told]:
+def _scored(
+    predictor: Predictor, task: Task, scores: Mapping[By, float | None], fine: bool
+) -> Iterator[SingleFieldScore]:
     """Yield the result for a predictor, if it has a score."""
     known = {by: score for by, score in scores.items() if score is not None}
     if known:
         by = max(known, key=lambda by: known[by])
         suspicious = known[by] >= SUSPICIOUS[task.kind] and not fine
         measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
-        yield Told(predictor.name, predictor.kind, by, suspicious, measure, known[by])
+        yield SingleFieldScore(predictor.name, predictor.kind, by, suspicious, measure, known[by])
 
 
-def _best(told: Sequence[Told]) -> tuple[Told, ...]:
+def _best(told: Sequence[SingleFieldScore]) -> tuple[SingleFieldScore, ...]:
     ordered = sorted(told, key=lambda one: -one.score)
     return tuple(one for place, one in enumerate(ordered) if place < SHOWN or one.suspicious)

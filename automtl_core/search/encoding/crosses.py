@@ -52,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Worth:
+class CrossGain:
     """Reduction of the loss on held-out rows by a column, in nats, by task."""
 
     gain: Floats  # [T]
@@ -60,7 +60,7 @@ class Worth:
 
 
 @dataclass(frozen=True)
-class FoundPair(Value):
+class FeatureCross(Value):
     """A pair that predicts better together than its fields do alone."""
 
     pair: Pair
@@ -87,7 +87,7 @@ class _Sum:
         self.f = np.tile(start, (len(labels), 1))
         self._look()
 
-    def worth(self, column: Column) -> Worth:
+    def worth(self, column: Column) -> CrossGain:
         """Return the reduction of the loss on held-out rows by a column."""
         gain, sure = np.zeros((2, len(self.weight)))
         for t in range(len(self.weight)):
@@ -95,7 +95,7 @@ class _Sum:
             told, cost = (step * slope).sum(), (step**2 * curve).sum()
             gain[t] = told - cost / 2
             sure[t] = told / cost**0.5 if cost > 0 else 0.0
-        return Worth(gain, sure)
+        return CrossGain(gain, sure)
 
     def add(self, column: Column) -> None:
         """Add the steps of a column to the model."""
@@ -119,7 +119,7 @@ class _Sum:
         return np.clip(slope / (curve + self.weight[t]), -STEP, STEP), looked_slope, looked_curve
 
 
-def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
+def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
     """Return pairs of single-valued sparse fields that predict better together, in order of selection.
 
     Args:
@@ -139,7 +139,7 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
     names = sorted(sorted(first, key=lambda name: -first[name])[: s.cross_fields], key=list(alone).index)
     room = len(found.f) / CELL_ROWS
     left = [(a, b) for a, b in combinations(names, 2) if alone[a].size * alone[b].size <= room]
-    taken: list[FoundPair] = []
+    taken: list[FeatureCross] = []
     while left and len(taken) < s.crosses:
         single = {name: found.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
         worth = {pair: _more(found.worth(_pair(alone, pair)), single, pair, s.cross_errors) for pair in left}
@@ -147,13 +147,13 @@ def find_pairs(rows: Rows, encodings: Encodings) -> list[FoundPair]:
         gain, sure = worth[best]
         if gain <= 0:
             break
-        taken.append(FoundPair(best, gain / len(rows.look), sure))
+        taken.append(FeatureCross(best, gain / len(rows.look), sure))
         found.add(_pair(alone, best))
         left = sorted(left, key=lambda pair: -worth[pair][0])[1 : 1 + AGAIN]
     return taken
 
 
-def _more(worth: Worth, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
+def _more(worth: CrossGain, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
     """Return the gain of a pair beyond its fields, summed over tasks where it is significant."""
     more = worth.gain - sum(single[name].clip(0) for name in pair)
     counts = (more > 0) & (worth.sure > errors)

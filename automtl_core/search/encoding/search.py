@@ -14,7 +14,7 @@ import numpy as np
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.disk.value import Value
-from automtl_core.search.encoding.crosses import FoundPair, find_pairs
+from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.settings.domain import domains
 from automtl_core.training.events import Event
@@ -29,7 +29,7 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[Metrics]]
 
 
 @dataclass(frozen=True)
-class Tried(Value):
+class EncodingTrial(Value):
     """Values of encoding settings that were tried."""
 
     answers: Answers
@@ -40,40 +40,40 @@ class Tried(Value):
 
 
 @dataclass(frozen=True)
-class Looked(Value):
+class EncodingSearchResult(Value):
     """The result of the encoding search."""
 
     answers: Answers
     """The chosen values of the searched settings."""
-    tried: tuple[Tried, ...] = ()
+    trials: tuple[EncodingTrial, ...] = ()
     """All values that were tried, in order; the first are the defaults, which stay where nothing is
     better."""
-    pairs: tuple[FoundPair, ...] = ()
+    pairs: tuple[FeatureCross, ...] = ()
     """Candidates for feature crosses."""
     why: str = ""
     """Reason why nothing was tried; else empty."""
 
     @property
-    def best(self) -> Tried:
+    def best(self) -> EncodingTrial:
         """The chosen values, with their score; there must be some that were tried."""
-        return next(tried for tried in self.tried if tried.answers == self.answers)
+        return next(trials for trials in self.trials if trials.answers == self.answers)
 
 
 @dataclass(frozen=True)
 class EncodingsChosen(Event):
     """The encoding search ended."""
 
-    result: Looked
+    result: EncodingSearchResult
 
 
-def look_up(
+def search_encodings(
     rows: Rows,
     encodings: Encodings,
     recipe: Recipe,
     train: Train,
     progress: Progress = silent,
     seconds: float | None = None,
-) -> Looked:
+) -> EncodingSearchResult:
     """Return values of the settings `auto` of encodings and recipe.
 
     Args:
@@ -89,13 +89,13 @@ def look_up(
     trials = _Trials(rows, encodings, recipe, train)
     if not rows.enough:
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
-        return Looked(trials.best, why=why)
+        return EncodingSearchResult(trials.best, why=why)
     for place, answers in enumerate(trials.candidates()):
         progress(f"trial {place + 1}", place / (place + 4))  # their number depends on the results so far
         trials.consider(answers)
         if seconds is not None and time.monotonic() - began > seconds:
             break
-    return Looked(trials.best, trials.tried(), trials.pairs)
+    return EncodingSearchResult(trials.best, trials.trials(), trials.pairs)
 
 
 def _decay(steps: int) -> float:
@@ -112,7 +112,7 @@ class _Trials:
         self.best: Answers = {name: PLAIN[name] for name in encodings.unanswered()}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
-        self.pairs: tuple[FoundPair, ...] = ()
+        self.pairs: tuple[FeatureCross, ...] = ()
         self._scores: list[tuple[Answers, list[float]]] = []
 
     def candidates(self) -> Iterator[Answers]:
@@ -129,7 +129,7 @@ class _Trials:
         if self.best.get("statistics", "none") != "none":  # a wide term gains nothing without them
             yield self._changed(wide=False)
         if "crosses" in self.best:
-            self.pairs = tuple(find_pairs(self.rows, self.encodings))
+            self.pairs = tuple(find_crosses(self.rows, self.encodings))
             yield self._changed(crosses=tuple(found.pair for found in self.pairs))
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
@@ -137,7 +137,7 @@ class _Trials:
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
-        if any(answers == tried for tried, _ in self._scores):
+        if any(answers == trials for trials, _ in self._scores):
             return
         self._train(answers)
         if answers is self.best:
@@ -151,9 +151,9 @@ class _Trials:
         if self._ahead(answers) > least:
             self.best = answers
 
-    def tried(self) -> tuple[Tried, ...]:
+    def trials(self) -> tuple[EncodingTrial, ...]:
         """Return all values that were tried, in order."""
-        return tuple(Tried(answers, float(np.mean(s)), len(s)) for answers, s in self._scores)
+        return tuple(EncodingTrial(answers, float(np.mean(s)), len(s)) for answers, s in self._scores)
 
     def _changed(self, **changes: Any) -> Answers:
         """Return the best values with changes to searched settings."""
@@ -165,7 +165,7 @@ class _Trials:
         return float(np.mean([one - other for one, other in pairs]))
 
     def _of(self, answers: Answers) -> list[float]:
-        return next((scores for tried, scores in self._scores if tried == answers), [])
+        return next((scores for trials, scores in self._scores if trials == answers), [])
 
     def _train(self, *answers: Answers) -> None:
         """Train once more with each of these values, each with its next seed."""

@@ -114,20 +114,20 @@ def about(guess: Guess, seen: Glimpse) -> str:
         case "unused":
             return f"{guess.reason}, such as {_value(facts.example)}" if facts.example else guess.reason
         case "labels" if not {"positive", "kind"} & guess.setting.keys():
-            said = f"{facts.mean:.1%} are 1"
+            text = f"{facts.mean:.1%} are 1"
         case "labels" if "positive" in guess.setting:
-            said = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
+            text = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
         case "multi":
             found = facts.parts[guess.setting]
-            said = f"{found.values:,} values, {found.parts / seen.seen:.1f} a row{some}"
+            text = f"{found.values:,} values, {found.parts / seen.seen:.1f} a row{some}"
         case "sparse":
-            said = f"{facts.values:,} values{some}"
+            text = f"{facts.values:,} values{some}"
         case "time":
-            said = spread
+            text = spread
         case _:
-            said = f"{spread}, mean {facts.mean:.4g}" + (f"; {guess.reason}" if guess.reason else "")
+            text = f"{spread}, mean {facts.mean:.4g}" + (f"; {guess.reason}" if guess.reason else "")
     blank = 1 - facts.rows / seen.seen
-    return f"{said}; {blank:.1%} blank" if blank else said
+    return f"{text}; {blank:.1%} blank" if blank else text
 
 
 def _create(path: Path, content: str) -> None:

@@ -11,7 +11,7 @@ from automtl_core.views import finding, outcome
 from automtl_core.workflow.finding import finding as read
 from automtl_core.workflow.finding import price
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.outcomes import Evaluation, Found
+from automtl_core.workflow.outcomes import Evaluation, SearchOutcome
 from automtl_core.workflow.workflow import Workflow
 
 
@@ -21,7 +21,7 @@ def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> 
     return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
 
 
-def resume(path: Path, anyway: bool, also_given: bool) -> Found:
+def resume(path: Path, anyway: bool, also_given: bool) -> SearchOutcome:
     """Continue an interrupted run, and return its outcome.
 
     Raises:

@@ -18,9 +18,9 @@ def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson 
 
     The score is the mean test AUC. Unfinished runs are marked.
     """
-    from automtl_cli.runs import shelf
+    from automtl_cli.runs import run_list
 
-    shelf.show_list(runs_dir, as_json)
+    run_list.show_list(runs_dir, as_json)
 
 
 @runs_app.command()
@@ -41,9 +41,9 @@ def compare(runs: Several, as_json: options.AsJson = False) -> None:
 
     Error bars and a verdict need several seeds: see `automtl compare --models RUN,RUN`.
     """
-    from automtl_cli.runs import shelf
+    from automtl_cli.runs import run_list
 
-    shelf.compare(runs, as_json)
+    run_list.compare(runs, as_json)
 
 
 @runs_app.command()
@@ -53,6 +53,6 @@ def remove(
     as_json: options.AsJson = False,
 ) -> None:
     """Remove runs, after a confirmation."""
-    from automtl_cli.runs import shelf
+    from automtl_cli.runs import run_list
 
-    shelf.remove(runs, yes, as_json)
+    run_list.remove(runs, yes, as_json)

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 from automtl_cli.output import emit
 from automtl_cli.runs import actions
-from automtl_core.comparison.wanted import Wanted
+from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.run_dir.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
 
 
-def compare(wanted: Wanted, layers: Sequence[Layer], as_json: bool) -> None:
+def compare(wanted: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
     """Compare models, show progress, and write and print the outcome."""
     with _resumable():
         found, out = wanted.compared(actions.workflow(), layers)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automtl_cli.output import emit
-from automtl_cli.runs import actions, shelf
+from automtl_cli.runs import actions, run_list
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.run_list import summary
 from automtl_core.training.metrics import mean_over_tasks
@@ -23,4 +23,4 @@ def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_j
     best = found[max(range(len(found)), key=score)].run
     runs = [summary(each.run) for each in found]
     note = f"best on validation rows: {best}"
-    emit({**shelf.compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note), as_json)
+    emit({**run_list.compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note), as_json)

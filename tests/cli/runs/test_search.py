@@ -140,7 +140,7 @@ def test_evaluating_tells_what_changed_where_it_does_not_repeat(automtl: Automtl
 def test_a_search_begins_with_a_run(automtl: Automtl, done: Path) -> None:
     again = automtl(*SEARCH, "--from", done, "--name", "again")
     assert again.code == 0
-    assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["start"] == str(done.absolute())
+    assert yaml.safe_load(Path("runs/again/config.yaml").read_text())["warm_start"] == str(done.absolute())
     there = set(Path("runs").iterdir())
     assert automtl(*SEARCH, "--from", "runs/nothing").code == 66
     assert set(Path("runs").iterdir()) == there, "no run is begun that cannot go on"

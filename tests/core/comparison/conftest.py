@@ -1,6 +1,6 @@
 import pytest
 
-from automtl_core.comparison.cells import Bench, CellBegan, CellWaits
+from automtl_core.comparison.cells import CellBegan, CellRunner, CellWaits
 from automtl_core.comparison.splits import in_split
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Serial
@@ -12,7 +12,7 @@ REGISTRY = load_registry()
 COMMON = {
     "dataset": {"name": "synthetic", "rows": 2000},
     "training": {"batch_size": 256, "epochs": 3, "min_positives": 30, "embedding_decay": 0.01},
-    "inputs": "ids",
+    "features": "ids",
 }
 SEARCH = {
     "space": {
@@ -71,7 +71,7 @@ def tiny(tmp_path_factory, common):
 def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
 
-    def make(listener=None, splits=None, answered=lambda job, prepared: job):
+    def make(listener=None, splits=None, resolve_auto=lambda job, prepared: job):
         worked, splits = [], splits or {0: prepared}
 
         def hear(event):
@@ -83,7 +83,7 @@ def bench(tmp_path, prepared):
             return (listener or SILENT)(event)
 
         executor = Serial(TrialRunner(REGISTRY, *splits.values()))
-        return Bench(tmp_path / "out", splits, executor, hear, answered), worked
+        return CellRunner(tmp_path / "out", splits, executor, hear, resolve_auto), worked
 
     return make
 

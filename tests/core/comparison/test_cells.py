@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automtl_core.comparison.cells import Bench, CellWaits
+from automtl_core.comparison.cells import CellRunner, CellWaits
 from automtl_core.comparison.measured import Diverged, Measured
 from automtl_core.errors import ArtifactError, DivergedError, RunExistsError
 from automtl_core.registry.plugins import load_registry
@@ -270,7 +270,7 @@ def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
     executor = Serial(TrialRunner(load_registry(), prepared))
-    made = Bench(folder, {0: prepared}, executor, SILENT, lambda job, prepared: job)
+    made = CellRunner(folder, {0: prepared}, executor, SILENT, lambda job, prepared: job)
     both = all_cells(made, tiny())
     made.trained(both)
     return folder, [result for result, _ in made.tested(both).values()]

@@ -56,12 +56,12 @@ def test_what_models_leave_open_is_answered_on_each_split_before_anything_is_tra
 ):
     told = []
 
-    def answered(job, prepared):
+    def resolve_auto(job, prepared):
         assert worked == []
         told.append((split_of(job), prepared))
         return job.having(training=job.config.training.model_copy(update={"embedding_decay": 0.5}))
 
-    made, worked = bench(splits=both_splits, answered=answered)
+    made, worked = bench(splits=both_splits, resolve_auto=resolve_auto)
     found = compare(tiny(), [0], 0, "one.yaml", made)
     assert told == [(split, both_splits[split]) for split in (0, 1) for _ in ("one", "two")]
     for model in found.models.values():
@@ -198,11 +198,11 @@ def test_open_choices_are_refused_before_anything_is_trained(tiny, bench):
     ],
 )
 def test_all_models_are_checked_before_anything_is_looked_up(tiny, bench, model, changes, told):
-    looked = []
-    made, _ = bench(answered=lambda job, prepared: looked.append(job) or job)
+    encoding_search = []
+    made, _ = bench(resolve_auto=lambda job, prepared: encoding_search.append(job) or job)
     with pytest.raises(AutoMTLError, match=told):
         compare(tiny(model, **changes), [0], 0, "one.yaml", made)
-    assert looked == []
+    assert encoding_search == []
 
 
 def test_rare_tasks_are_marked_and_not_averaged(tiny, bench):

@@ -17,13 +17,13 @@ class Given:
 
     def __init__(self, auc):
         self.auc = auc
-        self.tried = []
+        self.trials = []
 
     def cell(self, name, job):
         return Given.Cell(name, job)
 
     def trained(self, cells, called, then):
-        self.tried = cells
+        self.trials = cells
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
@@ -89,8 +89,8 @@ def test_draws_follow_from_the_seed_and_the_number_alone(tiny):
 def test_all_models_try_the_same_recipes_of_which_the_first_is_their_own(tiny):
     jobs, bench = tiny(), Given(rates)
     tuned(jobs, 3, bench)
-    assert [cell.name for cell in bench.tried] == ["one.yaml"] * 3 + ["two.yaml"] * 3
-    one, two = ([recipe(cell.job) for cell in bench.tried if cell.name == name] for name in jobs)
+    assert [cell.name for cell in bench.trials] == ["one.yaml"] * 3 + ["two.yaml"] * 3
+    one, two = ([recipe(cell.job) for cell in bench.trials if cell.name == name] for name in jobs)
     assert one == two
     assert one[0] == recipe(jobs["one.yaml"])
     assert len({tuple(values.items()) for values in one}) == 3
@@ -101,7 +101,7 @@ def test_a_model_takes_the_recipe_that_is_best_on_validation_data(tiny, auc, bes
     bench = Given(auc)
     found = tuned(tiny(), 6, bench)
     for name, job in found.items():
-        assert rates(job) == best(rates(cell.job) for cell in bench.tried if cell.name == name)
+        assert rates(job) == best(rates(cell.job) for cell in bench.trials if cell.name == name)
 
 
 def test_recipes_that_diverge_are_left_out_unless_that_leaves_none(tiny):

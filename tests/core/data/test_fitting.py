@@ -10,7 +10,7 @@ from automtl_core.errors import UsageError
 
 def schema(**encodings) -> Schema:
     fields = (SparseField("a", 3), SparseField("b", 4)), (DenseField("x"), DenseField("y"))
-    return Schema(*fields, (Task("click"),), plain().answered(**encodings))
+    return Schema(*fields, (Task("click"),), plain().with_answers(**encodings))
 
 
 def rows(dense) -> Part:
@@ -27,7 +27,7 @@ def test_nobody_asks_for_folds_without_statistics() -> None:
 
 
 def test_without_sparse_fields_there_are_no_statistics() -> None:
-    numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().answered(statistics="folds"))
+    numbers = Schema((), (DenseField("x"),), (Task("click"),), plain().with_answers(statistics="folds"))
     part = rows([[0]] * 9)
     folds, found = fitted(Part(part.ids[:, :0], part.dense, part.labels), numbers)
     assert (folds, found.sparse) == (None, None)

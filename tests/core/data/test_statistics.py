@@ -16,7 +16,9 @@ FOLDS, SMOOTHING = Encodings().folds, Encodings().smoothing
 
 
 def fit(rows, fold, field, *others, task=CLICK, **encodings):
-    schema = Schema((field, *others), (), (task,), plain().answered(**{"statistics": "folds", **encodings}))
+    schema = Schema(
+        (field, *others), (), (task,), plain().with_answers(**{"statistics": "folds", **encodings})
+    )
     return statistics.fit(rows, fold, schema, schema.crosses() or schema.sparse)
 
 
@@ -151,7 +153,7 @@ def test_a_pair_tells_of_rows_with_both_values(monkeypatch):
 
 def test_pairs_beyond_room_share_ids_evenly():
     fields = SparseField("a", 4096), SparseField("b", 1024)
-    (cross,) = Schema(fields, (), (CLICK,), plain().answered(crosses=(("a", "b"),))).crosses()
+    (cross,) = Schema(fields, (), (CLICK,), plain().with_answers(crosses=(("a", "b"),))).crosses()
     random = np.random.default_rng(0)
     rows = part(np.stack([random.integers(4096, size=50_000), random.integers(1024, size=50_000)], 1),
                 np.zeros((50_000, 1)))  # fmt: skip

@@ -32,7 +32,7 @@ class Numbers(Dataset):
 
 
 prepared = prepare(Numbers(DatasetSettings()), "numbers", None, Path(sys.argv[1]))
-answers = plain().answered(statistics="folds", numbers="bins")
+answers = plain().with_answers(statistics="folds", numbers="bins")
 prepared.fitted(prepared.schema.encoded(answers))
 prepared.encoder.encode({"user": [1, 2], "price": [3.5, None]})
 print("torch" in sys.modules)

@@ -8,7 +8,7 @@ from automtl_core.errors import ArtifactError, UsageError
 def test_a_word_stands_for_all_of_it() -> None:
     assert Encodings.model_validate(in_full("auto")) == Encodings()
     assert Encodings.model_validate(in_full("ids")) == plain()
-    assert Encodings.model_validate(in_full("statistics")) == plain().answered(statistics="folds")
+    assert Encodings.model_validate(in_full("statistics")) == plain().with_answers(statistics="folds")
     assert in_full({"wide": True}) == {"wide": True}
 
 
@@ -17,7 +17,7 @@ def test_what_is_not_answered_is_to_be_looked_up() -> None:
     assert Encodings(statistics="none").unanswered() == ("numbers", "crosses", "wide")
     assert not plain().auto
     assert plain().plain
-    assert not plain().answered(wide=True).plain
+    assert not plain().with_answers(wide=True).plain
 
 
 def test_pairs_are_fields_of_as_many_values_as_there_are_pairs() -> None:
@@ -28,7 +28,7 @@ def test_pairs_are_fields_of_as_many_values_as_there_are_pairs() -> None:
         SparseField("tags", 3, "bag"),
     )
     schema = Schema(fields, (), (Task("click"),))
-    ab, ca = schema.encoded(plain().answered(crosses=(("a", "b"), ("c", "a")))).crosses()
+    ab, ca = schema.encoded(plain().with_answers(crosses=(("a", "b"), ("c", "a")))).crosses()
     assert (ab.name, ab.size) == ("a*b", 12)
     assert (ca.name, ca.size) == ("c*a", MOST_PAIRS)
     assert schema.crosses() == ()
@@ -38,12 +38,12 @@ def test_pairs_are_fields_of_as_many_values_as_there_are_pairs() -> None:
 def test_a_pair_of_no_such_fields_is_refused(pair) -> None:
     schema = Schema((SparseField("a", 3), SparseField("tags", 3, "bag")), (), (Task("click"),))
     with pytest.raises(UsageError, match="is no pair of fields"):
-        schema.encoded(plain().answered(crosses=(pair,)))
+        schema.encoded(plain().with_answers(crosses=(pair,)))
 
 
 def test_a_schema_keeps_its_encodings() -> None:
     schema = Schema((SparseField("a", 3), SparseField("b", 3)), (), (Task("click"),))
-    schema = schema.encoded(plain().answered(crosses=(("a", "b"),), wide=True, numbers="bins"))
+    schema = schema.encoded(plain().with_answers(crosses=(("a", "b"),), wide=True, numbers="bins"))
     assert Schema.from_json(schema.to_json()) == schema
     with pytest.raises(ArtifactError):
         Schema.from_json({**schema.to_json(), "encodings": {"numbers": "roman"}})

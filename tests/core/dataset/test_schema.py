@@ -54,7 +54,7 @@ def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
 def test_networks_may_read_fields_and_pairs_of_them():
     made = schema(Task("click"), Task("buy"))
     assert made.readable() == made.fields() == ["user", "item", "price"]
-    crossed = made.encoded(plain().answered(crosses=(("item", "user"),)))
+    crossed = made.encoded(plain().with_answers(crosses=(("item", "user"),)))
     assert crossed.readable() == ["user", "item", "price", "item*user"]
     assert crossed.fields() == made.fields()
     assert crossed.told == 2 + 1, "one for each task, and a count"

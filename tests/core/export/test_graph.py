@@ -52,10 +52,10 @@ def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
-@pytest.mark.parametrize("settings", [{}, {"inputs": "searched"}], ids=["given", "searched"])
+@pytest.mark.parametrize("settings", [{}, {"features": "searched"}], ids=["given", "searched"])
 def test_so_it_does_with_all_encodings(settings):
     answers = {"statistics": "folds", "numbers": "bins", "crosses": (("user", "item"),), "wide": True}
-    schema = sample_schema().encoded(plain().answered(**answers))
+    schema = sample_schema().encoded(plain().with_answers(**answers))
     network = network_of("shared-bottom", schema, expert_layers=(8,), **settings)
     traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
     part = sample_part(schema, 50, 1)

@@ -12,7 +12,7 @@ FIELDS = (SparseField("a", 3), SparseField("tags", 4, "bag"), SparseField("b", 5
 
 
 def schema(*pairs, **encodings) -> Schema:
-    return Schema(FIELDS, (), (Task("click"),), plain().answered(crosses=pairs, **encodings))
+    return Schema(FIELDS, (), (Task("click"),), plain().with_answers(crosses=pairs, **encodings))
 
 
 def batch(folds=None) -> Features:
@@ -24,7 +24,7 @@ def test_a_pair_reads_the_row_that_preparation_counted() -> None:
     told = schema(("a", "b"), ("b", "c"), ("a", "c"))
     crosses, random = Crosses(told), np.random.default_rng(0)
     tables = torch.from_numpy(random.random((3, crosses.statistics.rows, 2), np.float32))
-    crosses.statistics.tell(tables)
+    crosses.statistics.load_fitted(tables)
     ids = np.array([[1, 0, 4, 8999], [2, 0, 0, 77]], np.int32)
     part = Part(ids, np.zeros((2, 0), np.float32), np.zeros((2, 1), np.float32))
     for place, cross in enumerate(told.crosses()):

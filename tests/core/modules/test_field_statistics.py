@@ -23,7 +23,7 @@ def features(ids, *bags: Bag, folds=None) -> Features:
 def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor | None) -> None:
     statistics = FieldStatistics(FIELDS, 2)
     tables = torch.randn(3, 16, 2)  # of two folds, and of both together
-    statistics.tell(tables)
+    statistics.load_fitted(tables)
     told = statistics(features(torch.tensor([[2], [6]]), bag([1, 4], []), bag([3], [1, 2, 3]), folds=fold))
     one, two = tables[[2, 2] if fold is None else fold.tolist()]
     expected = [
@@ -35,13 +35,13 @@ def test_rows_read_all_rows_those_of_training_the_other_folds(fold: torch.Tensor
 
 def test_what_is_saved_is_of_all_rows() -> None:
     statistics = FieldStatistics(FIELDS, 2)
-    statistics.tell(torch.randn(3, 16, 2))
+    statistics.load_fitted(torch.randn(3, 16, 2))
     assert set(statistics.state_dict()) == {"table"}
 
 
 def test_without_bags_all_fields_are_read_at_once() -> None:
     statistics = FieldStatistics((SparseField("a", 2), SparseField("b", 3)), 1)
-    statistics.tell(torch.arange(15.0).view(3, 5, 1))
+    statistics.load_fitted(torch.arange(15.0).view(3, 5, 1))
     ids = torch.tensor([[0, 2], [1, 0]])
     assert statistics(features(ids))[:, :, 0].tolist() == [[10, 14], [11, 12]]
     assert statistics(features(ids, folds=torch.tensor([0, 1])))[:, :, 0].tolist() == [[0, 4], [6, 7]]
@@ -52,5 +52,5 @@ def test_no_field_of_one_value_has_no_columns(fold: torch.Tensor | None) -> None
     none = torch.zeros(2, 0, dtype=torch.long)
     assert FieldStatistics((), 3)(features(none, folds=fold)).shape == (2, 0, 3)
     bags = FieldStatistics(FIELDS[:1], 3)
-    bags.tell(torch.randn(3, 5, 3))
+    bags.load_fitted(torch.randn(3, 5, 3))
     assert bags(features(none, bag([1, 4], [3]), folds=fold)).shape == (2, 1, 3)

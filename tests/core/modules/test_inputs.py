@@ -31,7 +31,7 @@ def test_plain_inputs_are_embeddings_then_numbers() -> None:
 
 @pytest.mark.parametrize("encodings", [{}, *({name: answer} for name, answer in ALL.items()), ALL])
 def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
-    schema = SCHEMA.encoded(plain().answered(**encodings))
+    schema = SCHEMA.encoded(plain().with_answers(**encodings))
     inputs, widths = Inputs(schema, 4, 0.1), Widths.of(schema, 4)
     given = inputs(Features(torch.tensor([[1, 2], [0, 0]]), torch.tensor([[0.5], [float("nan")]])))
     assert given.sparse.shape == (2, 2, widths.sparse)
@@ -42,10 +42,10 @@ def test_what_is_given_is_as_wide_as_it_says(encodings) -> None:
 
 
 def test_all_that_was_fitted_is_read_and_saved() -> None:
-    part, schema = rows(), SCHEMA.encoded(plain().answered(**ALL))
+    part, schema = rows(), SCHEMA.encoded(plain().with_answers(**ALL))
     folds, found = fitted(part, schema)
     inputs = Inputs(schema, 4, 0.1)
-    inputs.tell(found)
+    inputs.load_fitted(found)
     ids, dense = torch.from_numpy(part.ids).long(), torch.from_numpy(part.dense)
     given = inputs(Features(ids, dense))
     assert torch.equal(given.sparse[:, 0, 4:], torch.from_numpy(found.sparse)[-1][ids[:, 0]])

@@ -12,13 +12,13 @@ from automtl_core.modules.supernet import Relaxing
 
 FIELDS = (SparseField("a", 3), SparseField("b", 5))
 SCHEMA = Schema(FIELDS, (DenseField("x"),), (Task("click"),))
-ALL = SCHEMA.encoded(plain().answered(statistics="folds", numbers="bins", crosses=(("a", "b"),), bins=3))
+ALL = SCHEMA.encoded(plain().with_answers(statistics="folds", numbers="bins", crosses=(("a", "b"),), bins=3))
 IDS, DENSE = torch.tensor([[1, 2], [2, 0]]), torch.tensor([[0.5], [float("nan")]])
 EVERYTHING = {
-    "inputs/a": ("ids", "wide ids", "statistics"),
-    "inputs/b": ("ids", "wide ids", "statistics"),
-    "inputs/x": ("number", "bins"),
-    "inputs/crosses": ("a*b",),
+    "features/a": ("ids", "wide ids", "statistics"),
+    "features/b": ("ids", "wide ids", "statistics"),
+    "features/x": ("number", "bins"),
+    "features/crosses": ("a*b",),
 }
 
 
@@ -40,9 +40,9 @@ def test_each_field_is_asked_how_it_is_encoded() -> None:
     SearchedInputs(SCHEMA, 8, 0.1, choose.any_of, "task/click/inputs")
     asked = {name: question.choice.options for name, question in choose.questions.items()}
     assert asked == {
-        "task/click/inputs/a": ("ids", "wide ids"),
-        "task/click/inputs/b": ("ids", "wide ids"),
-        "task/click/inputs/x": ("number",),
+        "task/click/features/a": ("ids", "wide ids"),
+        "task/click/features/b": ("ids", "wide ids"),
+        "task/click/features/x": ("number",),
     }
 
 

@@ -121,7 +121,7 @@ def test_a_space_tells_what_leads_to_a_task_alone(space):
 
 
 def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
-    encodings = plain().answered(crosses=(("user", "tab"),), wide=True)
+    encodings = plain().with_answers(crosses=(("user", "tab"),), wide=True)
     space = DESAN(space.schema.encoded(encodings), space.settings, space.op)
     nothing = {n: () if isinstance(c, AnyOf) else c.options[0] for n, c in space.choices().items()}
     found = space.sharing(Architecture({**nothing, "single": ("item",), "crosses": ("user*tab",)}))
@@ -134,11 +134,15 @@ def test_a_space_tells_of_pairs_and_of_a_wide_term(space):
 
 
 def test_a_part_sees_a_field_that_it_asks_about_by_name_if_anything_of_it_is_open():
-    options = {"inputs/user": ("ids", "statistics"), "inputs/tab": ("ids",), "inputs/crosses": ("user*tab",)}
+    options = {
+        "features/user": ("ids", "statistics"),
+        "features/tab": ("ids",),
+        "features/crosses": ("user*tab",),
+    }
     choices = {name: AnyOf(name, each) for name, each in options.items()}
-    asked = {"inputs/user": ("statistics",), "inputs/tab": (), "inputs/crosses": ("user*tab",)}
+    asked = {"features/user": ("statistics",), "features/tab": (), "features/crosses": ("user*tab",)}
     found = Sharing.of(asked, choices, ("user", "tab", "user*tab"))
-    assert found.sees == {"inputs": ("user", "user*tab")}
+    assert found.sees == {"features": ("user", "user*tab")}
     assert found.closed() == ("tab",)
     assert found.reads == {}
 

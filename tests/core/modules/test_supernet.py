@@ -14,8 +14,8 @@ from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema, sample_part
 from automtl_core.training.batches import take
+from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
-from automtl_core.training.norms import renorm
 from automtl_desan.space import DESAN, DESANSettings
 
 SIZES = DESANSettings(
@@ -61,7 +61,7 @@ def look(supernet, batch):
     """Look at a path as a strategy may: in training mode, with fresh statistics, in evaluation."""
     supernet.train()
     CPU.logits(supernet, batch)
-    renorm(supernet, [batch], CPU)
+    recalibrate_batchnorm(supernet, [batch], CPU)
     return CPU.logits(supernet, batch)
 
 

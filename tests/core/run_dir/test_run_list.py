@@ -7,7 +7,7 @@ import pytest
 from automtl_core.errors import InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import Summary, comparable, remove, shelf, summary
+from automtl_core.run_dir.run_list import Summary, comparable, remove, summaries, summary
 from automtl_core.training.metrics import mean_over_tasks
 
 from ..workflow.lines import begin, make_job, stopped
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 
 def test_the_best_is_first_and_those_without_a_score_are_last(folder):
-    found = shelf(folder)
+    found = summaries(folder)
     names = [each.run.rpartition("/")[2] for each in found]
     scores = [each.score for each in found if each.score is not None]
     assert scores == sorted(scores, reverse=True)

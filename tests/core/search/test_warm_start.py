@@ -11,7 +11,7 @@ from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.relaxed_search import RelaxedSearch
-from automtl_core.search.warm_start import Start
+from automtl_core.search.warm_start import WarmStart
 from automtl_core.testing.samples import sample_problem, sample_schema
 
 OLD = {
@@ -23,7 +23,7 @@ FOUND = Architecture({"gate": ("item",), "op": "mlp-8", "gone": "a"})
 
 
 def start(architecture=FOUND, choices=OLD, network=None, schema=None, known=None):
-    return Start(architecture, choices, network or torch.nn.Linear(2, 2), schema, known or {})
+    return WarmStart(architecture, choices, network or torch.nn.Linear(2, 2), schema, known or {})
 
 
 def test_decisions_hold_where_names_fit_and_new_options_are_as_otherwise():
@@ -90,8 +90,8 @@ def test_a_supernet_begins_with_the_weights():
         for parameter in network.parameters():
             parameter.fill_(0.25)
     ids = {f.name: (np.arange(f.size), np.arange(f.size)) for f in space.schema.sparse}
-    begun = Start(point, space.choices(), network, space.schema, ids)
-    supernet = RelaxedSearch(replace(problem, start=begun), Softmax()).supernet.network
+    begun = WarmStart(point, space.choices(), network, space.schema, ids)
+    supernet = RelaxedSearch(replace(problem, warm_start=begun), Softmax()).supernet.network
     assert (supernet.inputs.embedding.table.weight == 0.25).all()
     assert (supernet.tasks[0].tower[4].weight == 0.25).all()
     untouched = RelaxedSearch(problem, Softmax()).supernet.network.inputs.embedding.table.weight

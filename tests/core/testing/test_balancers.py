@@ -72,7 +72,7 @@ class Draws(Balancer):
     [
         (ForgetsThePenalty, "the penalty must count in full"),
         (ForgetsSome, "every parameter that a loss reaches needs a gradient"),
-        (MovesAll, "what is not among `inputs` must have no gradient"),
+        (MovesAll, "what is not among `features` must have no gradient"),
         (Divides, "gradients must be finite where no row has a label of click"),
         (Densifies, "the gradient of a sparse embedding must be sparse"),
         (Steps, "backward must not move parameters"),

@@ -6,7 +6,7 @@ from torch import nn
 
 from automtl_core.modules.embedding import LargeTable
 from automtl_core.modules.features import Features
-from automtl_core.training.average import Average
+from automtl_core.training.average import WeightAverage
 from automtl_core.training.batches import Batch
 from automtl_core.training.compute import CPU
 
@@ -35,7 +35,7 @@ def follow(average, values):
 
 def test_steps_count_alike_until_the_span_and_then_fade():
     # means of 8; 8, 2; 8, 2, 2; then 4 + (10 - 4) / 3 and 6 + (6 - 6) / 3
-    assert follow(Average(Net(), span=3, compute=CPU), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx(
+    assert follow(WeightAverage(Net(), span=3, compute=CPU), [8.0, 2.0, 2.0, 10.0, 6.0]) == pytest.approx(
         [8, 5, 4, 6, 6]
     )
 
@@ -43,19 +43,19 @@ def test_steps_count_alike_until_the_span_and_then_fade():
 @pytest.mark.parametrize("span", [0.0, 0.6, 1.0])
 def test_without_a_span_there_is_no_copy(span):
     net = Net()
-    average = Average(net, span, CPU)
+    average = WeightAverage(net, span, CPU)
     assert average.network is net
     assert average.state_dict() == {}
     before = net.norm.running_var.clone()
-    average.renorm([batch(5.0)])
+    average.recalibrate_batchnorm([batch(5.0)])
     assert torch.equal(net.norm.running_var, before)
 
 
 def test_the_network_that_is_trained_stays_as_it_is():
     net = Net()
-    average = Average(net, span=3, compute=CPU)
+    average = WeightAverage(net, span=3, compute=CPU)
     follow(average, [8.0, 2.0])
-    average.renorm([batch(5.0)])
+    average.recalibrate_batchnorm([batch(5.0)])
     assert float(net.linear.weight[0, 0].detach()) == 2.0
     assert net.norm.running_mean.tolist() == [0.0, 0.0]
     assert net.training
@@ -67,9 +67,9 @@ def batch(scale):
 
 
 def test_statistics_are_those_of_the_averaged_weights_without_dropout():
-    average = Average(Net(), span=3, compute=CPU)
+    average = WeightAverage(Net(), span=3, compute=CPU)
     follow(average, [8.0, 2.0])  # 5 on average: a row gives 5 times the sum of its values
-    average.renorm([batch(1.0), batch(3.0)])
+    average.recalibrate_batchnorm([batch(1.0), batch(3.0)])
     # rows give 5, 5, 10, 0: mean 5, variance 50/3; and three times that: mean 15, variance 150
     assert average.network.norm.running_mean.tolist() == pytest.approx([10.0, 10.0])
     assert average.network.norm.running_var.tolist() == pytest.approx([(50 / 3 + 150) / 2] * 2)
@@ -81,7 +81,7 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
     monkeypatch.setattr("automtl_core.training.row_rmsprop.CHUNK", 4)
     torch.manual_seed(0)
     table = LargeTable(10, 2).double()
-    average = Average(table, span=6, compute=CPU)
+    average = WeightAverage(table, span=6, compute=CPU)
     assert average.network is not table
     mean = table.weight.detach().clone()
     for step in range(1, 31):
@@ -94,7 +94,7 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
         mean += (table.weight.detach() - mean) / min(step, 6)
         if step in (7, 30):
             torch.testing.assert_close(average.network.weight.detach(), mean, rtol=0, atol=1e-10)
-    other = Average(table, span=6, compute=CPU)
+    other = WeightAverage(table, span=6, compute=CPU)
     other.load_state_dict(average.state_dict())
     for one in (average, other):
         one.update()
@@ -103,7 +103,7 @@ def test_the_rows_of_a_large_table_are_averaged_as_any_weight(monkeypatch):
 
 def test_nobody_is_kept_alive_by_the_table_that_he_watches():
     table = LargeTable(4, 2)
-    average = Average(table, span=3, compute=CPU)
+    average = WeightAverage(table, span=3, compute=CPU)
     assert not average.network.watchers
     del average
     table.distinct(torch.tensor([1, 1, 3]))
@@ -113,7 +113,7 @@ def test_nobody_is_kept_alive_by_the_table_that_he_watches():
 def test_other_tables_with_sparse_gradients_are_shared():
     for sparse in (True, False):
         net = Net(sparse)
-        average = Average(net, span=3, compute=CPU)
+        average = WeightAverage(net, span=3, compute=CPU)
         net.table.weight.data.fill_(7.0)
         average.update()
         net.table.weight.data.fill_(1.0)
@@ -123,10 +123,10 @@ def test_other_tables_with_sparse_gradients_are_shared():
 
 
 def test_an_average_goes_on_from_its_state():
-    whole, half = Average(Net(), span=3, compute=CPU), Average(Net(), span=3, compute=CPU)
+    whole, half = WeightAverage(Net(), span=3, compute=CPU), WeightAverage(Net(), span=3, compute=CPU)
     expected = follow(whole, [8.0, 2.0, 2.0, 10.0, 6.0])
     follow(half, [8.0, 2.0, 2.0])
-    other = Average(Net(), span=3, compute=CPU)
+    other = WeightAverage(Net(), span=3, compute=CPU)
     other.load_state_dict(half.state_dict())
     assert follow(other, [10.0, 6.0]) == pytest.approx(expected[3:])
 
@@ -134,7 +134,7 @@ def test_an_average_goes_on_from_its_state():
 def test_buffers_are_those_of_the_network_after_each_step():
     net = Net()
     net.register_buffer("seen", torch.zeros(1))
-    average = Average(net, span=3, compute=CPU)
+    average = WeightAverage(net, span=3, compute=CPU)
     net.seen += 7
     net.norm(torch.tensor([[1.0, 2.0], [5.0, 4.0]]))
     average.update()
@@ -148,7 +148,7 @@ def test_buffers_are_those_of_the_network_after_each_step():
     "network", [nn.Linear(1, 1), nn.Embedding(3, 1, sparse=True)], ids=["no buffers", "one large table"]
 )
 def test_a_network_may_have_nothing_to_copy_or_nothing_to_average(network):
-    average = Average(network, span=3, compute=CPU)
+    average = WeightAverage(network, span=3, compute=CPU)
     with torch.no_grad():
         for _ in range(2):
             network.weight += 1

@@ -9,7 +9,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import DivergedError
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.events import EventHandler
-from automtl_core.training.learner import STEPS, Learner, Lesson
+from automtl_core.training.learner import STEPS, Learner, LearnerFit
 
 
 class Counts(Learner):
@@ -51,7 +51,7 @@ class Watch(EventHandler):
 def lesson(problem):
     def make(model=None, compute=CPU, **how):
         model = Counts(2) if model is None else model
-        return Lesson(model, problem.data, problem.recipe, problem.seed, compute, **how)
+        return LearnerFit(model, problem.data, problem.recipe, problem.seed, compute, **how)
 
     return make
 

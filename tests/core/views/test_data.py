@@ -2,7 +2,7 @@
 
 from automtl_core.data.inspect.describe import DenseFacts, Described, LabelFacts, SparseFacts
 from automtl_core.data.inspect.duplicates import Duplicates
-from automtl_core.data.inspect.leaks import Rule, Told
+from automtl_core.data.inspect.leaks import Rule, SingleFieldScore
 from automtl_core.views.data import described, exported, prepared, sampled, validated
 from automtl_core.views.values import Matrix, Text
 
@@ -16,7 +16,7 @@ DATA = Described(
     tasks={"click": {"train": LabelFacts(8, 0.5, 4)}, "like": {"train": LabelFacts(8, None)}},
     correlation=((1.0, None), (None, 1.0)),
     rules=(Rule("like", "click", 1, 8, declared=True),),
-    alone={"click": (Told("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
+    alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
     duplicates={"train": Duplicates(0.0, 0.0)},
 )
 

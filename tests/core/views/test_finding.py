@@ -9,7 +9,7 @@ from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.run_dir.facts import Search
-from automtl_core.search.encoding.search import Looked, Tried
+from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.testing.samples import sample_schema
 from automtl_core.views.finding import decisions, short, whole
@@ -30,7 +30,7 @@ def found(regression=True):
         architecture,
         Sharing({}, {}, ()),
         search=Search(EVIDENCE, (POINT,)),
-        looked=Looked(answers, (Tried(answers, 0.7, 1),)),
+        encoding_search=EncodingSearchResult(answers, (EncodingTrial(answers, 0.7, 1),)),
     )
 
 

@@ -50,7 +50,7 @@ class Guess(SearchSpace):
 @pytest.fixture
 def job(tmp_path):
     registry = REGISTRY.adding(SPACES, "guess", Guess)
-    layer = {"dataset": {"name": "synthetic", "rows": 500}, "inputs": "ids"}
+    layer = {"dataset": {"name": "synthetic", "rows": 500}, "features": "ids"}
     return models(["guess"], registry, layer, {"prepared_dir": tmp_path / "prepared"})["guess"]
 
 

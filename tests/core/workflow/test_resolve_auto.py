@@ -12,12 +12,12 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import EncodingSearch
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.search import Looked, Tried
+from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
-from automtl_core.workflow.resolve_auto import answered, check
+from automtl_core.workflow.resolve_auto import check, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
@@ -36,13 +36,13 @@ def asked(monkeypatch):
     """Answer at once, and return what was asked."""
     questions = []
 
-    def look_up(rows, encodings, recipe, compute, progress, seconds):
+    def search_encodings(rows, encodings, recipe, compute, progress, seconds):
         questions.append((encodings, recipe, seconds))
         left = [*encodings.unanswered(), *(["embedding_decay"] if recipe.embedding_decay == "auto" else [])]
         given = {name: FOUND[name] for name in left}
-        return Looked(given, (Tried(given, 0.7, 1),))
+        return EncodingSearchResult(given, (EncodingTrial(given, 0.7, 1),))
 
-    monkeypatch.setattr(answers, "look_up", look_up)
+    monkeypatch.setattr(answers, "search_encodings", search_encodings)
     return questions
 
 
@@ -55,77 +55,80 @@ def job(tmp_path):
 
 def test_answers_are_looked_up_once_for_all_models(asked, job):
     prepared = job().prepare()
-    one, other = answered(job(), prepared, EXECUTOR), answered(job("shared-bottom"), prepared, EXECUTOR)
+    one, other = (
+        resolve_auto(job(), prepared, EXECUTOR),
+        resolve_auto(job("shared-bottom"), prepared, EXECUTOR),
+    )
     assert len(asked) == 1
     for each in (one, other):
-        assert each.config.inputs == plain().answered(
+        assert each.config.features == plain().with_answers(
             **{name: answer for name, answer in FOUND.items() if name != "embedding_decay"}
         )
         assert each.config.training.embedding_decay == 0.001
-    assert one.looked.to_json() == other.looked.to_json()
-    assert answered(one, prepared, EXECUTOR) is not None
+    assert one.encoding_search.to_json() == other.encoding_search.to_json()
+    assert resolve_auto(one, prepared, EXECUTOR) is not None
     assert len(asked) == 1, "nothing is open any more"
-    balanced = answered(job("mmoe+pcgrad"), prepared, EXECUTOR)
+    balanced = resolve_auto(job("mmoe+pcgrad"), prepared, EXECUTOR)
     assert len(asked) == 1, "encodings are chosen with the weighted mean, whatever trains the model"
     assert balanced.config.training.balancer.name == "pcgrad"
-    assert balanced.config.inputs == one.config.inputs
+    assert balanced.config.features == one.config.features
 
 
 def test_what_is_given_stays_and_other_questions_are_other_answers(asked, job):
     prepared = job().prepare()
-    given = answered(
-        job(inputs={"wide": False}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
+    given = resolve_auto(
+        job(features={"wide": False}, training={"embedding_decay": 0.1}), prepared, EXECUTOR
     ).config
-    assert given.inputs.wide is False
+    assert given.features.wide is False
     assert given.training.embedding_decay == 0.1
-    answered(job(), prepared, EXECUTOR)
+    resolve_auto(job(), prepared, EXECUTOR)
     assert len(asked) == 2
-    plain_job = job(inputs="ids", training={"embedding_decay": 0.1})
-    assert answered(plain_job, prepared, EXECUTOR).looked is None
+    plain_job = job(features="ids", training={"embedding_decay": 0.1})
+    assert resolve_auto(plain_job, prepared, EXECUTOR).encoding_search is None
 
 
 def test_answers_of_another_recipe_are_looked_up(asked, job):
     prepared = job().prepare()
     for rate in (0.001, 0.01, 0.001):
-        answered(job(training={"learning_rate": rate}), prepared, EXECUTOR)
+        resolve_auto(job(training={"learning_rate": rate}), prepared, EXECUTOR)
     assert [recipe.learning_rate for _, recipe, _ in asked] == [0.001, 0.01]
 
 
 def test_damaged_answers_are_looked_up_again(asked, job):
     prepared = job().prepare()
-    answered(job(), prepared, EXECUTOR)
+    resolve_auto(job(), prepared, EXECUTOR)
     (file,) = prepared.path.glob("answers-*.json")
     file.write_text(file.read_text().replace("0.7", "0.8"))
-    answered(job(), prepared, EXECUTOR)
+    resolve_auto(job(), prepared, EXECUTOR)
     assert len(asked) == 2
 
 
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
     prepared = job().prepare()
-    answered(job(time_budget=100.0), prepared, EXECUTOR)
+    resolve_auto(job(time_budget=100.0), prepared, EXECUTOR)
     assert asked[0][2] == 100.0 * answers.SHARE
     assert not list(prepared.path.glob("answers-*.json"))
 
 
 def test_who_reads_fields_as_they_are_is_asked_about_decay_alone(asked, job, monkeypatch):
     monkeypatch.setattr(REGISTRY.get(SPACES, "mmoe"), "takes_encodings", False)
-    found = answered(job(), job().prepare(), EXECUTOR)
-    assert found.config.inputs == plain()
-    assert found.looked.answers == {"embedding_decay": 0.001}
+    found = resolve_auto(job(), job().prepare(), EXECUTOR)
+    assert found.config.features == plain()
+    assert found.encoding_search.answers == {"embedding_decay": 0.001}
 
 
 def test_a_run_keeps_the_answers_and_needs_no_more(asked, job, tmp_path):
     line = Workflow(REGISTRY)
     path = line.search(job(), tmp_path, "first").run
     run = Run.open(path)
-    assert run.config().inputs.pairs == (PAIR,)
-    assert not run.config().inputs.auto
-    assert run.read(EncodingSearch).looked.answers["wide"] is True
+    assert run.config().features.pairs == (PAIR,)
+    assert not run.config().features.auto
+    assert run.read(EncodingSearch).encoding_search.answers["wide"] is True
     assert line.evaluate(path).repeats
     for file in (tmp_path / "prepared").glob("*/answers-*.json"):
         file.unlink()
     (found,) = line.retrain(path, 1, [], tmp_path)
-    assert Run.open(found.run).config().inputs == run.config().inputs
+    assert Run.open(found.run).config().features == run.config().features
     assert len(asked) == 1
 
 
@@ -141,9 +144,9 @@ def test_the_small_model_is_a_trial_on_held_out_rows(job, settings, epochs):
             )
 
     rows = {"min_rows": 1, "min_positives": 1, **settings}
-    asking = job(training={"epochs": 3}, dataset={"tasks": ["click"]}, encoding_search=rows, inputs="ids")
+    asking = job(training={"epochs": 3}, dataset={"tasks": ["click"]}, encoding_search=rows, features="ids")
     prepared = asking.prepare()
-    answered(asking, prepared, Executor())
+    resolve_auto(asking, prepared, Executor())
     config = json.loads(specs[0].config)
     assert specs[0].held_out
     assert specs[0].data == str(prepared.path)
@@ -164,15 +167,15 @@ def test_a_training_that_diverges_ends_the_search(job):
 
     asking = job(encoding_search={"min_rows": 1, "min_positives": 1})
     with pytest.raises(DivergedError, match="the loss became nan"):
-        answered(asking, asking.prepare(), Executor())
+        resolve_auto(asking, asking.prepare(), Executor())
 
 
 def test_few_rows_are_given_as_they_are(job):
-    found = answered(job(), job().prepare(), EXECUTOR)
-    assert found.config.inputs == plain()
+    found = resolve_auto(job(), job().prepare(), EXECUTOR)
+    assert found.config.features == plain()
     assert found.config.training.embedding_decay == EMBEDDING_DECAY
-    assert "too few held-out" in found.looked.why
-    assert Encodings() == job().config.inputs
+    assert "too few held-out" in found.encoding_search.why
+    assert Encodings() == job().config.features
 
 
 def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
@@ -182,12 +185,12 @@ def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
     boosting = Workflow(REGISTRY).model("boosting", [bare])
     assert check(boosting, prepared).schema.encodings.statistics == "folds"
     with pytest.raises(UsageError, match="boosting has no input"):
-        check(Workflow(REGISTRY).model("boosting", [{**bare, "inputs": "ids"}]), prepared)
+        check(Workflow(REGISTRY).model("boosting", [{**bare, "features": "ids"}]), prepared)
 
 
 def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job):
     prepared = job().prepare()
     check(job("desan").having(decisions={"layer0": "x"}), prepared)
-    for answers_given in (job("desan", inputs="ids"), job("mmoe", inputs="ids")):
+    for answers_given in (job("desan", features="ids"), job("mmoe", features="ids")):
         with pytest.raises(ArtifactError):
             check(answers_given.having(decisions={"layer0": "x"}), prepared)

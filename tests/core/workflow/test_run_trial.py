@@ -10,7 +10,7 @@ import pytest
 from automtl_core.errors import DivergedError
 from automtl_core.run_dir.facts import EncodingSearch, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.search.encoding.search import Looked
+from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
 from automtl_core.training.events import SILENT, EpochEnded
 from automtl_core.workflow import pipeline, run_trial
@@ -56,9 +56,9 @@ def test_a_whole_run_is_trained_once_and_tested_when_asked(spec, runner):
 
 
 def test_a_run_keeps_how_its_encodings_were_chosen(spec, runner):
-    looked = Looked({"numbers": "bins"})
-    runner(replace(spec, encoding_search=json.dumps(looked.to_json())), SILENT)
-    assert Run.open(Path(spec.folder)).read(EncodingSearch).looked == looked
+    encoding_search = EncodingSearchResult({"numbers": "bins"})
+    runner(replace(spec, encoding_search=json.dumps(encoding_search.to_json())), SILENT)
+    assert Run.open(Path(spec.folder)).read(EncodingSearch).encoding_search == encoding_search
 
 
 def test_one_that_diverged_does_so_again_without_training(spec, runner, monkeypatch):

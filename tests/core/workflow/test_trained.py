@@ -23,7 +23,7 @@ def test_it_says_what_the_network_said_and_looks_at_no_label(run):
     examples = prepared.encoder.decode(prepared.part("test")) | {"click": ["not a label"] * 200}
     made = Trained.of(job, finished)
     assert [task.name for task in made.tasks] == ["click", "like", "skip", "hide"]
-    found = made.said(made.encoder.encode(examples, labelled=False))
+    found = made.predict_logits(made.encoder.encode(examples, labelled=False))
     assert np.array_equal(found, said(job, finished, prepared))
     with pytest.raises(DataError, match="column 'click'"):
         made.encoder.encode(examples)

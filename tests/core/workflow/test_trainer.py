@@ -24,7 +24,7 @@ LAYER = {
     "space": {"name": "shared-bottom", "embedding_dim": 4, "expert_layers": [8], "tower_layers": []},
     "dataset": {"name": "synthetic", "rows": 2000},
     "training": {"batch_size": 256, "epochs": 2, "embedding_decay": 0.01},
-    "inputs": "ids",
+    "features": "ids",
     "strategy": None,
 }
 

@@ -5,7 +5,7 @@ import pytest
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.run_dir.facts import Search
 from automtl_core.testing.samples import plain_schema, sample_encoder
-from automtl_core.workflow.warm_start import started
+from automtl_core.workflow.warm_start import read_warm_start
 
 from .lines import REGISTRY, begin, go_on, make_job, stopped
 
@@ -20,7 +20,7 @@ def first(tmp_path_factory):
 
 def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_path):
     grown = make_job(tmp_path, {"dataset": {"rows": 4000, "seed": 1}}).prepare()
-    found, old = started(first.path, grown.encoder, REGISTRY), first.encoder()
+    found, old = read_warm_start(first.path, grown.encoder, REGISTRY), first.encoder()
     assert found.architecture == first.architecture()
     assert found.schema == old.schema
     for name, (there, here) in found.known.items():
@@ -54,7 +54,7 @@ def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_pat
     ids=lambda s: s["name"],
 )
 def test_what_was_found_takes_part_in_the_last_round(first, tmp_path, strategy):
-    layers = {**RANDOM, "strategy": strategy, "start": first.path}
+    layers = {**RANDOM, "strategy": strategy, "warm_start": first.path}
     run = begin(make_job(tmp_path, layers), tmp_path / "run")
     points = {point.name: point for point in run.read(Search).front if point.trained}
     mine = [point for name, point in points.items() if name.startswith("start")]
@@ -62,7 +62,7 @@ def test_what_was_found_takes_part_in_the_last_round(first, tmp_path, strategy):
 
 
 def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
-    job = make_job(tmp_path, {"start": first.path})
+    job = make_job(tmp_path, {"warm_start": first.path})
     whole = begin(job, tmp_path / "whole")
     half = stopped(job, tmp_path / "half", 2)
     go_on(job, half)
@@ -75,6 +75,6 @@ def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
 def test_it_has_to_be_a_finished_run_of_common_fields(first, tmp_path):
     half = stopped(make_job(tmp_path, RANDOM), tmp_path / "half", 1)
     with pytest.raises(ArtifactError):
-        started(half.path, first.encoder(), REGISTRY)
+        read_warm_start(half.path, first.encoder(), REGISTRY)
     with pytest.raises(UsageError, match="no field in common"):
-        started(first.path, sample_encoder(plain_schema()), REGISTRY)
+        read_warm_start(first.path, sample_encoder(plain_schema()), REGISTRY)

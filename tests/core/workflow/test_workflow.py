@@ -149,7 +149,7 @@ EARLY = {
     "nothing to search": ("mmoe:random", {}, "mmoe leaves nothing to search"),
     "library": ("boosting", {}, "boosting needs lightgbm"),
     "task": ("mmoe", {"training": {"loss_weights": {"buy": 2}}}, "names 'buy', which is not a task"),
-    "run to start with": ("desan:random", {"start": "nothing"}, "nothing: not a run directory"),
+    "run to start with": ("desan:random", {"warm_start": "nothing"}, "nothing: not a run directory"),
     "name": ("mmoe", {}, "runs/taken: exists already"),
 }
 
@@ -157,7 +157,9 @@ EARLY = {
 @pytest.mark.parametrize(("model", "settings", "told"), EARLY.values(), ids=EARLY.keys())
 def test_what_is_wrong_is_told_before_anything_is_trained(line, tmp_path, monkeypatch, model, settings, told):
     monkeypatch.setattr("automtl_baselines.trees.find_spec", lambda name: None)
-    monkeypatch.setattr("automtl_core.workflow.resolve_auto.look_up", lambda *given: pytest.fail("trains"))
+    monkeypatch.setattr(
+        "automtl_core.workflow.resolve_auto.search_encodings", lambda *given: pytest.fail("trains")
+    )
     (tmp_path / "runs" / "taken").mkdir(parents=True)
     name = "taken" if "taken" in told else "mine"
     with pytest.raises(AutoMTLError, match=told):

@@ -11,7 +11,7 @@ import pytest
 
 from automtl_core.data.inspect import leaks
 from automtl_core.data.inspect.describe import describe
-from automtl_core.data.inspect.leaks import Rule, Told, alone, declared
+from automtl_core.data.inspect.leaks import Rule, SingleFieldScore, alone, declared
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Bag, Dataset, DatasetSettings, Dense, Label, Sparse
@@ -58,7 +58,7 @@ def clicks(seed: int = 1) -> Any:
     return np.random.default_rng(seed).random(ROWS) < 0.4
 
 
-def suspects(found: Mapping[str, Sequence[Told]]) -> dict[str, list[tuple[str, str]]]:
+def suspects(found: Mapping[str, Sequence[SingleFieldScore]]) -> dict[str, list[tuple[str, str]]]:
     return {task: [(one.name, one.by) for one in told if one.suspicious] for task, told in found.items()}
 
 
@@ -92,7 +92,9 @@ def test_a_field_that_repeats_a_label_is_found(tmp_path: Path, opposite: bool) -
     dataset = Table(click=click, city=np.where(click ^ opposite, "yes", "no"))
     found = alone(prepared(tmp_path, dataset))
     assert suspects(found) == {"click": [("city", "value")], "buy": []}
-    assert found["click"][0] == Told("city", "field", "value", suspicious=True, measure="AUC", score=1.0)
+    assert found["click"][0] == SingleFieldScore(
+        "city", "field", "value", suspicious=True, measure="AUC", score=1.0
+    )
 
 
 def test_a_field_that_is_filled_in_afterwards_is_found(tmp_path: Path) -> None:

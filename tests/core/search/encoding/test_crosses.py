@@ -6,7 +6,7 @@ import pytest
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.search.encoding import crosses as pairs
-from automtl_core.search.encoding.crosses import find_pairs
+from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 
@@ -16,7 +16,7 @@ from .data import part, planted
 @pytest.mark.parametrize("seed", range(5))
 def test_fields_that_act_together_are_found_and_no_others(seed) -> None:
     rows = planted(seed=seed)
-    (found,) = find_pairs(rows, plain())
+    (found,) = find_crosses(rows, plain())
     assert found.pair == ("b", "c")
     assert found.gain > 0.01
     assert found.sure > 10
@@ -24,27 +24,27 @@ def test_fields_that_act_together_are_found_and_no_others(seed) -> None:
 
 @pytest.mark.parametrize("settings", [{"crosses": 0}, {"cross_errors": 1e3}])
 def test_settings_leave_out_crosses(settings) -> None:
-    assert find_pairs(replace(planted(), settings=EncodingSearchSettings(**settings)), plain()) == []
+    assert find_crosses(replace(planted(), settings=EncodingSearchSettings(**settings)), plain()) == []
 
 
 def test_of_many_fields_those_that_tell_most_alone_are_paired(monkeypatch) -> None:
     looked, pair = set(), pairs._pair
     monkeypatch.setattr(pairs, "_pair", lambda alone, names: looked.add(names) or pair(alone, names))
-    find_pairs(replace(planted(), settings=EncodingSearchSettings(cross_fields=2)), plain())
+    find_crosses(replace(planted(), settings=EncodingSearchSettings(cross_fields=2)), plain())
     assert len(looked) == 1
     assert "a" in next(iter(looked))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_by_chance_no_pair_is_found(seed) -> None:
-    assert find_pairs(planted(seed=seed, strength=0.0), plain()) == []
+    assert find_crosses(planted(seed=seed, strength=0.0), plain()) == []
 
 
 def test_a_pair_counts_where_some_labels_are_missing() -> None:
     rows = planted(tasks=2)
     rows.learn.labels[::3, 0] = np.nan
     rows.look.labels[::2, 1] = np.nan
-    assert [found.pair for found in find_pairs(rows, plain())] == [("b", "c")]
+    assert [found.pair for found in find_crosses(rows, plain())] == [("b", "c")]
 
 
 def test_real_labels_have_pairs_too() -> None:
@@ -53,14 +53,14 @@ def test_real_labels_have_pairs_too() -> None:
         effects = np.cos(some.ids[:, 1] * 2.0) * np.cos(some.ids[:, 2] * 3.0)
         some.labels[:, 0] = effects + np.random.default_rng(0).standard_normal(len(some))
     schema = Schema(rows.schema.sparse, (), (Task("price", kind="regression"),))
-    found = find_pairs(Rows(schema, rows.learn, rows.look), plain())
+    found = find_crosses(Rows(schema, rows.learn, rows.look), plain())
     assert [each.pair for each in found] == [("b", "c")]
 
 
 def test_numbers_are_taken_out_before_and_missing_ones_do_not_harm() -> None:
     rows = planted(dense=2)
     rows.learn.dense[::5] = np.nan
-    assert [found.pair for found in find_pairs(rows, plain())] == [("b", "c")]
+    assert [found.pair for found in find_crosses(rows, plain())] == [("b", "c")]
 
 
 def test_pairs_of_which_hardly_any_repeats_are_not_looked_at(monkeypatch) -> None:
@@ -69,5 +69,5 @@ def test_pairs_of_which_hardly_any_repeats_are_not_looked_at(monkeypatch) -> Non
     schema = Schema((SparseField("a", 3000), SparseField("b", 3000)), (), (Task("t"),))
     looked = []
     monkeypatch.setattr(pairs, "_pair", lambda alone, pair: looked.append(pair))
-    assert find_pairs(Rows(schema, part(ids, labels), part(ids, labels)), plain()) == []
+    assert find_crosses(Rows(schema, part(ids, labels), part(ids, labels)), plain()) == []
     assert not looked

@@ -7,7 +7,7 @@ from automtl_baselines.shared_bottom import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.search import DECAY, Looked, look_up
+from automtl_core.search.encoding.search import DECAY, EncodingSearchResult, search_encodings
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 from automtl_core.settings.domain import domains
 from automtl_core.training.compute import CPU
@@ -37,7 +37,7 @@ def real(rows, encodings):
 
     def train(answers, seed):
         values = {name: value for name, value in answers.items() if name != DECAY}
-        schema = rows.schema.encoded(encodings.answered(**values))
+        schema = rows.schema.encoded(encodings.with_answers(**values))
         settings = SharedBottom.settings_class(expert_layers=(16,), tower_layers=())
         space = SharedBottom(schema, settings, load_registry().op)
         folds, space.fitted = rows.fitted(schema)
@@ -51,18 +51,20 @@ def real(rows, encodings):
 
 def test_steps_of_numbers_are_found_and_written_down() -> None:
     rows, encodings = planted(6000, dense=2), Encodings(statistics="none", crosses=(), wide=False)
-    found = look_up(rows, encodings, RECIPE, real(rows, encodings))
+    found = search_encodings(rows, encodings, RECIPE, real(rows, encodings))
     assert found.answers["numbers"] in ("bins", "piecewise")
     assert found.answers.keys() == {"numbers", DECAY}
-    first = found.tried[0]
+    first = found.trials[0]
     assert first.answers == {"numbers": "standard", DECAY: EMBEDDING_DECAY}
     assert found.best.score > first.score + DEFAULTS.margin
-    assert Looked.from_json(found.to_json(), "").to_json() == found.to_json()
+    assert EncodingSearchResult.from_json(found.to_json(), "").to_json() == found.to_json()
 
 
 def test_what_is_given_is_not_tried() -> None:
     train = Scored(lambda answers: 0.5)
-    found = look_up(planted(), plain().answered(numbers="auto"), Recipe(embedding_decay=0.1), train)
+    found = search_encodings(
+        planted(), plain().with_answers(numbers="auto"), Recipe(embedding_decay=0.1), train
+    )
     assert found.answers == {"numbers": "standard"}
     assert [answers for answers, _ in train.trained] == [{"numbers": "standard"}], "there are no numbers"
 
@@ -70,19 +72,19 @@ def test_what_is_given_is_not_tried() -> None:
 def test_without_a_difference_it_stays_as_it_is() -> None:
     train = Scored(lambda answers: 0.7 + DEFAULTS.margin / 2 * (answers != start))
     start = {**PLAIN, DECAY: EMBEDDING_DECAY}
-    assert look_up(planted(), Encodings(), RECIPE, train).answers == start
+    assert search_encodings(planted(), Encodings(), RECIPE, train).answers == start
 
 
 @pytest.mark.parametrize(("part", "taken"), [(0.5, "none"), (1.1, "folds")])
 def test_statistics_have_to_be_much_better(part, taken) -> None:
     gain = part * DEFAULTS.statistics_margin
     train = Scored(lambda answers: 0.7 + gain * (answers["statistics"] == "folds"))
-    assert look_up(planted(), Encodings(), RECIPE, train).answers["statistics"] == taken
+    assert search_encodings(planted(), Encodings(), RECIPE, train).answers["statistics"] == taken
 
 
 def test_close_answers_are_trained_again_and_clear_ones_are_not() -> None:
     train = Scored(lambda a: 0.7 + (a[DECAY] == 1e-3) * 0.0015 - (a[DECAY] == 1e-4) * 0.1)
-    look_up(planted(), plain(), RECIPE, train)
+    search_encodings(planted(), plain(), RECIPE, train)
     seeds = {
         decay: [s for a, s in train.trained if a[DECAY] == decay] for decay in (EMBEDDING_DECAY, 1e-3, 1e-4)
     }
@@ -104,16 +106,18 @@ def test_close_answers_are_trained_again_and_clear_ones_are_not() -> None:
 def test_margins_say_what_is_kept_and_what_is_trained_again(settings, gain, trainings, kept):
     train = Scored(lambda a: 0.7 + (a[DECAY] == 1e-3) * gain - (a[DECAY] == 1e-4) * 0.1)
     rows = replace(planted(), settings=EncodingSearchSettings(**settings))
-    assert look_up(rows, plain(), RECIPE, train).answers[DECAY] == (1e-3 if kept else EMBEDDING_DECAY)
+    assert search_encodings(rows, plain(), RECIPE, train).answers[DECAY] == (
+        1e-3 if kept else EMBEDDING_DECAY
+    )
     assert len([seed for answers, seed in train.trained if answers[DECAY] == 1e-3]) == trainings
 
 
 def test_decays_are_those_of_the_domain_of_the_recipe() -> None:
     train = Scored(lambda a: -a[DECAY])
-    look_up(planted(), plain(), RECIPE, train)
+    search_encodings(planted(), plain(), RECIPE, train)
     weaker = list(dict.fromkeys(a[DECAY] for a, _ in train.trained))
     train = Scored(lambda a: a[DECAY])
-    look_up(planted(), plain(), RECIPE, train)
+    search_encodings(planted(), plain(), RECIPE, train)
     stronger = [a[DECAY] for a, _ in train.trained]
     assert {*weaker, *stronger} == {*domains(Recipe)[DECAY].choices}
     assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4], 1e-1)
@@ -121,21 +125,21 @@ def test_decays_are_those_of_the_domain_of_the_recipe() -> None:
 
 def test_pairs_are_tried_together() -> None:
     train = Scored(lambda answers: 0.7 + 0.01 * len(answers["crosses"]))
-    found = look_up(planted(), Encodings(), RECIPE, train)
+    found = search_encodings(planted(), Encodings(), RECIPE, train)
     assert found.answers["crosses"] == (("b", "c"),)
     assert [each.pair for each in found.pairs] == [("b", "c")]
 
 
 def test_a_limit_of_time_ends_with_the_best_so_far() -> None:
     train = Scored(lambda answers: 0.5)
-    found = look_up(planted(), Encodings(), RECIPE, train, seconds=0.0)
+    found = search_encodings(planted(), Encodings(), RECIPE, train, seconds=0.0)
     assert len(train.trained) == 1
     assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
 
 
 def test_few_rows_are_not_asked() -> None:
     train = Scored(lambda answers: 0.5)
-    found = look_up(planted(2000), Encodings(), RECIPE, train)
+    found = search_encodings(planted(2000), Encodings(), RECIPE, train)
     assert not train.trained
     assert "400" in found.why
     assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
@@ -143,18 +147,18 @@ def test_few_rows_are_not_asked() -> None:
 
 def test_what_is_far_better_needs_no_second_training() -> None:
     train = Scored(lambda answers: 0.7 + DEFAULTS.clear * 1.1 * (answers[DECAY] == 1e-3))
-    assert look_up(planted(), plain(), RECIPE, train).answers == {DECAY: 1e-3}
+    assert search_encodings(planted(), plain(), RECIPE, train).answers == {DECAY: 1e-3}
     assert [seed for answers, seed in train.trained if answers[DECAY] == 1e-3] == [0]
 
 
 def test_a_wide_term_is_tried_with_statistics_alone() -> None:
     best = {"wide": True, "statistics": "none"}
     train = Scored(lambda answers: 0.7 + 0.1 * (best.items() <= answers.items()))
-    assert look_up(planted(), Encodings(), RECIPE, train).answers["wide"] is False
+    assert search_encodings(planted(), Encodings(), RECIPE, train).answers["wide"] is False
     assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in train.trained)
 
 
 def test_statistics_may_be_best_without_a_wide_term() -> None:
     train = Scored(lambda a: 0.7 + 0.1 * (a["statistics"] == "folds") - 0.05 * a["wide"])
-    found = look_up(planted(), Encodings(), RECIPE, train).answers
+    found = search_encodings(planted(), Encodings(), RECIPE, train).answers
     assert (found["statistics"], found["wide"]) == ("folds", False)

@@ -16,7 +16,7 @@ from automtl_core.views.values import lines
 
 def show_list(folder: Path, as_json: bool) -> None:
     """Print the runs of a folder."""
-    runs = run_list.shelf(folder)
+    runs = run_list.summaries(folder)
     emit({"folder": str(folder), "runs": runs}, lambda _: views.listed(folder, runs), as_json)
 
 

@@ -3,8 +3,8 @@ from torch import nn
 
 from automtl_core.modules.features import Features
 from automtl_core.training.batches import Batch
+from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.compute import CPU
-from automtl_core.training.norms import renorm
 
 
 class Net(nn.Module):
@@ -24,7 +24,7 @@ def batch(*values):
 def test_statistics_are_plain_means_over_batches_without_dropout():
     net = Net().train()
     net.norm.running_mean.fill_(100.0)
-    renorm(net, [batch(1.0, 3.0), batch(10.0, 14.0)], CPU)
+    recalibrate_batchnorm(net, [batch(1.0, 3.0), batch(10.0, 14.0)], CPU)
     assert net.norm.running_mean.item() == (2 + 12) / 2
     assert net.norm.running_var.item() == (2 + 8) / 2
     assert net.norm.num_batches_tracked.item() == 2
@@ -32,6 +32,6 @@ def test_statistics_are_plain_means_over_batches_without_dropout():
 
 def test_momentum_is_given_back_and_the_network_evaluates():
     net = Net().train()
-    renorm(net, [batch(1.0, 3.0)], CPU)
+    recalibrate_batchnorm(net, [batch(1.0, 3.0)], CPU)
     assert net.norm.momentum == 0.25
     assert not any(module.training for module in net.modules())

@@ -3,7 +3,7 @@
 import pytest
 
 from automtl_core.comparison.cells import CellBegan
-from automtl_core.comparison.wanted import Wanted
+from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
@@ -26,7 +26,7 @@ def compared(wanted, tmp_path):
 
 
 def test_cells_are_kept_in_the_folder(tmp_path):
-    wanted = Wanted(["shared-bottom"], seeds=1, out=tmp_path / "out")
+    wanted = ComparisonSpec(["shared-bottom"], seeds=1, out=tmp_path / "out")
     found, out, worked = compared(wanted, tmp_path)
     assert worked == [("shared-bottom", "cell 1 of 1")]
     assert found.reference == "shared-bottom"
@@ -38,9 +38,9 @@ def test_cells_are_kept_in_the_folder(tmp_path):
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (Wanted([]), "no model to compare"),
+        (ComparisonSpec([]), "no model to compare"),
         (
-            Wanted(["mmoe"], reference="mmoo"),
+            ComparisonSpec(["mmoe"], reference="mmoo"),
             r"--reference 'mmoo' is not one of the models \(did you mean 'mmoe'",
         ),
     ],
@@ -53,9 +53,9 @@ def test_what_cannot_be_is_told(tmp_path, wanted, told):
 def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):
     line, prepared = Workflow(load_registry()), {"prepared_dir": tmp_path / "prepared"}
     inputs = {"statistics": "folds", "crosses": [["engage_left", "engage_right"]], "wide": True}
-    small = {**SMALL, **prepared, "inputs": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
+    small = {**SMALL, **prepared, "features": inputs, "training": {"epochs": 1, "embedding_decay": 0.5}}
     run = line.search(line.model("shared-bottom", [small]), tmp_path, "run").run
-    found, out, _ = compared(Wanted(["mmoe", str(run)], seeds=1, out=tmp_path / "out"), tmp_path)
+    found, out, _ = compared(ComparisonSpec(["mmoe", str(run)], seeds=1, out=tmp_path / "out"), tmp_path)
     configs = [Run.open(out / "cells" / cell.run).config() for m in found.models.values() for cell in m.cells]
-    assert [config.inputs for config in configs] == [Run.open(run).config().inputs] * 2
+    assert [config.features for config in configs] == [Run.open(run).config().features] * 2
     assert [config.training.embedding_decay for config in configs] == [0.5] * 2

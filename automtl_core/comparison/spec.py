@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from automtl_core.comparison.cells import Bench
+from automtl_core.comparison.cells import CellRunner
 from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
@@ -15,7 +15,7 @@ from automtl_core.workflow.workflow import Workflow
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ComparisonSpec:
     """Arguments of a comparison."""
 
     models: Sequence[str]
@@ -61,7 +61,7 @@ class Wanted:
         prepared = {split: workflow.prepare(in_split(common, split)) for split in splits}
         seeds = range(common.config.seed, common.config.seed + self.seeds)
         executor = workflow.trials(*prepared.values())
-        bench = Bench(out, prepared, executor, workflow.listener, workflow.answered)
+        bench = CellRunner(out, prepared, executor, workflow.listener, workflow.resolve_auto)
         return compare(jobs, seeds, self.trials, reference, bench), out
 
     def _inputs(self) -> Layer:
@@ -73,7 +73,7 @@ class Wanted:
         for name in self.models:
             if shared := common(name):
                 decay = shared["training"]["embedding_decay"]
-                return {"inputs": shared["inputs"], "training": {"embedding_decay": decay}}
+                return {"features": shared["features"], "training": {"embedding_decay": decay}}
         return {}
 
     def _time(self) -> Layer:

@@ -10,7 +10,7 @@ from automtl_core.training.compute import Compute
 
 
 @torch.no_grad()
-def renorm(network: nn.Module, data: Iterable[Batch], compute: Compute) -> None:
+def recalibrate_batchnorm(network: nn.Module, data: Iterable[Batch], compute: Compute) -> None:
     """Recompute the statistics of a network as plain means over batches, without dropout.
 
     Statistics from training belong to earlier weights, or to other paths through a supernet, and to inputs

@@ -30,7 +30,7 @@ Bundle = tuple[Option, ...]
 """Options that are closed together or not at all."""
 
 
-class WeighingSettings(Settings):
+class AblationSettings(Settings):
     """Settings of decisions by ablation."""
 
     sure: float = Field(1.0, ge=0)
@@ -88,7 +88,7 @@ class _Change:
         return z_score(self.difference)
 
 
-class Weighing:
+class Ablation:
     """Make decisions by ablation, and record the evidence.
 
     Args:
@@ -105,7 +105,7 @@ class Weighing:
         self,
         space: SearchSpace,
         score: Score,
-        settings: WeighingSettings,
+        settings: AblationSettings,
         decisions: Mapping[str, Decision],
         epoch: int,
         lost: float = 0.0,

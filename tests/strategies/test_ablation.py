@@ -6,7 +6,7 @@ import pytest
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.cost import Cost
 from automtl_core.search.held_out import Difference
-from automtl_strategies.weighing import Weighing, WeighingSettings, clearly_less, without, z_score
+from automtl_strategies.ablation import Ablation, AblationSettings, clearly_less, without, z_score
 
 ROWS = 400
 FIELDS = ("needed", "noise", "twin_a", "twin_b", "harmful")
@@ -52,20 +52,20 @@ def losses(decisions):
     return total
 
 
-def weighing(score=losses, start=ALL, space=None, lost=0.0, **settings):
+def ablation(score=losses, start=ALL, space=None, lost=0.0, **settings):
     settings = {"tolerance": 0.02, **settings}
-    return Weighing(space or Space(), score, WeighingSettings(**settings), start, epoch=3, lost=lost)
+    return Ablation(space or Space(), score, AblationSettings(**settings), start, epoch=3, lost=lost)
 
 
 def closed(*args, **settings):
     """Return a weighing that has closed."""
-    w = weighing(*args, **settings)
+    w = ablation(*args, **settings)
     w.close()
     return w
 
 
-def told(weighing, choice="fields"):
-    return {e.option: (e.action, e.verdict) for e in weighing.evidence if e.choice == choice}
+def told(ablation, choice="fields"):
+    return {e.option: (e.action, e.verdict) for e in ablation.evidence if e.choice == choice}
 
 
 def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both():
@@ -147,7 +147,7 @@ def test_what_few_rows_do_not_tell_is_kept(tolerance, verdict):
 
 
 def test_without_single_options_what_is_open_in_one_place_is_not_weighed():
-    w = weighing()
+    w = ablation()
     w.close(singly=False)
     assert w.decisions == ALL
     assert w.evidence == []
@@ -175,7 +175,7 @@ def test_evidence_holds_difference_error_saving_and_epoch():
 
 def chosen(*args, **settings):
     """Return the op that is chosen, and the evidence."""
-    w = weighing(*args, **settings)
+    w = ablation(*args, **settings)
     w.choose(["op"])
     return w.decisions["op"], w.evidence[0]
 
@@ -233,12 +233,12 @@ def test_the_clearest_choice_comes_first():
 
     space = Space()
     space.choices = lambda: choices
-    w = weighing(score, {"close": "a", "clear": "a"}, space)
+    w = ablation(score, {"close": "a", "clear": "a"}, space)
     assert w.clearest(["close", "clear"]) == ["clear", "close"]
 
 
 def test_all_decides_both_kinds():
-    w = weighing()
+    w = ablation()
     w.all()
     assert w.decisions["op"] == "narrow"
     assert "needed" in w.decisions["fields"]
@@ -268,11 +268,11 @@ def test_candidates_are_scored_once_while_everything_stands():
         scored.append(decisions["op"])
         return losses(decisions)
 
-    w = weighing(counted, tolerance=0.0)
+    w = ablation(counted, tolerance=0.0)
     w.clearest(["op"])
     w.choose(["op"])
     assert sorted(scored) == ["bad", "narrow", "wide"], "nothing was tolerable, so what stands is what stood"
-    w = weighing(counted, tolerance=0.02)
+    w = ablation(counted, tolerance=0.02)
     w.choose(["op"])
     before = len(scored)
     w.choose(["op"])
