@@ -267,7 +267,7 @@ def test_no_file_is_overwritten(automtl: Automtl, films: pd.DataFrame) -> None:
     [
         ("lost.csv", 66, "lost.csv: no such file"),
         (".", 2, "a folder"),
-        ("small.yaml", 65, "no columns that a comma"),
+        ("small.yaml", 65, "no comma, tab, semicolon or bar separates"),
     ],
 )
 def test_what_cannot_be_looked_at(automtl: Automtl, here: Path, name: str, code: int, message: str) -> None:

@@ -180,7 +180,7 @@ def test_folders_and_links_to_other_places(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"a,b\n", "holds no rows"),
-        (b"a\n1\n2\n", "no columns that a comma, a tab"),
+        (b"a\n1\n2\n", "no comma, tab, semicolon or bar separates"),
         ("a,b\nü,1\n".encode("utf-16"), "not text in UTF-8"),
         (b"PAR1" + b"\0" * 50, "not text in UTF-8"),
     ],
