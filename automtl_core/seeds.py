@@ -24,4 +24,7 @@ def seed_torch(seed: int, *purpose: str | int) -> None:
     """Seed torch's generators, which initialise weights and draw dropout masks and gates."""
     import torch  # here, so that commands which only draw data do not wait for it
 
-    torch.manual_seed(derive(seed, *purpose))
+    # `torch.manual_seed` would keep a record of each call for a GPU that is not there.
+    torch.default_generator.manual_seed(derive(seed, *purpose))
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(derive(seed, *purpose))

@@ -59,7 +59,7 @@ class Found(NamedTuple):
     seconds: float
 
 
-class CellRunner:
+class Bench:
     """One problem with its table.
 
     Args:
@@ -181,7 +181,7 @@ def named(name: str) -> tuple[type[SearchStrategy[Any]], Mapping[str, Any]]:
     return (getattr(import_module(module), cls) if cls else registry.get(STRATEGIES, name)), {}
 
 
-def report(kind: str, bench: CellRunner, strategies: Sequence[str], runs: int) -> dict[str, Any]:
+def report(kind: str, bench: Bench, strategies: Sequence[str], runs: int) -> dict[str, Any]:
     """Replay, print, and return the figures of a problem."""
     tests = sorted(r.test_auc for r in bench.records.values())
     print(f"\n## {kind}: {len(tests)} architectures, test AUC {tests[-1]:.4f} at best, ", end="")
@@ -239,7 +239,7 @@ def main() -> None:
     torch.set_num_threads(1)
     table, found = Table.load(), {}
     for kind in options.problems.split(","):
-        bench = CellRunner(problem(kind, 0, options.prepared)[0], table.records[kind])
+        bench = Bench(problem(kind, 0, options.prepared)[0], table.records[kind])
         found[kind] = report(kind, bench, options.strategies.split(","), options.seeds)
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -103,7 +103,10 @@ class Halving:
         spent: int = 0,
     ) -> None:
         self.problem = problem
-        self.entrants = dict(entrants)
+        self.entrants: dict[str, Architecture] = {}
+        for name, architecture in entrants.items():
+            if architecture not in self.entrants.values():
+                self.entrants[name] = architecture
         self.settings = settings
         self.spent = spent
         self.going_on = True

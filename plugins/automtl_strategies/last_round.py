@@ -81,7 +81,7 @@ class LastRound:
         evidence: Sequence[Evidence] = (),
         front: Sequence[Point] = (),
     ) -> None:
-        """Set the entrants, favourite first; equal architectures enter once.
+        """Set the entrants, favourite first.
 
         Args:
             entrants: Architectures by name.
@@ -90,11 +90,7 @@ class LastRound:
             front: Points that the search scored by inherited weights.
 
         """
-        first: dict[str, Architecture] = {}
-        for name, architecture in entrants.items():
-            if architecture not in first.values():
-                first[name] = architecture
-        self.halving = Halving(self.problem, first, self.settings, spent)
+        self.halving = Halving(self.problem, entrants, self.settings, spent)
         self.evidence, self.front = evidence, front
 
     def run(self, listener: Listener) -> SearchResult:

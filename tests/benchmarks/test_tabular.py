@@ -21,7 +21,7 @@ from automtl_strategies.by_entropy import ByEntropy
 from automtl_strategies.random_search import RandomSearch
 from tabular import bad
 from tabular.play import Meter, PlayedSpace, Products, playing, replay
-from tabular.replay import CellRunner, named
+from tabular.replay import Bench, named
 from tabular.slice import ASKED, PROBLEMS, architectures
 from tabular.table import Table
 
@@ -31,7 +31,7 @@ RUNS = range(4)
 
 @pytest.fixture(scope="module", params=PROBLEMS)
 def bench(request):
-    return CellRunner(TABLE.blank(request.param), TABLE.records[request.param])
+    return Bench(TABLE.blank(request.param), TABLE.records[request.param])
 
 
 def regret(bench, strategy, **settings):

@@ -89,6 +89,15 @@ def test_the_first_of_equals_is_taken(monkeypatch):
     assert run(make(3))[0] == "entrant 1"
 
 
+def test_equal_architectures_are_trained_once(monkeypatch):
+    script(monkeypatch, [0.5, 0.6, 0.7, 0.8, 0.9])
+    halving = make(2)
+    twins = {**halving.entrants, "entrant 3": halving.entrants["entrant 2"]}
+    halving = Halving(halving.problem, twins, halving.settings)
+    name, _, trained = run(halving)
+    assert (name, set(trained)) == ("entrant 2", {1, 2})
+
+
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     script(monkeypatch, [0.6, 0.6, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5])
     halving = make(4, rung_epochs=9, epochs=2)
