@@ -36,13 +36,13 @@ def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]]
 
 
 def _standing(reference: str, metric: Metric, difference: Difference) -> str:
-    change = _short(f"{difference.mean:+{metric.form}}")
+    change = f"{difference.mean:+{metric.form}}"
     p = difference.adjusted_p
     if p is None:
         return f"{change} against {reference}, without a significance test"
     if p >= SURE:
-        return f"not distinguishable from {reference} ({change}, p {_short(f'{p:.2f}')})"
-    sure = f"p {_short(f'{p:.3f}')}" if p >= 0.001 else "p < .001"
+        return f"not distinguishable from {reference} ({change}, p {p:.2f})"
+    sure = f"p {p:.3f}" if p >= 0.001 else "p < 0.001"
     return f"{'ahead of' if difference.mean > 0 else 'behind'} {reference} ({change}, {sure})"
 
 
@@ -56,8 +56,3 @@ def cost_in_words(ratio: float) -> str:
     if ratio < 1:
         return f"{100 * ratio:.2g} % of its cost"
     return "twice its cost" if abs(ratio / 2 - 1) <= NEAR else f"{ratio:,.{int(ratio < 10)}f} times its cost"
-
-
-def _short(number: str) -> str:
-    """Return a number without the zero before the decimal point."""
-    return number.replace("0.", ".", 1) if number.lstrip("+-").startswith("0.") else number

@@ -55,7 +55,7 @@ class Common(Settings):
     features: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
         Encodings()
     )
-    """Feature encoding; see `automtl settings inputs`."""
+    """Feature encoding; see `automtl settings features`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
     settings encoding_search`."""

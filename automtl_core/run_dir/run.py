@@ -194,7 +194,7 @@ class Run:
         """
         test = self.read(Result).test
         if test is None:
-            raise ArtifactError(f"{self.path}: the network is trained, and not tested yet", self.way_on())
+            raise ArtifactError(f"{self.path}: the network is trained, but not tested yet", self.way_on())
         return test
 
     def way_on(self) -> str:

@@ -102,7 +102,8 @@ def _limited(noun: str, limits: Sequence[Any]) -> str:
     most, below = _limit(limits, "le"), _limit(limits, "lt")
     lower = f" from {least}" if least is not None else f" above {above}" if above is not None else ""
     if most is not None:
-        parts.append(f"{lower} to {most}" if lower else f" up to {most}")
+        both = f"{lower} to {most}" if above is None else f"{lower}, at most {most}"
+        parts.append(both if lower else f" up to {most}")
     elif below is not None:
         parts.append(f"{lower} and below {below}" if lower else f" below {below}")
     else:

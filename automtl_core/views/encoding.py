@@ -11,7 +11,7 @@ WORDS: Mapping[str, Any] = {
                    "earlier": "target statistics of earlier rows"},
     "numbers": {"standard": "numeric features scaled", "bins": "numeric features binned",
                 "piecewise": "numeric features piecewise linear"},
-    "wide": {False: "no wide term", True: "a wide term"},
+    "wide": {False: "no wide (linear) term", True: "a wide (linear) term"},
 }  # fmt: skip
 """Setting -> value -> the words for both."""
 
@@ -20,7 +20,7 @@ def sentence(found: EncodingSearchResult, measure: str = "AUC or R2") -> str:
     """Return the chosen encodings, and their gain in a measure such as AUC."""
     if found.why:
         return f"Feature encoding not searched: {found.why}"
-    gain = f"{found.best.score - found.trials[0].score:+z.4f}".replace("0.", ".", 1)
+    gain = f"{found.best.score - found.trials[0].score:+z.4f}"
     return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(found.answers)}"
 
 

@@ -14,7 +14,7 @@ WORDS: Mapping[Verdict, str] = {
     "not known": "kept with uncertain effect",
     "better": "improved validation {measure}",
     "tie: cheapest": "without significant effect (cheapest option kept)",
-    "undone": "reverted (significant together)",
+    "undone": "restored (the removals together lowered {measure})",
     "by its logit": "decided by architecture weights alone",
     "at chance": "at chance",
 }
@@ -57,7 +57,7 @@ def selected(front: Sequence[Point]) -> Iterator[Text]:
     if taken is None or not others:
         return
     best = max(others, key=lambda point: point.score or 0.0)
-    change = f"{(taken.score or 0.0) - (best.score or 0.0):+z.4f}".replace("0.", ".", 1)
+    change = f"{(taken.score or 0.0) - (best.score or 0.0):+z.4f}"
     cost = cost_in_words(taken.flops_per_row / best.flops_per_row)
     yield Text(f"Against the best other trained point, `{best.name}`: {change} validation AUC; {cost}")
 

@@ -88,7 +88,7 @@ def numbers(cost: Cost) -> list[object]:
 
 def _title(found: Finding) -> str:
     origin = found.architecture.origin
-    return f"architecture of {origin.space}" if origin else "architecture"
+    return f"architecture (search space {origin.space})" if origin else "architecture"
 
 
 def _measure(found: Finding) -> str:

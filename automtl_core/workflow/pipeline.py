@@ -37,7 +37,7 @@ from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
-from automtl_core.workflow.resolve_auto import resolve_auto
+from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.versions import environment, origin
@@ -82,7 +82,7 @@ def check(job: Job, prepared: Prepared) -> SearchSpace:
 
     """
     _warm_start(job, prepared)
-    return check(job, prepared)
+    return checked_space(job, prepared)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def resolve_auto(
     return replace(job, config=config.model_copy(update=answers), encoding_search=encoding_search)
 
 
-def check(job: Job, prepared: Prepared) -> SearchSpace:
+def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
     """Check a job before its settings `auto` are resolved, and return its space.
 
     Where inputs are `auto`, the check assumes all encodings except feature crosses: a space with too little

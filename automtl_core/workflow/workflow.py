@@ -106,13 +106,13 @@ class Workflow:
     def resolve_auto(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`."""
         with phase(self.listener, ENCODING_SEARCH) as progress:
-            return resolve_auto(job, prepared, self.trials(prepared), progress, self._looked)
+            return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
 
     def trials(self, *prepared: Prepared) -> Executor:
         """Return the executor of trials on prepared data."""
         return self.executor or Serial(TrialRunner(self.registry, *prepared))
 
-    def _looked(self, found: EncodingSearchResult) -> None:
+    def _encodings_chosen(self, found: EncodingSearchResult) -> None:
         self.listener(EncodingsChosen(found))
 
     def plan(self, job: Job) -> Plan:

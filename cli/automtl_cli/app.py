@@ -45,9 +45,9 @@ def root(
 
 @app.command()
 def search(
-    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [preset default].")] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Strategy [preset default].")] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
+    space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [desan].")] = None,
+    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Search strategy [pd-darts].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,
@@ -56,7 +56,7 @@ def search(
         str | None,
         typer.Option(
             metavar="inherit|scratch",
-            help="Start of the final training: the weights of the search, or new ones [by strategy].",
+            help="Initial weights of the final training: those of the search, or new ones [by strategy].",
         ),
     ] = None,
     seed: options.Seed = None,
@@ -77,11 +77,12 @@ def search(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search an architecture, train it, and score the test rows once.
+    """Search for an architecture, train it, and score the test rows at the end.
 
     Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
-    Settings of `space` without a name belong to the space of this search. Settings beside the name of another
-    space are ignored. The same holds for strategies, datasets and balancers.
+    Settings under `space:` in a file belong to the space that `name:` names there, or without a name to the
+    space of this search. Settings of another space are ignored. The same holds for strategies, datasets and
+    balancers.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
@@ -121,7 +122,7 @@ def train(
         int | None,
         typer.Option(metavar="N", help="Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
     ] = None,
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,
@@ -136,7 +137,7 @@ def train(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one model without a search, and score the test rows once.
+    """Train one model without a search, and score the test rows at the end.
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
     run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
@@ -171,7 +172,7 @@ def compare(
             "MODEL+BALANCER adds a balancer.",
         ),
     ],
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [preset default].")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
     config: options.File = None,
@@ -200,7 +201,7 @@ def compare(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare models on equal rows, with confidence intervals.
+    """Compare models on the same rows, with confidence intervals.
 
     The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
     comparison and reuses every training. Several processes with the same command share the work.
@@ -223,7 +224,7 @@ for command in (predict, evaluate, export, retrain, show):
 
 @app.command()
 def plugins(as_json: options.AsJson = False) -> None:
-    """List the installed plugins, with the problem of each broken one."""
+    """List the installed plugins, and why any of them failed to load."""
     from automtl_cli import listings
 
     emit(listings.plugins(), listings.view_plugins, as_json)

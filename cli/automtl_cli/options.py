@@ -12,15 +12,20 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such 
 Dataset = Annotated[str, typer.Argument(metavar="NAME", help="Name of a dataset.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="Folder of the raw files [$AUTOMTL_DATA/NAME or data/NAME]."),
+    typer.Option(metavar="FOLDER", help="Folder of the raw files [$AUTOMTL_DATA/DATASET or data/DATASET]."),
 ]
 Preset = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Preset: a set of settings by name, such as paper.")
+    str | None,
+    typer.Option(metavar="NAME", help="Preset, a named set of settings: quick, paper, ... [default]."),
 ]
 File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in a YAML file.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="A.B=VALUE", help="One setting, its value in YAML; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="A.B=VALUE",
+        help="One setting, such as training.epochs=20; repeatable.",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed of the run [0].")]
 RunName = Annotated[
@@ -35,7 +40,7 @@ Resume = Annotated[
 Anyway = Annotated[
     bool,
     typer.Option(
-        "--anyway", help="With --resume: accept other library versions or another number of threads."
+        "--anyway", help="With --resume: accept other library versions or threads; results may then differ."
     ),
 ]
 MemoryLimit = Annotated[
@@ -69,13 +74,16 @@ NewInput = Annotated[
 ]
 TimeBudget = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Time limit for search, training and test, such as 90s, 30m or 1h30m."),
+    typer.Option(
+        metavar="TIME",
+        help="Time limit, such as 30m or 1h30m; search, training and test are planned to fit.",
+    ),
 ]
 Precision = Annotated[
     str | None,
     typer.Option(
         metavar="fp32|bf16",
-        help="Compute precision: fp32, or bf16 mixed precision where the processor supports it [fp32].",
+        help="Compute precision: fp32, or bf16 mixed precision, slower on processors without bf16 [fp32].",
     ),
 ]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Print the evidence of each decision.")]

@@ -70,8 +70,8 @@ def view(found: Explained) -> Iterator[Section]:
     """Yield settings as a table, and an example of a setting."""
     yield lines(f"{found.name or found.key or 'run'}: {found.description}")
     yield table(["setting", "default", "takes", "description"], map(row, found.settings))
-    key = f"{found.key}.SETTING" if found.key else "SETTING"
-    yield lines(f"set one by --set {key}=VALUE, or in a file by --config")
+    key = ".".join(filter(None, [found.key, found.settings[0].name if found.settings else "SETTING"]))
+    yield lines(f"Set one with --set {key}=VALUE, or in a YAML file with --config.")
 
 
 def row(setting: Setting) -> Sequence[str]:

@@ -34,16 +34,20 @@ class AblationSettings(Settings):
     """Settings of decisions by ablation."""
 
     sure: float = Field(1.0, ge=0)
-    """Number of standard errors from which a difference on held-out rows counts as significant."""
+    """Ablation of a field, expert or layer: effect on held-out rows, in standard errors, from which the part
+    is needed and stays. A larger value removes more parts."""
     tolerance: float = Field(0.002, ge=0)
-    """Maximum loss of mean AUC by all simplifications together, including `sure` standard errors. With too
-    few held-out rows to show this, nothing is removed. A larger value gives smaller networks."""
+    """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The drop is
+    its estimate plus `sure` standard errors. If the held-out rows are too few to show this, nothing is
+    removed. A larger value gives smaller networks."""
     clear: float = Field(2.0, ge=0)
-    """Number of standard errors by which a candidate must be better to replace the current one. One is too
-    few, because the best of several candidates is ahead by that much by chance."""
+    """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
+    replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
+    by one standard error by chance, so the value should be above 1."""
     flop_price: float = Field(0.0, ge=0)
-    """Price of computation: the mean AUC that one million FLOPs per row must add to be kept. 0 is no price. A
-    larger value gives cheaper networks."""
+    """Price of computation: gain of mean AUC that a part must bring for each million FLOPs per row, such as
+    0.001; otherwise it is removed. With 0, cost decides only between options without a significant
+    difference. A larger value gives cheaper networks."""
 
 
 Score = Callable[[Mapping[str, Decision]], Losses]

@@ -37,8 +37,8 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
     rounds: int = Field(4, ge=1)
-    """Number of rounds that fix decisions, with one epoch of supernet training between two rounds. More
-    rounds fix fewer decisions at a time, and take longer."""
+    """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
+    rounds. More rounds fix fewer decisions at a time, and take longer."""
 
 
 class ByEvidence(SearchStrategy[EvidenceSettings]):

@@ -70,11 +70,12 @@ class HalvingSettings(HeldOutSettings):
     """Settings of successive halving."""
 
     rung_epochs: int = Field(8, ge=1)
-    """Number of epochs in the first rung of successive halving, after which the worse half of the candidates
-    is dropped. Wide networks learn faster than networks with few fields, so 4 epochs keep the wrong ones."""
+    """Successive halving: epochs after which the worse half of the candidates is dropped for the first time.
+    A larger value makes a fairer choice and a longer search: wide networks learn faster at first."""
     ahead: float = Field(1.0, ge=0)
-    """Number of standard errors by which a candidate must predict held-out rows better to replace one that
-    the search ranks higher. With 0, the better validation score decides."""
+    """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
+    the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better
+    validation score decides."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
         """Return the schedule of rungs for a number of entrants."""

@@ -20,10 +20,10 @@ class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
     landmarks: int = Field(2, ge=0)
-    """Number of landmarks (known architectures of the space, such as `mmoe`) that the last round trains
-    beside the result of the search, so that the result is not clearly worse than they are (`ahead`). The
-    landmarks with the lowest held-out loss are taken. Each is trained unchanged, and once more without
-    the fields, experts and layers that the search removed."""
+    """Number of hand-designed models of the space, such as `mmoe`, that are trained beside the result of the
+    search in the final comparison; those with the lowest held-out loss. One of them replaces the result if it
+    leads by `ahead` standard errors. Each costs two trainings: one unchanged, and one without the fields,
+    experts and layers that the search removed."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round for a number of finalists."""

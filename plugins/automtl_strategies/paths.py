@@ -42,14 +42,15 @@ class PathSettings(HeldOutSettings):
     """Settings of a supernet that is trained by single paths."""
 
     epochs: int = Field(30, ge=1)
-    """Maximum number of epochs of each half of the supernet's training. The first half trains the ops of the
-    most expensive landmark, the second half trains random ops. A half ends earlier when the held-out loss
-    stops improving (`patience`)."""
+    """Maximum number of epochs of each of the two stages of supernet training. The first stage trains the
+    operations of the most expensive hand-designed model in the space, the second stage trains random
+    operations. Early stopping (`patience`) usually ends a stage before."""
     patience: int = Field(3, ge=1)
-    """Number of epochs without a better held-out loss after which a half of the supernet's training ends."""
+    """Patience of early stopping in supernet training: epochs without a better held-out loss after which a
+    stage ends."""
     share: float = Field(0.7, gt=0, le=1)
-    """Probability that an optional part (a field, an expert) is open in a training step of the supernet. With
-    a larger value the supernet learns less to work without a part, and more noise fields stay open."""
+    """Probability that an optional part (a field, an expert) is active in a training step of the supernet.
+    With a larger value the supernet adapts less to missing parts, and the ablation removes fewer of them."""
 
 
 class Paths:

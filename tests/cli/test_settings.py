@@ -51,7 +51,7 @@ def test_the_settings_of_a_space(automtl: Automtl) -> None:
         assert written(setting["default"]) in line
         assert setting["takes"] in line
         assert setting["description"] in line
-    assert "--set space.SETTING=VALUE" in shown
+    assert "--set space.embedding_dim=VALUE" in shown
 
 
 def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl: Automtl) -> None:
@@ -63,7 +63,7 @@ def test_what_tuning_draws_from_stands_beside_what_a_setting_takes(automtl: Auto
 def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl) -> None:
     found = automtl("settings", "balancer", "cagrad", "--json").json()
     assert (found["key"], [each["name"] for each in found["settings"]]) == ("training.balancer", ["c"])
-    assert "--set training.balancer.SETTING=VALUE" in automtl("settings", "balancer", "cagrad").out
+    assert "--set training.balancer.c=VALUE" in automtl("settings", "balancer", "cagrad").out
     assert "uncertainty" in automtl("settings", "balancer", "--json").json()
 
 

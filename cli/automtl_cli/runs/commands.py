@@ -94,7 +94,7 @@ def retrain(
     runs_dir: options.RunsDir = Path("runs"),
     as_json: options.AsJson = False,
 ) -> None:
-    """Retrain the architecture of a run, also on data that has grown.
+    """Train the architecture of a run again, also on newer data.
 
     Dataset and training settings are those of the run, unless --data-dir or --set change them. Vocabularies
     are built from the new data. Each training is a separate run.

@@ -52,7 +52,7 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     assert "preparing data: encode" in shown.err
     assert "fixed" in shown.err
     for part in (
-        "architecture of desan",
+        "architecture (search space desan)",
         "read by",
         "Fields read by no expert: ",
         "All noise fields left out: ",

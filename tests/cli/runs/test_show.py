@@ -56,7 +56,9 @@ def after(text: str, start: str) -> list[str]:
 def test_answers_are_shown_with_what_they_cost(automtl: Automtl, told: Run) -> None:
     shown, document = automtl("show", told.path).out, json.loads(automtl("show", told.path, "--json").out)
     network, answers = document["cost"]["network"], document["cost"]["answers"]
-    assert shown.startswith(f"architecture of desan: {network['flops_per_row']:,} FLOPs per row, ")
+    assert shown.startswith(
+        f"architecture (search space desan): {network['flops_per_row']:,} FLOPs per row, "
+    )
     flops = answers["layer0/expert0/single"]["flops_per_row"]
     assert re.search(rf"\nlayer0/expert0/single +[a-z].* {flops:,} ", shown)
     assert re.search(r"\nlayer0/expert0/interaction +none\n", shown), "what costs nothing has no figure"

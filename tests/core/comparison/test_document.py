@@ -136,21 +136,21 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "not distinguishable from one.yaml (+.0150, p .39); half its cost",
-        "single-task": "not distinguishable from one.yaml (-.0200, p .39); equal cost",
+        "two.yaml": "not distinguishable from one.yaml (+0.0150, p 0.39); half its cost",
+        "single-task": "not distinguishable from one.yaml (-0.0200, p 0.39); equal cost",
     }
     assert compared("click", reference="same").verdicts() == {
-        "shifted": "ahead of same (+.0500, p < .001); equal cost"
+        "shifted": "ahead of same (+0.0500, p < 0.001); equal cost"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
-    assert both.startswith("mean: not distinguishable from one.yaml (+.0150, p .39); price: ")
+    assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p 0.39); price: ")
     assert "age" not in both, "too few rows"
 
 
 def test_of_what_cannot_be_told_the_verdict_says_so(compared):
     assert compared("buy").verdicts()["two.yaml"].startswith("no reliable score")
     found = replace(compared("click"), noises={})
-    assert found.verdicts()["two.yaml"].startswith("+.0150 against one.yaml, without a significance test")
+    assert found.verdicts()["two.yaml"].startswith("+0.0150 against one.yaml, without a significance test")
     assert found.differences("one.yaml")["two.yaml"]["click"].p is None
 
 

@@ -16,12 +16,12 @@ def difference(mean, p):
 @pytest.mark.parametrize(
     ("mean", "p", "cost", "words"),
     [
-        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+.0004, p .61); half its cost"),
-        (0.0, 1.0, 1.0, "not distinguishable from mmoe (+.0000, p 1.00); equal cost"),
-        (0.0041, 0.0123, 0.34, "ahead of mmoe (+.0041, p .012); a third of its cost"),
-        (-0.006, 0.001, 1.3, "behind mmoe (-.0060, p .001); 1.3 times its cost"),
-        (-0.06, 0.0009, None, "behind mmoe (-.0600, p < .001)"),
-        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+.0040, p .05); 40 % of its cost"),
+        (0.0004, 0.61, 0.5, "not distinguishable from mmoe (+0.0004, p 0.61); half its cost"),
+        (0.0, 1.0, 1.0, "not distinguishable from mmoe (+0.0000, p 1.00); equal cost"),
+        (0.0041, 0.0123, 0.34, "ahead of mmoe (+0.0041, p 0.012); a third of its cost"),
+        (-0.006, 0.001, 1.3, "behind mmoe (-0.0060, p 0.001); 1.3 times its cost"),
+        (-0.06, 0.0009, None, "behind mmoe (-0.0600, p < 0.001)"),
+        (0.004, 0.05, 0.4, "not distinguishable from mmoe (+0.0040, p 0.05); 40 % of its cost"),
     ],
 )
 def test_words_say_where_it_stands_and_what_it_costs(mean, p, cost, words):
@@ -51,11 +51,11 @@ def test_several_scores_are_named():
         "ple", {"mean": (AUC, difference(0.01, 0.02)), "price": (RMSE, difference(-1.25, 0.4))}, 1
     )
     assert found == (
-        "mean: ahead of ple (+.0100, p .020); price: not distinguishable from ple (-1.25, p .40); equal cost"
+        "mean: ahead of ple (+0.0100, p 0.020); price: not distinguishable from ple (-1.25, p 0.40); equal cost"
     )
 
 
 def test_what_is_not_known_is_not_said():
     unsure = Difference(0.01, None, None, None)
-    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+.0100 against ple, without a significance test"
+    assert verdict("ple", {"mean": (AUC, unsure)}, None) == "+0.0100 against ple, without a significance test"
     assert verdict("ple", {}, 0.5) == "no reliable score to compare with ple"

@@ -133,7 +133,7 @@ def test_the_verdict_comes_last_with_its_words_and_costs_beside_the_reference(co
     verdicts = grid(found, "verdict")
     assert verdicts.rows[0] == ("two.yaml", found.verdicts()["two.yaml"])
     assert verdicts.align == "l", "words, not numbers"
-    assert "| two.yaml | not distinguishable from one.yaml (+.0150" in page(found)
+    assert "| two.yaml | not distinguishable from one.yaml (+0.0150" in page(found)
     costs = grid(found, "costs")
     assert costs.header[-2:] == ["flops / one.yaml", "seconds / one.yaml"]
     assert [row[-2:] for row in costs.rows] == [["1.00", "1.00"], ["0.50", "1.00"], ["1.00", "1.00"]]

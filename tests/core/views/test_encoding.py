@@ -10,12 +10,12 @@ FOUND = EncodingSearchResult(CROSSED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial
 
 def test_what_was_chosen_in_a_sentence():
     assert sentence(FOUND, "AUC") == (
-        "Feature encoding chosen on held-out training data (+.0032 AUC): target statistics off, "
-        "numeric features scaled, feature crosses a x b and c x d, no wide term, embedding decay 0.01"
+        "Feature encoding chosen on held-out training data (+0.0032 AUC): target statistics off, "
+        "numeric features scaled, feature crosses a x b and c x d, no wide (linear) term, embedding decay 0.01"
     )
     other = {"statistics": "folds", "wide": True, "crosses": []}
     assert sentence(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(
-        "(+.0000 AUC or R2): out-of-fold target statistics, a wide term, no feature crosses"
+        "(+0.0000 AUC or R2): out-of-fold target statistics, a wide (linear) term, no feature crosses"
     )
     assert sentence(EncodingSearchResult(OFF, why="few rows")) == "Feature encoding not searched: few rows"
 

@@ -40,19 +40,19 @@ def texts(sections):
 
 def test_decisions_in_the_order_of_their_names_with_costs():
     made = decisions(found(), None)
-    assert made.title == "architecture of desan"
+    assert made.title == "architecture (search space desan)"
     assert made.blocks[0].rows == [["a", "x"], ["a/e2", "none"], ["a/e10", "mlp"]]
     nothing = Cost(0, 0, 0)
     priced = decisions(
         found(), Price(Cost(5, 4, 1000), {"a": nothing, "a/e2": nothing, "a/e10": Cost(3, 3, 600)})
     )
-    assert priced.title == "architecture of desan: 1,000 FLOPs per row, 5 parameters"
+    assert priced.title == "architecture (search space desan): 1,000 FLOPs per row, 5 parameters"
     assert [row[2:] for row in priced.blocks[0].rows] == [["", ""], ["", ""], [600, 3]]
 
 
 def test_in_short_it_says_why():
     said = texts(short(found()))
-    assert said[0].startswith("Feature encoding chosen on held-out training data (+.0000 AUC or R2): ")
+    assert said[0].startswith("Feature encoding chosen on held-out training data (+0.0000 AUC or R2): ")
     assert said[1:] == [
         "1 decision: 1 improved validation AUC or R2",
         "Selected point 1 (`searched`) from a Pareto front of 1",
@@ -65,7 +65,7 @@ def test_in_short_it_says_why():
 def test_all_of_it(everything):
     sections = list(whole(found(), None, Path("runs/a"), everything))
     assert [section.title for section in sections if section.title] == [
-        "architecture of desan",
+        "architecture (search space desan)",
         "Pareto front",
     ]
     grids = [section.blocks[0].header[0] for section in sections if not isinstance(section.blocks[:1], Text)

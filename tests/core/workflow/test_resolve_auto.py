@@ -17,7 +17,7 @@ from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
-from automtl_core.workflow.resolve_auto import check, resolve_auto
+from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
 
@@ -183,14 +183,14 @@ def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
     prepared = SimpleNamespace(schema=bags, times=lambda part: None)
     bare = {"dataset": SMALL["dataset"]}
     boosting = Workflow(REGISTRY).model("boosting", [bare])
-    assert check(boosting, prepared).schema.encodings.statistics == "folds"
+    assert checked_space(boosting, prepared).schema.encodings.statistics == "folds"
     with pytest.raises(UsageError, match="boosting has no input"):
-        check(Workflow(REGISTRY).model("boosting", [{**bare, "features": "ids"}]), prepared)
+        checked_space(Workflow(REGISTRY).model("boosting", [{**bare, "features": "ids"}]), prepared)
 
 
 def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job):
     prepared = job().prepare()
-    check(job("desan").having(decisions={"layer0": "x"}), prepared)
+    checked_space(job("desan").having(decisions={"layer0": "x"}), prepared)
     for answers_given in (job("desan", features="ids"), job("mmoe", features="ids")):
         with pytest.raises(ArtifactError):
-            check(answers_given.having(decisions={"layer0": "x"}), prepared)
+            checked_space(answers_given.having(decisions={"layer0": "x"}), prepared)

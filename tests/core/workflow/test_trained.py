@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, DataError
-from automtl_core.workflow.pipeline import said
+from automtl_core.workflow.pipeline import predict_logits
 from automtl_core.workflow.trained import Trained, load_weights, predictions
 
 from .lines import begin, make_job
@@ -24,7 +24,7 @@ def test_it_says_what_the_network_said_and_looks_at_no_label(run):
     made = Trained.of(job, finished)
     assert [task.name for task in made.tasks] == ["click", "like", "skip", "hide"]
     found = made.predict_logits(made.encoder.encode(examples, labelled=False))
-    assert np.array_equal(found, said(job, finished, prepared))
+    assert np.array_equal(found, predict_logits(job, finished, prepared))
     with pytest.raises(DataError, match="column 'click'"):
         made.encoder.encode(examples)
 
