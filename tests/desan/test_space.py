@@ -132,7 +132,7 @@ def test_single_task_and_shared_bottom_are_points_of_the_space():
 
 def test_no_dense_fields():
     space = desan(dense=0)
-    assert space.supernet()(torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0)).shape == (2, 2)
+    assert space.supernet()(Features(torch.tensor([[1, 2, 3], [4, 5, 1]]), torch.zeros(2, 0))).shape == (2, 2)
 
 
 def test_a_single_field_has_no_interaction():
@@ -140,11 +140,11 @@ def test_a_single_field_has_no_interaction():
     sizes = {"embedding_dim": 4, "expert_width": 8, "experts": 2, "ops": ["identity", "mlp-16"]}
     space = DESAN(schema, DESANSettings.parse(sizes, "space"), REGISTRY.op)
     supernet = space.supernet()
-    inputs = torch.tensor([[1], [4]]), torch.ones(2, 1)
-    assert supernet(*inputs).shape == (2, 2)
+    features = Features(torch.tensor([[1], [4]]), torch.ones(2, 1))
+    assert supernet(features).shape == (2, 2)
     assert not [name for name in space.choices() if name.endswith("interaction")]
     for architecture in sample_architectures(space, 6):
-        assert space.network(architecture, supernet)(*inputs).shape == (2, 2)
+        assert space.network(architecture, supernet)(features).shape == (2, 2)
 
 
 EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identity+mlp-silu-4", "cross-2")
@@ -220,14 +220,14 @@ def test_experts_that_nobody_reads_in_a_pass_are_not_computed(way):
     for name, module in supernet.named_modules():
         if name.rpartition(".")[2] == "reader":
             module.register_forward_pre_hook(lambda module, inputs, name=name: computed.append(name))
-    batch = torch.tensor([[1, 2, 3], [0, 1, 2]]), torch.ones(2, 1)
+    features = Features(torch.tensor([[1, 2, 3], [0, 1, 2]]), torch.ones(2, 1))
     if way == "fixed":
         for name, decision in decisions.items():
             supernet.fix(name, decision)
     with supernet.following({} if way == "fixed" else decisions):
-        supernet(*batch)
+        supernet(features)
     assert len(computed) == 2, "one of each layer"
     computed.clear()
     if way == "following":
-        supernet(*batch)
+        supernet(features)
         assert len(computed) == 6

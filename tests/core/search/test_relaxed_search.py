@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from automtl_core.modules.features import Features
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
@@ -71,7 +72,7 @@ def test_a_listener_ends_a_search_in_the_middle_which_returns_a_valid_architectu
     assert enough.left == 0, "no step is taken after the listener has enough"
     found.architecture.check(problem.space.choices())
     if found.network is not None:  # by the weights of a supernet an architecture is found, and no network
-        logits = found.network.eval()(torch.zeros(2, 3).long(), torch.zeros(2, 1))
+        logits = found.network.eval()(Features(torch.zeros(2, 3).long(), torch.zeros(2, 1)))
         assert logits.isfinite().all()
     assert not found.trained
     assert 1 <= len(enough.reports) <= 3
@@ -156,7 +157,7 @@ def test_batches_are_shuffled_anew_in_each_epoch(problem):
     orders = []
     for _ in range(2):
         search.begin("search", EventHandler())
-        orders.append(next(search.batches()).dense.tolist())
+        orders.append(next(search.batches()).features.dense.tolist())
     assert orders[0] != orders[1]
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.embedding import FieldEmbedding, LargeTable
+from automtl_core.modules.features import Features
 from automtl_core.training import row_rmsprop
 from automtl_core.training.compute import CPU
 from automtl_core.training.optimisers import Optimiser, weight_groups
@@ -101,6 +102,10 @@ def test_shrinkage_is_close_to_that_of_the_whole_table():
     assert float((table.detach() - whole.w).norm() / whole.w.norm()) < 0.05
 
 
+def of(user):
+    return Features(torch.tensor([[user]]), torch.zeros(1, 0))
+
+
 @pytest.mark.parametrize("chunk", [3, 1 << 20])
 def test_rows_have_caught_up_when_they_are_read_and_when_all_are_settled(monkeypatch, chunk):
     monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 5)
@@ -110,14 +115,14 @@ def test_rows_have_caught_up_when_they_are_read_and_when_all_are_settled(monkeyp
     recipe = Recipe(learning_rate=0.1, embedding_decay=0.5)
     optimiser = Optimiser(weight_groups(net, dict(net.named_parameters()), recipe), CPU)
     for user in (1, 2, 3):
-        optimiser.step(net(torch.tensor([[user]])).sum().backward)
+        optimiser.step(net(of(user)).sum().backward)
     before = net.table.weight.detach().clone()
-    read = net(torch.tensor([[1]])).detach()
+    read = net(of(1)).detach()
     assert float(read.abs().sum()) < float(before[1].abs().sum())
     assert torch.equal(net.table.weight.detach()[2:], before[2:])
     optimiser.settle()
     assert float(net.table.weight[2].detach().abs().sum()) < float(before[2].abs().sum())
     settled = net.table.weight.detach().clone()
     net.eval()
-    net(torch.tensor([[2]]))
+    net(of(2))
     assert torch.equal(net.table.weight, settled)
