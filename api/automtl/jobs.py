@@ -14,6 +14,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
+from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
@@ -37,8 +38,9 @@ def search(
     runs_dir: str | Path = "runs",
     time_budget: str | None = None,
     progress: Heard | None = None,
+    executor: Executor | None = None,
 ) -> Run:
-    """Search an architecture for a table or dataset, train it, and score the test rows once.
+    """Search for an architecture for a table or dataset, train it, and score the test rows at the end.
 
     Args:
         data: A data frame or any table that DuckDB reads, a file, the name of a dataset, or a configuration.
@@ -55,6 +57,7 @@ def search(
         time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
             the limit cuts short.
         progress: Callback for each epoch, which may end the search.
+        executor: Runs the trials, such as in several processes. None: this process.
 
     Raises:
         AutoMTLError: as on the command line; `.fix` is the remedy.
@@ -63,7 +66,7 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    flow = Workflow(load_registry(), Listening(progress))
+    flow = Workflow(load_registry(), Listening(progress), executor)
     job = flow.job([chosen, *data_layers(data, labels, settings), given])
     return _done(flow, flow.search(job, Path(runs_dir), name))
 
@@ -103,13 +106,14 @@ def compare(
     out: str | Path | None = None,
     time_budget: str | None = None,
     progress: Heard | None = None,
+    executor: Executor | None = None,
 ) -> Compared:
     """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does."""
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
-    wanted = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
+    spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    found, path = wanted.compared(Workflow(load_registry(), Listening(progress)), layers)
+    found, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
     write(found, path)
     return Compared(found, path)
 

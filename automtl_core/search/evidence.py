@@ -8,15 +8,17 @@ from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 
 Action = Literal["chosen", "closed", "kept"]
-Verdict = Literal["needed", "not known", "better", "tie: cheapest", "undone", "by its logit", "at chance"]
+Verdict = Literal[
+    "required", "uncertain", "better", "no effect: cheapest", "restored", "by logit", "at chance"
+]
 """Why a decision was made:
 
-- needed: validation is significantly worse without the option;
+- required: validation is significantly worse without the option;
 - better: validation is significantly better with the decision;
-- tie: cheapest: no significant difference, so the cheaper alternative was taken;
-- not known: not significantly worse without the option, but the effect is too uncertain, so it was kept;
-- undone: a tie by itself, but significantly worse together with other decisions, so it was reverted;
-- by its logit: decided by the architecture weights alone, without an ablation; a logit was clear;
+- no effect: cheapest: no significant difference, so the cheaper alternative was taken;
+- uncertain: not significantly worse without the option, but the effect is too uncertain, so it was kept;
+- restored: a tie by itself, but significantly worse together with other decisions, so it was reverted;
+- by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
 

@@ -10,12 +10,12 @@ from automtl_core.search.evidence import Evidence, Point, Verdict
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {
-    "needed": "required by ablation",
-    "not known": "kept with uncertain effect",
+    "required": "required by ablation",
+    "uncertain": "kept with uncertain effect",
     "better": "improved validation {measure}",
-    "tie: cheapest": "without significant effect (cheapest option kept)",
-    "undone": "restored (the removals together lowered {measure})",
-    "by its logit": "decided by architecture weights alone",
+    "no effect: cheapest": "without significant effect (cheapest option kept)",
+    "restored": "restored (the removals together lowered {measure})",
+    "by logit": "decided by architecture weights alone",
     "at chance": "at chance",
 }
 """Verdict -> the words that follow the number of decisions; `{measure}` is AUC or R2."""

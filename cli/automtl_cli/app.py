@@ -80,9 +80,8 @@ def search(
     """Search for an architecture, train it, and score the test rows at the end.
 
     Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
-    Settings under `space:` in a file belong to the space that `name:` names there, or without a name to the
-    space of this search. Settings of another space are ignored. The same holds for strategies, datasets and
-    balancers.
+    If a file has `name:` under `space:`, the settings beside it apply only to a search of that space. Without
+    `name:` they apply to the space of this search. The same holds for strategies, datasets and balancers.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
@@ -258,7 +257,7 @@ def explain_settings(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: description, values, default, tuning domain.
+    """Explain settings: description, values, default, range for tuning.
 
     Without NAME, list the spaces, strategies, datasets or balancers.
     """

@@ -35,11 +35,11 @@ class AblationSettings(Settings):
 
     sure: float = Field(1.0, ge=0)
     """Ablation of a field, expert or layer: effect on held-out rows, in standard errors, from which the part
-    is needed and stays. A larger value removes more parts."""
+    stays. A larger value lets more parts go, within the limit of `tolerance`."""
     tolerance: float = Field(0.002, ge=0)
-    """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The drop is
-    its estimate plus `sure` standard errors. If the held-out rows are too few to show this, nothing is
-    removed. A larger value gives smaller networks."""
+    """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The
+    estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
+    nothing is removed. A larger value gives smaller networks."""
     clear: float = Field(2.0, ge=0)
     """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
     replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
@@ -223,8 +223,8 @@ class Ablation:
     def _kept(self, change: _Change) -> Verdict:
         """Return the reason why an option is kept."""
         if self._dispensable(change):
-            return "undone"
-        return "needed" if self._missed(change) else "not known"
+            return "restored"
+        return "required" if self._missed(change) else "uncertain"
 
     def _stand(self, decisions: Mapping[str, Decision]) -> _Stand:
         return _Stand(self.space, decisions, self.score(decisions))
@@ -286,7 +286,7 @@ class Ablation:
         """
         found = change.difference
         if verdict is None:
-            verdict = "better" if clearly_less(found, self.settings.sure) else "tie: cheapest"
+            verdict = "better" if clearly_less(found, self.settings.sure) else "no effect: cheapest"
         saved = None if action == "kept" else change.saved
         self.evidence.append(
             Evidence(

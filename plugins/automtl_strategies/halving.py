@@ -70,8 +70,9 @@ class HalvingSettings(HeldOutSettings):
     """Settings of successive halving."""
 
     rung_epochs: int = Field(8, ge=1)
-    """Successive halving: epochs after which the worse half of the candidates is dropped for the first time.
-    A larger value makes a fairer choice and a longer search: wide networks learn faster at first."""
+    """Final comparison, by successive halving: epochs after which the worse half of the candidates is
+    dropped for the first time. Wide networks learn faster at first, so a small value favours them. A larger
+    value takes longer."""
     ahead: float = Field(1.0, ge=0)
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
     the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better

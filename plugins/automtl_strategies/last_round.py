@@ -20,10 +20,10 @@ class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
     landmarks: int = Field(2, ge=0)
-    """Number of hand-designed models of the space, such as `mmoe`, that are trained beside the result of the
-    search in the final comparison; those with the lowest held-out loss. One of them replaces the result if it
-    leads by `ahead` standard errors. Each costs two trainings: one unchanged, and one without the fields,
-    experts and layers that the search removed."""
+    """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
+    the result of the search. Those with the lowest held-out loss in the supernet are taken. Each is trained
+    twice: unchanged, and without the fields, experts and layers that the search removed. One replaces the
+    result if it leads by `ahead` standard errors. A larger value takes longer."""
 
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round for a number of finalists."""

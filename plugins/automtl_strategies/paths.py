@@ -44,13 +44,13 @@ class PathSettings(HeldOutSettings):
     epochs: int = Field(30, ge=1)
     """Maximum number of epochs of each of the two stages of supernet training. The first stage trains the
     operations of the most expensive hand-designed model in the space, the second stage trains random
-    operations. Early stopping (`patience`) usually ends a stage before."""
+    operations. Early stopping (`patience`) usually ends a stage earlier."""
     patience: int = Field(3, ge=1)
     """Patience of early stopping in supernet training: epochs without a better held-out loss after which a
     stage ends."""
     share: float = Field(0.7, gt=0, le=1)
     """Probability that an optional part (a field, an expert) is active in a training step of the supernet.
-    With a larger value the supernet adapts less to missing parts, and the ablation removes fewer of them."""
+    With a larger value the supernet adapts less to missing parts, and the ablation removes fewer parts."""
 
 
 class Paths:

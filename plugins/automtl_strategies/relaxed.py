@@ -53,7 +53,7 @@ def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: in
 
 
 def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch: int) -> Evidence:
-    verdict: Verdict = "by its logit" if certainty > CHANCE else "at chance"
+    verdict: Verdict = "by logit" if certainty > CHANCE else "at chance"
     return Evidence(choice, option, action, verdict, certainty=certainty, epoch=epoch)
 
 

@@ -67,7 +67,7 @@ def made(table, request):
 
 
 def said(trained, columns):
-    return predictions(trained.tasks, trained.said(trained.encoder.encode(columns, labelled=False)))
+    return predictions(trained.tasks, trained.predict_logits(trained.encoder.encode(columns, labelled=False)))
 
 
 def test_a_row_alone_is_encoded_as_it_was_prepared(table):

@@ -70,7 +70,7 @@ def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(nam
     seeds.seed_torch(0, "network")
     space = MMoE(prepared.schema, MMoE.settings_class(), load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
-    said, reading = trained.said(part), Reading(dataset, path, work)
+    said, reading = trained.predict_logits(part), Reading(dataset, path, work)
     assert write_predictions(trained, reading, work / "out.csv") == (len(said), 0)
     out = np.loadtxt(work / "out.csv", delimiter=",", skiprows=1, ndmin=2)
     assert np.array_equal(out, predictions(trained.tasks, said))

@@ -75,10 +75,10 @@ def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both():
     assert not {"noise", "harmful"} & set(found)
     assert len({"twin_a", "twin_b"} & set(found)) == 1
     verdicts = told(w)
-    assert verdicts["needed"] == ("kept", "needed")
-    assert verdicts["noise"] == ("closed", "tie: cheapest")
+    assert verdicts["needed"] == ("kept", "required")
+    assert verdicts["noise"] == ("closed", "no effect: cheapest")
     assert verdicts["harmful"] == ("closed", "better")
-    assert ("kept", "undone") in verdicts.values()
+    assert ("kept", "restored") in verdicts.values()
 
 
 class Two(Space):
@@ -111,7 +111,7 @@ def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_its
         ("one", "closed", 0.0, 10),
         ("two", "closed", 0.0, 10),
     ]
-    assert sorted(e.choice for e in w.evidence if e.verdict == "needed") == ["one", "two"]
+    assert sorted(e.choice for e in w.evidence if e.verdict == "required") == ["one", "two"]
 
 
 @pytest.mark.parametrize(("lost", "left"), [(0.0, 5), (0.0065, 7), (1.0, 10)])
@@ -138,7 +138,7 @@ def test_many_small_losses_are_one_and_no_more_of_them_than_is_tolerated_are_mad
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "verdict"), [(0.02, ("closed", "tie: cheapest")), (0.004, ("kept", "not known"))]
+    ("tolerance", "verdict"), [(0.02, ("closed", "no effect: cheapest")), (0.004, ("kept", "uncertain"))]
 )
 def test_what_few_rows_do_not_tell_is_kept(tolerance, verdict):
     """Noise is missed by 0, with a standard error of .005."""
@@ -183,7 +183,7 @@ def chosen(*args, **settings):
 def test_the_cheapest_candidate_that_is_dispensable_is_chosen():
     op, evidence = chosen()
     assert op == "narrow"
-    assert (evidence.action, evidence.verdict, evidence.against) == ("chosen", "tie: cheapest", "wide")
+    assert (evidence.action, evidence.verdict, evidence.against) == ("chosen", "no effect: cheapest", "wide")
     assert evidence.difference == pytest.approx(0.001)
     assert evidence.flops == 900
 
@@ -204,7 +204,7 @@ def test_what_stands_gives_way_to_what_is_clearly_better(ahead, op):
 
     found, evidence = chosen(score, {**ALL, "op": "narrow"}, tolerance=0.0)
     assert found == op
-    assert evidence.verdict == ("better" if op == "wide" else "tie: cheapest")
+    assert evidence.verdict == ("better" if op == "wide" else "no effect: cheapest")
 
 
 def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():

@@ -76,6 +76,6 @@ def test_logits_that_are_clear_decide_by_themselves(problem):
     decisions = supernet.favourites()
     found = evidence_of(supernet, decisions, epoch=1)
     gates = [e for e in found if e.action != "chosen"]
-    assert {e.verdict for e in gates} == {"by its logit"}
+    assert {e.verdict for e in gates} == {"by logit"}
     assert {e.action for e in gates} == {"kept", "closed"}
     assert all(e.certainty > 0.99 for e in gates)

@@ -61,6 +61,6 @@ def test_an_encoding_search_has_the_same_answers(executor: TwoProcesses, tmp_pat
         layer = {**DATA, "training": {**TRAINING, "epochs": 1}, "prepared_dir": tmp_path / name}
         workflow = Workflow(load_registry(), hear, how)
         job = workflow.model("shared-bottom", [layer])
-        results.append(workflow.resolve_auto(job, workflow.prepare(job)).looked)
+        results.append(workflow.resolve_auto(job, workflow.prepare(job)).encoding_search)
     assert results[0] == results[1]
     assert results[0].trials, "something was trained"

@@ -17,9 +17,11 @@ from automtl_core.search.evidence import Evidence, Point
 
 Automtl = Callable[..., Any]
 EVIDENCE = (
-    Evidence("layer0/expert0/single", "noise_small", "closed", "tie: cheapest", None, 1e-4, 2e-4, 320, 2048),
-    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "needed", "identity", -1.2e-3, 3e-4, -96, epoch=4),
-    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "tie: cheapest", "identity", 0.0, 1e-4),
+    Evidence(
+        "layer0/expert0/single", "noise_small", "closed", "no effect: cheapest", None, 1e-4, 2e-4, 320, 2048
+    ),
+    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "required", "identity", -1.2e-3, 3e-4, -96, epoch=4),
+    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "no effect: cheapest", "identity", 0.0, 1e-4),
     Evidence("layer1/expert0/block0", "identity", "chosen", "at chance", certainty=0.001, epoch=5),
 )
 

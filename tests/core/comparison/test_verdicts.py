@@ -51,7 +51,8 @@ def test_several_scores_are_named():
         "ple", {"mean": (AUC, difference(0.01, 0.02)), "price": (RMSE, difference(-1.25, 0.4))}, 1
     )
     assert found == (
-        "mean: ahead of ple (+0.0100, p 0.020); price: not distinguishable from ple (-1.25, p 0.40); equal cost"
+        "mean: ahead of ple (+0.0100, p 0.020); "
+        "price: not distinguishable from ple (-1.25, p 0.40); equal cost"
     )
 
 

@@ -46,7 +46,7 @@ def test_the_example_predicts_as_the_network_where_nothing_else_is_installed(mad
         [sys.executable, "-c", ALONE, str(tmp_path / "out")], capture_output=True, text=True, check=True
     )
     examples = json.loads((tmp_path / "out" / "examples.json").read_text())
-    expected = predictions(trained.tasks, trained.said(trained.encoder.encode(examples)))
+    expected = predictions(trained.tasks, trained.predict_logits(trained.encoder.encode(examples)))
     found = [json.loads(line.replace("'", '"')) for line in done.stdout.splitlines()]
     assert [list(row) for row in found] == [[task.name for task in trained.tasks]] * 3
     assert np.allclose([[*row.values()] for row in found], expected, atol=2e-4)

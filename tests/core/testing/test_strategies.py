@@ -100,7 +100,7 @@ class Told(Search):
 
 class ForgetsItsEvidence(Search):
     def search(self, listener):
-        block = Evidence("layer0/expert0/block0", "identity", "chosen", "needed")
+        block = Evidence("layer0/expert0/block0", "identity", "chosen", "required")
         told = [] if self.relaxed.epoch else [block]  # of a search that went on
         return replace(super().search(listener), evidence=told)
 
@@ -130,8 +130,10 @@ def test_a_broken_promise_is_named(problem, strategy, promise):
 
 
 GOOD = [
-    Evidence("layer0/expert0/block0", "identity", "chosen", "tie: cheapest", "mlp-16", 0.1, 0.2, 32, 32),
-    Evidence("layer0/expert0/single", "user", "closed", "tie: cheapest"),
+    Evidence(
+        "layer0/expert0/block0", "identity", "chosen", "no effect: cheapest", "mlp-16", 0.1, 0.2, 32, 32
+    ),
+    Evidence("layer0/expert0/single", "user", "closed", "no effect: cheapest"),
 ]
 CHEAP = Point("cheap", {}, 0.6, 0.1, None, 10, 20, trained=False)
 DEAR = Point("dear", {}, 0.5, 0.0, 0.7, 40, 20, trained=True, chosen=True)

@@ -11,7 +11,8 @@ FOUND = EncodingSearchResult(CROSSED, (EncodingTrial(OFF, 0.7, 1), EncodingTrial
 def test_what_was_chosen_in_a_sentence():
     assert sentence(FOUND, "AUC") == (
         "Feature encoding chosen on held-out training data (+0.0032 AUC): target statistics off, "
-        "numeric features scaled, feature crosses a x b and c x d, no wide (linear) term, embedding decay 0.01"
+        "numeric features scaled, feature crosses a x b and c x d, no wide (linear) term, "
+        "embedding decay 0.01"
     )
     other = {"statistics": "folds", "wide": True, "crosses": []}
     assert sentence(EncodingSearchResult(other, (EncodingTrial(other, 0.7, 1),))).endswith(

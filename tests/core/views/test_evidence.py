@@ -30,7 +30,7 @@ def test_every_verdict_has_words_and_counts_add_up():
 
 
 def test_only_columns_that_are_known_are_shown():
-    one = Evidence("layer0/op", "mlp-4", "chosen", "needed", "identity", -1.2e-3, 3e-4)
+    one = Evidence("layer0/op", "mlp-4", "chosen", "required", "identity", -1.2e-3, 3e-4)
     grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)]).blocks[0]
     assert grid.header == ["choice", "option", "", "verdict", "against", "difference", "FLOPs saved"]
     assert grid.rows[0][-2:] == ["-0.00120 ± 0.00030", ""]
