@@ -77,7 +77,7 @@ def search(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search for an architecture, train it, and score the test rows at the end.
+    """Search for an architecture, train it, and score the test rows.
 
     Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
     If a file has `name:` under `space:`, the settings beside it apply only to a search of that space. Without
@@ -136,7 +136,7 @@ def train(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train one model without a search, and score the test rows at the end.
+    """Train one model without a search, and score the test rows.
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
     run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
@@ -257,7 +257,7 @@ def explain_settings(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Explain settings: description, values, default, range for tuning.
+    """Explain settings: description, values, default, tuning range.
 
     Without NAME, list the spaces, strategies, datasets or balancers.
     """

@@ -199,7 +199,7 @@ def test_it_costs_no_weight_and_asks_nothing():
 
 def test_it_needs_lightgbm_and_something_to_read(monkeypatch):
     bags = Schema((SparseField("tags", 9, "bag"),), (), (Task("click"),))
-    with pytest.raises(UsageError, match="nothing to read") as error:
+    with pytest.raises(UsageError, match="no input") as error:
         space(bags).choices()
     assert error.value.fix == "use --set features=statistics"
     assert space(bags.encoded(STATISTICS)).choices() == {}
@@ -255,5 +255,5 @@ def test_new_rows_are_scored(run):
 
 def test_it_is_not_exported(run, tmp_path):
     line, found, _ = run
-    with line.trained(found, {}) as (made, _), pytest.raises(UsageError, match="boosting is no network"):
-        export(found, made, "torch", tmp_path / "out")
+    with line.trained(found, {}) as (made, _), pytest.raises(UsageError, match="boosting is not a network"):
+        export(found, made, "torch", tmp_path / "out", "")

@@ -31,9 +31,9 @@ def test_a_task_weighs_the_experts_of_all_tables_by_its_own_and_the_shared_embed
 def test_a_task_teaches_its_own_and_the_shared_experts_and_embeddings_only(model, moved, task):
     names, other = moved(model, task), 1 - task
     for part in (task, 2):
-        assert {f"features.{part}.embedding.table.weight", f"experts.{part}.0.0.weight"} <= names
+        assert {f"inputs.{part}.embedding.table.weight", f"experts.{part}.0.0.weight"} <= names
     assert {f"gating.{task}.linear.weight", f"towers.tops.{task}.0.weight"} <= names
-    kept = (f"features.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.tops.{other}.")
+    kept = (f"inputs.{other}.", f"experts.{other}.", f"gating.{other}.", f"towers.tops.{other}.")
     assert not [name for name in names if name.startswith(kept)]
 
 

@@ -63,7 +63,7 @@ def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
         layer["training"] = {"min_positives": 1}
     job = line.model(name, [layer, {"space": {} if name == "boosting" else SMALL}])
     if (name, table) == ("boosting", "bags"):
-        with pytest.raises(UsageError, match="nothing to read"):
+        with pytest.raises(UsageError, match="no input"):
             line.search(job, tmp_path)
         return
     tested = line.search(job, tmp_path).result.test

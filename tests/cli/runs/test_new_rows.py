@@ -12,7 +12,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import said
+from automtl_core.workflow.pipeline import predict_logits
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def moved(finished, here):
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     job = Job.resolve(run.config(), load_registry())
-    return here, run.read(Result), expit(said(job, run, prepared))
+    return here, run.read(Result), expit(predict_logits(job, run, prepared))
 
 
 def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, moved):

@@ -57,7 +57,7 @@ def test_networks_may_read_fields_and_pairs_of_them():
     crossed = made.encoded(plain().with_answers(crosses=(("item", "user"),)))
     assert crossed.readable() == ["user", "item", "price", "item*user"]
     assert crossed.fields() == made.fields()
-    assert crossed.told == 2 + 1, "one for each task, and a count"
+    assert crossed.n_statistics == 2 + 1, "one for each task, and a count"
 
 
 def test_it_survives_json():

@@ -27,5 +27,5 @@ def test_it_is_read_again_from_its_json(tmp_path):
 
 
 def test_an_empty_separator_is_a_fault():
-    assert list(Bag("tags", "").faults()) == ["separator is '', allowed are texts that are not empty"]
+    assert list(Bag("tags", "").faults()) == ["separator is '', allowed are non-empty texts"]
     assert not list(Bag("tags").faults())

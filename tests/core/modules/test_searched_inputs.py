@@ -37,7 +37,7 @@ def test_each_field_is_asked_how_it_is_encoded() -> None:
     SearchedInputs(ALL, 8, 0.1, choose.any_of)
     assert {name: question.choice.options for name, question in choose.questions.items()} == EVERYTHING
     choose = Relaxing(Softmax())
-    SearchedInputs(SCHEMA, 8, 0.1, choose.any_of, "task/click/inputs")
+    SearchedInputs(SCHEMA, 8, 0.1, choose.any_of, "task/click/features")
     asked = {name: question.choice.options for name, question in choose.questions.items()}
     assert asked == {
         "task/click/features/a": ("ids", "wide ids"),
