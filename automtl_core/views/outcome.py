@@ -100,7 +100,7 @@ def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
 
 def _left_out(rejected: int) -> str:
     """Return a note on skipped faulty rows, or nothing if there are none."""
-    return f"; {rejected:,} faulty rows skipped" if rejected else ""
+    return f"; {rejected:,} faulty row{'s' * (rejected != 1)} skipped" if rejected else ""
 
 
 def _number(value: object, key: str) -> object:

@@ -129,7 +129,7 @@ ENCODED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("features", ["given", "searched"])
+@pytest.mark.parametrize("inputs", ["fixed", "searched"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space_with_all_encodings(name, inputs):
     taken = (

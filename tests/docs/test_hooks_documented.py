@@ -18,7 +18,8 @@ from automtl_core.registry.registry import Registry
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.ops import check_op
 
-PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "hooks.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.DOTALL | re.MULTILINE)
 EXAMPLES = [block for block in BLOCKS if "@hookimpl" in block]
 TESTS = {re.search(r"def (test_\w+)", block)[1]: block for block in BLOCKS if "def test_" in block}  # type: ignore[index]
@@ -94,7 +95,8 @@ def test_the_documented_test_of_a_balancer_passes(registry: Registry) -> None:
 
 def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(OTHERS) == 3
+    assert len(OTHERS) == 4
+    assert (ROOT / "tests/third_party/two_processes.py").read_text() in OTHERS
     for block in OTHERS:
         quick = block.replace('{"rows": 1000}}', '{"rows": 500}, "training": {"epochs": 1}, **SMALL}')
         strategy = {"name": "pd-darts-entropy", "warmup_epochs": 0, "search_epochs": 1}

@@ -93,6 +93,8 @@ def adapted(command: str) -> tuple[str, int]:
     """Return what is run in place of a command, and the exit code that it must have."""
     if command.startswith("make "):
         return f"make --dry-run {command.removeprefix('make ')}", 0
+    if command.startswith("automtl data export synthetic"):
+        return command.replace("dataset.rows=20000", "dataset.rows=4000"), 0
     for name, options in SAMPLES.items():
         if name in command:
             return command + options, 0 if REAL_DATA else 66

@@ -75,7 +75,9 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     assert f"new.csv:{len(expected) + 2}: expected 17 columns, found 2" in ended.err
     assert not (here / "out.csv").exists()
     ended = automtl(*to, "--bad-rows", "skip")
-    assert ended.out.startswith(f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 are left out")
+    assert ended.out.startswith(
+        f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 faulty row skipped"
+    )
     assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
 
 

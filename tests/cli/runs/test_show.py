@@ -116,9 +116,9 @@ def test_all_evidence(automtl: Automtl, told: Run) -> None:
     table = after(shown, "choice option")
     assert table[0] == "choice option verdict against difference FLOPs saved parameters saved certainty epoch"
     assert table[1:5] == [
-        "layer0/expert0/single noise_small closed tie: cheapest +0.00010 ± 0.00020 320 2,048",
-        "layer0/expert1/block0 mlp-4 chosen needed identity -0.00120 ± 0.00030 -96 4",
-        "layer0/expert0/block0 mlp-4 chosen tie: cheapest identity +0.00000 ± 0.00010",
+        "layer0/expert0/single noise_small closed no effect: cheapest +0.00010 ± 0.00020 320 2,048",
+        "layer0/expert1/block0 mlp-4 chosen required identity -0.00120 ± 0.00030 -96 4",
+        "layer0/expert0/block0 mlp-4 chosen no effect: cheapest identity +0.00000 ± 0.00010",
         "layer1/expert0/block0 identity chosen at chance 0.0010 5",
     ]
     told.write(Search(EVIDENCE[:1]))
