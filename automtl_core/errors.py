@@ -108,9 +108,9 @@ def one_line(error: BaseException) -> str:
     return printable(" ".join("".join(found.format_exception_only()).split()))
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(given, list(known), n=1)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

@@ -49,7 +49,7 @@ def spent(name: str, job: Job, prepared: Prepared) -> Spent:
     problem, meter = job.problem(prepared), Meter()
     with Products(meter):
         if job.config.strategy is None:
-            architecture, network, epochs, trained = job.given(problem.space), None, 0, False
+            architecture, network, epochs, trained = job.fixed_architecture(problem.space), None, 0, False
         else:
             found = job.strategy(problem).search(EventHandler())
             architecture, network, epochs, trained = (

@@ -11,9 +11,9 @@ from automtl_core.views.comparison import page
 
 @dataclass(frozen=True)
 class Compared:
-    """The outcome of a comparison; `found` holds all values."""
+    """The outcome of a comparison; `result` holds all values."""
 
-    found: Comparison
+    result: Comparison
     path: Path
     """Folder of the runs, and of the outcome as JSON, CSV and Markdown."""
 
@@ -21,10 +21,10 @@ class Compared:
     def scores(self) -> pd.DataFrame:
         """One row per training: model, split, seed, and the main metric of each task and of the mean."""
         rows = []
-        for model in self.found.models:
+        for model in self.result.models:
             by_task: dict[str, dict[tuple[int, int], float]] = {}
-            for metric in self.found.metrics():
-                for task, values in self.found.scores(model, metric).items():
+            for metric in self.result.metrics():
+                for task, values in self.result.scores(model, metric).items():
                     by_task.setdefault(task, dict(values))
             places = sorted({place for values in by_task.values() for place in values})
             rows += [
@@ -42,7 +42,7 @@ class Compared:
     def differences(self) -> pd.DataFrame:
         """One row per model: difference of the mean to the reference, its interval, p-value and verdict."""
         rows = {}
-        for model, by_task in self.found.differences(self.found.reference).items():
+        for model, by_task in self.result.differences(self.result.reference).items():
             told = by_task.get(MEAN)
             numbers = {} if told is None else {"difference": told.mean, "low": told.low, "high": told.high}
             rows[model] = {**numbers, "p": told and told.adjusted_p, "verdict": self.verdicts[model]}
@@ -51,8 +51,8 @@ class Compared:
     @property
     def verdicts(self) -> dict[str, str]:
         """Model -> verdict in words, for each model except the reference."""
-        return self.found.verdicts()
+        return self.result.verdicts()
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the tables of the command line."""
-        return page(self.found)
+        return page(self.result)

@@ -81,7 +81,9 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     found: dict[str, TaskFacts] = {}
     for t, task in enumerate(prepared.schema.tasks):
         m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
-        found[task.name] = TaskFacts(task.kind, getattr(m, "positives", None), m.rows, m.tells(least))
+        found[task.name] = TaskFacts(
+            task.kind, getattr(m, "positives", None), m.rows, m.is_informative(least)
+        )
     return found
 
 

@@ -80,15 +80,15 @@ class Comparison:
 
     def scores(self, model: str, metric: Metric) -> Scores:
         """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
-        found: dict[str, dict[Place, float]] = {}
+        stored: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
             values = {task: getattr(m, metric.key, None) for task, m in cell.test.items()}
             counting = {task: m for task, m in cell.test.items() if self.tasks[task].counts}
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
                 if value is not None:
-                    found.setdefault(task, {})[cell.place] = value
-        return found
+                    stored.setdefault(task, {})[cell.place] = value
+        return stored
 
     def summaries(self, model: str, metric: Metric) -> dict[str, Summary]:
         """Return a metric's mean and standard deviation over the cells, by task."""
@@ -103,17 +103,17 @@ class Comparison:
         if reference not in self.models:
             return {}
         gains = {name: self._gains(name) for name in self.models}
-        found: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
+        stored: dict[str, dict[str, Difference]] = {name: {} for name in gains if name != reference}
         noises = self.noises.get(reference, {})
         for task, base in gains[reference].items():
             pairs = {
                 name: _paired(gains[name].get(task, {}), base, noises.get(name, {}).get(task))
-                for name in found
+                for name in stored
             }
             known = {name: difference for name, difference in pairs.items() if difference is not None}
             for name, difference in holm(known).items():
-                found[name][task] = difference
-        return found
+                stored[name][task] = difference
+        return stored
 
     def _gains(self, model: str) -> Scores:
         """Return the score of each task, signed so that higher is better."""
@@ -132,7 +132,7 @@ class Comparison:
 
     def verdicts(self) -> dict[str, str]:
         """Return the verdict on each other model: by the mean of binary tasks, and by each regression."""
-        found = {}
+        stored = {}
         for name, by_task in self.differences(self.reference).items():
             deciding = {
                 column: (metric, by_task[column])
@@ -140,8 +140,8 @@ class Comparison:
                 for column in self.judged(kind)
                 if column in by_task
             }
-            found[name] = verdict(self.reference, deciding, self.relative(name).flops_per_row)
-        return found
+            stored[name] = verdict(self.reference, deciding, self.relative(name).flops_per_row)
+        return stored
 
     def judged(self, kind: TaskKind) -> list[str]:
         """Return the columns that verdicts are based on."""
@@ -172,7 +172,7 @@ class Comparison:
         return {**self.models[name].to_json(), **scores, "relative_costs": asdict(self.relative(name))}
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Comparison":
+    def from_json(cls, stored: Mapping[str, Any]) -> "Comparison":
         """Return the comparison of a value of `to_json`; derived values are computed again.
 
         Raises:
@@ -181,16 +181,16 @@ class Comparison:
         """
         try:
             return cls(
-                **{key: found[key] for key in ("dataset", "user")},
-                **{key: found[key] for key in ("min_positives", "trials", "reference")},
-                splits={int(seed): Split.from_json(split) for seed, split in found["splits"].items()},
-                models={name: ModelResult.from_json(model) for name, model in found["models"].items()},
+                **{key: stored[key] for key in ("dataset", "user")},
+                **{key: stored[key] for key in ("min_positives", "trials", "reference")},
+                splits={int(seed): Split.from_json(split) for seed, split in stored["splits"].items()},
+                models={name: ModelResult.from_json(model) for name, model in stored["models"].items()},
                 noises={
                     against: {
                         name: {task: Noise(**noise) for task, noise in by_task.items()}
                         for name, by_task in by_model.items()
                     }
-                    for against, by_model in found["noises"].items()
+                    for against, by_model in stored["noises"].items()
                 },
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -218,7 +218,7 @@ def _paired(
 
 def _mean(costs: Mapping[str, Summary | None], *keys: str) -> float | None:
     """Return the sum of the means of some costs; None where one is unknown."""
-    means = [found.mean for key in keys if (found := costs[key]) is not None]
+    means = [stored.mean for key in keys if (stored := costs[key]) is not None]
     return sum(means) if len(means) == len(keys) else None
 
 
@@ -226,6 +226,6 @@ def _ratio(cost: float | None, base: float | None) -> float | None:
     return cost / base if cost and base else None
 
 
-def _plain(found: Any) -> Any:
+def _plain(node: Any) -> Any:
     """Return nested mappings of dataclass values as plain JSON."""
-    return {key: _plain(each) for key, each in found.items()} if isinstance(found, Mapping) else asdict(found)
+    return {key: _plain(each) for key, each in node.items()} if isinstance(node, Mapping) else asdict(node)

@@ -37,10 +37,10 @@ class Split:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the split of a value of `to_json`."""
-        tasks = {task: TaskFacts(**facts) for task, facts in found["tasks"].items()}
-        return cls(found["fingerprint"], found["rows"], tasks)
+        tasks = {task: TaskFacts(**facts) for task, facts in stored["tasks"].items()}
+        return cls(stored["fingerprint"], stored["rows"], tasks)
 
 
 Place = tuple[int, int]
@@ -144,15 +144,15 @@ class ModelResult:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Self:
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Return the results of a value of `to_json`; costs over the cells are computed again."""
-        recipes = {int(split): recipe for split, recipe in found["recipes"].items()}
-        return cls(found["space"], found["strategy"], recipes, [_cell(cell) for cell in found["cells"]])
+        recipes = {int(split): recipe for split, recipe in stored["recipes"].items()}
+        return cls(stored["space"], stored["strategy"], recipes, [_cell(cell) for cell in stored["cells"]])
 
 
-def _cell(found: Mapping[str, Any]) -> CellResult:
-    if "error" in found:
-        return Diverged(**found)
-    costs = CellCosts(**{key: found[key] for key in COSTS})
-    about = (found["split"], found["seed"], found["run"], found["best_epoch"])
-    return Measured(*about, metrics_from_json(found["test"]), costs, found["cut_short"])
+def _cell(stored: Mapping[str, Any]) -> CellResult:
+    if "error" in stored:
+        return Diverged(**stored)
+    costs = CellCosts(**{key: stored[key] for key in COSTS})
+    about = (stored["split"], stored["seed"], stored["run"], stored["best_epoch"])
+    return Measured(*about, metrics_from_json(stored["test"]), costs, stored["cut_short"])

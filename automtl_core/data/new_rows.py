@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from automtl_core.data.frames import encodable
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
-from automtl_core.data.raw.find import given, source_of
+from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
@@ -134,7 +134,7 @@ def new_rows(
         UsageError: a column to keep does not exist.
 
     """
-    folder, _, paths = given(str(files))
+    folder, _, paths = listed_files(str(files))
     settings = dataset.settings
     most = settings.max_bad_rows if settings.bad_rows == "skip" else None
     with (

@@ -81,9 +81,9 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def in_full(given: Any) -> Any:
+def in_full(raw: Any) -> Any:
     """Return the settings of a single word such as `ids`; any other value is unchanged."""
-    return WORDS.get(given, given) if isinstance(given, str) else given
+    return WORDS.get(raw, raw) if isinstance(raw, str) else raw
 
 
 def plain() -> Encodings:

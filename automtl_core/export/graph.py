@@ -79,14 +79,16 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
         PluginError: the network computes for a fixed number of examples, or cannot be traced.
 
     """
-    given = inputs(some)
+    arguments = inputs(some)
     batch = Dim("batch")
-    bags: list[Any] = [{0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(len(given) - 2)]
+    bags: list[Any] = [
+        {0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(len(arguments) - 2)
+    ]
     shapes = ({0: batch}, {0: batch}, *([tuple(bags)] if bags else []))
     fix = "let it take the number of examples from `x.shape[0]`, and not decide by values of tensors"
     with _quiet():
         try:
-            return torch.export.export(Serving(network, schema).eval(), given, dynamic_shapes=shapes)
+            return torch.export.export(Serving(network, schema).eval(), arguments, dynamic_shapes=shapes)
         except Exception as error:  # torch has no common class for tracing errors
             raise PluginError(f"the network cannot be exported: {str(error).splitlines()[0]}", fix) from error
 
@@ -119,12 +121,12 @@ def check_onnx() -> None:
         raise UsageError(f"ONNX needs {', '.join(missing)}", "install it: pip install 'automtl[onnx]'")
 
 
-def run_onnx(path: Path, schema: Schema, given: Sequence[Tensor]) -> np.ndarray:
+def run_onnx(path: Path, schema: Schema, values: Sequence[Tensor]) -> np.ndarray:
     """Return the predictions of the graph in a file, [B, T]."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path))
-    named = dict(zip(input_names(schema), (each.numpy() for each in given), strict=True))
+    named = dict(zip(input_names(schema), (each.numpy() for each in values), strict=True))
     taken = {one.name for one in session.get_inputs()}  # a network may not use all inputs
     (logits,) = session.run(None, {name: value for name, value in named.items() if name in taken})
     return np.asarray(logits)

@@ -77,19 +77,19 @@ class FieldEncoder:
         """
         raise NotImplementedError
 
-    def decode(self, found: Any) -> list[Any]:
+    def decode(self, encoded: Any) -> list[Any]:
         """Return the values of ids or numbers [B]: text for ids, None for id 0 and NaN."""
         if self.gives == "numbers":
-            return [None if value != value else value for value in self.inverse(found).tolist()]
-        return [f"#{one}" if one else None for one in found]
+            return [None if value != value else value for value in self.inverse(encoded).tolist()]
+        return [f"#{one}" if one else None for one in encoded]
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Return the unscaled numbers of encoded numbers [B], NaN where missing."""
         return np.asarray(values, np.float64)
 
-    def examples(self, name: str, found: Any) -> dict[str, list[Any]]:
+    def examples(self, name: str, encoded: Any) -> dict[str, list[Any]]:
         """Return columns of values that encode to ids or numbers [B]; values of hashed ids are arbitrary."""
-        return dict.fromkeys(self.reads(name), self.decode(found))
+        return dict.fromkeys(self.reads(name), self.decode(encoded))
 
     def parts(self) -> "tuple[FieldEncoder, ...]":
         """Return the encoder and its nested encoders."""

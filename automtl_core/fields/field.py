@@ -127,8 +127,8 @@ def kinds_of(fields: Iterable[type[FieldKind]]) -> Kinds:
     return {encoder.kind: encoder for field in fields for encoder in field.encoders}
 
 
-def one_of(what: str, value: object, allowed: tuple[str, ...]) -> Iterator[str]:
+def one_of(setting: str, value: object, allowed: tuple[str, ...]) -> Iterator[str]:
     """Yield a fault if a value is not allowed."""
     if value not in allowed:
         near = did_you_mean(str(value), allowed)
-        yield f"{what} is {value!r}{near}: allowed are {listing(allowed)}"
+        yield f"{setting} is {value!r}{near}: allowed are {listing(allowed)}"

@@ -6,9 +6,9 @@ from pathlib import Path
 from automtl_core.dataset.dataset import Dataset
 
 
-def raw_folder(dataset: Dataset, name: str, given: Path | None) -> Path | None:
+def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:
     """Return where the raw files of a dataset are looked for, absolute; None where it needs none."""
-    return (given or default_raw_folder(name)).absolute() if dataset.files() else None
+    return (chosen or default_raw_folder(name)).absolute() if dataset.files() else None
 
 
 def default_raw_folder(name: str) -> Path:

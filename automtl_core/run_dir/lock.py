@@ -36,7 +36,7 @@ def in_use(folder: Path) -> RunInUseError:
     return RunInUseError(f"{folder}: another process works on this run", "wait for it to end")
 
 
-def taken(folder: Path) -> bool:
+def is_locked(folder: Path) -> bool:
     """Return whether a process holds the lock of a run directory; True where that is unknown."""
     if not (folder / LOCK).exists():
         return False

@@ -42,7 +42,7 @@ from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.run_dir.facts import Fact, Result, Search, Status
-from automtl_core.run_dir.lock import locked, no_links, taken
+from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
 F = TypeVar("F", bound=Fact)
@@ -177,7 +177,7 @@ class Run:
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
         status = self.read(Status)
-        dead = status.state == "running" and not taken(self.path)
+        dead = status.state == "running" and not is_locked(self.path)
         return replace(status, state="stopped", error="its process was killed") if dead else status
 
     def done(self) -> bool:
@@ -209,14 +209,18 @@ class Run:
         cause = f"correct the cause of its failure ({status.error}) and " if status.state == "failed" else ""
         return f"{cause}resume the run: {resuming(self.path)}"
 
-    def begun(self) -> RunConfig:
+    def initial_config(self) -> RunConfig:
         """Return the resolved configuration that the run began with."""
         return RunConfig.parse(read_yaml(self.path / "config.yaml"))
 
     def config(self) -> RunConfig:
         """Return the configuration with the settings that the search chose, see `SearchResult.overrides`."""
         found = self.read(Search).overrides if self.has(Search) else {}
-        return RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), found)) if found else self.begun()
+        return (
+            RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), found))
+            if found
+            else self.initial_config()
+        )
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace the lines of `metrics.jsonl`."""

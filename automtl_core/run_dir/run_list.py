@@ -8,7 +8,7 @@ from pathlib import Path
 from automtl_core.disk.value import Value
 from automtl_core.errors import AutoMTLError
 from automtl_core.run_dir.facts import Costs, Data, Result
-from automtl_core.run_dir.lock import in_use, locked, taken
+from automtl_core.run_dir.lock import in_use, is_locked, locked
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 
@@ -69,7 +69,7 @@ def remove(path: Path) -> None:
 
     """
     run = Run.open(path)
-    if taken(run.path):
+    if is_locked(run.path):
         raise in_use(run.path)
     with locked(run.path):
         shutil.rmtree(run.path)

@@ -9,9 +9,9 @@ from automtl_core.settings.words import Takes
 NAMED = Takes("a name, or {name: NAME, SETTING: VALUE, ...}")
 
 
-def named(given: Any) -> Any:
+def named(setting: Any) -> Any:
     """Return a bare name as `{"name": NAME}`, and any other value unchanged."""
-    return {"name": given} if isinstance(given, str) else given
+    return {"name": setting} if isinstance(setting, str) else setting
 
 
 class Component(BaseModel):
@@ -23,8 +23,8 @@ class Component(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, given: Any) -> Any:
-        return named(given)
+    def _named(cls, setting: Any) -> Any:
+        return named(setting)
 
     @property
     def settings(self) -> dict[str, Any]:

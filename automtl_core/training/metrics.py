@@ -64,7 +64,7 @@ class BinaryMetrics:
         """Fallback where no task has a score; lower is better."""
         return self.log_loss
 
-    def tells(self, least: int) -> bool:
+    def is_informative(self, least: int) -> bool:
         """Return whether there are at least `least` rows of either class."""
         return min(self.positives, self.rows - self.positives) >= least
 
@@ -100,7 +100,7 @@ class RegressionMetrics:
         """Fallback where no task has a score; lower is better."""
         return self.rmse
 
-    def tells(self, least: int) -> bool:
+    def is_informative(self, least: int) -> bool:
         """Return whether there are at least `least` rows."""
         return self.rows >= least
 
@@ -230,7 +230,7 @@ def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
     """
     scores = {task: c for task in now if (c := _relative(now[task].score, best[task].score)) is not None}
     if scores:
-        telling = [task for task in scores if now[task].tells(min_positives)]
+        telling = [task for task in scores if now[task].is_informative(min_positives)]
         return float(np.mean([now[task].measure.sign * scores[task] for task in telling or scores]))
     losses = [c for task in now if (c := _relative(now[task].loss, best[task].loss)) is not None]
     return -float(np.mean(losses)) if losses else 0.0
@@ -250,7 +250,9 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
         None if no task counts, or one that counts has no value.
 
     """
-    counting = [task for task, m in metrics.items() if isinstance(m, BinaryMetrics) and m.tells(least)]
+    counting = [
+        task for task, m in metrics.items() if isinstance(m, BinaryMetrics) and m.is_informative(least)
+    ]
     known = [value for task in counting if (value := values.get(task)) is not None]
     return sum(known) / len(known) if known and len(known) == len(counting) else None
 

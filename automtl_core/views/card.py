@@ -55,7 +55,7 @@ def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, flo
 
 def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
     """Yield the tasks, with their metrics on test rows."""
-    few = [task.name for task in tasks if not test[task.name].tells(least)]
+    few = [task.name for task in tasks if not test[task.name].is_informative(least)]
     rows = [
         [task.name + " *" * (task.name in few), _meaning(task), _measured(m), m.rows]
         for task in tasks

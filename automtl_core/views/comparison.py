@@ -17,32 +17,32 @@ from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Section, lines, table
 
 
-def comparison(found: Comparison) -> Iterator[Section]:
+def comparison(result: Comparison) -> Iterator[Section]:
     """Yield the data and the outcome of a comparison."""
-    yield lines(*_data(found))
-    yield from _scores(found)
-    yield from _differences(found, found.reference)
-    if found.reference != ALONE:
-        yield from _differences(found, ALONE)
-    yield _costs(found)
-    if found.trials > 1:
-        yield _recipes(found)
-    if len(found.models) > 1:
-        yield _verdicts(found)
+    yield lines(*_data(result))
+    yield from _scores(result)
+    yield from _differences(result, result.reference)
+    if result.reference != ALONE:
+        yield from _differences(result, ALONE)
+    yield _costs(result)
+    if result.trials > 1:
+        yield _recipes(result)
+    if len(result.models) > 1:
+        yield _verdicts(result)
 
 
-def page(found: Comparison) -> str:
+def page(result: Comparison) -> str:
     """Return the text of `compare.md`."""
-    return markdown(f"Comparison on {found.dataset}", comparison(found))
+    return markdown(f"Comparison on {result.dataset}", comparison(result))
 
 
-def comma_separated(found: Comparison) -> str:
+def comma_separated(result: Comparison) -> str:
     """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
     writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS])
-    for name, model in found.models.items():
+    for name, model in result.models.items():
         for cell in model.tested:
             costs = [getattr(cell.costs, key) for key in COSTS]
             for task, m in cell.test.items():
@@ -52,112 +52,112 @@ def comma_separated(found: Comparison) -> str:
 
 
 FILES: Mapping[str, Callable[[Comparison], str]] = {
-    "compare.json": lambda found: json.dumps(found.to_json(), indent=2) + "\n",
+    "compare.json": lambda result: json.dumps(result.to_json(), indent=2) + "\n",
     "compare.csv": comma_separated,
     "compare.md": page,
 }
 """File name -> function that returns its text."""
 
 
-def write(found: Comparison, folder: Path) -> None:
+def write(result: Comparison, folder: Path) -> None:
     """Write the files of a comparison."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
-        write_atomic(folder / name, text(found).encode())
+        write_atomic(folder / name, text(result).encode())
 
 
-def _data(found: Comparison) -> Iterator[str]:
-    for seed, split in found.splits.items():
+def _data(result: Comparison) -> Iterator[str]:
+    for seed, split in result.splits.items():
         rows = ", ".join(f"{part} {count:,}" for part, count in split.rows.items())
-        which = f"Split {seed}, rows" if len(found.splits) > 1 else "Rows"
+        which = f"Split {seed}, rows" if len(result.splits) > 1 else "Rows"
         yield f"{which}: {rows}. Data {split.fingerprint[:12]}."
 
 
-def _scores(found: Comparison) -> Iterator[Section]:
-    notes = list(_notes(found))
+def _scores(result: Comparison) -> Iterator[Section]:
+    notes = list(_notes(result))
     for kind, metrics in METRICS.items():
-        for metric in metrics if found.of_kind(kind) else ():
+        for metric in metrics if result.of_kind(kind) else ():
             cells = {
                 name: {task: _spread(summary, metric.form) for task, summary in by_task.items()}
-                for name in found.models
-                for by_task in [found.summaries(name, metric)]
+                for name in result.models
+                for by_task in [result.summaries(name, metric)]
             }
-            title = f"test {metric.title}, mean ± standard deviation over {_over(found)}"
-            yield _by_task(found, kind, cells, title, notes)
+            title = f"test {metric.title}, mean ± standard deviation over {_over(result)}"
+            yield _by_task(result, kind, cells, title, notes)
             notes = []  # the notes appear once, below the first table
 
 
-def _differences(found: Comparison, against: str) -> Iterator[Section]:
-    differences = found.differences(against)
+def _differences(result: Comparison, against: str) -> Iterator[Section]:
+    differences = result.differences(against)
     for kind, (score, *_) in METRICS.items():
-        if differences and found.of_kind(kind):
+        if differences and result.of_kind(kind):
             cells = {
                 name: {task: _change(difference, score.form) for task, difference in by_task.items()}
                 for name, by_task in differences.items()
             }
             measure = score.title if score.sign > 0 else f"reduction of {score.title}"
-            yield _by_task(found, kind, cells, f"{measure} against {against}", [_method(found)])
+            yield _by_task(result, kind, cells, f"{measure} against {against}", [_method(result)])
 
 
 def _by_task(
-    found: Comparison,
+    result: Comparison,
     kind: TaskKind,
     cells: Mapping[str, Mapping[str, str]],
     title: str,
     notes: Sequence[str],
 ) -> Section:
     """Return a table with a row for each model and a column for each task; a star marks too few rows."""
-    columns = [*found.of_kind(kind), *([MEAN] if kind == "binary" else [])]
-    stars = (name if name == MEAN or found.tasks[name].counts else f"{name} *" for name in columns)
+    columns = [*result.of_kind(kind), *([MEAN] if kind == "binary" else [])]
+    stars = (name if name == MEAN or result.tasks[name].counts else f"{name} *" for name in columns)
     rows = ([name, *map(by_task.get, columns)] for name, by_task in cells.items())
     return table(["model", *stars], rows, "lr", title, notes)
 
 
-def _over(found: Comparison) -> str:
+def _over(result: Comparison) -> str:
     """Return the seeds and splits that means are taken over, in words."""
-    seeds = f"{len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}"
-    return seeds if len(found.splits) == 1 else f"{seeds} on each of {len(found.splits)} splits"
+    seeds = f"{len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}"
+    return seeds if len(result.splits) == 1 else f"{seeds} on each of {len(result.splits)} splits"
 
 
-def _notes(found: Comparison) -> Iterator[str]:
+def _notes(result: Comparison) -> Iterator[str]:
     """Yield notes on tasks with too few rows, and on runs that diverged or were cut short."""
-    for task, facts in found.tasks.items():
+    for task, facts in result.tasks.items():
         if not facts.counts:
             yield too_few(task, facts.positives, facts.rows)
-    for name, model in found.models.items():
+    for name, model in result.models.items():
         for cell in model.cells:
             if isinstance(cell, Diverged):
-                split = f", split {cell.split}" if len(found.splits) > 1 else ""
+                split = f", split {cell.split}" if len(result.splits) > 1 else ""
                 yield f"{name}, seed {cell.seed}{split}: {cell.error}"
         if count := sum(cell.cut_short for cell in model.tested):
             runs = f"{count} of {len(model.tested)} runs"
             yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
 
 
-def _method(found: Comparison) -> str:
+def _method(result: Comparison) -> str:
     """Return how confidence intervals and p values of differences are computed."""
-    rows = f"test rows, grouped by {found.user}" if found.user else "test rows"
-    if len(found.seeds) * len(found.splits) > 1:
-        method = f"from the spread over {_over(found)} and a paired bootstrap over {rows}"
+    rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
+    if len(result.seeds) * len(result.splits) > 1:
+        method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"
     else:
         method = f"of a paired bootstrap over {rows}; it does not include the variance between trainings"
     return f"95 % confidence interval {method}; p after Holm's correction; ! where p is below .05"
 
 
-def _costs(found: Comparison) -> Section:
+def _costs(result: Comparison) -> Section:
     rows = []
-    for name, model in found.models.items():
-        relative = found.relative(name)
+    for name, model in result.models.items():
+        relative = result.relative(name)
         ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
         rows.append([name, *(cost and _spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
-    header = ["model", *map(_words, COSTS), f"flops / {found.reference}", f"seconds / {found.reference}"]
+    header = ["model", *map(_words, COSTS), f"flops / {result.reference}", f"seconds / {result.reference}"]
     return table(header, rows, "lr", "costs, mean ± standard deviation")
 
 
-def _recipes(found: Comparison) -> Section:
+def _recipes(result: Comparison) -> Section:
     recipes = {
-        f"{name}, split {split}" if len(found.splits) > 1 else name: recipe
-        for name, model in found.models.items()
+        f"{name}, split {split}" if len(result.splits) > 1 else name: recipe
+        for name, model in result.models.items()
         for split, recipe in model.recipes.items()
     }
     keys = list(dict.fromkeys(key for recipe in recipes.values() for key in recipe))
@@ -165,13 +165,13 @@ def _recipes(found: Comparison) -> Section:
         [name, *(None if (value := recipe.get(key)) is None else f"{value:g}" for key in keys)]
         for name, recipe in recipes.items()
     ]
-    title = f"hyperparameters, best of {found.trials} on validation data"
+    title = f"hyperparameters, best of {result.trials} on validation data"
     return table(["model", *keys], rows, "lr", title)
 
 
-def _verdicts(found: Comparison) -> Section:
+def _verdicts(result: Comparison) -> Section:
     note = f"significant: p below {SURE:g} after Holm's correction; cost: FLOPs per row"
-    rows, title = found.verdicts().items(), f"verdict against {found.reference}"
+    rows, title = result.verdicts().items(), f"verdict against {result.reference}"
     return table(["model", "verdict"], rows, "l", title, [note])
 
 

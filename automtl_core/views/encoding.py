@@ -16,22 +16,22 @@ WORDS: Mapping[str, Any] = {
 """Setting -> value -> the words for both."""
 
 
-def sentence(found: EncodingSearchResult, measure: str = "AUC or R2") -> str:
+def sentence(result: EncodingSearchResult, measure: str = "AUC or R2") -> str:
     """Return the chosen encodings, and their gain in a measure such as AUC."""
-    if found.why:
-        return f"Feature encoding not searched: {found.why}"
-    gain = f"{found.best.score - found.trials[0].score:+z.4f}"
-    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(found.answers)}"
+    if result.why:
+        return f"Feature encoding not searched: {result.why}"
+    gain = f"{result.best.score - result.trials[0].score:+z.4f}"
+    return f"Feature encoding chosen on held-out training data ({gain} {measure}): {in_words(result.answers)}"
 
 
-def trials(found: EncodingSearchResult, measure: str) -> Section:
+def trials(result: EncodingSearchResult, measure: str) -> Section:
     """Return a table of all encodings that were trained, at least one."""
     rows = [
-        ["->" if one.answers == found.answers else "", in_words(one.answers), one.score, one.trainings]
-        for one in found.trials
+        ["->" if one.answers == result.answers else "", in_words(one.answers), one.score, one.trainings]
+        for one in result.trials
     ]
     grid = Grid(["", "feature encoding", measure, "trainings"], rows, "llr")
-    return Section("", [Text(sentence(found, measure)), grid])
+    return Section("", [Text(sentence(result, measure)), grid])
 
 
 def in_words(answers: Mapping[str, Any]) -> str:

@@ -17,45 +17,45 @@ MEASURES = {"binary": "AUC", "regression": "R2"}
 NOTHING = Cost(0, 0, 0)
 
 
-def whole(found: Finding, price: Price | None, path: Path, all_evidence: bool = False) -> Iterator[Section]:
+def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool = False) -> Iterator[Section]:
     """Yield everything about an architecture.
 
     Args:
-        found: The architecture, with the record of its search.
+        report: The architecture, with the record of its search.
         price: Its cost; None where it is unknown.
         path: The run directory, or the file of the architecture.
         all_evidence: Whether the evidence for each decision is printed.
 
     """
-    yield decisions(found, price)
-    yield from sharing.fields_read(found.sharing)
-    yield from sharing.parts_read(found.sharing)
-    yield _summary(found)
-    origin, search = found.architecture.origin, found.search
+    yield decisions(report, price)
+    yield from sharing.fields_read(report.sharing)
+    yield from sharing.parts_read(report.sharing)
+    yield _summary(report)
+    origin, search = report.architecture.origin, report.search
     yield from _overrides(search)
-    if origin and found.unasked:
-        yield lines(f"note: unread fields are unknown without the search space: {found.unasked}")
+    if origin and report.unasked:
+        yield lines(f"note: unread fields are unknown without the search space: {report.unasked}")
     if search.evidence:
         hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
         more = [] if all_evidence else [Text(hint)]
-        yield Section("", [*evidence.sentences(search.evidence, _measure(found)), *more])
+        yield Section("", [*evidence.sentences(search.evidence, _measure(report)), *more])
         if all_evidence:
             yield evidence.decisions(search.evidence)
     if search.front:
         yield evidence.front(search.front, path)
-    if found.encoding_search and found.encoding_search.trials:
-        yield encoding.trials(found.encoding_search, _measure(found))
+    if report.encoding_search and report.encoding_search.trials:
+        yield encoding.trials(report.encoding_search, _measure(report))
 
 
-def short(found: Finding) -> Iterator[Section]:
+def short(report: Finding) -> Iterator[Section]:
     """Yield the fields and parts that each part reads, with a short summary of the evidence."""
-    encoding_search, search, measure = found.encoding_search, found.search, _measure(found)
+    encoding_search, search, measure = report.encoding_search, report.search, _measure(report)
     yield Section(
-        _title(found), [Text(encoding.sentence(encoding_search, measure))] if encoding_search else []
+        _title(report), [Text(encoding.sentence(encoding_search, measure))] if encoding_search else []
     )
-    yield from sharing.fields_read(found.sharing)
-    yield from (_summary(found), *_overrides(search))
-    measure = _measure(found)
+    yield from sharing.fields_read(report.sharing)
+    yield from (_summary(report), *_overrides(search))
+    measure = _measure(report)
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
 
 
@@ -68,11 +68,11 @@ def _overrides(search: Search) -> Iterator[Section]:
         yield Section("", [Text(f"Settings that the search chose: {', '.join(chosen)}")])
 
 
-def decisions(found: Finding, price: Price | None) -> Section:
+def decisions(report: Finding, price: Price | None) -> Section:
     """Return a table of all decisions, with their costs where they are known."""
-    title, header = _title(found), ["choice", "decision"]
-    names = sorted(found.architecture.decisions, key=sharing.natural)
-    rows: list[list[object]] = [[name, cell(found.architecture.decisions[name]) or "none"] for name in names]
+    title, header = _title(report), ["choice", "decision"]
+    names = sorted(report.architecture.decisions, key=sharing.natural)
+    rows: list[list[object]] = [[name, cell(report.architecture.decisions[name]) or "none"] for name in names]
     if price is not None:
         header += COSTS
         title += f": {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
@@ -86,19 +86,19 @@ def numbers(cost: Cost) -> list[object]:
     return [cost.flops_per_row, cost.parameters]
 
 
-def _title(found: Finding) -> str:
-    origin = found.architecture.origin
+def _title(report: Finding) -> str:
+    origin = report.architecture.origin
     return f"architecture (search space {origin.space})" if origin else "architecture"
 
 
-def _measure(found: Finding) -> str:
+def _measure(report: Finding) -> str:
     """Return the measure of held-out rows: AUC, R2, or both."""
-    origin = found.architecture.origin
+    origin = report.architecture.origin
     kinds = {task.kind for task in Schema.from_json(origin.schema).tasks} if origin else MEASURES
     return " or ".join(name for kind, name in MEASURES.items() if kind in kinds)
 
 
-def _summary(found: Finding) -> Section:
-    origin = found.architecture.origin
+def _summary(report: Finding) -> Section:
+    origin = report.architecture.origin
     fields = Schema.from_json(origin.schema).fields() if origin else []
-    return sharing.summary(found.sharing, found.truth, fields)
+    return sharing.summary(report.sharing, report.truth, fields)

@@ -30,31 +30,31 @@ def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
     yield lines(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False).rstrip())
 
 
-def search(found: SearchOutcome) -> Iterator[Section]:
+def search(ended: SearchOutcome) -> Iterator[Section]:
     """Yield a summary of a finished search, and the next commands."""
-    yield from short(found.finding)
-    result = found.result
-    table = metrics(result.test or {}, result.reachable or {}, found.min_positives)
-    yield Section("", [*table, *map(Text, found.remarks)])
-    yield lines(f"run: {found.run}\nnext: automtl show {found.run}\n      automtl evaluate {found.run}")
+    yield from short(ended.finding)
+    result = ended.result
+    table = metrics(result.test or {}, result.reachable or {}, ended.min_positives)
+    yield Section("", [*table, *map(Text, ended.remarks)])
+    yield lines(f"run: {ended.run}\nnext: automtl show {ended.run}\n      automtl evaluate {ended.run}")
 
 
-def evaluation(found: Evaluation) -> Section:
+def evaluation(ended: Evaluation) -> Section:
     """Return test metrics, and whether they equal the recorded ones."""
-    repeated = [Text("The metrics are exactly those that the run recorded")] if found.repeats else []
-    return Section("", [*metrics(found.test, found.reachable, found.min_positives), *repeated])
+    repeated = [Text("The metrics are exactly those that the run recorded")] if ended.repeats else []
+    return Section("", [*metrics(ended.test, ended.reachable, ended.min_positives), *repeated])
 
 
-def tested(found: Tested) -> Section:
+def tested(ended: Tested) -> Section:
     """Return the test metrics of new rows."""
-    rows = Text(f"{found.rows:,} rows{_left_out(found.rejected)}")
-    return Section("", [*metrics(found.test, {}, found.min_positives), rows])
+    rows = Text(f"{ended.rows:,} rows{_left_out(ended.rejected)}")
+    return Section("", [*metrics(ended.test, {}, ended.min_positives), rows])
 
 
-def predicted(found: Predicted) -> Section:
+def predicted(ended: Predicted) -> Section:
     """Return the file of the predictions of new rows, and their number."""
-    rows = f"{found.rows:,} rows of {', '.join(found.tasks)}{_left_out(found.rejected)}"
-    return lines(f"{found.output}: {rows}")
+    rows = f"{ended.rows:,} rows of {', '.join(ended.tasks)}{_left_out(ended.rejected)}"
+    return lines(f"{ended.output}: {rows}")
 
 
 def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
@@ -69,7 +69,7 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     best = {task: {"reachable": value} for task, value in reachable.items()}
     known = {task: {**m.to_json(), **best.get(task, {})} for task, m in test.items()}
     keys = [key for key in TEST if any(key in values for values in known.values())]
-    stars = {task: "" if m.tells(least) else " *" for task, m in test.items()}
+    stars = {task: "" if m.is_informative(least) else " *" for task, m in test.items()}
     rows = [
         [task + stars[task], *(_number(values.get(key, ""), key) for key in keys)]
         for task, values in known.items()

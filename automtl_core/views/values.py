@@ -86,7 +86,7 @@ def facts(title: str, values: Mapping[str, object]) -> Section:
     return table(["", ""], ([name.replace("_", " "), value] for name, value in values.items()), title=title)
 
 
-def by_name(what: str, values: Mapping[str, Mapping[str, object]]) -> Section:
+def by_name(head: str, values: Mapping[str, Mapping[str, object]]) -> Section:
     """Return a section with one table, one row for each name; all names have the same facts."""
     columns = [column.replace("_", " ") for column in next(iter(values.values()), {})]
-    return table([what, *columns], ([name, *row.values()] for name, row in values.items()), "lr")
+    return table([head, *columns], ([name, *row.values()] for name, row in values.items()), "lr")

@@ -88,25 +88,25 @@ def finding(path: Path, registry: Registry) -> Finding:
     return Finding(found, sharing, unasked, search, truth(data.truth, sharing), encoding_search)
 
 
-def price(found: Architecture, registry: Registry) -> Price | None:
+def price(derived: Architecture, registry: Registry) -> Price | None:
     """Return the cost of an architecture and its decisions; None where its search space is not available."""
-    if found.origin is None:
+    if derived.origin is None:
         return None
     try:
-        space = _space(found.origin, registry)
-        return Price(space.cost(found), space.costs_of(found))
+        space = _space(derived.origin, registry)
+        return Price(space.cost(derived), space.costs_of(derived))
     except AutoMTLError:
         return None
 
 
-def truth(told: Mapping[str, Any], sharing: Sharing) -> Truth | None:
+def truth(planted: Mapping[str, Any], sharing: Sharing) -> Truth | None:
     """Return the result in comparison with the true structure, see `Dataset.truth`."""
-    if "noise" not in told and "tasks" not in told:
+    if "noise" not in planted and "tasks" not in planted:
         return None
-    noise, closed = tuple(told.get("noise", ())), sharing.closed()
+    noise, closed = tuple(planted.get("noise", ())), sharing.closed()
     needs = {
         task: {*about.get("fields", ()), *chain(*about.get("pairs", ()))}
-        for task, about in told.get("tasks", {}).items()
+        for task, about in planted.get("tasks", {}).items()
     }
     return Truth(noise, tuple(name for name in noise if name not in closed), sharing.missed(needs))
 
@@ -121,14 +121,14 @@ def _of_file(path: Path) -> Architecture:
         ) from None
 
 
-def _sharing(found: Architecture, registry: Registry) -> tuple[Sharing, str | None]:
+def _sharing(derived: Architecture, registry: Registry) -> tuple[Sharing, str | None]:
     """Return the sharing and, where it is derived from the decisions alone, the reason."""
-    if found.origin is None:
-        return _scored(found, ()), "the architecture does not name its search space"
+    if derived.origin is None:
+        return _scored(derived, ()), "the architecture does not name its search space"
     try:
-        return _space(found.origin, registry).sharing(found), None
+        return _space(derived.origin, registry).sharing(derived), None
     except AutoMTLError as error:
-        return _scored(found, Schema.from_json(found.origin.schema).fields()), str(error)
+        return _scored(derived, Schema.from_json(derived.origin.schema).fields()), str(error)
 
 
 def _space(origin: Origin, registry: Registry) -> SearchSpace:
@@ -139,7 +139,7 @@ def _space(origin: Origin, registry: Registry) -> SearchSpace:
     return space_class(Schema.from_json(origin.schema), settings, registry.op)
 
 
-def _scored(found: Architecture, fields: Sequence[str]) -> Sharing:
+def _scored(derived: Architecture, fields: Sequence[str]) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
-    gates = {name: d for name, d in found.decisions.items() if not isinstance(d, str)}
+    gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

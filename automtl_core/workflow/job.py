@@ -174,7 +174,7 @@ class Job:
         """
         space = self.checked(prepared)
         if self.strategy_settings is None:
-            self.given(space)
+            self.fixed_architecture(space)
         folds, space.fitted = (rows or prepared).fitted(space.schema)
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
@@ -206,7 +206,7 @@ class Job:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
         return space
 
-    def given(self, space: SearchSpace) -> Architecture:
+    def fixed_architecture(self, space: SearchSpace) -> Architecture:
         """Return the architecture of a job without a strategy.
 
         Raises:

@@ -51,7 +51,7 @@ log = logging.getLogger("automtl")
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return the plan of a search; raises as `start` does."""
     space = job.checked(prepared)
-    points = {GIVEN: job.given(space)} if job.config.strategy is None else space.landmarks()
+    points = {GIVEN: job.fixed_architecture(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
         supernet = space.supernet()
     rows = {name: len(prepared.part(name)) for name in PARTS}
@@ -143,7 +143,7 @@ def fit(
 
     """
     with memory_errors():
-        job = job.of(run.begun())
+        job = job.of(run.initial_config())
         problem = job.problem(prepared)
         check_settings(run)
         check_data(run, prepared.manifest)
@@ -262,7 +262,7 @@ def _found(
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
     """Return the problem with the settings that the search chose, if there are any."""
     config = run.config()
-    return problem if config == run.begun() else job.of(config).problem(prepared)
+    return problem if config == run.initial_config() else job.of(config).problem(prepared)
 
 
 def _checked(job: Job, overrides: Layer) -> Layer:
@@ -302,7 +302,7 @@ def _validated(network: nn.Module, problem: Problem) -> Metrics:
 def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
-        return SearchResult(job.given(problem.space))
+        return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
     found: object = strategy.search(recorder)

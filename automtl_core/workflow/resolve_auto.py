@@ -48,7 +48,7 @@ def resolve_auto(
     prepared: Prepared,
     executor: Executor,
     progress: Progress = silent,
-    heard: Heard = lambda encoding_search: None,
+    on_result: Heard = lambda encoding_search: None,
 ) -> Job:
     """Return the job with values for its settings `auto`, and the record of the encoding search.
 
@@ -60,7 +60,7 @@ def resolve_auto(
         prepared: Data of the job.
         executor: Runs trials.
         progress: Receives the progress.
-        heard: Receives the result of a search that was run now.
+        on_result: Receives the result of a search that was run now.
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
@@ -70,7 +70,7 @@ def resolve_auto(
         config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
-    encoding_search = _looked(job, config, prepared, executor, progress, heard)
+    encoding_search = _looked(job, config, prepared, executor, progress, on_result)
     found = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
     decay = {name: answer for name, answer in encoding_search.answers.items() if name == DECAY}
     answers = {
@@ -95,7 +95,7 @@ def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
     most = _without_pairs(prepared) if takes_encodings else PLAIN
     space = replace(job, config=_with(job.config, most)).checked(prepared)
     if job.config.strategy is None and not (takes_encodings and job.config.features.auto):
-        job.given(space)  # else the choices may depend on the encodings
+        job.fixed_architecture(space)  # else the choices may depend on the encodings
     return space
 
 
@@ -123,7 +123,7 @@ def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
 
 
 def _looked(
-    job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, heard: Heard
+    job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, on_result: Heard
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
     recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
@@ -140,7 +140,7 @@ def _looked(
         train = partial(_train, replace(job, config=config), prepared, executor, folder)
         rows = divided(prepared, config.encoding_search)
         encoding_search = search_encodings(rows, config.features, config.training, train, progress, seconds)
-    heard(encoding_search)
+    on_result(encoding_search)
     if seconds is None:  # else another run might have time for more
         with suppress(StorageError):  # such as in a read-only folder
             write_signed(path, FORMAT, {"looked": encoding_search.to_json()})

@@ -177,7 +177,7 @@ class Workflow:
             raise in_use(path)
         check_settings(run)
         with self.registry.expecting(run.read(Environment).plugins):
-            self._warn_of_precision(job := self._job_of(run.begun()))
+            self._warn_of_precision(job := self._job_of(run.initial_config()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
             return self._search(job, run.working(), prepared, anyway)
 

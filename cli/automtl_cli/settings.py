@@ -62,15 +62,15 @@ def explained(registry: Registry, kind: str, name: str = "") -> Explained:
         description = (PARTS[kind].__doc__ or "").partition("\n")[0]
         return Explained("" if kind == "run" else kind, "", description, settings)
     key, of = NAMED[kind]
-    found = registry.get(of, name)
-    return Explained(key, name, registry.describe(of, name), explain(found.settings_class))
+    result = registry.get(of, name)
+    return Explained(key, name, registry.describe(of, name), explain(result.settings_class))
 
 
-def view(found: Explained) -> Iterator[Section]:
+def view(result: Explained) -> Iterator[Section]:
     """Yield settings as a table, and an example of a setting."""
-    yield lines(f"{found.name or found.key or 'run'}: {found.description}")
-    yield table(["setting", "default", "takes", "description"], map(row, found.settings))
-    key = ".".join(filter(None, [found.key, found.settings[0].name if found.settings else "SETTING"]))
+    yield lines(f"{result.name or result.key or 'run'}: {result.description}")
+    yield table(["setting", "default", "takes", "description"], map(row, result.settings))
+    key = ".".join(filter(None, [result.key, result.settings[0].name if result.settings else "SETTING"]))
     yield lines(f"Set one with --set {key}=VALUE, or in a YAML file with --config.")
 
 

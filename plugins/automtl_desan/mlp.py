@@ -30,7 +30,7 @@ class MLP(Nested):
 
     def rest(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the op for the output of its hidden layer."""
-        given = self.given(self.activated(hidden))
+        given = self.output(self.activated(hidden))
         return given if self.outer is None else self.outer(given)
 
     def activated(self, hidden: Tensor) -> Tensor:  # [B, h] -> [B, h]

@@ -55,7 +55,7 @@ class Nested(FirstLayer):
         found: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
         return found
 
-    def given(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
+    def output(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the last layer."""
         out = self.owner.out
         return F.linear(units, out.weight[:, : self.width] if self.wider else out.weight, out.bias)

@@ -89,13 +89,13 @@ class Expert(nn.Module):
 class Layer(nn.ModuleDict):
     """Experts by name. All of them read the same inputs."""
 
-    def forward(self, wanted: Collection[str], *inputs: Any) -> dict[str, Tensor]:
+    def forward(self, names: Collection[str], *inputs: Any) -> dict[str, Tensor]:
         """Return the outputs of the wanted experts, [B, H] by name."""
-        return {name: expert(*inputs) for name, expert in self.items() if name in wanted}
+        return {name: expert(*inputs) for name, expert in self.items() if name in names}
 
-    def reads(self, wanted: Collection[str]) -> set[str]:
+    def reads(self, names: Collection[str]) -> set[str]:
         """Return the experts of the layer below that the wanted ones read."""
-        readers = [expert.reader for name, expert in self.items() if name in wanted]
+        readers = [expert.reader for name, expert in self.items() if name in names]
         return {name for reader in readers if isinstance(reader, SelectiveGate) for name in reader.open}
 
 
@@ -150,11 +150,11 @@ class DESANNetwork(nn.Module):
         x = encoded.flat()
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
-        of_lowest, *wanted = self._wanted(gates)
+        of_lowest, *names = self._wanted(gates)
         experts: dict[str, Tensor] = lowest(of_lowest, encoded, features)
         bits = self.depth(x.new_ones(len(others)), dim=0) if isinstance(self.depth, Gate) else None
         for place, layer in enumerate(others):
-            above: dict[str, Tensor] = layer(wanted[place], x, experts)
+            above: dict[str, Tensor] = layer(names[place], x, experts)
             if bits is not None:
                 bit = bits[place]
                 above = {name: bit * out + (1 - bit) * experts[name] for name, out in above.items()}

@@ -62,7 +62,7 @@ class Factorised(Nested):
     def rest(self, hidden: Tensor) -> Tensor:  # [B, 2 * h] -> [B, out]
         """Return the normalised and projected products."""
         one, two = torch.split(hidden, self.width, dim=1)
-        return self.given(self.normalised(torch.addcmul(two, one, two)))
+        return self.output(self.normalised(torch.addcmul(two, one, two)))
 
 
 class Cross(nn.Module):

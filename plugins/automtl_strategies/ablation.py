@@ -151,8 +151,8 @@ class Ablation:
             best, *others = sorted(self._candidates(name).values(), key=lambda stand: stand.loss)
             return _Change(best, others[0]).z if others else float("inf")
 
-        found = {name: clarity(name) for name in names}
-        return sorted(names, key=found.__getitem__, reverse=True)
+        gap = {name: clarity(name) for name in names}
+        return sorted(names, key=gap.__getitem__, reverse=True)
 
     def close(self, singly: bool = True) -> None:
         """Close dispensable options: first those dispensable in all choices at once, then one by one.
@@ -238,10 +238,10 @@ class Ablation:
 
     def _everywhere(self) -> list[Bundle]:
         """Return the options that are open in several choices with the same options, such as one field."""
-        found: dict[tuple[tuple[str, ...], str], list[Option]] = {}
+        gap: dict[tuple[tuple[str, ...], str], list[Option]] = {}
         for name, option in self._open():
-            found.setdefault((self.choices[name].options, option), []).append((name, option))
-        return [tuple(options) for options in found.values() if len(options) > 1]
+            gap.setdefault((self.choices[name].options, option), []).append((name, option))
+        return [tuple(options) for options in gap.values() if len(options) > 1]
 
     def _may_follow(self, now: _Stand, after: _Stand) -> bool:
         """Return whether a stand is as good as the previous one and as the initial one."""
@@ -284,9 +284,9 @@ class Ablation:
 
         The saved cost of options that were closed together is divided among them.
         """
-        found = change.difference
+        gap = change.difference
         if verdict is None:
-            verdict = "better" if clearly_less(found, self.settings.sure) else "no effect: cheapest"
+            verdict = "better" if clearly_less(gap, self.settings.sure) else "no effect: cheapest"
         saved = None if action == "kept" else change.saved
         self.evidence.append(
             Evidence(
@@ -295,8 +295,8 @@ class Ablation:
                 action,
                 verdict,
                 against,
-                found.mean,
-                found.error,
+                gap.mean,
+                gap.error,
                 None if saved is None else saved.flops_per_row // sharing,
                 None if saved is None else saved.parameters // sharing,
                 epoch=self.epoch,
@@ -308,14 +308,14 @@ def _all_of(bundles: Collection[Bundle]) -> set[Option]:
     return {option for bundle in bundles for option in bundle}
 
 
-def clearly_less(found: Difference, errors: float) -> bool:
+def clearly_less(gap: Difference, errors: float) -> bool:
     """Return whether a difference is below 0 by a number of standard errors."""
-    return found.mean < 0 and -found.mean > errors * found.error
+    return gap.mean < 0 and -gap.mean > errors * gap.error
 
 
-def z_score(found: Difference) -> float:
+def z_score(gap: Difference) -> float:
     """Return a difference in standard errors."""
-    return found.mean / found.error if found.error else 0.0
+    return gap.mean / gap.error if gap.error else 0.0
 
 
 def without(decisions: Mapping[str, Decision], closed: Collection[Option]) -> dict[str, Decision]:

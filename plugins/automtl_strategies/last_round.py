@@ -31,18 +31,18 @@ class LastRoundSettings(HalvingSettings):
 
 
 def entrants(
-    found: Architecture, landmarks: Mapping[str, Architecture], count: int
+    searched: Architecture, landmarks: Mapping[str, Architecture], count: int
 ) -> dict[str, Architecture]:
     """Return the landmarks of the last round: the first ones, with the same options closed and unchanged."""
     few = dict(list(landmarks.items())[:count])
-    return {f"{name}, closed": _closed_as(found, landmark) for name, landmark in few.items()} | few
+    return {f"{name}, closed": _closed_as(searched, landmark) for name, landmark in few.items()} | few
 
 
-def _closed_as(found: Architecture, landmark: Architecture) -> Architecture:
+def _closed_as(searched: Architecture, landmark: Architecture) -> Architecture:
     """Return a landmark without the options that another architecture closes."""
     return Architecture(
         {
-            name: d if isinstance(d, str) else tuple(o for o in d if o in found.decisions[name])
+            name: d if isinstance(d, str) else tuple(o for o in d if o in searched.decisions[name])
             for name, d in landmark.decisions.items()
         }
     )
@@ -65,7 +65,7 @@ class LastRound:
         self.halving: Halving | None = None
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether the search has chosen the entrants."""
         return self.halving is not None
 

@@ -53,7 +53,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
     def search(self, listener: Listener) -> SearchResult:
         """Run the four steps."""
         paths, round_ = self.paths, self.last_round
-        if not round_.begun:
+        if not round_.has_begun:
             paths.train("supernet", listener)
             self._decide(listener)
         if not paths.relaxed.going_on:  # the best by the weights of the supernet

@@ -73,7 +73,7 @@ def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
 def test_training_rows_read_their_own_fold(line, folder):
     job = line.model("mmoe", [{**SMALL, "prepared_dir": folder / "prepared"}])
     problem = job.problem(job.prepare())
-    network = problem.space.network(job.given(problem.space))
+    network = problem.space.network(job.fixed_architecture(problem.space))
     features = next(shuffled(problem.data.train, problem.recipe, 0, 1, problem.compute)).features
     told = network.inputs.statistics(features)
     tables = problem.space.fitted.sparse

@@ -1,5 +1,6 @@
 """Help, settings and README are plain English: none of the turns in `HABITS` occurs in them."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,3 +103,42 @@ def test_a_habit_is_a_fault(text: str) -> None:
 
 def test_names_are_no_prose() -> None:
     assert not faults("Feature encoding, `given` or `searched`, see dataset.labels.click_given.")
+
+
+WORDS = {"anew", "dear", "dearest", "found", "given", "heard", "looked", "nobody", "said", "shelf", "taken", "tell",
+         "tells", "told", "wanted", "what"}  # fmt: skip
+"""Words that are no part of a public name; a label that is conditional on another one has `given`."""
+CONDITIONAL = {"Label.given", "Task.given", "LabelColumn.given"}
+
+
+def public_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the public classes and functions of a module, with their arguments and attributes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            fields = (each.target for each in node.body if isinstance(each, ast.AnnAssign))
+            yield node.name
+            yield from (f"{node.name}.{each.id}" for each in fields if isinstance(each, ast.Name))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name
+            yield from (f"{node.name}({each.arg}" for each in node.args.args)
+
+
+def words_of(name: str) -> set[str]:
+    """Return the words of the last part of a name."""
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+", re.split(r"[(.]", name)[-1])}
+
+
+@pytest.mark.parametrize("folder", ["automtl_core", "plugins", "cli", "api"])
+def test_public_names_have_no_habits(folder: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in public_names(ast.parse(path.read_text("utf-8")))
+        if words_of(name) & WORDS and name not in CONDITIONAL
+    ]
+    assert not wrong, wrong
+
+
+def test_a_name_with_a_habit_is_seen() -> None:
+    tree = ast.parse("class Told:\n    x: int\ndef price(found): ...\ndef _told(): ...")
+    assert [name for name in public_names(tree) if words_of(name) & WORDS] == ["Told", "price(found"]

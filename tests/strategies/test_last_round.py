@@ -33,9 +33,9 @@ def test_it_trains_until_one_is_left(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.65])
     round_, watch = make(), Watch()
     entrants = known("mmoe", "shared-bottom")
-    assert not round_.begun
+    assert not round_.has_begun
     round_.begin(entrants, spent=3, evidence=EVIDENCE)
-    assert round_.begun
+    assert round_.has_begun
     assert not round_.alone
     found = round_.run(watch)
     assert found.architecture == entrants["shared-bottom"]
@@ -115,7 +115,7 @@ def test_before_it_has_begun_there_is_no_state():
     round_ = make()
     assert round_.state_dict() == {}
     round_.load_state_dict({})
-    assert not round_.begun
+    assert not round_.has_begun
 
 
 def test_a_state_goes_on_to_the_same_result(tmp_path):

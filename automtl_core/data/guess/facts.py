@@ -78,7 +78,7 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
         "CASE WHEN isfinite(any_number) THEN any_number END AS number "
         f"FROM head WHERE {column} IS NOT NULL GROUP BY {column}"
     )
-    found = db.execute(
+    known = db.execute(
         "SELECT sum(n), count(*), count(*) FILTER (n = 1), sum(n) FILTER (number IS NOT NULL), "
         "first(value ORDER BY n DESC, value), min(value, ?), "
         "first(value ORDER BY number, value), last(value ORDER BY number, value), sum(n * number) / sum(n), "
@@ -86,7 +86,7 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
         "bool_and(TRY_CAST(value AS TIMESTAMP) IS NOT NULL) FROM counted",
         [FEW],
     ).fetchall()[0]
-    total, values, single, numbers, example, few, low, high, mean, integers, times = found
+    total, values, single, numbers, example, few, low, high, mean, integers, times = known
     if not values:
         return Facts(name)
     kind: Kind = "integer" if integers else "number" if numbers == total else "time" if times else "text"
@@ -108,16 +108,16 @@ def facts_of(db: duckdb.DuckDBPyConnection, name: str, column: str, lists: bool 
     )
 
 
-def blank_where(db: duckdb.DuckDBPyConnection, found: Sequence[Facts]) -> list[Facts]:
+def blank_where(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[Facts]:
     """Return the facts with `blank_where` for binary columns that are blank in some rows.
 
     Args:
         db: Database with the table `head`, whose columns are c0, c1 and so on.
-        found: Facts of all columns, in order.
+        known: Facts of all columns, in order.
 
     """
-    bits = {n: facts for n, facts in enumerate(found) if facts.values == 2 and facts.kind != "nested"}
-    told = list(found)
+    bits = {n: facts for n, facts in enumerate(known) if facts.values == 2 and facts.kind != "nested"}
+    told = list(known)
     for n, facts in bits.items():
         others = [k for k, other in bits.items() if other.rows > facts.rows]
         tests = [
@@ -132,7 +132,7 @@ def blank_where(db: duckdb.DuckDBPyConnection, found: Sequence[Facts]) -> list[F
 
 
 def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:
-    found = {}
+    known = {}
     for separator, look in looks.items():
         sql = literal(separator)
         rows_with = db.execute(f"SELECT sum(n) FROM counted WHERE contains(value, {sql})").fetchall()[0][0]
@@ -143,5 +143,5 @@ def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool
             f"FROM (SELECT n, trim(unnest(string_split(value, {sql}))) AS part FROM counted) WHERE part <> ''"
         ).fetchall()[0]
         if sound:
-            found[separator] = Parts(int(rows_with or 0), int(parts), values)
-    return found
+            known[separator] = Parts(int(rows_with or 0), int(parts), values)
+    return known

@@ -16,7 +16,7 @@ import duckdb
 from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import NOT_UTF8, Lines, opened, rows
-from automtl_core.data.raw.find import given
+from automtl_core.data.raw.find import listed_files
 from automtl_core.data.raw.load import load_copy
 from automtl_core.data.raw.parquet import intact
 from automtl_core.data.raw.records import CONVERT, Layout, layout, records, shown
@@ -77,7 +77,7 @@ def peek(name: str) -> Glimpse:
         UsageError: it is a folder, or not a valid pattern.
 
     """
-    folder, pattern, paths = given(name)
+    folder, pattern, paths = listed_files(name)
     parquet = paths[0].suffix == ".parquet"
     with TemporaryDirectory(prefix="automtl.") as work, connect(folder, Path(work)) as db:
         head = _load_parquet(db, paths[0]) if parquet else _load_text(db, paths[0], Path(work))

@@ -55,17 +55,17 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
 
 
 def undecided(
-    seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]
+    seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], other_settings: Mapping[str, Any]
 ) -> list[str]:
     """Return the columns of a table that are not used since they may be labels.
 
     Args:
         seen: Description of the table.
         labels: Columns to predict.
-        told: Other settings of the dataset; columns in them are used.
+        other_settings: Other settings of the dataset; columns in them are used.
 
     """
-    given = [told.get(role) for role in ROLES]
+    given = [other_settings.get(role) for role in ROLES]
     roles = [[role] if isinstance(role, str) else role for role in given]
     named = {*labels, *(name for role in roles if isinstance(role, Iterable) for name in role)}
     return [each.facts.name for each in guess(seen) if each.candidate and each.facts.name not in named]
@@ -80,8 +80,8 @@ def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Gue
             if each.role == "labels"
             else each
         )
-    if (told := given[name]) is not None:
-        return Guess(each.facts, "labels", dict(told))
+    if (other_settings := given[name]) is not None:
+        return Guess(each.facts, "labels", dict(other_settings))
     if (setting := as_label(each.facts)) is None:
         few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
         raise UsageError(

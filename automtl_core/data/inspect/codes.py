@@ -35,8 +35,8 @@ def codes(numbers: Floats, labels: NDArray[np.float32]) -> int | None:
     if not few or (different != different.round()).any():
         return None
     bins = np.minimum(np.cumsum(np.bincount(places)) * BINS // len(places), BINS - 1)[places]
-    tells = any(_more(places, bins, column) for column in labels[known].T.astype(np.float64))
-    return len(different) if tells else None
+    is_informative = any(_more(places, bins, column) for column in labels[known].T.astype(np.float64))
+    return len(different) if is_informative else None
 
 
 def _more(places: NDArray[np.int64], bins: NDArray[np.int64], labels: Floats) -> bool:

@@ -193,13 +193,13 @@ def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:
 def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:
     """Return the number of labels and their mean (the positive rate of binary labels) by part and task."""
 
-    def told(place: int, t: int, task: Task) -> dict[str, float | int | None]:
+    def entry(place: int, t: int, task: Task) -> dict[str, float | int | None]:
         rows, total = int(tally.labelled[place, t]), float(tally.total[place, t])
         mean = total / rows * task.deviation + task.mean if rows else None
         return {"rows": rows, "mean": mean, **({"positives": round(total)} if task.kind == "binary" else {})}
 
     return {
-        part: {task.name: told(place, t, task) for t, task in enumerate(schema.tasks)}
+        part: {task.name: entry(place, t, task) for t, task in enumerate(schema.tasks)}
         for place, part in enumerate(PARTS)
     }
 

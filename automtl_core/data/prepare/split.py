@@ -33,12 +33,12 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
     given = [bool((parts == place).any()) for place in (VALIDATION, TEST)]
     free = np.flatnonzero(parts == TRAIN) if any(given) else None
     among = rows if free is None else len(free)
-    wanted = [
+    shares = [
         0 if there else round(among * share)
         for there, share in zip(given, (chosen.validation_fraction, chosen.test_fraction), strict=True)
     ]
-    if any(wanted):
-        drawn = _drawn(db, dataset, name, among, free, wanted)
+    if any(shares):
+        drawn = _drawn(db, dataset, name, among, free, shares)
         if free is None:
             parts = drawn
         else:
@@ -47,16 +47,16 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
     return parts
 
 
-def random_parts(rows: int, wanted: Sequence[int], seed: int) -> Parts:
-    """Return a random split with exact sizes: `wanted` rows for validation and for the test."""
+def random_parts(rows: int, shares: Sequence[int], seed: int) -> Parts:
+    """Return a random split with exact sizes: `shares` rows for validation and for the test."""
     order = generator(seed, "split").permutation(np.arange(rows, dtype=np.int32))
     parts = np.zeros(rows, dtype=np.int8)
-    parts[order[: wanted[0]]] = VALIDATION
-    parts[order[wanted[0] : sum(wanted)]] = TEST
+    parts[order[: shares[0]]] = VALIDATION
+    parts[order[shares[0] : sum(shares)]] = TEST
     return parts
 
 
-def parts_by_group(groups: NDArray[np.int32], order: NDArray[np.int32], wanted: Sequence[int]) -> Parts:
+def parts_by_group(groups: NDArray[np.int32], order: NDArray[np.int32], shares: Sequence[int]) -> Parts:
     """Return a split by groups: the first ones of `order` are for the test, the next ones for validation.
 
     A part is full when another group would increase the distance from its wanted size.
@@ -64,13 +64,13 @@ def parts_by_group(groups: NDArray[np.int32], order: NDArray[np.int32], wanted: 
     Args:
         groups: The group of each row, [R]; rows with -1 have no group, and are for training.
         order: Order of all groups.
-        wanted: Number of rows for validation and for the test.
+        shares: Number of rows for validation and for the test.
 
     """
     reached = np.cumsum(np.bincount(groups[groups >= 0], minlength=len(order))[order])
     parts_of = np.zeros(len(order) + 1, dtype=np.int8)  # the last one belongs to -1
     start = 0
-    for place, size in ((TEST, wanted[1]), (VALIDATION, wanted[0])):
+    for place, size in ((TEST, shares[1]), (VALIDATION, shares[0])):
         if size:
             goal = size + (reached[start - 1] if start else 0)
             end = max(start + 1, int(np.abs(reached[start:] - goal).argmin()) + start + 1)
@@ -85,11 +85,11 @@ def _drawn(
     name: str,
     rows: int,
     free: NDArray[np.int64] | None,
-    wanted: Sequence[int],
+    shares: Sequence[int],
 ) -> Parts:
     chosen = dataset.settings
     if chosen.split == "random":
-        return random_parts(rows, wanted, chosen.split_seed)
+        return random_parts(rows, shares, chosen.split_seed)
     column = dataset.time if chosen.split == "time" else dataset.user
     if column is None:
         raise UsageError(
@@ -100,7 +100,7 @@ def _drawn(
     order = np.arange(size, dtype=np.int32)[::-1]
     if chosen.split == "user":
         order = generator(chosen.split_seed, "split").permutation(order)
-    return parts_by_group(groups if free is None else groups[free], order, wanted)
+    return parts_by_group(groups if free is None else groups[free], order, shares)
 
 
 def _given(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Parts:

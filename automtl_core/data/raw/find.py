@@ -65,7 +65,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
     return found
 
 
-def given(name: str) -> tuple[Path, str, Sequence[Path]]:
+def listed_files(name: str) -> tuple[Path, str, Sequence[Path]]:
     """Return the folder of a file or a pattern, the pattern in it, and the sorted files.
 
     Raises:

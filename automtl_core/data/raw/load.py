@@ -103,7 +103,7 @@ def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequenc
 def load_copy(
     db: duckdb.DuckDBPyConnection,
     table: str,
-    found: Layout,
+    layout: Layout,
     rows: Iterable[Sequence[str]],
     work_dir: Path,
 ) -> None:
@@ -116,10 +116,10 @@ def load_copy(
     clean = work_dir / f"{table}.csv"
     with clean.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
-    whole = RawFile(clean.name, found.file.columns, header=False)
+    whole = RawFile(clean.name, layout.file.columns, header=False)
     # Quotes make the rows of the copy longer.
-    if not _read(db, table, Layout(clean, whole, found.columns, returns=False), 3 * LINE_LIMIT):
-        raise DataError(f"{found.path}: cannot be read", "write it again with plain commas and line breaks")
+    if not _read(db, table, Layout(clean, whole, layout.columns, returns=False), 3 * LINE_LIMIT):
+        raise DataError(f"{layout.path}: cannot be read", "write it again with plain commas and line breaks")
     clean.unlink()
 
 

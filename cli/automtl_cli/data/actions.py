@@ -83,7 +83,7 @@ def validated(chosen: Chosen, out: Path | None) -> Json:
     validation = Validation(chosen.dataset, chosen.name, chosen.folder)
     faults: list[Json] = []
 
-    def found() -> Iterator[Rejected]:
+    def result() -> Iterator[Rejected]:
         with preparing.stages("checking data") as show:
             for rejected in validation.rejected(show):
                 if len(faults) < LISTED:
@@ -91,13 +91,13 @@ def validated(chosen: Chosen, out: Path | None) -> Json:
                 yield rejected
 
     if out is None:
-        for _ in found():
+        for _ in result():
             pass
     elif out.exists():
         raise RunExistsError(f"{out}: exists already", "choose another file")
     else:
         with publish_file(out) as draft:
-            write_rejected(draft, found())
+            write_rejected(draft, result())
     files = [{**asdict(file), "records": file.records} for file in validation.files]
     return {
         "files": files,
@@ -108,19 +108,19 @@ def validated(chosen: Chosen, out: Path | None) -> Json:
     }
 
 
-def check_valid(found: Json) -> None:
+def check_valid(result: Json) -> None:
     """Check that a validation has no more faulty rows than allowed.
 
     Raises:
         DataError: it has more.
 
     """
-    if problems := [file["problem"] for file in found["files"] if file["problem"]]:
+    if problems := [file["problem"] for file in result["files"] if file["problem"]]:
         raise DataError("\n".join(problems), "get sound copies of the files")
-    rejected, allowed = found["rejected"], found["allowed"]
+    rejected, allowed = result["rejected"], result["allowed"]
     if rejected > allowed:
         raise DataError(
-            f"faulty rows: {rejected:,} of {found['records']:,}, and {allowed:,} are allowed",
+            f"faulty rows: {rejected:,} of {result['records']:,}, and {allowed:,} are allowed",
             f"repair them, or leave them out: --bad-rows skip --max-bad-rows {rejected}",
         )
 

@@ -33,54 +33,54 @@ def view_datasets(described: Mapping[str, Json]) -> Section:
 
 def dataset(chosen: Chosen) -> Json:
     """Return everything about a dataset that is known before its preparation."""
-    found = chosen.dataset
+    result = chosen.dataset
     return {
         "name": chosen.name,
-        "description": inspect.cleandoc(type(found).__doc__ or ""),
-        **{key: getattr(found, key) for key in ("source", "licence", "preparation")},
+        "description": inspect.cleandoc(type(result).__doc__ or ""),
+        **{key: getattr(result, key) for key in ("source", "licence", "preparation")},
         "folder": str(chosen.folder) if chosen.folder else None,
-        "files": {table: _file(file, chosen.folder) for table, file in found.files().items()},
-        "fields": [{"name": field.name, "kind": field.words} for field in found.fields],
-        "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in found.labels],
-        "splits": _splits(found),
-        "given_parts": found.part is not None,
-        "settings": _settings(found),
+        "files": {table: _file(file, chosen.folder) for table, file in result.files().items()},
+        "fields": [{"name": field.name, "kind": field.words} for field in result.fields],
+        "tasks": [{key: getattr(label, key) for key in ("name", "kind", "after")} for label in result.labels],
+        "splits": _splits(result),
+        "given_parts": result.part is not None,
+        "settings": _settings(result),
     }
 
 
-def view_dataset(found: Json) -> Iterator[Section]:
+def view_dataset(result: Json) -> Iterator[Section]:
     """Yield the sections of `automtl data show`."""
-    yield Section(found["name"], [])
-    yield lines(found["description"])
-    yield table(["about", ""], _about(found))
-    for file in found["files"].values():
+    yield Section(result["name"], [])
+    yield lines(result["description"])
+    yield table(["about", ""], _about(result))
+    for file in result["files"].values():
         yield table(["column", "values"], file["columns"].items(), title=_title(file))
     kinds: dict[str, list[str]] = {}
-    for field in found["fields"]:
+    for field in result["fields"]:
         kinds.setdefault(field["kind"], []).append(field["name"])
     if kinds:
         yield table(["fields", ""], kinds.items())
-    if found["tasks"]:
-        yield table(["task", "kind", "comes after"], ([*task.values()] for task in found["tasks"]))
-    rows = [(k, written(s["value"]), s["takes"], s["description"]) for k, s in found["settings"].items()]
+    if result["tasks"]:
+        yield table(["task", "kind", "comes after"], ([*task.values()] for task in result["tasks"]))
+    rows = [(k, written(s["value"]), s["takes"], s["description"]) for k, s in result["settings"].items()]
     yield table(["setting", "value", "takes", "description"], rows)
 
 
 def _listed(registry: Registry, name: str) -> Json:
     entry = listings.entry(registry, DATASETS, name)
     try:
-        found = registry.get(DATASETS, name)
+        result = registry.get(DATASETS, name)
     except PluginError:  # the description contains this error
         return {**entry, "tasks": []}
-    tasks = [label.name for label in stated(found, "labels") or ()]
+    tasks = [label.name for label in stated(result, "labels") or ()]
     return {**entry, "tasks": tasks}
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:
-    found = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
+    result = sum(path.is_file() for path in folder.glob(file.path)) if folder else 0
     columns = {name: _values(column) for name, column in file.columns.items()}
     about = {key: getattr(file, key) for key in ("rows", "header", "separator")}
-    return {"path": file.path, "found": found, **about, "columns": columns}
+    return {"path": file.path, "found": result, **about, "columns": columns}
 
 
 def _values(column: Column) -> str:
@@ -89,32 +89,35 @@ def _values(column: Column) -> str:
     return " or ".join(column.among) or column.kind + (f" like {column.matching}" if column.matching else "")
 
 
-def _splits(found: Dataset) -> list[str]:
+def _splits(result: Dataset) -> list[str]:
     """Return the possible splits of a dataset."""
-    named = {"user": found.user, "time": found.time}
+    named = {"user": result.user, "time": result.time}
     return ["random", *(split for split, column in named.items() if column)]
 
 
-def _settings(found: Dataset) -> dict[str, Json]:
+def _settings(result: Dataset) -> dict[str, Json]:
     """Return the settings by name, with their values and the columns of `automtl settings`."""
-    values = found.settings.model_dump(mode="json")
+    values = result.settings.model_dump(mode="json")
     return {
         each.name: {"value": values[each.name], "takes": each.takes, "description": each.description}
-        for each in explain(type(found).settings_class)
+        for each in explain(type(result).settings_class)
         if each.name in values
     }
 
 
-def _about(found: Json) -> Iterator[tuple[str, object]]:
+def _about(result: Json) -> Iterator[tuple[str, object]]:
     about = {"source": "source", "licence": "licence", "preparation": "preparation"}
-    yield from ((title, found[key]) for key, title in about.items() if found[key])
-    if found["folder"]:
-        yield "raw files in", found["folder"]
-    yield "split by", ", ".join(found["splits"]) + ("; with published parts" if found["given_parts"] else "")
+    yield from ((title, result[key]) for key, title in about.items() if result[key])
+    if result["folder"]:
+        yield "raw files in", result["folder"]
+    yield (
+        "split by",
+        ", ".join(result["splits"]) + ("; with published parts" if result["given_parts"] else ""),
+    )
 
 
 def _title(file: Json) -> str:
     rows = f", {file['rows']:,} rows" if file["rows"] else ""
     header = "" if file["header"] else ", no header"
-    there = {0: "missing", 1: "present"}.get(file["found"], f"{file['found']} files present")
+    there = {0: "missing", 1: "present"}.get(file["found"], f"{file['result']} files present")
     return f"{file['path']} ({there}){rows}{header}"

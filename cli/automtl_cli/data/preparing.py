@@ -16,16 +16,16 @@ MEMORY = "AUTOMTL_MEMORY_LIMIT"
 _SIZE = re.compile(r"(?=.*[1-9])[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
-def memory_limit(given: str | None = None) -> str | None:
+def memory_limit(size: str | None = None) -> str | None:
     """Return the memory limit of the preparation, from the option or from the environment.
 
     Raises:
         UsageError: the value is not an amount of memory.
 
     """
-    limit = given if given is not None else os.environ.get(MEMORY) or None
+    limit = size if size is not None else os.environ.get(MEMORY) or None
     if limit is not None and not _SIZE.fullmatch(limit):
-        source = "--memory-limit" if given is not None else MEMORY
+        source = "--memory-limit" if size is not None else MEMORY
         raise UsageError(f"{source}: {limit!r} is no amount of memory", "give one such as 512MiB or 4GB")
     return limit
 

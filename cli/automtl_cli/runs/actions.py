@@ -21,14 +21,14 @@ def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> 
     return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
 
 
-def resume(path: Path, anyway: bool, also_given: bool) -> SearchOutcome:
+def resume(path: Path, anyway: bool, other_options: bool) -> SearchOutcome:
     """Continue an interrupted run, and return its outcome.
 
     Raises:
         UsageError: the run is finished, or options would change it.
 
     """
-    if also_given:
+    if other_options:
         raise UsageError(
             "--resume continues a run unchanged, and takes no other settings",
             "leave them out, or start a new run",
@@ -62,11 +62,11 @@ def check_named(model: str | None, pick: int | None = None) -> str:
 def show(path: Path, all_evidence: bool, as_json: bool) -> None:
     """Print the architecture of a run or of a file `architecture.json`; raises as `finding` does."""
     registry = load_registry()
-    found = read(path, registry)
-    cost, document = price(found.architecture, registry), found.to_json()
+    result = read(path, registry)
+    cost, document = price(result.architecture, registry), result.to_json()
     document["cost"] = cost and cost.to_json()
     document = {**document.pop("architecture"), **document, "path": str(path)}
-    emit(document, lambda _: finding.whole(found, cost, path, all_evidence), as_json)
+    emit(document, lambda _: finding.whole(result, cost, path, all_evidence), as_json)
 
 
 def plan(flow: Workflow, job: Job, as_json: bool) -> None:
@@ -76,15 +76,15 @@ def plan(flow: Workflow, job: Job, as_json: bool) -> None:
     emit(document, lambda _: outcome.plan(planned, job.config), as_json)
 
 
-def check_repeated(found: Evaluation) -> None:
+def check_repeated(result: Evaluation) -> None:
     """Check that an evaluation has exactly the metrics that the run recorded.
 
     Raises:
         ArtifactError: it has not; the remedy names the changes since then.
 
     """
-    if not found.repeats:
+    if not result.repeats:
         raise ArtifactError(
-            f"{found.run}: the test metrics are not those that the run recorded",
-            "; ".join(found.changed) or "use the raw files, versions and thread count of the run",
+            f"{result.run}: the test metrics are not those that the run recorded",
+            "; ".join(result.changed) or "use the raw files, versions and thread count of the run",
         )

@@ -32,10 +32,10 @@ def predict(
     from automtl_core.views.outcome import predicted
 
     bad = new_rows.faulty(bad_rows, max_bad_rows)
-    found = new_rows.predict(
+    result = new_rows.predict(
         run, files, output, [name for name in keep.split(",") if name], bad, memory_limit
     )
-    emit(found, predicted, as_json)
+    emit(result, predicted, as_json)
 
 
 def evaluate(
@@ -58,9 +58,9 @@ def evaluate(
         bad = new_rows.faulty(bad_rows, max_bad_rows)
         return emit(new_rows.measure(run, files, data_dir, bad), outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows)
-    found = actions.workflow().evaluate(run, data_dir)
-    emit(found, outcome.evaluation, as_json)
-    actions.check_repeated(found)
+    result = actions.workflow().evaluate(run, data_dir)
+    emit(result, outcome.evaluation, as_json)
+    actions.check_repeated(result)
 
 
 def export(

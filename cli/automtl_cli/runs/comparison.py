@@ -11,10 +11,10 @@ from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
 
 
-def compare(wanted: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
+def compare(spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
     """Compare models, show progress, and write and print the outcome."""
     with _resumable():
-        found, out = wanted.compared(actions.workflow(), layers)
+        found, out = spec.compared(actions.workflow(), layers)
     write(found, out)
     files = lines(f"written to {out}: {', '.join(FILES)}")
     emit({**found.to_json(), "out": str(out)}, lambda _: [*comparison(found), files], as_json)

@@ -28,11 +28,11 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
         return write(run, made, cast(Format, form), folder, card(run))
 
 
-def view(found: Exported) -> Section:
+def view(result: Exported) -> Section:
     """Return the content of the folder and its precision."""
-    rows = f"{found.rows:,} {'test' if found.real else 'random'} rows"
+    rows = f"{result.rows:,} {'test' if result.real else 'random'} rows"
     return lines(
-        f"{found.folder}: model, encoder, example.py, README.md",
-        f"largest difference to the network: {found.largest_difference:.1g} on {rows}",
-        f"next: python {found.folder}/example.py",
+        f"{result.folder}: model, encoder, example.py, README.md",
+        f"largest difference to the network: {result.largest_difference:.1g} on {rows}",
+        f"next: python {result.folder}/example.py",
     )

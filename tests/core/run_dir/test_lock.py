@@ -5,19 +5,19 @@ import os
 import pytest
 
 from automtl_core.errors import ArtifactError, RunInUseError
-from automtl_core.run_dir.lock import locked, no_links, taken
+from automtl_core.run_dir.lock import is_locked, locked, no_links
 
 
 def test_a_folder_is_held_by_one_and_may_be_moved_meanwhile(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
-    assert not taken(here)
+    assert not is_locked(here)
     with locked(here):
         here.rename(there)
-        assert taken(there)
+        assert is_locked(there)
         with pytest.raises(RunInUseError, match="another process works on this run"), locked(there):
             pass
-    assert not taken(there)
+    assert not is_locked(there)
     with locked(there):
         pass
 

@@ -94,7 +94,7 @@ def test_a_setting_that_no_model_has_is_an_error(resolve, names, settings, messa
 def test_a_model_needs_its_own_plugins_alone(resolve, plugin, monkeypatch):
     monkeypatch.setenv("AUTOMTL_DISABLE_PLUGINS", plugin)
     job = resolve("mmoe", registry=load_registry())["mmoe"]
-    assert job.given(job.space(job.prepare())) == Architecture({})
+    assert job.fixed_architecture(job.space(job.prepare())) == Architecture({})
 
 
 def test_a_file_with_settings_is_named_by_its_file(resolve, tmp_path):
@@ -162,7 +162,7 @@ def test_a_run_is_its_architecture_with_its_space(small, resolve, tmp_path):
         run.write_architecture(architecture)
     found = resolve(str(run.path))["found"]
     assert found.config.space == job.config.space
-    assert found.given(found.space(prepared)) == architecture
+    assert found.fixed_architecture(found.space(prepared)) == architecture
     assert found.retrain() == "scratch"
 
 
@@ -191,7 +191,7 @@ def test_a_point_of_a_front_is_its_decisions_with_the_space_of_the_run(front, re
     jobs = resolve(str(path), f"{path}@1", f"{path}@2")
     assert list(jobs) == ["found", "found@1", "found@2"]
     for job, point in zip(list(jobs.values())[1:], points, strict=True):
-        assert job.given(job.space(job.prepare())).decisions == point.decisions
+        assert job.fixed_architecture(job.space(job.prepare())).decisions == point.decisions
         assert job.config.space == jobs["found"].config.space
     assert jobs["found"].config.decisions not in [point.decisions for point in points]
 

@@ -73,7 +73,7 @@ def test_the_training_has_the_settings_that_were_found(whole, tmp_path):
 def test_the_run_keeps_them_and_what_it_began_with(whole):
     assert whole.read(Search).overrides == OVERRIDES
     assert finding(whole.path, REGISTRY).to_json()["overrides"] == OVERRIDES
-    began, ended = whole.begun(), whole.config()
+    began, ended = whole.initial_config(), whole.config()
     assert (began.training.learning_rate, ended.training.learning_rate) == (2e-3, 0.007)
     assert (began.space.settings["dropout"], ended.space.settings["dropout"]) == (0.1, 0.3)
     assert ended.training.batch_size == began.training.batch_size == 256
@@ -91,7 +91,7 @@ def test_what_is_used_has_them(whole):
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_a_stopped_run_goes_on_to_the_same_bytes(whole, tmp_path, epochs):
     run = stopped(job_of(tmp_path), tmp_path / "run", epochs)
-    go_on(Job.resolve(Run.open(run.path).begun(), registry(OVERRIDES)), run)
+    go_on(Job.resolve(Run.open(run.path).initial_config(), registry(OVERRIDES)), run)
     assert contents(run) == contents(whole)
 
 
@@ -106,7 +106,7 @@ def test_a_run_that_was_stopped_between_search_and_training_searches_as_it_began
         begin(job_of(tmp_path), tmp_path / "run", Killed())
     run = Run.open(tmp_path / "run")
     assert run.read(Search).overrides == OVERRIDES
-    go_on(Job.resolve(run.begun(), registry(OVERRIDES)), run)
+    go_on(Job.resolve(run.initial_config(), registry(OVERRIDES)), run)
     assert contents(run) == contents(whole)
 
 
