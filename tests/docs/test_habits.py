@@ -105,8 +105,8 @@ def test_names_are_no_prose() -> None:
     assert not faults("Feature encoding, `given` or `searched`, see dataset.labels.click_given.")
 
 
-WORDS = {"anew", "dear", "dearest", "found", "given", "heard", "looked", "nobody", "said", "shelf", "taken", "tell",
-         "tells", "told", "wanted", "what"}  # fmt: skip
+WORDS = {"anew", "dear", "dearest", "found", "given", "heard", "looked", "nobody", "said", "shelf", "taken",
+         "tell", "tells", "told", "wanted", "what"}  # fmt: skip
 """Words that are no part of a public name; a label that is conditional on another one has `given`."""
 CONDITIONAL = {"Label.given", "Task.given", "LabelColumn.given"}
 
