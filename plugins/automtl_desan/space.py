@@ -113,9 +113,12 @@ class DESAN(SearchSpace[DESANSettings]):
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
         crosses = [cross.name for cross in schema.crosses()]
+        pairs = sparse if interacts and len(sparse) > 1 else []
+        # The order of choices is the order of random draws: another order gives other results for a seed.
+        interaction = _gate(choose, f"{name}interaction", pairs, asked=True)
         return FeatureSelection(
             _gate(choose, f"{name}single", sparse, asked=True),
-            _gate(choose, f"{name}interaction", sparse if interacts and len(sparse) > 1 else [], asked=True),
+            interaction,
             _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
             _gate(choose, f"{name}crosses", crosses, asked=True),
             (len(sparse), len(dense), len(crosses)),
