@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 
 from automtl_core.choices import Architecture
@@ -268,6 +269,8 @@ class Job:
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
     """Check that each setting of some layers changes something in one of the jobs.
 
+    Default values change nothing, so that the `config.yaml` of a run can be used again.
+
     Raises:
         UsageError: names those that none of them reads.
 
@@ -278,11 +281,21 @@ def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
         for layer in layers
         for key, value in layer.items()
         for path in ([f"{key}.{name}" for name in value] if isinstance(value, Mapping) else [key])
-        if value is not None and unread & {key, path}
+        if value is not None and unread & {key, path} and not _is_default(key, path, value)
     )
     if ignored:
         names = listing(dict.fromkeys(job.config.space.name for job in jobs))
         raise UsageError(f"{listing(ignored)} would be ignored by {names} as configured", "leave it out")
+
+
+def _is_default(key: str, path: str, value: Any) -> bool:
+    """Return whether the value of a path below a key of the configuration is the default."""
+    default = RunConfig.model_fields[key].get_default(call_default_factory=True)
+    if key == path:
+        return bool(value == default)
+    name = path.removeprefix(f"{key}.")
+    known = default.model_dump(mode="json") if isinstance(default, BaseModel) else {}
+    return name in known and bool(known[name] == value[name])
 
 
 def _network_problem(space: SearchSpace) -> str | None:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from torch import nn
 
 from automtl_core.errors import PluginError, UsageError
@@ -11,7 +12,9 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import default, load_config
 from automtl_core.space import SearchSpace
 from automtl_core.testing import plain_schema
+from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import models
 
 REGISTRY = load_registry()
 
@@ -80,3 +83,15 @@ def test_a_space_that_builds_no_network_for_the_tasks_is_an_error_that_names_it(
     job = Job.resolve(load_config(default(registry), common, {"space": "odd"}), registry)
     with pytest.raises(PluginError, match=f"the space 'odd' of plugin 'workbench': .*{problem}"):
         job.problem(SimpleNamespace(schema=plain_schema()))
+
+
+def test_the_configuration_of_a_run_can_be_used_again():
+    settings = {"features": "statistics", "training": {"embedding_decay": 0.01}}
+    job = Job.load(REGISTRY, {"dataset": "synthetic", "space": "desan", "strategy": "random", **settings})
+    assert Job.load(REGISTRY, yaml.safe_load(job.config.to_yaml())).config == job.config
+
+
+def test_a_default_that_a_model_does_not_read_is_no_error():
+    recipe = Recipe().model_dump(mode="json")
+    jobs = models(["boosting"], REGISTRY, {"dataset": "synthetic"}, {"training": recipe, "precision": "fp32"})
+    assert jobs["boosting"].config.training == Recipe()
