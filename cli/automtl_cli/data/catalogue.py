@@ -119,5 +119,5 @@ def _about(result: Json) -> Iterator[tuple[str, object]]:
 def _title(file: Json) -> str:
     rows = f", {file['rows']:,} rows" if file["rows"] else ""
     header = "" if file["header"] else ", no header"
-    there = {0: "missing", 1: "present"}.get(file["found"], f"{file['result']} files present")
+    there = {0: "missing", 1: "present"}.get(file["found"], f"{file['found']} files present")
     return f"{file['path']} ({there}){rows}{header}"
