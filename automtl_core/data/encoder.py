@@ -176,6 +176,8 @@ class Encoder:
         missing = [f"{name!r}{did_you_mean(name, known)}" for name in self.columns if name not in columns]
         if missing:
             raise DataError(f"the examples lack {', '.join(missing)}", "give each field a column")
+        if isinstance(columns, pd.DataFrame):
+            return len(columns)
         used = [*self.columns, *labels]
         for name in used:
             if not pd.api.types.is_list_like(columns[name]):

@@ -21,6 +21,8 @@ from automtl_core.fields.encode import LARGEST, text, whole
 
 Examples = pd.DataFrame | Mapping[str, Values]
 """Column -> one value for each row; not modified."""
+FEW = 64
+"""Number of rows up to which values are converted one by one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFr
     lists = {
         name: [_parts(held, read.separator) for held in made[name].tolist()] for name, read in bags.items()
     }
-    return made.assign(**{name: pd.Series(held, made.index, object) for name, held in lists.items()})
+    columns = {name: pd.Series(held, made.index, object) for name, held in lists.items()}
+    return made.assign(**columns) if columns else made
 
 
 class _Read(NamedTuple):
@@ -137,7 +140,10 @@ def _read(series: "pd.Series[Any]", column: Column) -> _Read:
 
 def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return values as text; each distinct value is converted and checked once."""
-    if series.dtype == object:  # equal objects, such as 1 and True, may have different texts
+    # Equal objects, such as 1 and True, may have different texts. A few values are converted one by one, in
+    # less time than the search for distinct ones takes. Single precision keeps its own digits.
+    few = len(series) <= FEW and series.dtype != np.float32
+    if series.dtype == object or few:
         places, values = np.arange(len(series)), list(series)
     else:
         places, values = _different(series)
