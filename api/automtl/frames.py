@@ -24,35 +24,35 @@ Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
 FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
-def data_layers(data: object, labels: Labels, settings_of_user: Mapping[str, Any] | None) -> list[Layer]:
+def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
     """Return the layer of the data, and above it the layer of the settings.
 
     Args:
         data: A data frame, or any table that DuckDB reads, such as one of Arrow; a CSV, TSV or Parquet file,
             or a file pattern; the name of a dataset; or a configuration.
         labels: Labels of a table. Empty: the columns that look like labels.
-        settings_of_user: Settings, as in a YAML file.
+        user_settings: Settings, as in a YAML file.
 
     Raises:
         UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
 
     """
-    settings_of_user = settings_of_user or {}
+    user_settings = user_settings or {}
     if isinstance(data, Mapping):
-        return [_without_labels(dict(data), labels), settings_of_user]
+        return [_without_labels(dict(data), labels), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
-        return [_without_labels({"dataset": data}, labels), settings_of_user]
+        return [_without_labels({"dataset": data}, labels), user_settings]
     if isinstance(data, str | Path):
         if Path(data).suffix not in FILES:
             names = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {names}")
-        return _layers_of(peek(str(data)), labels, settings_of_user)
-    return _layers_of(peek(str(written(data))), labels, settings_of_user)
+        return _layers_of(peek(str(data)), labels, user_settings)
+    return _layers_of(peek(str(written(data))), labels, user_settings)
 
 
-def _layers_of(seen: Glimpse, labels: Labels, settings_of_user: Layer) -> list[Layer]:
+def _layers_of(seen: Glimpse, labels: Labels, user_settings: Layer) -> list[Layer]:
     """Return the layers of a table, and warn about unused columns that may be labels or fields."""
-    layer, of_dataset = settings(seen, labels), settings_of_user.get("dataset")
+    layer, of_dataset = settings(seen, labels), user_settings.get("dataset")
     if names := undecided(seen, labels, of_dataset if isinstance(of_dataset, Mapping) else {}):
         warnings.warn(
             f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
@@ -60,7 +60,7 @@ def _layers_of(seen: Glimpse, labels: Labels, settings_of_user: Layer) -> list[L
             UserWarning,
             stacklevel=4,
         )
-    return [layer, settings_of_user]
+    return [layer, user_settings]
 
 
 def written(frame: object) -> Path:

@@ -142,8 +142,7 @@ def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return values as text; each distinct value is converted and checked once."""
     # Equal objects, such as 1 and True, may have different texts. A few values are converted one by one, in
     # less time than the search for distinct ones takes. Single precision keeps its own digits.
-    few = len(series) <= FEW and series.dtype != np.float32
-    if series.dtype == object or few:
+    if series.dtype == object or (len(series) <= FEW and series.dtype != np.float32):
         places, values = np.arange(len(series)), list(series)
     else:
         places, values = _different(series)

@@ -209,9 +209,8 @@ class Dataset(ABC):
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation | pd.DataFrame:
         """Return one row for each example, in any order; exact duplicates of raw rows are already dropped.
 
-        Columns: sparse fields as text or integers (null or an empty text where unknown, which encodes as an
-            unseen
-        value), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
+        Columns: sparse fields as text or integers (null or an empty text where unknown, which gets the unseen
+        id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
         `values`; dense fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an
         example lacks the label; the columns of `time`, `part` and oracles. Other columns are ignored.
 

@@ -119,8 +119,8 @@ RunTrial = Callable[[TrialSpec, Listener], TrialResult]
 class Executor(Protocol):
     """Runs trials.
 
-    The process that runs a trial calls `automtl_core.workflow.trainer.run_trial(spec, listener)`, which needs
-    the spec alone. The events of a trial come in their order; those of several trials may be mixed.
+    The process that runs a trial calls `automtl_core.workflow.run_trial.run_trial(spec, listener)`, which
+    needs the spec alone. The events of a trial come in their order; those of several trials may be mixed.
     """
 
     def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
