@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
@@ -91,8 +91,8 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
     if variance == 0:  # the model is identical to the reference
         return Difference(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     freedom = max(cells - 1, (cells - 1) * (variance * cells / spread) ** 2) if spread else np.inf
-    half = float(stats.t.isf((1 - CONFIDENCE) / 2, freedom)) * variance**0.5
-    p = float(2 * stats.t.sf(abs(mean) / variance**0.5, freedom))
+    half = -float(stdtrit(freedom, (1 - CONFIDENCE) / 2)) * variance**0.5
+    p = 2 * float(stdtr(freedom, -abs(mean) / variance**0.5))
     return Difference(mean, mean - half, mean + half, p)
 
 

@@ -25,7 +25,7 @@ from automtl_core.training.events import (
     Warned,
 )
 from automtl_core.views import encoding
-from automtl_core.workflow.progress_estimate import ProgressEstimate, Workload
+from automtl_core.workflow.progress_estimate import ProgressEstimate, Reached, Workload
 
 SHOWN = 3
 """Maximum number of decisions that the line of an epoch names."""
@@ -101,6 +101,7 @@ class Bars:
         self._progress = progress
         self._task = progress.add_task("", total=None, rate="")
         self._estimate = ProgressEstimate(work)
+        self._reached = Reached(0.0, None)
         self._all = progress.add_task("in total, at most", total=None, rate="", visible=False)
         self._epoch = ("", 0)
         self._start = 0.0
@@ -115,12 +116,15 @@ class Bars:
         if event.rows:  # otherwise these are not training steps
             rate = event.rows / max(time.monotonic() - self._start, 1e-9)
             self._progress.update(self._task, rate=f"{rate:,.0f} rows/s")
-            reached = self._estimate.at(event.phase, event.epoch, event.done / event.steps)
-            known = reached.most is not None
-            self._progress.update(self._all, completed=reached.done, total=reached.most, visible=known)
+            self._reached = self._estimate.at(event.phase, event.epoch, event.done / event.steps)
+            done, most = self._reached
+            self._progress.update(self._all, completed=done, total=most, visible=most is not None)
 
     def print(self, line: str) -> None:
-        """Print a line above the bars."""
+        """Print a line above the bars; where there are none, with the progress of the whole command."""
+        if self._progress.disable and self._reached.most is not None:
+            unit = "epochs" if self._estimate.work.seconds is None else "s"
+            line = f"{self._reached.done:.0f} of at most {self._reached.most:.0f} {unit} | {line}"
         self._progress.console.print(printable(line), soft_wrap=True)
 
 

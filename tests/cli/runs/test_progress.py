@@ -43,6 +43,18 @@ def test_nothing_is_said_of_all_where_nobody_can_say(bars: Progress) -> None:
     assert shown(bars) == [("search, epoch 1", 4, 4)]
 
 
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [(Workload(6, 4), "2 of at most 10 epochs | line\n"), (Workload(None, 4), "line\n")],
+)
+def test_lines_say_how_far_it_is_where_there_are_no_bars(work: Workload, expected: str) -> None:
+    printed = io.StringIO()
+    watch = Bars(Progress(console=Console(file=printed), disable=True), work)
+    watch.step(StepEnded("warm-up", 2, steps=4, done=4, rows=100))
+    watch.print("line")
+    assert printed.getvalue() == expected
+
+
 def test_an_epoch_in_a_line() -> None:
     rare = BinaryMetrics(None, 0.01, 0, 50, "all 50 rows are negative")
     price = RegressionMetrics(3.20001, 2.1, 0.25, 3000)
