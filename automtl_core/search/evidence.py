@@ -1,26 +1,25 @@
 """The evidence for the decisions of a search, and its Pareto front: values that a run keeps and shows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import erfc
 from typing import Literal
 
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
 
 Action = Literal["chosen", "closed", "kept"]
-Verdict = Literal[
-    "required", "uncertain", "better", "no effect: cheapest", "restored", "by logit", "at chance"
-]
-"""Why a decision was made:
+Verdict = Literal["required", "better", "no significant effect", "by logit", "at chance"]
+"""Why a decision was made. Only the first two are findings:
 
-- required: validation is significantly worse without the option;
-- better: validation is significantly better with the decision;
-- no effect: cheapest: no significant difference, so the cheaper alternative was taken;
-- uncertain: not significantly worse without the option, but the effect is too uncertain, so it was kept;
-- restored: a tie by itself, but significantly worse together with other decisions, so it was reverted;
+- required: the held-out loss is significantly higher without the option;
+- better: the held-out loss is significantly lower with the decision;
+- no significant effect: the decision follows the estimated effect and the cost, and may be chance;
 - by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
+SIGNIFICANCE = 0.01
+"""Probability of any finding in a search without any effect: the limit of p values after correction."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,43 @@ class Evidence(Value):
     """For a decision by a logit: 1 - entropy / entropy of a uniform draw, 0 at chance and 1 when certain."""
     epoch: int | None = None
     """Epoch of the search at whose end the decision was made."""
+    p: float | None = None
+    """Two-sided p value of the difference, after Holm's correction for all comparisons of the search."""
+
+
+def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:
+    """Return the evidence with p values and verdicts, corrected for the number of comparisons.
+
+    The correction is Holm's (1979). Comparisons without a record count as the least significant ones.
+
+    Args:
+        evidence: All decisions of a search by ablation. Those with equal differences are one comparison.
+        comparisons: Number of alternatives that the search compared, at least that of different records.
+
+    """
+    tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
+    raw = {test: _p_value(*test) for test in tests}
+    adjusted, largest = dict[tuple[float | None, float | None], float](), 0.0
+    for rank, test in enumerate(sorted(raw, key=lambda test: raw[test])):
+        largest = max(largest, min(1.0, (comparisons - rank) * raw[test]))
+        adjusted[test] = largest
+    return [_judged(one, adjusted.get((one.difference, one.error))) for one in evidence]
+
+
+def _judged(one: Evidence, p: float | None) -> Evidence:
+    if p is None or one.difference is None:
+        return one
+    verdict: Verdict = "no significant effect"
+    if p < SIGNIFICANCE and (one.difference > 0) == (one.action == "kept"):
+        verdict = "required" if one.action == "kept" else "better"
+    return replace(one, p=p, verdict=verdict)
+
+
+def _p_value(difference: float | None, error: float | None) -> float:
+    """Return the two-sided p value of a normally distributed difference; 1 for a difference of 0."""
+    if not difference:
+        return 1.0
+    return erfc(abs(difference) / error / 2**0.5) if error else 0.0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from torch import nn
 
 from automtl_core import seeds
 from automtl_core.choices import Decision
+from automtl_core.data.part import Part
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Settings
@@ -46,8 +47,8 @@ NORM_BATCHES = 1
 class HeldOutSettings(Settings):
     """Settings of the rows that architectures are compared on."""
 
-    rows: int = Field(20_000, ge=100)
-    """Maximum number of validation rows on which the search compares architectures. More rows give smaller
+    rows: int = Field(50_000, ge=100)
+    """Maximum number of held-out rows on which the search compares architectures. More rows give smaller
     standard errors, and take longer."""
 
 
@@ -75,22 +76,24 @@ class Scored(NamedTuple):
 
 
 class HeldOut:
-    """Validation rows, the same for every architecture that is compared.
+    """Rows that no weight is trained on, the same for every architecture that is compared.
 
     Args:
-        problem: The problem whose validation part is used.
+        problem: The problem of the search.
         rows: Number of rows at most; drawn once where there are more.
+        part: The rows; None for the validation part.
 
     """
 
-    def __init__(self, problem: Problem, rows: int) -> None:
+    def __init__(self, problem: Problem, rows: int, part: Part | None = None) -> None:
         data, recipe = problem.data, problem.recipe
+        part = data.validation if part is None else part
         self.problem = problem
-        count = len(data.validation)
+        count = len(part)
         places = np.arange(count)
         if count > rows:
             places = np.sort(seeds.generator(problem.seed, "held-out").permutation(count)[:rows])
-        self._batches = list(batches(data.validation, recipe.batch_size, problem.compute.device, [places]))
+        self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
         self._learned = list(islice(learned, NORM_BATCHES))
         self._labels = np.concatenate([batch.labels.cpu().numpy() for batch in self._batches])

@@ -70,6 +70,15 @@ class SearchStrategy(ABC, Configured[S]):
         """
         return None
 
+    @classmethod
+    def held_out(cls, settings: S) -> float:
+        """Return the share of the training rows that the search holds out for its decisions.
+
+        If it is above 0, `problem.data.held_out` has these rows, and `problem.data.train` has the other ones.
+        The training that follows the search reads all training rows, as do trials.
+        """
+        return 0.0
+
     @abstractmethod
     def search(self, listener: Listener) -> SearchResult:
         """Run the algorithm to its end, from the loaded state if there is one.

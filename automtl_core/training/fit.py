@@ -35,6 +35,9 @@ class TrainingData:
     validation: Part
     tasks: Sequence[Task]
     """Tasks in the order of the columns of labels."""
+    held_out: Part | None = None
+    """Rows that a search makes its decisions on, if it holds some out, see `SearchStrategy.held_out`. No weight
+    is trained on them, and no training is stopped by them."""
 
 
 class Fit:

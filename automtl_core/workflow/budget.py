@@ -55,6 +55,11 @@ class Budget(Fact):
     ended: Mapping[str, int] = field(default_factory=dict)
     """Phase that was ended by time -> its last epoch."""
 
+    @property
+    def trial_rows(self) -> int | None:
+        """Number of training rows for trials; None for all."""
+        return self.rows if self.rows < self.of_rows else None
+
     def sentences(self) -> list[str]:
         """Return the effects of the budget in words; empty if it had none."""
         parts = []

@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
@@ -22,7 +23,7 @@ from automtl_core.modules.cost import ROWS, blank_features
 from automtl_core.registry.kinds import BALANCERS, DATASETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
-from automtl_core.search.encoding.rows import Rows
+from automtl_core.search.encoding.rows import Rows, held_out_rows
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import Retrain, SearchStrategy
@@ -36,6 +37,8 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.components import parsed, written
 
 EMBEDDING_DECAY = "training.embedding_decay"
+SEARCH_ROWS = 1_000_000
+"""Maximum number of training rows that a search with held-out rows reads; trainings from scratch read all."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,19 @@ class Job:
         )
         data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
         return Problem(space, data, self.recipe(), self.config.seed, self.compute())
+
+    def search_problem(self, prepared: Prepared) -> Problem:
+        """Return the problem of the search, whose training rows lack those that the strategy holds out."""
+        if self.strategy_settings is None:
+            return self.problem(prepared)
+        strategy_class, settings = self._searching()
+        if not (share := strategy_class.held_out(settings)):
+            return self.problem(prepared)
+        random = seeds.generator(self.config.seed, "decisions")
+        rows = held_out_rows(prepared, SEARCH_ROWS, share, random)
+        problem = self.problem(prepared, rows)
+        data = replace(problem.data, validation=prepared.part("validation"), held_out=rows.look)
+        return replace(problem, data=data)
 
     def checked(self, data: Prepared | Encoder) -> SearchSpace:
         """Return the space, once everything is checked that can be without a row of data or a weight.

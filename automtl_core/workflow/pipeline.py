@@ -149,9 +149,10 @@ def fit(
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)
+        searched = problem
         if recorder.stage != "train":
-            problem = replace(problem, warm_start=_warm_start(job, prepared))
-        searched, clock = _timed(job, run, problem, recorder)
+            searched = replace(job.search_problem(prepared), warm_start=_warm_start(job, prepared))
+        searched, clock = _timed(job, run, searched, recorder)
         executor = executor or Serial(Trainer(job.registry, prepared))
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
         found, problem = _found(job, run, prepared, problem, searched, recorder)
@@ -211,7 +212,7 @@ class _Network(NamedTuple):
 
 def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
     """Return the runner of a search's trials; each trial has a folder in that of the run."""
-    rows = run.read(Budget).rows if run.has(Budget) else None
+    rows = run.read(Budget).trial_rows if run.has(Budget) else None
     template = TrialSpec(
         job.to_json(), str(prepared.path), str(run.path.absolute() / TRIALS), train_rows=rows
     )
@@ -248,7 +249,7 @@ def _found(
     if job.config.strategy is not None:
         run.write(Search(tuple(found.evidence), tuple(found.front), _checked(job, found.overrides)))
     problem = _overridden(job, run, prepared, problem)
-    if len(searched.data.train) < len(problem.data.train):  # a network trained on some rows is trained on all
+    if run.has(Budget) and run.read(Budget).trial_rows:  # a network trained on some rows is trained on all
         found = replace(found, network=None, trained=False)
     architecture = replace(found.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)

@@ -6,9 +6,12 @@
   a noise field, then one by one. Then test all closings together, and undo them by halves: two redundant
   options can each be dispensable, while both together are not
 
-An option is dispensable if the loss without it is not significantly worse, and if the AUC that all decisions
-cost together stays within the tolerance with the same certainty. Few rows cannot show the second, and then
-nothing is closed. Differences are taken row by row, see `automtl_core.search.held_out`.
+An option is dispensable if the estimated loss without it is not higher. It is also dispensable if the loss is
+higher by less than its error, the AUC that all decisions cost together stays within the tolerance with the
+same certainty, and the saving is worth it. Few rows cannot show the second, and then only options with an
+estimated gain are closed. Differences are taken row by row, see `automtl_core.search.held_out`. Decisions are
+made one by one; whether their effects are findings is judged at the end, over all comparisons
+(`automtl_core.search.evidence.judged`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,7 +21,7 @@ from pydantic import Field
 
 from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.modules.cost import Cost
-from automtl_core.search.evidence import Action, Evidence, Verdict
+from automtl_core.search.evidence import Action, Evidence
 from automtl_core.search.held_out import Difference, Losses, difference
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
@@ -39,7 +42,10 @@ class AblationSettings(Settings):
     tolerance: float = Field(0.002, ge=0)
     """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The
     estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
-    nothing is removed. A larger value gives smaller networks."""
+    only parts with an estimated gain are removed. A larger value gives smaller networks."""
+    worth: float = Field(0.01, ge=0)
+    """Minimum saving, as a share of the FLOPs of the network, for which a part is removed or replaced although
+    the estimated AUC is lower. A larger value removes less for the sake of cost."""
     clear: float = Field(2.0, ge=0)
     """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
     replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
@@ -120,6 +126,8 @@ class Ablation:
         self.epoch = epoch
         self.choices = space.choices()
         self.evidence: list[Evidence] = []
+        self.comparisons = 0
+        """Number of alternatives that were compared with the current decisions."""
         self._lost = lost
         self._start = self._now = self._weighed_at = self._stand(decisions)
         self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones at `_weighed_at`
@@ -163,7 +171,7 @@ class Ablation:
         """
         self._close(self._everywhere())
         if singly:
-            self._close([(option,) for option in self._open()], tell=True)
+            self._close([(option,) for option in self._open()], record=True)
 
     def _choose(self, name: str) -> None:
         stands = self._candidates(name)
@@ -178,7 +186,7 @@ class Ablation:
         # The evidence is the difference to the previous option or, if that is kept, to the next best one.
         others = [o for o in stands if o != option]
         against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
-        self._note(name, option, "chosen", None, _Change(stands[against], stands[option]), against)
+        self._record(name, option, "chosen", _Change(stands[against], stands[option]), against)
         self._now = stands[option]
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
@@ -193,16 +201,16 @@ class Ablation:
             }
         return self._weighed[name]
 
-    def _close(self, bundles: Sequence[Bundle], tell: bool = False) -> None:
-        """Close the dispensable bundles, those of the smallest effect first, and record the kept ones."""
+    def _close(self, bundles: Sequence[Bundle], record: bool = False) -> None:
+        """Close the dispensable bundles, those of the smallest effect first; on request record the kept ones."""
         weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
         least_missed = sorted(weighed, key=lambda b: weighed[b].z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
-            if bundle in closed:
-                self._note_all(bundle, "closed", None, change)
-            elif tell:
-                self._note_all(bundle, "kept", self._kept(change), change)
+            if bundle in closed or record:
+                for choice, option in bundle:
+                    action: Action = "closed" if bundle in closed else "kept"
+                    self._record(choice, option, action, change, sharing=len(bundle))
 
     def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
         """Close all bundles together or, if that costs too much, as many as possible of each half.
@@ -220,13 +228,8 @@ class Ablation:
         middle = len(few) // 2
         return self._closed_together(few[:middle]) | self._closed_together(few[middle:]) if middle else set()
 
-    def _kept(self, change: _Change) -> Verdict:
-        """Return the reason why an option is kept."""
-        if self._dispensable(change):
-            return "restored"
-        return "required" if self._missed(change) else "uncertain"
-
     def _stand(self, decisions: Mapping[str, Decision]) -> _Stand:
+        self.comparisons += 1
         return _Stand(self.space, decisions, self.score(decisions))
 
     def _without(self, closed: Collection[Option]) -> _Stand:
@@ -247,16 +250,13 @@ class Ablation:
         """Return whether a stand is as good as the previous one and as the initial one."""
         return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
 
-    def _missed(self, change: _Change) -> bool:
-        """Return whether the loss is significantly worse, net of the price of the saved cost."""
-        worse = self._worse(change)
-        return worse > 0 and worse > self.settings.sure * change.difference.error
-
     def _dispensable(self, change: _Change) -> bool:
-        """Return whether the loss is not significantly worse, and within the tolerance."""
-        s = self.settings
-        most = self._lost + self._worse(change) + s.sure * change.difference.error
-        return not self._missed(change) and most <= s.tolerance
+        """Return whether the loss is no higher, or higher within error and tolerance for a worthwhile saving."""
+        s, worse = self.settings, self._worse(change)
+        error = s.sure * change.difference.error
+        if worse > error or (worse > 0 and self._lost + worse + error > s.tolerance):
+            return False
+        return worse <= 0 or change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row
 
     def _worse(self, change: _Change) -> float:
         """Return the increase of the loss, net of the price of the saved cost."""
@@ -266,39 +266,28 @@ class Ablation:
     def _price(self, cost: Cost) -> float:
         return self.settings.flop_price * cost.flops_per_row / 1e6
 
-    def _note_all(self, bundle: Bundle, action: Action, verdict: Verdict | None, change: _Change) -> None:
-        for choice, option in bundle:
-            self._note(choice, option, action, verdict, change, sharing=len(bundle))
-
-    def _note(
+    def _record(
         self,
         choice: str,
         option: str,
         action: Action,
-        verdict: Verdict | None,
         change: _Change,
         against: str | None = None,
         sharing: int = 1,
     ) -> None:
-        """Record a decision. Without a verdict, it is better or a tie.
-
-        The saved cost of options that were closed together is divided among them.
-        """
-        gap = change.difference
-        if verdict is None:
-            verdict = "better" if clearly_less(gap, self.settings.sure) else "no effect: cheapest"
+        """Record a decision. The saved cost of options that were closed together is divided among them."""
         saved = None if action == "kept" else change.saved
         self.evidence.append(
             Evidence(
                 choice,
                 option,
                 action,
-                verdict,
+                "no significant effect",  # until all decisions are judged
                 against,
-                gap.mean,
-                gap.error,
-                None if saved is None else saved.flops_per_row // sharing,
-                None if saved is None else saved.parameters // sharing,
+                change.difference.mean,
+                change.difference.error,
+                flops=None if saved is None else saved.flops_per_row // sharing,
+                parameters=None if saved is None else saved.parameters // sharing,
                 epoch=self.epoch,
             )
         )

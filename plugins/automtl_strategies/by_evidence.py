@@ -15,7 +15,7 @@ from pydantic import Field
 
 from automtl_core.choices import Architecture, Decision, OneOf
 from automtl_core.disk.state import State
-from automtl_core.search.evidence import Evidence
+from automtl_core.search.evidence import Evidence, judged
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
@@ -55,11 +55,17 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.round = 0
         self.lost = 0.0  # AUC that the decisions so far have cost
         self.evidence: list[Evidence] = []
+        self.comparisons = 0  # alternatives that ablations have scored
 
     @classmethod
     def epochs(cls, settings: EvidenceSettings, recipe: Recipe) -> int:
         """Return the maximum number of epochs of warm-up, rounds and last round."""
         return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
+
+    @classmethod
+    def held_out(cls, settings: EvidenceSettings) -> float:
+        """Return the share of training rows for decisions."""
+        return settings.held_out
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the three steps."""
@@ -123,11 +129,13 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
                 self.decisions, self.lost = ablation.decisions, ablation.lost
                 self.fixed = [*self.fixed, *names]
                 self.evidence += ablation.evidence
+                self.comparisons += ablation.comparisons
 
     def _begin_last_round(self) -> None:
         found = Architecture(self.decisions)
         others = entrants(found, self.landmarks, self.settings.landmarks)
-        self.last_round.begin({"searched": found, **others}, self.paths.epoch, self.evidence)
+        evidence = judged(self.evidence, self.comparisons)
+        self.last_round.begin({"searched": found, **others}, self.paths.epoch, evidence)
 
     def state_dict(self) -> State:
         """Return the supernet and the decisions or, once the last round has begun, only that round."""
@@ -140,6 +148,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
             "fixed": self.fixed,
             "round": self.round,
             "lost": self.lost,
+            "comparisons": self.comparisons,
             "evidence": [evidence.to_json() for evidence in self.evidence],
         }
 
@@ -151,5 +160,6 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         self.landmarks = {name: Architecture.from_json(text) for name, text in state["landmarks"].items()}
         self.decisions = dict(Architecture.from_json(state["decisions"]).decisions)
         self.fixed, self.round, self.lost = list(state["fixed"]), state["round"], state["lost"]
+        self.comparisons = state["comparisons"]
         self.evidence = [Evidence.from_json(value, "the checkpoint") for value in state["evidence"]]
         self.paths.load_state_dict(state["paths"])

@@ -17,7 +17,7 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture, Decision
 from automtl_core.disk.state import State
 from automtl_core.errors import UsageError
-from automtl_core.search.evidence import Evidence
+from automtl_core.search.evidence import Evidence, judged
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
@@ -50,6 +50,11 @@ class OneShot(SearchStrategy[OneShotSettings]):
         """Return the maximum number of epochs of the supernet and of the last round."""
         return 2 * settings.epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
 
+    @classmethod
+    def held_out(cls, settings: OneShotSettings) -> float:
+        """Return the share of training rows for decisions."""
+        return settings.held_out
+
     def search(self, listener: Listener) -> SearchResult:
         """Run the four steps."""
         paths, round_ = self.paths, self.last_round
@@ -69,7 +74,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         for number in range(1, s.rounds + 1):
             if self._goes_on(listener, "evolution", s.rounds, number):
                 evolution.round(number, seeds.generator(self.problem.seed, "evolution", number))
-        evidence: list[Evidence] = []
+        evidence, comparisons = list[Evidence](), 0
 
         def losses(decisions: Mapping[str, Decision]) -> Losses:
             return paths.score(Architecture(decisions)).losses
@@ -86,6 +91,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
                 ablation = Ablation(space, losses, s, candidate.architecture.decisions, paths.epoch)
                 ablation.all()
                 evidence += ablation.evidence
+                comparisons += ablation.comparisons
                 evolution.add(f"closed {number}", Architecture(ablation.decisions))
         ranked = evolution.best(len(evolution.candidates))
         closed = [c for c in ranked if c.name.startswith("closed ")]
@@ -97,7 +103,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         self.last_round.begin(
             {c.name: c.architecture for c in found} | entrants(found[0].architecture, landmarks, s.landmarks),
             paths.epoch,
-            evidence,
+            judged(evidence, comparisons),
             front,
         )
 

@@ -1,4 +1,4 @@
-"""Training of a supernet by single paths, until the loss on held-out rows stops improving.
+"""Training of a supernet by single paths, until the loss on validation rows stops improving.
 
 Each step draws one architecture and updates only its weights: one random candidate of each choose-one, and
 each option of a choose-any with a probability (Guo et al., "Single Path One-Shot", ECCV 2020; NASRec, WWW
@@ -48,6 +48,10 @@ class PathSettings(HeldOutSettings):
     patience: int = Field(3, ge=1)
     """Patience of early stopping in supernet training: epochs without a better held-out loss after which a
     stage ends."""
+    held_out: float = Field(0.2, ge=0, lt=1)
+    """Share of the training rows that the search holds out for its decisions. The final training reads all
+    training rows. With 0, the decisions are made on the validation rows, which also stop trainings, and the
+    validation score flatters the result."""
     share: float = Field(0.7, gt=0, le=1)
     """Probability that an optional part (a field, an expert) is active in a training step of the supernet.
     With a larger value the supernet adapts less to missing parts, and the ablation removes fewer parts."""
@@ -69,7 +73,8 @@ class Paths:
         rows = min(len(problem.data.train), EPOCH_ROWS)
         span = steps(rows, problem.recipe.batch_size) if problem.recipe.average_weights else 0
         self.average = WeightAverage(self.relaxed.supernet, span, problem.compute)
-        self.held_out = HeldOut(problem, settings.rows)
+        self.held_out = HeldOut(problem, settings.rows, problem.data.held_out)
+        self._stopping = HeldOut(problem, settings.rows)
         self._known = probes(problem)
         dearest = max(self._known.values(), key=lambda a: problem.space.cost(a).flops_per_row)
         self._probes = [dearest]
@@ -123,7 +128,7 @@ class Paths:
         """
         self.bounds = {n: d for n, d in decisions.items() if not isinstance(d, str) or n in fixed}
         self._probes = [Architecture(decisions)]
-        self.best_loss, self.best_epoch = float(self.score(self._probes[0]).losses.mean()), self.epoch
+        self.best_loss, self.best_epoch = float(self.validated(self._probes[0]).losses.mean()), self.epoch
         self.best_weights = cpu_copy(self.supernet.state_dict())
 
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
@@ -135,7 +140,7 @@ class Paths:
             with relaxed.supernet.following(self.draw(random)):
                 epoch.add(relaxed.step(batch, weights), batch)
             self.average.update()
-        scored = sorted((self.score(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
+        scored = sorted((self.validated(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
         loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
         if loss < self.best_loss or self.epoch - 1 == self.first_epoch:
             self.best_loss, self.best_epoch = loss, self.epoch
@@ -157,8 +162,12 @@ class Paths:
         return path
 
     def score(self, architecture: Architecture) -> Scored:
-        """Score an architecture with the averaged weights."""
+        """Score an architecture on the rows for decisions, with the averaged weights."""
         return self.held_out.score(self.supernet, architecture.decisions)
+
+    def validated(self, architecture: Architecture) -> Scored:
+        """Score an architecture on validation rows, which stop the training."""
+        return self._stopping.score(self.supernet, architecture.decisions)
 
     def state_dict(self) -> State:
         """Return weights, optimiser moments, best weights and bounds."""

@@ -5,6 +5,7 @@ import pytest
 
 from automtl_core.choices import AnyOf, OneOf
 from automtl_core.modules.cost import Cost
+from automtl_core.search.evidence import judged
 from automtl_core.search.held_out import Difference
 from automtl_strategies.ablation import Ablation, AblationSettings, clearly_less, without, z_score
 
@@ -40,7 +41,7 @@ def losses(decisions):
     if "needed" not in opened:
         total = total + add("needed", 0.1)
     if "noise" not in opened:
-        total = total + add("noise", 0.0)
+        total = total + add("noise", 1e-4)
     if "harmful" not in opened:
         total = total + add("harmful", -0.05)
     if not {"twin_a", "twin_b"} & set(opened):
@@ -53,7 +54,7 @@ def losses(decisions):
 
 
 def ablation(score=losses, start=ALL, space=None, lost=0.0, **settings):
-    settings = {"tolerance": 0.02, **settings}
+    settings = {"tolerance": 0.02, "worth": 0.0, **settings}
     return Ablation(space or Space(), score, AblationSettings(**settings), start, epoch=3, lost=lost)
 
 
@@ -65,7 +66,8 @@ def closed(*args, **settings):
 
 
 def told(ablation, choice="fields"):
-    return {e.option: (e.action, e.verdict) for e in ablation.evidence if e.choice == choice}
+    evidence = judged(ablation.evidence, ablation.comparisons)
+    return {e.option: (e.action, e.verdict) for e in evidence if e.choice == choice}
 
 
 def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both():
@@ -76,9 +78,9 @@ def test_what_is_not_missed_is_closed_and_twins_are_not_closed_both():
     assert len({"twin_a", "twin_b"} & set(found)) == 1
     verdicts = told(w)
     assert verdicts["needed"] == ("kept", "required")
-    assert verdicts["noise"] == ("closed", "no effect: cheapest")
+    assert verdicts["noise"] == ("closed", "no significant effect")
     assert verdicts["harmful"] == ("closed", "better")
-    assert ("kept", "restored") in verdicts.values()
+    assert ("kept", "no significant effect") in verdicts.values()
 
 
 class Two(Space):
@@ -111,7 +113,8 @@ def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_its
         ("one", "closed", 0.0, 10),
         ("two", "closed", 0.0, 10),
     ]
-    assert sorted(e.choice for e in w.evidence if e.verdict == "required") == ["one", "two"]
+    evidence = judged(w.evidence, w.comparisons)
+    assert sorted(e.choice for e in evidence if e.verdict == "required") == ["one", "two"]
 
 
 @pytest.mark.parametrize(("lost", "left"), [(0.0, 5), (0.0065, 7), (1.0, 10)])
@@ -138,12 +141,20 @@ def test_many_small_losses_are_one_and_no_more_of_them_than_is_tolerated_are_mad
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "verdict"), [(0.02, ("closed", "no effect: cheapest")), (0.004, ("kept", "uncertain"))]
+    ("tolerance", "verdict"), [(0.02, ("closed", "no significant effect")), (0.004, ("kept", "no significant effect"))]
 )
 def test_what_few_rows_do_not_tell_is_kept(tolerance, verdict):
     """Noise is missed by 0, with a standard error of .005."""
     w = closed(start={**ALL, "fields": ("noise", "needed")}, tolerance=tolerance)
     assert told(w)["noise"] == verdict
+
+
+@pytest.mark.parametrize(("worth", "action"), [(0.009, "closed"), (0.01, "kept")])
+def test_a_part_with_an_estimated_loss_is_closed_only_for_a_saving_that_is_worth_it(worth, action):
+    """`noise` costs 10 of 1,020 FLOPs; `harmful` as much, and the loss is lower without it."""
+    w = closed(start={**ALL, "fields": ("noise", "harmful")}, worth=worth)
+    assert told(w)["noise"][0] == action
+    assert told(w)["harmful"][0] == "closed"
 
 
 def test_without_single_options_what_is_open_in_one_place_is_not_weighed():
@@ -177,13 +188,13 @@ def chosen(*args, **settings):
     """Return the op that is chosen, and the evidence."""
     w = ablation(*args, **settings)
     w.choose(["op"])
-    return w.decisions["op"], w.evidence[0]
+    return w.decisions["op"], judged(w.evidence, w.comparisons)[0]
 
 
 def test_the_cheapest_candidate_that_is_dispensable_is_chosen():
     op, evidence = chosen()
     assert op == "narrow"
-    assert (evidence.action, evidence.verdict, evidence.against) == ("chosen", "no effect: cheapest", "wide")
+    assert (evidence.action, evidence.verdict, evidence.against) == ("chosen", "no significant effect", "wide")
     assert evidence.difference == pytest.approx(0.001)
     assert evidence.flops == 900
 
@@ -193,8 +204,15 @@ def test_what_stands_stays_where_rows_do_not_tell_what_a_cheaper_one_loses(toler
     assert chosen(tolerance=tolerance)[0] == op
 
 
-@pytest.mark.parametrize(("ahead", "op"), [(1.5, "narrow"), (2.5, "wide")])
-def test_what_stands_gives_way_to_what_is_clearly_better(ahead, op):
+@pytest.mark.parametrize(
+    ("ahead", "op", "verdict"),
+    [
+        (1.5, "narrow", "no significant effect"),
+        (2.5, "wide", "no significant effect"),  # clear enough to decide, not enough for a finding
+        (3.5, "wide", "better"),
+    ],
+)
+def test_what_stands_gives_way_to_what_is_clearly_better(ahead, op, verdict):
     """`wide` is better than `narrow` by so many standard errors, and dearer."""
 
     def score(decisions):
@@ -204,7 +222,7 @@ def test_what_stands_gives_way_to_what_is_clearly_better(ahead, op):
 
     found, evidence = chosen(score, {**ALL, "op": "narrow"}, tolerance=0.0)
     assert found == op
-    assert evidence.verdict == ("better" if op == "wide" else "no effect: cheapest")
+    assert evidence.verdict == verdict
 
 
 def test_a_choice_costs_no_more_than_is_tolerated_of_all_together():
@@ -219,7 +237,8 @@ def test_a_price_buys_what_is_missed_a_little():
 
 def test_being_surer_misses_less():
     start = {**ALL, "fields": ("needed", "noise")}
-    assert closed(start=start, sure=0.0).decisions["fields"] == ("needed",)
+    assert closed(start=start, sure=0.0).decisions["fields"] == ("needed", "noise")
+    assert closed(start=start, sure=1.0).decisions["fields"] == ("needed",)
     assert closed(start=start, sure=1e9, tolerance=1e9).decisions["fields"] == ()
 
 

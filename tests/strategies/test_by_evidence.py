@@ -159,7 +159,7 @@ def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
     search._warm_up(EventHandler())
     weight = search.paths.supernet.network.tasks[0].tower[0].weight
     warm, decided = weight.detach().clone(), []
-    decide, score = search._decide_some, search.paths.score
+    decide, score = search._decide_some, search.paths.validated
 
     def decide_some(left, listener):
         decided.append(weight.detach().clone())
@@ -169,7 +169,7 @@ def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
         scored = score(architecture)
         return scored._replace(losses=scored.losses + 9.0 * (search.paths.epoch > 1))
 
-    search._decide_some, search.paths.score = decide_some, worse_after_an_epoch
+    search._decide_some, search.paths.validated = decide_some, worse_after_an_epoch
     search._discretise(EventHandler())
     assert len(decided) == 2
     assert torch.equal(decided[1], warm)

@@ -12,7 +12,7 @@ from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
 from .small import Watch, problem, script
 
 EVIDENCE = [
-    Evidence("layer0/expert0/single", "item", "closed", "no effect: cheapest", difference=0.1, error=0.2)
+    Evidence("layer0/expert0/single", "item", "closed", "no significant effect", difference=0.1, error=0.2)
 ]
 
 

@@ -36,7 +36,7 @@ def script(paths, losses):
         scored.append(architecture)
         return Scored(np.full(4, next(values)), {}, None)
 
-    paths.score = score
+    paths.validated = score
     return scored
 
 
@@ -271,3 +271,14 @@ def test_without_landmarks_probes_are_uniform():
     assert list(
         probes(SimpleNamespace(space=SimpleNamespace(choices=dict, landmarks=dict), warm_start=None))
     ) == ["uniform 1"]
+
+
+def test_decisions_have_rows_of_their_own():
+    p = problem()
+    halves = (slice(0, len(p.data.train) // 2), slice(len(p.data.train) // 2, None))
+    learned, decided = (p.data.train.some(half) for half in halves)
+    paths = Paths(replace(p, data=replace(p.data, train=learned, held_out=decided)), PathSettings())
+    paths.step_epoch("supernet", EventHandler())
+    probe = paths._probes[0]
+    assert len(paths.score(probe).losses) == len(decided)
+    assert len(paths.validated(probe).losses) == len(p.data.validation)

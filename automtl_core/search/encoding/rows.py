@@ -1,9 +1,9 @@
-"""Training rows of the encoding search: rows to learn from, and held-out rows, divided like the test part.
+"""Training rows of a search: rows to learn from, and held-out rows, divided like the test part.
 
 Letters: R rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,18 +54,31 @@ class Rows:
 
 
 def divided(prepared: Prepared, settings: EncodingSearchSettings = DEFAULTS) -> Rows:
-    """Divide training rows as the dataset is split: at random, by users, or into earlier and later rows."""
+    """Return the rows of the encoding search."""
+    rows = held_out_rows(prepared, settings.rows, settings.held_out, seeds.generator(0, "trials"))
+    return replace(rows, settings=settings)
+
+
+def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random.Generator) -> Rows:
+    """Divide training rows as the dataset is split: at random, by users, or into earlier and later rows.
+
+    Args:
+        prepared: The data.
+        most: Number of rows at most that are divided.
+        share: Share of these rows that is held out.
+        random: Draws rows or users.
+
+    """
     part, times = prepared.part("train"), prepared.times("train")
-    random = seeds.generator(0, "trials")
     places = np.arange(len(part))
-    if len(part) > (most := settings.rows):
+    if len(part) > most:
         # Under a split by time the latest rows, which are most like the test part; else random rows.
         taken = np.argsort(times, kind="stable")[-most:] if times is not None else random.permutation(places)
         places = np.sort(taken[:most])
-    looked = _looked(prepared, places, times, random, settings.held_out)
+    looked = _looked(prepared, places, times, random, share)
     learn, look = (_in_memory(part.some(some)) for some in (places[~looked], places[looked]))
     of_learn = None if times is None else np.asarray(times[places[~looked]])
-    return Rows(prepared.schema, learn, look, of_learn, settings)
+    return Rows(prepared.schema, learn, look, of_learn)
 
 
 def _looked(

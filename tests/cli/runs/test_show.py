@@ -18,10 +18,12 @@ from automtl_core.search.evidence import Evidence, Point
 Automtl = Callable[..., Any]
 EVIDENCE = (
     Evidence(
-        "layer0/expert0/single", "noise_small", "closed", "no effect: cheapest", None, 1e-4, 2e-4, 320, 2048
+        "layer0/expert0/single", "noise_small", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
     ),
-    Evidence("layer0/expert1/block0", "mlp-4", "chosen", "required", "identity", -1.2e-3, 3e-4, -96, epoch=4),
-    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "no effect: cheapest", "identity", 0.0, 1e-4),
+    Evidence(
+        "layer0/expert1/block0", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4, -96, epoch=4, p=2e-4
+    ),
+    Evidence("layer0/expert0/block0", "mlp-4", "chosen", "no significant effect", "identity", 0.0, 1e-4),
     Evidence("layer1/expert0/block0", "identity", "chosen", "at chance", certainty=0.001, epoch=5),
 )
 
@@ -101,12 +103,11 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
 def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path).out
     assert after(shown, "4 decisions")[:3] == [
-        "4 decisions: 1 required by ablation, 2 without significant effect (cheapest option kept), "
-        "1 at chance",
+        "4 decisions: 1 improved held-out AUC, 2 without significant effect, 1 at chance",
         "1 made at chance, without evidence: layer1/expert0/block0",
         "Evidence of each decision: automtl show runs/done --evidence",
     ]
-    assert "±" not in shown
+    assert "[" not in after(shown, "4 decisions")[0]
     told.write(Search(EVIDENCE[:2]))
     assert "chance" not in automtl("show", told.path).out
 
@@ -114,16 +115,18 @@ def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: 
 def test_all_evidence(automtl: Automtl, told: Run) -> None:
     shown = automtl("show", told.path, "--evidence").out
     table = after(shown, "choice option")
-    assert table[0] == "choice option verdict against difference FLOPs saved parameters saved certainty epoch"
+    assert table[0] == (
+        "choice option verdict against effect on loss p FLOPs saved parameters saved certainty epoch"
+    )
     assert table[1:5] == [
-        "layer0/expert0/single noise_small closed no effect: cheapest +0.00010 ± 0.00020 320 2,048",
-        "layer0/expert1/block0 mlp-4 chosen required identity -0.00120 ± 0.00030 -96 4",
-        "layer0/expert0/block0 mlp-4 chosen no effect: cheapest identity +0.00000 ± 0.00010",
+        "layer0/expert0/single noise_small closed no significant effect +0.0001 [-0.0003, +0.0005] 320 2,048",
+        "layer0/expert1/block0 mlp-4 chosen better identity -0.0012 [-0.0018, -0.0006] 0.0002 -96 4",
+        "layer0/expert0/block0 mlp-4 chosen no significant effect identity +0.0000 [-0.0002, +0.0002]",
         "layer1/expert0/block0 identity chosen at chance 0.0010 5",
     ]
     told.write(Search(EVIDENCE[:1]))
     table = after(automtl("show", told.path, "--evidence").out, "choice option")
-    assert table[0] == "choice option verdict difference FLOPs saved parameters saved"
+    assert table[0] == "choice option verdict effect on loss FLOPs saved parameters saved"
 
 
 def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:

@@ -15,7 +15,7 @@ CLICK = BinaryMetrics(0.75, 0.5, 10, 100)
 PRICE = RegressionMetrics(1.5, 1.0, None, 100, "all 100 labels are equal")
 RESULT = Result(3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"weights": "x"}, {"click": CLICK})
 THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
-EVIDENCE = Evidence("op", "mlp-4", "chosen", "no effect: cheapest", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
+EVIDENCE = Evidence("op", "mlp-4", "chosen", "no significant effect", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
 POINT = Point("mmoe", {"op": "mlp-4", "fields": ("a",)}, 0.5, 0.0, None, 10, 20, trained=True, chosen=True)
 FACTS = [
     Status("failed", "no space left", 74),

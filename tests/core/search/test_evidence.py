@@ -2,14 +2,56 @@
 
 import json
 
-from automtl_core.search.evidence import Evidence, Point
+import pytest
+
+from automtl_core.search.evidence import Evidence, Point, judged
 
 
 def test_what_is_written_is_read_back() -> None:
     closed = Evidence(
-        "layer0/expert0/single", "noise", "closed", "no effect: cheapest", None, 1e-4, 2e-4, 320, 2048
+        "layer0/expert0/single", "noise", "closed", "no significant effect", None, 1e-4, 2e-4, 320, 2048
     )
     point = Point("mmoe", {"op": "mlp-64", "fields": ("a", "b")}, 0.5, 0.0, 0.8, 10, 20, trained=True)
     for value in (closed, point):
         text = json.dumps(value.to_json())
         assert type(value).from_json(json.loads(text), "here") == value
+
+
+def effect(option: str, difference: float, error: float, action: str = "kept") -> Evidence:
+    return Evidence("fields", option, action, "no significant effect", None, difference, error)
+
+
+def test_a_finding_is_significant_after_correction_for_all_comparisons() -> None:
+    """With z = 3.29 the p value is .001: significant as one of 9 comparisons, not as one of 11."""
+    few = [effect("a", 3.2905, 1.0)]
+    assert [one.verdict for one in judged(few, 9)] == ["required"]
+    assert [one.verdict for one in judged(few, 11)] == ["no significant effect"]
+    assert judged(few, 9)[0].p == pytest.approx(0.009, rel=1e-3)
+
+
+def test_the_correction_is_that_of_holm() -> None:
+    """The smallest p value is multiplied by the number of comparisons, the next by one less; none falls."""
+    evidence = [effect("a", 0.5, 1.0), effect("b", 4.0, 1.0), effect("c", 3.5, 1.0), effect("d", 3.49, 1.0)]
+    p = [one.p for one in judged(evidence, 4)]
+    assert p[1] == pytest.approx(4 * 6.334e-5, rel=1e-3)
+    assert p[2] == pytest.approx(3 * 4.653e-4, rel=1e-3)
+    assert p[3] == p[2]  # 2 * 4.83e-4 would be less
+    assert p[0] == pytest.approx(0.617, rel=1e-3)
+
+
+def test_only_effects_in_the_direction_of_the_decision_are_findings() -> None:
+    evidence = [
+        effect("lost", 9.0, 1.0, "closed"),
+        effect("gained", -9.0, 1.0, "closed"),
+        effect("useless", -9.0, 1.0, "kept"),
+        effect("equal", 0.0, 0.0, "closed"),
+        Evidence("op", "mlp-4", "chosen", "by logit", certainty=0.9),
+    ]
+    assert [one.verdict for one in judged(evidence, 5)] == [
+        "no significant effect", "better", "no significant effect", "no significant effect", "by logit"
+    ]  # fmt: skip
+
+
+def test_options_that_were_closed_together_are_one_comparison() -> None:
+    together = [effect("a", -3.2905, 1.0, "closed"), effect("b", -3.2905, 1.0, "closed")]
+    assert [one.p for one in judged(together, 1)] == pytest.approx([0.001, 0.001], rel=1e-3)

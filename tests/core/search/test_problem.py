@@ -11,5 +11,5 @@ def test_without_a_time_budget_no_time_is_spent():
 
 
 def test_the_test_part_is_not_in_it():
-    assert {field.name for field in fields(TrainingData)} == {"train", "validation", "tasks"}
+    assert {field.name for field in fields(TrainingData)} == {"train", "validation", "tasks", "held_out"}
     assert "test" not in {field.name for field in fields(Problem)}

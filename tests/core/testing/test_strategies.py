@@ -131,9 +131,9 @@ def test_a_broken_promise_is_named(problem, strategy, promise):
 
 GOOD = [
     Evidence(
-        "layer0/expert0/block0", "identity", "chosen", "no effect: cheapest", "mlp-16", 0.1, 0.2, 32, 32
+        "layer0/expert0/block0", "identity", "chosen", "no significant effect", "mlp-16", 0.1, 0.2, 32, 32
     ),
-    Evidence("layer0/expert0/single", "user", "closed", "no effect: cheapest"),
+    Evidence("layer0/expert0/single", "user", "closed", "no significant effect"),
 ]
 CHEAP = Point("cheap", {}, 0.6, 0.1, None, 10, 20, trained=False)
 DEAR = Point("dear", {}, 0.5, 0.0, 0.7, 40, 20, trained=True, chosen=True)

@@ -17,7 +17,7 @@ from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.versions import origin
 
 REGISTRY = load_registry()
-EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "no effect: cheapest"),)
+EVIDENCE = (Evidence("layer0/expert0/single", "noise_small", "closed", "no significant effect"),)
 
 
 @pytest.fixture
