@@ -40,7 +40,7 @@ CODES = 1000
 GAPS = 10
 """Range of integers per distinct value above which they may be ids."""
 MANY = 0.9
-"""Share of distinct values above which a text identifies rows, and is of no use."""
+"""Share of distinct values above which a text identifies rows, and is not useful."""
 PARTED = 0.1
 """Least share of rows that contain a separator."""
 SKEW = 20
@@ -61,11 +61,11 @@ class Guess:
     facts: Facts
     role: Role
     setting: Any = None
-    """Its value under the role and name in the settings of the dataset `table`."""
+    """Value of the key `ROLE.COLUMN` in the settings of the dataset `table`."""
     reason: str = ""
-    """Reason why it is not used, or a remark."""
+    """Reason why the column is not used, or a remark."""
     candidate: bool = False
-    """Whether it is unused because it might be a label: it is binary."""
+    """Whether the column is unused because it is binary, and may be a label."""
 
 
 def guess(seen: Glimpse) -> list[Guess]:

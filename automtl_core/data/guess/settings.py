@@ -57,7 +57,7 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
 def undecided(
     seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], other_settings: Mapping[str, Any]
 ) -> list[str]:
-    """Return the columns of a table that are not used since they may be labels.
+    """Return the columns of a table that are not used because they may be labels.
 
     Args:
         seen: Description of the table.

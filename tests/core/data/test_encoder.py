@@ -149,7 +149,7 @@ def test_decoding_gives_back_what_is_known(encoder):
         ({"price": [1, [2], 3, 4]}, r"column 'price', row 1 .*\[2\] is no number of at most"),
         ({"tags": [["x"], "x|y", [], []]}, r"column 'tags', row 1 .*'x\|y' is no list"),
         ({"tags": [["x", "x", "z"], [["y"]], [], []]}, r"column 'tags', row 1 .*\['y'\] is not one value"),
-        ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is no label"),
+        ({"click": [0, 1, 0.5, 1]}, r"column 'click', row 2 .*0\.5 is not a label"),
         ({"rating": [0, 1, "good", 1]}, "column 'rating', row 2 .*'good' is no number of at most"),
     ],
 )

@@ -160,7 +160,7 @@ def test_integers_with_gaps_are_integers_where_they_are_declared():
             good().drop(columns=["tags", "user"]).assign(usr=1),
             r"lack 'user' \(did you mean 'usr'\?\), 'tags'",
         ),
-        (good().head(0), "hold no rows without a fault"),
+        (good().head(0), "have no valid rows"),
         (pd.concat([good(), good()[["user"]]], axis=1), "two columns of the examples are called 'user'"),
         ({**good(), "user": "u1"}, "column 'user' is one value"),
         ({**good(), "user": ["u1"]}, "column 'tags' has 2 rows, and 'user' has 1"),
