@@ -11,8 +11,8 @@ with statistics of earlier rows, those of the periods before its own (Prokhorenk
 NeurIPS 2018). Counts are then divided by the share of rows in the sums, so that they are like those of new
 rows. All columns are standardised over training rows, separately for each field.
 
-Tables have the size of the vocabulary, not of the rows: a row looks up its numbers, those of its fold in
-training, and those of all folds together for a new row.
+Tables have the size of the vocabulary, not of the rows: a training row gets the numbers of its fold, and a
+new row those of all folds together.
 
 Letters: R rows, V ids of all fields, T tasks, K folds, C = T + 1 numbers of a value.
 """

@@ -31,12 +31,12 @@ IDS = ("ids", "uid", "uuid", "key", "code", "zip")
 NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
 FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
 FEW = 20
-"""Integer columns with at most this many distinct values are categorical, unless the name suggests
+"""Integer columns with up to this number of distinct values are categorical, unless the name suggests
 otherwise."""
 OFTEN = 50
 """Average rows per value from which on numbers mixed with other texts are categorical too."""
 CODES = 1000
-"""Integer columns with at most this many distinct values may be categorical."""
+"""Integer columns with up to this number of distinct values may be categorical."""
 GAPS = 10
 """Range of integers per distinct value above which they may be ids."""
 MANY = 0.9
@@ -161,7 +161,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
 
 
 def _useless(facts: Facts, seen: Glimpse) -> str:
-    """Return the reason why a column should not be used; an empty string if it may be."""
+    """Return the reason against the use of a column; an empty string if there is none."""
     if facts.kind == "nested":
         return "nested lists, lists of texts with bars, or other unsupported values"
     if not facts.name.strip():

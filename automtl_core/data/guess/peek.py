@@ -133,7 +133,7 @@ def _separator(path: Path) -> str:
 
 
 def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
-    """Return the values of the first rows, and the mean size of a row."""
+    """Return the values of the first rows, and the mean size of a row in characters."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream), separator), FIRST))
     if bad := next((row for row in found if row[3] and row[3].reason == NOT_UTF8), None):
@@ -158,7 +158,7 @@ def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path
     if above and 2 * sum(above) < len(above):
         if twice is not None:
             raise DataError(
-                f"{path}:1: the header names {shown(twice)} twice", "give each column a name of its own"
+                f"{path}:1: the header names {shown(twice)} twice", "give each column its own name"
             )
         return True
     return not above and twice is None and not any(map(_is_number, first))
