@@ -9,7 +9,7 @@ import duckdb
 from automtl_core.data.raw.sql import literal
 
 FEW = 5
-"""Columns with up to this number of distinct values have all of them in their facts."""
+"""Largest number of distinct values that are all in the facts of a column."""
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
 """Separator of multi-valued texts -> pattern of the separated values."""
 

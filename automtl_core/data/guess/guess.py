@@ -44,7 +44,7 @@ MANY = 0.9
 PARTED = 0.1
 """Least share of rows that contain a separator."""
 SKEW = 20
-"""Numbers are scaled by the logarithm if their maximum is more than this multiple of their mean."""
+"""Ratio of maximum to mean above which numbers are scaled by the logarithm."""
 LONG_TAIL = 1000, 0.3
 """Least number of values, and least share of values in one row only, of a field with a long tail."""
 _DECIMAL = re.compile(r"-?[0-9]+,[0-9]+")

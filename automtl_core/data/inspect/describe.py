@@ -91,9 +91,9 @@ class Described(Value):
     correlation: tuple[tuple[float | None, ...], ...]
     """Correlation of labels, [T, T], over the training rows with both labels; None where one is constant."""
     rules: tuple[Rule, ...]
-    """See `leaks.rules`."""
+    """Rules between binary labels, see `leaks.rules`."""
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
-    """See `leaks.alone`."""
+    """Task -> its best single predictors, see `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
 
 

@@ -82,7 +82,7 @@ def _create_unsorted(
         if not floats:
             raise
         raise DataError(
-            f"dataset {name}: sparse fields must hold text or integers, but {listing(floats)} hold numbers",
+            f"dataset {name}: sparse fields hold text or integers, not fractions as in {listing(floats)}",
             "convert them to text, or declare a dense field or buckets",
         ) from None
 

@@ -194,7 +194,7 @@ def test_faulty_rows_are_left_out_up_to_a_number():
     assert next(rows.chunks(5))["user"].tolist() == ["v"]
     with pytest.raises(DataError, match="price: expected a number"):
         frame_rows(shop(bad_rows="skip", max_bad_rows=0), frame)
-    with pytest.raises(DataError, match="hold no rows"):
+    with pytest.raises(DataError, match="have no valid rows"):
         frame_rows(shop(bad_rows="skip"), frame.head(1))
 
 
