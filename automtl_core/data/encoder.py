@@ -40,7 +40,7 @@ Value = str | float | int | list[str] | None
 
 @dataclass(frozen=True)
 class Encoder:
-    """Converts columns of examples, named as in `Dataset.rows`, to the rows of a `Part`.
+    """A converter of columns of examples, named as in `Dataset.rows`, to the rows of a `Part`.
 
         encoder = Encoder.load(Path("runs/NAME/encoder"))
         part = encoder.encode({"user": ["u1", None], "tags": [["a", "b"], []], "price": [3.5, 4]})
@@ -58,7 +58,7 @@ class Encoder:
         sizes |= {field.name: 0 for field in self.schema.dense}
         ids = {name: encoder.gives != "numbers" for name, encoder in self.fields.items()}
         if {name: self.fields[name].size if ids[name] else 0 for name in ids} != sizes:
-            raise ArtifactError("the encoder and its schema have other fields", FIX)
+            raise ArtifactError("the fields of the encoder differ from those of its schema", FIX)
 
     @property
     def columns(self) -> list[str]:
@@ -123,9 +123,9 @@ class Encoder:
         return found
 
     def save(self, folder: Path) -> None:
-        """Write the encoder to a folder; vocabulary files that are there already are not overwritten.
+        """Write the encoder to a folder; existing vocabulary files are not overwritten.
 
-        They are hard links where the file system supports them, since vocabularies are never modified.
+        The files are hard links if the file system supports these, since vocabularies are never modified.
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, path, _ in self._files():
@@ -139,25 +139,25 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path, kinds: Kinds = BUILT_IN) -> "Encoder":
-        """Read a saved encoder; it holds names of classes and plain data, and no code from it runs.
+        """Read a saved encoder; its files hold names of classes and plain data, and no code to run.
 
         Args:
-            folder: Folder that it was saved to.
+            folder: Folder of the saved encoder.
             kinds: The known encoders by name.
 
         Raises:
             ArtifactError: a file is missing, damaged or of another format, or a kind of field is unknown.
 
         """
-        told = read_signed(folder / FILE, FORMAT, FIX)
+        content = read_signed(folder / FILE, FORMAT, FIX)
         try:
             fields = {
                 name: read_encoder(value, encoder_file(folder, name), kinds)
-                for name, value in told["fields"].items()
+                for name, value in content["fields"].items()
             }
-            encoder = cls(Schema.from_json(told["schema"]), fields)
+            encoder = cls(Schema.from_json(content["schema"]), fields)
         except (KeyError, TypeError, ValueError, AttributeError, AutoMTLError) as error:
-            raise ArtifactError(f"{folder / FILE}: no encoder: {error}", FIX) from None
+            raise ArtifactError(f"{folder / FILE}: not a valid encoder: {error}", FIX) from None
         for _, path, digest in encoder._files():
             if sha256(path) != digest:
                 raise ArtifactError(f"{path}: missing or damaged", FIX)
@@ -181,7 +181,7 @@ class Encoder:
         used = [*self.columns, *labels]
         for name in used:
             if not pd.api.types.is_list_like(columns[name]):
-                raise DataError(f"column {name!r} is one value", "give lists, of one value a row")
+                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
         lengths = {name: len(columns[name]) for name in used}
         first, rows = next(iter(lengths.items()))
         for name, length in lengths.items():
@@ -217,7 +217,7 @@ def _labels(task: Task, column: Column) -> NDArray[np.float32]:
         wrong = ~np.isin(stored, (0, 1)) & ~np.isnan(stored)
         if task.kind == "binary" and wrong.any():
             row = int(wrong.argmax())
-            raise WrongValueError(row, float(found[row]), "is no label", "allowed are 0, 1 and None")
+            raise WrongValueError(row, float(found[row]), "is not a label", "allowed are 0, 1 and None")
     except WrongValueError as wrong_value:
         wrong_value.column = task.name
         raise

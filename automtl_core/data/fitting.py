@@ -1,4 +1,4 @@
-"""What encodings take from training rows: statistics of values and pairs, edges of numbers. R: rows."""
+"""Fitting of encodings to training rows: statistics of values and pairs, and bin edges. R: rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +12,23 @@ from automtl_core.errors import UsageError
 from automtl_core.fields.buckets import edges
 
 Folds = NDArray[np.int8]
-"""Of training rows, [R]."""
+"""Folds of training rows, [R]."""
 ROWS = 1_000_000
-"""Rows that edges are computed from, at most."""
+"""Largest number of rows for the computation of edges."""
 
 
 def fitted(
     part: Part, schema: Schema, times: NDArray[np.int32] | None = None
 ) -> tuple[Folds | None, FittedEncodings]:
-    """Return the folds of training rows [R], None where nobody asks for them, and what was fitted to them.
+    """Return the folds of the training rows [R] (None if no encoding needs them), and the fitted encodings.
 
     Args:
         part: The training rows.
-        schema: Tells how fields are encoded.
-        times: When each row was, as numbers in that order, [R].
+        schema: Schema with the encodings of fields.
+        times: Time of each row, as ranks, [R].
 
     Raises:
-        UsageError: statistics are to be of earlier rows, and there are no times.
+        UsageError: the statistics are `earlier`, but there are no times.
 
     """
     encodings = schema.encodings
@@ -39,7 +39,7 @@ def fitted(
         folds = statistics.folds_of(len(part), encodings.folds, seeds.derive(0, "folds"))
     elif times is None:
         raise UsageError(
-            "features.statistics: earlier, and nobody knows which rows are",
+            "features.statistics is `earlier`, but the rows have no times",
             "use --set dataset.split=time, or --set features.statistics=folds",
         )
     else:

@@ -30,7 +30,7 @@ class FrameRows:
     """Checked examples in memory."""
 
     rows: pd.DataFrame
-    """Columns as `Dataset.new_rows` takes them."""
+    """Columns in the form for `Dataset.new_rows`."""
     dataset: Dataset
     labelled: bool
     rejected: Sequence[Rejected]
@@ -40,7 +40,7 @@ class FrameRows:
         return len(self.rows)
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in order, `size` at a time, as `Encoder.encode` takes them."""
+        """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
             yield encodable(self.dataset, self.rows.iloc[start : start + size], self.labelled)
 
@@ -70,17 +70,17 @@ def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> 
         first = _fault(faulty[0], read)
         raise DataError(
             f"row {faulty[0]} (the first one is 0): {first.reason}",
-            "correct such values, or give None for a blank",
+            "correct such values, or give None for a missing value",
         )
     if len(faulty) == count:
-        raise DataError("the examples hold no rows without a fault", "give one row at least")
+        raise DataError("the examples have no valid rows", "give at least one valid row")
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
     return FrameRows(kept, dataset, labelled, [Rejected("", _fault(row, read)) for row in faulty])
 
 
 def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
-    """Return rows in the form that `Encoder.encode` takes: fields and labels, with bags as lists."""
+    """Return rows in the form for `Encoder.encode`: fields and labels, with bags as lists."""
     made = dataset.new_rows(rows, labelled)
     bags = {name: read for name, read in reads_of(dataset.fields).items() if read.how == "bag"}
     lists = {
@@ -116,7 +116,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
     for name, column in examples.items():
         if str(name) in used:
             if not pd.api.types.is_list_like(column):
-                raise DataError(f"column {name!r} is one value", "give lists, of one value a row")
+                raise DataError(f"column {name!r} is one value", "give a list with one value for each row")
             found[str(name)] = _series(column)
     first = next(iter(found), "")
     for name, column in found.items():
@@ -140,8 +140,8 @@ def _read(series: "pd.Series[Any]", column: Column) -> _Read:
 
 def _texts(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return values as text; each distinct value is converted and checked once."""
-    # Equal objects, such as 1 and True, may have different texts. A few values are converted one by one, in
-    # less time than the search for distinct ones takes. Single precision keeps its own digits.
+    # Equal objects, such as 1 and True, may have different texts. A few values are converted one by one:
+    # this is faster than a search for distinct values. A list of a float32 series prints double precision.
     if series.dtype == object or (len(series) <= FEW and series.dtype != np.float32):
         places, values = np.arange(len(series)), list(series)
     else:
@@ -164,7 +164,7 @@ def _text(value: Any, column: Column) -> tuple[str | None, bool]:
 
 
 def _joined(values: Any, separator: str) -> tuple[str | None, bool]:
-    """Return the values of a bag, joined by the separator, and whether none of them contains it."""
+    """Return the values of a bag, joined by the separator, and whether all are single texts without it."""
     texts = [text(item) for item in values]
     known = [held for held in texts if held is not None and separator not in held]
     return separator.join(known), len(known) == len(texts)

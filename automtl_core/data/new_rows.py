@@ -34,7 +34,7 @@ TABLE = "new rows"
 
 @dataclass(frozen=True)
 class NewRows:
-    """New examples that have been read."""
+    """New examples from files, as a table of a database."""
 
     db: duckdb.DuckDBPyConnection
     work_dir: Path
@@ -47,7 +47,7 @@ class NewRows:
         return count(self.db, quoted(TABLE))
 
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
-        """Yield the rows in order, `size` at a time, as `Encoder.encode` takes them."""
+        """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         table = self.db.table(quoted(TABLE))
         numbers = {name for name, kind in zip(table.columns, table.types, strict=True) if kind == "DOUBLE"}
         chosen = ", ".join(
@@ -88,10 +88,10 @@ class NewRows:
 
 
 class Output:
-    """Receives predictions.
+    """A receiver of predictions.
 
     Args:
-        db: A connection other than the one that rows are read from, which cannot do both at once.
+        db: A separate connection, since the connection that reads rows cannot insert at the same time.
         tasks: Columns of the predictions.
 
     """
@@ -159,9 +159,9 @@ def check_output(path: Path) -> None:
 
     """
     if path.suffix not in FORMATS:
-        raise UsageError(f"{path}: the extension is not one of {listing(FORMATS)}", "name a file that does")
+        raise UsageError(f"{path}: the extension is not one of {listing(FORMATS)}", "use one of these")
     if not path.parent.is_dir():
-        raise UsageError(f"{path.parent}: no such folder", "make it first, or name another one")
+        raise UsageError(f"{path.parent}: no such folder", "create the folder first, or give another one")
     if path.is_dir():
         raise UsageError(f"{path}: is a folder", "name a file")
 
@@ -172,7 +172,7 @@ def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:
     if unknown:
         near = did_you_mean(unknown[0], file.columns)
         raise UsageError(
-            f"--keep names {unknown[0]!r}, which is no column{near}", f"known: {listing(file.columns)}"
+            f"--keep names {unknown[0]!r}, which is not a column{near}", f"known: {listing(file.columns)}"
         )
     columns = dict(file.columns)
     for name in keep:
@@ -185,6 +185,6 @@ def _check_names(tasks: Sequence[str], keep: Sequence[str]) -> None:
     lowered = [name.lower() for name in (*keep, *tasks)]
     if twice := [name for name in keep if lowered.count(name.lower()) > 1]:
         raise UsageError(
-            f"--keep names {twice[0]!r}, and there is another column of that name in what is written",
-            "leave it out: each task has a column of its own",
+            f"--keep names {twice[0]!r}, but another column of the output has this name",
+            "leave it out: the output has a column for each task",
         )

@@ -1,4 +1,4 @@
-"""Prepared rows read back: in stored chunks, or decoded to raw values.
+"""Reading of prepared rows: in chunks as stored, or decoded to raw values.
 
 Letters: R rows, V values of bags.
 """

@@ -11,8 +11,8 @@ with statistics of earlier rows, those of the periods before its own (Prokhorenk
 NeurIPS 2018). Counts are then divided by the share of rows in the sums, so that they are like those of new
 rows. All columns are standardised over training rows, separately for each field.
 
-Tables have the size of the vocabulary, not of the rows: a row looks up its numbers, those of its fold in
-training, and those of all folds together for a new row.
+Tables have the size of the vocabulary, not of the rows: a training row gets the numbers of its fold, and a
+new row those of all folds together.
 
 Letters: R rows, V ids of all fields, T tasks, K folds, C = T + 1 numbers of a value.
 """
@@ -89,7 +89,7 @@ class _Field:
         return np.stack([_standardised(column, rows) for column in columns], axis=2)
 
     def _counted(self, task: int | None) -> list[NDArray[np.float64]]:
-        """Return rows by fold and value, [K, size]; for a task the rows with its label and their sum."""
+        """Return row counts by fold and value, [K, size]; for a task, counts and sums of its labels."""
         shape = (self.encodings.folds, self.field.size)
         found = [np.zeros(shape) for _ in range(1 if task is None else 2)]
         for ids, fold, labels in self._read():
@@ -103,7 +103,7 @@ class _Field:
         return found
 
     def _read(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield ids with the folds and labels of their rows; a row with a bag once for each of its values."""
+        """Yield ids with the folds and labels of their rows; a bag gives one entry for each of its values."""
         part = self.part
         for start in range(0, len(part), CHUNK):
             some = part.some(slice(start, start + CHUNK))

@@ -1,6 +1,6 @@
-"""The interface of datasets: raw files, and the rows that they become.
+"""The interface of datasets: raw files, and the rows made from them.
 
-An adapter declares; `automtl_core.data` reads files, splits, builds vocabularies and stores columns.
+An adapter holds declarations; `automtl_core.data` reads files, splits rows, fits encoders and stores arrays.
 """
 
 from abc import ABC, abstractmethod
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 KindOf = Callable[[str], type[FieldKind]]
-"""Returns the kind of field of a name."""
+"""Function that returns the kind of field of a name."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class RawFile:
     """One raw table in its published format: delimited text, plain or as .gz or .zst, or Parquet."""
 
     path: str
-    """Relative to the folder of the dataset; may be a pattern such as `log-*.csv`."""
+    """Path relative to the folder of the dataset; may be a pattern such as `log-*.csv`."""
     columns: Mapping[str, Column]
     """All columns, in order."""
     header: bool = True
@@ -109,7 +109,7 @@ class RawFile:
 
 
 class DatasetSettings(Settings):
-    """Settings that every dataset has; a dataset's own extend them."""
+    """Settings of every dataset; the settings of a dataset extend them."""
 
     split: Literal["random", "time", "user"] = "random"
     """Division of rows into training, validation and test. random: at random. time: the latest rows are for
@@ -143,19 +143,19 @@ class Dataset(ABC):
 
     Args:
         settings: An instance of the class's `settings_class`.
-        kind_of: Returns the kind of field of a name, for datasets whose settings name kinds.
+        kind_of: Function that returns the kind of field of a name, for datasets whose settings name kinds.
 
     """
 
     settings_class: ClassVar[type[DatasetSettings]] = DatasetSettings
     version: ClassVar[int]
-    """Increased when the same files and settings result in other rows, fields or tasks."""
+    """Version, increased when the same files and settings result in other rows, fields or tasks."""
     source: ClassVar[str] = ""
-    """Where to get the raw files."""
+    """Source of the raw files, such as a web address."""
     licence: ClassVar[str] = ""
     """Licence of the data."""
     preparation: ClassVar[str] = ""
-    """Description of the preparation in a few lines; that of the paper where there is one."""
+    """Description of the preparation in a few lines; that of the paper if there is a paper."""
 
     def __init__(self, settings: DatasetSettings, kind_of: KindOf = FIELDS.__getitem__) -> None:
         """Store the settings.
@@ -167,7 +167,7 @@ class Dataset(ABC):
         self.settings, self.kind_of = settings, kind_of
         if faults := declaration_faults(self):
             raise PluginError(
-                f"{type(self).__name__}: {'; '.join(faults)}", "correct what the dataset declares"
+                f"{type(self).__name__}: {'; '.join(faults)}", "correct the declarations of the dataset"
             )
 
     @property
@@ -185,7 +185,7 @@ class Dataset(ABC):
 
     @property
     def user(self) -> str | None:
-        """The sparse field of user ids; None without one, and then there is no split by user."""
+        """The sparse field of user ids; None without such a field, so that no split by user is possible."""
         return None
 
     @property
@@ -197,7 +197,7 @@ class Dataset(ABC):
     def part(self) -> str | None:
         """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data.
 
-        Without a published validation part, it is drawn from `train`.
+        A validation part is drawn from `train` if none is published.
         """
         return None
 
@@ -224,7 +224,7 @@ class Dataset(ABC):
 
         A bag is identified by its entry in the column `field` of `rows`, so that rows may share one.
         """
-        raise NotImplementedError(f"{type(self).__name__} has a field of bags, and no `values`")
+        raise NotImplementedError(f"{type(self).__name__} has a field of bags, but does not define `values`")
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the format of files of new examples, for prediction or, if `labelled`, for a test.
@@ -255,7 +255,7 @@ class Dataset(ABC):
         return rows
 
     def content(self) -> Any:
-        """Return data that rows depend on besides raw files and settings, as JSON; None for none.
+        """Return data that rows depend on in addition to raw files and settings, as JSON; None for none.
 
         A digest of it is part of the fingerprint of prepared data. A dataset without raw files must define
         it: otherwise two datasets with different rows would share prepared data.
@@ -278,11 +278,11 @@ def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
     The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
-    told = {name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part")}
+    declared = {name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part")}
     faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
     if dataset is own:
-        faults += [f"`{name}` holds nothing" for name in ("fields", "labels") if told[name] in ((), [])]
-    return [*faults, *faults_of(told, holds_bags=own.values is not Dataset.values)]
+        faults += [f"`{name}` is empty" for name in ("fields", "labels") if declared[name] in ((), [])]
+    return [*faults, *faults_of(declared, holds_bags=own.values is not Dataset.values)]
 
 
 def sparse_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
@@ -296,7 +296,7 @@ def dense_fields(dataset: Dataset) -> tuple[FieldKind, ...]:
 
 
 def reads_of(fields: Iterable[FieldKind]) -> dict[str, Read]:
-    """Return the columns that fields read, each as the first of the fields reads it."""
+    """Return the columns that fields read; the first field that reads a column defines its `Read`."""
     found: dict[str, Read] = {}
     for each in fields:
         found |= {column: read for column, read in each.reads().items() if column not in found}
@@ -317,6 +317,6 @@ def learned(dataset: Dataset) -> tuple[Label, ...]:
 
 
 def stated(dataset: type[Dataset] | Dataset, name: str) -> Any:
-    """Return an attribute of a dataset; None for a class where it depends on settings."""
+    """Return an attribute of a dataset; None for a class whose attribute depends on settings."""
     value = getattr(dataset, name)
     return None if hasattr(value, "__get__") else value

@@ -1,4 +1,4 @@
-"""Feature encodings: one for all models, or left to the encoding search.
+"""Feature encodings: the same for all models, or the result of the encoding search.
 
 Letters: d embedding, T tasks.
 """

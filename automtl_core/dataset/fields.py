@@ -81,7 +81,7 @@ def _names(fields: Sequence[FieldKind], labels: Sequence[Label], stated: Mapping
     columns = [*names_of(fields), *names_of(labels), *_others(labels, stated)]
     for name, times in Counter(columns).items():
         if times > 1:
-            yield f"{name!r} is named twice: each field, label and other column of `rows` has its own name"
+            yield f"{name!r} is named twice: each field, label and other column of `rows` needs its own name"
 
 
 def _others(labels: Sequence[Label], stated: Mapping[str, Any]) -> list[str]:
@@ -102,7 +102,7 @@ def _columns(
             if column in hidden:
                 yield f"field {field.name!r} reads {column!r}, which is a label, or not a column of fields"
             if taken.setdefault(column, what) != what:
-                yield f"field {field.name!r} reads {column!r} as {what}, another one as {taken[column]}"
+                yield f"field {field.name!r} reads {column!r} as {what}, another field as {taken[column]}"
             if read.how == "bag" and not holds_bags:
                 yield f"field {field.name!r} holds bags: define `values`, which returns their values"
 
@@ -112,9 +112,9 @@ def _label(label: Label, known: Mapping[str, Label]) -> Iterator[str]:
     for relation, other in (("after", label.after), ("given", label.given)):
         if other is not None and other not in known:
             near = did_you_mean(str(other), known)
-            yield f"label {label.name!r}: {relation} names {other!r}, which is no label{near}"
+            yield f"label {label.name!r}: {relation} names {other!r}, which is not a label{near}"
     if label.name in before(label, known):
-        yield f"label {label.name!r}: by `after` and `given` it leads back to itself"
+        yield f"label {label.name!r}: `after` and `given` form a cycle"
     if label.given is not None and label.given in known and known[label.given].kind != "binary":
         yield f"label {label.name!r}: given names {label.given!r}, which is not binary"
 
@@ -135,5 +135,5 @@ def _user(user: Any, fields: Sequence[FieldKind]) -> Iterator[str]:
     fit = [each.name for each in fields if isinstance(each, Sparse)]
     if user is None or user in fit:
         return
-    there = "is no single sparse field" if user in names_of(fields) else "is no field"
+    there = "is not a single-valued sparse field" if user in names_of(fields) else "is not a field"
     yield f"user names {user!r}, which {there}{did_you_mean(str(user), fit)}: allowed are {listing(fit)}"

@@ -11,7 +11,7 @@ FieldForm = Literal["single", "bag"]
 """Whether a row holds one value of a sparse field, or any number of distinct values."""
 TaskKind = Literal["binary", "regression"]
 MOST_PAIRS = 262_139
-"""Largest number of ids of a cross; more pairs than this share ids. A prime, so that they spread evenly."""
+"""Largest number of ids of a cross; further pairs share ids. It is prime, so that pairs spread evenly."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SparseField:
     name: str
     size: int
     kind: FieldForm = "single"
-    """The embeddings of the values in a bag are averaged."""
+    """Form of the field; the embeddings of the values in a bag are averaged."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Cross:
     """Index of a sparse field."""
     right: int
     factor: int
-    """The id of a pair is (left * factor + right) % size."""
+    """Factor in the id of a pair, (left * factor + right) % size."""
     size: int
 
 
@@ -52,7 +52,7 @@ class Task:
     after: str | None = None
     """The task of the action that precedes this one, such as click for purchase."""
     kind: TaskKind = "binary"
-    """Whether the label is 0 or 1 with its probability predicted, or a real number, predicted directly."""
+    """Type of the label: 0 or 1, with a predicted probability, or a real number, predicted directly."""
     mean: float = 0.0
     """Mean of a regression label in the training part. Stored labels and predictions of networks are
     (label - mean) / deviation."""
@@ -122,8 +122,8 @@ class Schema:
         for name in pair:
             if name not in places or pair[0] == pair[1]:
                 raise UsageError(
-                    f"features.crosses: {listing(pair)} is no pair of fields{did_you_mean(name, places)}",
-                    f"name two of the categorical fields of one value: {listing(places)}",
+                    f"features.crosses: {listing(pair)} is not a pair of fields{did_you_mean(name, places)}",
+                    f"name two of the single-valued categorical fields: {listing(places)}",
                 )
         left, right = (places[name] for name in pair)
         factor = self.sparse[right].size
@@ -131,7 +131,7 @@ class Schema:
         return Cross("*".join(pair), left, right, factor, size)
 
     def funnel(self) -> tuple[Task, ...]:
-        """Return the tasks in an order in which each comes after the task that it follows.
+        """Return the tasks in an order with each task after the task that it follows.
 
         Raises:
             ArtifactError: a task follows one that does not exist, or itself.
@@ -144,7 +144,7 @@ class Schema:
             if not free:
                 stuck = next(task for task in self.tasks if task not in ordered)
                 raise ArtifactError(
-                    f"task {stuck.name!r} comes after {stuck.after!r}, which is no task or comes after it",
+                    f"task {stuck.name!r} comes after {stuck.after!r}, which is not a task or comes after it",
                     f"name one of the tasks: {listing(task.name for task in self.tasks)}",
                 )
             ordered += free

@@ -15,7 +15,7 @@ from automtl_core.errors import RunExistsError, StorageError
 SCRATCH = ".automtl."
 LOCK = ".lock"
 ATTEMPTS = 100
-"""Attempts, each with a new name, to acquire the lock of a scratch folder."""
+"""Number of attempts, each with a new name, to acquire the lock of a scratch folder."""
 STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 """Error codes of a rename onto an existing file or folder."""
 
@@ -93,7 +93,7 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
             digest of the content; it is then kept.
 
     Raises:
-        RunExistsError: `path` exists by then, or its parent is not writable.
+        RunExistsError: `path` exists at the end of the block, or its parent is not writable.
         StorageError: writing failed.
 
     """
@@ -111,7 +111,7 @@ def publish_folder(path: Path, same_content: bool = False) -> Iterator[Path]:
                 raise
             if not same_content:
                 raise RunExistsError(
-                    f"{path}: another process has made it meanwhile", "choose another name"
+                    f"{path}: another process has created it in the meantime", "choose another name"
                 ) from None
         _sync_folder(path.parent)
 
@@ -127,7 +127,7 @@ def _storage_errors(path: Path) -> Iterator[None]:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove drafts of `publish_file` by killed processes; no other process may be writing."""
+    """Remove drafts of `publish_file` from killed processes; no other process may be writing."""
     for draft in folder.glob(".*.draft"):
         draft.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ def canonical(value: Mapping[str, Any]) -> bytes:
 
 
 def sha256(path: Path) -> str | None:
-    """Return the digest of a file; None where there is no file."""
+    """Return the digest of a file; None if there is no file."""
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -50,7 +50,7 @@ def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: cannot be read: {error}", fix) from None
     if not isinstance(content, dict) or content.get("format") != form:
-        raise ArtifactError(f"{path}: of another format, written by another version", fix)
+        raise ArtifactError(f"{path}: is of another format, written by another version", fix)
     try:
         intact = content.pop(KEY, None) == hashlib.sha256(canonical(content)).hexdigest()
     except ValueError:  # NaN is not JSON

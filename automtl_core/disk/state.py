@@ -1,4 +1,4 @@
-"""State: tensors and JSON values from which an interrupted loop continues, with a file format.
+"""States: tensors and JSON values from which an interrupted loop continues, and their file format.
 
 A state is a nested dict whose leaves are tensors and JSON values. On disk it is one safetensors file: tensors
 by their path, other values as JSON in the header, so that reading a file runs no code. The header also holds

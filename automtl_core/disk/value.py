@@ -41,7 +41,7 @@ class Value:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as plain JSON; objects with `to_json` convert themselves."""
+    """Return a value as plain JSON; objects with `to_json` are converted by it."""
     match value:
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}

@@ -7,7 +7,7 @@
     example.py                scores the examples in examples.json
     examples.json             a few rows
     architecture.json         the decisions by name
-    README.md                 the model card, and how exactly the graph repeats the network
+    README.md                 the model card, and the difference between the graph and the network
 """
 
 import json
@@ -39,7 +39,7 @@ from automtl_core.workflow.trained import Trained, predictions
 
 Format = Literal["onnx", "torch"]
 ROWS = 10_000
-"""Number of rows at most for the comparison of graph and network."""
+"""Largest number of rows for the comparison of graph and network."""
 TRACED = 32
 """Number of rows for tracing."""
 SHOWN = 3
@@ -68,7 +68,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
 
     Args:
         run: A finished run.
-        made: Its network.
+        made: The trained network of the run.
         form: Format of the graph.
         folder: Output folder, which must not exist.
         card: The model card of the run as Markdown.
@@ -107,7 +107,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
 
 
 Runs = Callable[[Mapping[str, Tensor]], np.ndarray]
-"""Returns the predictions of a written graph."""
+"""Function that returns the predictions of a written graph."""
 
 
 def _writers() -> Mapping[Format, Callable[[ExportedProgram, Schema, Path], Runs]]:
@@ -148,7 +148,7 @@ def _gap(made: Trained, columns: Mapping[str, Any], outputs: np.ndarray) -> floa
     if not gap <= CLOSE:
         raise ArtifactError(
             f"the exported graph differs from the network by {gap:.2g}",
-            "try the other --format, and report it",
+            "try the other --format, and report the difference",
         )
     return gap
 
@@ -159,7 +159,7 @@ def _first(columns: Mapping[str, Any], count: int) -> dict[str, Any]:
 
 
 def _rows(run: Run, encoder: Encoder) -> tuple[Part, bool]:
-    """Return test rows of a run if its prepared data exists, else random rows; and which of the two."""
+    """Return test rows of a run, or random rows without its prepared data; and whether they are test rows."""
     data, config = run.read(Data), run.config()
     folder = config.prepared_dir / f"{data.dataset}-{data.fingerprint[:12]}"
     try:

@@ -76,7 +76,7 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
         some: A few encoded examples, at least two, for tracing.
 
     Raises:
-        PluginError: the network computes for a fixed number of examples, or cannot be traced.
+        PluginError: the network needs a fixed number of examples, or cannot be traced.
 
     """
     arguments = inputs(some)
@@ -85,7 +85,7 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
         {0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(len(arguments) - 2)
     ]
     shapes = ({0: batch}, {0: batch}, *([tuple(bags)] if bags else []))
-    fix = "let it take the number of examples from `x.shape[0]`, and not decide by values of tensors"
+    fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"
     with _quiet():
         try:
             return torch.export.export(Serving(network, schema).eval(), arguments, dynamic_shapes=shapes)

@@ -22,7 +22,7 @@ from automtl_core.fields.sparse import Counts, Hashed, Values, Vocabulary
 
 @dataclass(frozen=True)
 class BagEncoder(FieldEncoder):
-    """Encodes each bag as the sorted ids of its known values, without duplicates."""
+    """Encoder of a bag as the sorted ids of its known values, without duplicates."""
 
     values: FieldEncoder
     """Encoder of a single value."""
@@ -84,7 +84,7 @@ class Bag(FieldKind):
 
 
 class BagCounts(Counts):
-    """Counts bags and their values: a value counts once for each row that holds it."""
+    """Learner from counts of bags and their values: a value counts once for each row that holds it."""
 
     starts: Ints
     """Start of the values of each bag, and the end of the last one, [bags + 2]; bag 0 is empty."""

@@ -15,12 +15,12 @@ from automtl_core.fields.field import Chunk, FieldKind, Learner, Read, Source
 Floats = NDArray[np.float64]
 
 QUANTILE_ROWS = 1_000_000
-"""Number of training rows at most that bucket edges are computed from."""
+"""Largest number of training rows for the computation of bucket edges."""
 
 
 @dataclass(frozen=True)
 class Buckets(FieldEncoder):
-    """Encodes a number as 1 + the number of edges at or below it; 0 where missing."""
+    """Encoder of a number as 1 + the number of edges at or below it; 0 where missing."""
 
     edges: tuple[float, ...]
     missing: float | None = None
@@ -52,7 +52,7 @@ class Bucketed(FieldKind):
     """A numeric column as a categorical field, whose ids are buckets of equal frequency."""
 
     buckets: int = 10
-    """Number of buckets; there are fewer where numbers repeat."""
+    """Number of buckets; there are fewer if numbers repeat."""
     missing: float | None = None
     """Replacement for a missing number; if None, missing numbers have id 0."""
 
@@ -72,7 +72,7 @@ class Bucketed(FieldKind):
 
 
 class Sample(Learner):
-    """Samples the numbers of training rows for the computation of edges."""
+    """Learner of edges from a sample of the numbers of training rows."""
 
     def __init__(self, field: Bucketed, source: Source) -> None:
         super().__init__(field.reads())
@@ -92,7 +92,7 @@ class Sample(Learner):
 
 
 def edges(values: Floats, buckets: int) -> Floats:
-    """Return the edges of buckets of equal frequency, ignoring NaN; there are fewer where values repeat."""
+    """Return the edges of buckets of equal frequency, ignoring NaN; there are fewer if values repeat."""
     known = values[~np.isnan(values)]
     if not len(known):
         return np.empty(0)

@@ -1,4 +1,4 @@
-"""Numeric fields, scaled."""
+"""Scaled numeric fields."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Scaling = Literal["standard", "minmax", "log", "none"]
 
 @dataclass(frozen=True)
 class Scale(FieldEncoder):
-    """Encodes a number as (f(x) - offset) / width; f is the signed logarithm for `log`, else the identity."""
+    """Encoder of numbers as (f(x) - offset) / width; f is the signed logarithm for `log`, or the identity."""
 
     scaling: str
     offset: float
@@ -97,7 +97,7 @@ class Moments:
 
 
 class Scaled(Learner):
-    """Computes the moments of training rows for the scale."""
+    """Learner of a scale from the moments of training rows."""
 
     def __init__(self, field: Dense) -> None:
         super().__init__(field.reads())

@@ -23,19 +23,19 @@ __all__ = ["cached_property", "dataclass", "field", "hashlib", "islice", "repeat
 LARGEST = 1e38
 """Largest absolute value of a number, within the range of single precision."""
 LARGEST_WHOLE = 9e18
-"""Floats from here on are not converted to integers, which would exceed 64 bits."""
+"""Least float that is not converted to an integer, since larger integers exceed 64 bits."""
 BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of missing values; those of pandas by name."""
 
 Gives = Literal["ids", "bags", "numbers"]
 Reading = Literal["texts", "numbers", "lists"]
-"""How a column is converted: see the functions of these names."""
+"""Conversion of a column, by the function of this name."""
 Values = Any
 """One value for each example: a sequence, a numpy array or a pandas series."""
 Kinds = Mapping[str, type["FieldEncoder"]]
 """Kind, as in `encoder.json` -> its class."""
 KINDS: Kinds = {}
-"""Encoders known to `Encoder`: in an exported file those of its fields."""
+"""Encoders that `Encoder` can read: in an exported file, those of its fields."""
 
 
 class WrongValueError(ValueError):
@@ -50,7 +50,7 @@ class WrongValueError(ValueError):
 
 
 class FieldEncoder:
-    """Encodes the values of one field as ids or numbers. Subclasses are frozen dataclasses of JSON values.
+    """Encoder of the values of one field as ids or numbers. Subclasses are frozen dataclasses of JSON values.
 
     An export contains the source of the class. It may use the names that this file defines or imports, and
     import others from the standard library inside its methods.
@@ -65,7 +65,7 @@ class FieldEncoder:
     """Number of ids, including that of missing and unseen values; undefined for numbers."""
 
     def reads(self, name: str) -> Mapping[str, Reading]:
-        """Return the columns that the field `name` reads, and how; by default one of its name."""
+        """Return the columns that the field `name` reads, and their conversions; by default column `name`."""
         return {name: self.reading}
 
     def encode(self, *columns: Any) -> Any:
@@ -143,7 +143,7 @@ def texts(values: Values) -> list[str]:
     found = [value if type(value) is str else text(whole(value)) for value in plain]
     if None in found:
         row = found.index(None)
-        raise WrongValueError(row, plain[row], "is not one value", "give one text or integer a row")
+        raise WrongValueError(row, plain[row], "is not one value", "give one text or integer for each row")
     return found  # type: ignore[return-value]
 
 
@@ -160,7 +160,7 @@ def numbers(values: Values) -> np.ndarray:
         wrong[odd] = [not _blank(value) for value in plain[odd]]
     if wrong.any():
         row = int(wrong.argmax())
-        problem = f"is no number of at most {LARGEST:g}"
+        problem = f"is not a number of at most {LARGEST:g}"
         raise WrongValueError(row, plain[row], problem, "give a number, or None for a blank")
     return found
 
@@ -231,7 +231,7 @@ def _list(row: int, value: Any) -> Sequence[Any]:
         return tuple(value)
     if _blank(value) and not isinstance(value, str):
         return ()
-    raise WrongValueError(row, value, "is no list", "give a list of values a row: the field is multi-valued")
+    raise WrongValueError(row, value, "is not a list", "give a list of values for each row")
 
 
 def _blank(value: Any) -> bool:
@@ -241,17 +241,17 @@ def _blank(value: Any) -> bool:
 
 
 class Encoder:
-    """Encodes columns of examples as inputs of an exported network.
+    """Encoder of columns of examples as inputs of an exported network.
 
     Args:
         folder: Folder with `encoder.json` and a file for each vocabulary.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.told: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
+        self.content: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
         self.fields = {
             name: read_encoder(value, folder / f"{name.replace('%', '%25').replace('/', '%2F')}.txt", KINDS)
-            for name, value in self.told["fields"].items()
+            for name, value in self.content["fields"].items()
         }
 
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
@@ -262,7 +262,7 @@ class Encoder:
                 for numeric fields a number; None where missing.
 
         """
-        rows, schema = len(next(iter(columns.values()))), self.told["schema"]
+        rows, schema = len(next(iter(columns.values()))), self.content["schema"]
         found = {name: encode(name, self.fields[name], columns) for name in self.fields}
         single = [found[f["name"]] for f in schema["sparse"] if f["kind"] == "single"]
         dense = [found[f["name"]] for f in schema["dense"]]

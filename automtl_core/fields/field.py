@@ -20,7 +20,7 @@ Chunk = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Read:
-    """How preparation reads a column of `Dataset.rows`."""
+    """The form in which preparation reads a column of `Dataset.rows`."""
 
     how: Literal["code", "bag", "number", "text"] = "code"
     """Content of a `Chunk`: `code`, int32, the rank of a value among all values plus 1, 0 where missing;
@@ -36,7 +36,7 @@ class Read:
 
 
 class Source(Protocol):
-    """Information for learners, besides chunks of training rows."""
+    """Information for learners, in addition to chunks of training rows."""
 
     rows: int
     """Number of training rows."""
@@ -62,7 +62,7 @@ class Source(Protocol):
 
 
 class Learner:
-    """Builds the encoder of a field from training rows. The base class learns nothing.
+    """Builder of the encoder of a field from training rows. The base class learns nothing.
 
     Args:
         reads: The columns, see `FieldKind.reads`.

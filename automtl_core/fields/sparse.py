@@ -65,7 +65,7 @@ class Vocabulary(FieldEncoder):
 
 @dataclass(frozen=True)
 class Hashed(FieldEncoder):
-    """Encodes a value as 1 + (hash of the text % buckets), independent of the data."""
+    """Encoder of a value as 1 + (hash of the text % buckets), independent of the data."""
 
     buckets: int
 
@@ -93,7 +93,7 @@ class Sparse(FieldKind):
 
 
 class Values:
-    """Assigns ids to values by the number of training rows with each.
+    """Assignment of ids to values, by the number of training rows with each value.
 
     Args:
         field: Name of the field.
@@ -137,7 +137,7 @@ class Values:
 
 
 class Counts(Learner):
-    """Counts the codes of a field."""
+    """Learner from counts of the codes of a field."""
 
     def __init__(self, name: str, source: Source) -> None:
         super().__init__({name: Read()})

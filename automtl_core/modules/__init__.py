@@ -1,1 +1,1 @@
-"""Modules that networks and supernets are made of."""
+"""Modules of networks and supernets."""

@@ -12,12 +12,12 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.modules.features import Bag, Features
 
 ROWS = 2
-"""Number of rows that FLOPs are counted on; batch normalisation needs more than one."""
+"""Number of rows for the count of FLOPs; batch normalisation needs more than one."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters and FLOPs of a network; also differences of them."""
+    """Parameters and FLOPs of a network, or the difference between those of two networks."""
 
     parameters: int
     parameters_beside_embeddings: int
@@ -50,7 +50,7 @@ def cost_of(module: nn.Module, *inputs: Any) -> Cost:
 def hollow(module: nn.Module) -> nn.Module:
     """Replace all tensors of a module on the meta device by zeros that share memory, and return it.
 
-    It can then run on the CPU, which counts six times as fast as the meta device.
+    The module can then run on the CPU; counting is six times as fast there as on the meta device.
     """
     made: dict[int, nn.Parameter] = {}
     for part in module.modules():
@@ -65,7 +65,7 @@ def hollow(module: nn.Module) -> nn.Module:
 
 
 class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts FLOPs like torch's counter, but without its statistics by module, which double the time."""
+    """Counter of FLOPs like torch's counter, without its statistics by module, which double the time."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Pairs of fields that are a field too. Letters: B batch, X crosses, V values, C statistics."""
+"""Feature crosses: pairs of fields as further fields. Letters: B batch, X crosses, V values, C statistics."""
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +11,11 @@ from automtl_core.modules.field_statistics import FieldStatistics
 class Crosses(nn.Module):
     """The target statistics of the feature crosses of B examples, [B, X, C].
 
-    The id of a pair is computed from the ids of its values, so that no vocabulary of pairs is needed. Above
-    `schema.MOST_PAIRS` pairs, some share an id.
+    The id of a pair is computed from the ids of its values, so that no vocabulary of pairs is needed. If
+    there are more than `schema.MOST_PAIRS` pairs, some share an id.
 
     Args:
-        schema: Its encodings define the crosses.
+        schema: Schema whose encodings define the crosses.
 
     """
 

@@ -1,4 +1,4 @@
-"""From an architecture to a network that holds nothing else, with the weights of a supernet if wanted."""
+"""Derivation of a network from an architecture, with new weights or with those of a supernet."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -72,15 +72,15 @@ def _copy_of(question: MixedOp, decision: str) -> nn.Module:
     """
     if decision not in question.candidates:
         raise ArtifactError(
-            f"{question.choice.name}: the architecture says {decision!r}, and the supernet has been fixed to "
+            f"{question.choice.name}: the architecture has {decision!r}, but the supernet is fixed to "
             f"{listing(question.candidates)}",
-            fix="derive the architecture that the supernet was fixed to, or take no weights from it",
+            fix="derive the architecture of the fixed supernet, or do not copy its weights",
         )
     return deepcopy(standalone(question.candidates[decision]))
 
 
 def copy_shared(source: nn.Module, target: nn.Module, chosen: Sequence[nn.Module]) -> None:
-    """Copy the weights outside of selected candidates, which were copied at their selection.
+    """Copy the weights outside of the selected candidates; `Fixing` has copied the candidates.
 
     Raises:
         PluginError: the networks differ outside of the selected candidates.

@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al., JMLR 2014) with masks from 8 or 16 random bits a value.
+"""Dropout (Srivastava et al., JMLR 2014) with masks from 8 or 16 random bits per value.
 
 torch draws a dropout mask on the CPU value by value, which takes a fifth to a third of a step of a
 hand-designed model. Here eight or four values are drawn at once. The dropout rate is a multiple of 2^-8 if
@@ -16,7 +16,7 @@ COARSE = 0.99
 
 
 class Dropout(nn.Dropout):
-    """Sets values to 0 in training, each with probability p, and scales the others by 1 / (1 - p)."""
+    """Dropout in training: each value is 0 with probability p, and the others are scaled by 1 / (1 - p)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return dropout(input, self.p, self.training)

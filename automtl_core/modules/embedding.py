@@ -18,14 +18,14 @@ WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
 
 Watcher = Callable[[Tensor, Tensor], None]
-"""Called with the weights of a table, and the distinct rows that are about to be read."""
+"""Function that receives the weights of a table, and the distinct rows of the next read."""
 
 
 class LargeTable(nn.Embedding):
-    """A table of which a training step updates only the rows of its batch.
+    """A table whose training steps update only the rows of their batch.
 
-    Pending updates of other rows, such as weight decay, are applied before they are read, by watchers, one of
-    each kind. Copies of the table are not watched.
+    Watchers, one of each kind, apply pending updates of other rows, such as weight decay, before these rows
+    are read. Copies of the table have no watchers.
     """
 
     def __init__(self, rows: int, dim: int) -> None:
@@ -33,7 +33,7 @@ class LargeTable(nn.Embedding):
         self.watchers: dict[str, WeakMethod[Watcher]] = {}
 
     def watch(self, kind: str, watcher: Watcher) -> None:
-        """Call a method before rows are read in training; it replaces an earlier one of its kind.
+        """Call a method before rows are read in training; it replaces an earlier method of the same kind.
 
         The table holds a weak reference only.
         """

@@ -1,6 +1,6 @@
-"""The value that every network is called with.
+"""The input of every network: the encoded features of a batch.
 
-Letters: B batch, S sparse fields of one value, M dense fields, V values.
+Letters: B batch, S single-valued sparse fields, M dense fields, V values.
 """
 
 from typing import NamedTuple
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class Bag(NamedTuple):
-    """The values of one multi-valued field, of all examples one after another."""
+    """The values of one multi-valued field, concatenated over all examples."""
 
     values: Tensor  # [V] long
-    starts: Tensor  # [B] long: the place of the first value of each example
+    starts: Tensor  # [B] long: the index of the first value of each example
 
 
 class Features(NamedTuple):
@@ -21,6 +21,6 @@ class Features(NamedTuple):
     ids: Tensor  # [B, S] long
     dense: Tensor  # [B, M] float32, NaN where missing
     bags: tuple[Bag, ...] = ()
-    """One for each multi-valued field."""
+    """One bag for each multi-valued field."""
     folds: Tensor | None = None
     """The folds of training rows, [B] long: the target statistics of a row leave out its own fold."""

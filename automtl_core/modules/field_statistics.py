@@ -1,4 +1,4 @@
-"""What training rows with a value say of each task: fitted numbers of all sparse fields in one table.
+"""Target statistics of the values of all sparse fields, in one table.
 
 Letters: B batch, N sparse fields, C statistics, K folds, V values.
 """
@@ -20,7 +20,7 @@ class FieldStatistics(Stacked):
 
     Args:
         fields: The sparse fields, in the order of the schema.
-        count: C.
+        count: Number of statistics of a value, C.
 
     """
 
@@ -29,7 +29,7 @@ class FieldStatistics(Stacked):
         self.register_buffer("table", torch.zeros(self.rows, count))
         self.table: Tensor  # [V, C], of all training rows
         self.register_buffer("by_fold", None, persistent=False)
-        self.by_fold: Tensor | None  # [K, V, C], each as rows of the fold see it
+        self.by_fold: Tensor | None  # [K, V, C], for the training rows of each fold
 
     def load_fitted(self, tables: Tensor) -> None:
         """Load statistics, [K + 1, V, C]; the last are over all training rows, and used for new rows."""

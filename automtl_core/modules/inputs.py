@@ -1,7 +1,7 @@
 """Inputs: the encoded fields of examples, the first part of every model.
 
-Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers of one of each, D all of
-them, C statistics.
+Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers per field of each kind,
+D numbers of all fields, C statistics.
 """
 
 from typing import NamedTuple
@@ -19,20 +19,20 @@ from automtl_core.modules.numbers import Numbers
 
 
 class Widths(NamedTuple):
-    """How many numbers models are given of an example."""
+    """The number of inputs of a model per example, by kind of field."""
 
     sparse: int
-    """Of a sparse field, w."""
+    """Numbers of a sparse field, w."""
     numbers: int
-    """Of a dense field, m."""
+    """Numbers of a dense field, m."""
     crosses: int
-    """Of a pair that is a field too, x."""
+    """Numbers of a feature cross, x."""
     flat: int
-    """Of all together, D."""
+    """Numbers of all fields together, D."""
 
     @classmethod
     def of(cls, schema: Schema, dim: int) -> "Widths":
-        """Return them for the encodings of a schema, with `dim` numbers per id."""
+        """Return the widths for the encodings of a schema, with `dim` numbers per id."""
         e, n_statistics = schema.encodings, schema.n_statistics
         w = dim + (0 if e.statistics == "none" else n_statistics)
         m = 1 if e.numbers == "standard" else 1 + dim
@@ -45,9 +45,9 @@ class EncodedFields(NamedTuple):
     """The fields of B examples as numbers: the input of the layers of a model."""
 
     sparse: Tensor  # [B, N, w]
-    """Embeddings, and target statistics beside them where the schema has these."""
+    """Embeddings, followed by target statistics if the schema has these."""
     numbers: Tensor  # [B, M, m]
-    """Dense fields: the scaled number, and the embedding of its bins where the schema has these."""
+    """Dense fields: the scaled number, followed by the embedding of its bins if the schema has bins."""
     crosses: Tensor | None = None  # [B, X, x]
     """Target statistics of feature crosses."""
 
@@ -58,7 +58,7 @@ class EncodedFields(NamedTuple):
 
 
 class ReadsFitted(nn.Module):
-    """What reads fields, some of them by what was fitted to training rows."""
+    """Base of modules that read fields, with arrays that were fitted to training rows."""
 
     numbers: Numbers
 
@@ -68,7 +68,7 @@ class ReadsFitted(nn.Module):
         self.crosses: Crosses | None = None
 
     def load_fitted(self, fitted: FittedEncodings) -> None:
-        """Take over what was fitted to training rows."""
+        """Load the arrays that were fitted to training rows."""
         if self.statistics is not None and fitted.sparse is not None:
             self.statistics.load_fitted(torch.from_numpy(fitted.sparse))
         if self.crosses is not None and fitted.crosses is not None:
@@ -78,14 +78,14 @@ class ReadsFitted(nn.Module):
 
 
 class Inputs(ReadsFitted):
-    """Encodes the features of B examples as the encodings of a schema say.
+    """Encoder of the features of B examples, by the encodings of a schema.
 
-    A sparse field becomes the embedding of its value, d numbers, and with statistics C more.
+    A sparse field becomes the embedding of its value, d numbers, and, with target statistics, C more numbers.
 
     Args:
-        schema: The fields, and how they are encoded.
-        dim: d, numbers per id.
-        std: Standard deviation of the normal distribution that embeddings start with.
+        schema: The fields, and their encodings.
+        dim: Numbers per id, d.
+        std: Standard deviation of the normal distribution of initial embeddings.
 
     """
 
@@ -99,7 +99,7 @@ class Inputs(ReadsFitted):
         if encodings.pairs:
             self.crosses = Crosses(schema)
         self.width = Widths.of(schema, dim).flat
-        """D."""
+        """Numbers of all fields together, D."""
 
     def forward(self, features: Features) -> EncodedFields:
         e: Tensor = self.embedding(features)

@@ -1,4 +1,4 @@
-"""The contract of networks: what they may offer to training.
+"""The interface of networks, with optional methods for training.
 
 A network is any module that is called with `Features` and returns `[B, T]`. Letters: B batch, T tasks.
 """
@@ -11,15 +11,15 @@ from torch import Tensor
 
 @runtime_checkable
 class Penalised(Protocol):
-    """A network whose training minimises more than the tasks' losses. Optional."""
+    """A network whose training minimises a penalty in addition to the losses of tasks. Optional."""
 
     def penalty(self, logits: Tensor) -> Tensor:
-        """Return what is added to the loss of a batch with these logits [B, T]: a scalar."""
+        """Return the penalty, a scalar, which is added to the loss of a batch with these logits [B, T]."""
 
 
 @runtime_checkable
 class Separate(Protocol):
-    """A network whose tasks share no weight, so that each can be trained as if alone. Optional."""
+    """A network whose tasks share no weight, so that each can be trained separately. Optional."""
 
     def separate_parts(self) -> Mapping[str, str]:
         """Return for each task the prefix of the names of its weights."""

@@ -1,4 +1,4 @@
-"""What numeric fields tell of an example.
+"""Numeric fields as network input.
 
 Letters: B batch, M dense fields, Q edges of a field, d embedding, m numbers of a field.
 """
@@ -11,18 +11,18 @@ from automtl_core.dataset.encodings import Encodings
 
 
 class Numbers(nn.Module):
-    """Scaled numbers, NaN where missing, [B, M] -> [B, M, m], the number itself first and 0 where missing.
+    """Encoder of scaled numbers, [B, M] -> [B, M, m]; the number itself is first, with 0 in place of NaN.
 
-    With `bins` the embedding of the bin comes besides: 1 + the edges that the number has reached, 0 where
-    missing. With `piecewise` it is ReLU(b + sum_q z_q w_q), where z_q tells how much of bin q lies
-    below the number, from 0 to 1 (Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep
-    Learning", NeurIPS 2022, eq. 1 and section 3.2).
+    With `bins`, the embedding of its bin follows: bin 0 if missing, else 1 + the inner edges at or below it.
+    With `piecewise`, ReLU(b + sum_q z_q w_q) follows, where z_q from 0 to 1 is the share of bin q below the
+    number (Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022,
+    eq. 1 and section 3.2).
 
     Args:
-        fields: M.
-        encodings: Which of these, and how many bins.
-        dim: d.
-        std: Standard deviation of the normal distribution that embeddings start with.
+        fields: Number of fields, M.
+        encodings: The encoding of numbers, and the number of bins.
+        dim: Size of an embedding, d.
+        std: Standard deviation of the normal distribution of initial embeddings.
 
     """
 
@@ -33,16 +33,16 @@ class Numbers(nn.Module):
         if self.kind == "standard":
             return
         self.register_buffer("edges", torch.zeros(fields, bins + 1))
-        self.edges: Tensor  # [M, Q], the least and the largest number included
+        self.edges: Tensor  # [M, Q], including the minimum and the maximum
         self.register_buffer("offsets", torch.arange(fields) * (bins + 1), persistent=False)
         self.offsets: Tensor
-        self.table = nn.Embedding(fields * (bins + 1), dim)  # of a field: missing, then the bins
+        self.table = nn.Embedding(fields * (bins + 1), dim)  # for each field: missing, then the bins
         nn.init.normal_(self.table.weight, std=std if self.kind == "bins" else bins**-0.5)
         if self.kind == "piecewise":
             self.bias = nn.Parameter(torch.zeros(fields, dim))
 
     def load_fitted(self, edges: Tensor) -> None:
-        """Take edges over, [M, Q] in rising order."""
+        """Load the edges, [M, Q] in rising order."""
         if self.kind != "standard":
             self.edges.copy_(edges)
 

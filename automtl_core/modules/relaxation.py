@@ -1,4 +1,4 @@
-"""Relaxations: how logits become weights. A strategy brings one, and with it decides what a search computes.
+"""Relaxations: the conversion of logits to weights. The relaxation of a strategy defines its computation.
 
 Letters: C candidates of a choose-one decision, n options of a choose-any decision.
 """
@@ -47,14 +47,14 @@ class Relaxation(ABC):
 
     @abstractmethod
     def one_of(self, logits: Tensor, training: bool) -> Weighed:
-        """Return the candidates to compute and their weights, given logits [C].
+        """Return the candidates to compute and their weights, for logits [C].
 
         Deterministic unless `training`.
         """
 
     @abstractmethod
     def any_of(self, logits: Tensor, training: bool) -> Tensor:
-        """Return the openness of each option, [n] in [0, 1], given logits [n].
+        """Return the openness of each option, [n] in [0, 1], for logits [n].
 
         Deterministic unless `training`.
         """

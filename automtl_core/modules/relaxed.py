@@ -1,4 +1,4 @@
-"""Choices while they are open: mixed ops and gates, which a relaxation gives their weights.
+"""Open choices: mixed ops and gates, with weights from a relaxation.
 
 Letters: B batch, C candidates, n options.
 """
@@ -26,7 +26,7 @@ class MixedOp(nn.Module):
         self.held: str | None = None
         """The only candidate to compute while `hold` is active."""
 
-    def forward(self, *inputs: Any) -> Tensor:  # what a candidate takes, [B, in] for ops -> [B, out]
+    def forward(self, *inputs: Any) -> Tensor:  # inputs of a candidate, [B, in] for ops -> [B, out]
         if self.logits is None or self.held is not None:
             chosen: Tensor = self.candidates[self.favourite()](*inputs)
             return chosen
@@ -42,7 +42,7 @@ class MixedOp(nn.Module):
         return list(self.candidates)[index]
 
     def hold(self, decision: Decision | None) -> None:
-        """Compute one candidate only; None ends this."""
+        """Compute this candidate only; None computes all candidates again."""
         self.held = None if decision is None else str(decision)
 
     def fix(self, decision: Decision) -> None:
@@ -118,7 +118,7 @@ class Gate(nn.Module):
         return tuple(name for name, stays in zip(self.choice.options, opened.tolist(), strict=True) if stays)
 
     def hold(self, decision: Decision | None) -> None:
-        """Open only these options; None ends this."""
+        """Open only these options; None uses the logits again."""
         self.held = None if decision is None else self._bits_of(decision)
         self._held_open = self._places_of(decision or ())
 

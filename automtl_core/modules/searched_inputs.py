@@ -1,7 +1,7 @@
-"""Inputs of which it is asked how each field is encoded.
+"""Inputs with a searched encoding of each field.
 
 Letters: B batch, N sparse fields, M dense fields, X crosses, d embedding, w numbers of an encoding, n fields
-that have it.
+with an encoding.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,13 +30,13 @@ NUMBER, BINS = "number", "bins"
 class SearchedInputs(ReadsFitted):
     """Inputs with searched encodings: a field is d numbers, the sum of its open encodings, or 0.
 
-    So networks after it have the same shape for all decisions. Choices are `features/FIELD` for each
+    The layers after it have the same shapes for all decisions. Choices are `features/FIELD` for each
     field, and `features/crosses`, as far as the schema has statistics, bins and crosses. Parts that several
     fields share, such as a table, are left out if no field keeps them.
 
     Args:
-        schema: The fields, with all encodings that may be chosen.
-        dim: d, numbers per id.
+        schema: The fields, with all candidate encodings.
+        dim: Numbers per id, d.
         std: Standard deviation of the normal distribution of initial embeddings.
         any_of: Method of `space.Chooser`.
         name: Name of the part in choices.
@@ -68,7 +68,7 @@ class SearchedInputs(ReadsFitted):
             self.crosses = Crosses(schema)
         self.shapes = (len(schema.sparse), len(schema.dense), len(crosses))
         self.width = sum(self.shapes) * dim
-        """Of all that is given."""
+        """Number of outputs per example."""
 
     def forward(self, features: Features) -> EncodedFields:
         rows, (n, m, x) = features.dense.shape[0], self.shapes
@@ -127,8 +127,8 @@ class Products(nn.Module):
 
     Args:
         places: Indices of the fields with the encoding.
-        width: w.
-        dim: d.
+        width: Numbers of the encoding, w.
+        dim: Numbers of the result, d.
 
     """
 
@@ -153,6 +153,6 @@ class Products(nn.Module):
 
 
 def _bits(gate: Gate | FixedGate, count: int, like: Tensor) -> Tensor:
-    """Return the openness of each of all options, [count]."""
+    """Return the openness of all options, 0 for dropped ones, [count]."""
     kept = torch.tensor(gate.kept, dtype=torch.long, device=like.device)
     return like.new_zeros(count).index_add(0, kept, gate(like.new_ones(len(gate.kept)), dim=0))

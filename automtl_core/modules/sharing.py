@@ -19,8 +19,8 @@ class Sharing(Value):
 
     The name of a choice consists of the part, a slash, and the question: `layer0/expert2/single`. A choice of
     the whole network has no slash; its part is called `network`. The options of a choose-any are the inputs
-    of the part: names of fields, or last components of names of parts. `expert2` is the first part of that
-    name that comes after the reader and is not beside it, as under the same `layer1/`.
+    of the part: names of fields, or last components of names of parts. `expert2` is then the first part of
+    that name after the reader, except for parts in the group of the reader, such as the same `layer1/`.
     """
 
     sees: Mapping[str, tuple[str, ...]]

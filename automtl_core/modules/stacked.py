@@ -1,4 +1,4 @@
-"""Sparse fields whose values stand behind one another in one table.
+"""Sparse fields with concatenated values in one table.
 
 Letters: B batch, N sparse fields, V values, w numbers of a value.
 """
@@ -18,8 +18,8 @@ from automtl_core.modules.features import Bag, Features
 class Stacked(nn.Module, ABC):
     """The numbers of each sparse field of B examples, `[B, N, w]`.
 
-    Each field owns the rows of the table from its offset on. A multi-valued field has the
-    mean over the values of the example, and 0 where there are none.
+    Each field has the rows of the table from its offset on. The numbers of a multi-valued field are the mean
+    over the values of the example, 0 without values.
 
     Args:
         fields: The sparse fields, in the order of the schema.
@@ -42,7 +42,7 @@ class Stacked(nn.Module, ABC):
         if not self.bags:
             return self.of_values(ids + self.offsets, folds)
         columns: list[Tensor] = []
-        if self.single:  # no columns cannot be unbound in a graph that is saved
+        if self.single:  # an exported graph cannot unbind a tensor without columns
             columns += self.of_values(ids + self.offsets[self.single], folds).unbind(1)
         for place, bag in zip(self.bags, features.bags, strict=True):
             columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), folds))
@@ -50,11 +50,11 @@ class Stacked(nn.Module, ABC):
 
     @abstractmethod
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
-        """Return rows [B, n] of the table for examples of these folds, [B, n, w]."""
+        """Return the rows of the table at indices [B, n], for examples of these folds, [B, n, w]."""
 
     @abstractmethod
     def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
-        """Return the mean over the rows of each example, [B, w]."""
+        """Return the mean over the rows of the table for each example, [B, w]."""
 
 
 def mean_of(table: Tensor, bag: Bag) -> Tensor:

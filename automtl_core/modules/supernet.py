@@ -1,4 +1,4 @@
-"""The supernet: a network with its choices open, and all that a search strategy needs of it."""
+"""The supernet: a network with open choices, and its interface for search strategies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,7 @@ from automtl_core.ops import Candidates, narrowed, share_alike
 
 
 class Relaxing:
-    """Chooser of the supernet: keeps every choice open, under a relaxation."""
+    """Chooser of the supernet: every choice stays open, under a relaxation."""
 
     def __init__(self, relaxation: Relaxation) -> None:
         self.relaxation = relaxation
@@ -48,11 +48,11 @@ class Relaxing:
 
     def _ask(self, name: str, question: Question) -> None:
         if self.questions.setdefault(name, question) is not question:
-            raise PluginError(f"the search space asks {name!r} twice", fix="give each choice its own name")
+            raise PluginError(f"two choices have the name {name!r}", fix="give each choice its own name")
 
 
 class Supernet(nn.Module):
-    """The continuous model: what a strategy trains, decides and derives from; nothing of the space.
+    """The continuous model that a strategy trains, decides and derives from, independent of the space.
 
     Called with the features of B examples; returns logits [B, T].
     """
@@ -84,7 +84,7 @@ class Supernet(nn.Module):
         return {name: p for name, p in self.named_parameters() if id(p) not in logits}
 
     def favourites(self) -> dict[str, Decision]:
-        """Return for each choice its decision, or the one that its logits favour."""
+        """Return for each choice its decision, or the favourite of its logits."""
         return {name: question.favourite() for name, question in self.questions.items()}
 
     def decided(self) -> dict[str, Decision]:
@@ -99,7 +99,7 @@ class Supernet(nn.Module):
         return {**draw(self.choices(), random, share).decisions, **self.decided()}
 
     def fix(self, name: str, decision: Decision) -> None:
-        """Fix one choice; dropped options leave the supernet, and cost nothing any more.
+        """Fix one choice; dropped options are removed from the supernet, and have no cost.
 
         Raises:
             ArtifactError: the choice does not exist, or the decision is not one of its options.
@@ -112,8 +112,7 @@ class Supernet(nn.Module):
     def following(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
         """Compute one path only: these decisions, without computation or gradients for other options.
 
-        Weights on the path can be trained, as in single-path search. Other choices are
-        unchanged.
+        Weights on the path can be trained, as in single-path search. Other choices are unchanged.
 
         Raises:
             ArtifactError: a choice does not exist, or a decision is not one of its options, or was dropped.
@@ -132,8 +131,8 @@ class Supernet(nn.Module):
     def holding(self, decisions: Mapping[str, Decision]) -> Iterator[None]:
         """Apply these decisions temporarily, for an evaluation; the supernet is restored afterwards.
 
-        Weights are frozen, so that nothing is trained; buffers, such as statistics of batch
-        normalisation, and modes may be changed and are restored, also after an exception.
+        Weights are frozen. Modes and buffers, such as statistics of batch normalisation, may change, and are
+        restored, also after an exception.
 
         Raises:
             ArtifactError: as in `following`.
@@ -167,6 +166,6 @@ class Supernet(nn.Module):
             question = self.questions[name]
             if isinstance(question, MixedOp) and str(decision) not in question.candidates:
                 raise ArtifactError(
-                    f"{name}: {decision!r} has left the supernet, which is fixed to {question.favourite()!r}",
-                    fix="decide what is still open",
+                    f"{name}: {decision!r} was dropped: the supernet is fixed to {question.favourite()!r}",
+                    fix="decide only open choices",
                 )

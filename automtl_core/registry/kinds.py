@@ -66,10 +66,10 @@ class Kind(Generic[T]):
     fault: Fault
     """Check of an object."""
     describe: Callable[[T], str] = _first_line
-    """Returns a one-line description of an object."""
+    """Function that returns a one-line description of an object."""
     held: Callable[[T, str, str], T] = _as_it_is
-    """Returns the object that the registry hands out, such as a wrapper that checks results: `held(object,
-    what, fix)`."""
+    """Function `held(object, what, fix)` that returns the result of `Registry.get` for an object, such as a
+    wrapper that checks its results."""
     families: bool = False
     """Whether a name may end in `-*`, for a family with one object for each whole number."""
     reserved: frozenset[str] = frozenset()
@@ -142,13 +142,13 @@ def _is_dataset(name: str, value: object) -> str | None:
 
 
 def _is_field_kind(name: str, value: object) -> str | None:
-    """Check that an object is a kind of field, whose encoders have names."""
+    """Check that an object is a kind of field whose encoders have names."""
     if fault := _subclass("automtl_core.fields.field:FieldKind", value):
         return fault
     encoders = getattr(value, "encoders", ())
     faults = [_subclass("automtl_core.fields.encode:FieldEncoder", encoder) for encoder in encoders]
     if not encoders or not all(isinstance(getattr(encoder, "kind", None), str) for encoder in encoders):
-        return f"{value}.encoders must hold classes that state their `kind`"
+        return f"{value}.encoders must hold encoder classes with a `kind`"
     return next((fault for fault in faults if fault), None)
 
 

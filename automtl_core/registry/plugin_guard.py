@@ -44,9 +44,9 @@ class SuppliedOp:
         return self._made(in_dim, out_dim, dropout)
 
     def _made(self, in_dim: int, out_dim: int, dropout: float) -> nn.Module:
-        made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be made")
+        made = self._guarded(lambda: self.make(in_dim, out_dim, dropout), "cannot be created")
         if not isinstance(made, nn.Module):
-            raise self._error(f"is made as {type(made).__name__}, expected a torch.nn.Module")
+            raise self._error(f"is of type {type(made).__name__}, expected a torch.nn.Module")
         return made
 
     def _try(self, in_dim: int, out_dim: int) -> None:

@@ -36,7 +36,7 @@ class PluginRow:
     provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Registered names, by the plural of their kind; empty if there is a problem."""
     problem: str | None = None
-    """Reason why the plugin is not used: an error, or that it is disabled."""
+    """Reason why the plugin is not used: an error, or its name in `DISABLE`."""
 
 
 Contents = Mapping[str, Mapping[str, object]]
@@ -89,11 +89,11 @@ class Registry:
         return self.get(OPS, name)
 
     def field_kind(self, name: str) -> type[FieldKind]:
-        """Return a kind of field, as datasets ask for it; raises as `get` does."""
+        """Return a kind of field, as the argument `kind_of` of datasets; raises as `get` does."""
         return self.get(FIELD_KINDS, name)
 
     def name_of(self, kind: Kind[T], value: T) -> str | None:
-        """Return the name that an object is registered under; None where it is not registered."""
+        """Return the name that an object is registered under; None if it is not registered."""
         for name in self.names(kind):
             with suppress(PluginError):
                 if self.get(kind, name) is value:
@@ -161,7 +161,7 @@ class Registry:
             if not gone:
                 raise
             raise UnknownNameError(
-                f"{error}; it was made with plugins that are not here now: {listing(gone)}",
+                f"{error}; it was created with plugins that are not available: {listing(gone)}",
                 f"install them again, or do not disable them: {listing(gone)}",
             ) from None
 
@@ -171,7 +171,7 @@ class Registry:
         return PluginError(f"the {kind.name} {name!r} of plugin {row.name!r}: {problem}", remedy(row))
 
     def blame(self, error: BaseException) -> PluginError | None:
-        """Return an error as one of the plugin whose code raised it; None without an external plugin."""
+        """Return the error of the external plugin whose code raised an error; None without such a plugin."""
         rows = {_package(row.module): row for row in self.rows if row.distribution != "automtl"}
         for frame in reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)]):
             module = str(frame.f_globals.get("__name__", ""))
@@ -183,7 +183,7 @@ class Registry:
         return None
 
     def _defined_at(self, module: str, function: str) -> str | None:
-        """Return the registered object that a function of a module belongs to, or the module's only one."""
+        """Return the registered object that contains a function of a module, or the module's only object."""
         found: dict[str, str] = {}
         for plural, named in self._entries.items():
             for name, (value, _) in named.items():

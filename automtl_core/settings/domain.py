@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Search:
-    """In `Annotated`, the domain of a setting: a range, or a list of values.
+    """The domain of a setting, for `Annotated`: a range, or a list of values.
 
         dropout: Annotated[float, Search(0, 0.4)] = 0.2
         learning_rate: Annotated[float, Search(5e-4, 8e-3, log=True)] = 2e-3
@@ -27,10 +27,10 @@ class Search:
     log: bool = False
     """Whether values are drawn uniformly in their logarithm."""
     choices: tuple[Any, ...] = ()
-    """Values in place of a range, in their order if they have one."""
+    """Values in place of a range, sorted if they have an order."""
 
     def draw(self, random: "np.random.Generator") -> Any:
-        """Return a random value of the domain; numbers from a range have at most three digits."""
+        """Return a random value of the domain; numbers from a range have up to three digits."""
         if self.choices:
             return self.choices[int(random.integers(len(self.choices)))]
         if self.log:

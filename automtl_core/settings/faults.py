@@ -29,7 +29,7 @@ class Place(NamedTuple):
     key: str
     """The key as a user writes it."""
     annotation: Any
-    """Type annotation; None where there is no such setting."""
+    """Type annotation; None if there is no such setting."""
     limits: Sequence[Any] = ()
     above: Any = None
     """Annotation of the parent."""
@@ -65,11 +65,11 @@ def remedy(faults: Sequence[ErrorDetails], where: str, name: str, model: type[Ba
         [f"{where.rpartition('.')[2]} {name}".strip()] if where else [_page(fault["loc"]) for fault in faults]
     )
     commands = " and ".join(f"automtl settings {page}" for page in dict.fromkeys(pages))
-    return "; ".join([*dict.fromkeys(takes), f"see what each setting takes: {commands}"])
+    return "; ".join([*dict.fromkeys(takes), f"see the allowed values: {commands}"])
 
 
 def truths(model: type[BaseModel], values: Any, path: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
-    """Yield an error where a boolean stands for a number, since pydantic would convert it to 1 or 0."""
+    """Yield an error for each boolean in place of a number, since pydantic would convert it to 1 or 0."""
     if isinstance(values, bool) and _counts(find(model, "", path)):
         yield {"type": "int_type", "loc": path, "msg": "", "input": values}
     inner = values.items() if isinstance(values, Mapping) else ()
@@ -138,7 +138,7 @@ def _below(at: Place, step: int | str) -> Place | None:
 
 
 def _counts(at: Place) -> bool:
-    """Return whether a place takes numbers, but not booleans."""
+    """Return whether numbers, but not booleans, are allowed at a place."""
     types = {bare(option)[0] for option in options(at.annotation)}
     return bool(types & NUMBERS) and bool not in types
 

@@ -30,7 +30,7 @@ class Settings(BaseModel):
 
         Args:
             values: Values as read from YAML.
-            where: Key of the configuration that holds them, such as `space`; empty for the whole.
+            where: Key of the values in the configuration, such as `space`; empty for the whole configuration.
             name: Name of the space, strategy or dataset that the settings belong to.
 
         Raises:
@@ -80,7 +80,7 @@ class Setting:
 
 
 def explain(settings: type[Settings]) -> list[Setting]:
-    """Return the descriptions of the settings of a class: first those it declares, then inherited ones."""
+    """Return the descriptions of the settings of a class: first its own settings, then inherited ones."""
     return list(_explained(settings, ""))
 
 

@@ -23,7 +23,7 @@ SETTINGS = ("a mapping of settings", "mappings of settings")
 
 
 class Takes(str):
-    """In `Annotated`: the allowed values in words, where validators accept more than the type says."""
+    """The allowed values in words, for `Annotated`, if validators accept more values than the type."""
 
     __slots__ = ()
 

@@ -116,7 +116,7 @@ def test_fixing_what_is_not_offered_is_refused(toy, label, decision):
 
 def test_a_label_asked_twice_is_the_plugins_fault(toy):
     toy.repeat = True
-    with pytest.raises(PluginError, match="asks 'fields' twice"):
+    with pytest.raises(PluginError, match="two choices have the name 'fields'"):
         toy.supernet()
 
 

@@ -66,7 +66,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "read as a number too": (
         {"dense": ["shop"], "fields": {"both": PAIR}},
-        r"dataset: field 'both' reads 'shop' as a category, another one as a number",
+        r"dataset: field 'both' reads 'shop' as a category, another field as a number",
     ),
     "case": (
         {"fields": {"both": {**PAIR, "columns": ["User", "shop"]}}},

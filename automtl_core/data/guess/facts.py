@@ -9,7 +9,7 @@ import duckdb
 from automtl_core.data.raw.sql import literal
 
 FEW = 5
-"""Columns with at most this many distinct values have all of them in their facts."""
+"""Largest number of distinct values that are all in the facts of a column."""
 PARTS = dict.fromkeys(("|", ";", ","), r"[^\[\](){}\"'']*") | {" ": "[0-9]+"}
 """Separator of multi-valued texts -> pattern of the separated values."""
 
@@ -117,7 +117,7 @@ def blank_where(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[F
 
     """
     bits = {n: facts for n, facts in enumerate(known) if facts.values == 2 and facts.kind != "nested"}
-    told = list(known)
+    completed = list(known)
     for n, facts in bits.items():
         others = [k for k, other in bits.items() if other.rows > facts.rows]
         tests = [
@@ -127,8 +127,8 @@ def blank_where(db: duckdb.DuckDBPyConnection, known: Sequence[Facts]) -> list[F
         if tests:
             same = db.execute(f"SELECT {', '.join(tests)} FROM head").fetchall()[0]
             names = [bits[k].name for k, alike in zip(others, same, strict=True) if alike]
-            told[n] = replace(facts, blank_where=next(iter(names), ""))
-    return told
+            completed[n] = replace(facts, blank_where=next(iter(names), ""))
+    return completed
 
 
 def _parts(db: duckdb.DuckDBPyConnection, looks: Mapping[str, str], always: bool = False) -> dict[str, Parts]:

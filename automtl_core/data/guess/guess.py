@@ -31,20 +31,20 @@ IDS = ("ids", "uid", "uuid", "key", "code", "zip")
 NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
 FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
 FEW = 20
-"""Integer columns with at most this many distinct values are categorical, unless the name suggests
+"""Integer columns with up to this number of distinct values are categorical, unless the name suggests
 otherwise."""
 OFTEN = 50
 """Average rows per value from which on numbers mixed with other texts are categorical too."""
 CODES = 1000
-"""Integer columns with at most this many distinct values may be categorical."""
+"""Integer columns with up to this number of distinct values may be categorical."""
 GAPS = 10
 """Range of integers per distinct value above which they may be ids."""
 MANY = 0.9
-"""Share of distinct values above which a text identifies rows, and is of no use."""
+"""Share of distinct values above which a text identifies rows, and is not useful."""
 PARTED = 0.1
 """Least share of rows that contain a separator."""
 SKEW = 20
-"""Numbers are scaled by the logarithm if their maximum is more than this multiple of their mean."""
+"""Ratio of maximum to mean above which numbers are scaled by the logarithm."""
 LONG_TAIL = 1000, 0.3
 """Least number of values, and least share of values in one row only, of a field with a long tail."""
 _DECIMAL = re.compile(r"-?[0-9]+,[0-9]+")
@@ -61,11 +61,11 @@ class Guess:
     facts: Facts
     role: Role
     setting: Any = None
-    """Its value under the role and name in the settings of the dataset `table`."""
+    """Value of the key `ROLE.COLUMN` in the settings of the dataset `table`."""
     reason: str = ""
-    """Reason why it is not used, or a remark."""
+    """Reason why the column is not used, or a remark."""
     candidate: bool = False
-    """Whether it is unused because it might be a label: it is binary."""
+    """Whether the column is unused because it is binary, and may be a label."""
 
 
 def guess(seen: Glimpse) -> list[Guess]:
@@ -161,7 +161,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
 
 
 def _useless(facts: Facts, seen: Glimpse) -> str:
-    """Return the reason why a column should not be used; an empty string if it may be."""
+    """Return the reason against the use of a column; an empty string if there is none."""
     if facts.kind == "nested":
         return "nested lists, lists of texts with bars, or other unsupported values"
     if not facts.name.strip():

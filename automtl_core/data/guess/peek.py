@@ -25,9 +25,9 @@ from automtl_core.dataset.dataset import TEXT, RawFile
 from automtl_core.errors import DataError
 
 ROWS = 100_000
-"""Number of rows at most that are read."""
+"""Largest number of rows to read."""
 BYTES = 64 << 20
-"""Size of these rows at most."""
+"""Largest size of these rows, in bytes."""
 FIRST = 100
 """Number of rows from which separator and header are inferred."""
 SEPARATORS = (",", "\t", ";", "|")
@@ -118,7 +118,7 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
 
 
 def _separator(path: Path) -> str:
-    """Return the separator that splits most of the first rows like the very first, into the most values."""
+    """Return the separator with the most values per row, equally many in most of the first rows."""
     widths = {}
     for separator in SEPARATORS:
         found = [len(values) for values in _first(path, separator)[0]]
@@ -127,13 +127,13 @@ def _separator(path: Path) -> str:
     if widths[best] == 1:
         raise DataError(
             f"{path}:1: no comma, tab, semicolon or bar separates columns",
-            "write the file with one of these",
+            "write the file with one of these separators",
         )
     return best
 
 
 def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
-    """Return the values of the first rows, and the mean size of a row."""
+    """Return the values of the first rows, and the mean size of a row in characters."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream), separator), FIRST))
     if bad := next((row for row in found if row[3] and row[3].reason == NOT_UTF8), None):
@@ -158,7 +158,7 @@ def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path
     if above and 2 * sum(above) < len(above):
         if twice is not None:
             raise DataError(
-                f"{path}:1: the header names {shown(twice)} twice", "give each column a name of its own"
+                f"{path}:1: the header names {shown(twice)} twice", "give each column its own name"
             )
         return True
     return not above and twice is None and not any(map(_is_number, first))

@@ -35,7 +35,7 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
     if given:
         guesses = [_as_given(each, given) for each in guesses]
     elif not any(each.role == "labels" for each in guesses):
-        raise UsageError("no column looks like a label", "name what to predict: labels=[...]")
+        raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")
     dataset: dict[str, Any] = {"name": "table", "files": seen.pattern}
     if not seen.parquet:
         dataset["separator"] = seen.separator
@@ -57,7 +57,7 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
 def undecided(
     seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any]], other_settings: Mapping[str, Any]
 ) -> list[str]:
-    """Return the columns of a table that are not used since they may be labels.
+    """Return the columns of a table that are not used because they may be labels.
 
     Args:
         seen: Description of the table.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST, OFTEN = 1000, 20
-"""Codes have at most this many distinct values, and at least this many rows per value on average."""
+"""Largest number of distinct values of codes, and least number of rows per value on average."""
 BINS = 16
 """Number of bins of neighbouring numbers."""
 PRIOR = 10.0

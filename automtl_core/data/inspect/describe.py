@@ -1,8 +1,7 @@
 """Statistics of prepared data: `automtl data describe`.
 
 Letters: R rows, T tasks. Arrays are read in chunks; memory holds a number for each value of a field, and a
-    hash
-for each row of the training part.
+hash for each row of the training part.
 """
 
 from collections.abc import Mapping
@@ -54,7 +53,7 @@ class DenseFacts(Value):
     missing: float
     """Share of rows without a number."""
     mean: float | None
-    """None, like the values below, if no row has a number."""
+    """Mean; None, like the values below, if no row has a number."""
     deviation: float | None
     low: float | None
     high: float | None
@@ -69,9 +68,9 @@ class LabelFacts(Value):
     rows: int
     """Rows with the label."""
     mean: float | None
-    """None if no row has the label."""
+    """Mean of the label; None if no row has the label."""
     positives: int | None = None
-    """None, and absent from JSON, for a regression."""
+    """Number of rows with label 1; None, and absent from JSON, for a regression."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -90,11 +89,11 @@ class Described(Value):
     tasks: Mapping[str, Mapping[str, LabelFacts]]
     """Task -> part -> statistics of the label."""
     correlation: tuple[tuple[float | None, ...], ...]
-    """Correlation of labels, [T, T], over the training rows that have both; None where one is constant."""
+    """Correlation of labels, [T, T], over the training rows with both labels; None where one is constant."""
     rules: tuple[Rule, ...]
-    """See `leaks.rules`."""
+    """Rules between binary labels, see `leaks.rules`."""
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
-    """See `leaks.alone`."""
+    """Task -> its best single predictors, see `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
 
 
@@ -104,7 +103,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
     progress("fields and labels", 0.0)
     sparse, dense, pairs = _sparse_fields(prepared, parts), _dense_fields(prepared), _pairs(parts["train"])
     progress("leaks", 0.3)
-    told = alone(prepared)
+    scores = alone(prepared)
     progress("duplicates", 0.7)
     return Described(
         rows={name: len(part) for name, part in parts.items()},
@@ -113,7 +112,7 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
         tasks=_tasks(prepared),
         correlation=_correlation(pairs),
         rules=rules(prepared.schema, pairs.one, pairs.product, pairs.rows),
-        alone=told,
+        alone=scores,
         duplicates=duplicates(prepared),
     )
 

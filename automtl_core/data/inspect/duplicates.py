@@ -1,8 +1,7 @@
 """Duplicate rows: within the training part, and between training and another part.
 
 Rows are compared by 64-bit hashes: among 20 million different rows, two share a hash in one of 100,000
-datasets.
-Letters: R rows.
+datasets. Letters: R rows.
 """
 
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 @dataclass(frozen=True)
 class Duplicates(Value):
-    """Shares of the rows of a part that are in training rows; for the training part, other training rows."""
+    """Shares of the rows of a part that equal a training row; for the training part, another training row."""
 
     features: float
     """Share by features alone, as a model receives them: all unseen values are equal."""

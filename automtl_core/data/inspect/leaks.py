@@ -24,15 +24,15 @@ By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
 SUSPICIOUS: dict[TaskKind, float] = {"binary": 0.95, "regression": 0.9}
-"""AUC, or R2, from which on a predictor is suspected to be a leak."""
+"""Least AUC, or R2, of a predictor that is suspected to be a leak."""
 LEAST = 10
-"""Validation rows of either class, or of any label of a regression, that a score needs."""
+"""Least number of validation rows for a score: of either class, or of all rows of a regression."""
 SHOWN = 3
 """Number of best predictors of a task in the result; suspicious ones are always included."""
 EXPECTED = 5
-"""Expected number of exceptions by chance that a rule without exceptions needs."""
+"""Least number of exceptions expected by chance for a rule without exceptions."""
 CELLS = 1 << 22
-"""Codes times tasks that are counted in one pass over the rows; a larger predictor has a pass alone."""
+"""Largest product of codes and tasks in one pass over the rows; a larger predictor has its own pass."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def alone(prepared: Prepared) -> dict[str, tuple[SingleFieldScore, ...]]:
                     scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
                     found[task.name] += _scored(predictor, task, scores, fine)
-    return {task: _best(told) for task, told in found.items()}
+    return {task: _best(scores) for task, scores in found.items()}
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:
@@ -190,9 +190,9 @@ def _expected_of_bags(bags: Bags, values: int, seen: Tally) -> Floats:
     for owners, ids in held(bags):
         np.add.at(of_values.rows, ids, seen.rows[owners])
         np.add.at(of_values.total, ids, seen.total[owners])
-    told, total = _expected(of_values), np.zeros(len(seen.rows))
+    means, total = _expected(of_values), np.zeros(len(seen.rows))
     for owners, ids in held(bags):
-        np.add.at(total, owners, told[ids])
+        np.add.at(total, owners, means[ids])
     lengths = np.diff(bags.starts)
     return np.where(lengths > 0, total / np.maximum(lengths, 1), _expected(seen))
 

@@ -15,10 +15,10 @@ from automtl_core.fields.buckets import edges
 
 Codes = NDArray[Any]
 Column = Callable[[Part], Codes]
-"""Returns the code of each row, [R]."""
+"""Function that returns the code of each row, [R]."""
 
 BUCKETS, BUCKET_ROWS = 64, 100_000
-"""Number of equal-frequency buckets of a numeric predictor, and number of rows at most for their edges."""
+"""Number of equal-frequency buckets of a numeric predictor, and largest number of rows for their edges."""
 
 
 class Predictor(NamedTuple):
@@ -28,9 +28,9 @@ class Predictor(NamedTuple):
     kind: Literal["field", "label"]
     size: int
     codes: Column
-    """Returns the code of each row, [R]; for a multi-valued field the number of its bag."""
+    """Function that returns the code of each row, [R]; for a multi-valued field, the number of its bag."""
     blank: Codes | None = None
-    """Codes of training rows without a value; None where it is unknown."""
+    """Codes of training rows without a value; None if unknown."""
     bags: Bags | None = None
     """Bags of a multi-valued field."""
     values: int = 0

@@ -25,7 +25,7 @@ def number_bags(db: duckdb.DuckDBPyConnection, dataset: Dataset, field: str) -> 
     held = dataset.values(db, field)
     if missing := [name for name in ("bag", "value") if name not in held.columns]:
         raise DataError(
-            f"the values of {field} lack {missing[0]!r}", "give `values` columns `bag` and `value`"
+            f"the values of {field} lack {missing[0]!r}", "return the columns `bag` and `value` from `values`"
         )
     kind = str(held.types[held.columns.index("value")])
     db.register("held", held.project(f"bag, {category('value', kind)} AS value"))

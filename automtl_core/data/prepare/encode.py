@@ -45,7 +45,7 @@ class Encoding:
 
 
 class Examples:
-    """The source of learners, besides chunks of training rows; see `fields.field.Source`."""
+    """Information for learners, in addition to chunks of training rows; see `fields.field.Source`."""
 
     def __init__(self, db: duckdb.DuckDBPyConnection, dataset: Dataset, rows: int) -> None:
         self.db, self.rows = db, rows

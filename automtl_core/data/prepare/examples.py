@@ -11,7 +11,7 @@ from automtl_core.dataset.dataset import Dataset, Read, dense_fields, learned, n
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 
 JOINED = 50
-"""Number of tables of codes that one query joins at most."""
+"""Largest number of tables of codes in the joins of one query."""
 
 
 def make_examples(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
@@ -82,13 +82,13 @@ def _create_unsorted(
         if not floats:
             raise
         raise DataError(
-            f"dataset {name}: sparse fields hold text or integers, and {listing(floats)} other numbers",
-            "make text of them, or declare a dense field, or buckets",
+            f"dataset {name}: sparse fields hold text or integers, not fractions as in {listing(floats)}",
+            "convert them to text, or declare a dense field or buckets",
         ) from None
 
 
 def columns_read(dataset: Dataset, *how: str) -> list[str]:
-    """Return the columns that fields read in one of these ways, each once."""
+    """Return the columns that fields read in one of these ways, without duplicates."""
     return list(dict.fromkeys(column for column, read in _reads(dataset) if read.how in how))
 
 
@@ -156,7 +156,7 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
 def _number_most(db: duckdb.DuckDBPyConnection, fields: list[str], left: int) -> list[str]:
     """Replace values of fields in `unsorted` by codes, except in the last fields, which are returned.
 
-    A limited number at a time, since the cost of planning a join grows fast with the number of tables.
+    One query joins a limited number of tables, since the cost of its planning grows fast with this number.
     """
     while len(fields) > max(left, 0):
         some, fields = fields[:JOINED], fields[JOINED:]

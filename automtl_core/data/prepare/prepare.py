@@ -32,7 +32,7 @@ from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import kinds_of
 
 Accept = Callable[[Mapping[str, Any]], None]
-"""Receives the origin of prepared data with its fingerprint; raises to refuse it."""
+"""A function that receives the origin of prepared data with its fingerprint; it raises to refuse the data."""
 
 
 def anything(origin: Mapping[str, Any]) -> None:
@@ -87,8 +87,8 @@ def prepare(
         make_examples(db, dataset, name)
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, draft, progress)
-        told = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
-        manifest = write_manifest(draft, {**origin, **content, **told})
+        facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
+        manifest = write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)
 
 
@@ -118,13 +118,13 @@ def _origin(dataset: Dataset, name: str, sources: Sources, progress: Progress) -
 
 
 def _content(dataset: Dataset, name: str, sources: Sources) -> str | None:
-    """Return a digest of the content that rows depend on besides raw files and settings."""
+    """Return a digest of the content that rows depend on, in addition to raw files and settings."""
     content = dataset.content()
     if content is None:
         if not sources:
             raise PluginError(
-                f"dataset {name} has no raw files, and no `content`",
-                f"define {type(dataset).__name__}.content, which returns the data that its rows are made of",
+                f"dataset {name} has no raw files, and does not define `content`",
+                f"define {type(dataset).__name__}.content, which returns the data behind its rows",
             )
         return None
     try:
@@ -214,8 +214,8 @@ def _check_labels(dataset: Dataset, name: str, tally: Tally) -> None:
         elif task.kind == "binary" and total[t] in (0, rows[t]):
             faults[task.name] = f"is {int(total[t] > 0)} in all training rows"
     if faults:
-        told = ", ".join(f"label {task} {what}" for task, what in faults.items())
-        raise DataError(f"dataset {name}: {told}: nothing to learn", _other_tasks(dataset, faults))
+        problems = ", ".join(f"label {task} {fault}" for task, fault in faults.items())
+        raise DataError(f"dataset {name}: {problems}: nothing to learn", _other_tasks(dataset, faults))
 
 
 def _other_tasks(dataset: Dataset, faulty: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from automtl_core.disk.files import scratch_folder
 def workshop(
     data_dir: Path | None, parent: Path, memory_limit: str | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Yield a database, and the hidden folder in `parent` that it works in."""
+    """Yield a database, and its hidden working folder in `parent`."""
     with scratch_folder(parent) as folder, connect(data_dir, folder, memory_limit) as db:
         yield db, folder
 

@@ -93,7 +93,7 @@ def _drawn(
     column = dataset.time if chosen.split == "time" else dataset.user
     if column is None:
         raise UsageError(
-            f"dataset.split: {chosen.split}, but dataset {name} has no {chosen.split}", "use another split"
+            f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}", "use another split"
         )
     groups = _column(db, f"coalesce({quoted(column)}, -1)", np.int32)
     size = int(groups.max(initial=-1)) + 1 if column in chosen.hashed else count(db, codes(column))
@@ -124,7 +124,7 @@ def _check_sizes(parts: Parts, dataset: Dataset, name: str) -> None:
     ]
     fix = f"lower {' or '.join(thresholds)}" if thresholds else "check that the raw files are complete"
     if dataset.settings.split != "random":
-        fix += f", or split otherwise: the split by {dataset.settings.split} needs at least three of them"
+        fix += f", or use another split: the split by {dataset.settings.split} needs at least three values"
     raise DataError(
         f"dataset {name}: {sizes.sum() or 'no'} rows are left, too few for {', '.join(PARTS)}", fix
     )

@@ -81,7 +81,7 @@ def write_parts(
 
 
 def write_bags(encoding: Encoding, draft: Path) -> None:
-    """Write the bags of each multi-valued field: distinct known values, in the order of their ids."""
+    """Write the bags of each multi-valued field: the distinct known values, in the order of their ids."""
     for name, learner in encoding.learners.items():
         if isinstance(learner, BagCounts):
             (draft / "bags").mkdir(exist_ok=True)

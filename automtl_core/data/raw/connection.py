@@ -17,13 +17,12 @@ def connect(
     """Open a database in `work_dir`; it can read and write there and in `data_dir`, and nowhere else.
 
     Tables are on disk, and queries spill to disk, so that data may be larger than memory.
-    larger than memory.
 
     Args:
         data_dir: Folder of the raw files; may be None.
         work_dir: Folder of the database and its spill files.
         memory_limit: Memory limit of the database, such as `512MiB`; None for most of the machine's memory.
-        threads: Number of threads; None for all of the machine.
+        threads: Number of threads; None for all threads of the machine.
 
     Raises:
         DataError: a value cannot be converted.

@@ -31,7 +31,7 @@ _SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 End = Literal["whole", "open", "broken"]
-"""How the last value of a row ends: correctly; without the closing quote; or with text after the closing
+"""End of the last value of a row: correct; without the closing quote; or with text after the closing
 quote."""
 
 
@@ -45,7 +45,7 @@ class Values(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Why a row is malformed, for any declaration of columns."""
+    """A fault that makes a row malformed under any declaration of columns."""
 
     place: int | None
     """Index of the faulty value; None for a fault of the whole row."""
@@ -76,7 +76,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     except EOFError:
         raise DataError(f"{path}: cut off: its compressed data does not end", "get a complete copy") from None
     except damage as error:
-        raise DataError(f"{path}: no {path.suffix} file, or damaged: {error}", "get a sound copy") from None
+        raise DataError(f"{path}: not a {path.suffix} file, or damaged: {error}", "get a new copy") from None
 
 
 def blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
@@ -108,7 +108,7 @@ class Lines:
         self._open = 0
         """Number of lines in `_ahead` that do not close a quote that was open before."""
         self._end: End | None = None
-        """How the next line closes it; None if that is not known yet."""
+        """End of the open value in the first line that closes it; None if not yet read."""
 
     def __iter__(self) -> Iterator[tuple[str, bool]]:
         """Yield each line without its line feed, and whether it certainly has no quotes."""
@@ -120,7 +120,7 @@ class Lines:
     def until_closed(self, size: int, separator: str) -> int | None:
         """Return the number of lines until an open quote of the current line, of `size` bytes, is closed.
 
-        None if it is not closed correctly within `LINE_LIMIT`. Each line is read ahead once at most.
+        None if it is not closed correctly within `LINE_LIMIT`. No line is read ahead twice.
         """
         while self._end is None and size + self._size <= LINE_LIMIT:
             if self._open == len(self._ahead):

@@ -27,7 +27,7 @@ def find(data_dir: Path | None, dataset: Dataset, name: str) -> Sources:
     """Return the raw files of a dataset.
 
     Raises:
-        DataError: a file links to another folder, or several files match where one is needed.
+        DataError: a file links to another folder, or several files match a pattern for one file.
         InputMissingError: files are missing; the message lists all of them.
 
     """
@@ -76,7 +76,7 @@ def listed_files(name: str) -> tuple[Path, str, Sequence[Path]]:
     """
     path = Path(name)
     if path.is_dir():
-        raise UsageError(f"{name}: a folder", f"name a file, or a pattern in quotes, such as '{name}/*.csv'")
+        raise UsageError(f"{name}: is a folder", f"name a file, or a quoted pattern, such as '{name}/*.csv'")
     if path.is_file():
         folder, pattern, paths = path.parent, glob.escape(path.name), [path]
     else:

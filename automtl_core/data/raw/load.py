@@ -45,7 +45,7 @@ def load(
         table: Name of the table to create.
         sources: Files with the same columns.
         work_dir: Folder for copies without faulty rows.
-        most: Number of rows to skip at most; None if a faulty row is an error.
+        most: Largest number of rows to skip; None if a faulty row is an error.
 
     Raises:
         DataError: the header does not fit the declaration, or there are (too many) faulty rows; the message
@@ -88,7 +88,7 @@ def _load_text(
 
 
 def _accepted(found: Layout, faults: list[Fault], most: int) -> Iterator[Sequence[str]]:
-    """Yield the values of valid rows, and append the faults of others, at most `most`, to `faults`."""
+    """Yield the values of valid rows, and append the faults of others to `faults`, up to `most` of them."""
     for record in records(found):
         if record.fault is None:
             yield record.fields

@@ -16,7 +16,7 @@ _ROW = "file_row_number"
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
-    """Name the Parquet file that cannot be read in the error: DuckDB has many errors for damaged files.
+    """Name a damaged Parquet file in the error: DuckDB has many errors for such files.
 
     Raises:
         DataError: it is not a Parquet file, or damaged.
@@ -43,7 +43,7 @@ def load(
         table: Name of the table to create.
         path: The file.
         file: Its declaration.
-        most: Number of rows to skip at most; None if a faulty row is an error.
+        most: Largest number of rows to skip; None if a faulty row is an error.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows, named by number.
@@ -54,7 +54,7 @@ def load(
     if len(faults) > (most or 0):
         raise DataError(
             f"{path}: row {faults[0].line}: {faults[0].reason}",
-            "repair such rows, or leave them out: --bad-rows skip, and --max-bad-rows N where there are many",
+            "repair such rows, or leave them out: --bad-rows skip, and --max-bad-rows N if there are many",
         )
     columns = ", ".join(f"{value} AS {quoted(name)}" for name, value in chosen.items())
     every = " AND ".join(fine.values()) if faults else "true"
@@ -65,7 +65,7 @@ def load(
 
 
 def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) -> Iterator[Fault]:
-    """Yield the faulty rows of a file, each with its first faulty column, `most` rows at most."""
+    """Yield the faulty rows of a file, each with its first faulty column, up to `most` rows."""
     _, fine = _expressions(db, path, file)
     kinds = "".join(f" WHEN NOT ({test}) THEN {literal(name)}" for name, test in fine.items())
     if not kinds:

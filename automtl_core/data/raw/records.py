@@ -42,7 +42,7 @@ _SHORT_NUMBER = re.compile(r"(?:-?[0-9]{1,38}(?:\.[0-9]*)?)?")
 
 
 class Fault(NamedTuple):
-    """Why a record does not fit the declaration."""
+    """A fault of a record that does not fit the declaration."""
 
     line: int
     """The line of the file where the record starts, from 1."""
@@ -62,7 +62,7 @@ class Record(NamedTuple):
     fields: list[str]
     """Its values, one for each column of `layout` unless there is a fault; a blank is an empty text."""
     fault: Fault | None
-    """Why it does not fit the declaration, if it does not."""
+    """Reason why it does not fit the declaration; None if it fits."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def layout(path: Path, file: RawFile) -> Layout:
         raise DataError(f"{path}:1: the file is empty", "get a complete copy of the file")
     if other := _other_separator(first, file):
         raise DataError(
-            f"{path}:1: {_SEPARATORS[other]} separate its values, declared is {file.separator!r}",
+            f"{path}:1: {_SEPARATORS[other]} separate its values, but {file.separator!r} is declared",
             f"declare the separator {other!r}, or write the file with {file.separator!r}",
         )
     if not file.header:
@@ -213,11 +213,11 @@ def _check_format(path: Path, head: bytes) -> None:
     first = head.split(b"\n", 1)[0]
     if first.count(0) * 3 > len(first):
         raise DataError(
-            f"{path}:1: holds NUL bytes, as UTF-16 or a damaged copy does, not text in UTF-8",
+            f"{path}:1: holds NUL bytes, like UTF-16 or a damaged copy, not text in UTF-8",
             "convert it to UTF-8, or get a sound copy",
         )
     if b"\n" not in head and b"\r" in head[:-1]:
-        raise DataError(f"{path}:1: its lines end in carriage returns alone", "end them with line feeds")
+        raise DataError(f"{path}:1: its lines end in carriage returns only", "end them with line feeds")
 
 
 def _other_separator(first: Row, file: RawFile) -> str | None:
@@ -237,7 +237,7 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     line, text, found, problem = first
     declared = list(file.columns)
     if line > 1:
-        return "blank, where the header should be"
+        return "the first line is blank, not the header"
     if problem:
         return f"the header: {problem.reason}: {shown(text)}"
     missing = [name for name, column in file.columns.items() if name not in found and not column.optional]
@@ -245,7 +245,7 @@ def _header_fault(first: Row, file: RawFile) -> str | None:
     if padded := [name for name in unknown if name.strip() in declared]:
         return f"the header has blanks around {_printed(padded[0])}"
     if len(missing) == len(declared) and not any(did_you_mean(name, found) for name in missing):
-        return f"no header: names none of the columns: {shown(text)}"
+        return f"no header: the first line names none of the columns: {shown(text)}"
     if twice := [name for name in found if found.count(name) > 1]:
         return f"the header names {_printed(twice[0])} twice"
     faults = []

@@ -16,9 +16,9 @@ SKIP = (
 )
 REPAIR = f"repair the row, or {SKIP}"
 LOOKED = 1000
-"""Number of rows, from the first faulty one on, that are checked for the same fault."""
+"""Number of rows, from the first faulty row on, in the check for the same fault."""
 LEAST, MANY = 5, 0.1
-"""Number and share of checked rows with the same fault from which on it is a fault of the whole file."""
+"""Least number and least share of checked rows with the same fault, for a fault of the whole file."""
 
 _DECIMAL_COMMA = re.compile("[+-]?[0-9]+,[0-9]+")
 
@@ -49,15 +49,15 @@ def _kind(fault: Fault) -> tuple[str | None, str]:
 
 def _fix(file: RawFile, fault: Fault, many: bool) -> str:
     if fault.reason.endswith(NOT_UTF8):
-        return f"{CONVERT.format('ISO-8859-1')} (or what the file is in); or {SKIP}"
+        return f"{CONVERT.format('ISO-8859-1')} (or from its actual encoding); or {SKIP}"
     if not many:
         return REPAIR
     if fault.column is None:
         return (
-            f"declare the columns that the rows have, or write the file so that values with a "
-            f"{file.separator!r}, such as decimal commas, stand in quotes"
+            f"declare the actual columns of the rows, or write the file with quotes around values that "
+            f"contain {file.separator!r}, such as decimal commas"
         )
     column, value = file.columns[fault.column], fault.reason.rpartition(", found ")[2].strip('"')
     if column.kind != "text" and _DECIMAL_COMMA.fullmatch(value):
         return f"write numbers with a decimal point: {value.replace(',', '.')}"
-    return column.remedy or f"convert the column {fault.column}, or declare it as what it holds"
+    return column.remedy or f"convert the column {fault.column}, or declare its actual type"

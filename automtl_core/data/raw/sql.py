@@ -19,7 +19,7 @@ def literal(text: str) -> str:
 
 
 def one_file(path: Path) -> str:
-    """Return the path of a file for DuckDB's readers, which take `[`, `*` and `?` for a pattern."""
+    """Return the path of a file for DuckDB's readers, with `[`, `*` and `?`, which form patterns, escaped."""
     return glob.escape(str(path.resolve()))
 
 

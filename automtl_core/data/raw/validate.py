@@ -16,7 +16,7 @@ from automtl_core.dataset.dataset import Dataset, RawFile
 from automtl_core.errors import DataError, UsageError
 
 ALL = 1 << 62
-"""More than the number of rows of any file."""
+"""A number above the number of rows of any file."""
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Checked:
     accepted: int = 0
     rejected: int = 0
     problem: str | None = None
-    """Why the file cannot be read to its end; the counts are those of the part that was read."""
+    """Reason why the file cannot be read to its end; the counts are then those of the rows before."""
 
     @property
     def records(self) -> int:

@@ -73,7 +73,7 @@ def test_the_architecture_of_a_run_is_trained_anew(automtl: Automtl, finished: P
         (
             ["train", "--model", "mmoe", "--set", "training.balancer={name: cagrad, cc: 1}"],
             "training.balancer.cc is not a setting (did you mean 'c'?)\n"
-            "  fix: training.balancer takes: c; see what each setting takes: automtl settings balancer cag",
+            "  fix: training.balancer takes: c; see the allowed values: automtl settings balancer cag",
         ),
         (
             ["train", "--model", "mmoe", "--set", "strategy.epochs=2"],

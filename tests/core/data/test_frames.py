@@ -160,7 +160,7 @@ def test_integers_with_gaps_are_integers_where_they_are_declared():
             good().drop(columns=["tags", "user"]).assign(usr=1),
             r"lack 'user' \(did you mean 'usr'\?\), 'tags'",
         ),
-        (good().head(0), "hold no rows without a fault"),
+        (good().head(0), "have no valid rows"),
         (pd.concat([good(), good()[["user"]]], axis=1), "two columns of the examples are called 'user'"),
         ({**good(), "user": "u1"}, "column 'user' is one value"),
         ({**good(), "user": ["u1"]}, "column 'tags' has 2 rows, and 'user' has 1"),
@@ -194,7 +194,7 @@ def test_faulty_rows_are_left_out_up_to_a_number():
     assert next(rows.chunks(5))["user"].tolist() == ["v"]
     with pytest.raises(DataError, match="price: expected a number"):
         frame_rows(shop(bad_rows="skip", max_bad_rows=0), frame)
-    with pytest.raises(DataError, match="hold no rows"):
+    with pytest.raises(DataError, match="have no valid rows"):
         frame_rows(shop(bad_rows="skip"), frame.head(1))
 
 

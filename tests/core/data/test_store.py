@@ -69,7 +69,7 @@ def test_encodings_are_fitted_once_and_know_when_rows_were(folder: Path) -> None
     assert prepared.fitted(schema)[1] is found
     assert prepared.fitted(SCHEMA) == (None, (None, None, None))
     (folder / "train" / "times.npy").unlink()
-    with pytest.raises(UsageError, match=r"features\.statistics: earlier, and nobody knows which rows are"):
+    with pytest.raises(UsageError, match=r"features\.statistics is `earlier`, but the rows have no times"):
         Prepared(folder, prepared.manifest).fitted(schema)
 
 

@@ -55,8 +55,8 @@ class Versionless(Shop):
 @pytest.mark.parametrize(
     ("declared", "fault"),
     [
-        (Misspelt, r"label 'buy': after names 'clik', which is no label \(did you mean 'click'\?\)"),
-        (Empty, "`fields` holds nothing; `labels` holds nothing"),
+        (Misspelt, r"label 'buy': after names 'clik', which is not a label \(did you mean 'click'\?\)"),
+        (Empty, "`fields` is empty; `labels` is empty"),
         (Versionless, "`version` has to be a whole number"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_class_without_labels_is_not_registered() -> None:
 
 def test_what_follows_from_settings_is_checked_when_an_adapter_is_made() -> None:
     assert declaration_faults(FromSettings) == []
-    with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is no field"):
+    with pytest.raises(PluginError, match="FromSettings: user names 'nobody', which is not a field"):
         FromSettings(DatasetSettings())
 
 

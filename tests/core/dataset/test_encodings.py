@@ -37,7 +37,7 @@ def test_pairs_are_fields_of_as_many_values_as_there_are_pairs() -> None:
 @pytest.mark.parametrize("pair", [("a", "z"), ("a", "a"), ("a", "tags")])
 def test_a_pair_of_no_such_fields_is_refused(pair) -> None:
     schema = Schema((SparseField("a", 3), SparseField("tags", 3, "bag")), (), (Task("click"),))
-    with pytest.raises(UsageError, match="is no pair of fields"):
+    with pytest.raises(UsageError, match="is not a pair of fields"):
         schema.encoded(plain().with_answers(crosses=(pair,)))
 
 

@@ -40,15 +40,15 @@ def test_what_fits_together_has_no_fault() -> None:
         ({"fields": (Dense("price", missing="0"),)}, "missing is '0', allowed are finite numbers"),
         ({"fields": (Dense("price", missing=float("nan")),)}, "missing is nan, allowed are finite numbers"),
         ({"time": "price"}, "'price' is named twice"),
-        ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is no label (did you mean"),
-        ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is no label"),
+        ({"labels": (Label("click"), Label("buy", after="clik"))}, "'clik', which is not a label (did you"),
+        ({"labels": (Label("buy", given="view"),)}, "label 'buy': given names 'view', which is not a label"),
         (
             {"labels": (Label("buy", after="buy"),)},
-            "'buy': by `after` and `given` it leads back",
+            "'buy': `after` and `given` form a cycle",
         ),
         (
             {"labels": (Label("a", after="b"), Label("b", after="a"))},
-            "'a': by `after` and `given` it leads",
+            "'a': `after` and `given` form",
         ),
         (
             {"labels": (Label("a", "regression"), Label("b", given="a"))},
@@ -57,10 +57,10 @@ def test_what_fits_together_has_no_fault() -> None:
         ({"labels": (Label("a", "regresion"),)}, "'a': kind is 'regresion' (did you mean 'regression'?)"),
         (
             {"user": "usr"},
-            "user names 'usr', which is no field (did you mean 'user'?): allowed are item, user",
+            "user names 'usr', which is not a field (did you mean 'user'?): allowed are item, user",
         ),
-        ({"user": "price"}, "user names 'price', which is no single sparse field"),
-        ({"user": "tags"}, "user names 'tags', which is no single sparse field"),
+        ({"user": "price"}, "user names 'price', which is not a single-valued sparse field"),
+        ({"user": "tags"}, "user names 'tags', which is not a single-valued sparse field"),
         ({"fields": (Sparse("user"), Dense("p", "logg"))}, "'p': scaling is 'logg' (did you mean 'log'?)"),
         ({"fields": (Sparse("user"), Bucketed("p", 1))}, "'p': buckets is 1"),
         ({"fields": (Sparse("user"), Bag("p", ""))}, "'p': separator is ''"),

@@ -46,7 +46,7 @@ def test_the_order_of_columns_stays_that_of_the_schema():
     ],
 )
 def test_a_task_comes_after_another_task_and_never_after_itself(tasks, stuck):
-    with pytest.raises(ArtifactError, match=f"^{stuck}, which is no task or comes after it$") as error:
+    with pytest.raises(ArtifactError, match=f"^{stuck}, which is not a task or comes after it$") as error:
         schema(*tasks)
     assert error.value.fix == f"name one of the tasks: {', '.join(sorted(task.name for task in tasks))}"
 

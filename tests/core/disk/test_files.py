@@ -51,7 +51,7 @@ def publish_late(folder, **options):
 
 
 def test_folder_that_was_published_meanwhile_is_not_taken(tmp_path):
-    with pytest.raises(RunExistsError, match="b: another process has made it meanwhile"):
+    with pytest.raises(RunExistsError, match="b: another process has created it in the meantime"):
         publish_late(tmp_path)
     assert (tmp_path / "b" / "f").read_text() == "theirs"
     assert [p.name for p in tmp_path.iterdir()] == ["b"]

@@ -81,7 +81,7 @@ def test_truth_values_fractions_and_times_are_written_as_duckdb_writes_them():
 def test_a_field_takes_one_value_a_row(wrong):
     with pytest.raises(WrongValueError, match=r"column 'city', row 2 .*is not one value") as error:
         encode("city", Hashed(3), {"city": ["x", None, wrong]})
-    assert error.value.fix == "give one text or integer a row"
+    assert error.value.fix == "give one text or integer for each row"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_numbers(column, expected):
     ],
 )
 def test_what_is_no_number_is_named(column, held):
-    with pytest.raises(WrongValueError, match=rf"{held}\)? is no number of at most 1e\+38") as error:
+    with pytest.raises(WrongValueError, match=rf"{held}\)? is not a number of at most 1e\+38") as error:
         numbers(column)
     assert error.value.row == (0 if column[0] == [3] else 1)
     assert error.value.fix == "give a number, or None for a blank"
@@ -124,7 +124,7 @@ def test_lists():
     found = lists([["a"], ("b", "c"), {"d"}, np.array(["e"]), masked, None, float("nan"), pd.NA])
     assert [list(each) for each in found] == [["a"], ["b", "c"], ["d"], ["e"], [None, "y"], [], [], []]
     for wrong in ("x|y", 3, ""):
-        with pytest.raises(WrongValueError, match="is no list") as error:
+        with pytest.raises(WrongValueError, match="is not a list") as error:
             lists([[], wrong])
         assert error.value.row == 1
 

@@ -16,6 +16,6 @@ def test_a_supernet_that_was_fixed_otherwise_cannot_be_inherited_from():
     supernet = space.supernet()
     supernet.fix("layer0/expert0/block0", "zero")
     wanted = Architecture({**supernet.favourites(), "layer0/expert0/block0": "mlp-16"})
-    message = "the architecture says 'mlp-16', and the supernet has been fixed to zero"
+    message = "the architecture has 'mlp-16', but the supernet is fixed to zero"
     with pytest.raises(ArtifactError, match=message):
         space.network(wanted, inherit=supernet)

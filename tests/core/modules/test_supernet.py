@@ -134,7 +134,7 @@ def test_following_a_path_trains_what_lies_on_it_and_nothing_else(space, batch):
         ({"layer0/expert0/block0": "mlp-17"}, "expected one of"),
         ({"layer0/expert0/single": ("users",)}, "did you mean 'user'"),
         ({"layer0/expert9/single": ()}, "no such choice"),
-        ({"layer0/expert0/block0": "zero"}, "has left the supernet, which is fixed to 'mlp-16'"),
+        ({"layer0/expert0/block0": "zero"}, "was dropped: the supernet is fixed to 'mlp-16'"),
     ],
 )
 def test_what_cannot_be_held_is_refused_and_changes_nothing(space, path, message):

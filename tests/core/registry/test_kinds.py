@@ -112,9 +112,9 @@ class Nameless(FieldEncoder):
     [
         (Rows, "expected a subclass of automtl_core.fields.field:FieldKind"),
         (FieldKind, "FieldKind does not define: learner"),
-        (type("Bare", (Sparse,), {"encoders": ()}), "encoders must hold classes that state their `kind`"),
-        (type("Odd", (Sparse,), {"encoders": (Nameless,)}), "encoders must hold classes that state their"),
-        (type("Wrong", (Sparse,), {"encoders": (Rows,)}), "encoders must hold classes that state their"),
+        (type("Bare", (Sparse,), {"encoders": ()}), "encoders must hold encoder classes with a `kind`"),
+        (type("Odd", (Sparse,), {"encoders": (Nameless,)}), "encoders must hold encoder classes with a"),
+        (type("Wrong", (Sparse,), {"encoders": (Rows,)}), "encoders must hold encoder classes with a"),
     ],
 )
 def test_kinds_of_fields_have_encoders_with_names(value: object, message: str) -> None:

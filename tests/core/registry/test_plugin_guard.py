@@ -34,9 +34,9 @@ def raises(in_dim: int, out_dim: int, dropout: float) -> nn.Module:
 
 
 WRONG = {
-    "raises": (raises, "cannot be made: ValueError: not made"),
-    "none": (lambda i, o, d: None, "is made as NoneType, expected a torch.nn.Module"),
-    "number": (lambda i, o, d: i, "is made as int"),
+    "raises": (raises, "cannot be created: ValueError: not made"),
+    "none": (lambda i, o, d: None, "is of type NoneType, expected a torch.nn.Module"),
+    "number": (lambda i, o, d: i, "is of type int"),
     "width": (lambda i, o, d: nn.Linear(i, 1), "maps [2, 3] to [2, 1] of torch.float32, expected [2, 5] of"),
     "flat": (lambda i, o, d: Flat(), "maps [2, 3] to [2] of"),
     "type": (lambda i, o, d: Double(i, o), "to [2, 5] of torch.float64, expected [2, 5] of torch.float32"),

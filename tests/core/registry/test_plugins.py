@@ -205,7 +205,7 @@ HOSTILE = {
         "    version, user = 1, 'usr'\n"
         "    fields, labels = (Sparse('user'),), (Label('click'), Label('buy', after='clik'))\n"
         "    def rows(self, db): ...\n" + hooked("return {'shop': Shop}", "automtl_register_datasets"),
-        "dataset 'shop': label 'buy': after names 'clik', which is no label (did you mean 'click'?)",
+        "dataset 'shop': label 'buy': after names 'clik', which is not a label (did you mean 'click'?)",
     ),
     "name is no text": (hooked("return {1: lambda *a: a}"), "op 1: a name consists of"),
     "capital in a name": (hooked("return {'GELU': lambda *a: a}"), "op 'GELU': a name consists of"),

@@ -39,9 +39,7 @@ def test_a_fault_is_a_sentence_with_the_key_as_it_was_written(values, sentence):
 
 def test_the_remedy_lists_what_there_is_and_names_the_page():
     told = remedy(faults({"depht": 3}), "space", "mine", Mine)
-    assert (
-        told == "space takes: depth, labels, widths; see what each setting takes: automtl settings space mine"
-    )
+    assert told == "space takes: depth, labels, widths; see the allowed values: automtl settings space mine"
 
 
 def test_a_path_is_followed_as_far_as_it_leads():

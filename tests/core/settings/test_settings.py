@@ -174,7 +174,7 @@ def test_all_faults_come_at_once_with_what_there_is_in_their_place() -> None:
     inner, outer, command = str(caught.value.fix).split("; ")
     assert inner == "space.inner.a takes: kind, width"
     assert outer.startswith("space takes: alone, answers, count, ")
-    assert command == "see what each setting takes: automtl settings space mine"
+    assert command == "see the allowed values: automtl settings space mine"
 
 
 @pytest.mark.parametrize("values", [{"count": "7"}, {"rate": "1e-3"}, {"widths": [1.0]}, {"on": False}])
@@ -195,18 +195,18 @@ CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "learning rate": (
         {"training": {"learning_rate": -1}},
         "training.learning_rate: expected a number above 0, given -1",
-        "see what each setting takes: automtl settings training",
+        "see the allowed values: automtl settings training",
     ),
     "no number": (
         {"training": {"learning_rate": float("nan")}},
         "training.learning_rate: expected a finite number above 0, given nan",
-        "see what each setting takes: automtl settings training",
+        "see the allowed values: automtl settings training",
     ),
     "loss weight": (
         {"training": {"loss_weights": {"a": -1, "b": float("inf")}}},
         "training.loss_weights.a: expected a number from 0, given -1\n"
         "training.loss_weights.b: expected a finite number from 0, given inf",
-        "see what each setting takes: automtl settings training",
+        "see the allowed values: automtl settings training",
     ),
     "root": (
         {"sed": 1},
@@ -216,12 +216,12 @@ CONFIGURATIONS: Mapping[str, tuple[dict[str, Any], str, str]] = {
     "component": (
         {"space": 3},
         "space: expected a name, or {name: NAME, SETTING: VALUE, ...}, given 3",
-        "see what each setting takes: automtl settings run",
+        "see the allowed values: automtl settings run",
     ),
     "name": (
         {"space": {"name": 3}},
         "space.name: expected a text, given 3",
-        "see what each setting takes: automtl settings space",
+        "see the allowed values: automtl settings space",
     ),
 }
 

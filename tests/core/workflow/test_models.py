@@ -257,7 +257,7 @@ def test_a_run_whose_plugin_is_gone_names_it(small, tmp_path):
     with start(job, job.prepare(), tmp_path / "found") as run:
         origin = Origin("gone", {}, {}, {"vanished": "1.5", "desan": "0.1"})
         run.write_architecture(Architecture({}, origin))
-    with pytest.raises(UnknownNameError, match=r"called 'gone'.* not here now: vanished 1\.5") as error:
+    with pytest.raises(UnknownNameError, match=r"called 'gone'.* not available: vanished 1\.5") as error:
         layer(str(run.path), REGISTRY)
     assert "install them again" in error.value.fix
 

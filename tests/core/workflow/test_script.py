@@ -45,5 +45,5 @@ def test_a_strategy_that_a_script_adds_searches(tmp_path):
     environment = json.loads((tmp_path / "runs/mine/environment.json").read_text())
     assert "script" in json.dumps(environment)
     assert line.evaluate(tmp_path / "runs/mine").repeats
-    with pytest.raises(UnknownNameError, match=r"'coin-flip'.* not here now: script none"):
+    with pytest.raises(UnknownNameError, match=r"'coin-flip'.* not available: script none"):
         Workflow(REGISTRY).evaluate(tmp_path / "runs/mine")

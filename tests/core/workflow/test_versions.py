@@ -51,7 +51,7 @@ def test_a_plugin_that_is_gone_is_named(common):
     job = job_with(registry, "identity", "mine")
     recorded = origin(job, space_of(job)).plugins
     with (
-        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not here now: workbench") as error,
+        pytest.raises(UnknownNameError, match=r"op is called 'mine'.* not available: workbench") as error,
         REGISTRY.expecting(recorded),
     ):
         space_of(job_with(REGISTRY, "identity", "mine"))
@@ -61,4 +61,4 @@ def test_a_plugin_that_is_gone_is_named(common):
         registry.expecting(recorded),
     ):
         space_of(job_with(registry, "other"))
-    assert "not here now" not in str(error.value)
+    assert "not available" not in str(error.value)

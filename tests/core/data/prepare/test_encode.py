@@ -291,7 +291,7 @@ def test_numbers_with_fractions_are_no_categories(
     tmp_path: Path, given: Callable[..., Any], frame: pd.DataFrame
 ) -> None:
     frame["city"] = np.arange(200) / 2
-    with pytest.raises(DataError, match="text or integers, and city other numbers") as error:
+    with pytest.raises(DataError, match="text or integers, not fractions as in city") as error:
         prepare(given(frame), "shop", None, tmp_path)
     assert error.value.fix
 

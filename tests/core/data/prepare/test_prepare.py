@@ -221,7 +221,7 @@ def test_datasets_without_files_that_hold_other_rows_are_prepared_apart(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "dataset given has no raw files, and no `content`"),
+        (None, "dataset given has no raw files, and does not define `content`"),
         (float("nan"), "dataset given: its content is not JSON"),
         ({"rows": object()}, "dataset given: its content is not JSON"),
     ],

@@ -199,9 +199,7 @@ HEADERS = [
         ":1: the header has blanks around ' item_id'",
         FIRST_LINE,
     ),
-    refused(
-        "blank line before the header", b"\n" + table(), ":1: blank, where the header should be", FIRST_LINE
-    ),
+    refused("blank line before the header", b"\n" + table(), ":1: the first line is blank", FIRST_LINE),
     fine("columns in another order", table([backwards(row) for row in ROWS], backwards(HEADER))),
 ]
 SEPARATORS = [

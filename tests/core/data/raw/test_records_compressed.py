@@ -26,7 +26,7 @@ def test_gzip(read: Read, tmp_path: Path) -> None:
         b"user,tag,click\n",
         packed[:30] + b"?" + packed[31:],
     ):
-        with pytest.raises(DataError, match=r"log\.csv\.gz: (cut off|no \.gz file, or damaged)"):
+        with pytest.raises(DataError, match=r"log\.csv\.gz: (cut off|not a \.gz file, or damaged)"):
             read(damaged, file)
 
 
@@ -36,7 +36,7 @@ def test_zstandard(read: Read) -> None:
     packed = zstd.compress(b"user,tag,click\n1,a,0\n")
     assert read(packed, file) == ([["1", "a", "0"]], [])
     for damaged in (packed[:-3], packed + b"more", b"user,tag,click\n"):
-        with pytest.raises(DataError, match=r"log\.csv\.zst: (cut off|no \.zst file, or damaged)"):
+        with pytest.raises(DataError, match=r"log\.csv\.zst: (cut off|not a \.zst file, or damaged)"):
             read(damaged, file)
 
 

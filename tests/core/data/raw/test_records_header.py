@@ -35,7 +35,7 @@ def test_a_header_that_does_not_fit(read: Read, tmp_path: Path, content: bytes, 
 @pytest.mark.parametrize("content", [b"1,a,0\n2,b,1\n", b"a,b,c\n1,a,0\n"])
 def test_no_header(read: Read, content: bytes) -> None:
     first = content.split(b"\n")[0].decode()
-    with pytest.raises(DataError, match=f':1: no header: names none of the columns: "{first}"'):
+    with pytest.raises(DataError, match=f':1: no header: .* names none of the columns: "{first}"'):
         read(content, LOG)
 
 
@@ -57,7 +57,7 @@ def test_a_header_may_name_other_columns_in_any_order(read: Read, tmp_path: Path
 def test_another_separator_is_named(read: Read, separator: str, name: str) -> None:
     content = "user,tag,click\n1,a,0\n".replace(",", separator).encode()
     for file, text in ((LOG, content), (BARE, content.split(b"\n")[1])):
-        with pytest.raises(DataError, match=f":1: {name} separate its values, declared is ','"):
+        with pytest.raises(DataError, match=f":1: {name} separate its values, but ',' is declared"):
             read(text, file)
 
 

@@ -29,10 +29,10 @@ def refusal(folder: Path, rows: list[str], encoding: str = "utf-8", **declared: 
     ("row", "fix"),
     [
         ("u{n},{n},1.5,{three}", "say which values mean 1"),
-        ("u{n},{n},cheap,1", "convert the column price, or declare it as what it holds"),
+        ("u{n},{n},cheap,1", "convert the column price, or declare its actual type"),
         (
             "u{n},{n},1,5,1",
-            "declare the columns that the rows have, or write the file so",
+            "declare the actual columns of the rows, or write the file with",
         ),
         ('u{n},{n},"1,5",1', "write numbers with a decimal point: 1.5"),
         ('u{n},"1,000",1.5,1', "write numbers with a decimal point: 1.000"),
