@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from automtl_core.training import significance
+
 CONFIDENCE = 0.95
 
 
@@ -98,9 +100,5 @@ def paired(values: Sequence[float], reference: Sequence[float], rows: Noise | No
 
 def holm(differences: Mapping[str, Difference]) -> dict[str, Difference]:
     """Return the differences with p values adjusted for their number (Holm 1979)."""
-    known = {name: d.p for name, d in differences.items() if d.p is not None}
-    adjusted, largest = dict(differences), 0.0
-    for rank, name in enumerate(sorted(known, key=lambda name: known[name])):
-        largest = max(largest, min(1.0, (len(known) - rank) * known[name]))
-        adjusted[name] = replace(differences[name], adjusted_p=largest)
-    return adjusted
+    adjusted = significance.holm({name: d.p for name, d in differences.items() if d.p is not None})
+    return {name: replace(d, adjusted_p=adjusted.get(name)) for name, d in differences.items()}

@@ -8,6 +8,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
+from automtl_core.training.baselines import Baseline
 from automtl_core.training.metrics import TaskMetrics
 
 
@@ -133,3 +134,5 @@ class Result(Fact):
     """Test AUC of the true probabilities of generated labels, by task."""
     cut_short: bool = False
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
+    baselines: Mapping[str, Baseline] | None = None
+    """Task -> comparison of the network with a constant and with the best single field, on test rows."""

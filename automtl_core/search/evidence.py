@@ -7,6 +7,7 @@ from typing import Literal
 
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
+from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["required", "better", "no significant effect", "by logit", "at chance"]
@@ -18,8 +19,6 @@ Verdict = Literal["required", "better", "no significant effect", "by logit", "at
 - by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
-SIGNIFICANCE = 0.01
-"""Probability of any finding in a search without any effect: the limit of p values after correction."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,7 @@ def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:
 
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
-    raw = {test: _p_value(*test) for test in tests}
-    adjusted, largest = dict[tuple[float | None, float | None], float](), 0.0
-    for rank, test in enumerate(sorted(raw, key=lambda test: raw[test])):
-        largest = max(largest, min(1.0, (comparisons - rank) * raw[test]))
-        adjusted[test] = largest
+    adjusted = holm({test: _p_value(*test) for test in tests}, comparisons)
     return [_judged(one, adjusted.get((one.difference, one.error))) for one in evidence]
 
 

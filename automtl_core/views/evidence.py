@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
-from automtl_core.search.evidence import SIGNIFICANCE, Evidence, Point, Verdict
+from automtl_core.search.evidence import Evidence, Point, Verdict
+from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
+from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_features, cost_of
@@ -27,6 +28,7 @@ from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
+from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
@@ -187,8 +189,14 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    metrics = evaluate_run(job, run, prepared)
-    result = replace(run.read(Result), test=metrics, reachable=reachable(prepared))
+    predicted = predict_logits(job, run, prepared)
+    metrics = metrics_of(prepared.schema.tasks, np.asarray(prepared.part("test").labels), predicted)
+    result = replace(
+        run.read(Result),
+        test=metrics,
+        reachable=reachable(prepared),
+        baselines=_baselines(prepared, predicted),
+    )
     run.write(result)
     return result
 
@@ -344,6 +352,23 @@ def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
     epochs = sum(report["phase"] == "train" for report in recorder.reports)
     rows = epochs * len(prepared.part("train"))
     return Costs(seconds, rows / seconds["train"] if epochs else None)
+
+
+def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:
+    """Return the comparison of each task with trivial predictions, on the test rows.
+
+    Args:
+        prepared: The data.
+        predicted: Output of the network for the R test rows, [R, T].
+
+    """
+    labels, found, best = np.asarray(prepared.part("test").labels), {}, alone(prepared, ["field"])
+    for t, task in enumerate(prepared.schema.tasks):
+        field = best[task.name][0].name if best[task.name] else None
+        single = None if field is None else predictions(prepared, field, task.name)
+        if one := baseline(task, labels[:, t], predicted[:, t], field, single):
+            found[task.name] = one
+    return corrected(found)
 
 
 def reachable(prepared: Prepared) -> dict[str, float | None]:

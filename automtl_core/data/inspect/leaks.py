@@ -20,6 +20,7 @@ from automtl_core.dataset.schema import Schema, Task, TaskKind
 from automtl_core.disk.value import Value
 
 Floats = NDArray[np.float64]
+Kind = Literal["field", "label"]
 By = Literal["value", "presence"]
 """Whether the value of a predictor is tested, or its presence."""
 
@@ -41,7 +42,7 @@ class SingleFieldScore(Value):
 
     name: str
     """Name of the field, or of the other label."""
-    kind: Literal["field", "label"]
+    kind: Kind
     by: By
     suspicious: bool
     """Whether it is suspected to be a leak."""
@@ -77,7 +78,7 @@ class Tally(NamedTuple):
     """Sum of the squares of the labels, over all codes."""
 
 
-def alone(prepared: Prepared) -> dict[str, tuple[SingleFieldScore, ...]]:
+def alone(prepared: Prepared, kinds: Sequence[Kind] = ("field", "label")) -> dict[str, tuple[SingleFieldScore, ...]]:
     """Return the best predictors of each task, and all suspicious ones, the best first.
 
     The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
@@ -91,11 +92,23 @@ def alone(prepared: Prepared) -> dict[str, tuple[SingleFieldScore, ...]]:
         tallies = zip(group, _tallies(train, group), _tallies(validation, group), strict=True)
         for predictor, seen, judged in tallies:
             for t, task in enumerate(schema.tasks):
-                if predictor.name != task.name:
+                if predictor.name != task.name and predictor.kind in kinds:
                     scores = _scores(predictor, task, _of_task(seen, t), _of_task(judged, t))
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
                     found[task.name] += _scored(predictor, task, scores, fine)
     return {task: _best(scores) for task, scores in found.items()}
+
+
+def predictions(prepared: Prepared, field: str, task: str, part: str = "test") -> Floats:
+    """Return the prediction of a task by one field alone for the rows of a part, [R]: see the module."""
+    schema, train = prepared.schema, prepared.part("train")
+    predictor = next(p for p in predictors(schema, train) if (p.name, p.kind) == (field, "field"))
+    t = [each.name for each in schema.tasks].index(task)
+    seen = _of_task(_tallies(train, [predictor])[0], t)
+    bags = predictor.bags
+    expected = _expected(seen) if bags is None else _expected_of_bags(bags, predictor.values, seen)
+    rows = [expected[predictor.codes(chunk)] for chunk in chunks(prepared.part(part))]
+    return np.concatenate(rows)
 
 
 def rules(schema: Schema, ones: Floats, both: Floats, rows: Floats) -> tuple[Rule, ...]:

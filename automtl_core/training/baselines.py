@@ -1,0 +1,155 @@
+"""Comparison of a trained network with trivial predictions: a constant, and the best single field.
+
+A network that is no better than these has learned nothing, whatever a search concluded about its parts. The
+field is chosen on validation rows; all differences are those of the test rows, row by row, one-sided, and
+corrected by Holm for the number of tasks. Letters: R rows, T tasks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from automtl_core.dataset.schema import Task
+from automtl_core.disk.value import Value
+from automtl_core.training.metrics import shortfall_by_row
+from automtl_core.training.significance import SIGNIFICANCE, holm
+
+Floats = NDArray[np.float64]
+LEAST = 10
+"""Least number of test rows of either class, or of all rows of a regression."""
+LEAK = 0.99
+"""AUC, or R2, of a network above which a field is suspected to contain the label."""
+
+
+@dataclass(frozen=True)
+class Baseline(Value):
+    """One task of a network against a constant and against the best single field."""
+
+    score: float
+    """Test AUC, or R2 of a regression."""
+    error: float
+    """Standard error of the score."""
+    p_constant: float
+    """P value of being no better than a constant prediction."""
+    field: str | None
+    """The field that predicts the task best alone, chosen on validation rows; None where no field can."""
+    field_score: float | None
+    """Its test AUC, or R2."""
+    p_field: float | None
+    """P value of being no better than this field."""
+
+    @property
+    def beats_constant(self) -> bool:
+        """Whether the network is significantly better than a constant."""
+        return self.p_constant < SIGNIFICANCE
+
+    @property
+    def beats_field(self) -> bool:
+        """Whether the network is significantly better than the best single field."""
+        return self.p_field is None or self.p_field < SIGNIFICANCE
+
+
+def baseline(
+    task: Task, labels: Floats, predicted: Floats, field: str | None, single: Floats | None
+) -> Baseline | None:
+    """Return the comparison of one task; None if there are too few rows with the label.
+
+    Args:
+        task: The task.
+        labels: [R], NaN where missing.
+        predicted: Output of the network, [R].
+        field: The field that predicts the task best alone.
+        single: Its predictions, [R].
+
+    """
+    known = ~np.isnan(labels)
+    labels, predicted = labels[known].astype(np.float64), predicted[known]
+    if not _enough(task, labels):
+        return None
+    loss = _loss(task, labels, predicted)
+    alone = None if single is None else _loss(task, labels, single[known])
+    return Baseline(
+        score=1 - float(loss.mean()),
+        error=_error(loss),
+        p_constant=_p_value(_loss(task, labels, np.zeros(len(labels))) - loss),
+        field=field,
+        field_score=None if alone is None else 1 - float(alone.mean()),
+        p_field=None if alone is None else _p_value(alone - loss),
+    )
+
+
+def corrected(found: Mapping[str, Baseline]) -> dict[str, Baseline]:
+    """Return the comparisons of all tasks, with p values corrected for their number."""
+    constant = holm({task: one.p_constant for task, one in found.items()})
+    field = holm({task: one.p_field for task, one in found.items() if one.p_field is not None})
+    return {
+        task: replace(one, p_constant=constant[task], p_field=field.get(task)) for task, one in found.items()
+    }
+
+
+def learned_nothing(found: Mapping[str, Baseline], measures: Mapping[str, str]) -> str | None:
+    """Return a sentence if no task is better than the trivial predictions; else None.
+
+    Args:
+        found: Baselines by task.
+        measures: Task -> AUC or R2.
+
+    """
+    if not found:
+        return None
+    meaning = "The decisions, features and costs of this run have no meaning"
+    if not any(one.beats_constant for one in found.values()):
+        scores = ", ".join(f"{measures[task]} {task} {_interval(one)}" for task, one in found.items())
+        return (
+            "Nothing was learned: on the test rows the network is not significantly better than a constant "
+            f"prediction for any task ({scores}). {meaning}"
+        )
+    if not any(one.beats_constant and one.beats_field for one in found.values()):
+        scores = ", ".join(
+            f"{task}: {measures[task]} {one.score:.4f}, `{one.field}` alone {one.field_score:.4f}"
+            for task, one in found.items()
+            if one.beats_constant
+        )
+        return f"The network is not significantly better than a single field ({scores}). {meaning} beyond that"
+    return None
+
+
+def leaks(found: Mapping[str, Baseline], measures: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each task that is predicted suspiciously well."""
+    return [
+        f"{task}: test {measures[task]} {one.score:.4f} is suspiciously high: a field may contain the label, or be "
+        f"filled in after the event; the field that predicts it best alone is `{one.field}`; see "
+        "`automtl data describe`"
+        for task, one in found.items()
+        if one.score > LEAK
+    ]
+
+
+def _enough(task: Task, labels: Floats) -> bool:
+    if task.kind == "regression":
+        return len(labels) >= LEAST and bool(np.ptp(labels) > 0)
+    return bool(min(labels.sum(), len(labels) - labels.sum()) >= LEAST)
+
+
+def _loss(task: Task, labels: Floats, predicted: Floats) -> Floats:
+    """Return the contribution of each row to 1 - AUC, or to 1 - R2, [R]."""
+    if task.kind == "binary":
+        return shortfall_by_row(labels, predicted)
+    return (labels - predicted) ** 2 / labels.var()
+
+
+def _error(by_row: Floats) -> float:
+    return float(by_row.std() / max(len(by_row) - 1, 1) ** 0.5)
+
+
+def _p_value(gain: Floats) -> float:
+    """Return the one-sided p value of a mean gain above 0."""
+    mean, error = float(gain.mean()), _error(gain)
+    return float(ndtr(-mean / error)) if error else float(mean <= 0)
+
+
+def _interval(one: Baseline) -> str:
+    return f"{one.score:.4f} [{one.score - 1.96 * one.error:.4f}, {one.score + 1.96 * one.error:.4f}]"
