@@ -130,7 +130,7 @@ class _Trials:
             yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_crosses(self.rows, self.encodings))
-            yield self._changed(crosses=tuple(found.pair for found in self.pairs))
+            yield self._changed(crosses=tuple(cross.pair for cross in self.pairs))
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
