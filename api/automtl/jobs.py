@@ -113,9 +113,9 @@ def compare(
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    found, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
-    write(found, path)
-    return Compared(found, path)
+    result, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
+    write(result, path)
+    return Compared(result, path)
 
 
 def load(run: str | Path) -> Run:
