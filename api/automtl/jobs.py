@@ -49,7 +49,7 @@ def search(
         strategy: Name of the search strategy.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
-            `strategy` without a name belong to the one of the arguments. Settings beside another name are
+            `strategy` without a name belong to the one of the arguments. Settings under another name are
             ignored.
         seed: Random seed of the run.
         name: Name of the run. None: the dataset and a number.

@@ -22,7 +22,7 @@ class Event:
 Listener = Callable[[Event], bool]
 """Receives each event, and returns whether the loop that sent it shall continue.
 
-A loop that receives False finishes its epoch with the steps taken so far, sends the event of that epoch, and
+A loop that receives False finishes its epoch with the steps so far, sends the event of that epoch, and
 returns its best result.
 """
 

@@ -114,7 +114,7 @@ def _by_task(
 
 
 def _over(result: Comparison) -> str:
-    """Return the seeds and splits that means are taken over, in words."""
+    """Return the numbers of seeds and splits of the means, in words."""
     seeds = f"{len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}"
     return seeds if len(result.splits) == 1 else f"{seeds} on each of {len(result.splits)} splits"
 

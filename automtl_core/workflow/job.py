@@ -299,7 +299,7 @@ def _is_default(key: str, path: str, value: Any) -> bool:
 
 
 def _network_problem(space: SearchSpace) -> str | None:
-    """Return the fault of the network that a space builds, found without weights; None if there is none."""
+    """Return the fault of the network that a space builds, or None; the check needs no weights."""
     with torch.device("meta"), torch.no_grad():
         supernet = space.supernet()
         if not isinstance(supernet.network, nn.Module):

@@ -62,7 +62,7 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
 
 
 def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the versions of the libraries that space and balancer use, beside torch and numpy.
+    """Return the versions of the libraries that space and balancer use, besides torch and numpy.
 
     A library that is not installed is left out.
     """

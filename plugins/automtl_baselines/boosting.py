@@ -116,7 +116,7 @@ class BoostedTrees(Learner):
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
             if not train.labels_differ:
-                log.info("boosting %s: labels do not differ, nothing is learned", task.name)
+                log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
             grown: dict[int, GrownTrees] = {}
             for number, width in enumerate(widths, start=t * len(widths)):

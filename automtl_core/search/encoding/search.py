@@ -46,12 +46,12 @@ class EncodingSearchResult(Value):
     answers: Answers
     """The chosen values of the searched settings."""
     trials: tuple[EncodingTrial, ...] = ()
-    """All values that were tried, in order; the first are the defaults, which stay where nothing is
-    better."""
+    """All values that were tried, in order; the first are the defaults, which are kept unless other
+    values are better."""
     pairs: tuple[FeatureCross, ...] = ()
     """Candidates for feature crosses."""
     why: str = ""
-    """Reason why nothing was tried; else empty."""
+    """Reason why no values were tried; else empty."""
 
     @property
     def best(self) -> EncodingTrial:
@@ -78,7 +78,7 @@ def search_encodings(
 
     Args:
         rows: Rows to learn from, and held-out rows.
-        encodings: Encodings, of which some settings may be set by the user.
+        encodings: Encodings; settings of the user are kept.
         recipe: The training settings.
         train: Trains the small model.
         progress: Receives the progress of the search.
