@@ -1,4 +1,4 @@
-"""The evidence for the decisions of a search, and its Pareto front: values that a run keeps and shows."""
+"""The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal[
     "required", "uncertain", "better", "no effect: cheapest", "restored", "by logit", "at chance"
 ]
-"""Why a decision was made:
+"""Reason of a decision:
 
 - required: validation is significantly worse without the option;
 - better: validation is significantly better with the decision;
