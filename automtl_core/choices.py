@@ -55,7 +55,7 @@ Choice = OneOf | AnyOf
 
 @dataclass(frozen=True)
 class Origin:
-    """The search space of an architecture: enough to build its network again, or to detect changes."""
+    """The search space of an architecture, to build its network again and to detect changes."""
 
     space: str
     settings: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Architecture:
-    """One decision for each choice, by name: all that the training after the search needs."""
+    """Decisions of a search space: one for each choice, by name."""
 
     decisions: Mapping[str, Decision]
     origin: Origin | None = field(default=None, compare=False)

@@ -103,9 +103,9 @@ def printable(text: str) -> str:
 
 def one_line(error: BaseException) -> str:
     """Return an error, without its notes, as one line that is safe to print, even if it has no text."""
-    found = traceback.TracebackException.from_exception(error)
-    found.__notes__ = []
-    return printable(" ".join("".join(found.format_exception_only()).split()))
+    trace = traceback.TracebackException.from_exception(error)
+    trace.__notes__ = []
+    return printable(" ".join("".join(trace.format_exception_only()).split()))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

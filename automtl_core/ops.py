@@ -48,7 +48,7 @@ class JointOp(Protocol):
 
     @classmethod
     def mixture(cls, ops: Sequence[Self], weights: Tensor, x: Tensor) -> Tensor:
-        """Return `sum_k weights[k] * ops[k](x)`, equal within float error where nothing is random."""
+        """Return `sum_k weights[k] * ops[k](x)`, equal within float error unless ops draw random numbers."""
 
 
 @runtime_checkable

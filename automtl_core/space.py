@@ -1,9 +1,9 @@
 """Search spaces: one `build` method with three uses.
 
-The author of a space writes `build(choose)`, and calls `choose` wherever the design is open. The caller
-defines the result: `Relaxing` returns mixed ops and gates, which makes the
-supernet; `Fixing` follows an architecture, which makes the derived network; and on torch's meta device
-the former lists the choices, and both give the cost of decisions, without allocating weights.
+The author of a space writes `build(choose)`, and calls `choose` wherever the design is open. The argument
+decides the result: `Relaxing` returns mixed ops and gates, which form the supernet; `Fixing` follows an
+architecture and returns the modules of the derived network. On torch's meta device, `Relaxing` lists the
+choices and both compute the cost of decisions, without allocating weights.
 """
 
 from abc import ABC, abstractmethod
@@ -111,8 +111,8 @@ class SearchSpace(ABC, Configured[S]):
         return False
 
     ignores: ClassVar[Collection[str]] = ()
-    """Settings of a run without effect on the space, such as `training.learning_rate`: to set one is an
-    error, unless another model of a comparison reads it, and tuning does not draw it."""
+    """Settings of a run without effect on the space, such as `training.learning_rate`. To set one is an
+    error, unless another model of a comparison uses it. Tuning does not draw values for them."""
     libraries: ClassVar[Sequence[str]] = ()
     """Distributions besides torch and numpy whose versions byte-identical results depend on."""
 
@@ -206,7 +206,7 @@ class SearchSpace(ABC, Configured[S]):
         cheapest network. Raises as `network` does.
         """
         asked, whole = self._asked_by(architecture), self.cost(architecture)
-        found = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
+        surplus = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
         for name in asked:
             choice = self.choices()[name]
             others: Sequence[Decision] = [()] if isinstance(choice, AnyOf) else choice.options
@@ -216,8 +216,8 @@ class SearchSpace(ABC, Configured[S]):
                 if other != architecture.decisions[name]
             ]
             least = min([whole, *costs], key=lambda cost: (cost.flops_per_row, cost.parameters))
-            found[name] = whole - least
-        return found
+            surplus[name] = whole - least
+        return surplus
 
     def costs(self) -> dict[str, dict[str, Cost]]:
         """Return for each choice the cost of its options.
@@ -226,7 +226,7 @@ class SearchSpace(ABC, Configured[S]):
         one entry, `ALL`: the cost of all its options in a network with all other options and the first
         candidate everywhere.
         """
-        choices, found = self.choices(), self._costs_of_candidates()
+        choices, costs = self.choices(), self._costs_of_candidates()
         everything: dict[str, Decision] = {
             name: choice.options if isinstance(choice, AnyOf) else choice.options[0]
             for name, choice in choices.items()
@@ -234,8 +234,8 @@ class SearchSpace(ABC, Configured[S]):
         whole = self.cost(Architecture(everything))
         for name, choice in choices.items():
             if isinstance(choice, AnyOf):
-                found[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
-        return found
+                costs[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
+        return costs
 
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
         """Return the choices of the derived network with their decisions, without computation."""
@@ -257,11 +257,11 @@ class SearchSpace(ABC, Configured[S]):
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:
         """Return the cost of each candidate, counted on its inputs in the supernet."""
-        found: dict[str, dict[str, Cost]] = {}
+        costs: dict[str, dict[str, Cost]] = {}
 
         def look(question: MixedOp, inputs: tuple[Any, ...]) -> None:
             ops = question.candidates.items()
-            found[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
+            costs[question.choice.name] = {option: cost_of(standalone(op), *inputs) for option, op in ops}
 
         with torch.device("meta"):
             supernet = self.supernet().eval()
@@ -270,4 +270,4 @@ class SearchSpace(ABC, Configured[S]):
             if isinstance(question, MixedOp):
                 question.register_forward_pre_hook(look)
         supernet(blank_features(self.schema, _CPU))
-        return found
+        return costs

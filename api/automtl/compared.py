@@ -43,9 +43,9 @@ class Compared:
         """One row per model: difference of the mean to the reference, its interval, p-value and verdict."""
         rows = {}
         for model, by_task in self.result.differences(self.result.reference).items():
-            told = by_task.get(MEAN)
-            numbers = {} if told is None else {"difference": told.mean, "low": told.low, "high": told.high}
-            rows[model] = {**numbers, "p": told and told.adjusted_p, "verdict": self.verdicts[model]}
+            gap = by_task.get(MEAN)
+            numbers = {} if gap is None else {"difference": gap.mean, "low": gap.low, "high": gap.high}
+            rows[model] = {**numbers, "p": gap and gap.adjusted_p, "verdict": self.verdicts[model]}
         return pd.DataFrame.from_dict(rows, orient="index")
 
     @property

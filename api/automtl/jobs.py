@@ -49,7 +49,7 @@ def search(
         strategy: Name of the search strategy.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
-            `strategy` without a name belong to the one of the arguments. Settings beside another name are
+            `strategy` without a name belong to the one of the arguments. Settings under another name are
             ignored.
         seed: Random seed of the run.
         name: Name of the run. None: the dataset and a number.
@@ -113,9 +113,9 @@ def compare(
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    found, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
-    write(found, path)
-    return Compared(found, path)
+    result, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
+    write(result, path)
+    return Compared(result, path)
 
 
 def load(run: str | Path) -> Run:

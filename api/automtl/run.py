@@ -55,10 +55,10 @@ class Run:
 
         One row per part, one column per field or part; True if the row reads the column.
         """
-        told = finding(self.path, load_registry()).sharing
-        parts = [*told.sees, *(part for part in told.reads if part not in told.sees)]
-        read = {part: {*told.sees.get(part, ()), *told.reads.get(part, ())} for part in parts}
-        columns = [*told.fields, *(part for part in parts if any(part in each for each in read.values()))]
+        reads = finding(self.path, load_registry()).sharing
+        parts = [*reads.sees, *(part for part in reads.reads if part not in reads.sees)]
+        read = {part: {*reads.sees.get(part, ()), *reads.reads.get(part, ())} for part in parts}
+        columns = [*reads.fields, *(part for part in parts if any(part in each for each in read.values()))]
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
@@ -76,11 +76,11 @@ class Run:
         """
         made, dataset = self._trained
         with _reading(examples, dataset) as reading:
-            found, rejected = predicted(made, reading)
+            values, rejected = predicted(made, reading)
         names = [task.name for task in made.tasks]
         index = getattr(examples, "index", None)
-        rows = pd.RangeIndex(len(found) + len(rejected)) if index is None else index
-        return pd.DataFrame(found, rows.delete([row.fault.line - 1 for row in rejected]), names)
+        rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
+        return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
     def evaluate(self, examples: object = None) -> pd.DataFrame:
         """Return metrics on labelled examples; None recomputes the metrics of the test rows."""
@@ -106,14 +106,14 @@ class Run:
 
     @cached_property
     def _trained(self) -> tuple[Trained, Dataset]:
-        with Workflow(load_registry()).trained(self._folder, {}) as found:
-            return found
+        with Workflow(load_registry()).trained(self._folder, {}) as loaded:
+            return loaded
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
         least = self._folder.config().training.min_positives
-        found = finding(self.path, load_registry())
-        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), found, least))
+        record = finding(self.path, load_registry())
+        search = outcome.search(SearchOutcome(self.path, self._folder.read(Result), record, least))
         return markdown(f"Run {self.path}", search)
 
 

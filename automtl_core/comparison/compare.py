@@ -33,8 +33,7 @@ def compare(
         jobs: The models by name; with equal data and recipe, and with the first seed.
         seeds: Seeds of the runs; each model has one run for each seed on each split.
         trials: Number of recipes that each model may try on the validation data of each split; with one, all
-        models
-            keep their recipe.
+            models keep their recipe.
         reference: The model that the other models are compared with.
         bench: The folder of the cells, and the splits.
 
@@ -56,7 +55,7 @@ def compare(
     tested = bench.tested(cells)
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
-    found = Comparison(
+    outcome = Comparison(
         dataset=common.config.dataset.name,
         splits={seed: _split(prepared, least) for seed, prepared in bench.prepared.items()},
         user=common.dataset().user,
@@ -65,7 +64,7 @@ def compare(
         reference=reference,
         models={name: _model(name, tested) for name in jobs},
     )
-    return replace(found, noises=_noises(found, tested))
+    return replace(outcome, noises=_noises(outcome, tested))
 
 
 def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None:
@@ -78,13 +77,13 @@ def _check(by_split: Mapping[int, Mapping[str, Job]], bench: CellRunner) -> None
 def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
     """Return the facts about the labels of the test part, by task."""
     labels = prepared.part("test").labels
-    found: dict[str, TaskFacts] = {}
+    facts: dict[str, TaskFacts] = {}
     for t, task in enumerate(prepared.schema.tasks):
         m = task_metrics(task, labels[:, t], np.zeros(len(labels)))
-        found[task.name] = TaskFacts(
+        facts[task.name] = TaskFacts(
             task.kind, getattr(m, "positives", None), m.rows, m.is_informative(least)
         )
-    return found
+    return facts
 
 
 def _tuned(
@@ -92,12 +91,12 @@ def _tuned(
 ) -> dict[int, dict[str, Job]]:
     """Return the jobs of each split with their best recipes."""
     runs = [Workload.of(job) for each in by_split.values() for job in each.values() for _ in seeds]
-    found: dict[int, dict[str, Job]] = {}
+    best: dict[int, dict[str, Job]] = {}
     for split, jobs in by_split.items():
-        later = [each for other, each in by_split.items() if other not in (split, *found)]
+        later = [each for other, each in by_split.items() if other not in (split, *best)]
         to_try = [Workload.of(job) for each in later for job in each.values() for _ in range(trials)]
-        found[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
-    return found
+        best[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
+    return best
 
 
 def _split(prepared: Prepared, least: int) -> Split:
@@ -137,5 +136,5 @@ def _noise(cells: Mapping[Place, Samples], base: Mapping[Place, Samples]) -> dic
     """Return the contribution of test rows by task, for one model against another one."""
     common = sorted(cells.keys() & base.keys())
     tasks = cells[common[0]] if common else ()
-    found = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
-    return {task: each for task, each in found.items() if each is not None}
+    noises = {task: noise([cells[place][task] - base[place][task] for place in common]) for task in tasks}
+    return {task: each for task, each in noises.items() if each is not None}

@@ -97,7 +97,7 @@ class Diverged:
     seed: int
     run: str
     error: str
-    """Name of the loss or score that was not finite."""
+    """Error message, with the loss or score that was not finite."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

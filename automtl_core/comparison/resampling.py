@@ -45,7 +45,7 @@ def resampled(
     """Return the score of each task on each resample, [B, T]; NaN where it is undefined.
 
     Args:
-        tasks: T of them.
+        tasks: T tasks.
         labels: [R, T], NaN where a row lacks the label; regression labels standardised.
         predictions: Predictions of the labels, [R, T]; for binary tasks any score that ranks rows.
         units: Number of the user of each row, [R]; users are drawn whole. A row with 0 is drawn by itself.
@@ -55,14 +55,14 @@ def resampled(
     scores = [_score(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)]
     unit, size = _numbered(units)
     count = resamples(len(units))
-    found = np.empty((count, len(tasks)))
+    values = np.empty((count, len(tasks)))
     step = max(1, BLOCK // len(units))
     for start in range(0, count, step):
         numbers = range(start, min(start + step, count))
         counts = np.stack([_drawn(size, seed, number)[unit] for number in numbers])
         for t, score in enumerate(scores):
-            found[numbers, t] = score(counts)
-    return found
+            values[numbers, t] = score(counts)
+    return values
 
 
 def _numbered(units: NDArray[np.int32]) -> tuple[NDArray[np.intp], int]:

@@ -1,4 +1,4 @@
-"""The comparison that a user asks for, from the names of models to the outcome."""
+"""Specification of a comparison, from the names of models to the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class ComparisonSpec:
     out: Path | None = None
     """Folder of the results and runs; None for one named after the dataset."""
     preset: Layer | None = None
-    """Settings of which each model takes those that it has."""
+    """Settings for the models; each model uses those that it has."""
     seconds: float | None = None
     """Time budget of all runs; each run, and each trial of tuning, has an equal part."""
 

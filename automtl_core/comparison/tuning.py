@@ -37,9 +37,9 @@ def tuned(
         name: [bench.cell(name, each) for each in (job, *(drawn(job, k) for k in range(1, trials)))]
         for name, job in jobs.items()
     }
-    found = bench.trained([cell for tried in cells.values() for cell in tried], "trial", then)
+    results = bench.trained([cell for tried in cells.values() for cell in tried], "trial", then)
     return {
-        name: _best(name, [(cell.job, found[cell].metrics) for cell in tried])
+        name: _best(name, [(cell.job, results[cell].metrics) for cell in tried])
         for name, tried in cells.items()
     }
 

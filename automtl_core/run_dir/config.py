@@ -35,11 +35,11 @@ COMPONENTS: Mapping[str, Kind[Any]] = {
 }
 """Key of a configuration, with dots -> the kind of plugin object that it names."""
 DEFAULT = "default"
-"""The preset that is taken where nothing else is said."""
+"""Name of the preset that is the lowest configuration layer."""
 
 
 class Common(Settings):
-    """What all models of a comparison share."""
+    """Settings that all models of a comparison share."""
 
     dataset: Annotated[Component, NAMED]
     """Dataset adapter; see `automtl settings dataset`."""
@@ -91,16 +91,16 @@ class RunConfig(Common):
 
 
 def default(registry: Registry) -> Layer:
-    """Return the lowest layer of what people ask for: the preset `default`, if a plugin supplies it."""
+    """Return the lowest configuration layer: the preset `default`, if a plugin supplies it."""
     return registry.get(PRESETS, DEFAULT) if DEFAULT in registry.names(PRESETS) else {}
 
 
 def merge(*layers: Layer) -> dict[str, Any]:
     """Merge layers, later ones over earlier ones, key by key.
 
-    Of a component (space, strategy, dataset, balancer) the name that comes last is taken. Settings that a
-    layer gives to it by its name, or without any name, are its settings. Settings that a layer gives to
-    another one by name belong to that other one, and only these are dropped.
+    The last name of a component (space, strategy, dataset, balancer) replaces earlier ones. The settings in a
+    layer belong to the component that the layer names, or to the last one if the layer names none. Settings
+    of other components are dropped.
     """
     merged: dict[str, Any] = _merged(({}, *layers), "")
     return merged
@@ -123,7 +123,7 @@ def _merged(values: Sequence[Any], path: str) -> Any:
 
 
 def _of_the_last(values: Sequence[Any]) -> list[Any]:
-    """Leave out what layers say of another component than the one that is named last."""
+    """Drop the settings of other components than the one that is named last."""
     parts, last = [named(value) for value in values], None
     for part in parts:
         last = _owner(part, last)
@@ -131,7 +131,7 @@ def _of_the_last(values: Sequence[Any]) -> list[Any]:
 
 
 def _owner(part: Any, last: Any) -> Any:
-    """Return the name of what settings are of, which is the last one where they do not say."""
+    """Return the name of the component of some settings, which is `last` if they contain no name."""
     return part.get("name", last) if isinstance(part, Mapping) else last
 
 
@@ -161,7 +161,7 @@ def load_config(*layers: Layer) -> RunConfig:
     """Merge the layers of a search and validate the outcome.
 
     Raises:
-        UsageError: no space, strategy or dataset is named; or it lists every unknown key and wrong value.
+        UsageError: no space, strategy or dataset is named, or there are unknown keys or wrong values.
 
     """
     merged = merge(*layers)
@@ -171,10 +171,10 @@ def load_config(*layers: Layer) -> RunConfig:
 
 
 def load_common(*layers: Layer) -> tuple[Common, Layer]:
-    """Merge layers, and return what all models share, validated, and what is said of each.
+    """Merge layers; return the validated settings that all models share, and those of single models.
 
     Raises:
-        UsageError: no dataset is named; or it lists every unknown key and wrong value.
+        UsageError: no dataset is named, or there are unknown keys or wrong values.
 
     """
     common, settings = split(merge(*layers))
@@ -183,7 +183,7 @@ def load_common(*layers: Layer) -> tuple[Common, Layer]:
 
 
 def split(layer: Layer) -> tuple[Layer, Layer]:
-    """Return what a layer says of all models, and what it says of each."""
+    """Return the settings in a layer that all models share, and those of single models."""
     own = RunConfig.model_fields.keys() - Common.model_fields.keys()
     return (
         {key: value for key, value in layer.items() if key not in own},
@@ -192,10 +192,10 @@ def split(layer: Layer) -> tuple[Layer, Layer]:
 
 
 def check_named(layer: Layer, kind: Kind[Any]) -> None:
-    """Check that a layer says which space, strategy or dataset it is for.
+    """Check that a layer names its space, strategy or dataset.
 
     Raises:
-        UsageError: it does not, and tells how to.
+        UsageError: it does not.
 
     """
     given = layer.get(kind.name)

@@ -28,7 +28,7 @@ class Status(Fact):
     state: Literal["running", "stopped", "failed", "done"]
     """`running` only while a process holds the run; see `Run.status`."""
     error: str | None = None
-    """Error that interrupted it or made it fail."""
+    """Error that interrupted the run or made it fail."""
     exit_code: int | None = None
     """Exit code of the error."""
 
@@ -95,9 +95,9 @@ class Search(Fact):
     file = "search"
 
     evidence: tuple[Evidence, ...] = ()
-    """In the order of the decisions."""
+    """Evidence for the decisions, in their order."""
     front: tuple[Point, ...] = ()
-    """By rising cost; numbered from 1 on the command line."""
+    """Pareto front by rising cost; the command line numbers its points from 1."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings that the search chose, by part; the network was trained with them in place of those in
     config.yaml."""
@@ -129,7 +129,7 @@ class Result(Fact):
     files: dict[str, str]
     """SHA-256 of architecture.json and weights.safetensors."""
     test: Mapping[str, TaskMetrics] | None = None
-    """None until the network is tested."""
+    """Test metrics; None until the network is tested."""
     reachable: dict[str, float | None] | None = None
     """Test AUC of the true probabilities of generated labels, by task."""
     cut_short: bool = False

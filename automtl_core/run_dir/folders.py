@@ -1,4 +1,4 @@
-"""Where files are if nothing is said: in folders that the environment names, or below the working one."""
+"""Default folders of data: those of environment variables, or else below the working directory."""
 
 import os
 from pathlib import Path
@@ -7,15 +7,15 @@ from automtl_core.dataset.dataset import Dataset
 
 
 def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:
-    """Return where the raw files of a dataset are looked for, absolute; None where it needs none."""
+    """Return the absolute folder of the raw files of a dataset; None for a dataset without files."""
     return (chosen or default_raw_folder(name)).absolute() if dataset.files() else None
 
 
 def default_raw_folder(name: str) -> Path:
-    """Return where the raw files of a dataset are looked for if nothing is said."""
+    """Return the default folder of the raw files of a dataset."""
     return Path(os.environ.get("AUTOMTL_DATA") or "data") / name
 
 
 def prepared_folder() -> Path:
-    """Return the folder that keeps prepared datasets if nothing is said."""
+    """Return the default folder of prepared datasets."""
     return Path(os.environ.get("AUTOMTL_PREPARED") or "prepared")

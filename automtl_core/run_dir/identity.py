@@ -1,7 +1,7 @@
 """Identity: everything that the result of a run depends on, and checks of it before a run continues.
 
-Settings, seed and data must be unchanged. Other versions, another device or another
-number of threads may change the last digits only, so that a user may continue nevertheless.
+Settings, seed and data must be unchanged. Other versions, another device or another number of threads change
+at most the last digits of results, so that a user may continue nevertheless.
 """
 
 from collections.abc import Iterator, Mapping
@@ -92,7 +92,7 @@ def check_checkpoint(run: Run, identity: Mapping[str, Any]) -> None:
 
     """
     _refuse(
-        f"{run.path / 'checkpoint.safetensors'}: of another run",
+        f"{run.path / 'checkpoint.safetensors'}: belongs to another run",
         _differences(run.read(Identity).to_json(), identity),
         "restore it from a copy, or start a new run",
     )
@@ -115,10 +115,10 @@ def data_differences(then: Data, now: Mapping[str, Any]) -> list[str]:
 
 def environment_differences(then: Environment, now: Environment) -> list[str]:
     """Return the differences of an environment to that of a run."""
-    return _differences(_told_of(then), _told_of(now))
+    return _differences(_values(then), _values(now))
 
 
-def _told_of(environment: Environment) -> dict[str, Any]:
+def _values(environment: Environment) -> dict[str, Any]:
     return {key: value for key, value in environment.to_json().items() if key != "earlier"}
 
 
@@ -137,10 +137,10 @@ def _phrases(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> It
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from _phrases(old, new, f"{prefix}{key}.")
         elif old != new:
-            yield f"{prefix}{key} was {_scored(old)}, is {_scored(new)}"
+            yield f"{prefix}{key} was {_shown(old)}, is {_shown(new)}"
 
 
-def _scored(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "not there" if value is None else f"{value}"
 
 

@@ -37,7 +37,7 @@ def in_use(folder: Path) -> RunInUseError:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a process holds the lock of a run directory; True where that is unknown."""
+    """Return whether a process holds the lock of a run directory; True if that is unknown."""
     if not (folder / LOCK).exists():
         return False
     try:
@@ -51,11 +51,11 @@ def no_links(folder: Path) -> None:
     """Check that files written to the folder stay in it.
 
     Raises:
-        ArtifactError: it contains other things than files and folders.
+        ArtifactError: it contains anything else than files and folders.
 
     """
     for path in sorted(folder.rglob("*")):
-        with suppress(FileNotFoundError):  # a process at work replaces files
+        with suppress(FileNotFoundError):  # another process may replace files
             mode = path.lstat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise ArtifactError(

@@ -166,9 +166,9 @@ class Run:
         path = self.path / f"{kind.file}.json"
         if not path.exists():
             raise ArtifactError(f"{path}: not there", self.way_on())
-        told = read_signed(path, FORMAT, "restore it from a copy, or begin another run")
-        del told["format"]
-        return kind.from_json(told, path)
+        document = read_signed(path, FORMAT, "restore it from a copy, or begin another run")
+        del document["format"]
+        return kind.from_json(document, path)
 
     def has(self, kind: type[Fact]) -> bool:
         """Return whether the run has a fact."""
@@ -215,10 +215,10 @@ class Run:
 
     def config(self) -> RunConfig:
         """Return the configuration with the settings that the search chose, see `SearchResult.overrides`."""
-        found = self.read(Search).overrides if self.has(Search) else {}
+        overrides = self.read(Search).overrides if self.has(Search) else {}
         return (
-            RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), found))
-            if found
+            RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), overrides))
+            if overrides
             else self.initial_config()
         )
 

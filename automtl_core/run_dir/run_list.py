@@ -87,7 +87,7 @@ def _order(s: Summary) -> tuple[bool, str, bool, float, str]:
 def _summary(run: Run) -> Summary:
     status, config, data = run.status(), run.config(), run.read(Data)
     strategy = config.strategy and config.strategy.name
-    found = Summary(
+    basic = Summary(
         run=str(run.path),
         state=status.state,
         dataset=data.dataset,
@@ -97,13 +97,13 @@ def _summary(run: Run) -> Summary:
         note=status.error,
     )
     if not run.has(Result):
-        return found
+        return basic
     result, costs = run.read(Result), run.read(Costs)
     test: Metrics = result.test or {}
     values = {task: getattr(m, "auc", None) for task, m in test.items()}
     return Summary(
         **{
-            **found.__dict__,
+            **basic.__dict__,
             "score": mean_over_tasks(values, test, config.training.min_positives),
             "scores": {task: m.score for task, m in test.items()},
             "flops_per_row": result.flops_per_row,

@@ -1,4 +1,4 @@
-"""The evidence for the decisions of a search, and its Pareto front: values that a run keeps and shows."""
+"""The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Action = Literal["chosen", "closed", "kept"]
 Verdict = Literal["required", "better", "no significant effect", "by logit", "at chance"]
-"""Why a decision was made. Only the first two are findings:
+"""Reason of a decision. Only the first two are findings:
 
 - required: the held-out loss is significantly higher without the option;
 - better: the held-out loss is significantly lower with the decision;

@@ -80,7 +80,7 @@ class HeldOut:
 
     Args:
         problem: The problem of the search.
-        rows: Number of rows at most; drawn once where there are more.
+        rows: Maximum number of rows; a fixed random sample if there are more.
         part: The rows; None for the validation part.
 
     """
@@ -124,15 +124,15 @@ class HeldOut:
     def _losses(self, predictions: NDArray[np.float64], metrics: Metrics) -> Losses:
         losses, precisions = np.zeros(len(self)), 0.0
         for t, task in enumerate(self.problem.data.tasks):
-            found = metrics[task.name]
-            short = _shortfall(found)
+            scores = metrics[task.name]
+            short = _shortfall(scores)
             if short is None:
                 continue
             known = ~np.isnan(self._labels[:, t])
             labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
-            binary = isinstance(found, BinaryMetrics)
+            binary = isinstance(scores, BinaryMetrics)
             by_row = shortfall_by_row(labels, outputs) if binary else (labels - outputs) ** 2 / labels.var()
-            precision = _precision(found)
+            precision = _precision(scores)
             losses += precision * short
             losses[known] += precision * (by_row - short) / known.mean()
             precisions += precision
@@ -152,7 +152,7 @@ def shortfall(metrics: Metrics) -> float:
         The loss; 0 is perfect, and 0 where no task has a score.
 
     """
-    short = {task: s for task, found in metrics.items() if (s := _shortfall(found)) is not None}
+    short = {task: s for task, m in metrics.items() if (s := _shortfall(m)) is not None}
     precision = {task: _precision(metrics[task]) for task in short}
     return sum(precision[task] * short[task] for task in short) / (sum(precision.values()) or 1.0)
 

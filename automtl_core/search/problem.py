@@ -12,7 +12,7 @@ from automtl_core.training.recipe import Recipe
 
 
 def nothing() -> float:
-    """Return 0: the spent share of a time budget, where there is none."""
+    """Return 0, the spent share of the time without a time budget."""
     return 0.0
 
 

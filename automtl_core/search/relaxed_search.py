@@ -84,7 +84,7 @@ class RelaxedSearch:
             phase: Name of the phase in reports, such as `search`.
             listener: Receives the steps.
             rows: Indices of the rows; None for the whole training part.
-            most: Number of rows at most, drawn anew in each epoch.
+            most: Maximum number of rows, drawn anew in each epoch.
 
         """
         self._next_epoch()
@@ -137,8 +137,8 @@ class RelaxedSearch:
     ) -> None:
         """Report a finished epoch; validation metrics are computed if `metrics` is None."""
         losses = epoch.losses(self.problem.data.tasks)
-        found = metrics if metrics is not None else self.evaluate()
-        report = EpochEnded(epoch.phase, self.epoch, losses, found, entropy=entropy, fixed=fixed or {})
+        scores = metrics if metrics is not None else self.evaluate()
+        report = EpochEnded(epoch.phase, self.epoch, losses, scores, entropy=entropy, fixed=fixed or {})
         self.going_on = listener(report) and epoch.going_on
 
     def result(self) -> SearchResult:

@@ -27,19 +27,19 @@ class SearchResult:
     network: nn.Module | None = None
     """The derived network with weights from the search; None where the search supplies none."""
     epochs: int = 0
-    """Passes over the training part that these weights are the result of."""
+    """Number of epochs that these weights were trained for."""
     trained: bool = False
     """Whether the network is fully trained by the recipe, so that no training follows."""
     evidence: Sequence[Evidence] = ()
     """The evidence for each decision, in the order of the decisions; empty for a strategy without
     evidence."""
     front: Sequence[Point] = ()
-    """Alternatives by rising cost: of architectures scored with inherited weights the Pareto-optimal ones,
-    and all trained ones."""
+    """Alternatives by rising cost: all trained architectures, and the Pareto-optimal ones of those that
+    were scored with inherited weights."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings of `training` and `space` that the search chose too, such as `{"training": {"learning_rate":
     1e-3}}`. The training that follows uses them, as does each further training of the run; `network`, if
-    there is one, has these settings, and the choices of the space must not depend on them."""
+    there is one, has these settings. The choices of the space must not depend on them."""
 
 
 class SearchStrategy(ABC, Configured[S]):
@@ -66,7 +66,7 @@ class SearchStrategy(ABC, Configured[S]):
     def epochs(cls, settings: S, recipe: Recipe) -> int | None:
         """Return the largest number of passes over the training part in a search; None where it is unknown.
 
-        The epochs of the recipe, for the training of the derived network, come on top.
+        The epochs of the training of the derived network are not included.
         """
         return None
 
@@ -83,8 +83,8 @@ class SearchStrategy(ABC, Configured[S]):
     def search(self, listener: Listener) -> SearchResult:
         """Run the algorithm to its end, from the loaded state if there is one.
 
-        Calls `listener.step` after each step and `listener.epoch` at the end of each epoch, when `state_dict`
-        is complete. If either returns False, the search ends, and decides with the evidence so far.
+        Sends `StepEnded` after each step and `EpochEnded` at the end of each epoch, when `state_dict` is
+        complete. If the listener returns False, the search ends, and decides with the evidence so far.
         """
 
     @abstractmethod

@@ -35,7 +35,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     """Train the architecture of a spec from scratch, or from its checkpoint if there is one.
 
     The checkpoint is written before the listener receives an epoch. Epochs in the checkpoint are sent again,
-    so that a caller which was killed in between misses none; it must ignore epochs that it knows.
+    so that a caller which was killed in between misses none; it must ignore epochs that it has already.
 
     Args:
         problem: Search space, data, recipe and seed of the spec.

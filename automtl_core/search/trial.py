@@ -46,7 +46,7 @@ class TrialSpec:
     max_epochs: int | None = None
     """Epoch after which the trial pauses; a spec with more epochs continues it. None for no pause."""
     loss_rows: int = 0
-    """Number of validation rows at most whose losses the result holds; 0 for none."""
+    """Maximum number of validation rows with losses in the result; 0 for none."""
     test: bool = False
     """Whether a whole run includes the test."""
     encoding_search: str = ""
@@ -82,10 +82,10 @@ class TrialResult:
 
     def to_state(self) -> State:
         """Return tensors and JSON values for a checkpoint."""
-        found = asdict(replace(self, metrics={}, losses=None))
+        values = asdict(replace(self, metrics={}, losses=None))
         metrics = {task: m.to_json() for task, m in self.metrics.items()}
         losses = None if self.losses is None else torch.from_numpy(self.losses)
-        return {**found, "metrics": metrics, "losses": losses}
+        return {**values, "metrics": metrics, "losses": losses}
 
     @classmethod
     def from_state(cls, state: State) -> "TrialResult":

@@ -31,7 +31,7 @@ class WarmStart:
 
     architecture: Architecture
     choices: Mapping[str, Choice]
-    """Its choices."""
+    """Choices of the search."""
     network: nn.Module
     """The trained network."""
     schema: Schema
@@ -44,8 +44,8 @@ class WarmStart:
 
         Args:
             choices: Choices of another space or other data: some may be new, others may have new options.
-            otherwise: Decides choices that the earlier search does not have, or decides by an option that
-                does not exist here; also whether options are open that the earlier search did not have.
+            otherwise: Decisions for choices that the earlier search does not have or decided by an option
+                unknown here, and for options that it does not have.
 
         """
         return Architecture(
@@ -65,21 +65,21 @@ class WarmStart:
         """
         mine, theirs = (dict(each.named_modules()) for each in (self.network, network))
         tables = {name for name, module in theirs.items() if isinstance(module, FieldEmbedding)}
-        given = 0
+        copied = 0
         with torch.no_grad():
             for name in tables:
                 source, target = mine.get(name), theirs[name]
                 if isinstance(source, FieldEmbedding) and isinstance(target, FieldEmbedding):
-                    given += self._give_rows(source, target, schema)
+                    copied += self._give_rows(source, target, schema)
             available: Mapping[str, Tensor] = self.network.state_dict()
-            told = {f"{name}.{b}" for name, part in theirs.items() for b in FITTED.get(type(part), ())}
-            apart = told | {f"{table}.table.weight" for table in tables}
+            fitted = {f"{name}.{b}" for name, part in theirs.items() for b in FITTED.get(type(part), ())}
+            apart = fitted | {f"{table}.table.weight" for table in tables}
             for name, tensor in network.state_dict(keep_vars=True).items():
                 value = available.get(name)
                 if value is not None and value.shape == tensor.shape and name not in apart:
                     tensor.copy_(value)
-                    given += 1
-        return given
+                    copied += 1
+        return copied
 
     def _decision(self, choice: Choice, otherwise: Decision) -> Decision:
         mine, asked = self.architecture.decisions.get(choice.name), self.choices.get(choice.name)

@@ -75,7 +75,7 @@ def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -
     _check_gradients(one, batch._replace(labels=batch.labels[:, :1]), recipe, " of a single task")
     data = TrainingData(part, sample_part(schema, ROWS, seed=2), schema.tasks)
     whole = _trained(schema, data, recipe)
-    assert _same(whole, _trained(schema, data, recipe)), "training must follow from its seed alone"
+    assert _same(whole, _trained(schema, data, recipe)), "training must depend on its seed alone"
     assert _same(whole, _trained(schema, data, recipe, stop=1)), (
         "training that is resumed must end the same: keep state in buffers, parameters or get_extra_state"
     )
@@ -84,18 +84,18 @@ def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -
 def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -> None:
     torch.manual_seed(0)
     network, balancer = _Network(schema), balancer_of(recipe, schema.tasks)
-    found = objective(network, batch, task_losses(recipe, schema.tasks, CPU.device), CPU)
+    parts = objective(network, batch, task_losses(recipe, schema.tasks, CPU.device), CPU)
     before = [parameter.detach().clone() for parameter in network.parameters()]
     stays = network.towers[0].weight
     inputs = [p for p in (*network.parameters(), *balancer.parameters()) if p is not stays]
-    balancer.backward(found.losses, found.penalty, inputs)
+    balancer.backward(parts.losses, parts.penalty, inputs)
     for parameter in inputs:
         assert parameter.grad is not None, f"every parameter that a loss reaches needs a gradient{where}"
         assert parameter.grad.to_dense().isfinite().all(), f"gradients must be finite{where}"
     sparse = network.table.weight.grad
     assert sparse is not None
     assert sparse.is_sparse, f"the gradient of a sparse embedding must be sparse{where}"
-    assert stays.grad is None, f"what is not among `features` must have no gradient{where}"
+    assert stays.grad is None, f"a parameter outside of `inputs` must have no gradient{where}"
     assert network.alone.grad is not None
     assert torch.allclose(network.alone.grad, 2 * network.alone), f"the penalty must count in full{where}"
     same = all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))

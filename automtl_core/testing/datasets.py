@@ -61,11 +61,11 @@ def _check_labels(prepared: Prepared, name: str) -> None:
     labels = prepared.part(name).labels
     for task, column in zip(prepared.schema.tasks, labels.T, strict=True):
         known = column[~np.isnan(column)]
-        told = prepared.manifest["labels"][name][task.name]
-        assert told["rows"] == len(known), f"{task.name}: the manifest must count the {name} labels"
+        counts = prepared.manifest["labels"][name][task.name]
+        assert counts["rows"] == len(known), f"{task.name}: the manifest must count the {name} labels"
         if task.kind == "binary":
             assert np.isin(known, (0, 1)).all(), f"{task.name}: {name} labels must be 0, 1 or missing"
-            assert told["positives"] == known.sum(), f"{task.name}: the manifest must count the positives"
+            assert counts["positives"] == known.sum(), f"{task.name}: the manifest must count the positives"
         else:
             assert np.isfinite(known).all(), f"{task.name}: {name} labels must be finite or missing"
 

@@ -81,7 +81,7 @@ def _content(part: Part) -> Counter[tuple[int, float]]:
 def _check_exported(encoder: Encoder, columns: Mapping[str, Any], folder: Path, code: Path) -> None:
     code.write_text(source(encoder.fields.values()), encoding="utf-8")
     with patch.dict(sys.modules, dict.fromkeys(FORBIDDEN)):
-        found = exported(code, folder)(columns)
+        output = exported(code, folder)(columns)
     expected = encoder.encode(columns, labelled=False)
-    assert np.array_equal(found["ids"], expected.ids), "exported code must give the same ids"
-    assert np.array_equal(found["dense"], expected.dense, equal_nan=True), "and the same numbers"
+    assert np.array_equal(output["ids"], expected.ids), "exported code must give equal ids"
+    assert np.array_equal(output["dense"], expected.dense, equal_nan=True), "exported numbers must be equal"

@@ -94,7 +94,7 @@ def _check_sharing(factory: OpFactory, in_dim: int, out_dim: int) -> None:
     share_alike([owner, other])
     assert not _addresses(owner) & _addresses(other), "weights that are shared must be registered by one op"
     alone = other.alone()
-    assert not _addresses(owner) & _addresses(alone), "an op that was taken out must hold weights of its own"
+    assert not _addresses(owner) & _addresses(alone), "the op of alone() must have weights of its own"
     x = torch.randn(6, in_dim, dtype=torch.float64)
     for training in (True, False):  # in evaluation with the statistics of that step
         difference = (alone.train(training)(x) - _together(owner, other, training)(x)).abs().max()

@@ -44,7 +44,7 @@ def _check_landmarks(space: SearchSpace, features: Features) -> None:
         try:
             architecture.check(choices)
         except ArtifactError as error:
-            raise AssertionError(f"the landmark {name} must answer all of choices(): {error}") from None
+            raise AssertionError(f"the landmark {name} must decide all of choices(): {error}") from None
         same = [other for other, decided in points.items() if decided == architecture]
         assert same == [name], f"landmarks must differ: {listing(same)}"
         logits = space.network(architecture).double().eval()(features)
@@ -72,8 +72,8 @@ def _check_derived(space: SearchSpace, architecture: Architecture, features: Fea
     supernet.train()(features)  # so that batch normalisation has other statistics than its initial ones
     for label, decision in architecture.decisions.items():
         supernet.fix(label, decision)
-    assert not supernet.logits(), "nothing may be left to decide"
-    assert supernet.architecture() == architecture, "a fixed supernet must report the decisions it was given"
+    assert not supernet.logits(), "a supernet whose choices are all fixed must have no logits"
+    assert supernet.architecture() == architecture, "a fixed supernet must report its decisions"
     network = space.network(architecture, inherit=supernet)
     network = network.double().eval()
     difference = (network(features) - supernet.eval()(features)).abs().max()

@@ -19,7 +19,7 @@ from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 
 
 class _Killed(Exception):  # noqa: N818 - not an error
-    """Ends a search from outside."""
+    """Ends a search, as a kill of its process does."""
 
 
 class _Watch(EventHandler):
@@ -74,15 +74,15 @@ def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) 
 
     """
     torch.manual_seed(1)
-    watch, found = _search(make, problem)
-    _check_reports(make(problem), watch, found)
-    _check_evidence(problem, found)
-    _check_front(problem, found)
+    watch, result = _search(make, problem)
+    _check_reports(make(problem), watch, result)
+    _check_evidence(problem, result)
+    _check_front(problem, result)
     torch.manual_seed(2)
     _, again = _search(make, problem)
-    _assert_same(found, again, "a search must follow from the seed of its problem alone")
+    _assert_same(result, again, "a search must depend on the seed of its problem alone")
     for stop in range(1, len(watch.reports)):
-        _check_resumed(make, problem, stop, found)
+        _check_resumed(make, problem, stop, result)
     _check_stopped(make, problem, watch)
     other, _ = _search(make, replace(problem, seed=problem.seed + 1))
     if watch.reports:  # a strategy without training may decide the same by chance
@@ -101,7 +101,7 @@ def _check_reports(strategy: SearchStrategy, watch: _Watch, found: SearchResult)
     tasks = {task.name for task in problem.data.tasks}
     for report in watch.reports:
         assert set(report.metrics) == tasks, "a report needs the metrics of every task"
-    assert found.epochs <= len(numbers), "a network cannot have more epochs behind it than were reported"
+    assert found.epochs <= len(numbers), "a network cannot have more epochs than were reported"
 
 
 def _check_evidence(problem: Problem, found: SearchResult) -> None:
@@ -125,14 +125,14 @@ def _check_front(problem: Problem, found: SearchResult) -> None:
         try:
             Architecture(point.decisions).check(problem.space.choices())
         except ArtifactError as error:
-            raise AssertionError(f"point {point.name!r} of the front does not answer: {error}") from None
+            raise AssertionError(f"point {point.name!r} of the front does not fit: {error}") from None
         _check_json(point, f"point {point.name!r} of the front")
     costs = [point.flops_per_row for point in found.front]
-    assert costs == sorted(costs), f"the points of a front must stand by rising cost, got FLOPs {costs}"
+    assert costs == sorted(costs), f"the points of a front must be sorted by rising cost, got FLOPs {costs}"
     chosen = [point for point in found.front if point.chosen]
     assert len(chosen) <= 1, f"one point at most can be the chosen one, got {[p.name for p in chosen]}"
     assert all(p.decisions == found.architecture.decisions for p in chosen), (
-        "the point that is called chosen must be the architecture that was found"
+        "the chosen point must be the architecture of the result"
     )
 
 
@@ -140,7 +140,7 @@ def _check_json(value: Value, where: str) -> None:
     try:
         again = type(value).from_json(json.loads(json.dumps(value.to_json(), allow_nan=False)), where)
     except (TypeError, ValueError, ArtifactError) as error:
-        raise AssertionError(f"{where} must be plain finite values, for a run to keep: {error}") from None
+        raise AssertionError(f"{where} must be plain finite values, for a run to record: {error}") from None
     assert again == value, f"{where} must survive JSON"
 
 
@@ -165,9 +165,9 @@ def _check_stopped(make: Callable[[Problem], SearchStrategy], problem: Problem, 
         watch = _Watch(strategy, **last)
         strategy.search(watch).architecture.check(problem.space.choices())
         least = min(1, len(whole.reports))
-        assert len(watch.reports) == least, "where a listener has enough, the epoch must be the last one"
+        assert len(watch.reports) == least, "after a listener returned False, the epoch must be the last one"
         assert watch.steps <= last.get("last_step", whole.steps), (
-            "no step may be taken after the listener's no"
+            "no step may follow after the listener returned False"
         )
 
 

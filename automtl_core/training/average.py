@@ -74,8 +74,8 @@ class WeightAverage:
         self._network = deepcopy(self.trained, shared)
         copies = [m for m in self._network.modules() if isinstance(m, LargeTable)]
         for table, copy in zip(large, copies, strict=True):
-            self._tables[table.weight] = found = RowAverage(copy.weight)
-            table.watch("average", found.catch_up)
+            self._tables[table.weight] = average = RowAverage(copy.weight)
+            table.watch("average", average.catch_up)
         # A search through all modules would take as long as a small step.
         pairs = zip(self._network.parameters(), self.trained.parameters(), strict=True)
         self._parameters = [(mean, now) for mean, now in pairs if mean is not now and now not in self._tables]

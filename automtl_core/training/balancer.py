@@ -42,8 +42,8 @@ class Balancer(nn.Module, ABC, Configured[S]):
             losses: The mean loss of each task on a batch times its weight in the recipe, [T]. A task without
                 a label in the batch has loss 0 and gradient 0.
             penalty: The penalty of the network, a scalar; without a gradient if the network has none.
-            inputs: Parameters to train: of the network, and of the balancer. A loss may
-                not depend on all of them. The gradient of a sparse embedding must stay sparse.
+            inputs: Parameters to train: of the network, and of the balancer. A loss need not depend on all of
+                them. The gradient of a sparse embedding must stay sparse.
 
         """
 
@@ -74,14 +74,14 @@ def balancer_of(recipe: Recipe, tasks: Sequence[Task]) -> Balancer:
 
     """
     name = recipe.balancer.name
-    found = {WEIGHTED_MEAN: WeightedMean, **recipe.balancers}.get(name)
-    if found is None:
+    balancer_class = {WEIGHTED_MEAN: WeightedMean, **recipe.balancers}.get(name)
+    if balancer_class is None:
         raise UsageError(
             f"training.balancer: the recipe names {name!r}, but does not have its class",
             "use the recipe of a Problem, or recipe.knowing(registry.get(BALANCERS, name))",
         )
-    balancer: Balancer = found(
-        found.settings_class.parse(recipe.balancer.settings, "training.balancer", name), tasks
+    balancer: Balancer = balancer_class(
+        balancer_class.settings_class.parse(recipe.balancer.settings, "training.balancer", name), tasks
     )
     return balancer
 

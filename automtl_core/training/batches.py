@@ -1,4 +1,4 @@
-"""Batches by index: one gather of contiguous rows a batch, no row-by-row Python.
+"""Batches by index: each batch is one gather of rows, without Python code for single rows.
 
 Letters: B batch, T tasks.
 """
@@ -18,12 +18,12 @@ from automtl_core.modules.features import Bag, Features
 
 Item = TypeVar("Item")
 Rows = NDArray[np.int64]
-"""Places of rows in a part."""
+"""Indices of rows in a part."""
 
 BLOCK = 1 << 12
-"""Neighbouring rows that are read together."""
+"""Number of neighbouring rows that are read together."""
 WINDOW = 1 << 20
-"""Rows that are shuffled together."""
+"""Number of rows that are shuffled together."""
 
 
 class Batch(NamedTuple):
@@ -36,10 +36,10 @@ class Batch(NamedTuple):
 def batches(
     part: Part, size: int, device: torch.device, order: Iterable[Rows] | None = None
 ) -> Iterator[Batch]:
-    """Yield the rows of `order`, one run of rows after another, or all as they are stored.
+    """Yield the rows of `order`, an iterable of index arrays, in batches; if it is None, all in stored order.
 
     The last batch may be smaller. For a device other than the CPU, the next batch is prepared and copied
-    while the previous one is in use; on the CPU, which is busy with that one, this would gain nothing.
+    while the previous one is in use. On the CPU this would gain nothing, as the CPU is busy with that one.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
@@ -48,16 +48,16 @@ def batches(
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield items, of which the next is made by a thread while the one before is used."""
+    """Yield items; a thread computes the next item while the previous one is in use."""
     with ThreadPoolExecutor(1, "batches") as thread:
         coming = thread.submit(lambda: list(islice(items, 1)))
-        while found := coming.result():
+        while ready := coming.result():
             coming = thread.submit(lambda: list(islice(items, 1)))
-            yield found[0]
+            yield ready[0]
 
 
 def _equal(order: Iterable[Rows], size: int) -> Iterator[Rows]:
-    """Yield the rows of all runs, `size` at a time, and what is left at the end."""
+    """Yield the rows of all arrays, `size` at a time, and the remaining rows at the end."""
     left = np.empty(0, dtype=np.int64)
     for run in order:
         rows = np.concatenate([left, run])
@@ -92,7 +92,7 @@ def steps(rows: int, size: int) -> int:
 
 
 def take(part: Part, rows: Rows, device: torch.device) -> Batch:
-    """Return the given rows as one batch."""
+    """Return rows of a part as one batch."""
     columns = part.ids[rows]
     bags = tuple(_bag(columns[:, place], bags, device) for place, bags in sorted(part.bags.items()))
     ids = np.delete(columns, list(part.bags), axis=1) if bags else columns
@@ -106,12 +106,12 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
 
 
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:
-    """Return an array of its own as a tensor on a device, to which it is sent without waiting."""
+    """Return an unshared array as a tensor on a device; a copy to a GPU does not block."""
     tensor = torch.from_numpy(array)
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _bag(numbers: NDArray[np.int32], bags: Bags, device: torch.device) -> Bag:
-    """Return what the bags with these numbers hold, [B]."""
+    """Return the values of the bags with these numbers, [B]."""
     values, lengths = bags.held(numbers)
     return Bag(_on(device, values), _on(device, np.cumsum(lengths) - lengths))

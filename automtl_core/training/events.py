@@ -22,7 +22,7 @@ class Event:
 Listener = Callable[[Event], bool]
 """Receives each event, and returns whether the loop that sent it shall continue.
 
-A loop that receives False finishes its epoch with the steps taken so far, sends the event of that epoch, and
+A loop that receives False finishes its epoch with the steps so far, sends the event of that epoch, and
 returns its best result.
 """
 
@@ -38,7 +38,7 @@ class PhaseBegan(Event):
 
 @dataclass(frozen=True)
 class PhaseEnded(Event):
-    """A phase of the command ended, in order or by an error."""
+    """A phase of the command ended, regularly or by an error."""
 
     phase: str
 
@@ -59,7 +59,7 @@ class StepEnded(Event):
     """A step ended: of training, or of scoring candidates."""
 
     phase: str
-    """Such as `warm-up`, `search` or `train`."""
+    """Name of the phase, such as `warm-up`, `search` or `train`."""
     epoch: int
     steps: int
     """Number of steps of the epoch."""
@@ -74,7 +74,7 @@ class EpochEnded(Event):
     """An epoch ended. The state of its loop is complete, and can be saved."""
 
     phase: str
-    """Such as `warm-up`, `search` or `train`."""
+    """Name of the phase, such as `warm-up`, `search` or `train`."""
     epoch: int
     """Number of passes over the training part so far, including earlier phases."""
     losses: Mapping[str, float | None]

@@ -53,8 +53,8 @@ class Fit:
         recipe: Learning rate, decay, epochs, patience.
         seed: Seed of the run.
         compute: Device and precision.
-        first_epoch: Epochs that the weights are already trained for. The epochs of the recipe come on top,
-            and are numbered from there on.
+        first_epoch: Number of epochs that the weights are already trained for. The epochs of the recipe are
+            additional, and their numbers follow it.
 
     """
 

@@ -46,7 +46,7 @@ class LearnerFit:
     Args:
         model: Trained in place, on the device of `compute`.
         data: Training and validation part.
-        recipe: The training settings, of which only the batch size of predictions is used.
+        recipe: The training settings; only the batch size is used, for predictions.
         seed: Seed of the run.
         compute: Device and precision.
         lasts: Returns whether there is time until a share of all work is finished.

@@ -55,10 +55,10 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
     logits = compute.logits(network, batch)
     by_task = losses.of(logits, batch.labels)
     penalty = network.penalty(logits) if isinstance(network, Penalised) else by_task.new_zeros(())
-    found = Objective(by_task * losses.weights, penalty, by_task.detach())
+    parts = Objective(by_task * losses.weights, penalty, by_task.detach())
     if compute.looks_are_free:
-        check_finite(found.loss)
-    return found
+        check_finite(parts.loss)
+    return parts
 
 
 def check_finite(loss: Tensor) -> None:
@@ -70,7 +70,7 @@ def check_finite(loss: Tensor) -> None:
     """
     if not torch.isfinite(loss).all():
         raise DivergedError(
-            f"the loss became {loss.tolist()}: training diverged, and nothing is kept of it",
+            f"the loss became {loss.tolist()}: training diverged, and its weights are discarded",
             fix="lower training.learning_rate, or look for extreme values in dense fields and real labels",
         )
 
@@ -99,12 +99,12 @@ def step(
         DivergedError: the loss is not finite; the step is not taken.
 
     """
-    found = objective(network, batch, losses, compute)
+    parts = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
-    optimiser.step(partial(balancer.backward, found.losses, found.penalty), moving)
+    optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
     with torch.no_grad():
         balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
-    return found.by_task
+    return parts.by_task
 
 
 class Pass(Generic[Item]):
@@ -182,8 +182,8 @@ def shuffled(
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
     places = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch))
-    found = batches(part, size, compute.device, places if rows is None else (rows[run] for run in places))
-    return islice(found, count // size) if count % size == 1 else found
+    whole = batches(part, size, compute.device, places if rows is None else (rows[run] for run in places))
+    return islice(whole, count // size) if count % size == 1 else whole
 
 
 @torch.no_grad()

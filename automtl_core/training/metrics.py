@@ -158,16 +158,16 @@ def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
     by_row[~positive] = _share_below(scores[positive], scores[~positive])
     mean = by_row[positive].mean()
     share = np.where(positive, positive.mean(), 1 - positive.mean())
-    found: NDArray[np.float64] = mean + (by_row - mean) / share
-    return found
+    contributions: NDArray[np.float64] = mean + (by_row - mean) / share
+    return contributions
 
 
 def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
     """Return for each score the share of `those` below it, ties counting half."""
     ordered = np.sort(those)
     less, not_more = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
-    found: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
-    return found
+    shares: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
+    return shares
 
 
 def log_loss(labels: Array, logits: Array) -> float:

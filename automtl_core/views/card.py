@@ -17,7 +17,7 @@ from automtl_core.views.values import Block, Grid, Section, Text
 SPLITS = {
     "random": "Test rows were drawn at random: later rows, and those of new users, may differ more.",
     "time": "Test rows are the latest: rows of other times may differ more.",
-    "user": "Test rows are of users that training rows do not hold.",
+    "user": "Test rows are of users without training rows.",
 }
 """Split of the data -> the scope of the test."""
 SURE = 1.96
@@ -96,8 +96,8 @@ def _data(data: Data) -> Iterator[str]:
     yield f"- dataset `{data.dataset}`, version {data.version}; rows: {rows}"
     yield f"- fingerprint {data.fingerprint}"
     yield f"- settings: `{json.dumps(data.settings)}`"
-    for name, told in sorted(data.raw.items()):
-        yield f"- raw file `{name}`: {told['bytes']:,} bytes, SHA-256 {told['sha256']}"
+    for name, file in sorted(data.raw.items()):
+        yield f"- raw file `{name}`: {file['bytes']:,} bytes, SHA-256 {file['sha256']}"
 
 
 def _found(run: Run, result: Result) -> Iterator[str]:
@@ -105,8 +105,8 @@ def _found(run: Run, result: Result) -> Iterator[str]:
     how = f"searched by `{config.strategy.name}`" if config.strategy else "without a search"
     yield f"- space `{config.space.name}`, {how}, seed {config.seed}; best epoch {result.best_epoch}"
     if run.has(Search):
-        told = len(run.read(Search).evidence)
-        yield f"- {told} decisions with evidence; all decisions are in `architecture.json`"
+        count = len(run.read(Search).evidence)
+        yield f"- {count} decisions with evidence; all decisions are in `architecture.json`"
     plugins = ", ".join(f"{name} {version}" for name, version in environment.plugins.items())
     libraries = "".join(f", {name} {version}" for name, version in environment.libraries.items())
     yield f"- automtl {environment.automtl} ({plugins}), torch {environment.torch}{libraries}"

@@ -114,7 +114,7 @@ def _by_task(
 
 
 def _over(result: Comparison) -> str:
-    """Return the seeds and splits that means are taken over, in words."""
+    """Return the numbers of seeds and splits of the means, in words."""
     seeds = f"{len(result.seeds)} seed{'s' * (len(result.seeds) > 1)}"
     return seeds if len(result.splits) == 1 else f"{seeds} on each of {len(result.splits)} splits"
 
@@ -135,7 +135,7 @@ def _notes(result: Comparison) -> Iterator[str]:
 
 
 def _method(result: Comparison) -> str:
-    """Return how confidence intervals and p values of differences are computed."""
+    """Return the method of the confidence intervals and p values of differences, in words."""
     rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
     if len(result.seeds) * len(result.splits) > 1:
         method = f"from the spread over {_over(result)} and a paired bootstrap over {rows}"

@@ -1,4 +1,4 @@
-"""Views of datasets: where prepared data is, its description, sample rows, and faulty rows.
+"""Views of datasets: the folder of prepared data, its description, sample rows, and faulty rows.
 
 Documents are the mappings that `--json` prints.
 """
@@ -87,8 +87,8 @@ def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
 
 
 def _suspicions(alone: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    for task, told in alone.items():
-        for one in told:
+    for task, scores in alone.items():
+        for one in scores:
             if one.suspicious:
                 how = f"the presence of {one.name}" if one.by == "presence" else one.name
                 yield f"warning: {how} alone predicts {task}: is it known only after the event?"

@@ -60,7 +60,7 @@ class Section:
     """A part of a document."""
 
     title: str
-    """May be empty."""
+    """Title, which may be empty."""
     blocks: Sequence[Block]
     """A section without a title and without blocks is not shown."""
 

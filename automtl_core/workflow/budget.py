@@ -1,9 +1,9 @@
 """The time budget of a run: limits so that search, training and test end in time.
 
-Training has priority: the search gets the time that some epochs of training leave, and as many training rows
-as it has time to pass over in some epochs. Strategies may shorten their phases by the spent time (`Problem`).
-A loop is ended when its share of the time is over, the search first, then the training. Both end in order,
-with their best result so far. Results under a time budget depend on the machine.
+Training has priority: the search gets the time that remains beside `TRAINING` epochs of it, and as many
+training rows as fit into `LEARNING` epochs in that time. Strategies may shorten their phases by the spent
+time (`Problem.spent`). A loop ends when its share of the time is over, with its best result so far: first
+the search, then the training. Results under a time budget depend on the machine.
 """
 
 import re
@@ -40,7 +40,7 @@ _TIME = re.compile(r"(?=.*\d)(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?
 
 @dataclass(frozen=True)
 class Budget(Fact):
-    """The limits that a time budget set for a run."""
+    """The limits of a run under a time budget."""
 
     file = "budget"
 
@@ -53,7 +53,7 @@ class Budget(Fact):
     of_rows: int
     """All training rows."""
     ended: Mapping[str, int] = field(default_factory=dict)
-    """Phase that was ended by time -> its last epoch."""
+    """Phase that ended early -> its last epoch."""
 
     @property
     def trial_rows(self) -> int | None:
@@ -99,7 +99,7 @@ class Clock:
         return min(self._share() / self.search, 1.0) if self.search else 1.0
 
     def lasts(self, share: float) -> bool:
-        """Return whether there is time for a training without epochs until this share of its work is done.
+        """Return whether a training without epochs has time to go on after this share of its work.
 
         The time before the first call, for the preparation of rows, does not count for any part.
         """
@@ -127,11 +127,11 @@ def seconds_of(text: str) -> float:
         UsageError: it is not a duration.
 
     """
-    found = _TIME.fullmatch(text.strip())
-    if not found:
+    match = _TIME.fullmatch(text.strip())
+    if not match:
         raise UsageError(f"--time-budget {text!r} is not a duration", "give one such as 90s, 30m or 1h30m")
     total = sum(
-        float(number) * unit for number, unit in zip(found.groups(), _UNITS.values(), strict=True) if number
+        float(number) * unit for number, unit in zip(match.groups(), _UNITS.values(), strict=True) if number
     )
     if not total:
         raise UsageError(f"--time-budget {text!r} is zero", "give one such as 90s, 30m or 1h30m")

@@ -1,4 +1,4 @@
-"""The settings of the components that a configuration names: parsed, and written out in full."""
+"""Settings of the components of a configuration: reading them, and writing them out in full."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,16 +14,16 @@ Written = TypeVar("Written", bound=Settings)
 
 def parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[UsageError]]:
     """Return the settings of the components of a layer by key, such as `space`, and the errors in them."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     faults: list[UsageError] = []
     for key, kind in COMPONENTS.items():
         match named(_below(layer, key.split("."))):
             case {"name": str() as name, **values}:
                 try:
-                    found[key] = registry.get(kind, name).settings_class.parse(values, key, name)
+                    settings[key] = registry.get(kind, name).settings_class.parse(values, key, name)
                 except UsageError as error:
                     faults.append(error)
-    return found, faults
+    return settings, faults
 
 
 def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
@@ -31,7 +31,7 @@ def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
 
     Args:
         holder: The configuration.
-        settings: Of the components, by key, as `parsed` returns them.
+        settings: Settings of the components by key, as returned by `parsed`.
 
     """
     for key, each in settings.items():
@@ -40,14 +40,14 @@ def written(holder: Written, settings: Mapping[str, Settings]) -> Written:
 
 
 def _below(layer: Any, keys: Sequence[str]) -> Any:
-    """Return what a layer says below some keys; None where it says nothing."""
+    """Return the value of a layer at a path of keys; None if there is none."""
     for key in keys:
         layer = layer.get(key) if isinstance(layer, Mapping) else None
     return layer
 
 
 def _written(holder: Written, keys: Sequence[str], settings: Settings) -> Written:
-    """Return what holds a component below some keys, with all the component's settings written out."""
+    """Return a configuration with all settings written out for the component at a path of keys."""
     key, *rest = keys
     held = getattr(holder, key)
     if rest:

@@ -49,7 +49,7 @@ class Finding:
     architecture: Architecture
     sharing: Sharing
     unasked: str | None = None
-    """Why the search space is not available; sharing is then derived from the decisions alone."""
+    """Reason why the search space is not available; sharing is then derived from the decisions alone."""
     search: Search = field(default_factory=Search)
     truth: Truth | None = None
     """None for real data."""
@@ -77,15 +77,15 @@ def finding(path: Path, registry: Registry) -> Finding:
 
     """
     if not (path / "config.yaml").exists():
-        found = _of_file(path)
-        return Finding(found, *_sharing(found, registry))
+        architecture = _of_file(path)
+        return Finding(architecture, *_sharing(architecture, registry))
     run = Run.open(path)
-    found = run.architecture()
-    sharing, unasked = _sharing(found, registry)
+    architecture = run.architecture()
+    sharing, unasked = _sharing(architecture, registry)
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
-    return Finding(found, sharing, unasked, search, truth(data.truth, sharing), encoding_search)
+    return Finding(architecture, sharing, unasked, search, truth(data.truth, sharing), encoding_search)
 
 
 def price(derived: Architecture, registry: Registry) -> Price | None:

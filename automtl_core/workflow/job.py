@@ -46,31 +46,31 @@ class Job:
     """A resolved configuration with the plugins that it names, and their settings."""
 
     config: RunConfig
-    """With all settings written out."""
+    """The configuration, with all settings written out."""
     registry: Registry
     space_settings: Settings
     strategy_settings: Settings | None
-    """None where nothing is searched."""
+    """None without a search."""
     dataset_settings: DatasetSettings
     encoding_search: EncodingSearchResult | None = None
-    """How answers to what was left open were found, where any was; see `workflow.resolve_auto`."""
+    """Record of the encoding search; None without one, see `workflow.resolve_auto`."""
 
     @classmethod
     def load(cls, registry: Registry, *layers: Layer) -> "Job":
-        """Return the job that layers of a configuration describe, the strongest last.
+        """Return the job of some configuration layers, the strongest last.
 
         Raises:
-            UnknownNameError: a name that no plugin registers.
-            UsageError: lists every setting that does not exist or is wrong; or names one that is ignored.
+            UnknownNameError: no plugin registers one of the names.
+            UsageError: settings do not exist, are wrong or have no effect; the message lists them.
 
         """
         layer = merge(*layers)
-        found, faults = parsed(layer, registry)
+        settings, faults = parsed(layer, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
             raise together([error, *faults]) from None
-        job = cls._of(config, registry, found, faults)
+        job = cls._of(config, registry, settings, faults)
         check_read(layers, [job])
         return job
 
@@ -90,12 +90,12 @@ class Job:
     @property
     def settings(self) -> dict[str, Settings]:
         """The settings of space, strategy and recipe, by their keys in a configuration."""
-        found = {"space": self.space_settings, "strategy": self.strategy_settings}
-        return {**{k: s for k, s in found.items() if s is not None}, "training": self.config.training}
+        components = {"space": self.space_settings, "strategy": self.strategy_settings}
+        return {**{k: s for k, s in components.items() if s is not None}, "training": self.config.training}
 
     @property
     def ignores(self) -> frozenset[str]:
-        """The settings that change nothing in this job, such as `training.learning_rate`, or whole parts."""
+        """Settings without effect on this job, such as `training.learning_rate` or all `decisions`."""
         space = self.registry.get(SPACES, self.config.space.name)
         decided = () if self.config.strategy is None else ("decisions",)
         asked = space.takes_encodings and self.config.features.auto
@@ -103,21 +103,21 @@ class Job:
         return frozenset((*space.ignores, *decided, *unasked))
 
     def searches_decay(self) -> bool:
-        """Return whether the decay of embeddings is left open, and read."""
+        """Return whether the decay of embeddings is `auto`, and has an effect."""
         space = self.registry.get(SPACES, self.config.space.name)
         return self.config.training.embedding_decay == "auto" and EMBEDDING_DECAY not in space.ignores
 
     def having(self, **values: object) -> "Job":
-        """Return the job with other values of its configuration, such as `seed`; not of its components."""
+        """Return the job with other values in its configuration, such as `seed`; components stay."""
         return replace(self, config=self.config.model_copy(update=values))
 
     def in_time(self, spent: float) -> "Job":
-        """Return the job with what is left of its time budget, if it has one, after so many seconds."""
+        """Return the job with its time budget, if it has one, reduced by the spent seconds."""
         budget = self.config.time_budget
         return self if budget is None else self.having(time_budget=max(budget - spent, 1.0))
 
     def dataset(self) -> Dataset:
-        """Return the adapter with its settings."""
+        """Return the dataset adapter with its settings."""
         dataset_class = self.registry.get(DATASETS, self.config.dataset.name)
         return dataset_class(self.dataset_settings, self.registry.field_kind)
 
@@ -138,7 +138,7 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
-            UsageError: fields are to be encoded, which it does not take.
+            UsageError: the configuration encodes fields, but the space reads plain fields.
 
         """
         space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
@@ -146,22 +146,22 @@ class Job:
             name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
         space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op)
-        space.ops()  # which names those that nobody registers
+        space.ops()  # raises for an op that no plugin registers
         return space
 
     def encodings(self) -> Encodings:
-        """Return what networks are given of fields: as they are, while it is not looked up."""
+        """Return the encodings of fields; plain fields as long as an encoding is `auto`."""
         return plain() if self.config.features.auto else self.config.features
 
     def of(self, config: RunConfig) -> "Job":
-        """Return the job with the settings of a run that was made by it, where the run has found them."""
-        found = {key: getattr(config, key) for key in ("features", "training", "space")}
-        job = Job.resolve(self.config.model_copy(update=found), self.registry)
+        """Return the job with the features, recipe and space of one of its runs, without `auto`."""
+        resolved = {key: getattr(config, key) for key in ("features", "training", "space")}
+        job = Job.resolve(self.config.model_copy(update=resolved), self.registry)
         return replace(job, encoding_search=self.encoding_search)
 
     @classmethod
     def of_json(cls, config: Mapping[str, Any], registry: Registry) -> "Job":
-        """Return the job whose `to_json` is given as a mapping; raises as `load` does."""
+        """Return the job of the parsed text of `to_json`; raises as `load` does."""
         return cls.resolve(RunConfig.parse(dict(config)), registry)
 
     def to_json(self) -> str:
@@ -169,7 +169,7 @@ class Job:
         return canonical(self.config.model_dump(mode="json")).decode()
 
     def problem(self, prepared: Prepared, rows: Rows | None = None) -> Problem:
-        """Return what to search and train, without the test part. Raises as `checked` and `given` do.
+        """Return the problem, without the test part. Raises as `checked` and `fixed_architecture` do.
 
         Args:
             prepared: The data of the job.
@@ -200,12 +200,12 @@ class Job:
         return replace(problem, data=data)
 
     def checked(self, data: Prepared | Encoder) -> SearchSpace:
-        """Return the space, once everything is checked that can be without a row of data or a weight.
+        """Check the job as far as possible without rows of data and weights, and return the space.
 
         Raises:
-            UsageError: the recipe or the space names what does not exist, or what is not installed; or nobody
-                decides what is open.
-            PluginError: what the space builds is no network for the tasks.
+            UsageError: the recipe or the space uses an unknown name, or a library that is not installed; or
+                choices are open without a strategy, or a strategy has no choices.
+            PluginError: the space does not build a network for the tasks.
 
         """
         space = self.space(data)
@@ -217,7 +217,7 @@ class Job:
         if self.strategy_settings is None and choices and not self.config.decisions:
             raise UsageError(
                 f"{name} leaves {len(choices)} choices open, and there is no strategy to decide them",
-                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run that has",
+                f"search it with one of {listing(self.registry.names(STRATEGIES))}, or name a run",
             )
         if self.strategy_settings is not None and not choices:
             raise UsageError(f"{name} leaves nothing to search", f"train it: automtl train --model {name}")
@@ -227,7 +227,7 @@ class Job:
         """Return the architecture of a job without a strategy.
 
         Raises:
-            ArtifactError: the decisions are of other questions.
+            ArtifactError: the decisions do not fit the choices of the space.
 
         """
         architecture = Architecture(self.config.decisions)
@@ -235,19 +235,19 @@ class Job:
         return architecture
 
     def strategy(self, problem: Problem) -> SearchStrategy:
-        """Return the search strategy for a problem; of a job that has one."""
+        """Return the search strategy of the job for a problem; the job must have one."""
         strategy_class, settings = self._searching()
         return strategy_class(settings, problem)
 
     def search_epochs(self) -> int | None:
-        """Return the epochs that the search takes at most, as far as its strategy says; 0 without one."""
+        """Return the largest number of search epochs; None if it is unknown, 0 without a strategy."""
         if self.strategy_settings is None:
             return 0
         strategy_class, settings = self._searching()
         return strategy_class.epochs(settings, self.config.training)
 
     def retrain(self) -> Retrain:
-        """Return how the found network is trained: as configured, or else as the strategy does it."""
+        """Return the training of the derived network: as configured, else the default of the strategy."""
         if self.strategy_settings is None:
             return "scratch"
         return self.config.retrain or self._searching()[0].retrain
@@ -267,10 +267,10 @@ class Job:
         return self.registry.get(STRATEGIES, self.config.strategy.name), self.strategy_settings
 
     def compute(self) -> Compute:
-        """Return how to compute.
+        """Return device and precision.
 
         Raises:
-            UsageError: a GPU is asked for and there is none.
+            UsageError: the configuration requires a GPU, and there is none.
 
         """
         available = torch.cuda.is_available()
@@ -283,12 +283,12 @@ class Job:
 
 
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:
-    """Check that each setting of some layers changes something in one of the jobs.
+    """Check that each setting of some layers has an effect on at least one of the jobs.
 
-    Default values change nothing, so that the `config.yaml` of a run can be used again.
+    Default values are always allowed, so that the `config.yaml` of a run can be used again.
 
     Raises:
-        UsageError: names those that none of them reads.
+        UsageError: settings have no effect on any job; the message lists them.
 
     """
     unread = frozenset.intersection(*(job.ignores for job in jobs))
@@ -315,7 +315,7 @@ def _is_default(key: str, path: str, value: Any) -> bool:
 
 
 def _network_problem(space: SearchSpace) -> str | None:
-    """Return why what a space builds is no network for its tasks, as far as that shows without a weight."""
+    """Return the fault of the network that a space builds, or None; the check needs no weights."""
     with torch.device("meta"), torch.no_grad():
         supernet = space.supernet()
         if not isinstance(supernet.network, nn.Module):
@@ -323,7 +323,7 @@ def _network_problem(space: SearchSpace) -> str | None:
         try:
             out: object = supernet.eval()(blank_features(space.schema, torch.device("meta")))
         except Exception:
-            return None  # which may be for want of numbers; if not, training tells
+            return None  # perhaps only because the meta device has no values; training shows other errors
     got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
     wanted = [ROWS, len(space.schema.tasks)]
     return None if got == wanted else f"the network returns {got} for {ROWS} rows, expected {wanted}"

@@ -8,8 +8,8 @@ runs/first           the architecture of a run, trained again
 runs/first@2         the second point of the Pareto front of its search
 mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
 
-Values of `space` and `strategy` in files and flags apply to every model with such a setting; if they name
-the space or strategy, to the models with this one.
+Values of `space` and `strategy` in files and flags apply to every model with such a setting. If the values
+contain the name of a space or strategy, they apply only to the models that use it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,26 +56,26 @@ def models(
 
     Raises:
         UsageError: a duplicate or unknown name, or a setting that no model has or reads.
-        ArtifactError: a run without an architecture.
+        ArtifactError: a run has no architecture.
 
     """
     shared, loose = split(preset or {})
     common, settings = load_common(*below, shared, *layers)
-    found: dict[str, Layer] = {}
+    model_layers: dict[str, Layer] = {}
     for given in names:
         model, _ = _parts(given)
         name = Path(given).name if _is_file(model) or _run(model) else given
-        if name in found:
+        if name in model_layers:
             raise UsageError(f"two models are called {name!r}", "name each model once")
-        found[name] = layer(given, registry)
+        model_layers[name] = layer(given, registry)
     flat = _flat(settings)
     for path in flat:
-        _check_known(path, flat, found, registry)
+        _check_known(path, flat, model_layers, registry)
     jobs = {
         name: _job(
             common, merge(model, *(_taken(each, model, registry) for each in (_flat(loose), flat))), registry
         )
-        for name, model in found.items()
+        for name, model in model_layers.items()
     }
     check_read(layers, jobs.values())
     return jobs
@@ -86,10 +86,10 @@ def layer(name: str, registry: Registry) -> Layer:
 
     Raises:
         UnknownNameError: the name is unknown.
-        UsageError: a preset or a file sets values that all models share, or names no space; or a run has no
+        UsageError: a preset or a file sets values that all models share, or has no space; or a run has no
             such point.
         InputMissingError: there is no such file.
-        ArtifactError: a run without an architecture.
+        ArtifactError: a run has no architecture.
 
     """
     model, balancer = _parts(name)
@@ -137,13 +137,13 @@ def _run(name: str) -> tuple[Path, str | None] | None:
 
 def _architecture_of(path: Path, number: str | None, registry: Registry) -> Layer:
     run = Run.open(path)
-    found = run.architecture()
-    if found.origin is None:
+    architecture = run.architecture()
+    if architecture.origin is None:
         raise ArtifactError(f"{path}: the architecture does not name its search space", "use another run")
-    with registry.expecting(found.origin.plugins):
-        registry.get(SPACES, found.origin.space)
-    space = {"name": found.origin.space, **found.origin.settings}
-    decisions = found.decisions if number is None else _point(run, number).decisions
+    with registry.expecting(architecture.origin.plugins):
+        registry.get(SPACES, architecture.origin.space)
+    space = {"name": architecture.origin.space, **architecture.origin.settings}
+    decisions = architecture.decisions if number is None else _point(run, number).decisions
     return {"space": space, "strategy": None, "decisions": dict(decisions)}
 
 
@@ -157,11 +157,11 @@ def _point(run: Run, number: str) -> Point:
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
     if number not in points:
-        told = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
+        listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
         raise UsageError(
             f"{run.path}@{number}: the run has no such point",
-            f"choose a point of its Pareto front: {', '.join(told)}"
-            if told
+            f"choose a point of its Pareto front: {', '.join(listed)}"
+            if listed
             else f"its search has no Pareto front; leave out @{number}",
         )
     return points[number]
@@ -188,7 +188,7 @@ def _flat(settings: Layer) -> dict[Setting, Any]:
     flat: dict[Setting, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping) and key in COMPONENTS:
-            flat.update({(key, below): found for below, found in value.items()})
+            flat.update({(key, below): entry for below, entry in value.items()})
         elif value is not None:
             flat[key,] = value
     return flat

@@ -74,7 +74,7 @@ def write_predictions(
 
 
 def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, Sequence[Rejected]]:
-    """Return predictions for new examples, [R, T], in order, and the skipped rows; raises as above."""
+    """Return predictions for new examples, [R, T], in order, and the skipped rows; raises as `new_rows`."""
     with reading.rows(False) as rows:
         logits = [made.predict_logits(part) for part in _encoded(made, rows, reading.progress)]
         return predictions(made.tasks, np.concatenate(logits)), rows.rejected

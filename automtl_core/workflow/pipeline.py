@@ -157,23 +157,23 @@ def fit(
         searched, clock = _timed(job, run, searched, recorder)
         executor = executor or Serial(Trainer(job.registry, prepared))
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
-        found, problem = _found(job, run, prepared, problem, searched, recorder)
-        if found.trained:
-            best_epoch, validation = found.epochs, _validated(found.network, problem)
+        model, problem = _found(job, run, prepared, problem, searched, recorder)
+        if model.trained:
+            best_epoch, validation = model.epochs, _validated(model.network, problem)
             cut_short = problem.recipe.cut_short(best_epoch)
         else:
-            trainer = _trainer(found, problem, clock)
+            trainer = _trainer(model, problem, clock)
             recorder.follow("train", trainer)
             validation = trainer.run(recorder)
             best_epoch, cut_short = trainer.best_epoch, trainer.cut_short
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
-        run.save_weights(found.network.state_dict())
+        run.save_weights(model.network.state_dict())
         run.write(_costs(recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
             cut_short=cut_short,
-            **cost_of(found.network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
+            **cost_of(model.network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             files=run.sums(),
         )
@@ -237,10 +237,10 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
         run.write(
             Budget(seconds, 0, total, total) if job.config.strategy is None else planned(problem, seconds)
         )
-    told = run.read(Budget)
-    clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), told.search)
+    budget = run.read(Budget)
+    clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), budget.search)
     recorder.listener = clock
-    return replace(with_rows(problem, told.rows), spent=clock.spent), clock
+    return replace(with_rows(problem, budget.rows), spent=clock.spent), clock
 
 
 def _found(
@@ -253,17 +253,17 @@ def _found(
     if recorder.stage == "train":
         problem = _overridden(job, run, prepared, problem)
         return _Network(problem.space.network(run.architecture())), problem
-    found = _searched(job, searched, recorder)
+    result = _searched(job, searched, recorder)
     if job.config.strategy is not None:
-        run.write(Search(tuple(found.evidence), tuple(found.front), _checked(job, found.overrides)))
+        run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
     problem = _overridden(job, run, prepared, problem)
-    if run.has(Budget) and run.read(Budget).trial_rows:  # a network trained on some rows is trained on all
-        found = replace(found, network=None, trained=False)
-    architecture = replace(found.architecture, origin=origin(job.of(run.config()), problem.space))
+    if run.has(Budget) and run.read(Budget).trial_rows:  # train again, on all rows
+        result = replace(result, network=None, trained=False)
+    architecture = replace(result.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)
     log.info("the search ended with an architecture")
-    if found.network is not None and (found.trained or job.retrain() == "inherit"):
-        return _Network(found.network, found.epochs, found.trained), problem
+    if result.network is not None and (result.trained or job.retrain() == "inherit"):
+        return _Network(result.network, result.epochs, result.trained), problem
     seeds.seed_torch(problem.seed, "network")
     return _Network(problem.space.network(architecture)), problem
 
@@ -287,7 +287,7 @@ def _checked(job: Job, overrides: Layer) -> Layer:
         config = merge(job.config.model_dump(mode="json"), overrides)
         Job.resolve(RunConfig.parse(config), job.registry)
     except UsageError as error:
-        assert job.config.strategy is not None  # noqa: S101 - it chose them
+        assert job.config.strategy is not None  # noqa: S101 - a strategy chose them
         raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None
     return overrides
 
@@ -314,10 +314,10 @@ def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
         return SearchResult(job.fixed_architecture(problem.space))
     strategy = job.strategy(problem)
     recorder.follow("search", strategy)
-    found: object = strategy.search(recorder)
-    if isinstance(found, SearchResult):
-        return found
-    what = f"search returns {type(found).__name__}, expected a SearchResult"
+    result: object = strategy.search(recorder)
+    if isinstance(result, SearchResult):
+        return result
+    what = f"search returns {type(result).__name__}, expected a SearchResult"
     raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
 
 
@@ -374,9 +374,9 @@ def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, 
 def reachable(prepared: Prepared) -> dict[str, float | None]:
     """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
     oracle, labels = prepared.oracle("test"), prepared.part("test").labels
-    found: dict[str, float | None] = {}
+    scores: dict[str, float | None] = {}
     for t, task in enumerate(prepared.schema.tasks):
         known = ~np.isnan(labels[:, t])
         if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
-            found[task.name] = auc(labels[known, t], oracle[known, t])
-    return found
+            scores[task.name] = auc(labels[known, t], oracle[known, t])
+    return scores

@@ -71,10 +71,10 @@ def resolve_auto(
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
     encoding_search = _looked(job, config, prepared, executor, progress, on_result)
-    found = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
+    features = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
     decay = {name: answer for name, answer in encoding_search.answers.items() if name == DECAY}
     answers = {
-        "features": config.features.with_answers(**found),
+        "features": config.features.with_answers(**features),
         "training": config.training.model_copy(update=decay),
     }
     return replace(job, config=config.model_copy(update=answers), encoding_search=encoding_search)
@@ -84,7 +84,7 @@ def checked_space(job: Job, prepared: Prepared) -> SearchSpace:
     """Check a job before its settings `auto` are resolved, and return its space.
 
     Where inputs are `auto`, the check assumes all encodings except feature crosses: a space with too little
-    to read then has too little under any encodings.
+    to read then has too little to read under any encodings.
 
     Raises:
         UsageError, PluginError: as in `Job.checked`.
@@ -119,7 +119,7 @@ def _pairs(config: RunConfig, prepared: Prepared) -> list[Pair]:
     """Return the feature crosses that the encoding search may choose."""
     rows, encodings = divided(prepared, config.encoding_search), config.features
     pairs = find_crosses(rows, encodings) if rows.telling and encodings.crosses == "auto" else []
-    return [found.pair for found in pairs]
+    return [cross.pair for cross in pairs]
 
 
 def _looked(
@@ -129,8 +129,8 @@ def _looked(
     recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
     config = config.model_copy(update={"training": recipe})
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
-    told = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
-    name = f"answers-{hashlib.sha256(canonical(told)).hexdigest()[:12]}"
+    key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}
+    name = f"answers-{hashlib.sha256(canonical(key)).hexdigest()[:12]}"
     path = prepared.path / f"{name}.json"
     if path.exists():
         with suppress(ArtifactError):  # a damaged file is replaced

@@ -129,7 +129,7 @@ class Folder:
 
     def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield the results; wait for trials that other processes hold."""
-        left, told = list(specs), False
+        left, announced = list(specs), False
         while left:
             held = []
             count = 0
@@ -142,8 +142,8 @@ class Folder:
             if count < len(left):  # a listener ended the trials
                 return
             if held == left:
-                if not told:
+                if not announced:
                     on_event(left[0], TrialWaits())
-                    told = True
+                    announced = True
                 time.sleep(PAUSE)
             left = held

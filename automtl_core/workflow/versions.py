@@ -1,4 +1,4 @@
-"""What equal bytes depend on beside settings and data: versions of what a job uses, device and threads."""
+"""Environment of a run: versions of the packages that it uses, device and number of threads."""
 
 import platform
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ Parts = Sequence[tuple[Kind[Any], str]]
 
 
 def environment(job: Job, space: SearchSpace) -> Environment:
-    """Return versions of all that a job uses, device and threads."""
+    """Return the environment of a job in this process."""
     return Environment(
         automtl=automtl_core.__version__,
         plugins=plugins(job, space),
@@ -38,14 +38,14 @@ def environment(job: Job, space: SearchSpace) -> Environment:
 
 
 def versions(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the versions of what the outcome depends on: automtl, torch, plugins and libraries."""
+    """Return the versions of automtl, torch, plugins and libraries, which the results depend on."""
     core = {"automtl": automtl_core.__version__, "torch": torch.__version__}
     named = {f"plugin {name}": version for name, version in plugins(job, space).items()}
     return {**core, **named, **libraries(job, space)}
 
 
 def origin(job: Job, space: SearchSpace) -> Origin:
-    """Return where an architecture of the space comes from."""
+    """Return the origin of an architecture of the space."""
     c = job.config.space
     supplied = _supplied(job.registry, [(SPACES, c.name), *((OPS, op) for op in space.ops())])
     return Origin(c.name, c.settings, space.schema.to_json(), supplied)
@@ -62,22 +62,22 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
 
 
 def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the versions of the libraries that space and balancer use, beside torch and numpy.
+    """Return the versions of the libraries that space and balancer use, besides torch and numpy.
 
     A library that is not installed is left out.
     """
-    found = {}
+    installed = {}
     for name in (*space.libraries, *job.balancer().libraries):
-        with suppress(PackageNotFoundError):  # building a network says so, with what to do
-            found[name] = version(name)
-    return found
+        with suppress(PackageNotFoundError):  # the error comes with the network, and has a remedy
+            installed[name] = version(name)
+    return installed
 
 
 def _field_kinds(job: Job) -> Iterator[tuple[Kind[Any], str]]:
     """Yield the kinds of fields that plugins supply.
 
     Raises:
-        PluginError: none supplies the kind of a field: what is made of it could not be read again.
+        PluginError: no plugin registers the kind of a field, so that a run could not be read again.
 
     """
     for kind in {type(field) for field in job.dataset().fields} - {*FIELDS.values()}:

@@ -49,8 +49,8 @@ def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:
     if isinstance(there, BagEncoder) and isinstance(here, BagEncoder):
         return _pairs(there.values, here.values)
     if isinstance(there, Vocabulary) and isinstance(here, Vocabulary):
-        found = here.encode(there.values)
-        old = np.flatnonzero(found) + 1
-        return np.concatenate([[0], old]), np.concatenate([[0], found[old - 1]])
+        matches = here.encode(there.values)
+        old = np.flatnonzero(matches) + 1
+        return np.concatenate([[0], old]), np.concatenate([[0], matches[old - 1]])
     ids = np.arange(there.size if there == here else 1)
     return ids, ids

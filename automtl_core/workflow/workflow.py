@@ -1,7 +1,7 @@
 """The workflow: from a configuration to a run that is searched, trained and tested.
 
     workflow = Workflow(load_registry())
-    found = workflow.search(workflow.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
+    outcome = workflow.search(workflow.job([{"dataset": {"name": "synthetic"}}]), Path("runs"))
 
 The command line uses this class, and scripts can use it alike.
 """
@@ -267,8 +267,8 @@ class Workflow:
         with held as run, _resumable(run), phase(self.listener, TRAINING, work):
             result = pipeline.search(job, run, prepared, self.listener, anyway, self.trials(prepared))
         remarks = tuple(_remarks(job, run, result))
-        found = finding(run.path, self.registry)
-        return SearchOutcome(run.path, result, found, job.config.training.min_positives, remarks)
+        record = finding(run.path, self.registry)
+        return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
 
 
 def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
@@ -291,9 +291,9 @@ def too_small(prepared: Prepared, least: int) -> Iterator[str]:
         least: Rows of either class that a task needs; for a regression rows in all.
 
     """
-    told = prepared.manifest["labels"]["validation"].values()
+    labels = prepared.manifest["labels"]["validation"].values()
     if not any(
-        min(t["rows"], t.get("positives", least), t["rows"] - t.get("positives", 0)) >= least for t in told
+        min(t["rows"], t.get("positives", least), t["rows"] - t.get("positives", 0)) >= least for t in labels
     ):
         rows = prepared.manifest["rows"]["validation"]
         yield (

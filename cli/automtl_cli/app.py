@@ -263,8 +263,8 @@ def explain_settings(
     """
     from automtl_cli import settings
 
-    found, view = settings.answer(kind, name)
-    emit(found, view, as_json)
+    document, view = settings.answer(kind, name)
+    emit(document, view, as_json)
 
 
 def run(arguments: Sequence[str], stop: Stop) -> int:

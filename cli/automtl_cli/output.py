@@ -22,7 +22,7 @@ def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: 
     """Print the outcome of a command as JSON, or as text for people; both have the same content."""
     if sys.stdout is None:  # closed by the process that started this one
         raise StorageError(
-            "there is no standard output to write to", "do not close it: >/dev/null drops what is written"
+            "there is no standard output to write to", "do not close it: >/dev/null discards the output"
         )
     sys.stdout.write(_as_json(outcome) if as_json else rendered(view(outcome)))
     sys.stdout.flush()

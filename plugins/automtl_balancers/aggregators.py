@@ -39,11 +39,11 @@ class Aggregated(Balancer[S]):
         by_task = [_gradients(loss, inputs) for loss in losses]
         extra = _gradients(penalty, inputs) if penalty.requires_grad else [None] * len(inputs)
         shared: dict[nn.Parameter, _Block] = {}
-        for parameter, found in zip(inputs, zip(*by_task, strict=True), strict=True):
-            telling = [gradient for gradient in found if gradient is not None and _any(gradient)]
+        for parameter, by_loss in zip(inputs, zip(*by_task, strict=True), strict=True):
+            telling = [gradient for gradient in by_loss if gradient is not None and _any(gradient)]
             if len(telling) > 1:
-                shared[parameter] = _Block(found, parameter)
-            elif reached := telling or [gradient for gradient in found if gradient is not None]:
+                shared[parameter] = _Block(by_loss, parameter)
+            elif reached := telling or [gradient for gradient in by_loss if gradient is not None]:
                 parameter.grad = reached[0] / len(losses)
         if shared:
             vector = self.combined(torch.cat([block.matrix for block in shared.values()], 1))
@@ -102,8 +102,8 @@ class _Block:
 
 
 def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
-    found = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
-    return [g.coalesce() if g is not None and g.is_sparse else g for g in found]
+    gradients = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
+    return [g.coalesce() if g is not None and g.is_sparse else g for g in gradients]
 
 
 def _any(gradient: Tensor) -> bool:

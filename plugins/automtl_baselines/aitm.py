@@ -58,7 +58,7 @@ class AITMNetwork(nn.Module):
         mlps: One per task, [B, D] -> [B, H].
         transfers: One per step.
         towers: One per task.
-        steps: Columns of each task that comes after another one, and of that other one; earlier steps first.
+        steps: Column of each task that follows another one, and column of that other one; earlier first.
         calibrator: Weight of the behavioural expectation calibrator in the loss.
 
     """

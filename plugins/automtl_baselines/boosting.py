@@ -71,7 +71,7 @@ class BoostedTrees(Learner):
     Args:
         inputs: Encoded fields, without embeddings.
         sizes: Number of ids of each of the S single-valued fields.
-        tasks: T.
+        tasks: Number of tasks, T.
         grower: Grows trees.
         categories: Maximum number of categories of a field.
 
@@ -116,11 +116,11 @@ class BoostedTrees(Learner):
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
             if not train.labels_differ:
-                log.info("boosting %s: labels do not differ, nothing is learned", task.name)
+                log.info("boosting %s: labels do not differ, no trees are grown", task.name)
                 continue
-            found: dict[int, GrownTrees] = {}
+            grown: dict[int, GrownTrees] = {}
             for number, width in enumerate(widths, start=t * len(widths)):
-                found[width] = self.grower.grow(
+                grown[width] = self.grower.grow(
                     task.kind,
                     train.first(width),
                     validation.first(width),
@@ -128,9 +128,9 @@ class BoostedTrees(Learner):
                     seeds.derive(seed, "boosting", task.name),
                     _paced(going_on, number, tries),
                 )
-            taken = max(widths, key=lambda width: found[width].score)
-            trees.take(found[taken].text)
-            _tell(task, found, numbers, taken)
+            best = max(widths, key=lambda width: grown[width].score)
+            trees.take(grown[best].text)
+            _tell(task, grown, numbers, best)
 
     def _widths(self) -> list[int]:
         """Return the numbers of columns to try: all but the categories, and all."""
@@ -150,16 +150,16 @@ class BoostedTrees(Learner):
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
         """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
-        found = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
+        matrix = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
         for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
             columns = self._columns(batch.features)
-            found[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
-        return found
+            matrix[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
+        return matrix
 
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]
         tables = [self.inputs.statistics, self.inputs.crosses]
-        told = [table(features).flatten(1) for table in tables if table is not None]
-        parts = [*told, features.dense, self.ranks[features.ids + self.offsets]]
+        statistics = [table(features).flatten(1) for table in tables if table is not None]
+        parts = [*statistics, features.dense, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
 
 
@@ -170,15 +170,15 @@ def _labelled(columns: NDArray[np.float32], labels: NDArray[np.float32]) -> Rows
 
 
 def _paced(going_on: GoingOn, number: int, tries: int) -> Callable[[float], bool]:
-    """Return a function from the completed share of one of the tries to whether to continue."""
+    """Return `going_on` for one of several tries, as a function of the completed share of that try."""
     return lambda share: going_on((number + share) / tries, (number + 1) / tries)
 
 
 def _tell(task: Task, found: dict[int, GrownTrees], numbers: int, taken: int) -> None:
-    """Log the trees of a task, and which of them are taken."""
+    """Log the trees of a task, and mark the selected ones."""
     for width, grown in found.items():
         name = "with categories" if width > numbers else "without categories"
-        mark = ", taken" if width == taken else ""
+        mark = ", selected" if width == taken else ""
         log.info(
             "boosting %s %s: %d trees, validation %.4f%s", task.name, name, grown.rounds, grown.score, mark
         )

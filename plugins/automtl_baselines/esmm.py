@@ -41,7 +41,7 @@ class ESMMNetwork(nn.Module):
         inputs: Shared by all tasks.
         mlps: One per task.
         towers: One per task.
-        steps: Columns of each task that comes after another one, and of that other one; earlier steps first.
+        steps: Column of each task that follows another one, and column of that other one; earlier first.
 
     """
 

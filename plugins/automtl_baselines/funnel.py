@@ -7,7 +7,7 @@ from automtl_core.errors import UsageError
 
 
 def funnel_steps(schema: Schema, model: str) -> list[tuple[int, int]]:
-    """Return the columns of each task that comes after another one, and of that other one, in funnel order.
+    """Return the column of each task that follows another one, and the column of the latter, in order.
 
     Args:
         schema: Schema of the tasks.

@@ -39,7 +39,7 @@ from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
 POSITIVE = (
-    "say which values mean 1, such as dataset.labels.{0}.positive: ['2'], or that it is a number to predict: "
+    "name the values that mean 1, such as dataset.labels.{0}.positive: ['2'], or predict a number: "
     "dataset.labels.{0}.kind: regression"
 )
 """Remedy for a label with other values."""
@@ -189,9 +189,9 @@ class Table(Dataset):
 
     def _settings_of_columns(self) -> dict[str, str]:
         chosen = self.settings
-        found = {chosen.time: "dataset.time"} if chosen.time else {}
-        found |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
-        return found | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
+        settings = {chosen.time: "dataset.time"} if chosen.time else {}
+        settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
+        return settings | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """Combine the files, and translate labels and blanks."""
@@ -246,15 +246,15 @@ class Table(Dataset):
             f"TRY_CAST({text} AS TIMESTAMP)",
         ]
         misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
-        found = db.execute(
+        counts = db.execute(
             f"SELECT {', '.join(misread)} FROM ({self._all()}) WHERE {quoted(name)} IS NOT NULL"
         ).fetchall()[0]
-        for way, wrong in zip(ways, found[::2], strict=True):
+        for way, wrong in zip(ways, counts[::2], strict=True):
             if not wrong:
                 return way
-        _, odd = min(zip(found[::2], found[1::2], strict=True))
+        _, odd = min(zip(counts[::2], counts[1::2], strict=True))
         raise DataError(
-            f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows something else",
+            f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows have another format",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
         )
 

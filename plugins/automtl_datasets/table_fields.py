@@ -20,18 +20,18 @@ def fields_of(chosen: Mapping[str, FieldOfKind], kind_of: KindOf) -> tuple[Field
         kind_of: Returns the kind of a name.
 
     Raises:
-        UsageError: lists all unknown kinds, unknown settings and wrong values.
+        UsageError: there are unknown kinds, unknown settings or wrong values; the message lists all.
 
     """
-    found, faults = [], []
+    parsed, faults = [], []
     for name, field in chosen.items():
         try:
-            found.append(_field(name, field, kind_of))
+            parsed.append(_field(name, field, kind_of))
         except UsageError as error:
             faults.append(error)
     if faults:
         raise together(faults)
-    return tuple(found)
+    return tuple(parsed)
 
 
 def _field(name: str, chosen: FieldOfKind, kind_of: KindOf) -> FieldKind:

@@ -1,4 +1,4 @@
-"""The settings of `table`: the meaning of the columns in files of a user, who writes them by hand."""
+"""The settings of `table`, which a user writes: the meaning of the columns in files of the user."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -132,7 +132,7 @@ class TableSettings(DatasetSettings):
     split may put equal rows into both training and test. drop: only one of them is kept."""
 
     def faults(self, read: Iterable[str] = ()) -> Iterator[str]:
-        """Yield what does not fit together: sentences that begin with a key and say what to do.
+        """Yield a sentence for each contradiction of settings; it begins with a key and ends with a remedy.
 
         Args:
             read: The columns that `fields` read.
@@ -166,13 +166,13 @@ class TableSettings(DatasetSettings):
 
     def _column_faults(self, read: Iterable[str]) -> Iterator[str]:
         roles = [(role, name) for role in ROLES for name in getattr(self, role)]
-        roles += [("fields", name) for name in read]  # which may have a role besides
-        roles += [("time", self.time)] if self.time else []  # and so may this one
+        roles += [("fields", name) for name in read]  # they may have another role too
+        roles += [("time", self.time)] if self.time else []  # as may the time
         seen: dict[str, tuple[str, str]] = {}
         for role, name in roles:
             other, same = seen.setdefault(name.lower(), (role, name))
             if name != same:
-                yield f"{role} names {name!r}, and {other} {same!r}, alike but for the case; rename a column"
+                yield f"{role} names {name!r}, and {other} {same!r}, different only in case; rename one"
             elif role not in (other, "fields", "time"):
                 yield f"{role} names {name!r}, and so does {other}; leave it in one of them"
             if self.columns and name not in self.columns:

@@ -28,21 +28,21 @@ def landmarks(
     tasks, experts = [task.name for task in schema.tasks], settings.expert_names
     alone, common = dict(zip(tasks, experts, strict=False)), experts[len(tasks) :]
     op, chosen = _widest(settings.ops), settings.tables == "chosen"
-    found = {
+    models = {
         "shared-bottom": _by_hand(choices, op, dict.fromkeys(tasks, experts[:1])),
         "mmoe": _by_hand(choices, op, dict.fromkeys(tasks, experts)),
     }
     if len(alone) == len(tasks):
         single = {task: [expert] for task, expert in alone.items()}
-        found["single-task"] = _by_hand(choices, op, single, experts if chosen else ())
+        models["single-task"] = _by_hand(choices, op, single, experts if chosen else ())
     if common:
         mixed = {task: [expert, *common] for task, expert in alone.items()}
-        found["ple"] = _by_hand(choices, op, mixed)
+        models["ple"] = _by_hand(choices, op, mixed)
         if chosen:
-            found["stem"] = _by_hand(choices, op, mixed, alone.values())
-    found |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
+            models["stem"] = _by_hand(choices, op, mixed, alone.values())
+    models |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
     first: dict[str, Architecture] = {}
-    for name, architecture in found.items():
+    for name, architecture in models.items():
         if architecture not in first.values():
             first[name] = architecture
     return first

@@ -52,8 +52,8 @@ class Nested(FirstLayer):
 
     def normalised(self, units: Tensor) -> Tensor:  # [B, h] -> [B, h]
         """Return the normalised units."""
-        found: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
-        return found
+        out: Tensor = normalise_first(self.owner.norm, units) if self.wider else self.norm(units)
+        return out
 
     def output(self, units: Tensor) -> Tensor:  # [B, h] -> [B, out]
         """Return the output of the last layer."""

@@ -165,10 +165,10 @@ class DESANNetwork(nn.Module):
 
     def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
         """Return the experts of each layer, lowest layer first, that are read in this pass."""
-        found = [{name for gate in gates for name in gate.open}]
+        wanted = [{name for gate in gates for name in gate.open}]
         for layer in reversed(list(self.layers.values())[1:]):
             assert isinstance(layer, Layer)  # noqa: S101 - see `__init__`
-            below = layer.reads(found[0])
+            below = layer.reads(wanted[0])
             # An optional layer passes on the experts below it.
-            found.insert(0, below | found[0] if isinstance(self.depth, Gate) else below)
-        return found
+            wanted.insert(0, below | wanted[0] if isinstance(self.depth, Gate) else below)
+        return wanted

@@ -77,7 +77,7 @@ class SelectiveGate(nn.Module):
         # because the gradient of their bits would overflow.
         powers = (logits - highest).clamp(max=0).exp() * bits
         total = powers.sum(1, keepdim=True)
-        return powers / torch.where(total > 0, total, 1)  # of nothing open, nothing
+        return powers / torch.where(total > 0, total, 1)  # 0 if no expert is open
 
 
 def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Tensor]) -> list[Tensor]:
@@ -94,11 +94,11 @@ def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Te
     for inputs in dict.fromkeys(gate.open for gate in gates):
         alike = [g for g, gate in enumerate(gates) if gate.open == inputs]
         if len(inputs) == 1:
-            found = torch.stack([weights[g] * experts[inputs[0]] for g in alike], dim=1)
+            outputs = torch.stack([weights[g] * experts[inputs[0]] for g in alike], dim=1)
         elif inputs:
             stacked = torch.stack([experts[name] for name in inputs], dim=1)  # [B, kept, H]
-            found = torch.bmm(torch.stack([weights[g] for g in alike], dim=1), stacked)
+            outputs = torch.bmm(torch.stack([weights[g] for g in alike], dim=1), stacked)
         else:
-            found = x.new_zeros(x.shape[0], len(alike), gates[alike[0]].width)
-        mixed |= dict(zip(alike, found.unbind(1), strict=True))
+            outputs = x.new_zeros(x.shape[0], len(alike), gates[alike[0]].width)
+        mixed |= dict(zip(alike, outputs.unbind(1), strict=True))
     return [mixed[g] for g in range(len(gates))]

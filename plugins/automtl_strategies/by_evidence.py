@@ -30,7 +30,7 @@ HURRY = 0.5
 
 
 class _EnoughError(Exception):
-    """The listener wants no more decisions."""
+    """The listener has ended the search."""
 
 
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
@@ -132,10 +132,10 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
                 self.comparisons += ablation.comparisons
 
     def _begin_last_round(self) -> None:
-        found = Architecture(self.decisions)
-        others = entrants(found, self.landmarks, self.settings.landmarks)
+        searched = Architecture(self.decisions)
+        others = entrants(searched, self.landmarks, self.settings.landmarks)
         evidence = judged(self.evidence, self.comparisons)
-        self.last_round.begin({"searched": found, **others}, self.paths.epoch, evidence)
+        self.last_round.begin({"searched": searched, **others}, self.paths.epoch, evidence)
 
     def state_dict(self) -> State:
         """Return the supernet and the decisions or, once the last round has begun, only that round."""

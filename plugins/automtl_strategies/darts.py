@@ -192,8 +192,8 @@ class _Objective(nn.Module):
 
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:
-    found = torch.autograd.grad(loss, list(of.values()), allow_unused=True, materialize_grads=True)
-    return dict(zip(of, found, strict=True))
+    gradients = torch.autograd.grad(loss, list(of.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(of, gradients, strict=True))
 
 
 def _moved(weights: Tensors, direction: Tensors, by: float) -> dict[str, Tensor]:

@@ -185,8 +185,8 @@ class Halving:
         one, other = self.results[name].losses, self.results[best].losses
         if one is None or other is None:
             return True
-        found = difference(one, other)
-        return found.mean > self.settings.ahead * found.error
+        gap = difference(one, other)
+        return gap.mean > self.settings.ahead * gap.error
 
     def _done(self, name: str) -> bool:
         """Return whether a training is complete for this rung."""

@@ -98,10 +98,10 @@ class OneShot(SearchStrategy[OneShotSettings]):
         # The architecture of a warm start always takes part.
         first = sorted(ranked, key=lambda c: c.name != START)
         landmarks = {c.name: c.architecture for c in first if c.name in known}
-        found = [*(closed or best), *best[:1]]
-        front = [c.point(found[0]) for c in evolution.front()]
+        final = [*(closed or best), *best[:1]]
+        front = [c.point(final[0]) for c in evolution.front()]
         self.last_round.begin(
-            {c.name: c.architecture for c in found} | entrants(found[0].architecture, landmarks, s.landmarks),
+            {c.name: c.architecture for c in final} | entrants(final[0].architecture, landmarks, s.landmarks),
             paths.epoch,
             judged(evidence, comparisons),
             front,

@@ -37,19 +37,19 @@ def mean_entropy(supernet: Supernet) -> float | None:
 
 
 def evidence_of(supernet: Supernet, decisions: Mapping[str, Decision], epoch: int) -> list[Evidence]:
-    """Return the evidence of decisions before they are fixed: how far logits are from a uniform draw."""
+    """Return the evidence of decisions before they are fixed: the distance of logits from a uniform draw."""
     choices, undecided = supernet.choices(), supernet.logits()
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     for name, decision in decisions.items():
         logits, choice = undecided[name], choices[name]
         if isinstance(choice, OneOf):
             sure = 1 - entropy(logits) / log(len(choice.options)) if len(choice.options) > 1 else 1.0
-            found.append(_by_logit(name, str(decision), "chosen", sure, epoch))
+            evidence.append(_by_logit(name, str(decision), "chosen", sure, epoch))
             continue
         for option, logit in zip(choice.options, logits.detach(), strict=True):
             sure = 1 - entropy(torch.stack([logit, torch.zeros_like(logit)])) / log(2)
-            found.append(_by_logit(name, option, "kept" if option in decision else "closed", sure, epoch))
-    return found
+            evidence.append(_by_logit(name, option, "kept" if option in decision else "closed", sure, epoch))
+    return evidence
 
 
 def _by_logit(choice: str, option: str, action: Action, certainty: float, epoch: int) -> Evidence:

@@ -91,7 +91,9 @@ def test_a_task_reads_categories_where_validation_says_so(caplog, by, expected, 
     assert (logits_of(model, PROBES)[:, 0] > 0).tolist() == expected
     lines = [record.getMessage() for record in caplog.records]
     assert [line.startswith("boosting click with") for line in lines] == [True, True]
-    assert [line.split(":")[0] for line in lines if "taken" in line] == [f"boosting click {taken} categories"]
+    assert [line.split(":")[0] for line in lines if "selected" in line] == [
+        f"boosting click {taken} categories"
+    ]
 
 
 class Spy:

@@ -21,7 +21,7 @@ from automtl_core.testing.samples import sample_encoder, sample_schema
 from .failures import DATASET, PAGE, SEARCH, Automtl, Install, check
 
 CLOSED = """error: there is no standard output to write to
-  fix: do not close it: >/dev/null drops what is written
+  fix: do not close it: >/dev/null discards the output
 """
 PROGRAM = (sys.executable, "-c", "from automtl_cli.app import main; main()")
 

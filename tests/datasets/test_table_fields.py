@@ -70,7 +70,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "case": (
         {"fields": {"both": {**PAIR, "columns": ["User", "shop"]}}},
-        r"dataset\.fields names 'User', and sparse 'user', alike but for the case",
+        r"dataset\.fields names 'User', and sparse 'user', different only in case",
     ),
     "not a column": (
         {"columns": ["user", "shops", "click"], "fields": {"both": PAIR}},

@@ -62,8 +62,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "named twice": ({"sparse": ["user", "user"]}, r"dataset\.sparse: name 'user' once"),
     "two roles": ({"dense": ["user"]}, r"dataset\.dense names 'user', and so does sparse"),
     "a label among the fields": ({"sparse": ["click"]}, r"dataset\.labels names 'click', and so does sparse"),
-    "case": ({"dense": ["User"]}, r"dataset\.dense names 'User', and sparse 'user', alike but for the case"),
-    "case of the time": ({"time": "User"}, r"dataset\.time names 'User', and sparse 'user', alike but"),
+    "case": ({"dense": ["User"]}, r"dataset\.dense names 'User', and sparse 'user', different only in case"),
+    "case of the time": ({"time": "User"}, r"dataset\.time names 'User', and sparse 'user', different"),
     "not a column": (
         {"columns": ["users", "click"]},
         r"dataset\.sparse names 'user', which is not in `columns` \(did you mean 'users'",
@@ -128,7 +128,7 @@ def test_all_faults_come_at_once() -> None:
         ("user,shop,clic\nu,s,1\n", "correct dataset.labels (the first line"),
         (
             "user,shop,click\n" + "u,s,2\nu,s,1\nu,s,3\n" * 9,
-            "say which values mean 1, such as dataset.labels.click",
+            "name the values that mean 1, such as dataset.labels.click",
         ),
     ],
 )

@@ -93,5 +93,5 @@ def test_the_time_may_be_a_field_too(prepared: Callable[..., Prepared]) -> None:
 @pytest.mark.parametrize("odd", ["soon", "2023-12-01", "inf"])
 def test_times_of_several_kinds(prepared: Callable[..., Prepared], odd: str) -> None:
     text = "user,click,when\n" + "".join(f"u,{n % 2},{n if n else odd}\n" for n in range(100))
-    with pytest.raises(DataError, match=f"the time when holds '{odd}', and most rows something else"):
+    with pytest.raises(DataError, match=f"the time when holds '{odd}', and most rows have another format"):
         prepared({"clicks.csv": text}, split="time", time="when")

@@ -92,9 +92,9 @@ class _Sum:
         gain, sure = np.zeros((2, len(self.weight)))
         for t in range(len(self.weight)):
             step, slope, curve = self._step(column, t)
-            told, cost = (step * slope).sum(), (step**2 * curve).sum()
-            gain[t] = told - cost / 2
-            sure[t] = told / cost**0.5 if cost > 0 else 0.0
+            linear, cost = (step * slope).sum(), (step**2 * curve).sum()
+            gain[t] = linear - cost / 2
+            sure[t] = linear / cost**0.5 if cost > 0 else 0.0
         return CrossGain(gain, sure)
 
     def add(self, column: Column) -> None:
@@ -124,33 +124,33 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
 
     Args:
         rows: Rows to learn from, and held-out rows.
-        encodings: Their smoothing is used here, and their number of bins for numeric fields.
+        encodings: Encodings with the smoothing, and the number of bins of numeric fields.
 
     """
     s, parts = rows.settings, (rows.learn, rows.look)
     alone = {field.name: _column(parts, place, field.size)
              for place, field in enumerate(rows.schema.sparse) if field.kind == "single"}  # fmt: skip
-    found = _Sum(rows, encodings)
-    first = {name: found.worth(column).gain.clip(0).sum() for name, column in alone.items()}
+    model = _Sum(rows, encodings)
+    first = {name: model.worth(column).gain.clip(0).sum() for name, column in alone.items()}
     columns = [*_numbers(parts, encodings.bins), *alone.values()]
     for _ in range(ROUNDS):
         for column in columns:
-            found.add(column)
+            model.add(column)
     names = sorted(sorted(first, key=lambda name: -first[name])[: s.cross_fields], key=list(alone).index)
-    room = len(found.f) / CELL_ROWS
+    room = len(model.f) / CELL_ROWS
     left = [(a, b) for a, b in combinations(names, 2) if alone[a].size * alone[b].size <= room]
-    taken: list[FeatureCross] = []
-    while left and len(taken) < s.crosses:
-        single = {name: found.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
-        worth = {pair: _more(found.worth(_pair(alone, pair)), single, pair, s.cross_errors) for pair in left}
+    selected: list[FeatureCross] = []
+    while left and len(selected) < s.crosses:
+        single = {name: model.worth(alone[name]).gain for name in {name for pair in left for name in pair}}
+        worth = {pair: _more(model.worth(_pair(alone, pair)), single, pair, s.cross_errors) for pair in left}
         best = max(left, key=lambda pair: worth[pair][0])
         gain, sure = worth[best]
         if gain <= 0:
             break
-        taken.append(FeatureCross(best, gain / len(rows.look), sure))
-        found.add(_pair(alone, best))
+        selected.append(FeatureCross(best, gain / len(rows.look), sure))
+        model.add(_pair(alone, best))
         left = sorted(left, key=lambda pair: -worth[pair][0])[1 : 1 + AGAIN]
-    return taken
+    return selected
 
 
 def _more(worth: CrossGain, single: Mapping[str, Floats], pair: Pair, errors: float) -> tuple[float, float]:
@@ -171,9 +171,9 @@ def _column(parts: Sequence[Part], place: int, size: int) -> Column:
 def _numbers(parts: Sequence[Part], bins: int) -> list[Column]:
     """Return the bins of each numeric field as a column; the last bin holds missing numbers."""
     dense = np.concatenate([part.dense for part in parts])
-    found = []
+    columns = []
     for values in dense.T:
         bounds = edges(values[: len(parts[0])].astype(np.float64), bins)
         codes = np.where(np.isnan(values), len(bounds) + 1, np.searchsorted(bounds, values, side="right"))
-        found.append(Column(codes, len(bounds) + 2))
-    return found
+        columns.append(Column(codes, len(bounds) + 2))
+    return columns

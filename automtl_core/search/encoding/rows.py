@@ -73,8 +73,8 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
     places = np.arange(len(part))
     if len(part) > most:
         # Under a split by time the latest rows, which are most like the test part; else random rows.
-        taken = np.argsort(times, kind="stable")[-most:] if times is not None else random.permutation(places)
-        places = np.sort(taken[:most])
+        sample = np.argsort(times, kind="stable")[-most:] if times is not None else random.permutation(places)
+        places = np.sort(sample[:most])
     looked = _looked(prepared, places, times, random, share)
     learn, look = (_in_memory(part.some(some)) for some in (places[~looked], places[looked]))
     of_learn = None if times is None else np.asarray(times[places[~looked]])

@@ -46,12 +46,12 @@ class EncodingSearchResult(Value):
     answers: Answers
     """The chosen values of the searched settings."""
     trials: tuple[EncodingTrial, ...] = ()
-    """All values that were tried, in order; the first are the defaults, which stay where nothing is
-    better."""
+    """All values that were tried, in order; the first are the defaults, which are kept unless other
+    values are better."""
     pairs: tuple[FeatureCross, ...] = ()
     """Candidates for feature crosses."""
     why: str = ""
-    """Reason why nothing was tried; else empty."""
+    """Reason why no values were tried; else empty."""
 
     @property
     def best(self) -> EncodingTrial:
@@ -78,7 +78,7 @@ def search_encodings(
 
     Args:
         rows: Rows to learn from, and held-out rows.
-        encodings: Encodings, of which some settings may be set by the user.
+        encodings: Encodings; settings of the user are kept.
         recipe: The training settings.
         train: Trains the small model.
         progress: Receives the progress of the search.
@@ -130,7 +130,7 @@ class _Trials:
             yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_crosses(self.rows, self.encodings))
-            yield self._changed(crosses=tuple(found.pair for found in self.pairs))
+            yield self._changed(crosses=tuple(cross.pair for cross in self.pairs))
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})

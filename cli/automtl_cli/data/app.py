@@ -126,9 +126,9 @@ def validate(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    found = data.validated(chosen, out)
-    emit(found, views.validated, as_json)
-    data.check_valid(found)
+    result = data.validated(chosen, out)
+    emit(result, views.validated, as_json)
+    data.check_valid(result)
 
 
 @data_app.command()

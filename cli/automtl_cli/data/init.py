@@ -118,8 +118,8 @@ def about(guess: Guess, seen: Glimpse) -> str:
         case "labels" if "positive" in guess.setting:
             text = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
         case "multi":
-            found = facts.parts[guess.setting]
-            text = f"{found.values:,} values, {found.parts / seen.seen:.1f} a row{some}"
+            parts = facts.parts[guess.setting]
+            text = f"{parts.values:,} values, {parts.parts / seen.seen:.1f} a row{some}"
         case "sparse":
             text = f"{facts.values:,} values{some}"
         case "time":
@@ -163,8 +163,8 @@ def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[st
 
 
 def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
-    if found := [_plain(each.facts.name) for each in guesses if each.candidate]:
-        yield f"  # These columns are 0 and 1 too, and may be labels: {', '.join(found)}"
+    if names := [_plain(each.facts.name) for each in guesses if each.candidate]:
+        yield f"  # These columns are 0 and 1 too, and may be labels: {', '.join(names)}"
         yield "  # They are not used. Name each here, or in `sparse` if it is known before the prediction."
 
 

@@ -14,15 +14,15 @@ from automtl_core.views.values import lines
 def compare(spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
     """Compare models, show progress, and write and print the outcome."""
     with _resumable():
-        found, out = spec.compared(actions.workflow(), layers)
-    write(found, out)
+        result, out = spec.compared(actions.workflow(), layers)
+    write(result, out)
     files = lines(f"written to {out}: {', '.join(FILES)}")
-    emit({**found.to_json(), "out": str(out)}, lambda _: [*comparison(found), files], as_json)
+    emit({**result.to_json(), "out": str(out)}, lambda _: [*comparison(result), files], as_json)
 
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Add to an interrupt that the comparison can be continued."""
+    """Add a note to an interrupt: the comparison can be continued."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -21,7 +21,7 @@ def export(path: Path, form: str, out: Path | None) -> Exported:
     """
     if form not in get_args(Format):
         near = did_you_mean(form, get_args(Format))
-        raise UsageError(f"--format {form!r} is none{near}", "use onnx or torch")
+        raise UsageError(f"--format {form!r} is not a format{near}", "use onnx or torch")
     folder = out or Path("exports") / f"{path.resolve().name}-{form}"
     run = Run.open(path)
     with actions.workflow().trained(run, {}) as (made, _):

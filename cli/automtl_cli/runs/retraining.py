@@ -13,14 +13,14 @@ from automtl_core.views.runs import side_by_side
 
 def retrain(run: Path, seeds: int, layers: Sequence[Layer], runs_dir: Path, as_json: bool) -> None:
     """Retrain, and print the runs and the best one on validation rows."""
-    found = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
+    outcomes = list(actions.workflow().retrain(run, seeds, layers, runs_dir))
 
     def score(number: int) -> float:
-        metrics = found[number].result.validation
+        metrics = outcomes[number].result.validation
         values = {task: getattr(m, "auc", None) for task, m in metrics.items()}
-        return mean_over_tasks(values, metrics, found[number].min_positives) or 0.0
+        return mean_over_tasks(values, metrics, outcomes[number].min_positives) or 0.0
 
-    best = found[max(range(len(found)), key=score)].run
-    runs = [summary(each.run) for each in found]
+    best = outcomes[max(range(len(outcomes)), key=score)].run
+    runs = [summary(each.run) for each in outcomes]
     note = f"best on validation rows: {best}"
     emit({**run_list.compared(runs), "best": str(best)}, lambda _: side_by_side(runs, note), as_json)

@@ -8,7 +8,7 @@ opposite of those in the last rows, which are for validation and the test. `brow
 better without this field, and `order`, for which its effect is constant, better with it. User, category, hour
 and price band have constant effects, also in pairs. The noise fields have no effect.
 
-The optimal AUC knows the effects at the time of each row, which past rows do not determine.
+The optimal AUC uses the effects at the time of each row, which past rows do not determine.
 Rows are spread evenly over sixty days. `time` is in seconds and is not a field. The default split is by time:
 with a random split, models would be trained on rows of the same days.
 """

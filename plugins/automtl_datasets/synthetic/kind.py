@@ -77,23 +77,23 @@ class Kind:
     @classmethod
     def content(cls) -> Mapping[str, Any]:
         """Return the parameters of the random draws, as JSON."""
-        told = {
+        by_task = {
             task: {"rate": c.rate, "effects": c.effects, "pairs": [[*pair, s] for pair, s in c.pairs.items()]}
             for task, c in cls.tasks().items()
         }
-        return {"rows": cls.rows, "ids": cls.ids, "numbers": cls.numbers, "tasks": told, **cls.constants}
+        return {"rows": cls.rows, "ids": cls.ids, "numbers": cls.numbers, "tasks": by_task, **cls.constants}
 
     @classmethod
     def truth(cls) -> Mapping[str, Any]:
         """Return the groups of tasks, the effects of fields and pairs on each task, and the noise fields."""
-        told: dict[str, dict[str, Any]] = {}
+        about: dict[str, dict[str, Any]] = {}
         for task, chance in cls.tasks().items():
-            before = told.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
+            before = about.get(cls.after.get(task, ""), {"fields": {}, "pairs": []})
             fields = Counter(before["fields"])
             fields.update(chance.effects)
-            told[task] = {"fields": dict(fields), "pairs": before["pairs"] + [list(p) for p in chance.pairs]}
+            about[task] = {"fields": dict(fields), "pairs": before["pairs"] + [list(p) for p in chance.pairs]}
         groups = {group: list(tasks) for group, tasks in cls.groups.items()}
-        return {"groups": groups, "tasks": told, "noise": list(cls.noise)}
+        return {"groups": groups, "tasks": about, "noise": list(cls.noise)}
 
     def frame(self) -> pd.DataFrame:
         """Draw fields, then labels from their probabilities."""
@@ -111,13 +111,13 @@ class Kind:
 
     def logits(self, drawn: Mapping[str, Any]) -> dict[str, Floats]:
         """Return the logit [R] of each task without intercept: the sum of the effects of pairs and fields."""
-        found = {}
+        logits = {}
         for group, tasks in self.groups.items():
             for task, chance in tasks.items():
                 parts = [size * self.together(pair, group, drawn) for pair, size in chance.pairs.items()]
                 parts += [size * self.alone(field, group, drawn) for field, size in chance.effects.items()]
-                found[task] = np.asarray(sum(parts))
-        return found
+                logits[task] = np.asarray(sum(parts))
+        return logits
 
     def alone(self, field: str, group: str, drawn: Mapping[str, Any]) -> Floats:
         """Return the effect [R] of a field on a group, with deviation 1; here the same for all groups."""

@@ -22,4 +22,4 @@ def test_a_folder_is_written_and_what_to_do_with_it_told(automtl, done):
 def test_a_format_that_is_none_is_told(automtl, done):
     ended = automtl("export", "runs/done", "--format", "onxx")
     assert ended.code == 2
-    assert "--format 'onxx' is none (did you mean 'onnx'?)" in ended.err
+    assert "--format 'onxx' is not a format (did you mean 'onnx'?)" in ended.err

@@ -67,7 +67,7 @@ def test_the_checkpoint_of_another_run_is_refused(stopped):
     job, run, prepared = stopped()
     _, other, _ = stopped("other", seed=5)
     shutil.copy(other.path / "checkpoint.safetensors", run.path)
-    with pytest.raises(ArtifactError, match=r"checkpoint.safetensors: of another run: .*seed was 0, is 5"):
+    with pytest.raises(ArtifactError, match=r"checkpoint.safetensors: belongs to another run: .*was 0, is 5"):
         go_on(job, run, prepared)
 
 

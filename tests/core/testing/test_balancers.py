@@ -72,12 +72,12 @@ class Draws(Balancer):
     [
         (ForgetsThePenalty, "the penalty must count in full"),
         (ForgetsSome, "every parameter that a loss reaches needs a gradient"),
-        (MovesAll, "what is not among `features` must have no gradient"),
+        (MovesAll, "a parameter outside of `inputs` must have no gradient"),
         (Divides, "gradients must be finite where no row has a label of click"),
         (Densifies, "the gradient of a sparse embedding must be sparse"),
         (Steps, "backward must not move parameters"),
         (Counts, "training that is resumed must end the same"),
-        (Draws, "training must follow from its seed alone"),
+        (Draws, "training must depend on its seed alone"),
     ],
 )
 def test_a_broken_promise_is_named(balancer, promise):

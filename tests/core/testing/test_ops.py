@@ -126,7 +126,7 @@ def test_a_good_op_passes(op):
         (WronglyNarrowed, r"narrow\(columns\) must equal the op"),
         (WronglyMixed, "mixture must equal the weighted sum"),
         (RegisteredTwice, "shared must be registered by one op"),
-        (StillShared, "must hold weights of its own"),
+        (StillShared, "must have weights of its own"),
         (OtherAlone, r"alone\(\) must equal the op"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_good_space_passes():
         (OtherFunction, "must equal the fixed supernet"),
         (AlwaysRandom, "evaluation must be deterministic"),
         (OnlyInMemory, "must equal the fixed supernet|weights must load"),
-        (NoAnswer, "the landmark all must answer all of"),
+        (NoAnswer, "the landmark all must decide all of"),
         (Equal, "landmarks must differ: one, user"),
         (Infinite, "the landmark user must give finite logits"),
     ],

@@ -118,9 +118,9 @@ def test_a_good_strategy_passes(problem):
     ("strategy", "promise"),
     [
         (OneEpochPlanned, "planned are 1 epochs, reported 2"),
-        (Random, "must follow from the seed of its problem alone"),
+        (Random, "must depend on the seed of its problem alone"),
         (Forgetful, "resumed after epoch 1, a search must end the same"),
-        (Deaf, "where a listener has enough, the epoch must be the last one"),
+        (Deaf, "after a listener returned False, the epoch must be the last one"),
         (Seedless, "the seed must matter"),
     ],
 )
@@ -154,10 +154,10 @@ def test_evidence_and_a_front_that_fit_the_space_pass(problem):
         ({"evidence": [replace(GOOD[0], error=torch.tensor(0.1))]}, "plain finite values"),
         ({"evidence": [replace(GOOD[0], difference=float("nan"))]}, "plain finite values"),
         ({"evidence": [replace(GOOD[0], verdict="lucky")]}, "plain finite values"),
-        ({"front": [replace(CHEAP, decisions={"more": "a"})]}, "point 'cheap' of the front does not answer"),
+        ({"front": [replace(CHEAP, decisions={"more": "a"})]}, "point 'cheap' of the front does not fit"),
         ({"front": [DEAR, CHEAP]}, r"by rising cost, got FLOPs \[40, 10\]"),
         ({"front": [replace(CHEAP, chosen=True), DEAR]}, r"one point at most .* \['cheap', 'dear'\]"),
-        ({"front": [replace(DEAR, decisions={"layer0/expert0/single": ()})]}, "the architecture that was"),
+        ({"front": [replace(DEAR, decisions={"layer0/expert0/single": ()})]}, "must be the architecture of"),
     ],
 )  # fmt: skip
 def test_evidence_and_a_front_that_do_not_fit_are_named(problem, told, promise):

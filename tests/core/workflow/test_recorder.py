@@ -72,7 +72,7 @@ def test_a_checkpoint_holds_the_identity_of_its_run_and_nothing_that_is_not_read
 
 def test_the_checkpoint_of_another_run_is_refused(run):
     run.save_checkpoint({"identity": {"settings": {"seed": 1}, "data": "data"}, "stage": "search"})
-    with pytest.raises(ArtifactError, match=r"of another run: settings\.seed was 0, is 1"):
+    with pytest.raises(ArtifactError, match=r"belongs to another run: settings\.seed was 0, is 1"):
         Recorder(run, EventHandler())
 
 
