@@ -61,19 +61,20 @@ def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:
     """
     tests = {(one.difference, one.error) for one in evidence if one.difference is not None}
     adjusted = holm({test: _p_value(*test) for test in tests}, comparisons)
-    return [_judged(one, adjusted.get((one.difference, one.error))) for one in evidence]
+    return [
+        one if one.difference is None else _judged(one, one.difference, adjusted[one.difference, one.error])
+        for one in evidence
+    ]
 
 
-def _judged(one: Evidence, p: float | None) -> Evidence:
-    if p is None or one.difference is None:
-        return one
+def _judged(one: Evidence, difference: float, p: float) -> Evidence:
     verdict: Verdict = "no significant effect"
-    if p < SIGNIFICANCE and (one.difference > 0) == (one.action == "kept"):
+    if p < SIGNIFICANCE and (difference > 0) == (one.action == "kept"):
         verdict = "required" if one.action == "kept" else "better"
     return replace(one, p=p, verdict=verdict)
 
 
-def _p_value(difference: float | None, error: float | None) -> float:
+def _p_value(difference: float, error: float | None) -> float:
     """Return the two-sided p value of a normally distributed difference; 1 for a difference of 0."""
     if not difference:
         return 1.0

@@ -71,7 +71,7 @@ class SearchStrategy(ABC, Configured[S]):
         return None
 
     @classmethod
-    def held_out(cls, settings: S) -> float:
+    def held_out_share(cls, settings: S) -> float:
         """Return the share of the training rows that the search holds out for its decisions.
 
         If it is above 0, `problem.data.held_out` has these rows, and `problem.data.train` has the other ones.

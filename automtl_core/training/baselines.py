@@ -7,6 +7,7 @@ corrected by Holm for the number of tasks. Letters: R rows, T tasks.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,13 @@ from automtl_core.training.significance import SIGNIFICANCE, holm
 Floats = NDArray[np.float64]
 LEAST = 10
 """Least number of test rows of either class, or of all rows of a regression."""
-LEAK = 0.99
-"""AUC, or R2, of a network above which a field is suspected to contain the label."""
 
 
 @dataclass(frozen=True)
 class Baseline(Value):
     """One task of a network against a constant and against the best single field."""
 
+    measure: Literal["AUC", "R2"]
     score: float
     """Test AUC, or R2 of a regression."""
     error: float
@@ -53,7 +53,7 @@ class Baseline(Value):
 
 
 def baseline(
-    task: Task, labels: Floats, predicted: Floats, field: str | None, single: Floats | None
+    task: Task, labels: NDArray[np.float32], predicted: Floats, field: str | None, single: Floats | None
 ) -> Baseline | None:
     """Return the comparison of one task; None if there are too few rows with the label.
 
@@ -66,15 +66,16 @@ def baseline(
 
     """
     known = ~np.isnan(labels)
-    labels, predicted = labels[known].astype(np.float64), predicted[known]
-    if not _enough(task, labels):
+    truth, predicted = labels[known].astype(np.float64), predicted[known]
+    if not _enough(task, truth):
         return None
-    loss = _loss(task, labels, predicted)
-    alone = None if single is None else _loss(task, labels, single[known])
+    loss = _loss(task, truth, predicted)
+    alone = None if single is None else _loss(task, truth, single[known])
     return Baseline(
+        measure="AUC" if task.kind == "binary" else "R2",
         score=1 - float(loss.mean()),
         error=_error(loss),
-        p_constant=_p_value(_loss(task, labels, np.zeros(len(labels))) - loss),
+        p_constant=_p_value(_loss(task, truth, np.zeros(len(truth))) - loss),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
         p_field=None if alone is None else _p_value(alone - loss),
@@ -90,44 +91,6 @@ def corrected(found: Mapping[str, Baseline]) -> dict[str, Baseline]:
     }
 
 
-def learned_nothing(found: Mapping[str, Baseline], measures: Mapping[str, str]) -> str | None:
-    """Return a sentence if no task is better than the trivial predictions; else None.
-
-    Args:
-        found: Baselines by task.
-        measures: Task -> AUC or R2.
-
-    """
-    if not found:
-        return None
-    meaning = "The decisions, features and costs of this run have no meaning"
-    if not any(one.beats_constant for one in found.values()):
-        scores = ", ".join(f"{measures[task]} {task} {_interval(one)}" for task, one in found.items())
-        return (
-            "Nothing was learned: on the test rows the network is not significantly better than a constant "
-            f"prediction for any task ({scores}). {meaning}"
-        )
-    if not any(one.beats_constant and one.beats_field for one in found.values()):
-        scores = ", ".join(
-            f"{task}: {measures[task]} {one.score:.4f}, `{one.field}` alone {one.field_score:.4f}"
-            for task, one in found.items()
-            if one.beats_constant
-        )
-        return f"The network is not significantly better than a single field ({scores}). {meaning} beyond that"
-    return None
-
-
-def leaks(found: Mapping[str, Baseline], measures: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each task that is predicted suspiciously well."""
-    return [
-        f"{task}: test {measures[task]} {one.score:.4f} is suspiciously high: a field may contain the label, or be "
-        f"filled in after the event; the field that predicts it best alone is `{one.field}`; see "
-        "`automtl data describe`"
-        for task, one in found.items()
-        if one.score > LEAK
-    ]
-
-
 def _enough(task: Task, labels: Floats) -> bool:
     if task.kind == "regression":
         return len(labels) >= LEAST and bool(np.ptp(labels) > 0)
@@ -138,7 +101,8 @@ def _loss(task: Task, labels: Floats, predicted: Floats) -> Floats:
     """Return the contribution of each row to 1 - AUC, or to 1 - R2, [R]."""
     if task.kind == "binary":
         return shortfall_by_row(labels, predicted)
-    return (labels - predicted) ** 2 / labels.var()
+    by_row: Floats = (labels - predicted) ** 2 / labels.var()
+    return by_row
 
 
 def _error(by_row: Floats) -> float:
@@ -149,7 +113,3 @@ def _p_value(gain: Floats) -> float:
     """Return the one-sided p value of a mean gain above 0."""
     mean, error = float(gain.mean()), _error(gain)
     return float(ndtr(-mean / error)) if error else float(mean <= 0)
-
-
-def _interval(one: Baseline) -> str:
-    return f"{one.score:.4f} [{one.score - 1.96 * one.error:.4f}, {one.score + 1.96 * one.error:.4f}]"

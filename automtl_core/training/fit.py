@@ -36,8 +36,8 @@ class TrainingData:
     tasks: Sequence[Task]
     """Tasks in the order of the columns of labels."""
     held_out: Part | None = None
-    """Rows that a search makes its decisions on, if it holds some out, see `SearchStrategy.held_out`. No weight
-    is trained on them, and no training is stopped by them."""
+    """Rows for the decisions of a search; None without. See `SearchStrategy.held_out_share`. No weight is
+    trained on them, and no training is stopped by them."""
 
 
 class Fit:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from automtl_core.data.inspect.describe import DenseFacts, Described
-from automtl_core.data.inspect.leaks import Rule, SingleFieldScore
+from automtl_core.data.inspect.leaks import Rule, suspicions
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
 from automtl_core.views.values import Matrix, Section, by_name, facts, lines, table
@@ -38,7 +38,8 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
     alone = [(task, one) for task, best in data.alone.items() for one in best]
     rows = [[task, one.name, one.kind, one.measure, one.score] for task, one in alone]
     yield table(["best single predictor of", "predictor", "kind", "measure", "score"], rows)
-    yield lines(*_rules(data.rules), *_suspicions(data.alone), *_codes(data.dense))
+    leaks = (f"warning: {sentence}" for sentence in suspicions(data.alone))
+    yield lines(*_rules(data.rules), *leaks, *_codes(data.dense))
 
 
 def sampled(document: Mapping[str, Any]) -> Section:
@@ -84,11 +85,3 @@ def _codes(dense: Mapping[str, DenseFacts]) -> Iterator[str]:
         if each.codes is not None:
             seen = f"the labels neither rise nor fall with the {each.codes:,} integers of {name}"
             yield f"note: {seen}: if they are codes, make it a categorical field"
-
-
-def _suspicions(alone: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
-    for task, scores in alone.items():
-        for one in scores:
-            if one.suspicious:
-                how = f"the presence of {one.name}" if one.by == "presence" else one.name
-                yield f"warning: {how} alone predicts {task}: is it known only after the event?"

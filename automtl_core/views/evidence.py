@@ -23,9 +23,9 @@ COLUMNS = ("choice", "option", "action", "verdict", "against", "difference", "p"
 TITLES = {"action": "", "difference": "effect on loss", "flops": "FLOPs saved",
           "parameters": "parameters saved"}  # fmt: skip
 LEGEND = (
-    "effect on loss: mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision, for a kept option "
-    "without the option, minus that of the alternative; with 95 % interval. p: after Holm's correction for all "
-    f"comparisons of the search; an effect is significant below {SIGNIFICANCE}"
+    "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
+    "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
+    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}"
 )
 NORMAL = 1.96
 """Half of a 95 % interval, in standard errors."""

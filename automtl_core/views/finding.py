@@ -7,7 +7,7 @@ from pathlib import Path
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
-from automtl_core.views import encoding, evidence, sharing
+from automtl_core.views import baselines, encoding, evidence, sharing
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
@@ -27,6 +27,7 @@ def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool =
         all_evidence: Whether the evidence for each decision is printed.
 
     """
+    yield from _trivial(report)
     yield decisions(report, price)
     yield from sharing.fields_read(report.sharing)
     yield from sharing.parts_read(report.sharing)
@@ -50,6 +51,7 @@ def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool =
 def short(report: Finding) -> Iterator[Section]:
     """Yield the fields and parts that each part reads, with a short summary of the evidence."""
     encoding_search, search, measure = report.encoding_search, report.search, _measure(report)
+    yield from _trivial(report)
     yield Section(
         _title(report), [Text(encoding.sentence(encoding_search, measure))] if encoding_search else []
     )
@@ -57,6 +59,13 @@ def short(report: Finding) -> Iterator[Section]:
     yield from (_summary(report), *_overrides(search))
     measure = _measure(report)
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
+
+
+def _trivial(report: Finding) -> Iterator[Section]:
+    """Yield a note if the network is no better than trivial predictions, or suspiciously good."""
+    notes = [*baselines.nothing_learned(report.baselines), *baselines.suspected_leaks(report.baselines)]
+    if notes:
+        yield Section("", notes)
 
 
 def _overrides(search: Search) -> Iterator[Section]:

@@ -15,10 +15,11 @@ from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Data, EncodingSearch, Search
+from automtl_core.run_dir.facts import Data, EncodingSearch, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.space import SearchSpace
+from automtl_core.training.baselines import Baseline
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Finding:
     """None for real data."""
     encoding_search: EncodingSearchResult | None = None
     """Result of the encoding search; None without one."""
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    """Task -> comparison of the network with trivial predictions; empty before the test."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -85,7 +88,10 @@ def finding(path: Path, registry: Registry) -> Finding:
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
-    return Finding(architecture, sharing, unasked, search, truth(data.truth, sharing), encoding_search)
+    baselines = (run.read(Result).baselines or {}) if run.has(Result) else {}
+    return Finding(
+        architecture, sharing, unasked, search, truth(data.truth, sharing), encoding_search, baselines
+    )
 
 
 def price(derived: Architecture, registry: Registry) -> Price | None:

@@ -191,7 +191,7 @@ class Job:
         if self.strategy_settings is None:
             return self.problem(prepared)
         strategy_class, settings = self._searching()
-        if not (share := strategy_class.held_out(settings)):
+        if not (share := strategy_class.held_out_share(settings)):
             return self.problem(prepared)
         random = seeds.generator(self.config.seed, "decisions")
         rows = held_out_rows(prepared, SEARCH_ROWS, share, random)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
@@ -135,7 +136,8 @@ class Workflow:
             check_free(runs_dir / name)
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
-        for sentence in too_small(prepared, job.config.training.min_positives):
+        few = too_small(prepared, job.config.training.min_positives)
+        for sentence in (*few, *suspicions(alone(prepared))):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared)
         job = job.in_time(time.monotonic() - start)

@@ -44,8 +44,8 @@ class AblationSettings(Settings):
     estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
     only parts with an estimated gain are removed. A larger value gives smaller networks."""
     worth: float = Field(0.01, ge=0)
-    """Minimum saving, as a share of the FLOPs of the network, for which a part is removed or replaced although
-    the estimated AUC is lower. A larger value removes less for the sake of cost."""
+    """Minimum saving, as a share of the FLOPs of the network, for which a part is removed or replaced if the
+    estimated AUC is lower without it. A larger value removes less for the sake of cost."""
     clear: float = Field(2.0, ge=0)
     """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
     replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
@@ -202,7 +202,7 @@ class Ablation:
         return self._weighed[name]
 
     def _close(self, bundles: Sequence[Bundle], record: bool = False) -> None:
-        """Close the dispensable bundles, those of the smallest effect first; on request record the kept ones."""
+        """Close the dispensable bundles, smallest effect first; `record` the kept ones too."""
         weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
         least_missed = sorted(weighed, key=lambda b: weighed[b].z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
@@ -251,7 +251,7 @@ class Ablation:
         return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
 
     def _dispensable(self, change: _Change) -> bool:
-        """Return whether the loss is no higher, or higher within error and tolerance for a worthwhile saving."""
+        """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving."""
         s, worse = self.settings, self._worse(change)
         error = s.sure * change.difference.error
         if worse > error or (worse > 0 and self._lost + worse + error > s.tolerance):

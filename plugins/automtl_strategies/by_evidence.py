@@ -63,7 +63,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
         return 2 * settings.epochs + settings.rounds - 1 + settings.last_round(recipe)
 
     @classmethod
-    def held_out(cls, settings: EvidenceSettings) -> float:
+    def held_out_share(cls, settings: EvidenceSettings) -> float:
         """Return the share of training rows for decisions."""
         return settings.held_out
 

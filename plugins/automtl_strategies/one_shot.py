@@ -51,7 +51,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         return 2 * settings.epochs + settings.last_round(recipe, finalists=settings.finalists + 1)
 
     @classmethod
-    def held_out(cls, settings: OneShotSettings) -> float:
+    def held_out_share(cls, settings: OneShotSettings) -> float:
         """Return the share of training rows for decisions."""
         return settings.held_out
 

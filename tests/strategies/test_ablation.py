@@ -141,7 +141,8 @@ def test_many_small_losses_are_one_and_no_more_of_them_than_is_tolerated_are_mad
 
 
 @pytest.mark.parametrize(
-    ("tolerance", "verdict"), [(0.02, ("closed", "no significant effect")), (0.004, ("kept", "no significant effect"))]
+    ("tolerance", "verdict"),
+    [(0.02, ("closed", "no significant effect")), (0.004, ("kept", "no significant effect"))],
 )
 def test_what_few_rows_do_not_tell_is_kept(tolerance, verdict):
     """Noise is missed by 0, with a standard error of .005."""
@@ -194,7 +195,11 @@ def chosen(*args, **settings):
 def test_the_cheapest_candidate_that_is_dispensable_is_chosen():
     op, evidence = chosen()
     assert op == "narrow"
-    assert (evidence.action, evidence.verdict, evidence.against) == ("chosen", "no significant effect", "wide")
+    assert (evidence.action, evidence.verdict, evidence.against) == (
+        "chosen",
+        "no significant effect",
+        "wide",
+    )
     assert evidence.difference == pytest.approx(0.001)
     assert evidence.flops == 900
 

@@ -78,7 +78,9 @@ class Tally(NamedTuple):
     """Sum of the squares of the labels, over all codes."""
 
 
-def alone(prepared: Prepared, kinds: Sequence[Kind] = ("field", "label")) -> dict[str, tuple[SingleFieldScore, ...]]:
+def alone(
+    prepared: Prepared, kinds: Sequence[Kind] = ("field", "label")
+) -> dict[str, tuple[SingleFieldScore, ...]]:
     """Return the best predictors of each task, and all suspicious ones, the best first.
 
     The score is AUC or R2 on validation rows. For a sparse field, the presence of any value is scored too, on
@@ -97,6 +99,21 @@ def alone(prepared: Prepared, kinds: Sequence[Kind] = ("field", "label")) -> dic
                     fine = predictor.kind == "label" and declared(schema, task.name, predictor.name)
                     found[task.name] += _scored(predictor, task, scores, fine)
     return {task: _best(scores) for task, scores in found.items()}
+
+
+def suspicions(scores: Mapping[str, Iterable[SingleFieldScore]]) -> Iterator[str]:
+    """Yield a warning for each suspected leak.
+
+    Args:
+        scores: Task -> result of `alone`.
+
+    """
+    for task, best in scores.items():
+        for one in best:
+            if one.suspicious:
+                how = f"the presence of {one.name}" if one.by == "presence" else one.name
+                score = f"{one.measure} {one.score:.3f}"
+                yield f"{how} alone predicts {task} ({score}): is it known only after the event?"
 
 
 def predictions(prepared: Prepared, field: str, task: str, part: str = "test") -> Floats:

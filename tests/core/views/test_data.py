@@ -51,7 +51,7 @@ def test_described_data_has_a_table_for_all_that_is_there():
 def test_described_data_says_what_may_be_wrong():
     assert texts(described({"prepared": ABOUT, "data": DATA})) == [
         "click is 1 in all 8 rows with like, as declared",
-        "warning: the presence of coupon alone predicts click: is it known only after the event?",
+        "warning: the presence of coupon alone predicts click (AUC 0.990): is it known only after the event?",
         "note: the labels neither rise nor fall with the 9 integers of price: "
         "if they are codes, make it a categorical field",
     ]

@@ -24,16 +24,16 @@ def test_every_verdict_has_words_and_counts_add_up():
     first, chance = texts(sentences(evidence, "AUC"))
     counts = [int(part.split()[0]) for part in first.partition(": ")[2].split(", ")]
     assert (first.split()[0], sum(counts)) == (str(len(evidence)), len(evidence))
-    assert "1 improved validation AUC, 1 without significant effect (cheapest option kept)" in first
+    assert "1 improved held-out AUC, 1 without significant effect" in first
     assert chance == "1 made at chance, without evidence: task/click/experts"
     assert texts(sentences([], "AUC")) == []
 
 
 def test_only_columns_that_are_known_are_shown():
-    one = Evidence("layer0/op", "mlp-4", "chosen", "required", "identity", -1.2e-3, 3e-4)
+    one = Evidence("layer0/op", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4)
     grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)]).blocks[0]
-    assert grid.header == ["choice", "option", "", "verdict", "against", "difference", "FLOPs saved"]
-    assert grid.rows[0][-2:] == ["-0.00120 ± 0.00030", ""]
+    assert grid.header == ["choice", "option", "", "verdict", "against", "effect on loss", "FLOPs saved"]
+    assert grid.rows[0][-2:] == ["-0.0012 [-0.0018, -0.0006]", ""]
     assert grid.rows[1][-3:] == ["", "", 320]
 
 

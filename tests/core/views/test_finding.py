@@ -54,10 +54,10 @@ def test_in_short_it_says_why():
     said = texts(short(found()))
     assert said[0].startswith("Feature encoding chosen on held-out training data (+0.0000 AUC or R2): ")
     assert said[1:] == [
-        "1 decision: 1 improved validation AUC or R2",
+        "1 decision: 1 improved held-out AUC or R2",
         "Selected point 1 (`searched`) from a Pareto front of 1",
     ]
-    assert "improved validation AUC" in texts(short(found(regression=False)))[1].split(" or ")[0]
+    assert "improved held-out AUC" in texts(short(found(regression=False)))[1].split(" or ")[0]
     assert " or R2" not in "".join(texts(short(found(regression=False))))
 
 
