@@ -34,8 +34,8 @@ def test_one_task_is_enough() -> None:
 
 def test_what_is_too_good_is_suspected() -> None:
     assert texts(suspected_leaks({"click": GOOD, "buy": ALONE})) == [
-        "warning: AUC 0.9990 of buy suggests label leakage: is each field known before the event? See automtl "
-        "data describe"
+        "warning: AUC 0.9990 of buy suggests label leakage: is each field known before the event? "
+        "See automtl data describe"
     ]
     (with_field,) = texts(suspected_leaks({"buy": Baseline("AUC", 0.999, 0.001, 0, "paid", 0.99, 0)}))
     assert "leakage; the best single field is `paid`, with 0.9900: is" in with_field
