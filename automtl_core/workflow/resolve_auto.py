@@ -26,9 +26,8 @@ from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import DECAY, Answers, EncodingSearchResult, search_encodings
-from automtl_core.search.trial import Executor, TrialSpec
+from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace
-from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 
@@ -149,8 +148,8 @@ def _looked(
 
 def _train(
     job: Job, prepared: Prepared, executor: Executor, folder: Path, answers: Sequence[tuple[Answers, int]]
-) -> list[Metrics]:
-    """Train the small model with each pair of values and seed; return the metrics on held-out rows.
+) -> list[TrialResult]:
+    """Train the small model with each pair of values and seed; return the results on held-out rows.
 
     Raises:
         DivergedError: a training diverged.
@@ -161,7 +160,7 @@ def _train(
     for result in results.values():
         if result.error:
             raise DivergedError(result.error, "lower training.learning_rate")
-    return [results[spec].metrics for spec in specs]
+    return [results[spec] for spec in specs]
 
 
 def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
@@ -191,7 +190,8 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
         ),
         job.registry,
     )
-    spec = TrialSpec(small.to_json(), str(prepared.path), architecture=NOTHING, held_out=True)
+    rows = config.encoding_search.rows
+    spec = TrialSpec(small.to_json(), str(prepared.path), architecture=NOTHING, held_out=True, loss_rows=rows)
     return replace(spec, folder=str(folder / spec.name))
 
 

@@ -1,7 +1,7 @@
 """The encoding search: feature encodings, and the decay of embeddings, which depends on them.
 
 One change after another is tried with a small model on held-out training rows, and kept if its gain is above
-a margin. Settings that the user sets are not searched. The caller supplies the training of the model.
+a margin and significant. Settings that the user sets are not searched. The caller supplies the training of the model.
 """
 
 import time
@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
+from automtl_core.search.held_out import difference
+from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import domains
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import Metrics
@@ -24,8 +27,10 @@ from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 DECAY = "embedding_decay"
 Answers = dict[str, Any]
 """Setting -> value: settings of `Encodings`, and `DECAY`."""
-Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[Metrics]]
-"""Trains the small model with each pair of values and seed, and returns its metrics on held-out rows."""
+Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
+"""Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
+COMPARISONS = 8
+"""Largest number of changes that are tried, for the correction of their significance."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,8 @@ class _Trials:
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FeatureCross, ...] = ()
-        self._scores: list[tuple[Answers, list[float]]] = []
+        self._results: list[tuple[Answers, list[TrialResult]]] = []
+        self._sure = float(ndtri(1 - rows.settings.significance / COMPARISONS))  # standard errors
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
@@ -137,7 +143,7 @@ class _Trials:
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""
-        if any(answers == trials for trials, _ in self._scores):
+        if any(answers == tried for tried, _ in self._results):
             return
         self._train(answers)
         if answers is self.best:
@@ -148,12 +154,15 @@ class _Trials:
         while least - s.close < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
-        if self._ahead(answers) > least:
+        if self._ahead(answers) > least and self._significant(answers):
             self.best = answers
 
     def trials(self) -> tuple[EncodingTrial, ...]:
         """Return all values that were tried, in order."""
-        return tuple(EncodingTrial(answers, float(np.mean(s)), len(s)) for answers, s in self._scores)
+        return tuple(
+            EncodingTrial(answers, float(np.mean([self._mean(r.metrics) for r in results])), len(results))
+            for answers, results in self._results
+        )
 
     def _changed(self, **changes: Any) -> Answers:
         """Return the best values with changes to searched settings."""
@@ -162,19 +171,29 @@ class _Trials:
     def _ahead(self, answers: Answers) -> float:
         """Return the gain over the best values, averaged over the seeds that both have."""
         pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
-        return float(np.mean([one - other for one, other in pairs]))
+        return float(np.mean([self._mean(one.metrics) - self._mean(other.metrics) for one, other in pairs]))
 
-    def _of(self, answers: Answers) -> list[float]:
-        return next((scores for trials, scores in self._scores if trials == answers), [])
+    def _significant(self, answers: Answers) -> bool:
+        """Return whether the gain over the best values is beyond chance, on the rows that were compared."""
+        pairs = list(zip(self._of(answers), self._of(self.best), strict=False))
+        losses = [(one.losses, other.losses) for one, other in pairs]
+        by_row = [other - one for one, other in losses if one is not None and other is not None]
+        if not by_row:
+            return True
+        gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
+        return gain.mean > self._sure * gain.error
+
+    def _of(self, answers: Answers) -> list[TrialResult]:
+        return next((results for tried, results in self._results if tried == answers), [])
 
     def _train(self, *answers: Answers) -> None:
         """Train once more with each of these values, each with its next seed."""
         for each in answers:
             if not self._of(each):
-                self._scores.append((each, []))
+                self._results.append((each, []))
         trained = self.train([(each, len(self._of(each))) for each in answers])
-        for each, metrics in zip(answers, trained, strict=True):
-            self._of(each).append(self._mean(metrics))
+        for each, result in zip(answers, trained, strict=True):
+            self._of(each).append(result)
 
     def _mean(self, metrics: Metrics) -> float:
         """Return the mean score over the tasks with enough held-out rows."""

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.encoding.search import DECAY, EncodingSearchResult, search_encodings
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
+from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import domains
 from automtl_core.training.compute import CPU
 from automtl_core.training.events import SILENT
@@ -24,12 +26,14 @@ RECIPE = Recipe(batch_size=512, learning_rate=0.01)
 class Scored:
     """Stands for trainings: the AUC of answers is what a function says; remembers what is trained."""
 
-    def __init__(self, worth):
-        self.worth, self.trained = worth, []
+    def __init__(self, worth, losses=None):
+        self.worth, self.losses, self.trained = worth, losses, []
 
     def __call__(self, answers):
         self.trained += [(dict(each), seed) for each, seed in answers]
-        return [{"t0": BinaryMetrics(self.worth(each), 0.5, 500, 1000)} for each, _ in answers]
+        metrics = [{"t0": BinaryMetrics(self.worth(each), 0.5, 500, 1000)} for each, _ in answers]
+        losses = [None if self.losses is None else self.losses(each) for each, _ in answers]
+        return [TrialResult("done", m, losses=by_row) for m, by_row in zip(metrics, losses, strict=True)]
 
 
 def real(rows, encodings):
@@ -44,7 +48,7 @@ def real(rows, encodings):
         data = TrainingData(replace(rows.learn, folds=folds), rows.look, schema.tasks)
         recipe = RECIPE.model_copy(update={"epochs": 3, DECAY: answers[DECAY]})
         torch.manual_seed(seed)
-        return Fit(space.network(Architecture({})), data, recipe, seed, CPU).run(SILENT)
+        return TrialResult("done", Fit(space.network(Architecture({})), data, recipe, seed, CPU).run(SILENT))
 
     return lambda answers: [train(each, seed) for each, seed in answers]
 
@@ -162,3 +166,13 @@ def test_statistics_may_be_best_without_a_wide_term() -> None:
     train = Scored(lambda a: 0.7 + 0.1 * (a["statistics"] == "folds") - 0.05 * a["wide"])
     found = search_encodings(planted(), Encodings(), RECIPE, train).answers
     assert (found["statistics"], found["wide"]) == ("folds", False)
+
+
+@pytest.mark.parametrize(("errors", "kept"), [(2.4, False), (2.6, True)])
+def test_a_gain_has_to_be_beyond_chance_for_eight_changes(errors, kept) -> None:
+    """One-sided, .05 / 8 is 2.50 standard errors."""
+    noise = np.random.default_rng(0).standard_normal(1000)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    gain = errors / 1000**0.5
+    train = Scored(lambda a: 0.7 + 0.1 * (a[DECAY] == 1e-3), lambda a: -(noise + gain) * (a[DECAY] == 1e-3))
+    assert (search_encodings(planted(), plain(), RECIPE, train).answers[DECAY] == 1e-3) is kept
