@@ -1,7 +1,8 @@
 """The encoding search: feature encodings, and the decay of embeddings, which depends on them.
 
-One change after another is tried with a small model on held-out training rows, and kept if its gain is above
-a margin and significant. Settings that the user sets are not searched. The caller supplies the training of the model.
+One change after another is tried with a small model on held-out training rows. It is kept if its gain is
+above a margin and significant. Settings that the user sets are not searched. The caller supplies the training
+of the model.
 """
 
 import time

@@ -42,8 +42,8 @@ class EncodingSearchSettings(Settings):
     decay_margin: float = Field(0.001, ge=0)
     """Margin of `training.embedding_decay`, in place of `margin`."""
     significance: float = Field(0.05, gt=0, lt=1)
-    """Probability that any encoding is changed if no change has an effect. A gain must be larger than chance on
-    the held-out rows, corrected for the number of changes that are tried. A smaller value gives simpler
+    """Probability that any encoding is changed if no change has an effect: gains must be beyond chance on the
+    held-out rows, corrected for the number of changes that are tried. A smaller value gives simpler
     encodings."""
     close: float = Field(0.001, ge=0)
     """Distance below the margin from which a gain counts as close. A gain between the margin minus `close`
