@@ -92,12 +92,45 @@ class Sample(Learner):
 
 
 def edges(values: Floats, buckets: int) -> Floats:
-    """Return the edges of buckets of equal frequency, ignoring NaN; there are fewer if values repeat."""
-    known = values[~np.isnan(values)]
-    if not len(known):
+    """Return the lower edges of all buckets but the first, ignoring NaN.
+
+    A value that at least 1/`buckets` of the rows have gets a bucket of its own. The other values share the
+    remaining buckets, with equally many rows in each. There are fewer buckets if there are fewer values.
+
+    Args:
+        values: Numbers of training rows, [R].
+        buckets: Largest number of buckets.
+
+    """
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not len(distinct):
         return np.empty(0)
-    inner = np.arange(1, buckets) / buckets
-    return np.unique(np.quantile(known, inner, method="inverted_cdf"))
+    heavy = np.flatnonzero(counts >= counts.sum() / buckets)
+    own = _own_buckets(distinct, heavy[np.argsort(-counts[heavy], kind="stable")], buckets - 1)
+    rest = np.repeat(np.delete(distinct, heavy), np.delete(counts, heavy))
+    shared = buckets - len(own)
+    if len(rest) and shared > 1:
+        quantiles = np.quantile(rest, np.arange(1, shared) / shared, method="inverted_cdf")
+        own = np.union1d(own, quantiles[quantiles > distinct[0]])
+    return own if len(own) else distinct[:1]
+
+
+def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats:
+    """Return the edges on both sides of frequent values, at most `most`, the most frequent values first.
+
+    Args:
+        distinct: All values in rising order.
+        heavy: Indices of the frequent ones, the most frequent first.
+        most: Largest number of edges.
+
+    """
+    found = np.empty(0)
+    for place in heavy:
+        below, value, above = distinct[max(place - 1, 0)], distinct[place], distinct[place + 1 : place + 2]
+        # A value between two known ones belongs to the bucket of the nearer one.
+        around = np.union1d(found, [*[(below + value) / 2][: int(place)], *(value + above) / 2])
+        found = around if len(around) <= most else found
+    return found
 
 
 def missing_faults(missing: object) -> Iterator[str]:

@@ -30,6 +30,39 @@ def test_edges_part_numbers_evenly_and_fewer_where_numbers_repeat():
     assert edges(np.array([np.nan]), 4).tolist() == []
 
 
+def counts(values, buckets):
+    found = edges(values, buckets)
+    return np.bincount(np.searchsorted(found, values, side="right"), minlength=len(found) + 1).tolist()
+
+
+def test_a_value_of_most_rows_has_a_bucket_and_the_others_share_the_rest():
+    values = np.concatenate([np.zeros(960), np.arange(1.0, 41.0)])
+    assert counts(values, 5) == [960, 9, 10, 10, 11]
+    assert counts(-values, 5) == [9, 10, 10, 11, 960]
+    assert counts(np.concatenate([values, -values]), 5) == [26, 14, 1920, 13, 27]
+
+
+def test_all_frequent_values_have_their_own_bucket():
+    assert counts(np.repeat([1.0, 2.0, 5.0], [10, 20, 30]), 4) == [10, 20, 30]
+    assert edges(np.repeat([1.0, 2.0, 5.0], [10, 20, 30]), 4).tolist() == [1.5, 3.5]
+
+
+def test_there_are_never_more_buckets_than_asked_for():
+    random = np.random.default_rng(0)
+    for buckets in range(2, 40):
+        often = random.integers(0, 16, 2000).astype(float)
+        values = np.where(random.random(2000) < 0.5, often, 16 * random.random(2000))
+        found = edges(values, buckets)
+        assert len(found) < buckets
+        assert (np.diff(found) > 0).all()
+
+
+def test_numbers_without_frequent_values_are_divided_by_quantiles():
+    values = np.random.default_rng(0).standard_normal(1000)
+    expected = np.quantile(values, np.arange(1, 32) / 32, method="inverted_cdf")
+    assert edges(values, 32).tolist() == expected.tolist()
+
+
 def test_faults():
     assert len(list(Bucketed("price", 1, missing=float("inf")).faults())) == 2
     assert not list(Bucketed("price", 2, missing=0).faults())
