@@ -22,7 +22,7 @@ def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]]
         cost: FLOPs per row, divided by those of the reference; None where unknown.
 
     Returns:
-        A text such as "ahead of mmoe (+.0041, p .012); a third of its cost".
+        A text such as "ahead of mmoe (+.0041, p .012); a third of its FLOPs".
 
     """
     if not differences:
@@ -47,12 +47,14 @@ def _standing(reference: str, metric: Metric, difference: Difference) -> str:
 
 
 def cost_in_words(ratio: float) -> str:
-    """Return the ratio of two costs in words, such as `half its cost`."""
+    """Return the ratio of two costs in words, such as `half its FLOPs`."""
     if abs(ratio - 1) <= NEAR:
-        return "equal cost"
+        return "equal FLOPs"
     for part, words in PARTS.items():
         if abs(ratio * part - 1) <= NEAR:
-            return f"{words} its cost"
+            return f"{words} its FLOPs"
     if ratio < 1:
-        return f"{100 * ratio:.2g} % of its cost"
-    return "twice its cost" if abs(ratio / 2 - 1) <= NEAR else f"{ratio:,.{int(ratio < 10)}f} times its cost"
+        return f"{100 * ratio:.2g} % of its FLOPs"
+    return (
+        "twice its FLOPs" if abs(ratio / 2 - 1) <= NEAR else f"{ratio:,.{int(ratio < 10)}f} times its FLOPs"
+    )

@@ -31,6 +31,8 @@ class Summary(Value):
     seed: int | None = None
     score: float | None = None
     """Mean test AUC over the tasks with enough rows; None where there is none."""
+    validation: float | None = None
+    """Mean validation AUC in the same way. Runs are ranked by it: a choice by test scores would bias them."""
     scores: Mapping[str, float | None] = field(default_factory=dict)
     """Task -> its score on the test part: AUC, or RMSE of a regression."""
     flops_per_row: int | None = None
@@ -41,7 +43,7 @@ class Summary(Value):
 
 
 def summaries(folder: Path) -> list[Summary]:
-    """Return the runs in a folder, sorted by dataset and by score, those without a score last."""
+    """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
     paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
     return sorted(map(summary, paths), key=_order)
 
@@ -81,7 +83,7 @@ def comparable(summaries: Sequence[Summary]) -> bool:
 
 
 def _order(s: Summary) -> tuple[bool, str, bool, float, str]:
-    return s.dataset is None, s.dataset or "", s.score is None, -(s.score or 0.0), s.run
+    return s.dataset is None, s.dataset or "", s.validation is None, -(s.validation or 0.0), s.run
 
 
 def _summary(run: Run) -> Summary:
@@ -100,13 +102,18 @@ def _summary(run: Run) -> Summary:
         return basic
     result, costs = run.read(Result), run.read(Costs)
     test: Metrics = result.test or {}
-    values = {task: getattr(m, "auc", None) for task, m in test.items()}
+    least = config.training.min_positives
     return Summary(
         **{
             **basic.__dict__,
-            "score": mean_over_tasks(values, test, config.training.min_positives),
+            "score": _mean_auc(test, least),
+            "validation": _mean_auc(result.validation, least),
             "scores": {task: m.score for task, m in test.items()},
             "flops_per_row": result.flops_per_row,
             "seconds": sum(costs.seconds.values()),
         }
     )
+
+
+def _mean_auc(metrics: Metrics, least: int) -> float | None:
+    return mean_over_tasks({task: getattr(m, "auc", None) for task, m in metrics.items()}, metrics, least)

@@ -15,10 +15,10 @@ def listed(folder: Path, runs: Sequence[Summary]) -> Section:
     """Return a table of the runs in a folder, and the commands that resume interrupted runs."""
     if not runs:
         return lines(f"{folder}: no runs")
-    header = ["run", "dataset", "model", "seed", "test AUC", *COSTS, "state"]
+    header = ["run", "dataset", "model", "seed", "validation AUC", "test AUC", *COSTS, "state"]
     rows = [
-        [Path(run.run).name, run.dataset, run.model, run.seed, run.score, *_costs(run), run.state]
-        for run in runs
+        [Path(r.run).name, r.dataset, r.model, r.seed, r.validation, r.score, *_costs(r), r.state]
+        for r in runs
     ]
     notes = [f"{Path(run.run).name}: {note}" for run in runs if (note := _note(run))]
     return table(header, rows, notes=notes)

@@ -5,16 +5,20 @@ from pathlib import Path
 import numpy as np
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.errors import UsageError
+from automtl_core.data.store import Prepared
+from automtl_core.errors import UsageError, listing
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Environment
+from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained
+
+SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
+"""Settings of a dataset that decide which rows are test rows."""
 
 
 def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmStart:
@@ -42,6 +46,33 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
     return WarmStart(run.architecture(), choices, made.network.cpu(), made.encoder.schema, known)
+
+
+def seen_test_rows(path: Path, prepared: Prepared) -> str | None:
+    """Return a warning if a run was trained on other rows of the same files; else None.
+
+    Args:
+        path: The run of a warm start.
+        prepared: The data to search on.
+
+    """
+    theirs, ours = Run.open(path).read(Data), Data.of(prepared)
+    same = (theirs.dataset, _contents(theirs)) == (ours.dataset, _contents(ours))
+    changed = [key for key in SPLIT if theirs.settings.get(key) != ours.settings.get(key)]
+    if not same or not changed:
+        return None
+    names = listing([f"dataset.{key}" for key in changed])
+    return (
+        f"{path} was trained on the same files with another {names}: it has seen test rows of this split, "
+        "so test scores will be too high"
+    )
+
+
+def _contents(data: Data) -> object:
+    """Return the digests of the raw files or, for generated data, the settings besides the split."""
+    if data.raw:
+        return sorted(file["sha256"] for file in data.raw.values())
+    return {key: value for key, value in data.settings.items() if key not in SPLIT}
 
 
 def _pairs(there: FieldEncoder, here: FieldEncoder) -> Pairs:

@@ -48,6 +48,7 @@ from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.trainer import memory_errors
 from automtl_core.workflow.versions import environment
+from automtl_core.workflow.warm_start import seen_test_rows
 
 PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
 """Phases of a command in events; the search is part of the training."""
@@ -137,7 +138,9 @@ class Workflow:
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
         few = too_small(prepared, job.config.training.min_positives)
-        for sentence in (*few, *suspicions(alone(prepared))):
+        start_from = job.config.warm_start
+        seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
+        for sentence in (*few, *suspicions(alone(prepared)), *([seen] if seen else [])):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared)
         job = job.in_time(time.monotonic() - start)

@@ -136,11 +136,11 @@ def test_a_model_without_operations_that_are_counted_has_no_relative_cost(compar
 
 def test_verdicts_say_who_is_ahead_and_at_what_cost(compared):
     assert compared("click").verdicts() == {
-        "two.yaml": "not distinguishable from one.yaml (+0.0150, p 0.39); half its cost",
-        "single-task": "not distinguishable from one.yaml (-0.0200, p 0.39); equal cost",
+        "two.yaml": "not distinguishable from one.yaml (+0.0150, p 0.39); half its FLOPs",
+        "single-task": "not distinguishable from one.yaml (-0.0200, p 0.39); equal FLOPs",
     }
     assert compared("click", reference="same").verdicts() == {
-        "shifted": "ahead of same (+0.0500, p < 0.001); equal cost"
+        "shifted": "ahead of same (+0.0500, p < 0.001); equal FLOPs"
     }
     both = compared("click", "price", "age").verdicts()["two.yaml"]
     assert both.startswith("mean: not distinguishable from one.yaml (+0.0150, p 0.39); price: ")

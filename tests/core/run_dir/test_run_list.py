@@ -7,7 +7,7 @@ import pytest
 from automtl_core.errors import InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
-from automtl_core.run_dir.run_list import Summary, comparable, remove, summaries, summary
+from automtl_core.run_dir.run_list import Summary, _order, comparable, remove, summaries, summary
 from automtl_core.training.metrics import mean_over_tasks
 
 from ..workflow.lines import begin, make_job, stopped
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 def test_the_best_is_first_and_those_without_a_score_are_last(folder):
     found = summaries(folder)
     names = [each.run.rpartition("/")[2] for each in found]
-    scores = [each.score for each in found if each.score is not None]
+    scores = [each.validation for each in found if each.validation is not None]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) == 2
     assert set(names[:2]) == {"good", "worse"}
@@ -48,7 +48,17 @@ def test_a_finished_run_tells_model_score_and_costs(folder):
     assert told.flops_per_row == result.flops_per_row
     assert told.scores == {task: m.auc for task, m in result.test.items()}
     assert told.score == mean_over_tasks(told.scores, result.test, 1)
+    validation = {task: m.auc for task, m in result.validation.items()}
+    assert told.validation == mean_over_tasks(validation, result.validation, 1) != told.score
     assert told.seconds > 0
+
+
+def test_runs_are_ranked_by_validation_scores():
+    """The order by test scores would be the opposite one."""
+    runs = [
+        Summary(name, "done", "d", score=1 - v, validation=v) for name, v in (("low", 0.2), ("high", 0.9))
+    ]
+    assert [each.run for each in sorted(runs, key=_order)] == ["high", "low"]
 
 
 def test_scores_of_other_rows_cannot_be_compared(folder):

@@ -40,7 +40,7 @@ def test_only_columns_that_are_known_are_shown():
 def test_the_selected_point_is_compared_with_the_best_other_trained_one():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
         "Selected point 3 (`searched`) from a Pareto front of 4",
-        "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its cost",
+        "Against the best other trained point, `mmoe`: -0.0009 validation AUC; half its FLOPs",
     ]
     assert texts(selected([FOUND])) == ["Selected point 1 (`searched`) from a Pareto front of 1"]
     assert len(texts(selected([INHERITED, FOUND]))) == 1

@@ -5,7 +5,7 @@ import pytest
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.run_dir.facts import Search
 from automtl_core.testing.samples import plain_schema, sample_encoder
-from automtl_core.workflow.warm_start import read_warm_start
+from automtl_core.workflow.warm_start import read_warm_start, seen_test_rows
 
 from .lines import REGISTRY, begin, go_on, make_job, stopped
 
@@ -70,6 +70,23 @@ def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
         assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
     cold = begin(make_job(tmp_path), tmp_path / "cold")
     assert cold.reports()[0]["losses"] != whole.reports()[0]["losses"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changed"),
+    [
+        ({}, None),
+        ({"split_seed": 1}, "dataset.split_seed"),
+        ({"split_seed": 1, "test_fraction": 0.2}, "dataset.split_seed and dataset.test_fraction"),
+        ({"split_seed": 1, "seed": 1}, None),  # other rows
+    ],
+)
+def test_a_warm_start_that_has_seen_test_rows_is_told(first, tmp_path, dataset, changed):
+    warning = seen_test_rows(first.path, make_job(tmp_path, {"dataset": dataset}).prepare())
+    if changed is None:
+        assert warning is None
+    else:
+        assert f"with another {changed}: it has seen test rows" in warning
 
 
 def test_it_has_to_be_a_finished_run_of_common_fields(first, tmp_path):
