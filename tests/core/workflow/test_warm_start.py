@@ -77,7 +77,7 @@ def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
     [
         ({}, None),
         ({"split_seed": 1}, "dataset.split_seed"),
-        ({"split_seed": 1, "test_fraction": 0.2}, "dataset.split_seed and dataset.test_fraction"),
+        ({"split_seed": 1, "test_fraction": 0.2}, "dataset.split_seed, dataset.test_fraction"),
         ({"split_seed": 1, "seed": 1}, None),  # other rows
     ],
 )
