@@ -8,6 +8,7 @@ choices and both compute the cost of decisions, without allocating weights.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -192,6 +193,18 @@ class SearchSpace(ABC, Configured[S]):
             for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
         }
         return Sharing.of(self._asked_by(architecture), self.choices(), self.schema.readable(), pairs)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """Return the architecture with one decision for all choices of parts that are not built.
+
+        Architectures with equal canonical forms have the same network. Raises as `network` does.
+        """
+        asked = self._asked_by(architecture)
+        unasked: dict[str, Decision] = {
+            name: () if isinstance(choice, AnyOf) else choice.options[0]
+            for name, choice in self.choices().items()
+        }
+        return replace(architecture, decisions={**unasked, **asked})
 
     def cost(self, architecture: Architecture) -> Cost:
         """Return the cost of the derived network, without weights. Raises as `network` does."""

@@ -106,9 +106,11 @@ class Halving:
     ) -> None:
         self.problem = problem
         self.entrants: dict[str, Architecture] = {}
+        canonical: list[Architecture] = []  # of the entrants, since equal networks are trained once
         for name, architecture in entrants.items():
-            if architecture not in self.entrants.values():
+            if (form := problem.space.canonical(architecture)) not in canonical:
                 self.entrants[name] = architecture
+                canonical.append(form)
         self.settings = settings
         self.spent = spent
         self.going_on = True

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from automtl_core import seeds
+from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.training.fit import Fit
@@ -96,6 +97,22 @@ def test_equal_architectures_are_trained_once(monkeypatch):
     halving = Halving(halving.problem, twins, halving.settings)
     name, _, trained = run(halving)
     assert (name, set(trained)) == ("entrant 2", {1, 2})
+
+
+def test_architectures_that_differ_in_an_expert_without_readers_are_one(monkeypatch):
+    script(monkeypatch, [0.5, 0.6, 0.7, 0.8, 0.9])
+    given = problem(epochs=4, patience=9)
+    mmoe = given.space.landmarks()["mmoe"].decisions
+    unread = {name: ("expert0",) if name.startswith("task/") else d for name, d in mmoe.items()}
+    other = {**unread, "layer0/expert1/block0": "identity"}
+    assert unread["layer0/expert1/block0"] != "identity"
+    halving = Halving(given, {"a": Architecture(unread), "b": Architecture(other)}, HalvingSettings())
+    assert list(halving.entrants) == ["a"]
+    read = {**other, "task/click/experts": ("expert0", "expert1")}
+    assert (
+        len(Halving(given, {"a": Architecture(unread), "b": Architecture(read)}, HalvingSettings()).entrants)
+        == 2
+    )
 
 
 def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):

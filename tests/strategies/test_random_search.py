@@ -111,6 +111,7 @@ def test_one_candidate_is_compared_with_a_landmark():
 def test_candidates_that_are_all_equal_are_not_trained(monkeypatch):
     given = problem()
     monkeypatch.setattr(type(given.space), "choices", lambda self: {})
+    monkeypatch.setattr(type(given.space), "canonical", lambda self, architecture: architecture)
     found, watch = run(make(given, candidates=4))
     assert found.architecture.decisions == {}
     assert not watch.reports
