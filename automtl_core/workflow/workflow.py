@@ -107,7 +107,7 @@ class Workflow:
 
     def resolve_auto(self, job: Job, prepared: Prepared) -> Job:
         """Return the job with values for its settings `auto`, see `workflow.resolve_auto`."""
-        with phase(self.listener, ENCODING_SEARCH) as progress:
+        with phase(self.listener, ENCODING_SEARCH) as progress, _repeatable():
             return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
 
     def trials(self, *prepared: Prepared) -> Executor:
@@ -320,6 +320,16 @@ def _with_data_dir(job: Job) -> Job:
     """Make the folder of raw files absolute, so that it is valid in any working directory."""
     folder = raw_folder(job.dataset(), job.config.dataset.name, job.config.data_dir)
     return job.having(data_dir=folder) if folder else job
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Add to an interrupt that the trials of the encoding search are kept."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note("repeat the command: it continues the encoding search with the trials so far")
+        raise
 
 
 @contextmanager

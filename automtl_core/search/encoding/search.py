@@ -97,7 +97,7 @@ def search_encodings(
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return EncodingSearchResult(trials.best, why=why)
     for place, answers in enumerate(trials.candidates()):
-        progress(f"trial {place + 1}", place / (place + 4))  # their number depends on the results so far
+        progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
         trials.consider(answers)
         if seconds is not None and time.monotonic() - began > seconds:
             break
@@ -121,6 +121,13 @@ class _Trials:
         self.pairs: tuple[FeatureCross, ...] = ()
         self._results: list[tuple[Answers, list[TrialResult]]] = []
         self._sure = float(ndtri(1 - rows.settings.significance / COMPARISONS))  # standard errors
+
+    @property
+    def most(self) -> int:
+        """Largest number of values to try; fewer where a change has no effect on the best values."""
+        schema = self.rows.schema
+        statistics = (1 if self.rows.times is None else 2) + 1 if schema.sparse else 0
+        return 1 + bool(schema.dense) + statistics + ("crosses" in self.best) + 2
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
