@@ -58,6 +58,9 @@ class SearchStrategy(ABC, Configured[S]):
     retrain: ClassVar[Retrain] = "inherit"
     """Whether the derived network inherits weights, unless the user sets it."""
 
+    trains: ClassVar[bool] = False
+    """Whether the network of the result is fully trained, unless a time budget reduced its training rows."""
+
     def __init__(self, settings: S, problem: Problem) -> None:
         self.settings = settings
         self.problem = problem

@@ -246,6 +246,11 @@ class Job:
         strategy_class, settings = self._searching()
         return strategy_class.epochs(settings, self.config.training)
 
+    def training_epochs(self) -> int:
+        """Return the maximum number of epochs of the training after the search."""
+        trained = self.strategy_settings is not None and self._searching()[0].trains
+        return 0 if trained else self.config.training.epochs
+
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""
         if self.strategy_settings is None:

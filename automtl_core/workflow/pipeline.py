@@ -66,7 +66,7 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         supernet_parameters=parameters,
         supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
         most_search_epochs=job.search_epochs(),
-        most_training_epochs=job.config.training.epochs,
+        most_training_epochs=job.training_epochs(),
         steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
         device=str(job.compute().device),
         answers=space.costs(),

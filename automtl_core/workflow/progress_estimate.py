@@ -25,7 +25,7 @@ class Workload:
     @classmethod
     def of(cls, job: Job, then: Sequence["Workload"] = ()) -> Self:
         """Return the work of a job."""
-        return cls(job.search_epochs(), job.config.training.epochs, job.config.time_budget, then)
+        return cls(job.search_epochs(), job.training_epochs(), job.config.time_budget, then)
 
     def most(self) -> float | None:
         """Return the maximum of all work, in seconds under a time budget, else in epochs."""

@@ -44,6 +44,8 @@ class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
 class ByEvidence(SearchStrategy[EvidenceSettings]):
     """Progressive discretisation by ablation on held-out rows, after AutoMTL (KDD 2024)."""
 
+    trains = True
+
     def __init__(self, settings: EvidenceSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)

@@ -40,6 +40,8 @@ class OneShotSettings(PathSettings, EvolutionSettings, AblationSettings, LastRou
 class OneShot(SearchStrategy[OneShotSettings]):
     """Supernet trained by single paths, evolution by its weights, ablation, and training of the best few."""
 
+    trains = True
+
     def __init__(self, settings: OneShotSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
         self.paths = Paths(problem, settings)

@@ -38,6 +38,8 @@ class RandomSettings(LastRoundSettings):
 class RandomSearch(SearchStrategy[RandomSettings]):
     """Random architectures, trained by successive halving (Li and Talwalkar, UAI 2019)."""
 
+    trains = True
+
     def __init__(self, settings: RandomSettings, problem: Problem) -> None:
         super().__init__(settings, problem)
         choices = problem.space.choices()
