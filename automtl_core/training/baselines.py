@@ -82,12 +82,13 @@ def baseline(
     )
 
 
-def corrected(found: Mapping[str, Baseline]) -> dict[str, Baseline]:
+def corrected(baselines: Mapping[str, Baseline]) -> dict[str, Baseline]:
     """Return the comparisons of all tasks, with p values corrected for their number."""
-    constant = holm({task: one.p_constant for task, one in found.items()})
-    field = holm({task: one.p_field for task, one in found.items() if one.p_field is not None})
+    constant = holm({task: one.p_constant for task, one in baselines.items()})
+    field = holm({task: one.p_field for task, one in baselines.items() if one.p_field is not None})
     return {
-        task: replace(one, p_constant=constant[task], p_field=field.get(task)) for task, one in found.items()
+        task: replace(one, p_constant=constant[task], p_field=field.get(task))
+        for task, one in baselines.items()
     }
 
 

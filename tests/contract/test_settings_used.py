@@ -84,6 +84,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
             ("rows", 100, {}),
             ("sure", 1e9, {"tolerance": 1e12}),
             ("tolerance", 0.0, CLOSES_ALL),
+            ("worth", 2.0, CLOSES_ALL),
             ("flop_price", 1e6, {}),
             ("ahead", 1e9, {"landmarks": 3, "ahead": 0.0}),  # a landmark goes on, or what was found
             ("clear", 0.0, {"epochs": 4, "tolerance": 0.0}),
@@ -221,6 +222,7 @@ def searched(name: str, text: str, rate: float) -> Any:
     told = [value.to_json() for value in (*found.evidence, *found.front)]
     return (
         strategy.epochs(settings, strategy.problem.recipe),
+        cls.held_out_share(settings),
         watch.reports,
         found.architecture.decisions,
         network,
