@@ -222,11 +222,11 @@ def searched(name: str, text: str, rate: float) -> Any:
     told = [value.to_json() for value in (*found.evidence, *found.front)]
     return (
         strategy.epochs(settings, strategy.problem.recipe),
-        cls.held_out_share(settings),
         watch.reports,
         found.architecture.decisions,
         network,
         told,
+        cls.held_out_share(settings),
     )
 
 
