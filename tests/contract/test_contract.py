@@ -155,7 +155,7 @@ def test_space_with_all_encodings(name, inputs):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=128, epochs=2, missing=0.3)
+    problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=64, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 

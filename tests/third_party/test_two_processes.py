@@ -11,8 +11,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
 
-DATA = {"dataset": {"name": "synthetic", "rows": 8000}}
-TRAINING = {"batch_size": 256, "epochs": 3, "min_positives": 20}
+DATA = {"dataset": {"name": "synthetic", "rows": 1000}}
+TRAINING = {"batch_size": 256, "epochs": 2, "min_positives": 1}
 FOUR = {"name": "random", "candidates": 4, "rung_epochs": 1}
 TINY = {"name": "desan", "embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]}
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.json")
