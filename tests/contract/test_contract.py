@@ -23,6 +23,8 @@ from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 from automtl_core.training.learner import Learner
 
+from .counting import counted_once
+
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {
     "mlp-*": ["mlp-16", "mlp-48"],
@@ -155,7 +157,8 @@ def test_space_with_all_encodings(name, inputs):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=64, epochs=2, missing=0.3)
+    searched = counted_once(space("desan", sample_schema(), SEARCHED))
+    problem = sample_problem(searched, rows=64, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 

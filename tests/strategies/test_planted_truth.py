@@ -158,7 +158,7 @@ class Gates(EventHandler):
 def synthetic(tmp_path_factory):
     """A problem on the dataset `synthetic`, and what is true of it."""
     config = {
-        "dataset": {"rows": 6000},
+        "dataset": {"rows": 10_000},
         "space": {
             "embedding_dim": 4,
             "embedding_std": 0.1,

@@ -59,6 +59,7 @@ def test_an_encoding_search_has_the_same_answers(executor: TwoProcesses, tmp_pat
 
     for name, how in (("one", None), ("two", executor)):
         layer = {**DATA, "training": {**TRAINING, "epochs": 1}, "prepared_dir": tmp_path / name}
+        layer["encoding_search"] = {"min_rows": 100, "min_positives": 10}
         workflow = Workflow(load_registry(), hear, how)
         job = workflow.model("shared-bottom", [layer])
         results.append(workflow.resolve_auto(job, workflow.prepare(job)).encoding_search)
