@@ -48,6 +48,9 @@ SMALL = {
     },
 }
 
+NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
+"""Sizes of hand-designed models."""
+
 
 def ops() -> list[str]:
     return [member for name in REGISTRY.names(OPS) for member in FAMILY_MEMBERS.get(name, [name])]
@@ -92,7 +95,7 @@ def test_op(name):
 @pytest.mark.parametrize("schema", [plain_schema(dense=0), sample_schema(dense=2)], ids=["plain", "mixed"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space(name, schema):
-    check_space(space(name, schema), architectures=8)
+    check_space(space(name, schema, SMALL.get(name, NARROW)), architectures=4)
 
 
 NO_SINGLE = {
@@ -100,8 +103,6 @@ NO_SINGLE = {
     "bags alone": sample_schema(dense=0, regression=False, single=False),
 }
 """Schemas without a sparse field of one value."""
-NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
-"""Of hand-designed models."""
 
 
 @pytest.mark.parametrize("encodings", [{}, {"statistics": "folds", "numbers": "bins", "wide": True}])
@@ -140,7 +141,7 @@ def test_space_with_all_encodings(name, inputs):
     if inputs == "searched" and not taken:
         return  # its own gates open and close fields
     schema = sample_schema(dense=2).encoded(plain().with_answers(**ENCODED))
-    made = space(name, schema, taken)
+    made = space(name, schema, {**SMALL.get(name, NARROW), **taken})
     _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)
     assert made.asks_inputs(made.settings) == (inputs == "searched")
