@@ -89,7 +89,7 @@ SIZES = {"embedding_dim": 4, "expert_layers": (16, 8), "tower_layers": (8,), "em
 def train(problem):
     torch.manual_seed(0)
     network = problem.space.supernet().network
-    recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 10})
+    recipe = problem.recipe.model_copy(update={"learning_rate": 0.02, "embedding_decay": 0.0, "epochs": 6})
     return Fit(network, problem.data, recipe, problem.seed, problem.compute).run(EventHandler())
 
 

@@ -8,7 +8,8 @@ from automtl_core.workflow.workflow import Workflow
 from search_quality import candidates, spent, with_candidates
 
 SMALL = {
-    "dataset": {"name": "synthetic", "rows": 2000},
+    "dataset": {"name": "synthetic", "rows": 500},
+    "space": {"experts": 2, "embedding_dim": 4},
     "training": {"epochs": 2, "batch_size": 256},
 }
 

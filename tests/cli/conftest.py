@@ -5,14 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from automtl_cli.app import run
-from automtl_cli.errors import Stop
+from automtl_cli.errors import SIGNALS, Stop
+from automtl_cli.runs.progress import Bars
+from automtl_core.training.events import StepEnded
 
 SMALL = """
 dataset: {name: synthetic, rows: 1000}
@@ -60,6 +62,40 @@ def automtl(here: Path, capsys: pytest.CaptureFixture[str]) -> Automtl:
     return automtl
 
 
+@pytest.fixture
+def stopped(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Ended]]:
+    """Run a command in this process, which gets a signal in the first step after a line of progress."""
+    shows, moves = Bars.print, Bars.step
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def stopped(line: str, number: signal.Signals, *arguments: str) -> Ended:
+        shown: list[str] = []
+
+        def show(bars: Bars, text: str) -> None:
+            shown.append(text)
+            shows(bars, text)
+
+        def move(bars: Bars, event: StepEnded) -> None:
+            moves(bars, event)
+            if shown and shown[-1].startswith(line):
+                signal.raise_signal(number)
+
+        for each in SIGNALS:  # also those that are ignored where the tests run
+            signal.signal(each, signal.SIG_DFL)
+        stop = Stop()
+        stop.listen()
+        with monkeypatch.context() as patch:
+            patch.setattr(Bars, "print", show)
+            patch.setattr(Bars, "step", move)
+            return Ended(run(arguments, stop), *capsys.readouterr())
+
+    yield stopped
+    for each, handler in handlers.items():
+        signal.signal(each, handler)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the finished run `runs/done`; tests that change it copy it first."""
@@ -96,7 +132,7 @@ def stop_after() -> Callable[[subprocess.Popen[str], str, signal.Signals], str]:
 
     def stop_after(process: subprocess.Popen[str], line: str, number: signal.Signals) -> str:
         assert process.stderr is not None
-        while not process.stderr.readline().startswith(line):
+        while line not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(number)
         return process.communicate(timeout=30)[1]

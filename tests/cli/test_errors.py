@@ -148,25 +148,35 @@ def test_a_run_that_cannot_be_created(automtl: Automtl) -> None:
     check(automtl(*SEARCH, "--runs-dir", "file"), 73, "file: cannot be written to")
 
 
-def test_a_full_disk(here: Path, finished: Path) -> None:
-    def no_large_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+@pytest.fixture
+def no_large_files() -> Iterator[None]:
+    """Let writing of more than some kilobytes to a file fail, as it does where the disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
+
+@pytest.fixture
+def prepared(here: Path, finished: Path) -> None:
+    """Prepare the data of small.yaml."""
     shutil.copytree(finished / "prepared", "prepared")
-    done = subprocess.run(
-        [*PROGRAM, *SEARCH], preexec_fn=no_large_files, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 74, done.stderr
-    assert done.stderr.endswith(
+
+
+@pytest.mark.usefixtures("prepared", "no_large_files")
+def test_a_full_disk(automtl: Automtl) -> None:
+    ended = automtl(*SEARCH)
+    assert ended.code == 74, ended.err
+    assert ended.err.endswith(
         "error: runs/synthetic-1/checkpoint.safetensors: cannot be written: File too large\n"
         "  fix: free some space and try again\n"
         "  fix: resume it: automtl search --resume runs/synthetic-1\n"
     )
 
 
-def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
+def test_nobody_reads_standard_output_any_more() -> None:
     pipe = subprocess.PIPE
-    with subprocess.Popen([*PROGRAM, "show", finished / "runs/done"], stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen([*PROGRAM, "plugins"], stdout=pipe, stderr=pipe) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -176,12 +186,12 @@ def test_nobody_reads_standard_output_any_more(finished: Path) -> None:
 
 
 @pytest.mark.parametrize(("closed", "code"), [(">&-", 74), ("2>&-", 0)])
-def test_streams_that_are_closed(finished: Path, closed: str, code: int) -> None:
-    command = f"{shlex.join(map(str, [*PROGRAM, 'show', finished / 'runs/done']))} {closed}"
+def test_streams_that_are_closed(closed: str, code: int) -> None:
+    command = f"{shlex.join([*PROGRAM, 'plugins'])} {closed}"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert done.stderr == (CLOSED if code else "")
-    assert ("search space desan" in done.stdout) is (code == 0)
+    assert ("balancers: weighted-mean" in done.stdout) is (code == 0)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\nerror: forged", "a\x1b[2J"])

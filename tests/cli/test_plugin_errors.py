@@ -86,7 +86,8 @@ def test_a_fault_of_a_plugin_names_it(
     automtl: Automtl, install: Install, options: list[str], message: str
 ) -> None:
     install(BROKEN, "mine")
-    ended = automtl("search", "--set", "dataset.rows=1000", *options)
+    small = ("--set", "dataset.rows=500", "--set", "space.experts=2", "--set", "space.blocks=1")
+    ended = automtl("search", *small, *options)
     check(ended, 69, message)
     assert "Traceback" not in ended.err
     for log in Path("runs").glob("*/log.txt"):

@@ -23,6 +23,8 @@ from automtl_core.testing.spaces import check_space
 from automtl_core.testing.strategies import check_strategy
 from automtl_core.training.learner import Learner
 
+from .counting import counted_once
+
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {
     "mlp-*": ["mlp-16", "mlp-48"],
@@ -45,6 +47,9 @@ SMALL = {
         "ops": ["identity", "mlp-16", "mlp-linear-16+factorised-8", "zero"],
     },
 }
+
+NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
+"""Sizes of hand-designed models."""
 
 
 def ops() -> list[str]:
@@ -90,7 +95,7 @@ def test_op(name):
 @pytest.mark.parametrize("schema", [plain_schema(dense=0), sample_schema(dense=2)], ids=["plain", "mixed"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_space(name, schema):
-    check_space(space(name, schema), architectures=8)
+    check_space(space(name, schema, SMALL.get(name, NARROW)), architectures=4)
 
 
 NO_SINGLE = {
@@ -98,8 +103,6 @@ NO_SINGLE = {
     "bags alone": sample_schema(dense=0, regression=False, single=False),
 }
 """Schemas without a sparse field of one value."""
-NARROW = {"embedding_dim": 4, "expert_layers": [8, 4], "tower_layers": [4]}
-"""Of hand-designed models."""
 
 
 @pytest.mark.parametrize("encodings", [{}, {"statistics": "folds", "numbers": "bins", "wide": True}])
@@ -138,7 +141,7 @@ def test_space_with_all_encodings(name, inputs):
     if inputs == "searched" and not taken:
         return  # its own gates open and close fields
     schema = sample_schema(dense=2).encoded(plain().with_answers(**ENCODED))
-    made = space(name, schema, taken)
+    made = space(name, schema, {**SMALL.get(name, NARROW), **taken})
     _, made.fitted = fitted(sample_part(schema, 200, seed=3), schema)
     check_space(made, architectures=3)
     assert made.asks_inputs(made.settings) == (inputs == "searched")
@@ -155,7 +158,8 @@ def test_space_with_all_encodings(name, inputs):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    problem = sample_problem(space("desan", sample_schema(), SEARCHED), rows=128, epochs=2, missing=0.3)
+    searched = counted_once(space("desan", sample_schema(), SEARCHED))
+    problem = sample_problem(searched, rows=64, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
 
 

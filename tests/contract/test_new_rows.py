@@ -24,6 +24,8 @@ from automtl_core.workflow.trained import Trained, predictions
 
 from .test_encoder import NAMES, content, raw_examples
 
+SMALL = MMoE.settings_class(embedding_dim=4, experts=2, expert_layers=(8,), tower_layers=())
+
 
 @pytest.fixture
 def made(raw_dataset, tmp_path_factory):
@@ -41,6 +43,11 @@ def made(raw_dataset, tmp_path_factory):
     return make
 
 
+def batched(rows, size):
+    """Return the rows in lists of some."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
 def written(columns, schema, path: Path) -> Path:
     """Write examples as a file of new rows, one more column among them."""
     bags = {field.name for field in schema.sparse if field.kind == "bag"}
@@ -54,8 +61,11 @@ def written(columns, schema, path: Path) -> Path:
         kinds = ["VARCHAR[]" if name in bags and path.suffix != ".csv" else "VARCHAR" for name in names]
         shape = ", ".join(f'"{name}" {kind}' for name, kind in zip(names, kinds, strict=True))
         db.execute(f"CREATE TABLE new ({shape})")
-        rows = [list(row) for row in zip(*columns.values(), range(len(columns[names[0]])), strict=True)]
-        db.executemany(f"INSERT INTO new VALUES ({', '.join('?' * len(names))})", rows)  # noqa: S608 - of ?
+        rows = list(zip(*columns.values(), range(len(columns[names[0]])), strict=True))
+        row = f"({', '.join('?' * len(names))})"
+        for some in batched(rows, 100):  # one by one takes ten times as long
+            values = [value for given in some for value in given]
+            db.execute(f"INSERT INTO new VALUES {', '.join([row] * len(some))}", values)  # noqa: S608 - of ?
         db.execute(f"COPY new TO '{path}'")
     return path
 
@@ -68,7 +78,7 @@ def test_new_rows_are_encoded_and_predicted_as_prepared_ones_to_the_last_bit(nam
     assert content(part) == sum((content(prepared.part(name)) for name in PARTS), Counter())
 
     seeds.seed_torch(0, "network")
-    space = MMoE(prepared.schema, MMoE.settings_class(), load_registry().op)
+    space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     said, reading = trained.predict_logits(part), Reading(dataset, path, work)
     assert write_predictions(trained, reading, work / "out.csv") == (len(said), 0)
@@ -88,7 +98,7 @@ def test_a_frame_and_a_file_of_the_same_rows_have_the_same_ids_and_predictions(
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     before = frame.copy(deep=True)
     seeds.seed_torch(0, "network")
-    space = MMoE(prepared.schema, MMoE.settings_class(), load_registry().op)
+    space = MMoE(prepared.schema, SMALL, load_registry().op)
     trained = Trained(space.network(Architecture({})), prepared.encoder, CPU, batch_size=100)
     (part,) = map(prepared.encoder.encode, frame_rows(dataset, frame, labelled=True).chunks(10_000))
     scores, _ = predicted(trained, InMemory(dataset, frame))

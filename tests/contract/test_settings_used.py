@@ -30,6 +30,8 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 
+from .counting import counted_once
+
 REGISTRY = load_registry()
 SCHEMA = sample_schema()
 DESAN = {
@@ -202,6 +204,12 @@ class Watch(EventHandler):
 
 
 @cache
+def searched_space() -> SearchSpace:
+    """Return the space that all strategies search."""
+    return counted_once(space("desan", SEARCHED))
+
+
+@cache
 def searched(name: str, text: str, rate: float) -> Any:
     """Return what a search says beforehand, what it reports, what it finds, and why.
 
@@ -213,7 +221,7 @@ def searched(name: str, text: str, rate: float) -> Any:
     """
     cls = REGISTRY.get(STRATEGIES, name)
     settings = cls.settings_class.parse(json.loads(text), "strategy")
-    problem = sample_problem(space("desan", SEARCHED), rows=128)
+    problem = sample_problem(searched_space(), rows=128)
     recipe = problem.recipe.model_copy(update={"epochs": 4, "learning_rate": rate})
     strategy = cls(settings, replace(problem, recipe=recipe))
     watch = Watch()

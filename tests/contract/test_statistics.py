@@ -17,10 +17,11 @@ from automtl_core.workflow.workflow import Workflow
 REGISTRY = load_registry()
 FOLDS = Encodings().folds
 SMALL = {
-    "dataset": {"name": "synthetic", "rows": 3000},
+    "dataset": {"name": "synthetic", "rows": 1000},
     "training": {"epochs": 2, "batch_size": 256, "min_positives": 10},
     "features": "statistics",
 }
+SIZES = {"embedding_dim": 4, "experts": 2, "expert_layers": [8], "tower_layers": []}
 SEARCH = {
     "space": {
         "name": "desan",
@@ -47,7 +48,11 @@ def folder(tmp_path_factory):
 def run(line, folder, request):
     """A finished run whose network reads statistics."""
     common = {**SMALL, "prepared_dir": folder / "prepared"}
-    job = line.model("mmoe", [common]) if request.param == "mmoe" else line.job([{**common, **SEARCH}])
+    jobs = {
+        "mmoe": lambda: line.model("mmoe", [{**common, "space": SIZES}]),
+        "desan": lambda: line.job([{**common, **SEARCH}]),
+    }
+    job = jobs[request.param]()
     return Run.open(line.search(job, folder, request.param).run)
 
 

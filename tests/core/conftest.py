@@ -29,7 +29,7 @@ SEARCH = {
 def common(tmp_path):
     """Return what all models share, as a layer."""
     return {
-        "dataset": {"name": "synthetic", "rows": 2000},
+        "dataset": {"name": "synthetic", "rows": 1000},
         "training": {"batch_size": 256, "epochs": 3, "min_positives": 30},
         "prepared_dir": tmp_path / "prepared",
     }
@@ -51,7 +51,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     line = Workflow(REGISTRY)
     layer = {
-        "dataset": {"rows": 2000},
+        "dataset": {"rows": 1000},
         "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
         "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
         "training": {"batch_size": 256, "epochs": 2},

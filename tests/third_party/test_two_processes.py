@@ -11,8 +11,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import TrialEnded
 from automtl_core.workflow.workflow import Workflow
 
-DATA = {"dataset": {"name": "synthetic", "rows": 8000}}
-TRAINING = {"batch_size": 256, "epochs": 3, "min_positives": 20}
+DATA = {"dataset": {"name": "synthetic", "rows": 1000}}
+TRAINING = {"batch_size": 256, "epochs": 2, "min_positives": 1}
 FOUR = {"name": "random", "candidates": 4, "rung_epochs": 1}
 TINY = {"name": "desan", "embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]}
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "search.json")
@@ -59,6 +59,7 @@ def test_an_encoding_search_has_the_same_answers(executor: TwoProcesses, tmp_pat
 
     for name, how in (("one", None), ("two", executor)):
         layer = {**DATA, "training": {**TRAINING, "epochs": 1}, "prepared_dir": tmp_path / name}
+        layer["encoding_search"] = {"min_rows": 100, "min_positives": 10}
         workflow = Workflow(load_registry(), hear, how)
         job = workflow.model("shared-bottom", [layer])
         results.append(workflow.resolve_auto(job, workflow.prepare(job)).encoding_search)

@@ -20,7 +20,7 @@ DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "qb-video": lambda: QBVideo(QBVideoSettings()),
     "aliccp": lambda: AliCCP(AliCCPSettings()),
 }
-ROWS = {"userbehavior": 50_000, "ijcai15": 50_000, "kuairand": 50_000, "qb-video": 50_000, "aliccp": 20_000}
+ROWS = {"userbehavior": 50_000, "ijcai15": 50_000, "kuairand": 25_000, "qb-video": 25_000, "aliccp": 10_000}
 
 
 def dominance(values: pd.Series) -> float:

@@ -14,7 +14,7 @@ from simulated import SIMULATORS
 Automtl = Callable[..., Any]
 
 SMALL = ("--set", "dataset.rows=1000")
-SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 3000, "qb-video": 3000, "aliccp": 1500}
+SIMULATED = {"userbehavior": 20_000, "ijcai15": 10_000, "kuairand": 1500, "qb-video": 1500, "aliccp": 800}
 """Dataset -> rows to simulate, for each label to be there."""
 
 
@@ -198,7 +198,8 @@ def test_raw_files_are_prepared_and_searched_by_one_command_each(
     SIMULATORS[name](Path("data", name), rows, 0)
     prepared = automtl("data", "prepare", name, "--json")
     assert prepared.json()["rejected"] == 0
-    search = automtl("search", "--dataset", name, "--config", "small.yaml", "--json")
+    short = ("--set", "strategy.search_epochs=1", "--set", "training.epochs=1")
+    search = automtl("search", "--dataset", name, "--config", "small.yaml", *short, "--json")
     leaks = [line for line in warnings(search) if "alone predicts" in line]
     assert [line.split()[1] for line in leaks] == (["watching_times"] if name == "qb-video" else [])
     others = [line for line in warnings(search) if "validation rows" not in line and line not in leaks]

@@ -22,9 +22,9 @@ SMALL = (
     *("--set", "space={experts: 2, blocks: 1, ops: [identity, mlp-4], embedding_dim: 4}"),
     *(
         "--set",
-        "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 2}",
+        "strategy={name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 1}",
         "--set",
-        "training.epochs=4",
+        "training.epochs=2",
     ),
 )
 ROWS = 1500

@@ -1,6 +1,7 @@
 """Stopped by a signal, a search goes on to the same end, byte for byte."""
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -19,53 +20,61 @@ SEARCH = ["search", "--config", "small.yaml", "--seed", "3"]
 SAME = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors")
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory, finished: Path, start: Start) -> Path:
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        Path("small.yaml").write_text((finished / "small.yaml").read_text())
-        process = start([*SEARCH, "--name", "whole"])
-        assert process.wait(timeout=60) == 0
-        process.communicate()
-    return folder / "runs" / "whole"
+@pytest.fixture
+def prepared(here: Path, finished: Path) -> Path:
+    """Work where the data of the small search is prepared."""
+    shutil.copytree(finished / "prepared", here / "prepared")
+    return here
 
 
-@pytest.mark.parametrize(
-    ("line", "number", "code"),
-    [
-        ("warm-up 1:", signal.SIGTERM, 143),
-        ("search 2:", signal.SIGHUP, 129),
-        ("train 4:", signal.SIGINT, 130),
-    ],
-    ids=["terminated in the warm-up", "hung up in the search", "interrupted in the training"],
-)
-def test_a_stopped_search_goes_on(
-    here: Path,
-    uninterrupted: Path,
-    start: Start,
-    stop_after: StopAfter,
-    line: str,
-    number: signal.Signals,
-    code: int,
-) -> None:
-    process = start([*SEARCH, "--name", "cut"])
-    said = stop_after(process, line, number)
-    assert process.returncode == code, said
+def check_stopped(said: str, number: signal.Signals) -> None:
     assert said.endswith(
         f"error: stopped by {number.name}\n  fix: resume it: automtl search --resume runs/cut\n"
     )
     assert json.loads(Path("runs/cut/status.json").read_text())["state"] == "stopped"
-    resumed = start(["search", "--resume", "runs/cut"])
-    _, err = resumed.communicate(timeout=60)
-    assert resumed.returncode == 0, err
-    assert line not in err
+
+
+def check_goes_on(automtl: Any, whole: Path, line: str) -> None:
+    """Check that the rest of the run `cut` is that of the run `whole`."""
+    resumed = automtl("search", "--resume", "runs/cut")
+    assert resumed.code == 0, resumed.err
+    assert line not in resumed.err
     for name in SAME:
-        assert Path("runs/cut", name).read_bytes() == (uninterrupted / name).read_bytes(), name
+        assert Path("runs/cut", name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "code"),
+    [("warm-up 1:", signal.SIGTERM, 143), ("train 4:", signal.SIGINT, 130)],
+    ids=["terminated in the warm-up", "interrupted in the training"],
+)
+def test_a_stopped_search_goes_on(
+    prepared: Path,
+    finished: Path,
+    automtl: Any,
+    stopped: Callable[..., Any],
+    line: str,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    ended = stopped(line, number, *SEARCH, "--name", "cut")
+    assert ended.code == code, ended.err
+    check_stopped(ended.err, number)
+    check_goes_on(automtl, finished / "runs/done", line)
+
+
+def test_a_search_that_hung_up_in_another_process_goes_on(
+    prepared: Path, finished: Path, automtl: Any, start: Start, stop_after: StopAfter
+) -> None:
+    process = start([*SEARCH, "--name", "cut"])
+    said = stop_after(process, "search 2:", signal.SIGHUP)
+    assert process.returncode == 129, said
+    check_stopped(said, signal.SIGHUP)
+    check_goes_on(automtl, finished / "runs/done", "search 2:")
 
 
 def test_a_killed_search_says_how_to_go_on(
-    here: Path, automtl: Any, start: Start, stop_after: StopAfter
+    prepared: Path, automtl: Any, start: Start, stop_after: StopAfter
 ) -> None:
     process = start([*SEARCH, "--name", "cut"])
     stop_after(process, "search 2:", signal.SIGKILL)

@@ -48,7 +48,8 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     shown = automtl(*SEARCH, "--name", "mine")
     assert shown.code == 0
     epochs = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
-    assert epochs[:4] == ["warm-up 1", "search 2", "search 3", "train 4"]
+    phases = ["warm-up 1", "search 2", "search 3", "train 4"]
+    assert epochs[:4] == [f"{k} of at most 8 epochs | {phase}" for k, phase in enumerate(phases, start=1)]
     assert "preparing data: encode" in shown.err
     assert "fixed" in shown.err
     for part in (
@@ -103,7 +104,7 @@ def test_products_may_be_less_precise(automtl: Automtl) -> None:
 
 
 def test_flags_go_before_file_before_preset_before_defaults(automtl: Automtl) -> None:
-    rows = ("--set", "dataset.rows=1000")
+    rows = ("--set", "dataset.rows=1000", "--set", "space.experts=2", "--set", "space.ops=[mlp-4]")
     Path("mine.yaml").write_text("seed: 5\ntraining: {epochs: 6, batch_size: 300}\n")
     assert plan(automtl, *rows)["config"]["seed"] == 0
     paper = plan(automtl, *rows, "--preset", "paper")["config"]["training"]

@@ -13,8 +13,11 @@ def test_a_search_ends_in_time(automtl, here):
 
 
 def test_a_comparison_shares_the_time(automtl, here):
-    small = ("--set", "dataset.rows=1000", "--set", "training.epochs=1", "--seeds", "2", "--json")
-    told = automtl("compare", "--models", "mmoe,shared-bottom", *small, "--time-budget", "1h").json()
+    small = ("dataset.rows=1000", "training.epochs=1", "space.embedding_dim=4", "space.experts=2")
+    told = automtl(
+        "compare", "--models", "mmoe,shared-bottom", *(word for one in small for word in ("--set", one)),
+        "--seeds", "2", "--json", "--time-budget", "1h",
+    ).json()  # fmt: skip
     assert len(told["models"]) == 2
     for path in (here / "comparisons" / "synthetic" / "cells").iterdir():
         assert "time_budget: 900.0" in (path / "config.yaml").read_text()

@@ -1,6 +1,7 @@
 import pytest
 
 from automtl_core.comparison.cells import CellBegan, CellRunner, CellWaits
+from automtl_core.comparison.compare import compare
 from automtl_core.comparison.splits import in_split
 from automtl_core.registry.plugins import load_registry
 from automtl_core.search.trial import Serial
@@ -10,7 +11,7 @@ from automtl_core.workflow.run_trial import TrialRunner
 
 REGISTRY = load_registry()
 COMMON = {
-    "dataset": {"name": "synthetic", "rows": 2000},
+    "dataset": {"name": "synthetic", "rows": 1000},
     "training": {"batch_size": 256, "epochs": 3, "min_positives": 30, "embedding_decay": 0.01},
     "features": "ids",
 }
@@ -67,11 +68,24 @@ def tiny(tmp_path_factory, common):
     return make
 
 
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory, tiny, prepared):
+    """Return the comparison of the two small models with two seeds, and the folder of its cells."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    runner = CellRunner(folder, {0: prepared}, Serial(TrialRunner(REGISTRY, prepared)), SILENT, as_it_is)
+    return compare(tiny(), [0, 1], 0, "one.yaml", runner), folder
+
+
+def as_it_is(job, prepared):
+    """Answer nothing that a model leaves open."""
+    return job
+
+
 @pytest.fixture
 def bench(tmp_path, prepared):
     """Return a function that makes a bench in one folder, and tells of its work: a list of (model, seed)."""
 
-    def make(listener=None, splits=None, resolve_auto=lambda job, prepared: job):
+    def make(listener=None, splits=None, resolve_auto=as_it_is):
         worked, splits = [], splits or {0: prepared}
 
         def hear(event):

@@ -66,7 +66,7 @@ def test_so_it_does_with_all_encodings(settings):
 
 @pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
 def test_onnx_predicts_as_the_network(schema, tmp_path):
-    network = network_of("desan", schema)
+    network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
     traced = graph.program(network, schema, sample_part(schema, 32, 0))
     graph.write_onnx(traced, schema, tmp_path / "model.onnx")
     for rows in (1, 50):

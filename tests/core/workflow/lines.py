@@ -14,10 +14,10 @@ from ..listeners import StopAfter
 REGISTRY = load_registry()
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
 SMALL = {
-    "dataset": {"rows": 2000},
+    "dataset": {"rows": 1000},
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
     "strategy": {"name": "pd-darts-entropy", "warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 4},
-    "training": {"batch_size": 256, "epochs": 6},
+    "training": {"batch_size": 256, "epochs": 3},
 }
 
 

@@ -72,8 +72,12 @@ def test_what_was_given_up_is_told():
     ]
 
 
+PLANNED = {"dataset": {"rows": 2000}, "training": {"epochs": 6}}
+"""Nothing is trained of it."""
+
+
 def test_training_comes_first(tmp_path, monkeypatch):
-    job = make_job(tmp_path)
+    job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
     plenty, some, little = (planned(problem, seconds) for seconds in (10_000, 12, 2))
@@ -88,7 +92,7 @@ def test_training_comes_first(tmp_path, monkeypatch):
 
 
 def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, monkeypatch):
-    job = make_job(tmp_path)
+    job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
     monkeypatch.setattr(module, "LEAST", 2)
@@ -99,7 +103,7 @@ def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, mon
 
 
 def test_rows_are_drawn_by_the_seed(tmp_path):
-    job = make_job(tmp_path)
+    job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     some, again = with_rows(problem, 300), with_rows(problem, 300)
     assert len(some.data.train) == 300

@@ -19,7 +19,7 @@ def first(tmp_path_factory):
 
 
 def test_equal_values_have_their_ids_and_fields_that_are_new_none(first, tmp_path):
-    grown = make_job(tmp_path, {"dataset": {"rows": 4000, "seed": 1}}).prepare()
+    grown = make_job(tmp_path, {"dataset": {"rows": 2000, "seed": 1}}).prepare()
     found, old = read_warm_start(first.path, grown.encoder, REGISTRY), first.encoder()
     assert found.architecture == first.architecture()
     assert found.schema == old.schema
@@ -62,13 +62,14 @@ def test_what_was_found_takes_part_in_the_last_round(first, tmp_path, strategy):
 
 
 def test_a_stopped_search_goes_on_to_the_same_bytes(first, tmp_path):
-    job = make_job(tmp_path, {"warm_start": first.path})
+    short = {"strategy": {"search_epochs": 1}, "training": {"epochs": 1}}
+    job = make_job(tmp_path, short, {"warm_start": first.path})
     whole = begin(job, tmp_path / "whole")
     half = stopped(job, tmp_path / "half", 2)
     go_on(job, half)
     for name in ("weights.safetensors", "metrics.jsonl"):
         assert (whole.path / name).read_bytes() == (half.path / name).read_bytes()
-    cold = begin(make_job(tmp_path), tmp_path / "cold")
+    cold = stopped(make_job(tmp_path, short), tmp_path / "cold", 1)
     assert cold.reports()[0]["losses"] != whole.reports()[0]["losses"]
 
 

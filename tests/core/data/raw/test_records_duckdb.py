@@ -23,7 +23,7 @@ from automtl_core.errors import DataError
 from .logs import BARE, COLUMNS
 
 examples = settings(
-    max_examples=int(os.environ.get("AUTOMTL_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("AUTOMTL_EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
