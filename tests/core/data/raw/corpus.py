@@ -107,7 +107,7 @@ PACKED = gzip.compress(table(), mtime=0)
 OPEN = '3,12,1.5,"red,1,0'
 LONG = [f"3,12,1.5,{'x' * 100_000},1,0"] * 25
 """Rows that together are longer than one may be."""
-COPY = "get a (complete|sound) copy"
+COPY = "get a (complete|sound|new) copy"
 FIRST_LINE = "let the first line name [a-z_,]*user_id,"
 
 ROW_LENGTHS = [
@@ -221,7 +221,7 @@ VALUES = [
 ]
 COMPRESSED = [
     refused("cut gzip", PACKED[:-20], ": cut off", COPY, "log.csv.gz"),
-    refused("text named .gz", table(), r": no \.gz file", COPY, "log.csv.gz"),
+    refused("text named .gz", table(), r": not a \.gz file, or damaged", COPY, "log.csv.gz"),
     refused("gzip named .csv", PACKED, ":1: holds gzip data", r"name end in \.gz"),
 ]
 TABLES = [
