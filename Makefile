@@ -6,12 +6,15 @@ BIN := .venv/bin
 .PHONY: demo test check bench docs
 
 # Networks are small here: several threads would take longer than one.
+DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
+QUICK := --preset quick --set dataset.rows=20000
+
 demo: .venv/demo
 	rm -rf runs/demo
 	@echo "Step 2 of 3: search on generated data, about a minute"
-	OMP_NUM_THREADS=1 $(BIN)/automtl search --dataset synthetic --preset quick --name demo
+	$(DEMO) automtl search --dataset synthetic $(QUICK) --name demo
 	@echo "Step 3 of 3: comparison with MMoE, half a minute"
-	OMP_NUM_THREADS=1 $(BIN)/automtl compare --preset quick --models mmoe,runs/demo --seeds 1 --out comparisons/demo
+	$(DEMO) automtl compare --models mmoe,runs/demo $(QUICK) --seeds 1 --out comparisons/demo
 
 test: .venv/dev
 	$(MAKE) check
