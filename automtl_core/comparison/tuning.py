@@ -77,5 +77,5 @@ def _best(name: str, trials: Trials) -> Job:
     if not finished:
         raise DivergedError(f"{name}: training diverges with all settings", "lower training.learning_rate")
     job, first = finished[0]
-    least = job.config.training.min_positives
-    return max(finished, key=lambda pair: relative_change(pair[1], first, least))[0]
+    least, monitor = job.config.training.min_positives, job.config.training.monitor
+    return max(finished, key=lambda pair: relative_change(pair[1], first, least, monitor))[0]

@@ -120,7 +120,7 @@ class Fit:
                 islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
             )
             metrics = self._evaluate()
-            change = relative_change(metrics, self.best, self.recipe.min_positives) if self.best else None
+            change = self._change(metrics, self.best) if self.best else None
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
             going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
@@ -164,10 +164,13 @@ class Fit:
         for prefix, tasks in self.parts.items():
             now = {task: metrics[task] for task in tasks}
             best = {task: self.best[task] for task in tasks if task in self.best}
-            if not best or relative_change(now, best, self.recipe.min_positives) > 0:
+            if not best or self._change(now, best) > 0:
                 self.best = {**self.best, **now}
                 self.best_epochs[prefix] = self.epoch
                 self.best_weights |= cpu_copy({k: v for k, v in weights.items() if k.startswith(prefix)})
+
+    def _change(self, now: Metrics, best: Metrics) -> float:
+        return relative_change(now, best, self.recipe.min_positives, self.recipe.monitor)
 
     def state_dict(self) -> State:
         """Return weights, optimiser moments, and the best epoch so far."""

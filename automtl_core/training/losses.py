@@ -38,16 +38,17 @@ def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> 
     """Return the losses of these tasks, with the weights of the recipe.
 
     Raises:
-        UsageError: the recipe has a weight for a task that the dataset does not have.
+        UsageError: the recipe names a task that the dataset does not have.
 
     """
     names = [task.name for task in tasks]
-    for name in recipe.loss_weights:
-        if name not in names:
-            raise UsageError(
-                f"training.loss_weights names {name!r}, which is not a task{did_you_mean(name, names)}",
-                fix=f"the tasks are: {listing(names)}",
-            )
+    for setting, used in (("loss_weights", recipe.loss_weights), ("monitor", recipe.monitor)):
+        for name in used:
+            if name not in names:
+                raise UsageError(
+                    f"training.{setting} names {name!r}, which is not a task{did_you_mean(name, names)}",
+                    fix=f"the tasks are: {listing(names)}",
+                )
     real = [task.kind == "regression" for task in tasks]
     return TaskLosses(
         torch.tensor([recipe.loss_weights.get(name, 1.0) for name in names], device=device),

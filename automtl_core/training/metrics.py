@@ -1,6 +1,6 @@
 """Metrics of tasks, vectorised, over the rows with a label. Letters: R rows, T tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -219,19 +219,21 @@ def metrics_of(tasks: Sequence[Task], labels: Array, predictions: Array) -> dict
     return {task.name: task_metrics(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)}
 
 
-def relative_change(now: Metrics, best: Metrics, min_positives: int) -> float:
+def relative_change(now: Metrics, best: Metrics, min_positives: int, monitor: Collection[str] = ()) -> float:
     """Return the mean over tasks of (AUC - best AUC) / best AUC (AutoMTL, section 4.1).
 
     A regression task has its RMSE in place of the AUC, and a relative decrease counts as positive.
 
-    Tasks with an undefined score, or with fewer than `min_positives` rows of either class (of any, for a
-    regression), do not count, unless no task is left: then every defined task counts. Without a defined
-    task the mean log loss decides; without any label there is no change.
+    The tasks in `monitor` count; without these, the tasks with at least `min_positives` rows of either class
+    (of any, for a regression); without these, all tasks with a score. Without a score the mean log loss
+    decides; without any label there is no change.
     """
     scores = {task: c for task in now if (c := _relative(now[task].score, best[task].score)) is not None}
     if scores:
-        telling = [task for task in scores if now[task].is_informative(min_positives)]
-        return float(np.mean([now[task].measure.sign * scores[task] for task in telling or scores]))
+        monitored = [task for task in scores if task in monitor]
+        informative = [task for task in scores if now[task].is_informative(min_positives)]
+        counting = monitored or informative or scores
+        return float(np.mean([now[task].measure.sign * scores[task] for task in counting]))
     losses = [c for task in now if (c := _relative(now[task].loss, best[task].loss)) is not None]
     return -float(np.mean(losses)) if losses else 0.0
 

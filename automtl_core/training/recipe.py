@@ -38,6 +38,10 @@ class Recipe(Settings):
     average_weights: bool = True
     """Whether to validate, keep and test the moving average of the weights over the last epoch, in place of
     the weights of the last step."""
+    monitor: tuple[str, ...] = ()
+    """Tasks whose validation scores stop a training, and select its epoch and hyperparameters: the mean of
+    their relative changes. Empty for all tasks with at least `min_positives` validation rows of either
+    class."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Task -> weight of its loss in the mean over tasks; 1 for a task that is not named."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)

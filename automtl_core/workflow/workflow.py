@@ -8,7 +8,7 @@ The command line uses this class, and scripts can use it alike.
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchR
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
+from automtl_core.training.recipe import Recipe
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
@@ -137,7 +138,7 @@ class Workflow:
             check_free(runs_dir / name)
         prepared = self.prepare(job)
         pipeline.check(job, prepared)
-        few = too_small(prepared, job.config.training.min_positives)
+        few = rare_tasks(prepared, job.config.training)
         start_from = job.config.warm_start
         seen = start_from and job.config.strategy and seen_test_rows(start_from, prepared)
         for sentence in (*few, *suspicions(alone(prepared)), *([seen] if seen else [])):
@@ -288,23 +289,31 @@ def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:
         )
 
 
-def too_small(prepared: Prepared, least: int) -> Iterator[str]:
-    """Yield a warning if no task has enough validation rows for a reliable selection.
-
-    Args:
-        prepared: The data.
-        least: Rows of either class that a task needs; for a regression rows in all.
-
-    """
-    labels = prepared.manifest["labels"]["validation"].values()
-    if not any(
-        min(t["rows"], t.get("positives", least), t["rows"] - t.get("positives", 0)) >= least for t in labels
-    ):
-        rows = prepared.manifest["rows"]["validation"]
+def rare_tasks(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
+    """Yield a warning for the tasks with too few validation rows to stop a training."""
+    rows, least = prepared.manifest["rows"]["validation"], recipe.min_positives
+    few = {
+        task: count
+        for task, labels in prepared.manifest["labels"]["validation"].items()
+        if (count := _rarer(labels, least)) < least
+    }
+    others = [task.name for task in prepared.schema.tasks if task.name not in few]
+    if not others:
         yield (
             f"no task has {least} validation rows of either class (there are {rows:,} rows): the choice of "
             "epoch and architecture is unreliable; use more rows, or lower training.min_positives"
         )
+    elif few and not recipe.monitor:
+        counts = ", ".join(f"{task} {count:,}" for task, count in few.items())
+        yield (
+            f"too few validation rows of one class ({counts}; training.min_positives is {least}): only "
+            f"{', '.join(others)} stop a training and select its epoch; training.monitor changes that"
+        )
+
+
+def _rarer(labels: Mapping[str, int], least: int) -> int:
+    """Return the number of rows of the rarer class or, for a regression, of all rows."""
+    return min(labels["rows"], labels.get("positives", least), labels["rows"] - labels.get("positives", 0))
 
 
 def warnings(prepared: Prepared) -> Iterator[str]:

@@ -143,7 +143,8 @@ class Halving:
     def score(self, name: str) -> float:
         """Return the relative change of the best validation metrics of an entrant against the first one."""
         first = next(iter(self.metrics().values()))
-        return relative_change(self.results[name].metrics, first, self.problem.recipe.min_positives)
+        recipe = self.problem.recipe
+        return relative_change(self.results[name].metrics, first, recipe.min_positives, recipe.monitor)
 
     def metrics(self) -> dict[str, Metrics]:
         """Return the best validation metrics of each trained entrant."""

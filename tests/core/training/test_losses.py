@@ -88,3 +88,5 @@ def test_a_task_that_is_weighed_and_not_there_is_named():
     ) as error:
         task_losses(Recipe(loss_weights={"prize": 3.0}), TASKS, CPU.device)
     assert error.value.fix == "the tasks are: click, like, price"
+    with pytest.raises(UsageError, match=r"training\.monitor names 'prize', which is not a task"):
+        task_losses(Recipe(monitor=("prize",)), TASKS, CPU.device)

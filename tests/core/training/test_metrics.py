@@ -159,6 +159,15 @@ def test_undefined_tasks_do_not_count_and_log_loss_decides_where_all_are_undefin
     assert relative_change({"b": better}, {"b": undefined}, 50) == pytest.approx(0.25)
 
 
+def test_only_the_monitored_tasks_count():
+    now = {"a": BinaryMetrics(0.6, 0.5, 60, 120), "rare": BinaryMetrics(0.9, 0.5, 3, 120)}
+    best = {"a": BinaryMetrics(0.5, 0.5, 60, 120), "rare": BinaryMetrics(0.6, 0.5, 3, 120)}
+    assert relative_change(now, best, 50) == pytest.approx(0.2)
+    assert relative_change(now, best, 50, ["rare"]) == pytest.approx(0.5)
+    assert relative_change(now, best, 50, ["a", "rare"]) == pytest.approx(0.35)
+    assert relative_change(now, best, 50, ["other"]) == pytest.approx(0.2)
+
+
 def price(rmse, rows=200):
     return RegressionMetrics(rmse, 1.0, 0.5, rows)
 
