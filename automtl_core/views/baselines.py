@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.training.baselines import Baseline
+from automtl_core.training.baselines import LEAST, Baseline
 from automtl_core.views.values import Text
 
 LEAK = 0.99
@@ -14,13 +14,18 @@ NORMAL = 1.96
 def nothing_learned(baselines: Mapping[str, Baseline]) -> Iterator[Text]:
     """Yield a sentence if the network is no better than trivial predictions for any task."""
     meaningless = "Decisions and costs below have no meaning"
-    if baselines and not any(one.beats_constant for one in baselines.values()):
+    if not baselines:
+        yield Text(
+            f"Too few test rows (no task has {LEAST} of either class) to know whether the network has "
+            "learned anything."
+        )
+    elif not any(one.beats_constant for one in baselines.values()):
         scores = ", ".join(f"{task} {_interval(one)}" for task, one in baselines.items())
         yield Text(
             "Nothing was learned: on the test rows, the network is not significantly better than a constant "
             f"prediction for any task ({scores}). {meaningless}."
         )
-    elif baselines and not any(one.beats_constant and one.beats_field for one in baselines.values()):
+    elif not any(one.beats_constant and one.beats_field for one in baselines.values()):
         scores = ", ".join(
             f"{task} {one.measure} {one.score:.4f}, `{one.field}` alone {one.field_score:.4f}"
             for task, one in baselines.items()

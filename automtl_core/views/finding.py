@@ -63,8 +63,9 @@ def short(report: Finding) -> Iterator[Section]:
 
 def _trivial(report: Finding) -> Iterator[Section]:
     """Yield a note if the network is no better than trivial predictions, or suspiciously good."""
-    notes = [*baselines.nothing_learned(report.baselines), *baselines.suspected_leaks(report.baselines)]
-    if notes:
+    if (compared := report.baselines) is None:
+        return
+    if notes := [*baselines.nothing_learned(compared), *baselines.suspected_leaks(compared)]:
         yield Section("", notes)
 
 

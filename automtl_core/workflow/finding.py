@@ -56,8 +56,8 @@ class Finding:
     """None for real data."""
     encoding_search: EncodingSearchResult | None = None
     """Result of the encoding search; None without one."""
-    baselines: Mapping[str, Baseline] = field(default_factory=dict)
-    """Task -> comparison of the network with trivial predictions; empty before the test."""
+    baselines: Mapping[str, Baseline] | None = None
+    """Task -> comparison of the network with trivial predictions; None before the test."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -88,7 +88,7 @@ def finding(path: Path, registry: Registry) -> Finding:
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
-    baselines = (run.read(Result).baselines or {}) if run.has(Result) else {}
+    baselines = run.read(Result).baselines if run.has(Result) else None
     return Finding(
         architecture, sharing, unasked, search, truth(data.truth, sharing), encoding_search, baselines
     )

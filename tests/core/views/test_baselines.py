@@ -29,7 +29,12 @@ def test_it_is_said_that_a_single_field_is_as_good() -> None:
 def test_one_task_is_enough() -> None:
     assert texts(nothing_learned({"click": CHANCE, "price": GOOD})) == []
     assert texts(nothing_learned({"click": ALONE})) == []
-    assert texts(nothing_learned({})) == []
+
+
+def test_without_test_rows_nothing_is_known() -> None:
+    assert texts(nothing_learned({})) == [
+        "Too few test rows (no task has 10 of either class) to know whether the network has learned anything."
+    ]
 
 
 def test_what_is_too_good_is_suspected() -> None:
