@@ -124,12 +124,11 @@ def _own_buckets(distinct: Floats, heavy: NDArray[np.intp], most: int) -> Floats
         most: Largest number of edges.
 
     """
-    found = np.empty(0)
+    # A value between two known ones belongs to the bucket of the nearer one.
+    between, found = (distinct[:-1] + distinct[1:]) / 2, np.empty(0)
     for place in heavy:
-        below, value, above = distinct[max(place - 1, 0)], distinct[place], distinct[place + 1 : place + 2]
-        # A value between two known ones belongs to the bucket of the nearer one.
-        around = np.union1d(found, [*[(below + value) / 2][: int(place)], *(value + above) / 2])
-        found = around if len(around) <= most else found
+        more = np.union1d(found, between[max(place - 1, 0) : place + 1])
+        found = more if len(more) <= most else found
     return found
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from automtl_core.training.baselines import LEAST, Baseline
+from automtl_core.views.evidence import NORMAL
 from automtl_core.views.values import Text
 
 LEAK = 0.99
 """AUC, or R2, of a network above which a field is suspected to contain the label."""
-NORMAL = 1.96
-"""Half of a 95 % interval, in standard errors."""
 
 
 def nothing_learned(baselines: Mapping[str, Baseline]) -> Iterator[Text]:
