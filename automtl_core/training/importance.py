@@ -39,8 +39,8 @@ Verdict = Literal["matters", "no effect", "unclear"]
 """
 
 MARGIN = 0.002
-"""Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the test
-AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
+"""Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the
+test AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
 LEAST = 100
 """Least number of rows of the rarer class, or of all rows of a regression, for `no effect`. An effect of rare
 values does not widen the interval if no row has them: with 100 rows, values of 3 % of all rows are missed
@@ -106,18 +106,13 @@ def importance(
 
     Args:
         predict: The network.
-        part: R rows with labels, on which nothing was chosen; see `sample`.
+        part: R rows with labels, at least two, on which nothing was chosen; see `sample`.
         schema: The schema of the rows.
         fields: Names of the fields to permute; no feature crosses, which follow from their fields.
         seed: Seed of the run. The permutation of a field depends on it and on the name of the field only.
         progress: Receives the finished share.
 
-    Returns:
-        Empty without rows.
-
     """
-    if not len(part):
-        return {}
     intact = _losses(schema.tasks, part.labels, predict(part))
     found: dict[str, dict[str, FieldEffect]] = {}
     for done, field in enumerate(fields):

@@ -7,13 +7,15 @@ from automtl_core.training.importance import MARGIN, FieldEffect
 from automtl_core.training.significance import SIGNIFICANCE
 from automtl_core.views.values import Section, Text, table
 
-NAMED = 3
+NAMED = 5
 """Number of strongest fields that a sentence names."""
 LEGEND = (
-    "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; p: "
-    f"after Holm's correction for all fields and tasks; matters: p below {SIGNIFICANCE}; no effect: the "
-    f"interval is within {MARGIN} of 0; unclear: neither, as with too few rows. A field has no effect also where "
-    "the network reads the same information from another field"
+    "drop: decrease of the score if the values of the field are permuted among rows, with its 95 % interval; "
+    "p: after Holm's correction for all fields and tasks; "
+    f"matters: p below {SIGNIFICANCE}; no effect: the interval is within {MARGIN} of 0; "
+    "unclear: neither, as with too few rows. "
+    "An interval below 0: the task is predicted better with the permuted field. "
+    "A field has no effect also where the network reads the same information from another field"
 )
 
 
@@ -45,7 +47,7 @@ def effects(importance: Importance) -> Section:
         names = [field, *[""] * len(importance.effects[field])]
         for name, (task, one) in zip(names, importance.effects[field].items(), strict=False):
             rows.append([name, task, *_cells(one)])
-    title = f"effects of fields on {importance.rows:,} test rows"
+    title = f"effects of the fields that the network reads, on {importance.rows:,} test rows"
     return table(
         ["field", "task", "score", "drop", "95 % interval", "p", "verdict"], rows, "l", title, [LEGEND]
     )
