@@ -126,7 +126,7 @@ def _importance(report: Finding, path: Path, all_fields: bool) -> Iterator[Secti
     """Yield the strongest fields, and the table of all effects or the way to it."""
     found = report.importance
     if found is None:
-        missing = "Effects of fields are not known: see importance.rows in automtl settings importance"
+        missing = "Effects of fields are not known: there is no permutation importance (importance.rows)"
         yield Section("", [Text(missing)] if all_fields else [])
         return
     hint = f"Effect of each field: automtl show {shlex.quote(str(path))} --fields"
