@@ -175,7 +175,7 @@ def _freedom(task: Task, labels: NDArray[np.float32]) -> int:
     known = labels[~np.isnan(labels)]
     if task.kind == "regression":
         return max(len(known) - 1, 0) if len(known) and np.ptp(known) > 0 else 0
-    positives = int(known.sum())
+    positives = int(np.count_nonzero(known))
     return max(min(positives, len(known) - positives) - 1, 0)
 
 
