@@ -196,7 +196,7 @@ def _effect(
     if not freedom:
         return FieldEffect(measure)
     known = ~np.isnan(by_row)
-    count, drop = np.count_nonzero(known), float(by_row[known].mean())
+    count, drop = int(np.count_nonzero(known)), float(by_row[known].mean())
     apart = np.where(known, by_row - drop, 0.0)
     squares = float(((apart + apart[partners]) ** 2).sum()) / 2  # each pair is there twice
     error = (squares / (count * (count - 1))) ** 0.5
