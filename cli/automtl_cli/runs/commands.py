@@ -112,7 +112,7 @@ def show(
     fields: options.Fields = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show an architecture, effects of fields, evidence and Pareto front.
+    """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
     """
