@@ -34,7 +34,8 @@ from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate
-from automtl_core.training.metrics import Metrics, auc, metrics_of
+from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
@@ -185,20 +186,33 @@ def fit(
 def test(job: Job, run: Run, prepared: Prepared) -> Result:
     """Test the network of `fit`, and add its metrics to the result; return the result.
 
+    Registered metrics are added to those of the validation too, on one more pass over its rows.
+
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    predicted = predict_logits(job, run, prepared)
-    metrics = metrics_of(prepared.schema.tasks, np.asarray(prepared.part("test").labels), predicted)
+    result, predicted = run.read(Result), predict_logits(job, run, prepared)
+    validation = result.validation
+    if job.config.metrics:
+        logits = predict_logits(job, run, prepared, "validation")
+        validation = with_others(validation, _measured(job, prepared, "validation", logits))
     result = replace(
-        run.read(Result),
-        test=metrics,
+        result,
+        validation=validation,
+        test=_measured(job, prepared, "test", predicted),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
+        metrics=job.config.metrics,
     )
     run.write(result)
     return result
+
+
+def is_tested(job: Job, run: Run) -> bool:
+    """Return whether a trained run is tested with the metrics of the job."""
+    result = run.read(Result)
+    return result.test is not None and result.metrics == job.config.metrics
 
 
 def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
@@ -328,13 +342,13 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return metrics_of(
-        prepared.schema.tasks, np.asarray(prepared.part("test").labels), predict_logits(job, run, prepared)
-    )
+    return _measured(job, prepared, "test", predict_logits(job, run, prepared))
 
 
-def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
-    """Return the output of a finished run's network for the R test rows, [R, T]; see `training.loop.predict`.
+def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
+    """Return the output of a finished run's network for the R rows of a part, [R, T].
+
+    See `training.loop.predict`.
 
     Raises:
         ArtifactError: as in `evaluate_run`.
@@ -344,7 +358,13 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64
         made = Trained(
             restored(job, run, prepared), prepared.encoder, job.compute(), job.config.training.batch_size
         )
-        return made.predict_logits(prepared.part("test"))
+        return made.predict_logits(prepared.part(part))
+
+
+def _measured(job: Job, prepared: Prepared, name: str, logits: NDArray[np.float64]) -> Metrics:
+    """Return the metrics of the output [R, T] of a network for a part, with those of the job."""
+    part = prepared.part(name)
+    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, job.metrics())
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
