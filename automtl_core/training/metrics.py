@@ -40,7 +40,8 @@ FORMS: Mapping[TaskKind, str] = {"binary": "z.4f", "regression": ".5g"}
 class BinaryMetrics:
     """Metrics of a binary task; None where a metric is undefined."""
 
-    measure: ClassVar[Measure] = METRICS["binary"][0]
+    kind: ClassVar[TaskKind] = "binary"
+    measure: ClassVar[Measure] = METRICS[kind][0]
 
     auc: float | None
     """Area under the ROC curve."""
@@ -77,7 +78,8 @@ class BinaryMetrics:
 class RegressionMetrics:
     """Metrics of a regression, in units of the label; None where a metric is undefined."""
 
-    measure: ClassVar[Measure] = METRICS["regression"][0]
+    kind: ClassVar[TaskKind] = "regression"
+    measure: ClassVar[Measure] = METRICS[kind][0]
 
     rmse: float | None
     """Root of the mean squared error."""
@@ -146,12 +148,19 @@ def flat(metrics: TaskMetrics) -> dict[str, Any]:
 def measures(kind: TaskKind, metrics: Iterable[TaskMetrics]) -> list[Measure]:
     """Return the metrics of tasks of a kind: those of the kind, and the registered ones with any value."""
     registered = {
-        name: Measure(name, other.title, FORMS[kind], other.sign)
+        name: _measure(kind, name, other)
         for each in metrics
         for name, other in each.others.items()
         if other.value is not None
     }
     return [*METRICS[kind], *registered.values()]
+
+
+def monitored(metrics: TaskMetrics) -> tuple[Measure, float | None]:
+    """Return what early stopping reads after an epoch: `training.monitor_metric`, or else the score."""
+    for name, other in metrics.others.items():
+        return _measure(metrics.kind, name, other), other.value
+    return metrics.measure, metrics.score
 
 
 def relative_change(
@@ -214,6 +223,10 @@ def too_few(task: str, positives: int | None, rows: int) -> str:
         return f"* {task}: {rows:,} test rows have the label, too few to be reliable"
     few = f"{positives:,} of {rows:,} test rows are positive, too few of one class to be reliable"
     return f"* {task}: {few}; not in the mean"
+
+
+def _measure(kind: TaskKind, name: str, value: MetricValue) -> Measure:
+    return Measure(name, value.title, FORMS[kind], value.sign)
 
 
 def _gain(now: TaskMetrics, best: TaskMetrics, monitor_metric: str | None) -> float | None:

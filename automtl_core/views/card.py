@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from automtl_core.dataset.schema import Schema, Task, TaskKind
+from automtl_core.dataset.schema import Schema, Task
 from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import FORMS, BinaryMetrics, TaskMetrics, too_few
@@ -74,9 +74,8 @@ def _meaning(task: Task) -> str:
 
 
 def _measured(m: TaskMetrics) -> str:
-    kind: TaskKind = "binary" if isinstance(m, BinaryMetrics) else "regression"
     known = [(each.title, each.value) for each in m.others.values() if each.value is not None]
-    others = "".join(f", {title} {value:{FORMS[kind]}}" for title, value in known)
+    others = "".join(f", {title} {value:{FORMS[m.kind]}}" for title, value in known)
     if not isinstance(m, BinaryMetrics):
         return f"RMSE {m.rmse:.5g}{others}" if m.rmse is not None else f"undefined: {m.reason}"
     if m.auc is None:

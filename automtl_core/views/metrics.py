@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metrics import (
     METRICS,
     BinaryMetrics,
@@ -85,8 +84,7 @@ def _cell(values: Mapping[str, object], column: Measure) -> object:
 
 def _undefined(m: TaskMetrics) -> dict[str, list[str]]:
     """Return the titles of undefined metrics by their reason."""
-    kind: TaskKind = "binary" if isinstance(m, BinaryMetrics) else "regression"
-    reasons = [(each.title, m.reason) for each in METRICS[kind] if getattr(m, each.key) is None]
+    reasons = [(each.title, m.reason) for each in METRICS[m.kind] if getattr(m, each.key) is None]
     reasons += [(each.title, each.reason) for each in m.others.values() if each.value is None]
     found: dict[str, list[str]] = {}
     for title, reason in reasons:

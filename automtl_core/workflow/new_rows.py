@@ -16,7 +16,7 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.fields.encode import texts
-from automtl_core.training.measuring import metrics_of
+from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained, predictions
@@ -86,7 +86,7 @@ def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, S
 
 
 def measure(
-    made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric]
+    made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
 ) -> tuple[Metrics, int, int]:
     """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise.
 

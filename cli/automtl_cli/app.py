@@ -235,12 +235,12 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: ops, spaces, strategies, datasets, field-kinds, balancers, metrics or presets.",
+            help="Kind: ops, spaces, strategies, datasets, balancers, metrics or presets.",
         ),
     ],
     as_json: options.AsJson = False,
 ) -> None:
-    """List ops, spaces, strategies, datasets, kinds of fields, balancers, metrics or presets."""
+    """List ops, spaces, strategies, datasets, balancers, metrics or presets."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.view_names, as_json)
