@@ -1,5 +1,7 @@
 """Metrics against hand-worked numbers, against the definition, and against scipy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -8,6 +10,7 @@ from scipy import stats
 
 from automtl_core.dataset.schema import Task
 from automtl_core.training.measuring import auc, log_loss, metrics_of, shortfall_by_row
+from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import METRICS
 
 NAN = np.nan
@@ -117,3 +120,28 @@ def test_the_r2_of_equal_labels_is_undefined_with_a_reason():
     found = measured(PRICE, [0.5, 0.5, NAN], [0.5, 1.5, 0.0])
     assert (found.rmse, found.mae) == (pytest.approx(200**0.5), 10.0)
     assert (found.r2, found.reason) == (None, "all 2 labels are equal")
+
+
+SUM = Metric("sum", lambda labels, predictions, users: labels.sum())
+OF_USERS = Metric("users", lambda labels, predictions, users: len(set(users)), needs_users=True)
+LARGEST = Metric("largest", lambda labels, predictions, users: labels.max(), kind="regression")
+REGISTERED = {"sum": SUM, "users": OF_USERS, "largest": LARGEST}
+
+
+def test_registered_metrics_are_of_the_rows_with_a_label_and_of_the_tasks_of_their_kind():
+    labels = np.array([[1.0, 0.5], [1.0, NAN], [NAN, -0.5], [0.0, NAN]])
+    users = np.array([4, 5, 6, 5], np.int32)
+    found = metrics_of([CLICK, PRICE], labels, np.zeros((4, 2)), users, REGISTERED)
+    values = {task: {name: v.value for name, v in m.others.items()} for task, m in found.items()}
+    assert values == {"click": {"sum": 2.0, "users": 2.0}, "price": {"largest": 110.0}}
+
+
+def test_metrics_by_user_are_left_out_without_a_user_field():
+    found = metrics_of([CLICK], np.array([[1.0], [0.0]]), np.zeros((2, 1)), None, REGISTERED)
+    assert list(found["click"].others) == ["sum"]
+
+
+def test_other_metrics_are_the_same_with_and_without_registered_ones():
+    rows = np.array([[1.0], [0.0], [1.0]]), np.array([[0.1], [0.2], [0.3]])
+    plain, more = (metrics_of([CLICK], *rows, None, registered)["click"] for registered in ({}, REGISTERED))
+    assert replace(more, others={}) == plain

@@ -7,13 +7,19 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.training.measuring import metrics_of
+from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import (
     BinaryMetrics,
     RegressionMetrics,
+    agree,
+    flat,
     mean_over_tasks,
+    measures,
     metrics_from_json,
+    monitored,
     relative_change,
     too_few,
+    with_others,
 )
 
 NAN = np.nan
@@ -124,3 +130,61 @@ def test_the_note_on_a_task_says_how_few_there_are():
         "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
     assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to be reliable"
+
+
+def others(**values):
+    """Return a binary task with an AUC of 0.6 and registered metrics."""
+    found = {name: MetricValue(name.upper(), 1, value, 100) for name, value in values.items()}
+    return BinaryMetrics(0.6, 0.5, 60, 120, others=found)
+
+
+def test_registered_metrics_survive_json_and_stand_beside_the_others():
+    found = {"a": others(gauc=0.7, ndcg=None)}
+    text = json.dumps({task: m.to_json() for task, m in found.items()}, allow_nan=False)
+    assert metrics_from_json(json.loads(text)) == found
+    assert flat(found["a"]) == {
+        "auc": 0.6, "log_loss": 0.5, "positives": 60, "rows": 120, "reason": None, "gauc": 0.7, "ndcg": None,
+    }  # fmt: skip
+
+
+def test_tables_have_the_registered_metrics_with_a_value():
+    found = [others(gauc=None, ndcg=None), others(gauc=0.7, ndcg=None)]
+    assert [measure.key for measure in measures("binary", found)] == ["auc", "log_loss", "gauc"]
+    assert [measure.key for measure in measures("regression", [price(1.0)])] == ["rmse", "mae", "r2"]
+
+
+def test_metrics_agree_as_far_as_both_have_them():
+    assert agree({"a": others(gauc=0.7)}, {"a": others(ndcg=0.4)})
+    assert agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.7, ndcg=0.4)})
+    assert not agree({"a": others(gauc=0.7)}, {"a": others(gauc=0.71)})
+    assert not agree({"a": others()}, {"b": others()})
+    assert not agree({"a": others()}, {"a": BinaryMetrics(0.61, 0.5, 60, 120)})
+
+
+def test_registered_metrics_are_added_to_those_of_a_training():
+    assert with_others({"a": others(gauc=0.7)}, {"a": others(ndcg=0.4)}) == {"a": others(gauc=0.7, ndcg=0.4)}
+
+
+def test_a_monitored_metric_takes_the_place_of_the_score():
+    now, best = (
+        {"a": others(gauc=0.6)},
+        {"a": BinaryMetrics(0.3, 0.5, 60, 120, others=others(gauc=0.5).others)},
+    )
+    assert relative_change(now, best, 1) == pytest.approx(1.0)
+    assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
+    assert relative_change(now, best, 1, monitor_metric="ndcg") == pytest.approx(1.0), "it is not there"
+    assert (monitored(now["a"])[0].title, monitored(now["a"])[1]) == ("GAUC", 0.6)
+    assert monitored(price(3.0)) == (RegressionMetrics.measure, 3.0)
+
+
+def test_a_monitored_metric_that_falls_is_better_if_lower_is_better():
+    now, best = (
+        {"a": BinaryMetrics(0.6, 0.5, 60, 120, others={"error": MetricValue("error", -1, value, 120)})}
+        for value in (0.1, 0.2)
+    )
+    assert relative_change(now, best, 1, monitor_metric="error") == pytest.approx(0.5)
+
+
+def test_a_task_whose_monitored_metric_is_undefined_does_not_count():
+    now, best = {"a": others(gauc=None), "p": price(4.0)}, {"a": others(gauc=0.5), "p": price(5.0)}
+    assert relative_change(now, best, 1, monitor_metric="gauc") == pytest.approx(0.2)
