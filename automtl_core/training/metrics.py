@@ -124,8 +124,8 @@ def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
 
 
 def with_others(metrics: Metrics, measured: Metrics) -> dict[str, TaskMetrics]:
-    """Return metrics with the registered ones that are measured by the same network on the same rows."""
-    return {task: replace(m, others={**m.others, **measured[task].others}) for task, m in metrics.items()}
+    """Return metrics with the registered ones of a later measurement of the same network and rows."""
+    return {task: replace(m, others=measured[task].others) for task, m in metrics.items()}
 
 
 def agree(one: Metrics, other: Metrics) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate
 from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.job import Job
@@ -192,15 +193,11 @@ def test(job: Job, run: Run, prepared: Prepared) -> Result:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    result, predicted = run.read(Result), predict_logits(job, run, prepared)
-    validation = result.validation
-    if job.config.metrics:
-        logits = predict_logits(job, run, prepared, "validation")
-        validation = with_others(validation, _measured(job, prepared, "validation", logits))
+    result, predicted, registered = run.read(Result), predict_logits(job, run, prepared), job.metrics()
     result = replace(
         result,
-        validation=validation,
-        test=_measured(job, prepared, "test", predicted),
+        validation=_validation(job, run, prepared, result.validation),
+        test=_measured(prepared, "test", predicted, registered),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
         metrics=job.config.metrics,
@@ -342,7 +339,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return _measured(job, prepared, "test", predict_logits(job, run, prepared))
+    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
 def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
@@ -361,10 +358,21 @@ def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -
         return made.predict_logits(prepared.part(part))
 
 
-def _measured(job: Job, prepared: Prepared, name: str, logits: NDArray[np.float64]) -> Metrics:
-    """Return the metrics of the output [R, T] of a network for a part, with those of the job."""
+def _measured(
+    prepared: Prepared, name: str, logits: NDArray[np.float64], registered: Mapping[str, Metric]
+) -> Metrics:
+    """Return the metrics of the output [R, T] of a network for a part."""
     part = prepared.part(name)
-    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, job.metrics())
+    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+
+
+def _validation(job: Job, run: Run, prepared: Prepared, trained: Metrics) -> Metrics:
+    """Return the validation metrics of a training, with the registered metrics of the trained network."""
+    registered = {**job.recipe().monitored, **job.metrics()}
+    if not registered:  # no need for another pass
+        return {task: replace(m, others={}) for task, m in trained.items()}
+    logits = predict_logits(job, run, prepared, "validation")
+    return with_others(trained, _measured(prepared, "validation", logits, registered))
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:

@@ -161,8 +161,9 @@ def test_metrics_agree_as_far_as_both_have_them():
     assert not agree({"a": others()}, {"a": BinaryMetrics(0.61, 0.5, 60, 120)})
 
 
-def test_registered_metrics_are_added_to_those_of_a_training():
-    assert with_others({"a": others(gauc=0.7)}, {"a": others(ndcg=0.4)}) == {"a": others(gauc=0.7, ndcg=0.4)}
+def test_registered_metrics_of_a_later_measurement_replace_those_of_a_training():
+    later = {"a": BinaryMetrics(0.9, 0.9, 60, 120, others=others(ndcg=0.4).others)}
+    assert with_others({"a": others(gauc=0.7)}, later) == {"a": others(ndcg=0.4)}
 
 
 def test_a_monitored_metric_takes_the_place_of_the_score():
