@@ -21,17 +21,13 @@ from automtl_core.training.metric import Counted, Metric
 Array = NDArray[Any]
 
 
-class _Ranked(NamedTuple):
-    """Rows by user, and by falling prediction within a user."""
+class _Groups(NamedTuple):
+    """Groups by user, and by falling prediction within a user."""
 
     user: Array
-    """Number of the user of each row, from 0 on, [R]."""
+    """Number of the user of each group, from 0 on, [G]."""
     place: Array
-    """Place of each row among those of its user, from 0 on, [R]."""
-    group: Array
-    """Number of the group of each row, from 0 on, [R]."""
-    first: Array
-    """First row of each group, [G]."""
+    """Number of rows of the user before the group, [G]."""
     size: Array
     """Rows of each group, [G]."""
     hits: Array
@@ -57,16 +53,16 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         The value, and the number of rows of users with both classes.
 
     """
-    ranked = _ranked(labels, predictions, users)
-    positives, negatives = ranked.positives, ranked.rows - ranked.positives
+    groups = _groups(labels, predictions, users)
+    positives, negatives = groups.positives, groups.rows - groups.positives
     counting = (positives > 0) & (negatives > 0)
     if not counting.any():
         return Counted(None, 0)
-    above = ranked.place[ranked.first] + (ranked.size - 1) / 2  # rows above one of a group, ties half
-    above_positives = np.bincount(ranked.user[ranked.first], weights=ranked.hits * above)
+    above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
+    above_positives = np.bincount(groups.user, weights=groups.hits * above)
     wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
     areas = 1 - wrong[counting] / (positives * negatives)[counting]
-    rows = ranked.rows[counting]
+    rows = groups.rows[counting]
     return Counted(float(areas @ rows / rows.sum()), int(rows.sum()))
 
 
@@ -88,17 +84,16 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         The value, and the number of rows of users with a positive row.
 
     """
-    ranked = _ranked(labels, predictions, users)
-    counting = ranked.positives > 0
+    groups = _groups(labels, predictions, users)
+    counting = groups.positives > 0
     if not counting.any():
         return Counted(None, 0)
-    places = np.arange(ranked.rows.max())
-    discounts = np.where(places < k, 1 / np.log2(places + 2), 0.0)
-    relevance = (ranked.hits / ranked.size)[ranked.group]
-    gained = np.bincount(ranked.user, weights=relevance * discounts[ranked.place])
-    ideal = np.cumsum(discounts)[ranked.positives[counting].astype(np.int64) - 1]
-    rows = ranked.rows[counting]
-    return Counted(float(np.mean(gained[counting] / ideal)), int(rows.sum()))
+    last = min(k, int(groups.rows.max()))
+    gains = np.append(0.0, np.cumsum(1 / np.log2(np.arange(last) + 2)))  # of the first n places
+    begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
+    gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
+    ideal = gains[np.minimum(groups.positives[counting].astype(np.int64), last)]
+    return Counted(float(np.mean(gained[counting] / ideal)), int(groups.rows[counting].sum()))
 
 
 def ndcg_at(number: int) -> Metric:
@@ -114,20 +109,18 @@ def ndcg_at(number: int) -> Metric:
 GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
 
 
-def _ranked(labels: Array, predictions: Array, users: Array) -> _Ranked:
+def _groups(labels: Array, predictions: Array, users: Array) -> _Groups:
     order = np.lexsort((-predictions, users))
     labels, predictions, users = labels[order], predictions[order], users[order]
     starts_user = np.append(True, users[1:] != users[:-1])
-    starts_group = starts_user | np.append(True, predictions[1:] != predictions[:-1])
-    user, group = np.cumsum(starts_user) - 1, np.cumsum(starts_group) - 1
-    begin, first = np.flatnonzero(starts_user), np.flatnonzero(starts_group)
-    return _Ranked(
+    first = np.flatnonzero(starts_user | np.append(True, predictions[1:] != predictions[:-1]))
+    begin, user = np.flatnonzero(starts_user), np.cumsum(starts_user[first]) - 1
+    hits = np.add.reduceat(labels, first)
+    return _Groups(
         user=user,
-        place=np.arange(len(users)) - begin[user],
-        group=group,
-        first=first,
+        place=first - begin[user],
         size=np.diff(first, append=len(users)),
-        hits=np.add.reduceat(labels, first),
+        hits=hits,
         rows=np.diff(begin, append=len(users)),
-        positives=np.add.reduceat(labels, begin),
+        positives=np.bincount(user, weights=hits),
     )
