@@ -17,6 +17,7 @@ from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run as Folder
+from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views import outcome
 from automtl_core.views.card import card
@@ -90,12 +91,12 @@ class Run:
             metrics: Names of `automtl list metrics`, in place of those of the run.
 
         """
-        flow = Workflow(load_registry())
         if examples is None:
-            return _frame(flow.evaluate(self.path, metrics=metrics).test)
+            return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         made, dataset = self._trained
+        registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
         with _reading(examples, dataset) as reading:
-            return _frame(measure(made, reading, flow.metrics(self._folder, metrics))[0])
+            return _frame(measure(made, reading, registered)[0])
 
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
@@ -113,8 +114,16 @@ class Run:
 
     @cached_property
     def _trained(self) -> tuple[Trained, Dataset]:
-        with Workflow(load_registry()).trained(self._folder, {}) as loaded:
+        with self._flow.trained(self._folder, {}) as loaded:
             return loaded
+
+    @cached_property
+    def _metrics(self) -> dict[str, Metric]:
+        return self._flow.metrics(self._folder)
+
+    @cached_property
+    def _flow(self) -> Workflow:
+        return Workflow(load_registry())
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
