@@ -240,7 +240,7 @@ def list_names(
     ],
     as_json: options.AsJson = False,
 ) -> None:
-    """List ops, spaces, strategies, datasets, balancers, metrics or presets."""
+    """List the registered names of a kind, such as ops or metrics."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.view_names, as_json)
