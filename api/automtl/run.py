@@ -1,6 +1,6 @@
 """A finished run: its architecture, metrics and predictions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,8 @@ from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
-from automtl_core.training.metrics import Metrics
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import Metrics, flat
 from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
@@ -96,13 +97,20 @@ class Run:
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
-    def evaluate(self, examples: object = None) -> pd.DataFrame:
-        """Return metrics on labelled examples; None recomputes the metrics of the test rows."""
+    def evaluate(self, examples: object = None, *, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return metrics on labelled examples.
+
+        Args:
+            examples: A table, as for `predict`, with labels; None recomputes the metrics of the test rows.
+            metrics: Names of `automtl list metrics`, in place of those of the run.
+
+        """
         if examples is None:
-            return _frame(Workflow(load_registry()).evaluate(self.path).test)
+            return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         made, dataset = self._trained
+        registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
         with _reading(examples, dataset) as reading:
-            return _frame(measure(made, reading)[0])
+            return _frame(measure(made, reading, registered)[0])
 
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
         """Export the network to a folder that predicts without automtl, and return it; see `automtl export`.
@@ -120,8 +128,16 @@ class Run:
 
     @cached_property
     def _trained(self) -> tuple[Trained, Dataset]:
-        with Workflow(load_registry()).trained(self._folder, {}) as loaded:
+        with self._flow.trained(self._folder, {}) as loaded:
             return loaded
+
+    @cached_property
+    def _metrics(self) -> dict[str, Metric]:
+        return self._flow.metrics(self._folder)
+
+    @cached_property
+    def _flow(self) -> Workflow:
+        return Workflow(load_registry())
 
     def _repr_markdown_(self) -> str:
         """Return the view in a notebook: the output of the command line after a search."""
@@ -144,4 +160,4 @@ def _reading(examples: object, dataset: Dataset) -> Iterator[Reading | InMemory]
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:
-    return pd.DataFrame.from_dict({task: m.to_json() for task, m in metrics.items()}, orient="index")
+    return pd.DataFrame.from_dict({task: flat(m) for task, m in metrics.items()}, orient="index")

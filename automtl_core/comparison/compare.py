@@ -13,7 +13,7 @@ from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise, noise
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
-from automtl_core.training.metrics import task_metrics
+from automtl_core.training.measuring import task_metrics
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload

@@ -14,7 +14,7 @@ from automtl_core.comparison.statistics import Difference, Noise, Summary, holm,
 from automtl_core.comparison.verdicts import verdict
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import ArtifactError
-from automtl_core.training.metrics import METRICS, Metric, mean_over_tasks
+from automtl_core.training.metrics import METRICS, Measure, flat, mean_over_tasks, measures
 
 MEAN = "mean"
 """Column of the mean over binary tasks with enough positives; errors in the units of different labels have
@@ -70,19 +70,25 @@ class Comparison:
         """Seeds of the runs."""
         return sorted({cell.seed for model in self.models.values() for cell in model.cells})
 
-    def metrics(self) -> list[Metric]:
-        """Return the metrics of all task kinds in the comparison."""
-        return [metric for kind, metrics in METRICS.items() if self.of_kind(kind) for metric in metrics]
+    def metrics(self) -> list[Measure]:
+        """Return the metrics of all tasks in the comparison."""
+        return [metric for kind in METRICS for metric in self.of_tasks(kind)]
+
+    def of_tasks(self, kind: TaskKind) -> list[Measure]:
+        """Return the metrics of the tasks of a kind, also registered ones; empty without such a task."""
+        tasks = self.of_kind(kind)
+        cells = (cell for model in self.models.values() for cell in model.tested)
+        return measures(kind, [cell.test[task] for cell in cells for task in tasks]) if tasks else []
 
     def of_kind(self, kind: TaskKind) -> list[str]:
         """Return the tasks of a kind."""
         return [task for task, facts in self.tasks.items() if facts.kind == kind]
 
-    def scores(self, model: str, metric: Metric) -> Scores:
+    def scores(self, model: str, metric: Measure) -> Scores:
         """Return a metric by task and cell where it is defined, with its mean over tasks where it has one."""
         stored: dict[str, dict[Place, float]] = {}
         for cell in self.models[model].tested:
-            values = {task: getattr(m, metric.key, None) for task, m in cell.test.items()}
+            values = {task: flat(m).get(metric.key) for task, m in cell.test.items()}
             counting = {task: m for task, m in cell.test.items() if self.tasks[task].counts}
             values[MEAN] = mean_over_tasks(values, counting, self.min_positives)
             for task, value in values.items():
@@ -90,7 +96,7 @@ class Comparison:
                     stored.setdefault(task, {})[cell.place] = value
         return stored
 
-    def summaries(self, model: str, metric: Metric) -> dict[str, Summary]:
+    def summaries(self, model: str, metric: Measure) -> dict[str, Summary]:
         """Return a metric's mean and standard deviation over the cells, by task."""
         return {task: summary(list(by.values())) for task, by in self.scores(model, metric).items()}
 

@@ -8,7 +8,7 @@ from automtl_core.comparison.cells import CellRunner
 from automtl_core.errors import DivergedError
 from automtl_core.run_dir.config import RunConfig, merge
 from automtl_core.settings.domain import Search, domains
-from automtl_core.training.metrics import Metrics, relative_change
+from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
 
@@ -77,5 +77,4 @@ def _best(name: str, trials: Trials) -> Job:
     if not finished:
         raise DivergedError(f"{name}: training diverges with all settings", "lower training.learning_rate")
     job, first = finished[0]
-    least, monitor = job.config.training.min_positives, job.config.training.monitor
-    return max(finished, key=lambda pair: relative_change(pair[1], first, least, monitor))[0]
+    return max(finished, key=lambda pair: job.config.training.change(pair[1], first))[0]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from automtl_core.comparison.statistics import Difference
-from automtl_core.training.metrics import Metric
+from automtl_core.training.metrics import Measure
 
 SURE = 0.05
 """A p value below this, corrected for the number of models, is significant."""
@@ -12,7 +12,7 @@ NEAR = 0.05
 PARTS = {2: "half", 3: "a third of", 4: "a quarter of", 5: "a fifth of", 10: "a tenth of"}
 
 
-def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]], cost: float | None) -> str:
+def verdict(reference: str, differences: Mapping[str, tuple[Measure, Difference]], cost: float | None) -> str:
     """Return the verdict on a model.
 
     Args:
@@ -35,7 +35,7 @@ def verdict(reference: str, differences: Mapping[str, tuple[Metric, Difference]]
     return "; ".join([*parts, *([cost_in_words(cost)] if cost is not None else [])])
 
 
-def _standing(reference: str, metric: Metric, difference: Difference) -> str:
+def _standing(reference: str, metric: Measure, difference: Difference) -> str:
     change = f"{difference.mean:+{metric.form}}"
     p = difference.adjusted_p
     if p is None:

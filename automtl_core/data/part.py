@@ -36,11 +36,14 @@ class Part:
     folds: NDArray[np.int8] | None = None  # [R]
     """Fold of each training row; None unless fields have target statistics: see
     `automtl_core.data.statistics`."""
+    users: NDArray[np.int32] | None = None  # [R]
+    """Number of the user of each row, 0 for none; None without a user field."""
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
         folds = None if self.folds is None else self.folds[rows]
-        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds)
+        users = None if self.users is None else self.users[rows]
+        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users)
 
     def __len__(self) -> int:
         return len(self.ids)

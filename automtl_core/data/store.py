@@ -74,7 +74,7 @@ class Prepared:
             for place, one in enumerate(self.schema.sparse)
             if one.kind == "bag"
         }
-        return Part(ids, dense, labels, bags)
+        return Part(ids, dense, labels, bags, users=self.users(name))
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
         """Return the true probabilities [R, T] of the labels of a part; None for real data.

@@ -185,7 +185,7 @@ class Dataset(ABC):
 
     @property
     def user(self) -> str | None:
-        """The sparse field of user ids; None without such a field, so that no split by user is possible."""
+        """The sparse field of user ids; None without one, so that there is no split and no metric by user."""
         return None
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
+    from automtl_core.training.metric import Metric, MetricFamily
 
 hookspec = pluggy.HookspecMarker("automtl")
 
@@ -48,6 +49,11 @@ def automtl_register_datasets() -> Mapping[str, type[Dataset] | str]:  # type: i
 @hookspec
 def automtl_register_balancers() -> Mapping[str, type[Balancer] | str]:  # type: ignore[empty-body]
     """Return balancers of tasks by name."""
+
+
+@hookspec
+def automtl_register_metrics() -> Mapping[str, Metric | MetricFamily | str]:  # type: ignore[empty-body]
+    """Return metrics by name; a name that ends in `-*` is a family of metrics, one for each whole number."""
 
 
 @hookspec

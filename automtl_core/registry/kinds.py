@@ -9,13 +9,13 @@ import inspect
 import pkgutil
 import re
 import reprlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from automtl_core.disk.strict_yaml import parse_yaml
-from automtl_core.errors import PluginError, listing
+from automtl_core.errors import PluginError, listing, one_line
 from automtl_core.registry import hookspecs
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
+    from automtl_core.training.metric import Metric
 
 T = TypeVar("T")
 Fault = Callable[[str, object], str | None]
@@ -40,6 +41,11 @@ _FILE = re.compile(r"[\w.]+:[\w./-]+\.yaml")
 _ATTRIBUTES = """
     apply bfloat16 buffers children clear compile cpu cuda double eval float forward half ipu items keys
     modules mtia parameters pop to train training type update values xpu
+"""
+
+# Columns of tables of metrics, which a registered metric cannot replace.
+_COLUMNS = """
+    auc mae mean model others parameters positives r2 reachable reason rmse rows run seed split task
 """
 
 
@@ -155,9 +161,14 @@ def _is_field_kind(name: str, value: object) -> str | None:
 def _makes_ops(name: str, value: object) -> str | None:
     """Check that an object can be called as a factory of ops, or of a family of ops."""
     arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
+    return _called_with(value, arguments)
+
+
+def _called_with(value: object, arguments: Sequence[str], what: str = "factory") -> str | None:
+    """Check that an object is a function that can be called with these positional arguments."""
     called = f"({', '.join(arguments)})"
     if not callable(value) or getattr(value, "__module__", "") == "builtins":
-        return f"expected a factory, called with {called}, found {reprlib.repr(value)}"
+        return f"expected a {what}, called with {called}, found {reprlib.repr(value)}"
     try:
         signature = inspect.signature(value)
     except (ValueError, TypeError):
@@ -173,6 +184,39 @@ def _op_held(value: OpFactory, what: str, fix: str) -> OpFactory:
     from automtl_core.registry.plugin_guard import SuppliedOp  # which imports torch
 
     return SuppliedOp(value, what, fix)
+
+
+def _is_metric(name: str, value: object) -> str | None:
+    """Check that an object is a metric or, for a family, a function from a number to a metric."""
+    return _called_with(value, ["number"], "function") if name.endswith("*") else _metric_fault(value)
+
+
+def _metric_fault(value: Any) -> str | None:
+    """Check that an object is a metric, with a function of three arguments."""
+    if not isinstance(value, pkgutil.resolve_name("automtl_core.training.metric:Metric")):
+        return f"expected an automtl_core.training.metric:Metric, found {reprlib.repr(value)}"
+    if value.kind not in ("binary", "regression"):
+        return f"its kind is {reprlib.repr(value.kind)}: allowed are binary, regression"
+    fault = _called_with(value.compute, ["labels", "predictions", "users"], "function")
+    return fault and f"compute: {fault}"
+
+
+def _metric_held(value: Any, what: str, fix: str) -> Metric:
+    """Return a metric, or that of a member of a family, with the name of its plugin."""
+    try:
+        metric = value() if callable(value) else value
+        fault = _metric_fault(metric)
+    except Exception as error:
+        fault = f"it cannot be created: {one_line(error)}"
+    if fault:
+        raise PluginError(f"the {what}: {fault}", fix)
+    held: Metric = replace(metric, supplier=what)
+    return held
+
+
+def _of_compute(value: Any) -> str:
+    """Return the first line of the docstring of a metric's function, or of the function of a family."""
+    return _first_line(getattr(value, "compute", value))
 
 
 def _is_layer(name: str, value: object) -> str | None:
@@ -214,11 +258,21 @@ BALANCERS: Kind[type[Balancer]] = Kind(
 FIELD_KINDS: Kind[type[FieldKind]] = Kind(
     "field kind", "field-kinds", hookspecs.automtl_register_field_kinds, _is_field_kind
 )
+METRICS: Kind[Metric] = Kind(
+    "metric",
+    "metrics",
+    hookspecs.automtl_register_metrics,
+    _is_metric,
+    _of_compute,
+    held=_metric_held,
+    families=True,
+    reserved=frozenset(_COLUMNS.split()),
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
 
 KINDS: Mapping[str, Kind[Any]] = {
-    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, PRESETS)
+    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, PRESETS)
 }
 """All kinds by their plural; a new kind is added here."""

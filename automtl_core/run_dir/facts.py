@@ -137,6 +137,8 @@ class Result(Fact):
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
     baselines: Mapping[str, Baseline] | None = None
     """Task -> comparison of the network with a constant and with the best single field, on test rows."""
+    metrics: tuple[str, ...] = ()
+    """Names of the registered metrics that the test computed, on test and validation rows."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from automtl_core.run_dir.run import Run, resuming
 
 WHERE = ("data_dir", "prepared_dir", "device")
 """Settings of file locations and of the device."""
+NO_WEIGHTS = ("metrics",)
+"""Settings that no weight depends on: a test with other metrics changes no other value of a run."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Identity(Fact):
     file = "identity"
 
     settings: dict[str, Any]
-    """The resolved configuration without `WHERE`."""
+    """The resolved configuration without `WHERE` and `NO_WEIGHTS`."""
     data: str
     """Fingerprint of the prepared data."""
 
@@ -123,7 +125,7 @@ def _values(environment: Environment) -> dict[str, Any]:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in config.items() if key not in WHERE}
+    return {key: value for key, value in config.items() if key not in (*WHERE, *NO_WEIGHTS)}
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

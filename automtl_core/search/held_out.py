@@ -28,13 +28,12 @@ from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import batches
 from automtl_core.training.batchnorm import recalibrate_batchnorm
 from automtl_core.training.loop import shuffled
+from automtl_core.training.measuring import loss_by_row, metrics_of
 from automtl_core.training.metrics import (
     BinaryMetrics,
     Metrics,
     TaskMetrics,
-    loss_by_row,
     mean_over_tasks,
-    metrics_of,
 )
 
 Losses = NDArray[np.float64]

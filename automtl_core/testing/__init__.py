@@ -1,6 +1,7 @@
 """Contract tests for plugin authors: one call checks everything that automtl relies on.
 
-    from automtl_core.testing.ops import check_op
+    from automtl_core.testing.metrics import check_metric
+from automtl_core.testing.ops import check_op
 
     def test_my_op():
         check_op(my_op)
@@ -12,6 +13,7 @@ everything registered.
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.fields import check_field_kind
+from automtl_core.testing.metrics import check_metric
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import (
     plain_schema,
@@ -27,6 +29,7 @@ __all__ = [
     "check_balancer",
     "check_dataset",
     "check_field_kind",
+    "check_metric",
     "check_op",
     "check_space",
     "check_strategy",

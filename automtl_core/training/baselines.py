@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
-from automtl_core.training.metrics import loss_by_row
+from automtl_core.training.measuring import loss_by_row
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Floats = NDArray[np.float64]

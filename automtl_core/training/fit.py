@@ -19,7 +19,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import Metrics, metrics_from_json, relative_change
+from automtl_core.training.metrics import Metrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 
@@ -155,7 +155,12 @@ class Fit:
 
     def _evaluate(self) -> Metrics:
         return evaluate(
-            self.average.network, self.data.validation, self.data.tasks, self.recipe.batch_size, self.compute
+            self.average.network,
+            self.data.validation,
+            self.data.tasks,
+            self.recipe.batch_size,
+            self.compute,
+            self.recipe.monitored,
         )
 
     def _keep_better(self, metrics: Metrics) -> None:
@@ -170,7 +175,7 @@ class Fit:
                 self.best_weights |= cpu_copy({k: v for k, v in weights.items() if k.startswith(prefix)})
 
     def _change(self, now: Metrics, best: Metrics) -> float:
-        return relative_change(now, best, self.recipe.min_positives, self.recipe.monitor)
+        return self.recipe.change(now, best)
 
     def state_dict(self) -> State:
         """Return weights, optimiser moments, and the best epoch so far."""

@@ -26,7 +26,7 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings
-from automtl_core.training.metrics import loss_by_row
+from automtl_core.training.measuring import loss_by_row
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Floats = NDArray[np.float64]

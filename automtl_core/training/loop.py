@@ -1,6 +1,6 @@
 """One pass over the data: training steps, and evaluation. Letters: B batch, T tasks, R rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
@@ -19,7 +19,9 @@ from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.losses import TaskLosses
-from automtl_core.training.metrics import TaskMetrics, metrics_of
+from automtl_core.training.measuring import NONE, metrics_of
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import TaskMetrics
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
 
@@ -202,9 +204,14 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
 
 
 def evaluate(
-    network: nn.Module, part: Part, tasks: Sequence[Task], batch_size: int, compute: Compute
+    network: nn.Module,
+    part: Part,
+    tasks: Sequence[Task],
+    batch_size: int,
+    compute: Compute,
+    registered: Mapping[str, Metric] = NONE,
 ) -> dict[str, TaskMetrics]:
-    """Return the metrics of each task on a part.
+    """Return the metrics of each task on a part; see `metrics_of` for registered ones.
 
     Raises:
         DivergedError: a prediction is not finite.
@@ -213,4 +220,4 @@ def evaluate(
     predictions = predict(network, part, batch_size, compute)
     if not np.isfinite(predictions).all():
         raise DivergedError("the model predicts values that are not finite", "lower training.learning_rate")
-    return metrics_of(tasks, np.asarray(part.labels), predictions)
+    return metrics_of(tasks, np.asarray(part.labels), predictions, part.users, registered)

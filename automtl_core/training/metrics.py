@@ -1,21 +1,17 @@
-"""Metrics of tasks, vectorised, over the rows with a label. Letters: R rows, T tasks."""
+"""Metrics of tasks as values: of one network, and in comparison with another one."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from automtl_core.dataset.schema import Task, TaskKind
-
-Array = NDArray[Any]
-
-NO_LABEL = "no row has a label"
+from automtl_core.dataset.schema import TaskKind
+from automtl_core.training.metric import MetricValue
 
 
-class Metric(NamedTuple):
-    """A metric of a task."""
+class Measure(NamedTuple):
+    """A metric of a task, as tables show it."""
 
     key: str
     """Name in JSON."""
@@ -27,22 +23,25 @@ class Metric(NamedTuple):
     """1 if higher is better, -1 if lower is better."""
 
 
-METRICS: Mapping[TaskKind, Sequence[Metric]] = {
-    "binary": (Metric("auc", "AUC", "z.4f", 1), Metric("log_loss", "log loss", "z.4f", -1)),
+METRICS: Mapping[TaskKind, Sequence[Measure]] = {
+    "binary": (Measure("auc", "AUC", "z.4f", 1), Measure("log_loss", "log loss", "z.4f", -1)),
     "regression": (
-        Metric("rmse", "RMSE", ".5g", -1),
-        Metric("mae", "MAE", ".5g", -1),
-        Metric("r2", "R2", "z.4f", 1),
+        Measure("rmse", "RMSE", ".5g", -1),
+        Measure("mae", "MAE", ".5g", -1),
+        Measure("r2", "R2", "z.4f", 1),
     ),
 }
-"""The first metric of each kind of task is its score, by which models are compared."""
+"""The metrics that every task of a kind has; the first one is its score, by which models are compared."""
+FORMS: Mapping[TaskKind, str] = {"binary": "z.4f", "regression": ".5g"}
+"""Format of the metrics that plugins register."""
 
 
 @dataclass(frozen=True)
 class BinaryMetrics:
     """Metrics of a binary task; None where a metric is undefined."""
 
-    measure: ClassVar[Metric] = METRICS["binary"][0]
+    kind: ClassVar[TaskKind] = "binary"
+    measure: ClassVar[Measure] = METRICS[kind][0]
 
     auc: float | None
     """Area under the ROC curve."""
@@ -53,6 +52,8 @@ class BinaryMetrics:
     """Rows with the label."""
     reason: str | None = None
     """Reason why a metric is undefined."""
+    others: Mapping[str, MetricValue] = field(default_factory=dict)
+    """Name of a registered metric -> its value; metrics that do not apply to the data are left out."""
 
     @property
     def score(self) -> float | None:
@@ -70,14 +71,15 @@ class BinaryMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
-        return asdict(self)
+        return _plain(self)
 
 
 @dataclass(frozen=True)
 class RegressionMetrics:
     """Metrics of a regression, in units of the label; None where a metric is undefined."""
 
-    measure: ClassVar[Metric] = METRICS["regression"][0]
+    kind: ClassVar[TaskKind] = "regression"
+    measure: ClassVar[Measure] = METRICS[kind][0]
 
     rmse: float | None
     """Root of the mean squared error."""
@@ -89,6 +91,8 @@ class RegressionMetrics:
     """Rows with the label."""
     reason: str | None = None
     """Reason why a metric is undefined."""
+    others: Mapping[str, MetricValue] = field(default_factory=dict)
+    """Name of a registered metric -> its value; metrics that do not apply to the data are left out."""
 
     @property
     def score(self) -> float | None:
@@ -106,7 +110,7 @@ class RegressionMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
-        return asdict(self)
+        return _plain(self)
 
 
 TaskMetrics = BinaryMetrics | RegressionMetrics
@@ -116,139 +120,71 @@ Metrics = Mapping[str, TaskMetrics]
 
 def metrics_from_json(values: Mapping[str, Mapping[str, Any]]) -> Metrics:
     """Return the metrics from the `to_json` of each task."""
-    return {
-        task: RegressionMetrics(**value) if "rmse" in value else BinaryMetrics(**value)
-        for task, value in values.items()
+    return {task: _read(value) for task, value in values.items()}
+
+
+def with_others(metrics: Metrics, measured: Metrics) -> dict[str, TaskMetrics]:
+    """Return metrics with the registered ones of a later measurement of the same network and rows."""
+    return {task: replace(m, others=measured[task].others) for task, m in metrics.items()}
+
+
+def agree(one: Metrics, other: Metrics) -> bool:
+    """Return whether metrics are equal, as far as both have them: registered ones may be in one of them."""
+
+    def common(m: TaskMetrics, others: TaskMetrics) -> TaskMetrics:
+        return replace(m, others={name: v for name, v in m.others.items() if name in others.others})
+
+    return one.keys() == other.keys() and all(
+        common(m, other[task]) == common(other[task], m) for task, m in one.items()
+    )
+
+
+def flat(metrics: TaskMetrics) -> dict[str, Any]:
+    """Return values by the key of a metric, or by the name of a registered one."""
+    values = {key: value for key, value in metrics.to_json().items() if key != "others"}
+    return {**values, **{name: other.value for name, other in metrics.others.items()}}
+
+
+def measures(kind: TaskKind, metrics: Iterable[TaskMetrics]) -> list[Measure]:
+    """Return the metrics of tasks of a kind: those of the kind, and the registered ones with any value."""
+    registered = {
+        name: _measure(kind, name, other)
+        for each in metrics
+        for name, other in each.others.items()
+        if other.value is not None
     }
+    return [*METRICS[kind], *registered.values()]
 
 
-def auc(labels: Array, scores: Array) -> float | None:
-    """Return the probability that a positive scores above a negative, ties counting half; None for one class.
-
-    Args:
-        labels: [R], zeros and ones.
-        scores: [R], finite; higher means more likely.
-
-    """
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
-    if positives == 0 or negatives == 0:
-        return None
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(count) - (count - 1) / 2
-    rank_sum = float(mean_rank[place][labels > 0].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+def monitored(metrics: TaskMetrics) -> tuple[Measure, float | None]:
+    """Return what early stopping reads after an epoch: `training.monitor_metric`, or else the score."""
+    for name, other in metrics.others.items():
+        return _measure(metrics.kind, name, other), other.value
+    return metrics.measure, metrics.score
 
 
-def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
-    """Return the contribution of each row to 1 - AUC: their mean is 1 - AUC, their variance gives its error.
-
-    A positive contributes the share of negatives above it, a negative the share of positives below it; the
-    variance of the difference of two models is then that of the differences by row (DeLong, DeLong
-    and Clarke-Pearson, "Comparing the areas under two or more correlated ROC curves", Biometrics 1988).
-
-    Args:
-        labels: [R], zeros and ones, at least one of each.
-        scores: [R], finite; higher means more likely.
-
-    """
-    positive = labels > 0
-    by_row = np.empty(len(labels))
-    by_row[positive] = 1 - _share_below(scores[~positive], scores[positive])
-    by_row[~positive] = _share_below(scores[positive], scores[~positive])
-    mean = by_row[positive].mean()
-    share = np.where(positive, positive.mean(), 1 - positive.mean())
-    contributions: NDArray[np.float64] = mean + (by_row - mean) / share
-    return contributions
-
-
-def loss_by_row(task: Task, labels: Array, predictions: Array) -> NDArray[np.float64]:
-    """Return the contribution of each row to 1 - AUC, or to 1 - R2 of a regression, [R].
-
-    Args:
-        task: The task.
-        labels: [R], rows of both classes, or different numbers.
-        predictions: [R], finite, on the scale of the labels of a regression.
-
-    """
-    if task.kind == "binary":
-        return shortfall_by_row(labels, predictions)
-    squared: NDArray[np.float64] = (labels - predictions) ** 2 / labels.var()
-    return squared
-
-
-def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
-    """Return for each score the share of `those` below it, ties counting half."""
-    ordered = np.sort(those)
-    less, not_more = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
-    shares: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
-    return shares
-
-
-def log_loss(labels: Array, logits: Array) -> float:
-    """Return the mean binary cross-entropy of logits [R], computed without overflow."""
-    return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
-
-
-def binary_metrics(labels: Array, logits: Array) -> BinaryMetrics:
-    """Return the metrics of a binary task, labels and logits [R]."""
-    positives, rows = int(np.count_nonzero(labels)), len(labels)
-    if not rows:
-        return BinaryMetrics(None, None, 0, 0, NO_LABEL)
-    area = auc(labels, logits)
-    reason = None if area is not None else f"all {rows} rows are {'positive' if positives else 'negative'}"
-    return BinaryMetrics(area, log_loss(labels, logits), positives, rows, reason)
-
-
-def regression_metrics(labels: Array, predictions: Array, deviation: float) -> RegressionMetrics:
-    """Return the metrics of a regression task.
-
-    Args:
-        labels: [R], standardised.
-        predictions: [R], on the same scale.
-        deviation: Standard deviation of the label, in its units.
-
-    """
-    rows = len(labels)
-    if not rows:
-        return RegressionMetrics(None, None, None, 0, NO_LABEL)
-    errors = predictions - labels
-    squared = float(np.mean(errors**2))
-    rmse, mae = deviation * squared**0.5, deviation * float(np.mean(np.abs(errors)))
-    if np.ptp(labels) == 0:
-        return RegressionMetrics(rmse, mae, None, rows, f"all {rows} labels are equal")
-    return RegressionMetrics(rmse, mae, 1 - squared / float(np.var(labels)), rows)
-
-
-def task_metrics(task: Task, labels: Array, predictions: Array) -> TaskMetrics:
-    """Return the metrics of one task over the rows with a label, both arguments [R]."""
-    known = ~np.isnan(labels)
-    labels, predictions = labels[known].astype(np.float64), predictions[known]
-    if task.kind == "regression":
-        return regression_metrics(labels, predictions, task.deviation)
-    return binary_metrics(labels, predictions)
-
-
-def metrics_of(tasks: Sequence[Task], labels: Array, predictions: Array) -> dict[str, TaskMetrics]:
-    """Return the metrics of every task, labels and predictions [R, T]."""
-    return {task.name: task_metrics(task, labels[:, t], predictions[:, t]) for t, task in enumerate(tasks)}
-
-
-def relative_change(now: Metrics, best: Metrics, min_positives: int, monitor: Collection[str] = ()) -> float:
+def relative_change(
+    now: Metrics,
+    best: Metrics,
+    min_positives: int,
+    monitor: Collection[str] = (),
+    monitor_metric: str | None = None,
+) -> float:
     """Return the mean over tasks of (AUC - best AUC) / best AUC (AutoMTL, section 4.1).
 
-    A regression task has its RMSE in place of the AUC, and a relative decrease counts as positive.
+    A regression task has its RMSE in place of the AUC, and a relative decrease counts as positive. A task
+    that has the registered metric `monitor_metric` has this one in place of both.
 
     The tasks in `monitor` count; without these, the tasks with at least `min_positives` rows of either class
     (of any, for a regression); without these, all tasks with a score. Without a score the mean log loss
     decides; without any label there is no change.
     """
-    scores = {task: c for task in now if (c := _relative(now[task].score, best[task].score)) is not None}
+    scores = {task: c for task in now if (c := _gain(now[task], best[task], monitor_metric)) is not None}
     if scores:
         monitored = [task for task in scores if task in monitor]
         informative = [task for task in scores if now[task].is_informative(min_positives)]
         counting = monitored or informative or scores
-        return float(np.mean([now[task].measure.sign * scores[task] for task in counting]))
+        return float(np.mean([scores[task] for task in counting]))
     losses = [c for task in now if (c := _relative(now[task].loss, best[task].loss)) is not None]
     return -float(np.mean(losses)) if losses else 0.0
 
@@ -289,6 +225,33 @@ def too_few(task: str, positives: int | None, rows: int) -> str:
     return f"* {task}: {few}; not in the mean"
 
 
+def _measure(kind: TaskKind, name: str, value: MetricValue) -> Measure:
+    return Measure(name, value.title, FORMS[kind], value.sign)
+
+
+def _gain(now: TaskMetrics, best: TaskMetrics, monitor_metric: str | None) -> float | None:
+    """Return the relative change of the registered metric, or else of the score; positive if better."""
+    if monitor_metric is not None and monitor_metric in now.others and monitor_metric in best.others:
+        of_now, of_best = now.others[monitor_metric], best.others[monitor_metric]
+        change, sign = _relative(of_now.value, of_best.value), of_now.sign
+    else:
+        change, sign = _relative(now.score, best.score), now.measure.sign
+    return None if change is None else sign * change
+
+
 def _relative(now: float | None, best: float | None) -> float | None:
     """Return (now - best) / best, the plain difference where best is 0; None where one is undefined."""
     return None if now is None or best is None else (now - best) / (best or 1.0)
+
+
+def _plain(metrics: TaskMetrics) -> dict[str, Any]:
+    """Return metrics as JSON, without an empty mapping of registered ones."""
+    values = asdict(metrics)
+    return values if metrics.others else {key: value for key, value in values.items() if key != "others"}
+
+
+def _read(values: Mapping[str, Any]) -> TaskMetrics:
+    """Return metrics from a value of `to_json`."""
+    others = {name: MetricValue(**value) for name, value in values.get("others", {}).items()}
+    cls = RegressionMetrics if "rmse" in values else BinaryMetrics
+    return cls(**{**values, "others": others})

@@ -7,6 +7,8 @@ from pydantic import Field, PrivateAttr
 from automtl_core.settings.component import NAMED, Component
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import Metrics, relative_change
 
 EMBEDDING_DECAY = 1e-2
 """Default decay of embeddings."""
@@ -42,6 +44,10 @@ class Recipe(Settings):
     """Tasks whose validation scores stop a training, and select its epoch and hyperparameters: the mean of
     their relative changes. Empty for all tasks with at least `min_positives` validation rows of either
     class."""
+    monitor_metric: str | None = None
+    """Metric of `automtl list metrics` that stops a training, and selects its epoch and hyperparameters, in
+    place of AUC or RMSE. It is computed on validation rows after each epoch. A task without the metric counts
+    with its AUC or RMSE."""
     loss_weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Task -> weight of its loss in the mean over tasks; 1 for a task that is not named."""
     balancer: Annotated[Component, NAMED] = Component(name=WEIGHTED_MEAN)
@@ -53,17 +59,29 @@ class Recipe(Settings):
     is not part of means over tasks."""
 
     _balancers: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _monitored: Metric | None = PrivateAttr(None)
 
     @property
     def balancers(self) -> dict[str, Any]:
         """Balancer classes besides the default, by name."""
         return self._balancers
 
-    def knowing(self, balancer: type) -> Self:
-        """Return the recipe with the class of its balancer."""
+    @property
+    def monitored(self) -> dict[str, Metric]:
+        """The metric of early stopping by its name; empty for the score of each task."""
+        if self.monitor_metric is None or self._monitored is None:
+            return {}
+        return {self.monitor_metric: self._monitored}
+
+    def knowing(self, balancer: type, monitored: Metric | None = None) -> Self:
+        """Return the recipe with the class of its balancer, and with its metric of early stopping."""
         recipe = self.model_copy()
-        recipe._balancers = {self.balancer.name: balancer}
+        recipe._balancers, recipe._monitored = {self.balancer.name: balancer}, monitored
         return recipe
+
+    def change(self, now: Metrics, best: Metrics) -> float:
+        """Return the mean over tasks of the relative change of validation metrics; see `relative_change`."""
+        return relative_change(now, best, self.min_positives, self.monitor, self.monitor_metric)
 
     @property
     def decay_of_embeddings(self) -> float:

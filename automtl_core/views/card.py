@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.run_dir.facts import Costs, Data, Environment, Importance, Result, Search
 from automtl_core.run_dir.run import Run
-from automtl_core.training.metrics import BinaryMetrics, TaskMetrics, too_few
+from automtl_core.training.metrics import FORMS, BinaryMetrics, TaskMetrics, too_few
 from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Block, Grid, Section, Text
@@ -75,12 +75,15 @@ def _meaning(task: Task) -> str:
 
 
 def _measured(m: TaskMetrics) -> str:
+    known = [(each.title, each.value) for each in m.others.values() if each.value is not None]
+    others = "".join(f", {title} {value:{FORMS[m.kind]}}" for title, value in known)
     if not isinstance(m, BinaryMetrics):
-        return f"RMSE {m.rmse:.5g}" if m.rmse is not None else f"undefined: {m.reason}"
+        return f"RMSE {m.rmse:.5g}{others}" if m.rmse is not None else f"undefined: {m.reason}"
     if m.auc is None:
         return f"undefined: {m.reason}"
     low, high = auc_interval(m.auc, m.positives, m.rows - m.positives)
-    return f"AUC {m.auc:.4f} ({low:.4f} to {high:.4f}), log loss {m.log_loss:.4f}, {m.positives:,} positives"
+    score = f"AUC {m.auc:.4f} ({low:.4f} to {high:.4f}), log loss {m.log_loss:.4f}{others}"
+    return f"{score}, {m.positives:,} positives"
 
 
 def _inputs(schema: Schema) -> Grid:

@@ -12,7 +12,7 @@ from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.disk.files import write_atomic
-from automtl_core.training.metrics import METRICS, too_few
+from automtl_core.training.metrics import METRICS, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Section, lines, table
 
@@ -40,13 +40,15 @@ def comma_separated(result: Comparison) -> str:
     """Return the text of `compare.csv`: one row for each model, cell and task; missing metrics are blank."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    measured = [*(metric.key for metrics in METRICS.values() for metric in metrics), "positives", "rows"]
+    keys = [metric.key for metrics in METRICS.values() for metric in metrics]
+    registered = [metric.key for metric in result.metrics() if metric.key not in keys]
+    measured = [*keys, *registered, "positives", "rows"]
     writer.writerow(["model", "split", "seed", "task", *measured, "run", *COSTS])
     for name, model in result.models.items():
         for cell in model.tested:
             costs = [getattr(cell.costs, key) for key in COSTS]
             for task, m in cell.test.items():
-                values = [getattr(m, key, None) for key in measured]
+                values = [flat(m).get(key) for key in measured]
                 writer.writerow([name, *cell.place, task, *values, cell.run, *costs])
     return out.getvalue()
 
@@ -75,8 +77,8 @@ def _data(result: Comparison) -> Iterator[str]:
 
 def _scores(result: Comparison) -> Iterator[Section]:
     notes = list(_notes(result))
-    for kind, metrics in METRICS.items():
-        for metric in metrics if result.of_kind(kind) else ():
+    for kind in METRICS:
+        for metric in result.of_tasks(kind):
             cells = {
                 name: {task: _spread(summary, metric.form) for task, summary in by_task.items()}
                 for name in result.models

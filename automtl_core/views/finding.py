@@ -8,6 +8,7 @@ from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
 from automtl_core.views import baselines, encoding, evidence, importance, sharing
+from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
@@ -54,6 +55,10 @@ def whole(
         yield evidence.front(search.front, path)
     if report.encoding_search and report.encoding_search.trials:
         yield encoding.trials(report.encoding_search, _measure(report))
+    if (result := report.result) and result.test is not None:
+        yield Section(
+            "test metrics", list(metrics(result.test, result.reachable or {}, report.min_positives))
+        )
 
 
 def short(report: Finding) -> Iterator[Section]:

@@ -7,18 +7,11 @@ import yaml
 
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
-from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
 from automtl_core.views import importance
 from automtl_core.views.finding import COSTS, numbers, short
-from automtl_core.views.values import Block, Grid, Section, Text, facts, lines, table
+from automtl_core.views.metrics import metrics
+from automtl_core.views.values import Section, Text, facts, lines, table
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
-
-TEST = {"auc": "test AUC", "reachable": "optimal AUC", "log_loss": "log loss", "rmse": "test RMSE",
-        "mae": "MAE", "r2": "R2", "positives": "positives", "rows": "rows"}  # fmt: skip
-"""Test metric -> its column title; a table has the columns that any task has."""
-AVERAGED = ("auc", "reachable", "log_loss")
-"""Metrics with a mean over tasks; errors of labels in different units have none."""
-BY_KEY = {metric.key: metric for metrics in METRICS.values() for metric in metrics}
 
 
 def plan(plan: Plan, config: RunConfig) -> Iterator[Section]:
@@ -59,35 +52,6 @@ def predicted(ended: Predicted) -> Section:
     return lines(f"{ended.output}: {rows}")
 
 
-def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) -> Iterator[Block]:
-    """Yield test metrics by task and their mean, and notes on tasks with too few rows or undefined metrics.
-
-    Args:
-        test: Metrics by task.
-        reachable: Task -> the AUC of the true probabilities of its labels, where the data is generated.
-        least: Rows of either class that a task needs to count in the mean.
-
-    """
-    best = {task: {"reachable": value} for task, value in reachable.items()}
-    known = {task: {**m.to_json(), **best.get(task, {})} for task, m in test.items()}
-    keys = [key for key in TEST if any(key in values for values in known.values())]
-    stars = {task: "" if m.is_informative(least) else " *" for task, m in test.items()}
-    rows = [
-        [task + stars[task], *(_number(values.get(key, ""), key) for key in keys)]
-        for task, values in known.items()
-    ]
-    if "auc" in keys:
-        by_key = {key: {task: values.get(key) for task, values in known.items()} for key in AVERAGED}
-        means = {key: mean_over_tasks(values, test, least) for key, values in by_key.items()}
-        rows.append(["mean", *(means.get(key, "") for key in keys)])
-    yield Grid(["task", *(TEST[key] for key in keys)], rows, "lr")
-    for task, m in test.items():
-        if stars[task]:
-            yield Text(too_few(task, getattr(m, "positives", None), m.rows))
-        if undefined := [x.title for key, x in BY_KEY.items() if known[task].get(key, 0) is None]:
-            yield Text(f"{task} has no {', no '.join(undefined)}: {m.reason}")
-
-
 def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
     """Yield the cost of each option; choices with the same options and costs share rows."""
     alike: dict[tuple[str, tuple[tuple[str, Cost], ...]], list[str]] = {}
@@ -103,8 +67,3 @@ def _options(costs: Mapping[str, Mapping[str, Cost]]) -> Iterator[list[object]]:
 def _left_out(rejected: int) -> str:
     """Return a note on skipped faulty rows, or nothing if there are none."""
     return f"; {rejected:,} faulty row{'s' * (rejected != 1)} skipped" if rejected else ""
-
-
-def _number(value: object, key: str) -> object:
-    """Return a metric as text, and any other value unchanged."""
-    return f"{value:{BY_KEY[key].form}}" if key in BY_KEY and isinstance(value, float) else value

@@ -56,10 +56,17 @@ class Finding:
     """None for real data."""
     encoding_search: EncodingSearchResult | None = None
     """Result of the encoding search; None without one."""
-    baselines: Mapping[str, Baseline] | None = None
-    """Task -> comparison of the network with trivial predictions; None before the test."""
     importance: Importance | None = None
     """Effects of the fields on test rows; None where they were not computed."""
+    result: Result | None = None
+    """Metrics of the network; None before the end of the training."""
+    min_positives: int = 1
+    """Rows of either class that a task needs to count in the mean over tasks; from the recipe."""
+
+    @property
+    def baselines(self) -> Mapping[str, Baseline] | None:
+        """Task -> comparison of the network with trivial predictions; None before the test."""
+        return None if self.result is None else self.result.baselines
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -91,8 +98,8 @@ def finding(path: Path, registry: Registry) -> Finding:
     search = run.read(Search) if run.has(Search) else Search()
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
-    baselines = run.read(Result).baselines if run.has(Result) else None
     importance = run.read(Importance) if run.has(Importance) else None
+    result = run.read(Result) if run.has(Result) else None
     return Finding(
         architecture,
         sharing,
@@ -100,8 +107,9 @@ def finding(path: Path, registry: Registry) -> Finding:
         search,
         truth(data.truth, sharing),
         encoding_search,
-        baselines,
         importance,
+        result,
+        run.config().training.min_positives,
     )
 
 

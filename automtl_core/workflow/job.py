@@ -20,7 +20,7 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
-from automtl_core.registry.kinds import BALANCERS, DATASETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
@@ -33,6 +33,7 @@ from automtl_core.training.balancer import Balancer, balancer_of
 from automtl_core.training.compute import Compute
 from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
+from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.components import parsed, written
 
@@ -203,7 +204,7 @@ class Job:
         """Check the job as far as possible without rows of data and weights, and return the space.
 
         Raises:
-            UsageError: the recipe or the space uses an unknown name, or a library that is not installed; or
+            UsageError: recipe, space or metrics use an unknown name, or a library that is not installed; or
                 choices are open without a strategy, or a strategy has no choices.
             PluginError: the space does not build a network for the tasks.
 
@@ -213,6 +214,8 @@ class Job:
             raise self.registry.broken(SPACES, self.config.space.name, problem)
         task_losses(self.recipe(), space.schema.tasks, self.compute().device)
         balancer_of(self.recipe(), space.schema.tasks)
+        check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
+        self.metrics()
         name, choices = self.config.space.name, space.choices()
         if self.strategy_settings is None and choices and not self.config.decisions:
             raise UsageError(
@@ -258,12 +261,24 @@ class Job:
         return self.config.retrain or self._searching()[0].retrain
 
     def recipe(self) -> Recipe:
-        """Return the recipe, with the class of its balancer."""
-        return self.config.training.knowing(self.balancer())
+        """Return the recipe, with the class of its balancer, and with its metric."""
+        name = self.config.training.monitor_metric
+        monitored = None if name is None else self.registry.get(METRICS, name)
+        return self.config.training.knowing(self.balancer(), monitored)
 
     def balancer(self) -> type[Balancer]:
         """Return the class of the balancer."""
         return self.registry.get(BALANCERS, self.config.training.balancer.name)
+
+    def metrics(self) -> dict[str, Metric]:
+        """Return the registered metrics of the test, by name.
+
+        Raises:
+            UnknownNameError: no plugin registers one of them.
+            PluginError: one cannot be used.
+
+        """
+        return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""

@@ -1,19 +1,24 @@
 """New examples for a finished run: predictions in a file, or a test with later labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from automtl_core.data.encoder import Column
 from automtl_core.data.frames import Examples, FrameRows, frame_rows
 from automtl_core.data.new_rows import NewRows, check_output, new_rows
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.training.metrics import Metrics, metrics_of
+from automtl_core.fields.encode import texts
+from automtl_core.training.measuring import NONE, metrics_of
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.trained import Trained, predictions
 
 CHUNK = 1 << 14
@@ -80,18 +85,37 @@ def predicted(made: Trained, reading: Reading | InMemory) -> tuple[np.ndarray, S
         return predictions(made.tasks, np.concatenate(logits)), rows.rejected
 
 
-def measure(made: Trained, reading: Reading | InMemory) -> tuple[Metrics, int, int]:
-    """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise."""
+def measure(
+    made: Trained, reading: Reading | InMemory, registered: Mapping[str, Metric] = NONE
+) -> tuple[Metrics, int, int]:
+    """Return the metrics of new labelled rows, and the numbers of all and skipped rows; raises likewise.
+
+    The values of the user field are compared as text, so that users without training rows are told apart.
+    """
     with reading.rows(True) as rows:
-        pairs = [(part.labels, made.predict_logits(part)) for part in _encoded(made, rows, reading.progress)]
-        labels, logits = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
-        return metrics_of(made.tasks, labels, logits), len(rows), len(rows.rejected)
+        parts = [
+            (part.labels, made.predict_logits(part), part.users)
+            for part in _encoded(made, rows, reading.progress)
+        ]
+        labels, logits = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
+        users = [part[2] for part in parts if part[2] is not None]
+        found = metrics_of(made.tasks, labels, logits, np.concatenate(users) if users else None, registered)
+        return found, len(rows), len(rows.rejected)
 
 
 def _encoded(made: Trained, rows: NewRows | FrameRows, progress: Progress) -> Iterator[Part]:
-    """Yield the encoded rows, whole batches at a time."""
-    total, done = len(rows), 0
+    """Yield the encoded rows, whole batches at a time; labelled rows have their users."""
+    total, done, numbers = len(rows), 0, dict[str, int]()
     for chunk in rows.chunks(max(1, CHUNK // made.batch_size) * made.batch_size):
-        yield made.encoder.encode(chunk, labelled=rows.labelled)
+        part, user = made.encoder.encode(chunk, labelled=rows.labelled), rows.dataset.user
+        if rows.labelled and user is not None:
+            part = replace(part, users=_numbered(chunk[user], numbers))
+        yield part
         done += len(chunk)
         progress("predict", done / total)
+
+
+def _numbered(column: Column, numbers: dict[str, int]) -> NDArray[np.int32]:
+    """Return the number of each user, 0 for a blank, [R]; users without a number get the next ones."""
+    known = (numbers.setdefault(user, len(numbers) + 1) if user else 0 for user in texts(column))
+    return np.fromiter(known, np.int32, len(column))

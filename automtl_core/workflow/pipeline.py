@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,9 @@ from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate
-from automtl_core.training.metrics import Metrics, auc, metrics_of
+from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
 from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
@@ -189,6 +191,8 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
 
     The permutation importance of fields is recorded before the result, so that a tested run has both.
 
+    Registered metrics are added to those of the validation too, on one more pass over its rows.
+
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
@@ -200,15 +204,23 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         seconds_per_row = (time.monotonic() - start) / len(part)
         if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
             run.write(found)
-    metrics = metrics_of(prepared.schema.tasks, np.asarray(prepared.part("test").labels), predicted)
+    result, registered = run.read(Result), job.metrics()
     result = replace(
-        run.read(Result),
-        test=metrics,
+        result,
+        validation=_validation(job, run, prepared, result.validation),
+        test=_measured(prepared, "test", predicted, registered),
         reachable=reachable(prepared),
         baselines=_baselines(prepared, predicted),
+        metrics=job.config.metrics,
     )
     run.write(result)
     return result
+
+
+def is_tested(job: Job, run: Run) -> bool:
+    """Return whether a trained run is tested with the metrics of the job."""
+    result = run.read(Result)
+    return result.test is not None and result.metrics == job.config.metrics
 
 
 def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
@@ -338,25 +350,42 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    return metrics_of(
-        prepared.schema.tasks, np.asarray(prepared.part("test").labels), predict_logits(job, run, prepared)
-    )
+    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
-def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64]:
-    """Return the output of a finished run's network for the R test rows, [R, T]; see `training.loop.predict`.
+def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
+    """Return the output of a finished run's network for the R rows of a part, [R, T].
+
+    See `training.loop.predict`.
 
     Raises:
         ArtifactError: as in `evaluate_run`.
 
     """
     with memory_errors():
-        return _trained(job, run, prepared).predict_logits(prepared.part("test"))
+        return _trained(job, run, prepared).predict_logits(prepared.part(part))
 
 
 def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
     network = restored(job, run, prepared)
     return Trained(network, prepared.encoder, job.compute(), job.config.training.batch_size)
+
+
+def _measured(
+    prepared: Prepared, name: str, logits: NDArray[np.float64], registered: Mapping[str, Metric]
+) -> Metrics:
+    """Return the metrics of the output [R, T] of a network for a part."""
+    part = prepared.part(name)
+    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+
+
+def _validation(job: Job, run: Run, prepared: Prepared, trained: Metrics) -> Metrics:
+    """Return the validation metrics of a training, with the registered metrics of the trained network."""
+    registered = {**job.recipe().monitored, **job.metrics()}
+    if not registered:  # no need for another pass
+        return {task: replace(m, others={}) for task, m in trained.items()}
+    logits = predict_logits(job, run, prepared, "validation")
+    return with_others(trained, _measured(prepared, "validation", logits, registered))
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:

@@ -186,6 +186,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
                 "training": training,
                 "seed": seeds.derive(seed, "trials"),
                 "time_budget": None,
+                "metrics": (),
             }
         ),
         job.registry,

@@ -88,11 +88,12 @@ class TrialRunner:
         run = Run.open(path)
         if not run.has(Result):
             return TrialResult("held", {})
-        if spec.test and run.read(Result).test is None:
+        if spec.test:
             job, prepared = self._job(spec)
-            with run.working():
-                if run.read(Result).test is None:  # else another process tested it in the meantime
-                    pipeline.test(job, run, prepared, listener)
+            if not pipeline.is_tested(job, run):
+                with run.working():
+                    if not pipeline.is_tested(job, run):  # else another process tested it in the meantime
+                        pipeline.test(job, run, prepared, listener)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)

@@ -13,7 +13,16 @@ import automtl_core
 from automtl_core.choices import Origin
 from automtl_core.errors import PluginError
 from automtl_core.fields.kinds import FIELDS
-from automtl_core.registry.kinds import BALANCERS, DATASETS, FIELD_KINDS, OPS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import (
+    BALANCERS,
+    DATASETS,
+    FIELD_KINDS,
+    METRICS,
+    OPS,
+    SPACES,
+    STRATEGIES,
+    Kind,
+)
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Environment
 from automtl_core.space import SearchSpace
@@ -25,9 +34,10 @@ Parts = Sequence[tuple[Kind[Any], str]]
 
 def environment(job: Job, space: SearchSpace) -> Environment:
     """Return the environment of a job in this process."""
+    metrics = _supplied(job.registry, [(METRICS, name) for name in job.config.metrics])
     return Environment(
         automtl=automtl_core.__version__,
-        plugins=plugins(job, space),
+        plugins={**plugins(job, space), **metrics},
         python=platform.python_version(),
         torch=torch.__version__,
         numpy=np.__version__,
@@ -52,10 +62,12 @@ def origin(job: Job, space: SearchSpace) -> Origin:
 
 
 def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the version of each plugin in use, by its name."""
+    """Return the version of each plugin that the weights depend on, by its name."""
     c = job.config
     parts: list[tuple[Kind[Any], str]] = [(DATASETS, c.dataset.name), *_field_kinds(job)]
     parts.append((BALANCERS, c.training.balancer.name))
+    if c.training.monitor_metric is not None:
+        parts.append((METRICS, c.training.monitor_metric))
     if c.strategy is not None:
         parts.append((STRATEGIES, c.strategy.name))
     return {**origin(job, space).plugins, **_supplied(job.registry, parts)}

@@ -19,6 +19,7 @@ from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
+from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, default, split
 from automtl_core.run_dir.facts import Data, Environment, Result
@@ -35,6 +36,8 @@ from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchR
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import agree
 from automtl_core.training.recipe import Recipe
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.budget import Budget
@@ -187,12 +190,21 @@ class Workflow:
             prepared = self._prepare_again(job, run, partial(check_data, run))
             return self._search(job, run.working(), prepared, anyway)
 
-    def evaluate(self, path: Path, data_dir: Path | None = None) -> Evaluation:
-        """Repeat the test of a run's network from its files alone; its raw files may be in another folder."""
+    def evaluate(
+        self, path: Path, data_dir: Path | None = None, metrics: Sequence[str] | None = None
+    ) -> Evaluation:
+        """Repeat the test of a run's network from its files alone.
+
+        Args:
+            path: The run.
+            data_dir: Folder of its raw files; None for the one of the run.
+            metrics: Names of registered metrics; None for those of the run.
+
+        """
         run = Run.open(path)
         recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(run.config(), data_dir)
+            job = self._job_of(run.config(), data_dir).having(metrics=_names(run, metrics))
             prepared = self._prepare_again(job, run)
             test = pipeline.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
@@ -202,7 +214,7 @@ class Workflow:
             run=path,
             test=test,
             reachable=pipeline.reachable(prepared),
-            repeats=test == recorded,
+            repeats=agree(test, recorded),
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),
         )
@@ -225,14 +237,24 @@ class Workflow:
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks))
 
-    def measure(self, path: Path, files: Path, bad: Layer) -> Tested:
-        """Test the network of a run on new labelled examples; arguments as in `predict`."""
+    def measure(self, path: Path, files: Path, bad: Layer, metrics: Sequence[str] | None = None) -> Tested:
+        """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
-        run.read(Result)
         with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
+            registered = self.metrics(run, metrics)
             reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
-            metrics, rows, rejected = measure(made, reading)
-        return Tested(path, metrics, rows, rejected, run.config().training.min_positives)
+            test, rows, rejected = measure(made, reading, registered)
+        return Tested(path, test, rows, rejected, run.config().training.min_positives)
+
+    def metrics(self, run: Run, names: Sequence[str] | None = None) -> dict[str, Metric]:
+        """Return registered metrics by name; without names, those that the test of a run computed.
+
+        Raises:
+            UnknownNameError: no plugin registers one of them.
+
+        """
+        with self.registry.expecting(run.read(Environment).plugins):
+            return {name: self.registry.get(METRICS, name) for name in _names(run, names)}
 
     @contextmanager
     def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
@@ -275,6 +297,12 @@ class Workflow:
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry)
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)
+
+
+def _names(run: Run, metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Return names of metrics; without any, those that the test of a run computed."""
+    recorded = run.read(Result).metrics
+    return recorded if metrics is None else tuple(metrics)
 
 
 def _remarks(job: Job, run: Run, result: Result) -> Iterator[str]:

@@ -233,11 +233,14 @@ def plugins(as_json: options.AsJson = False) -> None:
 def list_names(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="Kind: ops, spaces, strategies, datasets, balancers or presets."),
+        typer.Argument(
+            metavar="KIND",
+            help="Kind: ops, spaces, strategies, datasets, balancers, metrics or presets.",
+        ),
     ],
     as_json: options.AsJson = False,
 ) -> None:
-    """List ops, spaces, strategies, datasets, balancers or presets."""
+    """List the registered names of a kind, such as ops or metrics."""
     from automtl_cli import listings
 
     emit(listings.names(kind), listings.view_names, as_json)

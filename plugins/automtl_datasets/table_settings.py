@@ -124,7 +124,7 @@ class TableSettings(DatasetSettings):
     )
     """Labels: the columns to predict."""
     user: str | None = None
-    """Categorical field of the users, for a split by user."""
+    """Categorical field of the users, for a split by user, and for metrics by user such as GAUC."""
     time: str | None = None
     """Column of the time, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
     duplicates: Literal["keep", "drop"] = "keep"

@@ -29,7 +29,7 @@ from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.fit import Fit
-from automtl_core.training.metrics import Metrics, relative_change
+from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 
 ETA = 2
@@ -143,8 +143,7 @@ class Halving:
     def score(self, name: str) -> float:
         """Return the relative change of the best validation metrics of an entrant against the first one."""
         first = next(iter(self.metrics().values()))
-        recipe = self.problem.recipe
-        return relative_change(self.results[name].metrics, first, recipe.min_positives, recipe.monitor)
+        return self.problem.recipe.change(self.results[name].metrics, first)
 
     def metrics(self) -> dict[str, Metrics]:
         """Return the best validation metrics of each trained entrant."""

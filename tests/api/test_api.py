@@ -98,12 +98,13 @@ def test_a_frame_in_memory_opens_no_database_and_writes_no_file(found, monkeypat
     run, _ = found
     frame = shop()
     run = automtl.load(run.path)
-    expected = run.predict(frame)  # which loads the network
+    expected, metrics = run.predict(frame), run.evaluate(frame)  # which load the network and the metrics
     for opens in ("duckdb.connect", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile", "os.open", "os.mkdir"):
         monkeypatch.setattr(opens, lambda *_, **__: pytest.fail("a file or database is opened"))
     monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("a file is opened"))
     pd.testing.assert_frame_equal(run.predict(frame), expected)
-    assert run.evaluate(frame).loc["click", "rows"] == len(frame)
+    pd.testing.assert_frame_equal(run.evaluate(frame), metrics)
+    assert metrics.loc["click", "rows"] == len(frame)
     pd.testing.assert_frame_equal(frame, shop())
 
 

@@ -18,7 +18,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.training.compute import CPU
-from automtl_core.training.metrics import metrics_of
+from automtl_core.training.measuring import metrics_of
 from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted, write_predictions
 from automtl_core.workflow.trained import Trained, predictions
 

@@ -14,7 +14,7 @@ from automtl_core.data.fitting import fitted as fit_encodings
 from automtl_core.dataset.encodings import PLAIN, Encodings
 from automtl_core.errors import UsageError
 from automtl_core.modules.network import Penalised
-from automtl_core.registry.kinds import BALANCERS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Common
 from automtl_core.settings.domain import domains
@@ -112,6 +112,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
     ("recipe", "monitor"): (["price"], {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
+    ("recipe", "monitor_metric"): ("pr-auc", {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
     ("recipe", "min_positives"): (60, {}),
     ("recipe", "patience"): (3, {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
 }
@@ -348,7 +349,8 @@ def fitted(values: Mapping[str, Any]) -> Any:
     network = space("shared-bottom", {"expert_layers": [8], "tower_layers": []}).supernet().network
     train, validation = (sample_part(SCHEMA, 128, seed) for seed in (1, 2))
     recipe = Recipe.parse(dict(values), "training")
-    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name))
+    monitored = recipe.monitor_metric and REGISTRY.get(METRICS, recipe.monitor_metric)
+    recipe = recipe.knowing(REGISTRY.get(BALANCERS, recipe.balancer.name), monitored)
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
     watch = Watch()
     fit.run(watch)

@@ -12,7 +12,7 @@ from torch import Tensor
 from automtl_core.dataset.dataset import DatasetSettings
 from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import BALANCERS, DATASETS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.testing.datasets import check_dataset
@@ -91,6 +91,11 @@ def test_the_documented_test_of_a_strategy_passes(registry: Registry, name: str)
 
 def test_the_documented_test_of_a_balancer_passes(registry: Registry) -> None:
     documented("test_balancer")(registry.get(BALANCERS, "hardest"))
+
+
+@pytest.mark.parametrize("name", ["calibration", "hit-rate-5"])
+def test_the_documented_test_of_a_metric_passes(registry: Registry, name: str) -> None:
+    documented("test_metric")(registry.get(METRICS, name))
 
 
 def test_what_is_no_plugin_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ import pytest
 from automtl_cli.app import run
 from automtl_cli.errors import Stop
 from automtl_core.dataset.dataset import names_of
-from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
+from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_datasets.synthetic import KINDS
 
@@ -46,7 +46,7 @@ PAGES = [
 PLUGIN = ROOT / "tests" / "third_party" / "automtl_gelu"
 REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
-NAMED_KINDS = (BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES)
+NAMED_KINDS = (BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES)
 """Kinds of plugin objects whose built-in names the README lists."""
 ROWS = " --set dataset.rows=500"
 QUICK = (

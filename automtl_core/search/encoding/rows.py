@@ -100,7 +100,13 @@ def _looked(
 
 
 def _in_memory(part: Part) -> Part:
-    return Part(np.asarray(part.ids), np.asarray(part.dense), np.asarray(part.labels), part.bags)
+    return Part(
+        np.asarray(part.ids),
+        np.asarray(part.dense),
+        np.asarray(part.labels),
+        part.bags,
+        users=None if part.users is None else np.asarray(part.users),
+    )
 
 
 def _tells(task: Task, labels: NDArray[np.float32], least: int) -> bool:

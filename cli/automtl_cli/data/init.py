@@ -171,7 +171,7 @@ def _candidates(guesses: Sequence[Guess]) -> Iterator[str]:
 def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     """Yield settings of the split and the vocabularies."""
     if (name := user(guesses)) is not None:
-        yield f"user: {_yaml(name)}"
+        yield f"user: {_yaml(name)}  # for metrics by user: GAUC, NDCG"
         yield "# split: user  # all rows of a user go to one part"
     for each in guesses:
         if each.role == "time":

@@ -65,6 +65,8 @@ def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> Non
     result = read(path, registry)
     cost, document = price(result.architecture, registry), result.to_json()
     document["cost"] = cost and cost.to_json()
+    test = result.result and result.result.test
+    document["test"] = test and {task: m.to_json() for task, m in test.items()}
     document = {**document.pop("architecture"), **document, "path": str(path)}
     emit(document, lambda _: finding.whole(result, cost, path, all_evidence, all_fields), as_json)
 

@@ -42,6 +42,13 @@ def evaluate(
     run: options.Run,
     data_dir: options.DataDir = None,
     files: options.NewInput = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Metrics in place of those of the run, such as gauc,ndcg-5; see `automtl list metrics`.",
+        ),
+    ] = None,
     bad_rows: options.BadRows = None,
     max_bad_rows: options.MaxBadRows = None,
     as_json: options.AsJson = False,
@@ -54,11 +61,12 @@ def evaluate(
     from automtl_cli.runs import actions, new_rows
     from automtl_core.views import outcome
 
+    names = None if metrics is None else [name for name in metrics.split(",") if name]
     if files is not None:
         bad = new_rows.faulty(bad_rows, max_bad_rows)
-        return emit(new_rows.measure(run, files, data_dir, bad), outcome.tested, as_json)
+        return emit(new_rows.measure(run, files, data_dir, bad, names), outcome.tested, as_json)
     new_rows.check_no_input(bad_rows, max_bad_rows)
-    result = actions.workflow().evaluate(run, data_dir)
+    result = actions.workflow().evaluate(run, data_dir, names)
     emit(result, outcome.evaluation, as_json)
     actions.check_repeated(result)
 

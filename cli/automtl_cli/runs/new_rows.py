@@ -24,8 +24,10 @@ def predict(
     return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad)
 
 
-def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested:
-    """Test the network of a run on new rows.
+def measure(
+    run: Path, files: Path, data_dir: Path | None, bad: Layer, metrics: Sequence[str] | None
+) -> Tested:
+    """Test the network of a run on new rows, with other metrics than those of the run if some are named.
 
     Raises:
         UsageError: `--data-dir` is set too.
@@ -35,7 +37,7 @@ def measure(run: Path, files: Path, data_dir: Path | None, bad: Layer) -> Tested
         raise UsageError(
             "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
         )
-    return actions.workflow(doing=DOING).measure(run, files, bad)
+    return actions.workflow(doing=DOING).measure(run, files, bad, metrics)
 
 
 def check_no_input(bad_rows: str | None, most: int | None) -> None:

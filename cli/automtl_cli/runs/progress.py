@@ -24,6 +24,7 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
+from automtl_core.training.metrics import monitored
 from automtl_core.views import encoding
 from automtl_core.workflow.progress_estimate import ProgressEstimate, Reached, Workload
 
@@ -129,11 +130,12 @@ class Bars:
 
 
 def epoch_line(report: EpochEnded) -> str:
-    """Return an epoch as one line: score and loss of each task, and facts about the search."""
-    scores: dict[str, str] = {}  # by the name of the metric
+    """Return an epoch as one line: metric and loss of each task, and facts about the search."""
+    scores: dict[str, str] = {}  # by the title of the metric
     for task, m in report.metrics.items():
-        title, score = m.measure.title, "-" if m.score is None else f"{m.score:{m.measure.form}}"
-        scores[title] = f"{scores.get(title, title)} {task} {score}"
+        measure, value = monitored(m)
+        score = "-" if value is None else f"{value:{measure.form}}"
+        scores[measure.title] = f"{scores.get(measure.title, measure.title)} {task} {score}"
     losses = [f"{task} {'-' if loss is None else f'{loss:.4f}'}" for task, loss in report.losses.items()]
     parts = [f"{report.phase} {report.epoch}: {' | '.join(scores.values())}", f"loss {' '.join(losses)}"]
     if report.change is not None:

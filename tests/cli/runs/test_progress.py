@@ -8,6 +8,7 @@ from rich.progress import Progress
 
 from automtl_cli.runs.progress import Bars, epoch_line
 from automtl_core.training.events import EpochEnded, StepEnded
+from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 from automtl_core.workflow.progress_estimate import Workload
 
@@ -53,6 +54,16 @@ def test_lines_say_how_far_it_is_where_there_are_no_bars(work: Workload, expecte
     watch.step(StepEnded("warm-up", 2, steps=4, done=4, rows=100))
     watch.print("line")
     assert printed.getvalue() == expected
+
+
+def test_an_epoch_shows_the_metric_that_stops_the_training() -> None:
+    gauc = {"gauc": MetricValue("GAUC", 1, 0.6123456, 90)}
+    metrics = {
+        "click": BinaryMetrics(0.7, 0.5, 40, 100, others=gauc),
+        "like": BinaryMetrics(0.6, 0.5, 40, 100),
+    }
+    line = epoch_line(EpochEnded("train", 2, {"click": 0.5, "like": 0.25}, metrics))
+    assert line == "train 2: GAUC click 0.6123 | AUC like 0.6000 | loss click 0.5000 like 0.2500"
 
 
 def test_an_epoch_in_a_line() -> None:

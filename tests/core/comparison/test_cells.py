@@ -43,7 +43,22 @@ def test_where_files_are_makes_no_other_cell(tiny, bench, tmp_path):
     assert one.path == two.path
 
 
-@pytest.mark.parametrize(("plugin", "same"), [("baselines", True), ("strategies", False), ("desan", False)])
+def test_other_metrics_make_no_other_cell_and_only_test_it_again(tiny, bench, count):
+    made, worked = bench(count)
+    cells = [made.cell("one.yaml", tiny(metrics=metrics)["one.yaml"]) for metrics in ((), ["pr-auc"])]
+    assert cells[0].path == cells[1].path
+    for cell, names in zip(cells, ([], ["pr-auc"]), strict=True):
+        made.trained([cell])
+        ((measured, scores),) = made.tested([cell]).values()
+        assert [list(m.others) for m in measured.test.values()] == [names] * 4
+        assert scores
+    assert worked == [("one.yaml", 0)]
+    assert count.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("plugin", "same"), [("baselines", True), ("metrics", True), ("strategies", False), ("desan", False)]
+)
 def test_a_new_version_of_a_plugin_that_is_in_use_makes_another_cell(tiny, bench, monkeypatch, plugin, same):
     made, _ = bench()
     job = tiny("desan:pd-darts-entropy")["desan:pd-darts-entropy"]

@@ -8,6 +8,7 @@ import pytest
 from automtl_core.comparison.document import Comparison, Relative
 from automtl_core.comparison.measured import Diverged
 from automtl_core.errors import ArtifactError
+from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import METRICS
 
 AUC, LOG_LOSS = METRICS["binary"]
@@ -181,3 +182,27 @@ def test_a_task_that_says_nothing_on_one_split_is_in_no_mean(compared):
         assert two.tasks["buy"].counts is counts
         scores = two.scores("one.yaml", AUC)
         assert (scores["mean"] != scores["click"]) is counts
+
+
+def test_registered_metrics_are_among_the_metrics_of_their_tasks(compared):
+    outcome = compared("click", "price")
+    with_gauc = {
+        name: replace(model, cells=[
+            replace(cell, test={
+                **cell.test,
+                "click": replace(cell.test["click"], others={"gauc": MetricValue("GAUC", 1, 0.6, 80)}),
+            })
+            for cell in model.cells
+        ])
+        for name, model in outcome.models.items()
+    }  # fmt: skip
+    found = replace(outcome, models=with_gauc)
+    assert [m.key for m in found.of_tasks("binary")] == ["auc", "log_loss", "gauc"]
+    assert [m.key for m in found.of_tasks("regression")] == ["rmse", "mae", "r2"]
+    assert [m.key for m in found.metrics()][:3] == ["auc", "log_loss", "gauc"]
+    (measure,) = [m for m in found.metrics() if m.key == "gauc"]
+    assert {task: s.mean for task, s in found.summaries("one.yaml", measure).items()} == {
+        "click": pytest.approx(0.6), "mean": pytest.approx(0.6),
+    }  # fmt: skip
+    assert Comparison.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert found.verdicts() == outcome.verdicts(), "models are compared by AUC and RMSE"

@@ -6,7 +6,7 @@ import pytest
 from automtl_core.comparison import resampling
 from automtl_core.comparison.resampling import LEAST, MOST, resampled, resamples
 from automtl_core.dataset.schema import Task
-from automtl_core.training.metrics import task_metrics
+from automtl_core.training.measuring import task_metrics
 
 CLICK = Task("click")
 PRICE = Task("price", kind="regression", deviation=3.0)

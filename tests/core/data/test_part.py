@@ -12,3 +12,11 @@ def test_a_part_has_as_many_rows_as_ids():
 def test_a_bag_holds_what_lies_between_its_starts():
     starts, values = Bags(np.array([0, 0, 2]), np.array([4, 9], np.int32))
     assert [values[starts[b] : starts[b + 1]].tolist() for b in (0, 1)] == [[], [4, 9]]
+
+
+def test_some_rows_have_their_users():
+    ids, labels = np.arange(4, dtype=np.int32)[:, None], np.zeros((4, 1), np.float32)
+    part = Part(ids, np.zeros((4, 0), np.float32), labels, users=np.array([7, 0, 7, 9], np.int32))
+    assert part.some(slice(1, 3)).users.tolist() == [0, 7]
+    assert part.some(np.array([3, 0])).users.tolist() == [9, 7]
+    assert Part(ids, part.dense, labels).some(slice(2)).users is None

@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
         ("labels", np.array([[1, 0], [0, 1]], np.float32)),
         ("oracle", np.array([[0.9, np.nan], [0.2, np.nan]])),
         ("times", np.array([[5], [2]], np.int32)),
+        ("users", np.array([[3], [0]], np.int32)),
     ):
         with (tmp_path / "train" / f"{name}.npy").open("wb") as file:
             write_header(file, array.dtype, array.shape)
@@ -53,6 +54,8 @@ def test_reads_what_was_written(folder: Path) -> None:
     times = prepared.times("train")
     assert times is not None
     assert times.tolist() == [5, 2]
+    assert part.users is not None
+    assert part.users.tolist() == [3, 0]
     assert prepared.schema == SCHEMA
     assert prepared.vocabulary("city") == ["köln\n", '"x"']
     assert prepared.manifest["rate"] == 0.25

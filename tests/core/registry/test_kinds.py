@@ -1,18 +1,31 @@
 """What may be registered, and under which names."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from torch import nn
 
+from automtl_core.comparison.measured import COSTS
 from automtl_core.dataset.dataset import Dataset, Label, Sparse
 from automtl_core.errors import PluginError
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import FieldKind
 from automtl_core.registry import hookspecs
-from automtl_core.registry.kinds import _NAME, DATASETS, FIELD_KINDS, KINDS, OPS, PRESETS, STRATEGIES
+from automtl_core.registry.kinds import (
+    _NAME,
+    DATASETS,
+    FIELD_KINDS,
+    KINDS,
+    METRICS,
+    OPS,
+    PRESETS,
+    STRATEGIES,
+)
 from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 
 def test_the_table_holds_every_hook() -> None:
@@ -121,3 +134,74 @@ def test_kinds_of_fields_have_encoders_with_names(value: object, message: str) -
     with pytest.raises(PluginError, match=message):
         FIELD_KINDS.check("mine", value)
     FIELD_KINDS.check("mine", Sparse)
+
+
+def share(labels: Any, predictions: Any, users: Any) -> Any:
+    """Share of positive rows.
+
+    More.
+    """
+    return labels.mean()
+
+
+def best_of(number: int) -> Metric:
+    """Share of positive rows among the best."""
+    return Metric(f"best {number}", share)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("mine", 3, "expected an automtl_core.training.metric:Metric, found 3"),
+        ("mine", share, "expected an automtl_core.training.metric:Metric, found <function sha"),
+        (
+            "mine",
+            Metric("mine", 3),
+            r"compute: expected a function, called with \(labels, predictions, users\)",
+        ),  # type: ignore[arg-type]
+        ("mine", Metric("mine", lambda labels: 0.0), "compute: it is called with"),  # type: ignore[arg-type,misc]
+        (
+            "mine",
+            Metric("mine", share, kind="ranking"),
+            "its kind is 'ranking': allowed are binary, regression",
+        ),  # type: ignore[arg-type]
+        ("mine-*", Metric("mine", share), r"expected a function, called with \(number\)"),
+        ("auc", Metric("mine", share), "metric 'auc': the name is reserved"),
+    ],
+)
+def test_a_metric_that_cannot_be_computed_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        METRICS.check(name, value)
+
+
+def test_metrics_and_families_are_described_by_their_function() -> None:
+    METRICS.check("mine", Metric("mine", share))
+    METRICS.check("mine-*", best_of)
+    assert METRICS.describe(Metric("mine", share)) == "Share of positive rows."
+    assert METRICS.describe(best_of) == "Share of positive rows among the best."  # type: ignore[arg-type]
+
+
+def test_a_metric_knows_its_plugin() -> None:
+    assert METRICS.held(Metric("mine", share), "metric 'mine' of plugin 'p'", "fix").supplier == (
+        "metric 'mine' of plugin 'p'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: 1 // 0, "the metric 'm-3': it cannot be created: ZeroDivisionError"),
+        (lambda: 3, "the metric 'm-3': expected an automtl_core.training.metric:Metric, found 3"),
+    ],
+)
+def test_a_family_that_makes_no_metric_is_an_error_of_its_plugin(made: Any, message: str) -> None:
+    with pytest.raises(PluginError, match=message) as error:
+        METRICS.held(made, "metric 'm-3'", "repair it")
+    assert error.value.fix == "repair it"
+
+
+def test_columns_of_the_table_of_metrics_are_reserved() -> None:
+    known = {field.name for cls in (BinaryMetrics, RegressionMetrics) for field in fields(cls)}
+    assert {name for name in known if _NAME.fullmatch(name)} <= METRICS.reserved
+    header = {"model", "split", "seed", "task", "run", *COSTS}
+    assert {name for name in header if _NAME.fullmatch(name)} <= METRICS.reserved

@@ -16,12 +16,15 @@ from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
+PLUGINS = ["balancers", "baselines", "datasets", "desan", "metrics", "strategies"]
+"""Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
     "spaces": {"desan"},
     "strategies": {"pd-darts"},
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
+    "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},
 }
 
@@ -76,8 +79,7 @@ def test_built_ins_come_first_then_names(install: Install) -> None:
     for name in ("b-plugin", "a-plugin"):
         install(OP % name, name)
     names = [row.name for row in load_registry().rows]
-    built_in = ["balancers", "baselines", "datasets", "desan", "strategies"]
-    assert names == [*built_in, "a-plugin", "b-plugin"]
+    assert names == [*PLUGINS, "a-plugin", "b-plugin"]
 
 
 def test_a_row_tells_where_a_plugin_comes_from(install: Install) -> None:
@@ -99,7 +101,7 @@ def test_one_whose_entry_points_cannot_be_read_is_none(install: Install, text: b
     install(OP % "square", "other")
     (folder,) = (Path(entry) for entry in sys.path if entry.endswith(module))
     (folder / f"{module}-1.5.dist-info" / "entry_points.txt").write_bytes(text)
-    assert [row.name for row in load_registry().rows][5:] == ["other"]
+    assert [row.name for row in load_registry().rows][len(PLUGINS) :] == ["other"]
 
 
 def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(install: Install) -> None:
@@ -109,7 +111,7 @@ def test_beside_one_that_cannot_be_read_the_first_of_two_of_one_name_is_taken(in
     about = b"Metadata-Version: 2.1\nName: Twice_here\nVersion: 1\n"
     install(OP % "linear", "behind", metadata=about)
     install(OP % "square", "before", metadata=about.replace(b"Twice_here", b"twice.HERE"))
-    assert [row.name for row in load_registry().rows][5:] == ["before"]
+    assert [row.name for row in load_registry().rows][len(PLUGINS) :] == ["before"]
 
 
 HOOKS_OBJECT = """

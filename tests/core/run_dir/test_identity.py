@@ -63,6 +63,13 @@ def test_where_files_are_may_be_edited(stopped, tmp_path):
     assert go_on(job, run, prepared).test is not None
 
 
+def test_the_metrics_may_be_edited(stopped):
+    job, run, prepared = stopped()
+    change(run, metrics=["pr-auc"])
+    check_settings(run)
+    assert go_on(job.having(metrics=("pr-auc",)), run, prepared).metrics == ("pr-auc",)
+
+
 def test_the_checkpoint_of_another_run_is_refused(stopped):
     job, run, prepared = stopped()
     _, other, _ = stopped("other", seed=5)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from automtl_core.training.balancer import WeightedMean
+from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 from .fits import make, run, script
@@ -75,3 +77,27 @@ def test_a_regression_with_few_rows_does_not_decide_when_to_stop(mixed, monkeypa
     assert len(run(make(mixed, patience=1, min_positives=50, epochs=3)).reports) == 3
     script_rmse(monkeypatch, values, rows=20)
     assert len(run(make(mixed, patience=1, min_positives=20, epochs=3)).reports) == 2
+
+
+def test_a_monitored_metric_decides_when_to_stop_and_is_computed_each_epoch(problem):
+    calls = []
+
+    def falls(labels, predictions, users):
+        calls.append(len(labels))
+        return 1 / len(calls)
+
+    for better, epochs, best in ((False, 4, 4), (True, 2, 1)):
+        calls.clear()
+        fit = make(problem, patience=1, epochs=4, monitor_metric="falls")
+        fit.recipe = fit.recipe.knowing(WeightedMean, Metric("falls", falls, higher_is_better=better))
+        watch = run(fit)
+        assert (len(watch.reports), fit.best_epoch) == (epochs, best)
+        assert len(calls) == epochs * len(problem.data.tasks)
+        assert all("falls" in m.others for report in watch.reports for m in report.metrics.values())
+
+
+def test_without_a_monitored_metric_an_epoch_computes_none(problem):
+    fit = make(problem, epochs=1)
+    assert fit.recipe.monitored == {}
+    (report,) = run(fit).reports
+    assert all(m.others == {} for m in report.metrics.values())

@@ -15,7 +15,7 @@ from automtl_core.testing.samples import sample_part, sample_schema
 from automtl_core.training.batches import take
 from automtl_core.training.compute import CPU
 from automtl_core.training.importance import LEAST, MARGIN, importance, permuted, sample
-from automtl_core.training.metrics import auc
+from automtl_core.training.measuring import auc
 
 BINARY, REAL = Task("click"), Task("price", kind="regression")
 NUMBERS = ("signal", "other", "noise")

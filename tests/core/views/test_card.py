@@ -9,7 +9,7 @@ import pytest
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run
-from automtl_core.training.metrics import auc
+from automtl_core.training.measuring import auc
 from automtl_core.views.card import auc_interval, card
 from automtl_core.views.importance import sentences
 

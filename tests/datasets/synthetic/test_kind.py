@@ -12,7 +12,7 @@ from scipy import stats
 
 from automtl_core.dataset.dataset import names_of
 from automtl_core.testing.datasets import check_dataset
-from automtl_core.training.metrics import auc
+from automtl_core.training.measuring import auc
 from automtl_datasets.synthetic import KINDS, Synthetic, SyntheticSettings
 
 every_kind = pytest.mark.parametrize("kind", KINDS)

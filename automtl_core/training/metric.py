@@ -1,0 +1,165 @@
+"""The contract of metrics that plugins register, and their values. Letter: R rows with the label.
+
+A metric of a plugin is computed when a network is tested, and never decides what a training or a search
+keeps, unless `training.monitor_metric` names it. Its faults therefore cost a value, and no network.
+"""
+
+import reprlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.dataset.schema import Task, TaskKind
+from automtl_core.errors import UsageError, one_line, printable
+
+Array = NDArray[Any]
+
+NO_LABEL = "no row has a label"
+
+
+class Counted(NamedTuple):
+    """A value of a metric, with the number of rows that it is computed from."""
+
+    value: float | None
+    """None where it is undefined."""
+    rows: int
+
+
+Compute = Callable[[Array, Array, Any], float | Counted | None]
+"""`compute(labels, predictions, users)` returns the value on R rows, or None where it is undefined; see
+`Metric` for the arguments."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of the tasks of one kind.
+
+        GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
+
+    `compute` is called with three arrays, which it cannot modify. The result must depend on them alone, and
+    not on the order of rows.
+
+    - labels: [R] float64, zeros and ones; of a regression, numbers in units of the label.
+    - predictions: [R] float64, finite logits; of a regression, numbers in units of the label.
+    - users: [R] integers, equal for rows of the same user, 0 where the user is unknown; None without a user
+      field. A metric that `needs_users` is called for data with a user field, on the rows with a known user.
+    """
+
+    title: str
+    """Name in tables."""
+    compute: Compute
+    higher_is_better: bool = True
+    kind: TaskKind = "binary"
+    """Kind of the tasks that have the metric."""
+    needs_users: bool = False
+    """Whether it is computed from rows with a known user alone."""
+    undefined: str = "it is undefined for these rows"
+    """Reason for an undefined value, in words."""
+    supplier: str = ""
+    """Name of the metric and its plugin, for messages; the registry sets it."""
+
+
+MetricFamily = Callable[[int], Metric]
+"""Function that returns the metric of a number, such as NDCG@k."""
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """The value of a registered metric for one task, with all that tables need to show it."""
+
+    title: str
+    sign: int
+    """1 if higher is better, -1 if lower is better."""
+    value: float | None
+    """None where it is undefined, or where the plugin failed."""
+    rows: int
+    """Number of rows that the value is computed from."""
+    reason: str | None = None
+    """Reason why there is no value."""
+
+
+def metric_value(
+    metric: Metric, task: Task, labels: Array, predictions: Array, users: Array | None
+) -> MetricValue:
+    """Return the value of a metric for a task of its kind, or the reason why there is none.
+
+    An exception in `compute`, and a result that is not a finite number, become a reason that names the
+    plugin: a trained network is worth more than a metric.
+
+    Args:
+        metric: The metric.
+        task: A task of its kind.
+        labels: [R], of a regression standardised.
+        predictions: Logits, of a regression standardised, [R].
+        users: Numbers above 0, 0 for no user, [R]; None for data without a user field, which is not allowed
+            for a metric that needs users.
+
+    """
+    labels, predictions, users = _arguments(metric, task, labels, predictions, users)
+    sign, rows = 1 if metric.higher_is_better else -1, len(labels)
+    if not rows:
+        reason = "no row of a known user has a label" if metric.needs_users else NO_LABEL
+        return MetricValue(metric.title, sign, None, 0, reason)
+    try:
+        result = metric.compute(labels, predictions, users)
+        value, rows = (result.value, int(result.rows)) if isinstance(result, Counted) else (result, rows)
+        fault = None if value is None else _fault(value)
+    except (Exception, SystemExit) as error:
+        value, fault = None, f"failed: {one_line(error)}"
+    if fault is not None:
+        return MetricValue(metric.title, sign, None, rows, f"the {metric.supplier or 'metric'} {fault}")
+    if value is None:
+        return MetricValue(metric.title, sign, None, rows, metric.undefined)
+    return MetricValue(metric.title, sign, float(value), rows)
+
+
+def check_monitored(monitored: Mapping[str, Metric], tasks: Sequence[Task], user: str | None) -> None:
+    """Check that the data has the metric of early stopping.
+
+    Args:
+        monitored: At most one metric, by name.
+        tasks: Tasks of the data.
+        user: Its user field.
+
+    Raises:
+        UsageError: no task is of the kind of the metric, or it needs a user field.
+
+    """
+    for name, metric in monitored.items():
+        if metric.needs_users and user is None:
+            raise UsageError(
+                f"training.monitor_metric: {name} is computed by user, and the dataset has no user field",
+                "choose another metric; for your own table, name the field: --set dataset.user=FIELD",
+            )
+        if all(task.kind != metric.kind for task in tasks):
+            raise UsageError(
+                f"training.monitor_metric: {name} is for tasks of kind {metric.kind}, and there is none",
+                "choose another metric of `automtl list metrics`",
+            )
+
+
+def _arguments(
+    metric: Metric, task: Task, labels: Array, predictions: Array, users: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Return the arguments of `compute`, as copies that it cannot modify."""
+    rows = users > 0 if metric.needs_users and users is not None else np.ones(len(labels), dtype=bool)
+    labels, predictions = labels[rows].astype(np.float64), predictions[rows].astype(np.float64)
+    if task.kind == "regression":
+        labels, predictions = (task.mean + task.deviation * each for each in (labels, predictions))
+    users = None if users is None else users[rows]
+    for array in (labels, predictions, users):
+        if array is not None:
+            array.flags.writeable = False
+    return labels, predictions, users
+
+
+def _fault(value: object) -> str | None:
+    """Return the fault of a value; None for a finite number."""
+    if isinstance(value, Real) and not isinstance(value, bool) and isfinite(value):
+        return None
+    return f"returns {printable(reprlib.repr(value))}, expected a finite number or None"

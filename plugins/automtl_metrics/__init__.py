@@ -1,0 +1,1 @@
+"""The metrics of rankings: PR-AUC, AUC by user, and NDCG."""

@@ -1,0 +1,126 @@
+"""Metrics of the ranking of each user's rows, averaged over users.
+
+Users are those of the raw data: all users of new rows and of test rows count, whether or not their id is in
+the vocabulary. Rows without a user are left out.
+
+A feed ranks the rows of one user. An AUC over all rows also rewards a model that knows which users click
+more often. Where predictions for a user are equal, all orders of these rows count alike, so the order of the
+rows in the data has no effect.
+
+Letters: R rows, U users, G groups of rows of one user with equal predictions.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.training.metric import Counted, Metric
+
+Array = NDArray[Any]
+
+
+class _Groups(NamedTuple):
+    """Groups by user, and by falling prediction within a user."""
+
+    user: Array
+    """Number of the user of each group, from 0 on, [G]."""
+    place: Array
+    """Number of rows of the user before the group, [G]."""
+    size: Array
+    """Rows of each group, [G]."""
+    hits: Array
+    """Positive rows of each group, [G]."""
+    rows: Array
+    """Rows of each user, [U]."""
+    positives: Array
+    """Positive rows of each user, [U]."""
+
+
+def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
+    """GAUC: AUC within each user, averaged over users with rows of both classes, weighted by their rows.
+
+    Zhou et al., "Deep Interest Network for Click-Through Rate Prediction", KDD 2018, section 6.2; a row is an
+    impression. A positive and a negative row with equal predictions count half.
+
+    Args:
+        labels: [R], zeros and ones.
+        predictions: [R]; higher means more likely.
+        users: User of each row, [R].
+
+    Returns:
+        The value, and the number of rows of users with both classes.
+
+    """
+    groups = _groups(labels, predictions, users)
+    positives, negatives = groups.positives, groups.rows - groups.positives
+    counting = (positives > 0) & (negatives > 0)
+    if not counting.any():
+        return Counted(None, 0)
+    above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
+    above_positives = np.bincount(groups.user, weights=groups.hits * above)
+    wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
+    areas = 1 - wrong[counting] / (positives * negatives)[counting]
+    rows = groups.rows[counting]
+    return Counted(float(areas @ rows / rows.sum()), int(rows.sum()))
+
+
+def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
+    """NDCG at k with binary relevance, averaged over users with a positive row.
+
+    Järvelin and Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002; the row at place i
+    is discounted by log2(i + 1). Rows with equal predictions have their mean relevance, the expectation over
+    their orders (McSherry and Najork, "Computing information retrieval performance measures efficiently in
+    the presence of tied scores", ECIR 2008).
+
+    Args:
+        labels: [R], zeros and ones.
+        predictions: [R]; higher means more likely.
+        users: User of each row, [R].
+        k: Number of places that count.
+
+    Returns:
+        The value, and the number of rows of users with a positive row.
+
+    """
+    groups = _groups(labels, predictions, users)
+    counting = groups.positives > 0
+    if not counting.any():
+        return Counted(None, 0)
+    last = min(k, int(groups.rows.max()))
+    gains = np.append(0.0, np.cumsum(1 / np.log2(np.arange(last) + 2)))  # of the first n places
+    begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
+    gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
+    ideal = gains[np.minimum(groups.positives[counting].astype(np.int64), last)]
+    return Counted(float(np.mean(gained[counting] / ideal)), int(groups.rows[counting].sum()))
+
+
+def ndcg_at(number: int) -> Metric:
+    """NDCG@k: discounted positive rows among the first k of a user, averaged over users with any."""
+    return Metric(
+        f"NDCG@{number}",
+        partial(ndcg, k=number),
+        needs_users=True,
+        undefined="no row of a known user is positive",
+    )
+
+
+GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
+
+
+def _groups(labels: Array, predictions: Array, users: Array) -> _Groups:
+    order = np.lexsort((-predictions, users))
+    labels, predictions, users = labels[order], predictions[order], users[order]
+    starts_user = np.append(True, users[1:] != users[:-1])
+    first = np.flatnonzero(starts_user | np.append(True, predictions[1:] != predictions[:-1]))
+    begin, user = np.flatnonzero(starts_user), np.cumsum(starts_user[first]) - 1
+    hits = np.add.reduceat(labels, first)
+    return _Groups(
+        user=user,
+        place=first - begin[user],
+        size=np.diff(first, append=len(users)),
+        hits=hits,
+        rows=np.diff(begin, append=len(users)),
+        positives=np.bincount(user, weights=hits),
+    )

@@ -1,0 +1,15 @@
+"""Hooks of the metrics plugin. They return references, so that a list of plugins needs no imports."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_metrics() -> Mapping[str, str]:
+    """Register PR-AUC, and the metrics of the ranking of each user's rows."""
+    return {
+        "pr-auc": "automtl_metrics.precision:PR_AUC",
+        "gauc": "automtl_metrics.by_user:GAUC",
+        "ndcg-*": "automtl_metrics.by_user:ndcg_at",
+    }

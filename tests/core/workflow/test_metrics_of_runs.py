@@ -1,0 +1,224 @@
+"""Registered metrics of runs: recorded, repeated, computed for other names, and faulty ones."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from automtl_core.disk.signed import write_signed
+from automtl_core.errors import UnknownNameError, UsageError
+from automtl_core.registry.kinds import METRICS
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Environment, Result
+from automtl_core.run_dir.run import FORMAT, Run
+from automtl_core.training.events import SILENT, EventHandler
+from automtl_core.training.measuring import auc
+from automtl_core.training.metric import Metric
+from automtl_core.workflow import pipeline
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import models
+from automtl_core.workflow.new_rows import InMemory, measure
+from automtl_core.workflow.pipeline import fit, is_tested, predict_logits, search, start
+from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.workflow import Workflow
+from automtl_metrics.by_user import gauc
+
+from ..listeners import StopAfter
+
+SHARE = Metric("share", lambda labels, predictions, users: labels.mean())
+BROKEN = Metric("broken", lambda labels, predictions, users: 1 // 0)
+REGISTRY = load_registry().adding(METRICS, "share", SHARE).adding(METRICS, "broken", BROKEN)
+NAMES = ("pr-auc", "gauc", "ndcg-3", "share", "broken")
+LAYER = {
+    "dataset": {"name": "synthetic", "kind": "factors", "rows": 1500},
+    "features": "ids",
+    "training": {"epochs": 2, "batch_size": 256, "min_positives": 10, "embedding_decay": 0.01},
+    "metrics": NAMES,
+}
+
+
+def make_job(folder, **changes) -> Job:
+    tiny = {"space": {"embedding_dim": 4, "experts": 1, "expert_layers": [8], "tower_layers": []}}
+    layers = (LAYER, tiny, {"prepared_dir": folder / "prepared"}, changes)
+    return models(["mmoe"], REGISTRY, *layers)["mmoe"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Give the job of a finished run, the run and its data."""
+    folder = tmp_path_factory.mktemp("metrics")
+    job = make_job(folder)
+    prepared = job.prepare()
+    with start(job, prepared, folder / "run") as run:
+        search(job, run, prepared, EventHandler())
+    return job, run, prepared
+
+
+def test_a_run_records_them_for_test_and_validation_rows(finished):
+    job, run, prepared = finished
+    result = run.read(Result)
+    assert result.metrics == NAMES
+    for name, metrics in (("test", result.test), ("validation", result.validation)):
+        part, logits = prepared.part(name), predict_logits(job, run, prepared, name)
+        assert list(metrics) == ["click", "like", "skip", "hide"]
+        for t, m in enumerate(metrics.values()):
+            assert list(m.others) == list(NAMES)
+            assert m.auc == auc(part.labels[:, t], logits[:, t]), (
+                "the network of the metrics is that of the AUC"
+            )
+            expected = gauc(part.labels[:, t].astype(float), logits[:, t], prepared.users(name))
+            assert (m.others["gauc"].value, m.others["gauc"].rows) == expected
+            assert m.others["share"].value == m.positives / m.rows
+
+
+def test_epochs_compute_none_of_them(finished):
+    _, run, _ = finished
+    assert [m.keys() & {"others"} for report in run.reports() for m in report["validation"].values()]
+    assert not any("others" in m for report in run.reports() for m in report["validation"].values())
+
+
+def test_a_faulty_metric_costs_no_run_and_names_its_plugin(finished):
+    _, run, _ = finished
+    found = run.read(Result).test["click"].others["broken"]
+    assert found.value is None
+    assert found.reason == (
+        "the metric 'broken' of plugin 'script' failed: ZeroDivisionError: integer division or modulo by zero"
+    )
+    assert run.done()
+
+
+def test_the_plugins_of_the_metrics_are_recorded(finished):
+    _, run, _ = finished
+    assert {"metrics", "script", "baselines"} <= run.read(Environment).plugins.keys()
+
+
+def test_an_evaluation_repeats_them_or_computes_others(finished):
+    _, run, _ = finished
+    flow = Workflow(REGISTRY)
+    again = flow.evaluate(run.path)
+    assert again.repeats
+    assert again.test == run.read(Result).test
+    others = flow.evaluate(run.path, metrics=["ndcg-7", "gauc"])
+    assert others.repeats
+    assert list(others.test["click"].others) == ["ndcg-7", "gauc"]
+    assert flow.evaluate(run.path, metrics=[]).test["click"].others == {}
+    with pytest.raises(UnknownNameError, match="no metric is called 'ndgc-7'"):
+        flow.evaluate(run.path, metrics=["ndgc-7"])
+
+
+def test_a_missing_plugin_of_a_metric_is_named(finished):
+    _, run, _ = finished
+    with pytest.raises(UnknownNameError, match="plugins that are not available: script none"):
+        Workflow(load_registry()).evaluate(run.path)
+
+
+def without_metrics(run, folder) -> Run:
+    """Return a copy of a run as earlier versions wrote it."""
+    shutil.copytree(run.path, folder)
+    old = Run(folder)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    del config["metrics"], config["training"]["monitor_metric"]
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    result = run.read(Result).to_json()
+    del result["metrics"]
+    for metrics in (*result["test"].values(), *result["validation"].values()):
+        del metrics["others"]
+    write_signed(folder / "result.json", FORMAT, result)
+    environment = run.read(Environment).to_json()
+    environment["plugins"] = {"baselines": "0.3.0", "datasets": "0.3.0", "balancers": "0.3.0"}
+    write_signed(folder / "environment.json", FORMAT, environment)
+    return old
+
+
+def test_a_run_without_them_is_shown_and_tested_as_before(finished, tmp_path):
+    _, run, _ = finished
+    old = without_metrics(run, tmp_path / "old")
+    assert old.config().metrics == old.read(Result).metrics == ()
+    flow = Workflow(REGISTRY)
+    again = flow.evaluate(old.path)
+    assert (again.repeats, again.changed) == (True, ())
+    assert again.test["click"].others == {}
+    assert list(flow.evaluate(old.path, metrics=["gauc"]).test["click"].others) == ["gauc"]
+
+
+def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp_path):
+    job, _, prepared = finished
+    job = job.having(metrics=("gauc",))
+    with start(job, prepared, tmp_path / "run") as run:
+        trained = fit(job, run, prepared, EventHandler())
+        assert not is_tested(job, run)
+        first = pipeline.test(job, run, prepared, SILENT)
+        assert is_tested(job, run)
+        other = job.having(metrics=("pr-auc", "share"))
+        assert not is_tested(other, run)
+        second = pipeline.test(other, run, prepared, SILENT)
+    assert first.files == second.files == trained.files
+    assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]
+    assert second.test["click"].auc == first.test["click"].auc
+
+
+def test_metrics_by_user_are_left_out_where_no_field_names_the_user(tmp_path):
+    job = make_job(tmp_path, dataset={"kind": "numbers", "rows": 500}, metrics=("pr-auc", "gauc"))
+    prepared = job.prepare()
+    with start(job, prepared, tmp_path / "run") as run:
+        result = search(job, run, prepared, EventHandler())
+    assert all(list(m.others) == ["pr-auc"] for m in result.test.values() if m.kind == "binary")
+    with pytest.raises(
+        UsageError, match=r"training.monitor_metric: gauc is computed by user, and the dataset"
+    ):
+        make_job(
+            tmp_path, dataset={"kind": "numbers", "rows": 500}, training={"monitor_metric": "gauc"}
+        ).problem(prepared)
+
+
+def test_an_unknown_metric_is_an_error_before_the_training(tmp_path):
+    job = make_job(tmp_path, metrics=("gacu",))
+    with pytest.raises(UnknownNameError, match=r"no metric is called 'gacu' \(did you mean 'gauc'"):
+        job.problem(job.prepare())
+    job = make_job(tmp_path, training={"monitor_metric": "gacu"})
+    with pytest.raises(UnknownNameError, match="no metric is called 'gacu'"):
+        job.problem(job.prepare())
+
+
+def test_a_monitored_metric_is_that_of_validation_rows_after_each_epoch(tmp_path):
+    job = make_job(tmp_path, training={"monitor_metric": "gauc"}, metrics=("gauc",))
+    prepared = job.prepare()
+    with start(job, prepared, tmp_path / "run") as run:
+        result = search(job, run, prepared, EventHandler())
+    reports = run.reports()
+    values = [r["validation"]["click"]["others"]["gauc"]["value"] for r in reports]
+    assert all(isinstance(value, float) for value in values)
+    assert result.validation["click"].others["gauc"].value == values[result.best_epoch - 1]
+    first, second = (
+        np.array([m["others"]["gauc"]["value"] for m in report["validation"].values()]) for report in reports
+    )
+    assert reports[1]["change"] == pytest.approx((second / first - 1).mean())
+    with pytest.raises(KeyboardInterrupt), start(job, prepared, tmp_path / "stopped") as stopped:
+        search(job, stopped, prepared, StopAfter(1))
+    with stopped.working():
+        search(job, stopped, prepared, EventHandler())
+    for name in ("metrics.jsonl", "result.json", "weights.safetensors"):
+        assert (stopped.path / name).read_bytes() == (run.path / name).read_bytes()
+
+
+def test_users_of_new_rows_are_told_apart_by_their_values_in_or_outside_of_the_vocabulary(finished):
+    job, run, _ = finished
+    made, rows = Trained.of(job, run), 60
+    draw = np.random.default_rng(0)
+    columns = made.encoder.decode(job.prepare().part("test").some(slice(rows)))
+    frame = pd.DataFrame(columns).assign(user_id=[f"new user {k % 4}" for k in range(rows)])
+    frame["click"] = draw.integers(0, 2, rows)
+    frame.loc[:9, "user_id"] = None
+    test, count, _ = measure(made, InMemory(job.dataset(), frame), {"gauc": REGISTRY.get(METRICS, "gauc")})
+    part = made.encoder.encode(frame)
+    assert set(part.ids[:, [f.name for f in made.encoder.schema.sparse].index("user_id")]) == {0}
+    known = frame.user_id.notna().to_numpy()
+    users = frame.user_id.fillna("").map(lambda name: int(name[-1:] or -1)).to_numpy()
+    logits = made.predict_logits(part)[:, 0]
+    expected = gauc(frame.click.to_numpy(float)[known], logits[known], users[known])
+    assert count == rows
+    assert (test["click"].others["gauc"].value, test["click"].others["gauc"].rows) == expected
+    assert json.loads(json.dumps(test["click"].to_json())) == test["click"].to_json()

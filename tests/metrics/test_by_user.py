@@ -1,0 +1,112 @@
+"""GAUC and NDCG against slow definitions, user by user, and their properties."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from automtl_core.training.measuring import auc
+from automtl_metrics.by_user import gauc, ndcg, ndcg_at
+
+ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
+ROWS = st.lists(ROW, min_size=1, max_size=40)
+SMALL = st.lists(st.tuples(st.booleans(), st.integers(-1, 1), st.just(1)), min_size=1, max_size=5)
+
+
+def arrays(rows):
+    labels, predictions, users = zip(*rows, strict=True)
+    return np.array(labels, float), np.array(predictions, float), np.array(users)
+
+
+def drawn(rows, users, seed=0):
+    """Return random rows, with many equal predictions."""
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 2, rows).astype(float)
+    return labels, np.round(draw.normal(size=rows) + labels, 1), draw.integers(1, users + 1, rows)
+
+
+@given(ROWS)
+def test_gauc_is_the_mean_over_users_weighted_by_rows(rows):
+    labels, predictions, users = arrays(rows)
+    areas = {user: auc(labels[users == user], predictions[users == user]) for user in set(users)}
+    weights = {user: (users == user).sum() for user, area in areas.items() if area is not None}
+    found = gauc(labels, predictions, users)
+    assert found.rows == sum(weights.values())
+    if weights:
+        expected = sum(areas[user] * weight for user, weight in weights.items()) / found.rows
+        assert found.value == pytest.approx(expected, abs=1e-12)
+    else:
+        assert found.value is None
+
+
+def test_gauc_of_a_constant_is_one_half():
+    labels, _, users = drawn(500, 20)
+    assert gauc(labels, np.full(500, 3.0), users).value == pytest.approx(0.5, abs=1e-12)
+
+
+def test_gauc_of_one_user_is_auc():
+    labels, predictions, _ = drawn(500, 1)
+    assert gauc(labels, predictions, np.ones(500, int)) == (pytest.approx(auc(labels, predictions)), 500)
+
+
+def test_gauc_does_not_reward_knowing_who_clicks():
+    labels, users = np.array([1.0, 1, 0, 1, 0, 0]), np.array([1, 1, 1, 2, 2, 2])
+    of_user = np.array([2.0, 2, 2, 1, 1, 1])
+    assert auc(labels, of_user) > 0.5
+    assert gauc(labels, of_user, users).value == 0.5
+
+
+def expected_ndcg(labels, predictions, k):
+    """Return the mean over all orders with falling predictions of DCG / ideal DCG, of one user."""
+    gains = []
+    for order in permutations(range(len(labels))):
+        ranked = predictions[list(order)]
+        if (np.diff(ranked) <= 0).all():
+            top = labels[list(order)][:k]
+            gains.append((top / np.log2(np.arange(len(top)) + 2)).sum())
+    best = np.sort(labels)[::-1][:k]
+    return np.mean(gains) / (best / np.log2(np.arange(len(best)) + 2)).sum()
+
+
+@given(SMALL, st.integers(1, 6))
+def test_ndcg_is_the_mean_over_the_orders_of_equal_predictions(rows, k):
+    labels, predictions, users = arrays(rows)
+    found = ndcg(labels, predictions, users, k)
+    if labels.any():
+        assert found == (pytest.approx(expected_ndcg(labels, predictions, k), abs=1e-12), len(rows))
+    else:
+        assert found == (None, 0)
+
+
+@given(ROWS, st.integers(1, 12))
+def test_ndcg_is_the_plain_mean_over_users_with_a_positive_row(rows, k):
+    labels, predictions, users = arrays(rows)
+    each = [ndcg(*(a[users == user] for a in (labels, predictions, users)), k) for user in set(users)]
+    values = [value for value, _ in each if value is not None]
+    found = ndcg(labels, predictions, users, k)
+    assert found.rows == sum(count for _, count in each)
+    assert (found.value is None) == (not values)
+    if values:
+        assert found.value == pytest.approx(np.mean(values), abs=1e-12)
+
+
+def test_ndcg_by_hand():
+    # places 1 and 3 are positive: (1 + 1/2) / (1 + 1/log2(3))
+    found = ndcg(np.array([1.0, 0, 1]), np.array([3.0, 2, 1]), np.ones(3, int), 10)
+    assert found.value == pytest.approx(1.5 / (1 + 1 / np.log2(3)))
+    assert ndcg(np.array([0.0, 1]), np.array([2.0, 1]), np.ones(2, int), 1).value == 0
+
+
+def test_ndcg_of_a_perfect_ranking_is_1():
+    labels, _, users = drawn(500, 20)
+    for k in (1, 3, 10, 10**9 - 1):
+        assert ndcg(labels, labels, users, k).value == 1
+
+
+@pytest.mark.parametrize("metric", [gauc, ndcg_at(5).compute])
+def test_the_order_of_rows_has_no_effect_down_to_the_last_bit(metric):
+    labels, predictions, users = drawn(2000, 60)
+    order = np.random.default_rng(1).permutation(2000)
+    assert metric(labels, predictions, users) == metric(labels[order], predictions[order], users[order])
