@@ -96,7 +96,8 @@ def front(points: Sequence[Point], run: Path) -> Section:
     notes = [Text("* selected")] if any(point.chosen for point in points) else []
     if len({point.trained for point in points}) > 1:
         notes.append(Text("Scores are of validation rows; inherited weights improve by training"))
-    way_on = Text(f"To train another point: automtl train --model {shlex.quote(str(run))} --pick N")
+    command = f"automtl train --model {shlex.quote(str(run))}"
+    way_on = Text(f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N")
     return Section("Pareto front", [grid, *notes, _plot(points), way_on])
 
 

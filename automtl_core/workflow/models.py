@@ -6,6 +6,7 @@ desan:pd-darts       a space and its search strategy
 random-architecture  a preset
 runs/first           the architecture of a run, trained again
 runs/first@2         the second point of the Pareto front of its search
+runs/first@cost      the cheapest point whose score is close to the best, see `search.preference`
 mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
 
 Values of `space` and `strategy` in files and flags apply to every model with such a setting. If the values
@@ -33,6 +34,7 @@ from automtl_core.run_dir.config import (
 from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
+from automtl_core.search.preference import CONCESSIONS, preferred
 from automtl_core.workflow.job import Job, check_read
 
 Setting = tuple[str, ...]
@@ -148,7 +150,7 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
 
 
 def _point(run: Run, number: str) -> Point:
-    """Return a point of the Pareto front of a run, by its number.
+    """Return a point of the Pareto front of a run, by its number or a preference.
 
     Raises:
         UsageError: there is no such point; the message lists the points.
@@ -156,15 +158,16 @@ def _point(run: Run, number: str) -> Point:
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
-    if number not in points:
-        listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
-        raise UsageError(
-            f"{run.path}@{number}: the run has no such point",
-            f"choose a point of its Pareto front: {', '.join(listed)}"
-            if listed
-            else f"its search has no Pareto front; leave out @{number}",
-        )
-    return points[number]
+    if point := points.get(number) or preferred(front, number):
+        return point
+    listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
+    raise UsageError(
+        f"{run.path}@{number}: the run has no such point",
+        f"choose a point of its Pareto front by its number, by a preference ({listing(CONCESSIONS)}) or by a "
+        f"bound such as 200000flops: {', '.join(listed)}"
+        if listed
+        else f"its search has no Pareto front; leave out @{number}",
+    )
 
 
 def _checked(name: str, found: Layer) -> Layer:

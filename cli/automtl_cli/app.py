@@ -121,6 +121,19 @@ def train(
         int | None,
         typer.Option(metavar="N", help="Point of the Pareto front, if MODEL is a run; the same as RUN@N."),
     ] = None,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="accuracy|balanced|cost",
+            help="Point of the Pareto front: the cheapest one within 0, 0.001 or 0.005 of the best AUC.",
+        ),
+    ] = None,
+    max_flops: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Point of the Pareto front: the best one within a limit of N FLOPs per row."
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
@@ -151,11 +164,13 @@ def train(
     flags = {"dataset": dataset, "data_dir": data_dir, **how}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
-        given = any(layers) or (model, pick, name, preset) != (None,) * 4 or dry_run
+        given = any(layers) or (model, pick, prefer, max_flops, name, preset) != (None,) * 6 or dry_run
         return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     flow = actions.workflow()
-    job = flow.model(actions.check_named(model, pick), layers, configuration.preset(preset))
+    job = flow.model(
+        actions.check_named(model, pick, prefer, max_flops), layers, configuration.preset(preset)
+    )
     if dry_run:
         return actions.plan(flow, job, as_json)
     emit(flow.search(job, runs_dir, name), outcome.search, as_json)

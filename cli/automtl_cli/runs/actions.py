@@ -47,16 +47,22 @@ def check_not_resumed(anyway: bool) -> None:
         raise UsageError("--anyway belongs to --resume", "give the run, such as --resume runs/NAME --anyway")
 
 
-def check_named(model: str | None, pick: int | None = None) -> str:
-    """Return the name of the model, or of the picked point of its Pareto front.
+def check_named(
+    model: str | None, pick: int | None = None, prefer: str | None = None, max_flops: int | None = None
+) -> str:
+    """Return the name of the model, or of the chosen point of its Pareto front.
 
     Raises:
-        UsageError: no model is named.
+        UsageError: no model is named, or the point is chosen twice.
 
     """
     if model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    return model if pick is None else f"{model}@{pick}"
+    bound = None if max_flops is None else f"{max_flops}flops"
+    points = [str(point) for point in (pick, prefer, bound) if point is not None]
+    if len(points) > 1:
+        raise UsageError("--pick, --prefer and --max-flops each choose a point", "use one of them")
+    return "@".join([model, *points])
 
 
 def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> None:

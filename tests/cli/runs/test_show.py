@@ -144,7 +144,9 @@ def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
     picture = shown[6:21]
     assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]
     assert picture[13] == "9,000 FLOPs per row 70,000"
-    assert shown[-1] == "To train another point: automtl train --model runs/done --pick N"
+    assert shown[-1] == (
+        "To train another point: automtl train --model runs/done --pick N, or --prefer cost, or --max-flops N"
+    )
 
 
 def test_a_front_without_auc_is_drawn_by_loss_and_of_wide_costs_by_their_logarithm(
@@ -251,6 +253,22 @@ def test_a_point_is_picked_by_its_number(automtl: Automtl, told: Run) -> None:
     picked = automtl("train", "--model", told.path, "--pick", "1", *options).json()
     assert picked["config"]["decisions"]["layer0/expert0/single"] == []
     assert picked == automtl("train", "--model", f"{told.path}@1", *options).json()
+
+
+def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl: Automtl, told: Run) -> None:
+    options = ("--dry-run", "--json")
+    trained = {point.name: str(k) for k, point in enumerate(told.read(Search).front, 1) if point.trained}
+    assert trained  # else there is nothing to prefer
+    best = automtl("train", "--model", told.path, "--prefer", "accuracy", *options).json()
+    assert best in [
+        automtl("train", "--model", f"{told.path}@{k}", *options).json() for k in trained.values()
+    ]
+    small = automtl("train", "--model", told.path, "--max-flops", "1")
+    assert (small.code, "runs/done@1flops: the run has no such point" in small.err) == (2, True)
+    twice = automtl("train", "--model", told.path, "--prefer", "cost", "--pick", "1")
+    assert (twice.code, "each choose a point" in twice.err) == (2, True)
+    wrong = automtl("train", "--model", told.path, "--prefer", "speed")
+    assert (wrong.code, "accuracy, balanced" in wrong.err) == (2, True)
 
 
 def test_a_run_comes_with_its_data_and_recipe_which_options_change(automtl: Automtl, told: Run) -> None:

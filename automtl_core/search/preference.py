@@ -1,0 +1,35 @@
+"""The choice of a point of a Pareto front by a preference, without a new search."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from automtl_core.search.evidence import Point
+
+CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}
+"""Preference -> mean validation AUC below the best point that a cheaper point may have. Practice in
+recommendation counts .001 as a gain."""
+BOUND = re.compile(r"(\d+)flops")
+"""Name of the most accurate point with at most as many FLOPs per row: `200000flops`."""
+
+
+def preferred(points: Sequence[Point], preference: str) -> Point | None:
+    """Return the trained point that a preference chooses, or None.
+
+    Args:
+        points: A Pareto front. Points with inherited weights have no comparable score.
+        preference: `accuracy`, `balanced` or `cost`: the cheapest point whose score is not further below the
+            best one than `CONCESSIONS`; or a bound, see `BOUND`.
+
+    Returns:
+        None if the preference is unknown, or no trained point fits.
+
+    """
+    trained = [point for point in points if point.trained and point.score is not None]
+    if bound := BOUND.fullmatch(preference):
+        fitting = [point for point in trained if point.flops_per_row <= int(bound[1])]
+        return max(fitting, key=lambda point: (point.score or 0.0, -point.flops_per_row), default=None)
+    if preference not in CONCESSIONS or not trained:
+        return None
+    least = max(point.score or 0.0 for point in trained) - CONCESSIONS[preference]
+    close = [point for point in trained if (point.score or 0.0) >= least]
+    return min(close, key=lambda point: (point.flops_per_row, -(point.score or 0.0)))

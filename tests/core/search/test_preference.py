@@ -1,0 +1,46 @@
+"""The choice of a point of a Pareto front by a preference."""
+
+import pytest
+
+from automtl_core.search.evidence import Point
+from automtl_core.search.preference import preferred
+
+
+def point(name: str, score: float | None, flops: int, trained: bool = True) -> Point:
+    return Point(name, {}, 0.0, None, score, flops, 10 * flops, trained)
+
+
+FRONT = [
+    point("inherited", 0.99, 1, trained=False),
+    point("tiny", 0.790, 100),
+    point("small", 0.7961, 200),
+    point("middle", 0.7995, 300),
+    point("large", 0.8, 900),
+    point("unknown", None, 50),
+]
+
+
+@pytest.mark.parametrize(
+    ("preference", "name"),
+    [
+        ("accuracy", "large"),
+        ("balanced", "middle"),
+        ("cost", "small"),
+        ("900flops", "large"),
+        ("899flops", "middle"),
+        ("150flops", "tiny"),
+    ],
+)
+def test_cheaper_points_may_concede_some_accuracy(preference: str, name: str) -> None:
+    chosen = preferred(FRONT, preference)
+    assert chosen is not None
+    assert chosen.name == name
+
+
+@pytest.mark.parametrize("preference", ["99flops", "speed", "flops", "-1flops", ""])
+def test_there_may_be_no_such_point(preference: str) -> None:
+    assert preferred(FRONT, preference) is None
+
+
+def test_only_trained_points_have_comparable_scores() -> None:
+    assert preferred(FRONT[:1], "accuracy") is None
