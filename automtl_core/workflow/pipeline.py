@@ -17,7 +17,9 @@ from automtl_core import seeds
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
+from automtl_core.choices import Architecture
 from automtl_core.modules.cost import blank_features, cost_of
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer, RunConfig, merge
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
@@ -30,6 +32,7 @@ from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.batches import steps
+from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import Listener
 from automtl_core.training.fit import Fit
 from automtl_core.training.learner import Learner, LearnerFit
@@ -252,7 +255,7 @@ def _found(
     """
     if recorder.stage == "train":
         problem = _overridden(job, run, prepared, problem)
-        return _Network(problem.space.network(run.architecture())), problem
+        return _Network(_untrained(problem, run.architecture())), problem
     result = _searched(job, searched, recorder)
     if job.config.strategy is not None:
         run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
@@ -264,8 +267,16 @@ def _found(
     log.info("the search ended with an architecture")
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
         return _Network(result.network, result.epochs, result.trained), problem
+    return _Network(_untrained(problem, architecture)), problem
+
+
+def _untrained(problem: Problem, architecture: Architecture) -> nn.Module:
+    """Return a network with new weights, and an ensemble with those of the seed of each member."""
+    if members := architecture.members:
+        problems = [replace(problem, seed=seeds.of_member(problem.seed, k)) for k in range(len(members))]
+        return Ensemble([_untrained(*one) for one in zip(problems, members.values(), strict=True)])
     seeds.seed_torch(problem.seed, "network")
-    return _Network(problem.space.network(architecture)), problem
+    return problem.space.network(architecture)
 
 
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
@@ -292,9 +303,11 @@ def _checked(job: Job, overrides: Layer) -> Layer:
     return overrides
 
 
-def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | LearnerFit:
-    """Return the trainer of a network, or of a `Learner`."""
+def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | EnsembleFit | LearnerFit:
+    """Return the trainer of a network, an ensemble or a `Learner`."""
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
+    if isinstance(found.network, Ensemble):
+        return EnsembleFit(found.network, *how)
     if isinstance(found.network, Learner):
         return (
             LearnerFit(found.network, *how) if clock is None else LearnerFit(found.network, *how, clock.lasts)

@@ -86,8 +86,8 @@ class Paths:
         self._stopping = HeldOut(problem, settings.rows)
         known = probes(problem).values()
         self._probe = max(known, key=lambda a: problem.space.cost(a).flops_per_row)
-        bounds = {n: d for n, d in self._probe.decisions.items() if isinstance(d, str)}
-        self.bounds: dict[str, Decision] = bounds
+        fixed = self._probe.decisions.items()
+        self.bounds: dict[str, Decision] = {name: d for name, d in fixed if isinstance(d, str)}
         """Fixed choose-ones, and of each choose-any the options that may still be drawn."""
         self.first_epoch = 0  # of the current stage
         self.widened = False
