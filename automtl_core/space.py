@@ -18,8 +18,8 @@ from automtl_core.choices import AnyOf, Architecture, Choice, Decision
 from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
-from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax

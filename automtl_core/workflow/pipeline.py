@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core import seeds
+from automtl_core.choices import Architecture
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
-from automtl_core.choices import Architecture
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.kinds import STRATEGIES

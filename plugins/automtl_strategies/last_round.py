@@ -11,13 +11,13 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.held_out import shortfall
+from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
 from automtl_core.training.events import Listener
-from automtl_core.training.loop import predict
-from automtl_core.training.metrics import Metrics, mean_over_tasks, metrics_of, relative_change
+from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
+from automtl_strategies.ablation import clearly_less
 from automtl_strategies.halving import Halving, HalvingSettings
 
 
@@ -32,6 +32,11 @@ class LastRoundSettings(HalvingSettings):
     def last_round(self, recipe: Recipe, finalists: int = 1) -> int:
         """Return the maximum number of epochs of the round for a number of finalists."""
         return self.rungs(finalists + self.landmarks, recipe).most_epochs
+
+
+def _title(members: Sequence[str]) -> str:
+    """Return the name of an ensemble, or of its only member."""
+    return members[0] if len(members) == 1 else f"ensemble of {len(members)}"
 
 
 class LastRound:
@@ -95,40 +100,35 @@ class LastRound:
         chosen = Architecture.ensemble([halving.entrants[name] for name in names])
         network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
         best_epoch = max(halving.results[name].best_epoch for name in names)
-        trained = [
-            replace(point, name=name, chosen=name == " + ".join(names)) for name, point in points.items()
-        ]
+        trained = [replace(point, name=name, chosen=name == _title(names)) for name, point in points.items()]
         front = sorted([*self.front, *trained], key=lambda point: (point.flops_per_row, point.name))
         return SearchResult(chosen, network, best_epoch, halving.going_on, self.evidence, front)
 
     def _ensemble(self, networks: Mapping[str, nn.Module]) -> tuple[list[str], dict[str, Point]]:
         """Return the names of the members of the ensemble, and the points of the ensembles on the way.
 
-        Beginning with the winner, the network that improves the validation score most becomes the next member
-        (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004).
+        The winner is the first member. Next is always the network whose addition gives the best mean on
+        validation rows (Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of
+        models", ICML 2004), unless the ensemble is clearly worse with it. It need not be better: on average a
+        further member lowers the variance, by less than the validation rows can show.
         """
-        problem, halving = self.problem, self.halving
+        halving, settings = self.halving, self.settings
         assert halving is not None  # noqa: S101 - it has begun
-        data, recipe = problem.data, problem.recipe
-        part, size = data.validation, recipe.batch_size
-        outputs = {name: predict(each, part, size, problem.compute) for name, each in networks.items()}
-        labels = np.asarray(part.labels)
+        rows = HeldOut(self.problem, settings.rows)
+        outputs = {name: rows.predict(network.eval()) for name, network in networks.items()}
 
-        def metrics(names: Sequence[str]) -> Metrics:
-            return metrics_of(data.tasks, labels, np.mean([outputs[name] for name in names], axis=0))
-
-        def change(names: Sequence[str]) -> float:
-            return relative_change(metrics(names), metrics(members), recipe.min_positives, recipe.monitor)
+        def scored(names: Sequence[str]) -> Scored:
+            return rows.scored(np.mean([outputs[name] for name in names], axis=0))
 
         members, points = list(networks)[:1], dict[str, Point]()
-        while len(members) < self.settings.ensemble:
-            more = [[*members, name] for name in networks if name not in members]
-            best = max(more, key=change)
-            if change(best) <= 0:
+        while len(members) < settings.ensemble:
+            more = {name: scored([*members, name]) for name in networks if name not in members}
+            best = min(more, key=lambda name: more[name].losses.mean())
+            if clearly_less(difference(scored(members).losses, more[best].losses), settings.ahead):
                 break
-            members = best
+            members = [*members, best]
             architecture = Architecture.ensemble([halving.entrants[name] for name in members])
-            points[" + ".join(members)] = self._point(architecture, metrics(members))
+            points[_title(members)] = self._point(architecture, more[best].metrics)
         return members, points
 
     def favourite(self) -> SearchResult:

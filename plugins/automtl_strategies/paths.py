@@ -157,7 +157,7 @@ class Paths:
             self.average.update()
         scored = self.validated(self._probe)
         loss = float(scored.losses.mean())
-        if loss < self.best_loss or self.epoch - 1 == self.first_epoch or fixed is None and self.widened:
+        if loss < self.best_loss or self.epoch - 1 == self.first_epoch or (fixed is None and self.widened):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best_weights = cpu_copy(self.supernet.state_dict())
         relaxed.end(epoch, listener, scored.metrics, fixed=fixed)
