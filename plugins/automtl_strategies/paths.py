@@ -9,8 +9,8 @@ Candidates are random only in the second stage of the training. The first stage 
 expensive probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other
 candidates, embeddings take longer to learn effects of pairs of fields (docs/results.md).
 
-Both stages are short, with a learning rate above that of a training from scratch. In the second stage it falls
-to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
+Both stages are short, with a learning rate above that of a training from scratch. In the second stage it
+falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
 """
 
 from collections.abc import Collection, Mapping
@@ -36,8 +36,8 @@ START = "start"
 IN_TIME = 0.35, 0.6
 """Shares of the time budget of the search after which the first and the second stage end."""
 EPOCH_STEPS = 100
-"""Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is therefore
-scored more often, and its training ends soon after it stops improving."""
+"""Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is
+therefore scored more often, and its training ends soon after it stops improving."""
 
 
 class PathSettings(HeldOutSettings):
@@ -48,9 +48,9 @@ class PathSettings(HeldOutSettings):
     operations of the most expensive hand-designed model in the space, the second stage trains random
     operations. Early stopping (`patience`) or `steps` may end a stage earlier."""
     steps: int = Field(200, ge=1)
-    """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has at most
-    100 steps. A larger value takes longer, and may help where effects of several fields together are hard to
-    learn."""
+    """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has at
+    most 100 steps. A larger value takes longer, and may help where effects of several fields together are
+    hard to learn."""
     rate: float = Field(3.0, gt=0)
     """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
     second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
