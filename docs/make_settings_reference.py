@@ -23,7 +23,10 @@ seed: 1
 
 An error names all unknown settings and wrong values at once, and the command does not start.
 """
-TITLES = {"run": "Run", "features": "Inputs", "encoding_search": "Encoding search", "training": "Training"}
+TITLES = {
+    "run": "Run", "features": "Inputs", "encoding_search": "Encoding search", "training": "Training",
+    "importance": "Permutation importance",
+}  # fmt: skip
 
 
 def page() -> str:

@@ -15,7 +15,7 @@ from automtl_core.choices import Architecture
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metrics import Metrics
 from automtl_core.views import outcome
@@ -48,6 +48,20 @@ class Run:
     def validation(self) -> pd.DataFrame:
         """Validation metrics, by which models are selected: one row per task, one column per metric."""
         return _frame(self._folder.read(Result).validation)
+
+    @property
+    def importance(self) -> pd.DataFrame:
+        """Permutation importance on test rows: one row per field and task.
+
+        Columns are the drop of AUC or R2, its 95 % interval, its p value and a verdict: `matters`,
+        `no effect` or `unclear`. It is empty for a run without permutation importance.
+        """
+        if not self._folder.has(Importance):
+            return pd.DataFrame()
+        effects = self._folder.read(Importance).effects
+        rows = {(f, task): one.to_json() for f, by_task in effects.items() for task, one in by_task.items()}
+        frame = pd.DataFrame(rows.values(), index=pd.MultiIndex.from_tuples(rows, names=["field", "task"]))
+        return frame
 
     @property
     def sharing(self) -> pd.DataFrame:

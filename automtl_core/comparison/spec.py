@@ -13,6 +13,10 @@ from automtl_core.run_dir.config import Layer
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
 
+UNSHOWN: Layer = {"importance": {"rows": 0}}
+"""Lowest layer of a comparison, which shows models and not their fields: each training would predict its test
+rows once more for each field."""
+
 
 @dataclass(frozen=True)
 class ComparisonSpec:
@@ -48,7 +52,7 @@ class ComparisonSpec:
         """
         if not self.models:
             raise UsageError("no model to compare", "name some, such as --models mmoe,ple")
-        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [self._inputs()])
+        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs()])
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:

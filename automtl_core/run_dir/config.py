@@ -22,6 +22,7 @@ from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.component import NAMED, Component, named
 from automtl_core.settings.settings import Settings
 from automtl_core.settings.words import Takes
+from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe
 
 Layer = Mapping[str, Any]
@@ -59,6 +60,8 @@ class Common(Settings):
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl
     settings encoding_search`."""
+    importance: ImportanceSettings = ImportanceSettings()
+    """Permutation importance of fields on test rows; see `automtl settings importance`."""
     time_budget: float | None = Field(None, gt=0)
     """Time limit for search, training and test of a model, in seconds; null for no limit. With a limit,
     results depend on the speed of the machine."""

@@ -9,6 +9,7 @@ from automtl_core.disk.value import Value
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.baselines import Baseline
+from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
 
 
@@ -136,3 +137,15 @@ class Result(Fact):
     """Whether the last epoch came before early stopping, so that more epochs may be better."""
     baselines: Mapping[str, Baseline] | None = None
     """Task -> comparison of the network with a constant and with the best single field, on test rows."""
+
+
+@dataclass(frozen=True)
+class Importance(Fact):
+    """Permutation importance of the fields that the network reads; absent where it was not computed."""
+
+    file = "importance"
+
+    rows: int
+    """Number of test rows on which fields were permuted."""
+    effects: Mapping[str, Mapping[str, FieldEffect]]
+    """Field -> task -> effect."""

@@ -32,9 +32,9 @@ from automtl_core.training.metrics import (
     BinaryMetrics,
     Metrics,
     TaskMetrics,
+    loss_by_row,
     mean_over_tasks,
     metrics_of,
-    shortfall_by_row,
 )
 
 Losses = NDArray[np.float64]
@@ -138,8 +138,7 @@ class HeldOut:
                 continue
             known = ~np.isnan(self._labels[:, t])
             labels, outputs = self._labels[known, t].astype(np.float64), predictions[known, t]
-            binary = isinstance(scores, BinaryMetrics)
-            by_row = shortfall_by_row(labels, outputs) if binary else (labels - outputs) ** 2 / labels.var()
+            by_row = loss_by_row(task, labels, outputs)
             precision = _precision(scores)
             losses += precision * short
             losses[known] += precision * (by_row - short) / known.mean()

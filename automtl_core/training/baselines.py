@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.value import Value
-from automtl_core.training.metrics import shortfall_by_row
+from automtl_core.training.metrics import loss_by_row
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Floats = NDArray[np.float64]
@@ -69,13 +69,13 @@ def baseline(
     truth, predicted = labels[known].astype(np.float64), predicted[known]
     if not _enough(task, truth):
         return None
-    loss = _loss(task, truth, predicted)
-    alone = None if single is None else _loss(task, truth, single[known])
+    loss = loss_by_row(task, truth, predicted)
+    alone = None if single is None else loss_by_row(task, truth, single[known])
     return Baseline(
         measure="AUC" if task.kind == "binary" else "R2",
         score=1 - float(loss.mean()),
         error=_error(loss),
-        p_constant=_p_value(_loss(task, truth, np.zeros(len(truth))) - loss),
+        p_constant=_p_value(loss_by_row(task, truth, np.zeros(len(truth))) - loss),
         field=field,
         field_score=None if alone is None else 1 - float(alone.mean()),
         p_field=None if alone is None else _p_value(alone - loss),
@@ -96,14 +96,6 @@ def _enough(task: Task, labels: Floats) -> bool:
     if task.kind == "regression":
         return len(labels) >= LEAST and bool(np.ptp(labels) > 0)
     return bool(min(labels.sum(), len(labels) - labels.sum()) >= LEAST)
-
-
-def _loss(task: Task, labels: Floats, predicted: Floats) -> Floats:
-    """Return the contribution of each row to 1 - AUC, or to 1 - R2, [R]."""
-    if task.kind == "binary":
-        return shortfall_by_row(labels, predicted)
-    by_row: Floats = (labels - predicted) ** 2 / labels.var()
-    return by_row
 
 
 def _error(by_row: Floats) -> float:

@@ -162,6 +162,21 @@ def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
     return contributions
 
 
+def loss_by_row(task: Task, labels: Array, predictions: Array) -> NDArray[np.float64]:
+    """Return the contribution of each row to 1 - AUC, or to 1 - R2 of a regression, [R].
+
+    Args:
+        task: The task.
+        labels: [R], rows of both classes, or different numbers.
+        predictions: [R], finite, on the scale of the labels of a regression.
+
+    """
+    if task.kind == "binary":
+        return shortfall_by_row(labels, predictions)
+    squared: NDArray[np.float64] = (labels - predictions) ** 2 / labels.var()
+    return squared
+
+
 def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
     """Return for each score the share of `those` below it, ties counting half."""
     ordered = np.sort(those)

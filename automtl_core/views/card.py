@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.run_dir.facts import Costs, Data, Environment, Result, Search
+from automtl_core.run_dir.facts import Costs, Data, Environment, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics, too_few
+from automtl_core.views import importance
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Block, Grid, Section, Text
 
@@ -35,7 +36,7 @@ def card(run: Run) -> str:
     schema, least = Schema.from_json(data.schema), run.config().training.min_positives
     sections = [
         Section("Tasks", list(_tasks(schema.tasks, test, least))),
-        Section("Inputs", [_inputs(schema)]),
+        Section("Inputs", [_inputs(schema), *_importance(run)]),
         Section("Data", list(map(Text, _data(data)))),
         Section("Origin", list(map(Text, _found(run, result)))),
         Section("Costs", list(map(Text, _costs(run, result)))),
@@ -89,6 +90,11 @@ def _inputs(schema: Schema) -> Grid:
         for field in schema.sparse
     ]
     return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
+
+
+def _importance(run: Run) -> Iterator[Text]:
+    if run.has(Importance):
+        yield from importance.sentences(run.read(Importance))
 
 
 def _data(data: Data) -> Iterator[str]:

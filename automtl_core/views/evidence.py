@@ -48,7 +48,7 @@ def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
 
 def decisions(evidence: Sequence[Evidence]) -> Section:
     """Return a table of all decisions, without columns that are empty for all; differences are of AUC."""
-    rows = [{**vars(one), "difference": _effect(one), "p": _p_value(one)} for one in evidence]
+    rows = [{**vars(one), "difference": effect(one), "p": _p_value(one)} for one in evidence]
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     return table(
@@ -100,6 +100,30 @@ def front(points: Sequence[Point], run: Path) -> Section:
     return Section("Pareto front", [grid, *notes, _plot(points), way_on])
 
 
+def removals(evidence: Sequence[Evidence]) -> dict[str, str]:
+    """Return for each closed option the effect of its removal, with its 95 % interval.
+
+    An option that was closed in several places has that of the removal with the highest upper end.
+    """
+    closed: dict[str, Evidence] = {}
+    for one in evidence:
+        if one.action == "closed" and one.difference is not None:
+            closed[one.option] = max(closed.get(one.option, one), one, key=_high)
+    return {option: effect(one) or "" for option, one in closed.items()}
+
+
+def effect(one: Evidence) -> str | None:
+    """Return the effect of a decision on the held-out loss, with its 95 % interval."""
+    if one.difference is None or one.error is None:
+        return None if one.difference is None else f"{one.difference:+.4f}"
+    low, high = one.difference - NORMAL * one.error, _high(one)
+    return f"{one.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def _high(one: Evidence) -> float:
+    return (one.difference or 0.0) + NORMAL * (one.error or 0.0)
+
+
 def _plot(points: Sequence[Point]) -> Plot:
     """Return a plot of the points by number: AUC against cost, or the loss if any point has no AUC."""
     scores = [point.score for point in points if point.score is not None]
@@ -112,14 +136,6 @@ def _plot(points: Sequence[Point]) -> Plot:
     ]
     placed.sort(key=lambda one: "*" not in one[0])  # the selected point is never covered
     return Plot("FLOPs per row", title, dict(placed))
-
-
-def _effect(one: Evidence) -> str | None:
-    """Return the effect of a decision on the held-out loss, with its 95 % interval."""
-    if one.difference is None or one.error is None:
-        return None if one.difference is None else f"{one.difference:+.4f}"
-    low, high = (one.difference + side * NORMAL * one.error for side in (-1, 1))
-    return f"{one.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
 
 
 def _p_value(one: Evidence) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
-from automtl_core.views import baselines, encoding, evidence, sharing
+from automtl_core.views import baselines, encoding, evidence, importance, sharing
 from automtl_core.views.plain import cell
 from automtl_core.views.values import Grid, Section, Text, lines
 from automtl_core.workflow.finding import Finding, Price
@@ -17,7 +17,13 @@ MEASURES = {"binary": "AUC", "regression": "R2"}
 NOTHING = Cost(0, 0, 0)
 
 
-def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool = False) -> Iterator[Section]:
+def whole(
+    report: Finding,
+    price: Price | None,
+    path: Path,
+    all_evidence: bool = False,
+    all_fields: bool = False,
+) -> Iterator[Section]:
     """Yield everything about an architecture.
 
     Args:
@@ -25,6 +31,7 @@ def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool =
         price: Its cost; None where it is unknown.
         path: The run directory, or the file of the architecture.
         all_evidence: Whether the evidence for each decision is printed.
+        all_fields: Whether the effect of each field is printed.
 
     """
     yield from _trivial(report)
@@ -36,6 +43,7 @@ def whole(report: Finding, price: Price | None, path: Path, all_evidence: bool =
     yield from _overrides(search)
     if origin and report.unasked:
         yield lines(f"note: unread fields are unknown without the search space: {report.unasked}")
+    yield from _importance(report, path, all_fields)
     if search.evidence:
         hint = f"Evidence of each decision: automtl show {shlex.quote(str(path))} --evidence"
         more = [] if all_evidence else [Text(hint)]
@@ -111,4 +119,17 @@ def _measure(report: Finding) -> str:
 def _summary(report: Finding) -> Section:
     origin = report.architecture.origin
     fields = Schema.from_json(origin.schema).fields() if origin else []
-    return sharing.summary(report.sharing, report.truth, fields)
+    return sharing.summary(report.sharing, report.truth, fields, report.search.evidence)
+
+
+def _importance(report: Finding, path: Path, all_fields: bool) -> Iterator[Section]:
+    """Yield the strongest fields, and the table of all effects or the way to it."""
+    found = report.importance
+    if found is None:
+        missing = "Effects of fields are not known: there is no permutation importance (importance.rows)"
+        yield Section("", [Text(missing)] if all_fields else [])
+        return
+    hint = f"Effect of each field: automtl show {shlex.quote(str(path))} --fields"
+    yield Section("", [*importance.sentences(found), *([] if all_fields else [Text(hint)])])
+    if all_fields:
+        yield importance.effects(found)

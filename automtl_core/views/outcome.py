@@ -8,6 +8,7 @@ import yaml
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.training.metrics import METRICS, Metrics, mean_over_tasks, too_few
+from automtl_core.views import importance
 from automtl_core.views.finding import COSTS, numbers, short
 from automtl_core.views.values import Block, Grid, Section, Text, facts, lines, table
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
@@ -35,7 +36,8 @@ def search(ended: SearchOutcome) -> Iterator[Section]:
     yield from short(ended.finding)
     result = ended.result
     table = metrics(result.test or {}, result.reachable or {}, ended.min_positives)
-    yield Section("", [*table, *map(Text, ended.remarks)])
+    fields = importance.sentences(ended.finding.importance) if ended.finding.importance else ()
+    yield Section("", [*table, *fields, *map(Text, ended.remarks)])
     yield lines(f"run: {ended.run}\nnext: automtl show {ended.run}\n      automtl evaluate {ended.run}")
 
 

@@ -3,9 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from automtl_core.modules.sharing import Sharing
+from automtl_core.modules.sharing import WHOLE, Sharing
+from automtl_core.search.evidence import Evidence
+from automtl_core.views.evidence import removals
 from automtl_core.views.values import Block, Grid, Matrix, Section, Text
 from automtl_core.workflow.finding import Truth
+
+NO_PROOF = " (a decision about cost and estimated effect, and no proof that a field is useless)"
+REMOVAL = "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % interval"
 
 
 def fields_read(sharing: Sharing) -> Iterator[Section]:
@@ -22,9 +27,20 @@ def parts_read(sharing: Sharing) -> Iterator[Section]:
             yield _matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read})
 
 
-def summary(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Section:
-    """Return one line for each part with its readers and inputs, and the fields that no expert reads."""
-    return Section("", [*_lines(sharing), *map(Text, _unread(sharing, truth, fields))])
+def summary(
+    sharing: Sharing, truth: Truth | None, fields: Sequence[str], evidence: Sequence[Evidence] = ()
+) -> Section:
+    """Return one line for each part with its readers and inputs, and notes on what is not read.
+
+    Args:
+        sharing: The sharing of the network.
+        truth: Comparison with the true structure of generated data.
+        fields: All fields, also those without a choice.
+        evidence: Evidence of the search, with the effects of removals.
+
+    """
+    notes = [*_unread(sharing, fields, evidence), *_without_experts(sharing, fields), *_known(sharing, truth)]
+    return Section("", [*_lines(sharing), *map(Text, notes)])
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -45,18 +61,38 @@ def _lines(sharing: Sharing) -> Iterator[Block]:
         yield Grid(["", "read by", "reads"], rows)
 
 
-def _unread(sharing: Sharing, truth: Truth | None, fields: Sequence[str]) -> Iterator[str]:
-    if sharing.fields:
-        yield f"Fields read by no expert: {', '.join(sharing.closed()) or 'none'}"
-        if always := [field for field in fields if field not in sharing.fields]:
-            yield f"Fields that are always read: {', '.join(always)}"
+def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[str]:
+    """Yield the unread fields with the effects of their removal, and the fields without a choice."""
+    if not sharing.fields:
+        return
+    closed = sharing.closed()
+    yield f"Fields that the network does not read: {', '.join(closed) or 'none'}{NO_PROOF if closed else ''}"
+    removed = removals(evidence)
+    if effects := [f"{field} {removed[field]}" for field in closed if field in removed]:
+        yield f"{REMOVAL}: {', '.join(effects)}"
+    if always := [field for field in fields if field not in sharing.fields]:
+        yield f"Fields that are always read: {', '.join(always)}"
+
+
+def _without_experts(sharing: Sharing, fields: Sequence[str]) -> Iterator[str]:
+    """Yield the tasks that read no expert, and the fields that they are predicted from."""
     for part, parts in sharing.reads.items():
-        if not parts and not sharing.behind(part) and not sharing.readers(part):
-            yield f"{part} reads nothing"
+        if not parts and not sharing.readers(part):
+            # Fields without a choice reach all parts if the whole network reads fields, as by a wide term.
+            direct = sharing.behind(part).union(
+                {*fields} - {*sharing.fields} if WHOLE in sharing.sees else ()
+            )
+            known = [field for field in dict.fromkeys([*fields, *sharing.fields]) if field in direct]
+            yield f"{part} reads no expert: it is predicted from {', '.join(known) or 'a constant'} alone"
+
+
+def _known(sharing: Sharing, truth: Truth | None) -> Iterator[str]:
+    """Yield the network in comparison with the true structure of generated data."""
     if truth is not None and sharing.fields:
-        yield f"All noise fields left out: {_yes(truth.seen, 'read: ' + ', '.join(truth.seen))}"
+        seen = _yes(truth.seen, "read: " + ", ".join(truth.seen))
         missed = "; ".join(f"{task} misses {', '.join(fields)}" for task, fields in truth.missed.items())
-        yield f"Every task reads all fields that affect it: {_yes(truth.missed, missed)}"
+        yield f"Known truth: all noise fields left out: {seen}"
+        yield f"Known truth: every task reads all fields that affect it: {_yes(truth.missed, missed)}"
 
 
 def _yes(faults: object, details: str) -> str:

@@ -15,7 +15,7 @@ from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.registry import Registry
-from automtl_core.run_dir.facts import Data, EncodingSearch, Result, Search
+from automtl_core.run_dir.facts import Data, EncodingSearch, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.space import SearchSpace
@@ -58,6 +58,8 @@ class Finding:
     """Result of the encoding search; None without one."""
     baselines: Mapping[str, Baseline] | None = None
     """Task -> comparison of the network with trivial predictions; None before the test."""
+    importance: Importance | None = None
+    """Effects of the fields on test rows; None where they were not computed."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -68,6 +70,7 @@ class Finding:
             **self.search.to_json(),
             "truth": self.truth and self.truth.to_json(),
             "looked": self.encoding_search and self.encoding_search.to_json(),
+            "importance": self.importance and self.importance.to_json(),
         }
 
 
@@ -89,8 +92,16 @@ def finding(path: Path, registry: Registry) -> Finding:
     data = run.read(Data)
     encoding_search = run.read(EncodingSearch).encoding_search if run.has(EncodingSearch) else None
     baselines = run.read(Result).baselines if run.has(Result) else None
+    importance = run.read(Importance) if run.has(Importance) else None
     return Finding(
-        architecture, sharing, unasked, search, truth(data.truth, sharing), encoding_search, baselines
+        architecture,
+        sharing,
+        unasked,
+        search,
+        truth(data.truth, sharing),
+        encoding_search,
+        baselines,
+        importance,
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +40,7 @@ from automtl_core.training.learner import Learner, LearnerFit
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, auc, metrics_of
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
+from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
@@ -120,7 +122,7 @@ def search(
 ) -> Result:
     """Search, train the network, and test it once; arguments and errors as for `fit` and `test`."""
     fit(job, run, prepared, listener, anyway, executor)
-    return test(job, run, prepared)
+    return test(job, run, prepared, listener)
 
 
 def fit(
@@ -185,14 +187,22 @@ def fit(
     return result
 
 
-def test(job: Job, run: Run, prepared: Prepared) -> Result:
-    """Test the network of `fit`, and add its metrics to the result; return the result.
+def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
+    """Test the network of `fit`, add its metrics to the result, and return the result.
+
+    The permutation importance of fields is recorded before the result, so that a tested run has both.
 
     Raises:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    predicted = predict_logits(job, run, prepared)
+    with memory_errors():
+        made, part = _trained(job, run, prepared), prepared.part("test")
+        start = time.monotonic()
+        predicted = made.predict_logits(part)
+        seconds_per_row = (time.monotonic() - start) / len(part)
+        if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
+            run.write(found)
     metrics = metrics_of(prepared.schema.tasks, np.asarray(prepared.part("test").labels), predicted)
     result = replace(
         run.read(Result),
@@ -354,10 +364,12 @@ def predict_logits(job: Job, run: Run, prepared: Prepared) -> NDArray[np.float64
 
     """
     with memory_errors():
-        made = Trained(
-            restored(job, run, prepared), prepared.encoder, job.compute(), job.config.training.batch_size
-        )
-        return made.predict_logits(prepared.part("test"))
+        return _trained(job, run, prepared).predict_logits(prepared.part("test"))
+
+
+def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
+    network = restored(job, run, prepared)
+    return Trained(network, prepared.encoder, job.compute(), job.config.training.batch_size)
 
 
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:

@@ -89,9 +89,10 @@ class TrialRunner:
         if not run.has(Result):
             return TrialResult("held", {})
         if spec.test and run.read(Result).test is None:
+            job, prepared = self._job(spec)
             with run.working():
                 if run.read(Result).test is None:  # else another process tested it in the meantime
-                    pipeline.test(self._job(spec)[0], run, self._job(spec)[1])
+                    pipeline.test(job, run, prepared, listener)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)

@@ -249,7 +249,8 @@ def explain_settings(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: space, strategy, dataset, balancer, inputs, training, encoding_search, run.",
+            help="Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance "
+            "or run.",
         ),
     ],
     name: Annotated[

@@ -87,6 +87,7 @@ Precision = Annotated[
     ),
 ]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Print the evidence of each decision.")]
+Fields = Annotated[bool, typer.Option("--fields", help="Print the effect of each field on test rows.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print sizes, costs and settings, and stop before the training.")
 ]

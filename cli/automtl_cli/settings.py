@@ -13,11 +13,13 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
 from automtl_core.search.encoding.settings import EncodingSearchSettings
 from automtl_core.settings.settings import Setting, Settings, explain
+from automtl_core.training.importance import ImportanceSettings
 from automtl_core.training.recipe import Recipe
 from automtl_core.views.values import Section, lines, table
 
 PARTS: Mapping[str, type[Settings]] = {
     "run": RunConfig, "features": Encodings, "encoding_search": EncodingSearchSettings, "training": Recipe,
+    "importance": ImportanceSettings,
 }  # fmt: skip
 """Parts of a configuration that have settings and no name."""
 NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}

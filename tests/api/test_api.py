@@ -60,9 +60,22 @@ def test_a_run_tells_what_it_found(found):
     assert run.architecture.decisions
     assert {"user_id", "tags", "price"} <= set(run.sharing.columns)
     assert run.sharing.dtypes.eq(bool).all()
+    assert list(run.importance.columns) == ["measure", "drop", "low", "high", "p", "verdict"]
+    assert run.importance.index.names == ["field", "task"]
+    assert set(run.importance.loc["price", "measure"]) == {"AUC", "R2"}
+    assert (run.importance["low"] <= run.importance["high"]).all()
     assert [report.epoch for report in heard] == sorted(report.epoch for report in heard) != []
     assert "bought" not in str(run.architecture.origin), "a label that is not named is no field"
     assert "| click | " in run._repr_markdown_()
+
+
+def test_a_run_without_importance_has_an_empty_frame(found, tmp_path):
+    run, _ = found
+    copy = automtl.load(shutil.copytree(run.path, tmp_path / "copy"))
+    (copy.path / "importance.json").unlink()
+    assert copy.importance.empty
+    assert "test rows)" in run._repr_markdown_()
+    assert "test rows)" not in copy._repr_markdown_()
 
 
 def test_it_predicts_frames_as_they_were_given(found):

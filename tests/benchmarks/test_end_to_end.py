@@ -1,5 +1,6 @@
 """What a command takes by phase."""
 
+from automtl_core.workflow.importance import PHASE as IMPORTANCE
 from automtl_core.workflow.workflow import ENCODING_SEARCH, PREPARATION
 from end_to_end import measured, rows_of
 
@@ -7,7 +8,7 @@ from end_to_end import measured, rows_of
 def test_phases_add_up_to_the_whole(tmp_path):
     common = {"dataset": {"name": "synthetic", "rows": 2000}, "prepared_dir": str(tmp_path)}
     found = measured("mmoe", common, ["training.epochs=2", "training.min_positives=10"])
-    assert list(found["phases"]) == ["start", PREPARATION, ENCODING_SEARCH, "train", "test"]
+    assert list(found["phases"]) == ["start", PREPARATION, ENCODING_SEARCH, "train", IMPORTANCE, "test"]
     assert found["phases"]["train"]["epochs"] == 2
     assert found["phases"][PREPARATION]["resident MiB"] > 50
     assert 0.3 < found["validation"] < 1

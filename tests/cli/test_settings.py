@@ -67,7 +67,7 @@ def test_the_settings_of_a_component_within_a_part_have_its_key(automtl: Automtl
     assert "uncertainty" in automtl("settings", "balancer", "--json").json()
 
 
-@pytest.mark.parametrize("kind", ["run", "training", "encoding_search"])
+@pytest.mark.parametrize("kind", ["run", "training", "encoding_search", "importance"])
 def test_parts_of_a_configuration_have_no_name(automtl: Automtl, kind: str) -> None:
     assert automtl("settings", kind).code == 0
     ended = automtl("settings", kind, "x")

@@ -14,7 +14,7 @@ import automtl
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.registry.kinds import FIELD_KINDS
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import Environment
+from automtl_core.run_dir.facts import Environment, Importance
 from automtl_core.run_dir.run import Run
 from automtl_core.testing import check_field_kind
 from automtl_core.workflow.workflow import Workflow
@@ -115,6 +115,20 @@ def test_a_table_names_it_in_its_settings(install, tmp_path, monkeypatch):
     assert set(part.ids[:, 1]) <= set(range(501))
     line.predict(path, Path("visits.csv"), Path("out.csv"), [], {})
     assert len(pd.read_csv("out.csv")) == 2000
+
+
+def test_its_values_are_permuted_as_one_field(install, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = install(FILE.read_text(), "pairs")
+    install(SHOP.replace("MODULE", pairs), "pair-shop")
+    line = Workflow(load_registry())
+    training = {"batch_size": 128, "epochs": 20, "embedding_decay": 0.001, "learning_rate": 0.01}
+    layer = {"dataset": {"name": "pair-shop", "test_fraction": 0.4}, "features": "ids", "training": training}
+    path = line.search(line.model("shared-bottom", [layer]), tmp_path / "runs", "trained").run
+    effects = Run.open(path).read(Importance).effects
+    verdicts = {field: by_task["click"].verdict for field, by_task in effects.items()}
+    assert verdicts["user at shop"] == "matters"
+    assert verdicts["price"] != "matters"
 
 
 def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):

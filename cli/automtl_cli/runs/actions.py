@@ -59,14 +59,14 @@ def check_named(model: str | None, pick: int | None = None) -> str:
     return model if pick is None else f"{model}@{pick}"
 
 
-def show(path: Path, all_evidence: bool, as_json: bool) -> None:
+def show(path: Path, all_evidence: bool, all_fields: bool, as_json: bool) -> None:
     """Print the architecture of a run or of a file `architecture.json`; raises as `finding` does."""
     registry = load_registry()
     result = read(path, registry)
     cost, document = price(result.architecture, registry), result.to_json()
     document["cost"] = cost and cost.to_json()
     document = {**document.pop("architecture"), **document, "path": str(path)}
-    emit(document, lambda _: finding.whole(result, cost, path, all_evidence), as_json)
+    emit(document, lambda _: finding.whole(result, cost, path, all_evidence, all_fields), as_json)
 
 
 def plan(flow: Workflow, job: Job, as_json: bool) -> None:

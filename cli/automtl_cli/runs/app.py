@@ -27,12 +27,13 @@ def list_runs(runs_dir: options.RunsDir = Path("runs"), as_json: options.AsJson 
 def show(
     run: options.Run,
     evidence: options.Evidence = False,
+    fields: options.Fields = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the architecture of a run, as `automtl show` does."""
     from automtl_cli.runs import actions
 
-    actions.show(run, evidence, as_json)
+    actions.show(run, evidence, fields, as_json)
 
 
 @runs_app.command()

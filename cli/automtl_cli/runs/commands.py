@@ -109,12 +109,13 @@ def retrain(
 def show(
     run: options.Run,
     evidence: options.Evidence = False,
+    fields: options.Fields = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show an architecture, its evidence and its Pareto front.
+    """Show an architecture, its fields, evidence and Pareto front.
 
-    RUN may also be an architecture.json, which has no evidence.
+    RUN may also be an architecture.json, which has no effects and no evidence.
     """
     from automtl_cli.runs import actions
 
-    actions.show(run, evidence, as_json)
+    actions.show(run, evidence, fields, as_json)

@@ -51,14 +51,16 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     phases = ["warm-up 1", "search 2", "search 3", "train 4"]
     assert epochs[:4] == [f"{k} of at most 8 epochs | {phase}" for k, phase in enumerate(phases, start=1)]
     assert "preparing data: encode" in shown.err
+    assert shown.err.splitlines()[-1] == "permutation importance: permute fields"
     assert "fixed" in shown.err
     for part in (
         "architecture (search space desan)",
         "read by",
-        "Fields read by no expert: ",
-        "All noise fields left out: ",
+        "Fields that the network does not read: ",
+        "Known truth: all noise fields left out: ",
         "optimal AUC",
         "mean ",
+        "on 100 test rows)",
         "run: runs/mine",
         "automtl evaluate runs/mine",
     ):
@@ -68,7 +70,8 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
 
 def test_equal_seeds_make_equal_bytes(automtl: Automtl, finished: Path) -> None:
     assert automtl(*SEARCH, "--seed", "3", "--name", "again").code == 0
-    for name in ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors"):
+    names = ("architecture.json", "metrics.jsonl", "result.json", "weights.safetensors", "importance.json")
+    for name in names:
         assert Path("runs/again", name).read_bytes() == (finished / "runs/done" / name).read_bytes()
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.facts import Importance, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Evidence, Point
+from automtl_core.views.sharing import NO_PROOF, REMOVAL
 
 Automtl = Callable[..., Any]
 EVIDENCE = (
@@ -77,13 +78,14 @@ def test_who_shares_what(automtl: Automtl, told: Run) -> None:
     assert fields[1:12:10] == ["user_id ●", "noise_large ·"]
     assert after(shown, "layer1 expert0")[1] == "layer0/expert0 ●"
     assert after(shown, "task click")[:2] == ["task click like skip hide", "layer1/expert0 ● ● ● ●"]
-    assert after(shown, "read by")[1:7] == [
+    assert after(shown, "read by")[1:8] == [
         "layer0/expert0 layer1/expert0 all except noise_small, noise_large",
         "layer1/expert0 click, like, skip, hide layer0/expert0",
-        "Fields read by no expert: noise_small, noise_large",
+        f"Fields that the network does not read: noise_small, noise_large{NO_PROOF}",
+        f"{REMOVAL}: noise_small +0.0001 [-0.0003, +0.0005]",
         "Fields that are always read: dense_signal, dense_noise",
-        "All noise fields left out: no (read: dense_noise)",
-        "Every task reads all fields that affect it: yes",
+        "Known truth: all noise fields left out: no (read: dense_noise)",
+        "Known truth: every task reads all fields that affect it: yes",
     ]
 
 
@@ -97,7 +99,7 @@ def test_all_of_a_layer_are_called_so(automtl: Automtl, finished: Path) -> None:
     lines = after(shown, "read by")
     assert lines[1].startswith("layer0/expert0 all of layer1 ")
     assert lines[3:5] == [f"layer1/{e} click, like, skip all of layer0" for e in both]
-    assert "task/hide reads nothing" in lines
+    assert "task/hide reads no expert: it is predicted from a constant alone" in lines
 
 
 def test_evidence_in_a_sentence_and_chance_is_called_so(automtl: Automtl, told: Run) -> None:
@@ -175,9 +177,32 @@ def test_what_is_shown_as_json(automtl: Automtl, told: Run) -> None:
 
 def test_a_file_is_shown_as_far_as_it_tells(automtl: Automtl, told: Run) -> None:
     whole, alone = automtl("show", told.path).out, automtl("show", told.path / "architecture.json").out
-    assert whole.startswith(alone.partition("All noise")[0])
+    assert whole.startswith(alone.partition("Fields that are always read")[0])
     assert "decisions:" not in alone
     assert "at chance" not in alone
+
+
+def test_effects_of_fields_are_shown(automtl: Automtl, told: Run) -> None:
+    found, shown = told.read(Importance), automtl("show", told.path).out
+    assert "Effect of each field: automtl show runs/done --fields" in shown
+    assert f"on {found.rows} test rows" in shown
+    table = after(automtl("show", told.path, "--fields").out, "field task")
+    assert table[0] == "field task score drop 95 % interval p verdict"
+    lines = table[1 : 1 + 4 * len(found.effects)]
+    assert {line.split()[0] for line in lines[::4]} == {*found.effects}, "the name stands once"
+    assert [line.split()[0] for line in lines[1:4]] == ["like", "skip", "hide"]
+    assert automtl("show", told.path, "--json").json()["importance"] == found.to_json()
+    assert automtl("runs", "show", told.path, "--fields").out == automtl("show", told.path, "--fields").out
+
+
+def test_a_run_without_effects_is_shown_as_before(automtl: Automtl, told: Run) -> None:
+    with_effects = automtl("show", told.path).out
+    (told.path / "importance.json").unlink()
+    shown = automtl("show", told.path).out
+    assert "test rows" not in shown
+    assert all(line in with_effects for line in shown.splitlines())
+    assert automtl("show", told.path, "--json").json()["importance"] is None
+    assert "Effects of fields are not known: " in automtl("show", told.path, "--fields").out
 
 
 HAND_MADE = {

@@ -6,6 +6,7 @@ from automtl_core.comparison.cells import CellBegan
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.errors import UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.facts import Importance
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 
@@ -48,6 +49,20 @@ def test_cells_are_kept_in_the_folder(tmp_path):
 def test_what_cannot_be_is_told(tmp_path, wanted, told):
     with pytest.raises(UsageError, match=told):
         compared(wanted, tmp_path)
+
+
+def test_fields_are_not_permuted_unless_it_is_set(tmp_path):
+    def cells(out, *layers):
+        workflow = Workflow(load_registry())
+        spec = ComparisonSpec(["shared-bottom"], seeds=1, out=tmp_path / out)
+        spec.compared(workflow, [SMALL, {"prepared_dir": tmp_path / "prepared"}, *layers])
+        return [Run.open(path) for path in (tmp_path / out / "cells").iterdir()]
+
+    (run,) = cells("plain")
+    assert run.config().importance.rows == 0
+    assert not run.has(Importance)
+    (run,) = cells("fields", {"importance": {"rows": 50}})
+    assert run.read(Importance).rows == 50
 
 
 def test_a_run_is_compared_on_the_inputs_that_it_was_found_on(tmp_path):

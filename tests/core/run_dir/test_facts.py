@@ -6,9 +6,10 @@ import pytest
 
 from automtl_core.disk.signed import write_signed
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.facts import Costs, Environment, Result, Search, Status
+from automtl_core.run_dir.facts import Costs, Environment, Importance, Result, Search, Status
 from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.search.evidence import Evidence, Point
+from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 CLICK = BinaryMetrics(0.75, 0.5, 10, 100)
@@ -17,12 +18,14 @@ RESULT = Result(3, 100, 10, 1000, {"click": CLICK, "price": PRICE}, {"weights": 
 THEN = Environment("0.2", {"desan": "1"}, "3.11", "2.4", "1.26", "cpu", 4)
 EVIDENCE = Evidence("op", "mlp-4", "chosen", "no significant effect", "mlp-8", 1e-4, 2e-4, 320, 64, epoch=3)
 POINT = Point("mmoe", {"op": "mlp-4", "fields": ("a",)}, 0.5, 0.0, None, 10, 20, trained=True, chosen=True)
+EFFECT = FieldEffect("AUC", 0.01, 0.005, 0.015, 1e-5, "matters")
 FACTS = [
     Status("failed", "no space left", 74),
     Costs({"search": 1.5, "train": 0.0}, None),
     Environment("0.2", {}, "3.12", "2.5", "2.0", "cuda", 1, {"lightgbm": "4.6"}, (THEN, THEN)),
     RESULT,
     Search((EVIDENCE, EVIDENCE), (POINT,)),
+    Importance(100, {"user": {"click": EFFECT, "price": FieldEffect("R2")}}),
 ]
 
 

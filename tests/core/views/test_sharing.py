@@ -1,9 +1,12 @@
 """Who reads what, as matrices and in lines."""
 
+from dataclasses import replace
+
 import pytest
 
-from automtl_core.modules.sharing import Sharing
-from automtl_core.views.sharing import fields_read, natural, parts_read, summary
+from automtl_core.modules.sharing import WHOLE, Sharing
+from automtl_core.search.evidence import Evidence
+from automtl_core.views.sharing import NO_PROOF, REMOVAL, fields_read, natural, parts_read, summary
 from automtl_core.views.values import Grid, Matrix
 from automtl_core.workflow.finding import Truth
 
@@ -43,22 +46,49 @@ def test_a_line_a_part_and_what_nobody_reads(sharing):
         ["expert1", "-", ["no field"]],
     ]
     assert [note.text for note in notes] == [
-        "Fields read by no expert: noise",
+        f"Fields that the network does not read: noise{NO_PROOF}",
         "Fields that are always read: price",
-        "task/like reads nothing",
+        "task/like reads no expert: it is predicted from a constant alone",
     ]
+
+
+def test_the_effect_of_a_removal_has_its_interval(sharing):
+    """Of two removals it is the one with the higher end, and only of fields that nothing reads."""
+    evidence = [
+        Evidence("layer0/expert0/single", "noise", "closed", "no significant effect", None, 1e-4, 2e-4),
+        Evidence("layer0/expert1/single", "noise", "closed", "no significant effect", None, -3e-4, 1e-3),
+        Evidence("layer0/expert2/single", "noise", "kept", "required", None, 0.1, 1e-3),
+        Evidence("layer0/expert1/single", "user", "closed", "no significant effect", None, 0.1, 1e-3),
+    ]
+    notes = [one.text for one in summary(sharing, None, FIELDS, evidence).blocks[1:]]
+    assert notes[1] == f"{REMOVAL}: noise -0.0003 [-0.0023, +0.0017]"
+
+
+def test_a_network_that_reads_all_fields_says_so(sharing):
+    everything = replace(sharing, sees={"layer0/expert0": FIELDS})
+    assert summary(everything, None, FIELDS).blocks[1].text == "Fields that the network does not read: none"
+
+
+def test_a_task_without_experts_is_named_with_what_it_is_predicted_from(sharing):
+    """The whole network reads fields by a wide term, and with it all fields without a choice."""
+    wide = replace(sharing, sees={**sharing.sees, WHOLE: ("item",)})
+    notes = [one.text for one in summary(wide, None, [*FIELDS, "price"]).blocks[1:]]
+    assert notes[-1] == "task/like reads no expert: it is predicted from item, price alone"
+    direct = replace(sharing, sees={**sharing.sees, "task/like": ("user",)})
+    notes = [one.text for one in summary(direct, None, [*FIELDS, "price"]).blocks[1:]]
+    assert notes[-1] == "task/like reads no expert: it is predicted from user alone"
 
 
 def test_it_is_held_against_what_is_known(sharing):
     good = summary(sharing, Truth(("noise",), (), {}), FIELDS).blocks
     assert [note.text for note in good[-2:]] == [
-        "All noise fields left out: yes",
-        "Every task reads all fields that affect it: yes",
+        "Known truth: all noise fields left out: yes",
+        "Known truth: every task reads all fields that affect it: yes",
     ]
     bad = summary(sharing, Truth(("noise",), ("noise",), {"like": ("user", "item")}), FIELDS).blocks
     assert [note.text for note in bad[-2:]] == [
-        "All noise fields left out: no (read: noise)",
-        "Every task reads all fields that affect it: no (like misses user, item)",
+        "Known truth: all noise fields left out: no (read: noise)",
+        "Known truth: every task reads all fields that affect it: no (like misses user, item)",
     ]
 
 

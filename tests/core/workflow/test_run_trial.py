@@ -12,7 +12,7 @@ from automtl_core.run_dir.facts import EncodingSearch, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.trial import Serial, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
-from automtl_core.training.events import SILENT, EpochEnded
+from automtl_core.training.events import SILENT, EpochEnded, PhaseBegan
 from automtl_core.workflow import pipeline, run_trial
 from automtl_core.workflow.run_trial import Folder, TrialRunner
 
@@ -51,7 +51,8 @@ def test_a_whole_run_is_trained_once_and_tested_when_asked(spec, runner):
     assert events.count(EpochEnded) == 2
     again = []
     assert runner(replace(spec, test=True), heard(again)) == result
-    assert again == [TrialEnded]
+    assert (again[0], again[-1]) == (PhaseBegan, TrialEnded), "fields are permuted"
+    assert not {TrialBegan, EpochEnded} & {*again}, "nothing is trained"
     assert Run.open(path).read(Result).test is not None
 
 

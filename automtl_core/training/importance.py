@@ -1,0 +1,223 @@
+"""Permutation importance: the drop of a network's score if the values of a field are permuted among rows.
+
+The rows are those of the test, on which nothing was chosen (Breiman, "Random forests", Machine Learning
+2001). A permutation pairs the rows at random, and the rows of a pair exchange their values: the estimator
+`e_divide` of Fisher, Rudin and Dominici, "All models are wrong, but many are useful", JMLR 2019. Pairs are
+independent draws. Their variance gives the standard error, which contains the draws of rows and permutation.
+
+Only the stored column of a field is permuted. All that networks compute from it follows: embeddings, target
+statistics, bins, and the feature crosses that contain the field.
+
+Letters: R rows, an even number, T tasks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.special import stdtr, stdtrit
+
+from automtl_core import seeds
+from automtl_core.data.part import Part
+from automtl_core.data.progress import Progress, silent
+from automtl_core.dataset.schema import Schema, Task
+from automtl_core.disk.value import Value
+from automtl_core.settings.settings import Settings
+from automtl_core.training.metrics import loss_by_row
+from automtl_core.training.significance import SIGNIFICANCE, holm
+
+Floats = NDArray[np.float64]
+Predict = Callable[[Part], Floats]
+"""Returns the output of a network for R rows, [R, T]."""
+Verdict = Literal["matters", "no effect", "unclear"]
+"""- matters: the drop is significantly above 0, corrected for the number of all fields and tasks;
+- no effect: the whole 95 % interval of the drop is within `MARGIN` of 0 (a test of equivalence);
+- unclear: neither, as a rule because there are too few rows.
+"""
+
+MARGIN = 0.002
+"""Largest drop of AUC or R2, in either direction, that counts as no effect. The standard deviation of the
+test AUC over seeds of one model is about as large (docs/results.md), so that no decision depends on less."""
+LEAST = 100
+"""Least number of rows of the rarer class, or of all rows of a regression, for `no effect`. An effect of rare
+values does not widen the interval if no row has them: with 100 rows, values of 3 % of all rows are missed
+with a probability of 5 %."""
+COVERAGE = 0.975
+"""Quantile at the upper end of a 95 % interval."""
+
+
+class ImportanceSettings(Settings):
+    """Permutation importance of fields, computed after the test of a run."""
+
+    rows: int = Field(20_000, ge=0)
+    """Maximum number of test rows on which fields are permuted; 0 for no permutation importance. More rows
+    give smaller intervals and take longer: the network predicts all of them again for each field. The default
+    in a comparison is 0, because its outcome is about models and shows no fields."""
+
+
+@dataclass(frozen=True)
+class FieldEffect(Value):
+    """The effect of one field on the score of one task: its drop if the field is permuted.
+
+    All numbers are None where the score is undefined, such as with rows of one class only.
+    """
+
+    measure: Literal["AUC", "R2"]
+    drop: float | None = None
+    """Score minus the score with the permuted field; negative if the permutation improves the score."""
+    low: float | None = None
+    """Lower end of the 95 % interval of the drop."""
+    high: float | None = None
+    p: float | None = None
+    """One-sided p value of a drop of 0 or less, after Holm's correction for all fields and tasks."""
+    verdict: Verdict = "unclear"
+
+
+Effects = Mapping[str, Mapping[str, FieldEffect]]
+"""Field -> task -> effect."""
+
+
+def sample(part: Part, most: int, seed: int) -> Part:
+    """Return an even number of rows of a part, at most `most`, as a random sample in memory.
+
+    Args:
+        part: Such as the test part.
+        most: Largest number of rows.
+        seed: Seed of the run.
+
+    """
+    count = min(len(part), most) // 2 * 2
+    rows = seeds.generator(seed, "importance").permutation(len(part))[:count]
+    return part.some(np.sort(rows))
+
+
+def importance(
+    predict: Predict,
+    part: Part,
+    schema: Schema,
+    fields: Sequence[str],
+    seed: int,
+    progress: Progress = silent,
+) -> dict[str, dict[str, FieldEffect]]:
+    """Return the effect of each field on each task.
+
+    Args:
+        predict: The network.
+        part: R rows with labels, at least two, on which nothing was chosen; see `sample`.
+        schema: The schema of the rows.
+        fields: Names of the fields to permute; no feature crosses, which follow from their fields.
+        seed: Seed of the run. The permutation of a field depends on it and on the name of the field only.
+        progress: Receives the finished share.
+
+    """
+    intact = _losses(schema.tasks, part.labels, predict(part))
+    found: dict[str, dict[str, FieldEffect]] = {}
+    for done, field in enumerate(fields):
+        progress("permute fields", done / len(fields))
+        partners = _partners(len(part), seeds.generator(seed, "importance", field))
+        losses = _losses(schema.tasks, part.labels, predict(permuted(part, schema, field, partners)))
+        found[field] = {
+            task.name: _effect(task, part.labels[:, t], losses[t] - intact[t], partners)
+            for t, task in enumerate(schema.tasks)
+        }
+    return _corrected(found)
+
+
+def permuted(part: Part, schema: Schema, field: str, order: NDArray[np.int64]) -> Part:
+    """Return the rows with the values of one field in another order; a list of values moves as a whole.
+
+    Args:
+        part: R rows.
+        schema: The schema of the rows.
+        field: Name of the field.
+        order: Row whose value each row receives, [R].
+
+    """
+    sparse = [one.name for one in schema.sparse]
+    if field in sparse:
+        return replace(part, ids=_moved(part.ids, sparse.index(field), order))
+    return replace(part, dense=_moved(part.dense, [one.name for one in schema.dense].index(field), order))
+
+
+def _moved(array: NDArray[Any], column: int, order: NDArray[np.int64]) -> NDArray[Any]:
+    moved = np.array(array)
+    moved[:, column] = array[order, column]
+    return moved
+
+
+def _partners(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return for each of an even number of rows the other row of its pair, [R]."""
+    one, other = random.permutation(rows).reshape(2, -1)
+    partners = np.empty(rows, np.int64)
+    partners[one], partners[other] = other, one
+    return partners
+
+
+def _losses(tasks: Sequence[Task], labels: NDArray[np.float32], predicted: Floats) -> list[Floats]:
+    """Return for each task the contribution of each row to 1 - score, [R]; NaN where a row does not count."""
+    losses = []
+    for t, task in enumerate(tasks):
+        by_row, known = np.full(len(labels), np.nan), ~np.isnan(labels[:, t])
+        if _freedom(task, labels[:, t]):
+            by_row[known] = loss_by_row(task, labels[known, t].astype(np.float64), predicted[known, t])
+        losses.append(by_row)
+    return losses
+
+
+def _freedom(task: Task, labels: NDArray[np.float32]) -> int:
+    """Return the degrees of freedom of the error of a score: the rows of the rarer class, less one.
+
+    For a regression: all rows, less one. 0 where the score or its error is undefined.
+    """
+    known = labels[~np.isnan(labels)]
+    if task.kind == "regression":
+        return max(len(known) - 1, 0) if len(known) and np.ptp(known) > 0 else 0
+    positives = int(np.count_nonzero(known))
+    return max(min(positives, len(known) - positives) - 1, 0)
+
+
+def _effect(
+    task: Task, labels: NDArray[np.float32], by_row: Floats, partners: NDArray[np.int64]
+) -> FieldEffect:
+    """Return the effect on one task, with an uncorrected p value and without a verdict by it.
+
+    Args:
+        task: The task.
+        labels: [R], NaN where missing.
+        by_row: Loss with the permuted field minus the loss without, [R]; NaN where a row does not count.
+        partners: The other row of the pair of each row, [R].
+
+    """
+    measure: Literal["AUC", "R2"] = "R2" if task.kind == "regression" else "AUC"
+    freedom = _freedom(task, labels)
+    if not freedom:
+        return FieldEffect(measure)
+    known = ~np.isnan(by_row)
+    count, drop = int(np.count_nonzero(known)), float(by_row[known].mean())
+    apart = np.where(known, by_row - drop, 0.0)
+    squares = float(((apart + apart[partners]) ** 2).sum()) / 2  # each pair is there twice
+    error = (squares / (count * (count - 1))) ** 0.5
+    half = float(stdtrit(freedom, COVERAGE)) * error
+    low, high = drop - half, drop + half
+    p = float(stdtr(freedom, -drop / error)) if error else 1.0
+    none = freedom + 1 >= LEAST and low > -MARGIN and high < MARGIN
+    return FieldEffect(measure, drop, low, high, p, "no effect" if none else "unclear")
+
+
+def _corrected(effects: Effects) -> dict[str, dict[str, FieldEffect]]:
+    """Return the effects with corrected p values; a significant drop matters, however small it is."""
+    known = {
+        (f, t): one.p for f, by_task in effects.items() for t, one in by_task.items() if one.p is not None
+    }
+    adjusted = holm(known)
+    return {
+        field: {task: _judged(one, adjusted.get((field, task))) for task, one in by_task.items()}
+        for field, by_task in effects.items()
+    }
+
+
+def _judged(one: FieldEffect, p: float | None) -> FieldEffect:
+    return replace(one, p=p, verdict="matters" if p is not None and p < SIGNIFICANCE else one.verdict)
