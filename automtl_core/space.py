@@ -7,7 +7,7 @@ choices and both compute the cost of decisions, without allocating weights.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
@@ -176,9 +176,8 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        if members := architecture.members:
+        if members := self._members(architecture):
             return Ensemble([self.network(member, inherit) for member in members.values()])
-        architecture.check(self.choices())
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
         network = self._built(choose)
         if inherit is not None:
@@ -193,7 +192,7 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`.
         """
-        if members := architecture.members:
+        if members := self._members(architecture):
             return Sharing.together({name: self.sharing(member) for name, member in members.items()})
         pairs = {
             cross.name: pair
@@ -206,7 +205,7 @@ class SearchSpace(ABC, Configured[S]):
 
         Architectures with equal canonical forms have the same network. Raises as `network` does.
         """
-        if members := architecture.members:
+        if members := self._members(architecture):
             return Architecture.ensemble([self.canonical(member) for member in members.values()])
         asked = self._asked_by(architecture)
         unasked: dict[str, Decision] = {
@@ -227,7 +226,7 @@ class SearchSpace(ABC, Configured[S]):
         The cheapest decision is no option for a choose-any, and for a choose-one the candidate with the
         cheapest network. Raises as `network` does.
         """
-        if members := architecture.members:
+        if members := self._members(architecture):
             return {
                 f"{member}/{name}": cost
                 for member, its in members.items()
@@ -265,9 +264,13 @@ class SearchSpace(ABC, Configured[S]):
                 costs[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return costs
 
+    def _members(self, architecture: Architecture) -> Mapping[str, Architecture]:
+        """Return the members of an ensemble; empty for a single network. Raises as `network` does."""
+        architecture.check(self.choices())
+        return architecture.members
+
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
         """Return the choices of the derived network with their decisions, without computation."""
-        architecture.check(self.choices())
         choose = Fixing(architecture.decisions, {})
         with torch.device("meta"):
             self.build(choose)

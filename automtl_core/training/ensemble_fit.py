@@ -1,12 +1,13 @@
 """Training of an ensemble: each member alone, one after the other."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.training.compute import Compute
-from automtl_core.training.events import EpochEnded, Event, Listener
+from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics
@@ -24,17 +25,26 @@ class EnsembleFit:
         recipe: The training settings, for each member.
         seed: Seed of the run; see `seeds.of_member`.
         compute: Device and precision.
+        lasts: Returns whether there is time until a share of all work is finished. Each member has an equal
+            share.
 
     """
 
     def __init__(
-        self, ensemble: Ensemble, data: TrainingData, recipe: Recipe, seed: int, compute: Compute
+        self,
+        ensemble: Ensemble,
+        data: TrainingData,
+        recipe: Recipe,
+        seed: int,
+        compute: Compute,
+        lasts: Callable[[float], bool] = lambda share: True,
     ) -> None:
         self.ensemble = ensemble.to(compute.device)
         self.data = data
         self.recipe = recipe
         self.seed = seed
         self.compute = compute
+        self.lasts = lasts
         self.epochs = 0
         """Number of epochs of the trained members."""
         self.best_epochs: list[int] = []
@@ -63,9 +73,10 @@ class EnsembleFit:
         """
 
         def on_event(event: Event) -> bool:
-            if isinstance(event, EpochEnded):
+            if isinstance(event, EpochEnded | StepEnded):
                 event = replace(event, epoch=self.epochs + event.epoch)
-            return listener(event)
+            share = (len(self.best_epochs) + 1) / len(self.ensemble.members)
+            return listener(event) and self.lasts(share)
 
         while True:
             self.fit.run(on_event)
@@ -83,19 +94,19 @@ class EnsembleFit:
         return Fit(self.ensemble.members[member], self.data, self.recipe, seed, self.compute)
 
     def state_dict(self) -> State:
-        """Return the weights of trained members, and the state of the current training."""
-        trained = self.ensemble.members[: len(self.best_epochs)]
+        """Return the state of the current training, and the weights of all other members."""
+        members, current = enumerate(self.ensemble.members), len(self.best_epochs)
         return {
             "epochs": self.epochs,
             "best_epochs": list(self.best_epochs),
-            "trained": {str(k): member.state_dict() for k, member in enumerate(trained)},
+            "others": {str(k): member.state_dict() for k, member in members if k != current},
             "fit": self.fit.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state` in the next run."""
         self.epochs, self.best_epochs = state["epochs"], list(state["best_epochs"])
-        for k, weights in state["trained"].items():
+        for k, weights in state["others"].items():
             self.ensemble.members[int(k)].load_state_dict(weights)
         self.fit = self._fit_of(len(self.best_epochs))
         self.fit.load_state_dict(state["fit"])

@@ -29,7 +29,7 @@ from automtl_core.search.trial import (
     TrialWaits,
 )
 from automtl_core.training.events import Listener
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trainer import Trainer
 
@@ -92,7 +92,7 @@ class TrialRunner:
             job, prepared = self._job(spec)
             with run.working():
                 if run.read(Result).test is None:  # else another process tested it in the meantime
-                    pipeline.test(job, run, prepared, listener)
+                    evaluation.test(job, run, prepared, listener)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)

@@ -36,7 +36,7 @@ from automtl_core.search.trial import Executor, Serial
 from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
@@ -194,14 +194,14 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             job = self._job_of(run.config(), data_dir)
             prepared = self._prepare_again(job, run)
-            test = pipeline.evaluate_run(job, run, prepared)
+            test = evaluation.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)
         return Evaluation(
             run=path,
             test=test,
-            reachable=pipeline.reachable(prepared),
+            reachable=evaluation.reachable(prepared),
             repeats=test == recorded,
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),

@@ -121,7 +121,7 @@ class LastRound:
             return rows.scored(np.mean([outputs[name] for name in names], axis=0))
 
         members, points = list(networks)[:1], dict[str, Point]()
-        while len(members) < settings.ensemble:
+        while len(members) < min(settings.ensemble, len(networks)):
             more = {name: scored([*members, name]) for name in networks if name not in members}
             best = min(more, key=lambda name: more[name].losses.mean())
             if clearly_less(difference(scored(members).losses, more[best].losses), settings.ahead):

@@ -158,10 +158,10 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
     ("values", "ensemble", "members"),
     [
         ([1.0, 0.9, -0.8, 3.0], 2, [0, 2]),  # next is the one with the best mean, not the best one
-        ([1.0, 0.9, -0.8, 3.0], 3, [0, 2, 1]),
-        ([1.0, 9.0, -7.0], 3, [0]),  # each of them hurts: the mean of 1 and 9 is 5, that of 1 and -7 is -3
-        ([1.0, 9.0, -1.5], 9, [0, 2]),
-        ([1.0, -1.0, 0.0], 9, [0, 1, 2]),  # the third one makes no difference
+        ([1.0, 0.9, -0.8, 3.0], 3, [0, 2]),  # any third one hurts
+        ([1.0, 9.0, -7.0], 3, [0]),  # the mean of 1 and 9 is 5, that of 1 and -7 is -3
+        ([1.0, 0.3, -0.1], 3, [0, 2, 1]),
+        ([1.0, -1.0, 0.0], 9, [0, 1, 2]),  # the third one makes no difference, and there is no fourth
     ],
 )
 def test_members_are_taken_greedily_until_one_clearly_hurts(monkeypatch, values, ensemble, members):

@@ -11,8 +11,8 @@ from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
+from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import predict_logits
 
 
 @pytest.fixture
