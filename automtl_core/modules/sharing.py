@@ -97,6 +97,17 @@ class Sharing(Value):
         }
         return cls(sees, reads, first.fields, first.pairs)
 
+    def of_member(self, member: str) -> "Sharing":
+        """Return the sharing of a member of an ensemble, such as `member 1`."""
+        start = f"{member}/"
+
+        def own(parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+            named = {p: WHOLE if p == member else p.removeprefix(start) for p in parts}
+            return {named[p]: read for p, read in parts.items() if named[p] != p}
+
+        reads = {p: tuple(one.removeprefix(start) for one in read) for p, read in own(self.reads).items()}
+        return Sharing(own(self.sees), reads, self.fields, self.pairs)
+
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads."""
         seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
