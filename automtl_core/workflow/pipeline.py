@@ -31,7 +31,7 @@ from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.trainer import Trainer, memory_errors
-from automtl_core.workflow.training import Found, trainer, untrained, validated
+from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
 
@@ -206,14 +206,14 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
 
 def _found(
     job: Job, run: Run, prepared: Prepared, problem: Problem, searched: Problem, recorder: Recorder
-) -> tuple[Found, Problem]:
+) -> tuple[Derived, Problem]:
     """Return the derived network, with weights from the search or new ones.
 
     Also return the problem of its training, with the settings that the search chose.
     """
     if recorder.stage == "train":
         problem = _overridden(job, run, prepared, problem)
-        return Found(untrained(problem, run.architecture())), problem
+        return Derived(untrained(problem, run.architecture())), problem
     result = _searched(job, searched, recorder)
     if job.config.strategy is not None:
         run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
@@ -224,8 +224,8 @@ def _found(
     run.write_architecture(architecture)
     log.info("the search ended with an architecture")
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
-        return Found(result.network, result.epochs, result.trained), problem
-    return Found(untrained(problem, architecture)), problem
+        return Derived(result.network, result.epochs, result.trained), problem
+    return Derived(untrained(problem, architecture)), problem
 
 
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:

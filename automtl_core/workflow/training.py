@@ -17,7 +17,7 @@ from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.budget import Clock
 
 
-class Found(NamedTuple):
+class Derived(NamedTuple):
     """The network after the search, with the state of its training."""
 
     network: nn.Module
@@ -36,15 +36,15 @@ def untrained(problem: Problem, architecture: Architecture) -> nn.Module:
     return problem.space.network(architecture)
 
 
-def trainer(found: Found, problem: Problem, clock: Clock | None) -> Fit | EnsembleFit | LearnerFit:
+def trainer(model: Derived, problem: Problem, clock: Clock | None) -> Fit | EnsembleFit | LearnerFit:
     """Return the trainer of a network, an ensemble or a `Learner`."""
     how = (problem.data, problem.recipe, problem.seed, problem.compute)
     lasts = () if clock is None else (clock.lasts,)
-    if isinstance(found.network, Ensemble):
-        return EnsembleFit(found.network, *how, *lasts)
-    if isinstance(found.network, Learner):
-        return LearnerFit(found.network, *how, *lasts)
-    return Fit(found.network, *how, found.epochs)
+    if isinstance(model.network, Ensemble):
+        return EnsembleFit(model.network, *how, *lasts)
+    if isinstance(model.network, Learner):
+        return LearnerFit(model.network, *how, *lasts)
+    return Fit(model.network, *how, model.epochs)
 
 
 def validated(network: nn.Module, problem: Problem) -> Metrics:

@@ -82,12 +82,11 @@ class HalvingSettings(HeldOutSettings):
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
     the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better
     validation score decides."""
-
     ensemble: int = Field(1, ge=1, le=100)
-    """Maximum number of networks whose mean prediction is the result. With more than 1, as many networks are
-    trained to the end: the result of the search with several seeds, and the best others. Those that improve
-    the validation score of the ensemble become its members. A larger value predicts better, and costs as
-    much more, in training and prediction."""
+    """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
+    networks is trained to the end: the result of the search takes part with several seeds, beside the other
+    candidates. Members are chosen by ensemble selection on validation rows. A larger value predicts better
+    as a rule, and takes longer in training and prediction."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
         """Return the schedule of rungs for a number of entrants, without further seeds of the first one."""

@@ -48,10 +48,10 @@ class PathSettings(HeldOutSettings):
     operations of the most expensive hand-designed model in the space, the second stage trains random
     operations. Early stopping (`patience`) or `steps` may end a stage earlier."""
     steps: int = Field(200, ge=1)
-    """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has at
-    most 100 steps. A larger value takes longer, and may help where effects of several fields together are
+    """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has
+    100 steps or fewer. A larger value takes longer, and may help where effects of several fields together are
     hard to learn."""
-    rate: float = Field(3.0, gt=0)
+    supernet_rate: float = Field(3.0, gt=0)
     """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
     second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
     patience: int = Field(3, ge=1)
@@ -165,10 +165,10 @@ class Paths:
     def _rate(self, done: int) -> float:
         """Return the factor of the learning rate after a number of steps of the current epoch."""
         if not self.widened:
-            return self.settings.rate
+            return self.settings.supernet_rate
         before = (self.epoch - 1 - self.first_epoch) * self.epoch_steps
         passed = (before + done) / (self.stage_epochs * self.epoch_steps)
-        return self.settings.rate * (1 + cos(pi * passed)) / 2 if passed < 1 else 1.0
+        return self.settings.supernet_rate * (1 + cos(pi * passed)) / 2 if passed < 1 else 1.0
 
     def restore_best(self) -> None:
         """Load the best weights into the supernet and its average."""

@@ -165,7 +165,7 @@ def test_a_stage_has_its_steps_rounded_up_to_an_epoch_of_four(steps, epochs, exp
 
 
 def test_the_learning_rate_is_raised_and_falls_to_0_in_the_second_stage():
-    paths, factors = make(narrow=True, steps=8, rate=2.0), []
+    paths, factors = make(narrow=True, steps=8, supernet_rate=2.0), []
     step = paths.relaxed.step
 
     def rates():

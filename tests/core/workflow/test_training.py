@@ -13,7 +13,7 @@ from automtl_core.testing.samples import plain_schema, sample_architectures, sam
 from automtl_core.training.ensemble_fit import EnsembleFit
 from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit
-from automtl_core.workflow.training import Found, trainer, untrained, validated
+from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_desan.space import DESAN, DESANSettings
 
 SETTINGS = DESANSettings(embedding_dim=4, experts=2, layers=1, expert_width=8, ops=("mlp-4",))
@@ -37,8 +37,8 @@ def test_each_member_of_an_ensemble_begins_with_the_weights_of_its_seed(problem)
 def test_the_trainer_is_that_of_the_network(problem):
     (one,) = sample_architectures(problem.space, 1)
     alone, ensemble = untrained(problem, one), untrained(problem, Architecture.ensemble([one, one]))
-    assert isinstance(trainer(Found(ensemble), problem, None), EnsembleFit)
-    fit = trainer(Found(alone, epochs=2), problem, None)
+    assert isinstance(trainer(Derived(ensemble), problem, None), EnsembleFit)
+    fit = trainer(Derived(alone, epochs=2), problem, None)
     assert isinstance(fit, Fit)
     assert fit.first_epoch == 2
     metrics = fit.run(SILENT)
