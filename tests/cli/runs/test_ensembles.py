@@ -78,6 +78,8 @@ def test_evaluating_repeats_exactly(automtl: Automtl, done: Path) -> None:
 
 
 def test_an_ensemble_is_trained_again(automtl: Automtl, done: Path) -> None:
+    plan = automtl("train", "--model", done, "--dry-run", "--json").json()["plan"]
+    assert plan["most_training_epochs"] == 6
     again = Run.open(Path(automtl("train", "--model", done, "--json").json()["run"]))
     assert again.architecture() == Run.open(done).architecture()
     assert [report["epoch"] for report in again.reports()] == [1, 2, 3, 4, 5, 6]

@@ -75,6 +75,7 @@ def test_the_sharing_of_a_member_is_that_of_its_network(space, members, ensemble
             assert whole.reads[f"member {k}/{part}"] == tuple(f"member {k}/{other}" for other in read)
             readers = tuple(f"member {k}/{reader}" for reader in own.readers(part))
             assert whole.readers(f"member {k}/{part}") == readers
+        assert whole.of_member(f"member {k}") == own
     assert set(whole.closed()) == set.intersection(*(set(space.sharing(one).closed()) for one in members))
 
 
