@@ -15,6 +15,7 @@ from automtl_core.search.held_out import HeldOut, Scored, difference, shortfall
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
 from automtl_core.training.events import Listener
+from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import Metrics, mean_over_tasks
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import clearly_less
@@ -128,8 +129,14 @@ class LastRound:
                 break
             members = [*members, best]
             architecture = Architecture.ensemble([halving.entrants[name] for name in members])
-            points[_title(members)] = self._point(architecture, more[best].metrics)
+            metrics = self._validated(Ensemble([networks[name] for name in members]))
+            points[_title(members)] = self._point(architecture, metrics)
         return members, points
+
+    def _validated(self, network: nn.Module) -> Metrics:
+        """Return the metrics on all validation rows, as for the entrants."""
+        data, size = self.problem.data, self.problem.recipe.batch_size
+        return evaluate(network, data.validation, data.tasks, size, self.problem.compute)
 
     def favourite(self) -> SearchResult:
         """Return the favourite of the search, untrained."""

@@ -10,6 +10,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.search.held_out import HeldOut, Scored, shortfall
+from automtl_core.training.loop import evaluate
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_strategies.last_round import LastRound, LastRoundSettings
 
@@ -150,6 +151,7 @@ def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
     monkeypatch.setattr(
         HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
     )
+    monkeypatch.setattr(round_, "_validated", lambda network: metrics)
     members, points = round_._ensemble(networks)
     return [names.index(member) for member in members], list(points)
 
@@ -184,8 +186,10 @@ def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
     assert len(found.architecture.members) == 2
     (point,) = (point for point in found.front if point.chosen)
     assert (point.name, point.decisions) == ("ensemble of 2", found.architecture.decisions)
-    rows = HeldOut(round_.problem, round_.settings.rows)
-    assert point.loss == shortfall(rows.measure(found.network.eval()).metrics)
+    data, size = round_.problem.data, round_.problem.recipe.batch_size
+    metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
+    assert point.loss == shortfall(metrics)
+    rows = HeldOut(round_.problem, 100)
     outputs = [rows.predict(member) for member in found.network.members]
     assert np.allclose(rows.predict(found.network), np.mean(outputs, axis=0), atol=1e-6)
     assert {point.name for point in found.front} >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
