@@ -1,7 +1,8 @@
 """Choices, decisions and architectures: a model of a search space as data, by names."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,6 +12,9 @@ from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1
 """Format version of the JSON; other versions are errors."""
+
+MEMBER = re.compile(r"(member \d+)/(.+)")
+"""Name of a choice of a member of an ensemble: `member 1/task/click/experts`."""
 
 Decision = str | tuple[str, ...]
 """Decision of a choice: one option of a `OneOf`, or the selected options of an `AnyOf` in its order."""
@@ -66,24 +70,60 @@ class Origin:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Decisions of a search space: one for each choice, by name."""
+    """Decisions of a search space: one for each choice, by name.
+
+    The decisions of an ensemble are those of all its members, with the member in front of each name, see
+    `MEMBER`.
+    """
 
     decisions: Mapping[str, Decision]
     origin: Origin | None = field(default=None, compare=False)
 
+    @classmethod
+    def ensemble(cls, members: Sequence["Architecture"]) -> "Architecture":
+        """Return the architecture of an ensemble; that of a single member is the member itself."""
+        if len(members) == 1:
+            return members[0]
+        return cls(
+            {
+                f"member {k}/{name}": decision
+                for k, member in enumerate(members, start=1)
+                for name, decision in member.decisions.items()
+            }
+        )
+
+    @property
+    def members(self) -> Mapping[str, "Architecture"]:
+        """The members of an ensemble by name, such as `member 1`; empty for a single network."""
+        names = [MEMBER.fullmatch(name) for name in self.decisions]
+        decisions: dict[str, dict[str, Decision]] = {}
+        for match, decision in zip(names, self.decisions.values(), strict=True):
+            if match is None:
+                return {}
+            decisions.setdefault(match[1], {})[match[2]] = decision
+        return {member: Architecture(of_member, self.origin) for member, of_member in decisions.items()}
+
     def check(self, choices: Mapping[str, Choice]) -> None:
         """Check that the decisions fit `choices`; raises an `ArtifactError` with all faults."""
-        faults = [f"{name}: no decision" for name in choices if name not in self.decisions]
-        for name, decision in self.decisions.items():
-            if name not in choices:
-                faults.append(f"{name}: no such choice{did_you_mean(name, choices)}")
-            elif fault := choices[name].check(decision):
-                faults.append(fault)
+        members = self.members or {"": self}
+        faults = [
+            f"{member}/{fault}".removeprefix("/")
+            for member, architecture in members.items()
+            for fault in architecture._faults(choices)
+        ]
         if faults:
             raise ArtifactError(
                 "the architecture does not fit the search space:\n" + "\n".join(faults),
                 fix="use it with the space settings, ops and dataset of its search",
             )
+
+    def _faults(self, choices: Mapping[str, Choice]) -> Iterator[str]:
+        yield from (f"{name}: no decision" for name in choices if name not in self.decisions)
+        for name, decision in self.decisions.items():
+            if name not in choices:
+                yield f"{name}: no such choice{did_you_mean(name, choices)}"
+            elif fault := choices[name].check(decision):
+                yield fault
 
     def to_json(self) -> str:
         """Return the text of `architecture.json`."""

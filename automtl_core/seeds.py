@@ -15,6 +15,11 @@ def derive(seed: int, *purpose: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def of_member(seed: int, member: int) -> int:
+    """Return the seed of a member of an ensemble, counted from 0; the first one has the seed of the run."""
+    return derive(seed, "member", member) if member else seed
+
+
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     """Return numpy's default generator for one purpose."""
     return np.random.default_rng(derive(seed, *purpose))

@@ -7,7 +7,7 @@ choices and both compute the cost of decisions, without allocating weights.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
@@ -19,6 +19,7 @@ from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax
@@ -164,6 +165,8 @@ class SearchSpace(ABC, Configured[S]):
     def network(self, architecture: Architecture, inherit: Supernet | None = None) -> nn.Module:
         """Return the derived network, which contains only the selected options.
 
+        That of an ensemble is an `Ensemble` of the networks of its members.
+
         Args:
             architecture: One decision for each of `choices()`.
             inherit: A supernet whose weights the network inherits; None for new weights.
@@ -173,7 +176,8 @@ class SearchSpace(ABC, Configured[S]):
                 supernet has dropped.
 
         """
-        architecture.check(self.choices())
+        if members := self._members(architecture):
+            return Ensemble([self.network(member, inherit) for member in members.values()])
         choose = Fixing(architecture.decisions, inherit.questions if inherit else {})
         network = self._built(choose)
         if inherit is not None:
@@ -188,6 +192,8 @@ class SearchSpace(ABC, Configured[S]):
 
         It is derived from the names of choices, see `Sharing`.
         """
+        if members := self._members(architecture):
+            return Sharing.together({name: self.sharing(member) for name, member in members.items()})
         pairs = {
             cross.name: pair
             for cross, pair in zip(self.schema.crosses(), self.schema.encodings.pairs, strict=True)
@@ -199,6 +205,8 @@ class SearchSpace(ABC, Configured[S]):
 
         Architectures with equal canonical forms have the same network. Raises as `network` does.
         """
+        if members := self._members(architecture):
+            return Architecture.ensemble([self.canonical(member) for member in members.values()])
         asked = self._asked_by(architecture)
         unasked: dict[str, Decision] = {
             name: () if isinstance(choice, AnyOf) else choice.options[0]
@@ -218,6 +226,12 @@ class SearchSpace(ABC, Configured[S]):
         The cheapest decision is no option for a choose-any, and for a choose-one the candidate with the
         cheapest network. Raises as `network` does.
         """
+        if members := self._members(architecture):
+            return {
+                f"{member}/{name}": cost
+                for member, its in members.items()
+                for name, cost in self.costs_of(its).items()
+            }
         asked, whole = self._asked_by(architecture), self.cost(architecture)
         surplus = dict.fromkeys(self.choices(), whole - whole)  # 0 for choices of parts that are not built
         for name in asked:
@@ -250,9 +264,13 @@ class SearchSpace(ABC, Configured[S]):
                 costs[name] = {ALL: whole - self.cost(Architecture({**everything, name: ()}))}
         return costs
 
+    def _members(self, architecture: Architecture) -> Mapping[str, Architecture]:
+        """Return the members of an ensemble; empty for a single network. Raises as `network` does."""
+        architecture.check(self.choices())
+        return architecture.members
+
     def _asked_by(self, architecture: Architecture) -> dict[str, Decision]:
         """Return the choices of the derived network with their decisions, without computation."""
-        architecture.check(self.choices())
         choose = Fixing(architecture.decisions, {})
         with torch.device("meta"):
             self.build(choose)

@@ -18,6 +18,7 @@ from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
+from automtl_core.workflow.ensemble import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.workflow import Workflow
 
@@ -31,6 +32,7 @@ def search(
     *,
     space: str | None = None,
     strategy: str | None = None,
+    ensemble: int | None = None,
     preset: str | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
@@ -47,6 +49,8 @@ def search(
         labels: Columns to predict. Empty: the columns of a table that look like labels.
         space: Name of the search space.
         strategy: Name of the search strategy.
+        ensemble: Maximum number of networks whose mean prediction is the result. None: the setting
+            `strategy.ensemble`.
         preset: Name of a preset.
         settings: Other settings, as in a YAML file: `{"training": {"epochs": 5}}`. Settings of `space` or
             `strategy` without a name belong to the one of the arguments. Settings under another name are
@@ -67,7 +71,8 @@ def search(
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
     flow = Workflow(load_registry(), Listening(progress), executor)
-    job = flow.job([chosen, *data_layers(data, labels, settings), given])
+    layers = [chosen, *data_layers(data, labels, settings), given]
+    job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
     return _done(flow, flow.search(job, Path(runs_dir), name))
 
 

@@ -17,7 +17,7 @@ from automtl_core.disk.state import load_state, save_state
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
-from automtl_core.workflow import pipeline
+from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
 
 FILE = "resampled.safetensors"
@@ -41,7 +41,7 @@ def samples(job: Job, run: Run, prepared: Prepared) -> Samples:
     scores = _kept(run, origin)
     if scores is None:
         with run.working():
-            part, logits = prepared.part("test"), pipeline.predict_logits(job, run, prepared)
+            part, logits = prepared.part("test"), predict_logits(job, run, prepared)
             users = prepared.users("test")
             units = np.zeros(len(part), np.int32) if users is None else users
             scores = resampled(prepared.schema.tasks, part.labels, logits, units, int(fingerprint[:15], 16))

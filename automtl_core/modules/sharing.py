@@ -76,6 +76,38 @@ class Sharing(Value):
             pairs or {},
         )
 
+    @classmethod
+    def together(cls, members: Mapping[str, "Sharing"]) -> "Sharing":
+        """Return the sharing of an ensemble, with the name of the member in front of each part.
+
+        Args:
+            members: Name of a member -> its sharing.
+
+        """
+
+        def named(member: str, part: str) -> str:
+            return member if part == WHOLE else f"{member}/{part}"
+
+        first = next(iter(members.values()))
+        sees = {named(m, part): seen for m, s in members.items() for part, seen in s.sees.items()}
+        reads = {
+            named(m, part): tuple(named(m, other) for other in read)
+            for m, s in members.items()
+            for part, read in s.reads.items()
+        }
+        return cls(sees, reads, first.fields, first.pairs)
+
+    def of_member(self, member: str) -> "Sharing":
+        """Return the sharing of a member of an ensemble, such as `member 1`."""
+        start = f"{member}/"
+
+        def own(parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+            named = {p: WHOLE if p == member else p.removeprefix(start) for p in parts}
+            return {named[p]: read for p, read in parts.items() if named[p] != p}
+
+        reads = {p: tuple(one.removeprefix(start) for one in read) for p, read in own(self.reads).items()}
+        return Sharing(own(self.sees), reads, self.fields, self.pairs)
+
     def closed(self) -> tuple[str, ...]:
         """Return the fields that no part reads."""
         seen = self._with_pairs({field for fields in self.sees.values() for field in fields})
@@ -84,7 +116,9 @@ class Sharing(Value):
     def behind(self, part: str) -> frozenset[str]:
         """Return the fields that a part reads, directly or through other parts."""
         through = [self.behind(other) for other in self.reads.get(part, ()) if other != part]
-        return frozenset(self.sees.get(part, ())).union(self.sees.get(WHOLE, ()), *through)
+        member = part.partition("/")[0]
+        whole = self.sees.get(WHOLE, self.sees.get(member, ()))
+        return frozenset(self.sees.get(part, ())).union(whole, *through)
 
     def readers(self, part: str) -> tuple[str, ...]:
         """Return the parts that read a part."""
@@ -97,17 +131,20 @@ class Sharing(Value):
     def missed(self, needs: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
         """Return the needed fields that a part does not read, by the last component of the part's name.
 
+        If several parts have that component, as in an ensemble, those that none of them reads.
+
         Args:
             needs: Last component of a name, such as a task -> the fields that it needs.
 
         """
-        found = {}
+        seen: dict[str, set[str]] = {}
         for part in {**self.reads, **self.sees}:
-            needed = needs.get(_word(part), ())
-            seen = self._with_pairs(self.behind(part))
-            if missing := [f for f in self.fields if f in needed and f not in seen]:
-                found[_word(part)] = tuple(missing)
-        return found
+            seen.setdefault(_word(part), set()).update(self._with_pairs(self.behind(part)))
+        missed = {
+            word: tuple(f for f in self.fields if f in needs.get(word, ()) and f not in read)
+            for word, read in seen.items()
+        }
+        return {word: fields for word, fields in missed.items() if fields}
 
 
 def _part(name: str) -> str:

@@ -109,11 +109,19 @@ class HeldOut:
             recalibrate_batchnorm(supernet, self._learned, self.problem.compute)
             return self.measure(supernet)
 
-    @torch.no_grad()
     def measure(self, network: nn.Module) -> Scored:
         """Return the score of a network in evaluation mode."""
+        return self.scored(self.predict(network))
+
+    @torch.no_grad()
+    def predict(self, network: nn.Module) -> NDArray[np.float64]:
+        """Return the output of a network in evaluation mode, [R, T]."""
         outputs = [self.problem.compute.logits(network, batch) for batch in self._batches]
-        predictions = np.concatenate([logits.double().cpu().numpy() for logits in outputs])
+        predictions: NDArray[np.float64] = np.concatenate([o.double().cpu().numpy() for o in outputs])
+        return predictions
+
+    def scored(self, predictions: NDArray[np.float64]) -> Scored:
+        """Return the score of predictions [R, T]."""
         metrics = metrics_of(self.problem.data.tasks, self._labels, np.nan_to_num(predictions))
         losses = self._losses(np.nan_to_num(predictions), metrics)
         losses[~np.isfinite(predictions).all(1)] = np.inf

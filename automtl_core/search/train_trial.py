@@ -90,9 +90,10 @@ def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:
 
 def _fit(problem: Problem, spec: TrialSpec) -> Fit:
     architecture = Architecture.from_json(spec.architecture or Architecture({}).to_json())
-    seeds.seed_torch(problem.seed, "network")
+    seed = seeds.of_member(problem.seed, spec.member)
+    seeds.seed_torch(seed, "network")
     network = problem.space.network(architecture)
-    return Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
+    return Fit(network, problem.data, problem.recipe, seed, problem.compute)
 
 
 def _save(path: Path, state: State) -> None:

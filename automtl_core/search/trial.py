@@ -39,6 +39,9 @@ class TrialSpec:
     """Folder of the trial: it holds the checkpoint or, for a whole run, the run directory."""
     architecture: str | None = None
     """Architecture to train, as JSON. None for a whole run, with a search if the configuration names one."""
+    member: int = 0
+    """Number of the network among those of the same architecture, each with its own seed; see
+    `seeds.of_member`."""
     held_out: bool = False
     """Whether the trial validates on held-out rows of the training part, see `search.encoding.rows`."""
     train_rows: int | None = None
@@ -57,7 +60,7 @@ class TrialSpec:
     def name(self) -> str:
         """Digest of all that the weights depend on; specs that differ in `max_epochs` alone share it."""
         config = {k: v for k, v in json.loads(self.config or "{}").items() if k not in PLACES}
-        parts = (config, Path(self.data).name, self.architecture, self.held_out, self.train_rows)
+        parts = (config, Path(self.data).name, self.architecture, self.member, self.held_out, self.train_rows)
         return hashlib.sha256(canonical({"trial": parts})).hexdigest()[:16]
 
 
@@ -163,9 +166,10 @@ class Trials:
     executor: Executor
 
     def spec(
-        self, architecture: Architecture, max_epochs: int | None = None, loss_rows: int = 0
+        self, architecture: Architecture, max_epochs: int | None = None, loss_rows: int = 0, member: int = 0
     ) -> TrialSpec:
         """Return the spec of an architecture."""
         text = Architecture(architecture.decisions).to_json()
         spec = replace(self.template, architecture=text, max_epochs=max_epochs, loss_rows=loss_rows)
+        spec = replace(spec, member=member)
         return replace(spec, folder=str(Path(spec.folder) / spec.name))

@@ -77,6 +77,12 @@ class Optimiser:
             p.grad = gradient
         self._move()
 
+    def scale(self, factor: float) -> None:
+        """Multiply the learning rates of all groups by a factor; it replaces an earlier one."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = factor * group.setdefault("rate", group["lr"])
+
     def settle(self) -> None:
         """Apply pending updates to rows that were not read recently; due before an evaluation."""
         for part in self.of_rows:

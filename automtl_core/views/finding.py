@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from automtl_core.dataset.schema import Schema
@@ -36,9 +37,14 @@ def whole(
 
     """
     yield from _trivial(report)
-    yield decisions(report, price)
-    yield from sharing.fields_read(report.sharing)
-    yield from sharing.parts_read(report.sharing)
+    if report.architecture.members:
+        yield Section(_title(report, price), [Text(_ensemble(report))])
+    for names, network, cost in _networks(report, price):
+        yield decisions(network, cost, names)
+        yield from sharing.fields_read(network.sharing)
+        yield from sharing.parts_read(network.sharing)
+        if names:
+            yield Section("", sharing.readers(network.sharing))
     yield _summary(report)
     origin, search = report.architecture.origin, report.search
     yield from _overrides(search)
@@ -64,13 +70,15 @@ def whole(
 def short(report: Finding) -> Iterator[Section]:
     """Yield the fields and parts that each part reads, with a short summary of the evidence."""
     encoding_search, search, measure = report.encoding_search, report.search, _measure(report)
+    sentences = [encoding.sentence(encoding_search, measure)] if encoding_search else []
+    sentences += [_ensemble(report)] if report.architecture.members else []
     yield from _trivial(report)
-    yield Section(
-        _title(report), [Text(encoding.sentence(encoding_search, measure))] if encoding_search else []
-    )
-    yield from sharing.fields_read(report.sharing)
+    yield Section(_title(report), list(map(Text, sentences)))
+    for names, network, _ in _networks(report):
+        if names:
+            yield Section(names, sharing.readers(network.sharing))
+        yield from sharing.fields_read(network.sharing)
     yield from (_summary(report), *_overrides(search))
-    measure = _measure(report)
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
 
 
@@ -91,17 +99,43 @@ def _overrides(search: Search) -> Iterator[Section]:
         yield Section("", [Text(f"Settings that the search chose: {', '.join(chosen)}")])
 
 
-def decisions(report: Finding, price: Price | None) -> Section:
-    """Return a table of all decisions, with their costs where they are known."""
-    title, header = _title(report), ["choice", "decision"]
-    names = sorted(report.architecture.decisions, key=sharing.natural)
-    rows: list[list[object]] = [[name, cell(report.architecture.decisions[name]) or "none"] for name in names]
+def decisions(report: Finding, price: Price | None, names: str = "") -> Section:
+    """Return a table of all decisions, with their costs where they are known.
+
+    Args:
+        report: The architecture of a network.
+        price: Its cost.
+        names: Names of the members of an ensemble that have this architecture; empty for a single network.
+
+    """
+    title, header = names or _title(report, price), ["choice", "decision"]
+    choices = sorted(report.architecture.decisions, key=sharing.natural)
+    rows: list[list[object]] = [
+        [name, cell(report.architecture.decisions[name]) or "none"] for name in choices
+    ]
     if price is not None:
         header += COSTS
-        title += f": {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
-        for name, row in zip(names, rows, strict=True):
+        for name, row in zip(choices, rows, strict=True):
             row += ["", ""] if price.answers[name] == NOTHING else numbers(price.answers[name])
     return Section(title, [Grid(header, rows, "llr")] if rows else [])
+
+
+def _networks(report: Finding, price: Price | None = None) -> Iterator[tuple[str, Finding, Price | None]]:
+    """Yield a network or the distinct members of an ensemble, with names of members and costs."""
+    members = report.architecture.members
+    if not members:
+        yield "", report, price
+    for name, member in members.items():
+        equal = [other for other in members if members[other] == member]
+        if name == equal[0]:
+            network = replace(report, architecture=member, sharing=report.sharing.of_member(name))
+            names = ", ".join(equal) + " (the same architecture)" * (len(equal) > 1)
+            yield names, network, price and price.of_member(name)
+
+
+def _ensemble(report: Finding) -> str:
+    members = len(report.architecture.members)
+    return f"Ensemble of {members} networks: the prediction is the mean of their outputs"
 
 
 def numbers(cost: Cost) -> list[object]:
@@ -109,9 +143,12 @@ def numbers(cost: Cost) -> list[object]:
     return [cost.flops_per_row, cost.parameters]
 
 
-def _title(report: Finding) -> str:
+def _title(report: Finding, price: Price | None = None) -> str:
     origin = report.architecture.origin
-    return f"architecture (search space {origin.space})" if origin else "architecture"
+    title = f"architecture (search space {origin.space})" if origin else "architecture"
+    if price is None:
+        return title
+    return f"{title}: {price.network.flops_per_row:,} FLOPs per row, {price.network.parameters:,} parameters"
 
 
 def _measure(report: Finding) -> str:
@@ -122,9 +159,11 @@ def _measure(report: Finding) -> str:
 
 
 def _summary(report: Finding) -> Section:
+    """Return the readers of parts, unless members of an ensemble have shown them, and what is not read."""
     origin = report.architecture.origin
     fields = Schema.from_json(origin.schema).fields() if origin else []
-    return sharing.summary(report.sharing, report.truth, fields, report.search.evidence)
+    what = (report.sharing, report.truth, fields, report.search.evidence)
+    return Section("", sharing.notes(*what)) if report.architecture.members else sharing.summary(*what)
 
 
 def _importance(report: Finding, path: Path, all_fields: bool) -> Iterator[Section]:

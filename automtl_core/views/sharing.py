@@ -27,6 +27,27 @@ def parts_read(sharing: Sharing) -> Iterator[Section]:
             yield _matrix(title, parts, sharing.reads, {one: names.get(one, one) for one in read})
 
 
+def readers(sharing: Sharing) -> list[Block]:
+    """Return a table with the readers and inputs of each part; empty for a network without parts."""
+    names, rows = _names(sharing), []
+    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
+    for part in dict.fromkeys([*sharing.sees, *above]):
+        read_by = sharing.readers(part)
+        if read_by or part in sharing.sees:
+            fields = [_fields(sharing, part)] if part in sharing.sees else []
+            parts = _listed(sharing.reads.get(part, ()), sharing, names)
+            rows.append([names[part], _listed(read_by, sharing, names) or "-", fields + parts])
+    return [Grid(["", "read by", "reads"], rows)] if rows else []
+
+
+def notes(
+    sharing: Sharing, truth: Truth | None, fields: Sequence[str], evidence: Sequence[Evidence] = ()
+) -> list[Block]:
+    """Return notes on what is not read; arguments as for `summary`."""
+    found = [*_unread(sharing, fields, evidence), *_without_experts(sharing, fields), *_known(sharing, truth)]
+    return list(map(Text, found))
+
+
 def summary(
     sharing: Sharing, truth: Truth | None, fields: Sequence[str], evidence: Sequence[Evidence] = ()
 ) -> Section:
@@ -39,26 +60,12 @@ def summary(
         evidence: Evidence of the search, with the effects of removals.
 
     """
-    notes = [*_unread(sharing, fields, evidence), *_without_experts(sharing, fields), *_known(sharing, truth)]
-    return Section("", [*_lines(sharing), *map(Text, notes)])
+    return Section("", [*readers(sharing), *notes(sharing, truth, fields, evidence)])
 
 
 def natural(name: str) -> list[tuple[int, str]]:
     """Return a key that sorts `expert2` before `expert10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _lines(sharing: Sharing) -> Iterator[Block]:
-    names, rows = _names(sharing), []
-    above = [part for group in reversed(_groups(sharing.reads).values()) for part in group.values()]
-    for part in dict.fromkeys([*sharing.sees, *above]):
-        readers = sharing.readers(part)
-        if readers or part in sharing.sees:
-            fields = [_fields(sharing, part)] if part in sharing.sees else []
-            parts = _listed(sharing.reads.get(part, ()), sharing, names)
-            rows.append([names[part], _listed(readers, sharing, names) or "-", fields + parts])
-    if rows:
-        yield Grid(["", "read by", "reads"], rows)
 
 
 def _unread(sharing: Sharing, fields: Sequence[str], evidence: Sequence[Evidence]) -> Iterator[str]:

@@ -88,18 +88,22 @@ class Clock:
         self._start = time.monotonic()
         self._seconds = seconds
         self._asked: float | None = None  # at the first call of `lasts`
+        self._epoch = 1  # of the last event
 
     def __call__(self, event: Event) -> bool:
         """Pass the event on, and check the time at the end of steps and epochs."""
         going_on = self.listener(event)
-        return going_on and (not isinstance(event, StepEnded | EpochEnded) or self._in_time(event))
+        if not isinstance(event, StepEnded | EpochEnded):
+            return going_on
+        self._epoch = event.epoch
+        return going_on and self._in_time(event)
 
     def spent(self) -> float:
         """Return the spent share of the time for the search, see `Problem.spent`."""
         return min(self._share() / self.search, 1.0) if self.search else 1.0
 
     def lasts(self, share: float) -> bool:
-        """Return whether a training without epochs has time to go on after this share of its work.
+        """Return whether a training of several parts has time to go on up to this share of its work.
 
         The time before the first call, for the preparation of rows, does not count for any part.
         """
@@ -107,7 +111,7 @@ class Clock:
         self._asked = now if self._asked is None else self._asked
         in_time = now < self._asked + (ALL - self._asked) * share
         if not in_time:
-            self.ended.setdefault(TRAIN, 1)
+            self.ended.setdefault(TRAIN, self._epoch)
         return in_time
 
     def _share(self) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,12 @@ class Price(Value):
     network: Cost
     answers: Mapping[str, Cost]
     """Choice -> cost of its decision, see `SearchSpace.costs_of`."""
+
+    def of_member(self, member: str) -> "Price":
+        """Return the price with the decisions of one member of an ensemble, such as `member 1`."""
+        start = f"{member}/"
+        answers = {n.removeprefix(start): cost for n, cost in self.answers.items() if n.startswith(start)}
+        return replace(self, answers=answers)
 
 
 @dataclass(frozen=True)
@@ -166,5 +172,7 @@ def _space(origin: Origin, registry: Registry) -> SearchSpace:
 
 def _scored(derived: Architecture, fields: Sequence[str]) -> Sharing:
     """Return the sharing according to the decisions alone, without knowledge of unread fields."""
+    if members := derived.members:
+        return Sharing.together({name: _scored(member, fields) for name, member in members.items()})
     gates = {name: d for name, d in derived.decisions.items() if not isinstance(d, str)}
     return Sharing.of(gates, {name: AnyOf(name, d) for name, d in gates.items()}, fields)

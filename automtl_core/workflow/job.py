@@ -250,9 +250,10 @@ class Job:
         return strategy_class.epochs(settings, self.config.training)
 
     def training_epochs(self) -> int:
-        """Return the maximum number of epochs of the training after the search."""
-        trained = self.strategy_settings is not None and self._searching()[0].trains
-        return 0 if trained else self.config.training.epochs
+        """Return the maximum number of epochs of the training, with all members of an ensemble."""
+        if self.strategy_settings is None:
+            return self.config.training.epochs * (len(Architecture(self.config.decisions).members) or 1)
+        return 0 if self._searching()[0].trains else self.config.training.epochs
 
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""

@@ -2,20 +2,13 @@
 
 import logging
 import shutil
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from automtl_core import seeds
-from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.cost import blank_features, cost_of
@@ -29,23 +22,16 @@ from automtl_core.search.strategy import SearchResult
 from automtl_core.search.trial import Executor, Serial, Trials, TrialSpec
 from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
-from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
-from automtl_core.training.fit import Fit
-from automtl_core.training.learner import Learner, LearnerFit
-from automtl_core.training.loop import evaluate
-from automtl_core.training.measuring import auc, metrics_of
-from automtl_core.training.metric import Metric
-from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
-from automtl_core.workflow.importance import run_importance
+from automtl_core.workflow.evaluation import test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
-from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import Trainer, memory_errors
+from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
 
@@ -163,13 +149,13 @@ def fit(
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
         model, problem = _found(job, run, prepared, problem, searched, recorder)
         if model.trained:
-            best_epoch, validation = model.epochs, _validated(model.network, problem)
+            best_epoch, validation = model.epochs, validated(model.network, problem)
             cut_short = problem.recipe.cut_short(best_epoch)
         else:
-            trainer = _trainer(model, problem, clock)
-            recorder.follow("train", trainer)
-            validation = trainer.run(recorder)
-            best_epoch, cut_short = trainer.best_epoch, trainer.cut_short
+            loop = trainer(model, problem, clock)
+            recorder.follow("train", loop)
+            validation = loop.run(recorder)
+            best_epoch, cut_short = loop.best_epoch, loop.cut_short
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(model.network.state_dict())
@@ -186,58 +172,11 @@ def fit(
     return result
 
 
-def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
-    """Test the network of `fit`, add its metrics to the result, and return the result.
-
-    The permutation importance of fields is recorded before the result, so that a tested run has both.
-
-    Registered metrics are added to those of the validation too, on one more pass over its rows.
-
-    Raises:
-        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
-
-    """
-    with memory_errors():
-        made, part = _trained(job, run, prepared), prepared.part("test")
-        start = time.monotonic()
-        predicted = made.predict_logits(part)
-        seconds_per_row = (time.monotonic() - start) / len(part)
-        if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
-            run.write(found)
-    result, registered = run.read(Result), job.metrics()
-    result = replace(
-        result,
-        validation=_validation(job, run, prepared, result.validation),
-        test=_measured(prepared, "test", predicted, registered),
-        reachable=reachable(prepared),
-        baselines=_baselines(prepared, predicted),
-        metrics=job.config.metrics,
-    )
-    run.write(result)
-    return result
-
-
-def is_tested(job: Job, run: Run) -> bool:
-    """Return whether a trained run is tested with the metrics of the job."""
-    result = run.read(Result)
-    return result.test is not None and result.metrics == job.config.metrics
-
-
 def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
     """Return the warm start of a job; None without one."""
     if job.config.warm_start is None or job.config.strategy is None:
         return None
     return read_warm_start(job.config.warm_start, prepared.encoder, job.registry)
-
-
-class _Network(NamedTuple):
-    """The network after the search, with the state of its training."""
-
-    network: nn.Module
-    epochs: int = 0
-    """Epochs that its weights are trained for."""
-    trained: bool = False
-    """Whether no training is left."""
 
 
 def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
@@ -267,14 +206,14 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
 
 def _found(
     job: Job, run: Run, prepared: Prepared, problem: Problem, searched: Problem, recorder: Recorder
-) -> tuple[_Network, Problem]:
+) -> tuple[Derived, Problem]:
     """Return the derived network, with weights from the search or new ones.
 
     Also return the problem of its training, with the settings that the search chose.
     """
     if recorder.stage == "train":
         problem = _overridden(job, run, prepared, problem)
-        return _Network(problem.space.network(run.architecture())), problem
+        return Derived(untrained(problem, run.architecture())), problem
     result = _searched(job, searched, recorder)
     if job.config.strategy is not None:
         run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
@@ -285,9 +224,8 @@ def _found(
     run.write_architecture(architecture)
     log.info("the search ended with an architecture")
     if result.network is not None and (result.trained or job.retrain() == "inherit"):
-        return _Network(result.network, result.epochs, result.trained), problem
-    seeds.seed_torch(problem.seed, "network")
-    return _Network(problem.space.network(architecture)), problem
+        return Derived(result.network, result.epochs, result.trained), problem
+    return Derived(untrained(problem, architecture)), problem
 
 
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
@@ -314,22 +252,6 @@ def _checked(job: Job, overrides: Layer) -> Layer:
     return overrides
 
 
-def _trainer(found: _Network, problem: Problem, clock: Clock | None) -> Fit | LearnerFit:
-    """Return the trainer of a network, or of a `Learner`."""
-    how = (problem.data, problem.recipe, problem.seed, problem.compute)
-    if isinstance(found.network, Learner):
-        return (
-            LearnerFit(found.network, *how) if clock is None else LearnerFit(found.network, *how, clock.lasts)
-        )
-    return Fit(found.network, *how, found.epochs)
-
-
-def _validated(network: nn.Module, problem: Problem) -> Metrics:
-    """Return the validation metrics of a network that the search trained."""
-    data, size = problem.data, problem.recipe.batch_size
-    return evaluate(network, data.validation, data.tasks, size, problem.compute)
-
-
 def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     """Return the result of the job's strategy or, without one, the decisions of the configuration."""
     if job.config.strategy is None:
@@ -343,81 +265,8 @@ def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
 
 
-def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
-    """Return the test metrics of a finished run's network, from its files alone.
-
-    Raises:
-        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
-
-    """
-    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
-
-
-def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
-    """Return the output of a finished run's network for the R rows of a part, [R, T].
-
-    See `training.loop.predict`.
-
-    Raises:
-        ArtifactError: as in `evaluate_run`.
-
-    """
-    with memory_errors():
-        return _trained(job, run, prepared).predict_logits(prepared.part(part))
-
-
-def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
-    network = restored(job, run, prepared)
-    return Trained(network, prepared.encoder, job.compute(), job.config.training.batch_size)
-
-
-def _measured(
-    prepared: Prepared, name: str, logits: NDArray[np.float64], registered: Mapping[str, Metric]
-) -> Metrics:
-    """Return the metrics of the output [R, T] of a network for a part."""
-    part = prepared.part(name)
-    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
-
-
-def _validation(job: Job, run: Run, prepared: Prepared, trained: Metrics) -> Metrics:
-    """Return the validation metrics of a training, with the registered metrics of the trained network."""
-    registered = {**job.recipe().monitored, **job.metrics()}
-    if not registered:  # no need for another pass
-        return {task: replace(m, others={}) for task, m in trained.items()}
-    logits = predict_logits(job, run, prepared, "validation")
-    return with_others(trained, _measured(prepared, "validation", logits, registered))
-
-
 def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
     seconds = {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
     epochs = sum(report["phase"] == "train" for report in recorder.reports)
     rows = epochs * len(prepared.part("train"))
     return Costs(seconds, rows / seconds["train"] if epochs else None)
-
-
-def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:
-    """Return the comparison of each task with trivial predictions, on the test rows.
-
-    Args:
-        prepared: The data.
-        predicted: Output of the network for the R test rows, [R, T].
-
-    """
-    labels, found, best = np.asarray(prepared.part("test").labels), {}, alone(prepared, ["field"])
-    for t, task in enumerate(prepared.schema.tasks):
-        field = best[task.name][0].name if best[task.name] else None
-        single = None if field is None else predictions(prepared, field, task.name)
-        if one := baseline(task, labels[:, t], predicted[:, t], field, single):
-            found[task.name] = one
-    return corrected(found)
-
-
-def reachable(prepared: Prepared) -> dict[str, float | None]:
-    """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
-    oracle, labels = prepared.oracle("test"), prepared.part("test").labels
-    scores: dict[str, float | None] = {}
-    for t, task in enumerate(prepared.schema.tasks):
-        known = ~np.isnan(labels[:, t])
-        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
-            scores[task.name] = auc(labels[known, t], oracle[known, t])
-    return scores

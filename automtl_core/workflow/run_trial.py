@@ -29,7 +29,7 @@ from automtl_core.search.trial import (
     TrialWaits,
 )
 from automtl_core.training.events import Listener
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trainer import Trainer
 
@@ -90,10 +90,10 @@ class TrialRunner:
             return TrialResult("held", {})
         if spec.test:
             job, prepared = self._job(spec)
-            if not pipeline.is_tested(job, run):
+            if not evaluation.is_tested(job, run):
                 with run.working():
-                    if not pipeline.is_tested(job, run):  # else another process tested it in the meantime
-                        pipeline.test(job, run, prepared, listener)
+                    if not evaluation.is_tested(job, run):  # else another process tested it in the meantime
+                        evaluation.test(job, run, prepared, listener)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)

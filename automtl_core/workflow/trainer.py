@@ -54,7 +54,7 @@ class Trainer:
         return Job.of_json(json.loads(spec.config), self.registry), self._prepared[spec.data]
 
     def _problem_of(self, spec: TrialSpec) -> Problem:
-        shared = replace(spec, architecture=None, folder="", max_epochs=None, loss_rows=0)
+        shared = replace(spec, architecture=None, member=0, folder="", max_epochs=None, loss_rows=0)
         if self._problem is None or self._problem[0] != shared:
             job, prepared = self.open(spec)
             problem = job.problem(prepared, self._rows_of(job, prepared) if spec.held_out else None)

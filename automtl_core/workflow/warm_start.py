@@ -10,6 +10,7 @@ from automtl_core.errors import UsageError, listing
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.sparse import Vocabulary
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.run import Run
@@ -45,7 +46,10 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     known = {name: _pairs(there[name], here[name]) for name in common if there[name].gives != "numbers"}
     if not common:
         raise UsageError(f"{path}: has no field in common with the data", "search without --from")
-    return WarmStart(run.architecture(), choices, made.network.cpu(), made.encoder.schema, known)
+    architecture, network = run.architecture(), made.network.cpu()
+    if isinstance(network, Ensemble):  # its first member, which alone is the best
+        architecture, network = next(iter(architecture.members.values())), network.members[0]
+    return WarmStart(architecture, choices, network, made.encoder.schema, known)
 
 
 def seen_test_rows(path: Path, prepared: Prepared) -> str | None:

@@ -39,7 +39,7 @@ from automtl_core.training.events import SILENT, Listener, Warned, phase
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.training.recipe import Recipe
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
@@ -206,14 +206,14 @@ class Workflow:
         with self.registry.expecting(run.read(Environment).plugins):
             job = self._job_of(run.config(), data_dir).having(metrics=_names(run, metrics))
             prepared = self._prepare_again(job, run)
-            test = pipeline.evaluate_run(job, run, prepared)
+            test = evaluation.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
         changed = data_differences(run.read(Data), prepared.manifest)
         changed += environment_differences(run.read(Environment), now)
         return Evaluation(
             run=path,
             test=test,
-            reachable=pipeline.reachable(prepared),
+            reachable=evaluation.reachable(prepared),
             repeats=agree(test, recorded),
             min_positives=job.config.training.min_positives,
             changed=tuple(changed),

@@ -48,7 +48,7 @@ class Backwards(RandomSearch):
     def search(self, listener: Listener) -> SearchResult:
         """Search with scores turned round."""
         drawn = {str(number): architecture for number, architecture in enumerate(self.architectures)}
-        worst, _ = _Upside(self.problem, drawn, self.settings).run(listener)
+        (worst,) = _Upside(self.problem, drawn, self.settings).run(listener)
         return SearchResult(drawn[worst])
 
 

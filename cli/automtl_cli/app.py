@@ -47,6 +47,7 @@ def root(
 def search(
     space: Annotated[str | None, typer.Option(metavar="NAME", help="Search space [desan].")] = None,
     strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Search strategy [pd-darts].")] = None,
+    ensemble: options.Ensemble = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
@@ -86,6 +87,7 @@ def search(
     from automtl_cli import configuration
     from automtl_cli.runs import actions
     from automtl_core.views import outcome
+    from automtl_core.workflow.ensemble import ensemble_layer
 
     named = {
         "space": space,
@@ -98,11 +100,11 @@ def search(
     flags = {**named, "data_dir": data_dir, **how}
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
-        given = any(layers) or name is not None or dry_run
+        given = any(layers) or (name, ensemble) != (None, None) or dry_run
         return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     flow = actions.workflow()
-    job = flow.job(layers)
+    job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
     if dry_run:
         return actions.plan(flow, job, as_json)
     emit(flow.search(job, runs_dir, name), outcome.search, as_json)

@@ -28,6 +28,14 @@ Settings = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed of the run [0].")]
+Ensemble = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        min=1,
+        help="Maximum number of networks of an ensemble; the same as --set strategy.ensemble=K [1].",
+    ),
+]
 RunName = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the run [DATASET-1, DATASET-2, ...].")
 ]

@@ -22,7 +22,7 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
-from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
+from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 
 HURRY = 0.5
@@ -135,7 +135,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def _begin_last_round(self) -> None:
         searched = Architecture(self.decisions)
-        others = entrants(searched, self.landmarks, self.settings.landmarks)
+        others = dict(list(self.landmarks.items())[: self.settings.landmarks])
         evidence = judged(self.evidence, self.comparisons)
         self.last_round.begin({"searched": searched, **others}, self.paths.epoch, evidence)
 

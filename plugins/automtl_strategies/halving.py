@@ -11,6 +11,9 @@ If two architectures do not differ significantly on held-out rows, the one that 
 on: early in training the better score would be chance. The last one is trained with all epochs of the recipe.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
+
+For an ensemble of K networks the best K are trained to the end, and the favourite of the search is trained K
+times, each time with another seed.
 """
 
 from collections import defaultdict
@@ -19,6 +22,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import Field
+from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
@@ -28,7 +32,6 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
-from automtl_core.training.fit import Fit
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 
@@ -45,14 +48,16 @@ class Rungs(NamedTuple):
     """See `HalvingSettings`."""
     whole: int
     """Epochs of a full training."""
+    least: int = 1
+    """Number of architectures that are trained fully."""
 
     def kept(self, rung: int) -> int:
         """Return the number of architectures that a rung trains."""
-        return max(1, self.entrants // int(ETA**rung))
+        return min(self.entrants, max(self.least, self.entrants // int(ETA**rung)))
 
     def epochs(self, rung: int) -> int:
         """Return the last epoch of a rung."""
-        if self.kept(rung) == 1:
+        if self.kept(rung) <= self.least:
             return self.whole
         return min(self.whole, self.rung_epochs * int(ETA**rung))
 
@@ -77,10 +82,15 @@ class HalvingSettings(HeldOutSettings):
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
     the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better
     validation score decides."""
+    ensemble: int = Field(1, ge=1, le=100)
+    """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
+    networks is trained to the end: the result of the search takes part with several seeds, beside the other
+    candidates. Members are chosen by ensemble selection on validation rows. A larger value predicts better
+    as a rule, and takes longer in training and prediction."""
 
     def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
-        """Return the schedule of rungs for a number of entrants."""
-        return Rungs(entrants, self.rung_epochs, recipe.epochs)
+        """Return the schedule of rungs for a number of entrants, without further seeds of the first one."""
+        return Rungs(entrants + self.ensemble - 1, self.rung_epochs, recipe.epochs, self.ensemble)
 
 
 class Halving:
@@ -105,13 +115,16 @@ class Halving:
         spent: int = 0,
     ) -> None:
         self.problem = problem
+        self.settings = settings
         self.entrants: dict[str, Architecture] = {}
+        self.members: dict[str, int] = {}  # number of each further network of the first architecture
         canonical: list[Architecture] = []  # of the entrants, since equal networks are trained once
         for name, architecture in entrants.items():
             if (form := problem.space.canonical(architecture)) not in canonical:
                 self.entrants[name] = architecture
+                if not canonical:
+                    self._add_members(name, architecture)
                 canonical.append(form)
-        self.settings = settings
         self.spent = spent
         self.going_on = True
         self.rung = 0
@@ -123,10 +136,19 @@ class Halving:
     @property
     def rungs(self) -> Rungs:
         """The schedule of rungs."""
-        return self.settings.rungs(len(self.entrants), self.problem.recipe)
+        return self.settings.rungs(len(self.entrants) - len(self.members), self.problem.recipe)
 
-    def run(self, listener: Listener) -> tuple[str, Fit]:
-        """Train rung by rung, and return the name of the winner and its training with its best weights.
+    def _add_members(self, name: str, architecture: Architecture) -> None:
+        for member in range(1, self.settings.ensemble):
+            self.members[f"{name}, seed {member + 1}"] = member
+            self.entrants[f"{name}, seed {member + 1}"] = architecture
+
+    def run(self, listener: Listener) -> dict[str, nn.Module]:
+        """Train rung by rung.
+
+        Returns:
+            Name -> network with its best weights. The first one is the winner; for an ensemble, all others
+            follow, those of the last rung first, as they rank.
 
         Raises:
             DivergedError: every training diverged.
@@ -137,8 +159,10 @@ class Halving:
                 self._train(trials, listener)
                 if not self.waiting and self.going_on:
                     self._next_rung()
-            name = self._ranked()[0]
-            return name, trained_fit(self.problem, self._spec(trials, name))
+            ranked = self._ranked()
+            names = [*ranked, *(name for name in self.metrics() if name not in ranked)]
+            names = names if self.settings.ensemble > 1 else names[:1]
+            return {n: trained_fit(self.problem, self._spec(trials, n)).network for n in names}
 
     def score(self, name: str) -> float:
         """Return the relative change of the best validation metrics of an entrant against the first one."""
@@ -152,7 +176,8 @@ class Halving:
 
     def _spec(self, trials: Trials, name: str) -> TrialSpec:
         rows = self.settings.rows if self.settings.ahead and len(self.entrants) > 1 else 0
-        return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows)
+        member = self.members.get(name, 0)
+        return trials.spec(self.entrants[name], self.rungs.epochs(self.rung), rows, member)
 
     def _train(self, trials: Trials, listener: Listener) -> None:
         """Run the remaining trials of this rung."""
@@ -164,9 +189,9 @@ class Halving:
     def _next_rung(self) -> None:
         """Drop the worse entrants. The others train on, and a last one trains to its end."""
         self.rung += 1
-        if len(self.alive) > 1:
-            rungs = self.rungs
-            keep = 1 if rungs.epochs(self.rung - 1) >= rungs.whole else rungs.kept(self.rung)
+        rungs = self.rungs
+        if len(self.alive) > rungs.least:
+            keep = rungs.least if rungs.epochs(self.rung - 1) >= rungs.whole else rungs.kept(self.rung)
             ranked = self._ranked()[:keep]
             self.alive = [name for name in self.alive if name in ranked]
         self.waiting = [name for name in self.alive if not self._done(name)]

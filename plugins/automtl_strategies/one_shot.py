@@ -25,7 +25,7 @@ from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
 from automtl_strategies.evolution import Evolution, EvolutionSettings
-from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
+from automtl_strategies.last_round import LastRound, LastRoundSettings
 from automtl_strategies.paths import START, Paths, PathSettings, probes
 
 
@@ -103,7 +103,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         final = [*(closed or best), *best[:1]]
         front = [c.point(final[0]) for c in evolution.front()]
         self.last_round.begin(
-            {c.name: c.architecture for c in final} | entrants(final[0].architecture, landmarks, s.landmarks),
+            {c.name: c.architecture for c in final} | dict(list(landmarks.items())[: s.landmarks]),
             paths.epoch,
             judged(evidence, comparisons),
             front,

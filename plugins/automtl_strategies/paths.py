@@ -5,12 +5,16 @@ each option of a choose-any with a probability (Guo et al., "Single Path One-Sho
 2023). The architectures that are scored afterwards are therefore like those that were trained. Scores use the
 moving average of the weights.
 
-Candidates are random only in the second half of the training. The first half uses those of the most expensive
-probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other candidates,
-embeddings do not learn effects of pairs of fields (docs/results.md).
+Candidates are random only in the second stage of the training. The first stage uses those of the most
+expensive probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other
+candidates, embeddings take longer to learn effects of pairs of fields (docs/results.md).
+
+Both stages are short, with a learning rate above that of a training from scratch. In the second stage it
+falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
 """
 
 from collections.abc import Collection, Mapping
+from math import cos, pi
 
 import numpy as np
 from pydantic import Field
@@ -30,11 +34,9 @@ from automtl_core.training.events import Listener
 START = "start"
 """Name of the architecture of a warm start, among probes."""
 IN_TIME = 0.35, 0.6
-"""Shares of the time budget of the search after which the first and the second half end."""
-BEST = 3
-"""Number of best probes whose mean loss is the loss of the supernet."""
-EPOCH_ROWS = 1_000_000
-"""Maximum number of training rows of an epoch; the next epoch reads other rows. On large data the supernet is
+"""Shares of the time budget of the search after which the first and the second stage end."""
+EPOCH_STEPS = 100
+"""Maximum number of steps of an epoch; the next epoch reads other rows. On large data the supernet is
 therefore scored more often, and its training ends soon after it stops improving."""
 
 
@@ -44,7 +46,14 @@ class PathSettings(HeldOutSettings):
     epochs: int = Field(30, ge=1)
     """Maximum number of epochs of each of the two stages of supernet training. The first stage trains the
     operations of the most expensive hand-designed model in the space, the second stage trains random
-    operations. Early stopping (`patience`) usually ends a stage earlier."""
+    operations. Early stopping (`patience`) or `steps` may end a stage earlier."""
+    steps: int = Field(200, ge=1)
+    """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has
+    100 steps or fewer. A larger value takes longer, and may help where effects of several fields together are
+    hard to learn."""
+    supernet_rate: float = Field(3.0, gt=0)
+    """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
+    second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
     patience: int = Field(3, ge=1)
     """Patience of early stopping in supernet training: epochs without a better held-out loss after which a
     stage ends."""
@@ -70,17 +79,17 @@ class Paths:
         self.problem = problem
         self.settings = settings
         self.relaxed = RelaxedSearch(problem, Softmax())
-        rows = min(len(problem.data.train), EPOCH_ROWS)
-        span = steps(rows, problem.recipe.batch_size) if problem.recipe.average_weights else 0
+        self.epoch_steps = min(steps(len(problem.data.train), problem.recipe.batch_size), EPOCH_STEPS)
+        span = self.epoch_steps if problem.recipe.average_weights else 0
         self.average = WeightAverage(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows, problem.data.held_out)
         self._stopping = HeldOut(problem, settings.rows)
-        self._known = probes(problem)
-        dearest = max(self._known.values(), key=lambda a: problem.space.cost(a).flops_per_row)
-        self._probes = [dearest]
-        self.bounds: dict[str, Decision] = {n: d for n, d in dearest.decisions.items() if isinstance(d, str)}
+        known = probes(problem).values()
+        self._probe = max(known, key=lambda a: problem.space.cost(a).flops_per_row)
+        fixed = self._probe.decisions.items()
+        self.bounds: dict[str, Decision] = {name: d for name, d in fixed if isinstance(d, str)}
         """Fixed choose-ones, and of each choose-any the options that may still be drawn."""
-        self.first_epoch = 0  # of the current half
+        self.first_epoch = 0  # of the current stage
         self.widened = False
         self.best_loss = float("inf")
         self.best_epoch = 0
@@ -99,15 +108,21 @@ class Paths:
         return self.relaxed.epoch
 
     @property
+    def stage_epochs(self) -> int:
+        """Maximum number of epochs of a stage."""
+        return min(self.settings.epochs, -(-self.settings.steps // max(self.epoch_steps, 1)))
+
+    @property
     def learning(self) -> bool:
         """Whether another epoch may help."""
         s = self.settings
         in_time = self.problem.spent() < IN_TIME[self.widened]
-        few = self.epoch - self.first_epoch < s.epochs and self.epoch - self.best_epoch < s.patience
-        return self.relaxed.going_on and few and (in_time or self.epoch == self.first_epoch)
+        few = self.epoch - self.first_epoch < self.stage_epochs
+        better = self.widened or self.epoch - self.best_epoch < s.patience
+        return self.relaxed.going_on and few and better and (in_time or self.epoch == self.first_epoch)
 
     def train(self, phase: str, listener: Listener) -> None:
-        """Train both halves until the held-out loss stops improving, and restore the best weights."""
+        """Train both stages until the held-out loss stops improving, and restore the best weights."""
         while self.learning:
             self.step_epoch(phase, listener)
         self.restore_best()
@@ -116,9 +131,8 @@ class Paths:
             self.train(phase, listener)
 
     def _widen(self) -> None:
-        """Begin the second half: draw any candidate from now on."""
+        """Begin the second stage: draw any candidate from now on."""
         self.widened, self.bounds = True, {}
-        self._probes = list(self._known.values())
         self.best_loss, self.best_epoch, self.first_epoch = float("inf"), self.epoch, self.epoch
 
     def narrow_to(self, decisions: Mapping[str, Decision], fixed: Collection[str]) -> None:
@@ -127,25 +141,34 @@ class Paths:
         From now on the best weights are the best ones for these decisions.
         """
         self.bounds = {n: d for n, d in decisions.items() if not isinstance(d, str) or n in fixed}
-        self._probes = [Architecture(decisions)]
-        self.best_loss, self.best_epoch = float(self.validated(self._probes[0]).losses.mean()), self.epoch
+        self._probe = Architecture(decisions)
+        self.best_loss, self.best_epoch = float(self.validated(self._probe).losses.mean()), self.epoch
         self.best_weights = cpu_copy(self.supernet.state_dict())
 
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
         """Train for one epoch, score and report; keep the weights if they are the best so far."""
         relaxed = self.relaxed
-        epoch = relaxed.begin(phase, listener, most=EPOCH_ROWS)
+        epoch = relaxed.begin(phase, listener, most=self.epoch_steps * self.problem.recipe.batch_size)
         random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
-        for batch in epoch:
+        for done, batch in enumerate(epoch):
+            relaxed.optimiser.scale(self._rate(done))
             with relaxed.supernet.following(self.draw(random)):
                 epoch.add(relaxed.step(batch, weights), batch)
             self.average.update()
-        scored = sorted((self.validated(a) for a in self._probes), key=lambda s: float(s.losses.mean()))
-        loss = float(np.mean([s.losses.mean() for s in scored[:BEST]]))
-        if loss < self.best_loss or self.epoch - 1 == self.first_epoch:
+        scored = self.validated(self._probe)
+        loss = float(scored.losses.mean())
+        if loss < self.best_loss or self.epoch - 1 == self.first_epoch or (fixed is None and self.widened):
             self.best_loss, self.best_epoch = loss, self.epoch
             self.best_weights = cpu_copy(self.supernet.state_dict())
-        relaxed.end(epoch, listener, scored[0].metrics, fixed=fixed)
+        relaxed.end(epoch, listener, scored.metrics, fixed=fixed)
+
+    def _rate(self, done: int) -> float:
+        """Return the factor of the learning rate after a number of steps of the current epoch."""
+        if not self.widened:
+            return self.settings.supernet_rate
+        before = (self.epoch - 1 - self.first_epoch) * self.epoch_steps
+        passed = (before + done) / (self.stage_epochs * self.epoch_steps)
+        return self.settings.supernet_rate * (1 + cos(pi * passed)) / 2 if passed < 1 else 1.0
 
     def restore_best(self) -> None:
         """Load the best weights into the supernet and its average."""
@@ -188,8 +211,6 @@ class Paths:
         self.average.load_state_dict(state["average"])
         self.bounds = dict(Architecture.from_json(state["bounds"]).decisions)
         self.first_epoch, self.widened = state["first_epoch"], state["widened"]
-        if self.widened:
-            self._probes = list(self._known.values())
         self.best_loss, self.best_epoch = state["best_loss"], state["best_epoch"]
         self.best_weights = state["best_weights"]
 

@@ -69,6 +69,21 @@ def test_a_run_tells_what_it_found(found):
     assert "| click | " in run._repr_markdown_()
 
 
+def test_an_ensemble_predicts_the_mean_of_its_networks(tmp_path):
+    settings = {**SETTINGS, "strategy": {**SETTINGS["strategy"], "ahead": 99.0}}
+    run = automtl.search(shop(600), ["click", "rating"], settings=settings, ensemble=2, name="mine")
+    assert list(run.architecture.members) == ["member 1", "member 2"]
+    assert any(part.startswith("member 2/") for part in run.sharing.index)
+    predicted = run.predict(shop(20))
+    assert predicted.shape == (20, 2)
+    network = run._trained[0].network
+    members = []
+    for member in network.members:
+        run._trained[0].network.forward = member.forward
+        members.append(run.predict(shop(20))["rating"])
+    assert np.allclose(predicted["rating"], np.mean(members, axis=0), atol=1e-5)
+
+
 def test_a_run_without_importance_has_an_empty_frame(found, tmp_path):
     run, _ = found
     copy = automtl.load(shutil.copytree(run.path, tmp_path / "copy"))

@@ -23,6 +23,15 @@ strategy: {name: pd-darts-entropy, warmup_epochs: 1, search_epochs: 2}
 training: {epochs: 5, batch_size: 200, patience: 5}
 """
 
+ENSEMBLE = """
+dataset: {name: synthetic, rows: 600}
+features: ids
+space: {layers: 1, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4}
+strategy: {name: random, candidates: 2, rung_epochs: 1, ahead: 99}
+training: {epochs: 2, batch_size: 200, patience: 5, embedding_decay: 0.01}
+"""
+"""A search whose ensemble takes any member: its lead of 99 standard errors never is."""
+
 
 class Ended(NamedTuple):
     """How a command ended."""
@@ -104,6 +113,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert run(["search", "--config", "small.yaml", "--name", "done", "--seed", "3"], Stop()) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ensembled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the finished run `runs/done`, an ensemble of three networks."""
+    folder = tmp_path_factory.mktemp("ensembled")
+    (folder / "small.yaml").write_text(ENSEMBLE)
+    search = ["search", "--config", "small.yaml", "--ensemble", "3", "--name", "done"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(search, Stop()) == 0
     return folder
 
 

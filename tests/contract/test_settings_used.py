@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from inspect import get_annotations
 from typing import Any, get_args
 
 import numpy as np
@@ -84,6 +85,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
         for setting, value, beside in [
             ("patience", 6, {"epochs": 8, "patience": 1}),
             ("rows", 100, {}),
+            ("steps", 1, {"epochs": 2, "patience": 9}),
             ("sure", 1e9, {"tolerance": 1e12}),
             ("tolerance", 0.0, CLOSES_ALL),
             ("worth", 2.0, CLOSES_ALL),
@@ -185,6 +187,14 @@ def built(name: str, values: Mapping[str, Any]) -> Any:
     likelier = torch.linspace(-2, 2, logits.numel()).view_as(logits)  # later tasks than earlier ones
     penalty = supernet.penalty(likelier) if isinstance(supernet, Penalised) else None
     return supernet.choices(), weights, logits.detach(), penalty
+
+
+@pytest.mark.parametrize(("name", "setting"), [each for kind in (SPACES, STRATEGIES) for each in of(kind)])
+def test_no_two_bases_of_settings_declare_the_same_setting(name, setting):
+    kind = STRATEGIES if name in REGISTRY.names(STRATEGIES) else SPACES
+    settings_class = REGISTRY.get(kind, name).settings_class
+    declare = [cls for cls in settings_class.__mro__ if setting in get_annotations(cls)]
+    assert all(issubclass(declare[0], cls) for cls in declare), f"{declare} declare {name}.{setting}"
 
 
 @pytest.mark.parametrize(("name", "setting"), of(SPACES))

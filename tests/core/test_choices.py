@@ -86,3 +86,42 @@ def test_json_round_trip_keeps_the_origin():
 def test_damaged_files_are_refused(text):
     with pytest.raises(ArtifactError):
         Architecture.from_json(text)
+
+
+def test_an_ensemble_has_the_decisions_of_all_its_members():
+    other = Architecture({"op": "identity", "fields": ()})
+    ensemble = Architecture.ensemble([Architecture(GOOD), other])
+    assert list(ensemble.decisions) == ["member 1/op", "member 1/fields", "member 2/op", "member 2/fields"]
+    assert dict(ensemble.members) == {"member 1": Architecture(GOOD), "member 2": other}
+    ensemble.check(CHOICES)
+    assert Architecture.from_json(ensemble.to_json()).members == ensemble.members
+
+
+def test_a_single_member_is_no_ensemble():
+    alone = Architecture.ensemble([Architecture(GOOD)])
+    assert alone == Architecture(GOOD)
+    assert alone.members == {}
+
+
+def test_members_have_the_origin_of_their_ensemble():
+    origin = Origin("desan", {}, {}, {})
+    ensemble = Architecture(Architecture.ensemble([Architecture(GOOD)] * 2).decisions, origin)
+    assert all(member.origin == origin for member in ensemble.members.values())
+
+
+def test_faults_of_an_ensemble_name_the_member():
+    faulty = Architecture({"op": "mlp-61", "more": "y"})
+    with pytest.raises(ArtifactError) as error:
+        Architecture.ensemble([Architecture(GOOD), faulty]).check(CHOICES)
+    assert str(error.value).splitlines()[1:] == [
+        "member 2/fields: no decision",
+        "member 2/op: expected one of identity, mlp-16, found 'mlp-61' (did you mean 'mlp-16'?)",
+        "member 2/more: no such choice",
+    ]
+
+
+def test_decisions_of_members_beside_others_are_no_ensemble():
+    mixed = Architecture({**GOOD, "member 1/op": "mlp-16"})
+    assert mixed.members == {}
+    with pytest.raises(ArtifactError, match="member 1/op: no such choice"):
+        mixed.check(CHOICES)

@@ -1,5 +1,9 @@
 """Successive halving: the better ones train on, and the winner is what a training of it alone gives."""
 
+import shutil
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +12,8 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
 from automtl_core.search.held_out import HeldOut, Scored
+from automtl_core.search.train_trial import train_trial
+from automtl_core.search.trial import Serial, Trials, TrialSpec
 from automtl_core.training.fit import Fit
 from automtl_strategies.halving import Halving, HalvingSettings, Rungs
 
@@ -16,26 +22,30 @@ from .small import Watch, problem, script
 DEAR = ("all-mlp-linear-8", "all-mlp-linear-4", "all-identity", "mmoe", "shared-bottom")
 
 
-def make(count, rung_epochs=1, spent=0, ahead=0.0, **recipe):
+def make(count, rung_epochs=1, spent=0, ahead=0.0, ensemble=1, **recipe):
     given = problem(**{"epochs": 4, "patience": 9, **recipe})
     known = given.space.landmarks()
     entrants = {f"entrant {k}": known[name] for k, name in enumerate(DEAR[:count], start=1)}
-    settings = HalvingSettings(rung_epochs=rung_epochs, ahead=ahead)
+    settings = HalvingSettings(rung_epochs=rung_epochs, ahead=ahead, ensemble=ensemble)
     return Halving(given, entrants, settings, spent)
 
 
 def run(halving, watch=None):
+    """Return the name of the winner, the result of its trial, and the number of the entrant of each epoch."""
     watch = watch or Watch()
-    return *halving.run(watch), [int(phase.split()[1]) for phase in watch.phases]
+    (name,) = halving.run(watch)
+    return name, halving.results[name], [int(phase.split()[1]) for phase in watch.phases]
 
 
-def alone(halving, name):
+def alone(halving, name, member=0):
     """Return the training from scratch of an entrant, by `Fit`, and its reports."""
     given = halving.problem
-    seeds.seed_torch(given.seed, "network")
+    seed = seeds.of_member(given.seed, member)
+    seeds.seed_torch(seed, "network")
     network = given.space.network(halving.entrants[name])
-    fit, watch = Fit(network, given.data, given.recipe, given.seed, given.compute), Watch()
+    fit, watch = Fit(network, given.data, given.recipe, seed, given.compute), Watch()
     fit.run(watch)
+    fit.restore_best()
     return fit, watch.reports
 
 
@@ -49,9 +59,9 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
     # after an epoch 2 and 4 are ahead; after two 4 is; it trains on to the end of the recipe
     script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.63, 0.64, 0.66, 0.65])
     halving = make(4)
-    name, fit, trained = run(halving)
+    name, result, trained = run(halving)
     assert trained == [1, 2, 3, 4, 2, 4, 4, 4]
-    assert (name, fit.best_epoch, fit.epoch) == ("entrant 4", 3, 4)
+    assert (name, result.best_epoch, result.epochs) == ("entrant 4", 3, 4)
     assert halving.metrics()["entrant 4"]["click"].auc == 0.66
     assert halving.metrics()["entrant 3"]["click"].auc == 0.55
 
@@ -60,9 +70,9 @@ def test_what_trains_no_better_waits_no_longer(monkeypatch):
     # 1 is best in its first epoch, and spends its patience in the second rung
     script(monkeypatch, [0.9, 0.1, 0.8, 0.2, 0.1, 0.81, 0.1, 0.1, 0.1])
     halving = make(4, patience=1)
-    name, fit, trained = run(halving)
+    name, result, trained = run(halving)
     assert trained == [1, 2, 3, 4, 1, 3]
-    assert (name, fit.best_epoch) == ("entrant 1", 1)
+    assert (name, result.best_epoch) == ("entrant 1", 1)
 
 
 @pytest.mark.parametrize(
@@ -124,12 +134,47 @@ def test_a_rung_longer_than_the_recipe_trains_all_to_their_end(monkeypatch):
     assert halving.alive == [name]
 
 
+def test_for_an_ensemble_as_many_are_trained_to_the_end_as_it_has_members(monkeypatch):
+    # entrants 1, seed 2 of 1, 2, 3, 4; the first rung keeps two of five: 2 and 4
+    script(monkeypatch, [0.60, 0.59, 0.62, 0.55, 0.64, *[0.70, 0.71, 0.72], *[0.73, 0.74, 0.71]])
+    halving, watch = make(4, ensemble=2), Watch()
+    networks = halving.run(watch)
+    first = ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3", "entrant 4"]
+    assert watch.phases == [*first, *["entrant 2"] * 3, *["entrant 4"] * 3]
+    assert len(watch.phases) == halving.rungs.most_epochs
+    assert list(networks) == ["entrant 4", "entrant 2", "entrant 1", "entrant 1, seed 2", "entrant 3"]
+    assert [halving.results[name].epochs for name in networks] == [4, 4, 1, 1, 1]
+
+
+def test_the_seeds_of_the_first_are_networks_of_their_own():
+    halving = make(1, ensemble=3, epochs=2)
+    names = ["entrant 1", "entrant 1, seed 2", "entrant 1, seed 3"]
+    assert list(halving.entrants) == names
+    networks = halving.run(Watch())
+    for member, name in enumerate(names):
+        assert_same(networks[name], alone(halving, name, member)[0].network)
+
+
+def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
+    halving = make(3, ensemble=2)
+    assert list(halving.entrants) == ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3"]
+    assert halving.rungs == Rungs(4, 1, 4, 2)
+
+
 @pytest.mark.parametrize(
     ("entrants", "rung", "whole", "most"),
     [(1, 8, 40, 40), (5, 8, 40, 5 * 8 + 2 * 8 + 24), (9, 1, 8, 9 + 4 + 2 * 2 + 1 * 4), (4, 9, 2, 8)],
 )
 def test_the_most_epochs_are_those_of_all_rungs(entrants, rung, whole, most):
     assert Rungs(entrants, rung, whole).most_epochs == most
+
+
+def test_as_many_as_the_ensemble_has_members_are_trained_to_the_end():
+    rungs = Rungs(7, 8, 40, least=3)
+    assert [rungs.kept(rung) for rung in range(3)] == [7, 3, 3]
+    assert [rungs.epochs(rung) for rung in range(2)] == [8, 40]
+    assert rungs.most_epochs == 7 * 8 + 3 * 32
+    assert Rungs(3, 8, 40, least=5).most_epochs == 3 * 40, "there are not so many"
 
 
 def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
@@ -148,34 +193,46 @@ def test_reports_go_on_from_the_epochs_before():
 def test_the_winner_is_trained_as_if_it_had_been_alone(count):
     halving, watch = make(count, patience=2), Watch()
     torch.manual_seed(99)
-    name, fit = halving.run(watch)
+    ((name, network),) = halving.run(watch).items()
     torch.manual_seed(98)
     expected, reports = alone(halving, name)
-    assert_same(fit.network, expected.network)
-    assert (fit.best_epoch, fit.best) == (expected.best_epoch, expected.best)
+    assert_same(network, expected.network)
+    result = halving.results[name]
+    assert (result.best_epoch, result.metrics) == (expected.best_epoch, expected.best)
     ours = [report for report in watch.reports if report.phase == name]
     assert [(r.losses, r.metrics, r.change) for r in ours] == [
         (r.losses, r.metrics, r.change) for r in reports
     ]
 
 
-def test_a_state_goes_on_to_the_same_weights(tmp_path):
+def make_in(folder, ensemble):
+    """Return a round whose trials stay in a folder, as those of a run do."""
+    halving = make(4, ensemble=ensemble)
+    trials = Trials(TrialSpec(folder=str(folder)), Serial(partial(train_trial, halving.problem)))
+    halving.problem = replace(halving.problem, trials=trials)
+    return halving
+
+
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_a_state_goes_on_to_the_same_weights(tmp_path, ensemble):
     class Stopped(Watch):
         def epoch(self, report):
             super().epoch(report)
             save_state(tmp_path / str(len(self.reports)), half.state_dict())
+            shutil.copytree(tmp_path / "trials", tmp_path / f"trials {len(self.reports)}")
             return True
 
-    half, watch = make(4), Stopped()
-    name, whole = half.run(watch)
+    half, watch = make_in(tmp_path / "trials", ensemble), Stopped()
+    whole = half.run(watch)
     last = len(watch.reports)
     for stop in (1, last // 2, last - 1, last):
-        rest, later = make(4), Watch()
+        rest, later = make_in(tmp_path / f"trials {stop}", ensemble), Watch()
         rest.load_state_dict(load_state(tmp_path / str(stop)))
         torch.manual_seed(99)
-        again, fit = rest.run(later)
-        assert again == name
-        assert_same(fit.network, whole.network)
+        networks = rest.run(later)
+        assert list(networks) == list(whole)
+        for name, network in networks.items():
+            assert_same(network, whole[name])
         assert [r.to_json() for r in watch.reports[stop:]] == [r.to_json() for r in later.reports]
         assert rest.metrics() == half.metrics()
 
@@ -184,9 +241,9 @@ def test_a_listener_that_has_enough_gets_the_best_so_far(monkeypatch):
     script(monkeypatch, [0.6, 0.7, 0.5, 0.5])
     for watch in (Watch(epochs=3), Watch(steps=9)):  # in the third epoch
         halving = make(4)
-        name, fit, trained = run(halving, watch)
+        name, result, trained = run(halving, watch)
         assert trained == [1, 2, 3]
         assert name == "entrant 2"
-        assert fit.best_epoch == 1
+        assert result.best_epoch == 1
         assert not halving.going_on
         script(monkeypatch, [0.6, 0.7, 0.5, 0.5])

@@ -1,13 +1,18 @@
 """The last round: who takes part, who wins, and what is told of it."""
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import load_state, save_state
+from automtl_core.modules.ensemble import Ensemble
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.held_out import shortfall
-from automtl_strategies.last_round import LastRound, LastRoundSettings, entrants
+from automtl_core.search.held_out import HeldOut, Scored, shortfall
+from automtl_core.training.loop import evaluate
+from automtl_core.training.metrics import BinaryMetrics
+from automtl_strategies.last_round import LastRound, LastRoundSettings
 
 from .small import Watch, problem, script
 
@@ -16,8 +21,9 @@ EVIDENCE = [
 ]
 
 
-def make(**recipe):
-    return LastRound(problem(**{"epochs": 2, **recipe}), LastRoundSettings(rung_epochs=1, ahead=0.0))
+def make(ensemble=1, ahead=0.0, **recipe):
+    settings = LastRoundSettings(rung_epochs=1, ahead=ahead, ensemble=ensemble)
+    return LastRound(problem(**{"epochs": 2, **recipe}), settings)
 
 
 def known(*names):
@@ -66,23 +72,6 @@ def test_what_was_trained_stands_among_what_was_scored_by_rising_cost():
         assert point.loss == pytest.approx(shortfall(metrics))
         assert point.score == pytest.approx(sum(m.auc for m in metrics.values()) / 2)
         assert point.error is None
-
-
-def test_landmarks_take_part_as_they_are_and_closed_as_what_was_found():
-    landmarks = known("mmoe", "shared-bottom", "all-identity")
-    found = Architecture(
-        {name: d if isinstance(d, str) else d[:1] for name, d in landmarks["all-identity"].decisions.items()}
-    )
-    others = entrants(found, landmarks, 2)
-    assert list(others) == ["mmoe, closed", "shared-bottom, closed", "mmoe", "shared-bottom"]
-    assert others["mmoe"] == landmarks["mmoe"]
-    for name, decision in others["mmoe, closed"].decisions.items():
-        landmark = landmarks["mmoe"].decisions[name]
-        if isinstance(decision, str):
-            assert decision == landmark
-        else:
-            assert set(decision) == set(landmark) & set(found.decisions[name])
-    assert entrants(found, landmarks, 0) == {}
 
 
 def test_equal_entrants_take_part_once_under_their_first_name():
@@ -137,3 +126,79 @@ def test_a_state_goes_on_to_the_same_result(tmp_path):
     assert (found.evidence, found.front) == (expected.evidence, expected.front)
     weights = expected.network.state_dict()
     assert all(torch.equal(w, weights[name]) for name, w in found.network.state_dict().items())
+
+
+class Constant(nn.Module):
+    """A network whose loss on held-out rows is known by its name."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+
+def chosen(monkeypatch, values, ensemble, ahead=1.0, noise=0.0):
+    """Return the members of an ensemble of networks, and the points on the way.
+
+    The loss of a mean of networks is the square of the mean of their values, plus noise of the rows.
+    """
+    round_ = make(ensemble, ahead)
+    round_.begin(known(*list(problem().space.landmarks())[: len(values)]), spent=0)
+    names = [name for name in round_.halving.entrants if ", seed " not in name]
+    networks = {name: Constant(value) for name, value in zip(names, values, strict=True)}
+    rows = noise * np.random.default_rng(0).standard_normal(1000)
+    metrics = {"click": BinaryMetrics(0.7, 0.5, 100, 400), "like": BinaryMetrics(0.7, 0.5, 100, 400)}
+    monkeypatch.setattr(HeldOut, "predict", lambda self, network: np.array([network.value]))
+    monkeypatch.setattr(
+        HeldOut, "scored", lambda self, mean: Scored(mean[0] ** 2 + rows * abs(mean[0]), metrics, None)
+    )
+    monkeypatch.setattr(round_, "_validated", lambda network: metrics)
+    members, points = round_._ensemble(networks)
+    return [names.index(member) for member in members], list(points)
+
+
+@pytest.mark.parametrize(
+    ("values", "ensemble", "members"),
+    [
+        ([1.0, 0.9, -0.8, 3.0], 2, [0, 2]),  # next is the one with the best mean, not the best one
+        ([1.0, 0.9, -0.8, 3.0], 3, [0, 2]),  # any third one hurts
+        ([1.0, 9.0, -7.0], 3, [0]),  # the mean of 1 and 9 is 5, that of 1 and -7 is -3
+        ([1.0, 0.3, -0.1], 3, [0, 2, 1]),
+        ([1.0, -1.0, 0.0], 9, [0, 1, 2]),  # the third one makes no difference, and there is no fourth
+    ],
+)
+def test_members_are_taken_greedily_until_one_clearly_hurts(monkeypatch, values, ensemble, members):
+    found, points = chosen(monkeypatch, values, ensemble)
+    assert found == members
+    assert points == [f"ensemble of {k}" for k in range(2, len(members) + 1)]
+
+
+@pytest.mark.parametrize(("noise", "members"), [(0.0, [0]), (40.0, [0, 1])])
+def test_a_member_that_is_not_clearly_worse_is_taken(monkeypatch, noise, members):
+    assert chosen(monkeypatch, [1.0, 1.2], 2, noise=noise)[0] == members
+
+
+def test_an_ensemble_is_the_mean_of_its_networks_and_a_point_of_the_front():
+    round_, watch = make(ensemble=2, ahead=99.0), Watch()
+    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    found = round_.run(watch)
+    assert isinstance(found.network, Ensemble)
+    assert found.trained
+    assert len(found.architecture.members) == 2
+    (point,) = (point for point in found.front if point.chosen)
+    assert (point.name, point.decisions) == ("ensemble of 2", found.architecture.decisions)
+    data, size = round_.problem.data, round_.problem.recipe.batch_size
+    metrics = evaluate(found.network, data.validation, data.tasks, size, round_.problem.compute)
+    assert point.loss == shortfall(metrics)
+    rows = HeldOut(round_.problem, 100)
+    outputs = [rows.predict(member) for member in found.network.members]
+    assert np.allclose(rows.predict(found.network), np.mean(outputs, axis=0), atol=1e-6)
+    assert {point.name for point in found.front} >= {"mmoe", "mmoe, seed 2", "shared-bottom"}
+
+
+def test_a_state_has_the_seeds_of_the_first_once():
+    round_ = make(ensemble=3)
+    round_.begin(known("mmoe", "shared-bottom"), spent=0)
+    rest = make(ensemble=3)
+    rest.load_state_dict(round_.state_dict())
+    assert list(rest.halving.entrants) == ["mmoe", "mmoe, seed 2", "mmoe, seed 3", "shared-bottom"]
+    assert rest.halving.members == round_.halving.members

@@ -91,7 +91,7 @@ def test_of_many_rows_each_epoch_draws_some(monkeypatch):
 
     given, listener = problem(), Rows()
     size = given.recipe.batch_size
-    monkeypatch.setattr(module, "EPOCH_ROWS", 2 * size)
+    monkeypatch.setattr(module, "EPOCH_STEPS", 2)
     paths = make(given)
     read, step = [], paths.relaxed.step
     paths.relaxed.step = lambda batch, moving: read.append(batch.features.ids) or step(batch, moving)
@@ -123,25 +123,67 @@ def test_nothing_closed_is_drawn_and_what_is_fixed_stays():
     assert {draw["layer0/expert1/block0"] for draw in draws} == {"identity", "mlp-linear-4", "mlp-linear-8"}
 
 
-def test_it_learns_until_held_out_rows_are_predicted_no_better():
-    paths = make(patience=2)
-    count = len(paths._probes)
-    by_epoch = [0.9, 0.8, 0.85, 0.81, 0.1]
-    script(paths, (loss for loss in by_epoch for _ in range(count)))
-    kept, step_epoch = [], paths.step_epoch
-
-    def stepped(*arguments):
-        step_epoch(*arguments)
+def trained(paths, losses):
+    """Train one stage with these held-out losses by epoch; return the weights after each epoch."""
+    script(paths, losses)
+    kept = []
+    while paths.learning:
+        paths.step_epoch("supernet", EventHandler())
         kept.append(weights(paths.supernet))
+    paths.restore_best()
+    return kept
 
-    paths.step_epoch = stepped
-    watch = Watch()
-    paths.train("supernet", watch)
-    assert watch.phases == ["supernet"] * 4
+
+def assert_kept(paths, expected):
+    for supernet in (paths.supernet, paths.relaxed.supernet):
+        assert_same(weights(supernet), expected)
+
+
+def test_the_first_stage_ends_where_held_out_rows_are_predicted_no_better():
+    paths = make(narrow=True, patience=2)
+    kept = trained(paths, [0.9, 0.8, 0.85, 0.81, 0.1])
+    assert len(kept) == 4
     assert (paths.best_epoch, paths.best_loss) == (2, pytest.approx(0.8))
     assert not torch.equal(*(epoch["network.tasks.0.tower.0.weight"] for epoch in (kept[1], kept[3])))
-    for supernet in (paths.supernet, paths.relaxed.supernet):
-        assert_same(weights(supernet), kept[1])
+    assert_kept(paths, kept[1])
+
+
+def test_the_second_stage_trains_all_its_epochs_and_keeps_the_last_weights():
+    """Its learning rate falls to 0, so that the last weights are the best."""
+    paths = make(patience=1, epochs=4)
+    kept = trained(paths, [0.5, 0.8, 0.85, 0.9])
+    assert len(kept) == 4
+    assert (paths.best_epoch, paths.best_loss) == (4, pytest.approx(0.9))
+    assert_kept(paths, kept[3])
+
+
+@pytest.mark.parametrize(("steps", "epochs", "expected"), [(8, 30, 2), (9, 30, 3), (200, 2, 2), (1, 30, 1)])
+def test_a_stage_has_its_steps_rounded_up_to_an_epoch_of_four(steps, epochs, expected):
+    for narrow in (True, False):
+        paths = make(narrow=narrow, steps=steps, epochs=epochs, patience=99)
+        assert len(trained(paths, [0.5] * 9)) == expected
+
+
+def test_the_learning_rate_is_raised_and_falls_to_0_in_the_second_stage():
+    paths, factors = make(narrow=True, steps=8, supernet_rate=2.0), []
+    step = paths.relaxed.step
+
+    def rates():
+        groups = (group for part in paths.relaxed.optimiser.parts for group in part.param_groups)
+        return np.array([group["lr"] for group in groups])
+
+    base = rates()
+
+    def noted(*arguments):
+        factors.append(rates() / base)
+        return step(*arguments)
+
+    paths.relaxed.step = noted
+    paths.train("supernet", EventHandler())
+    paths.step_epoch("search", EventHandler())  # after both stages
+    falling = [1 + np.cos(np.pi * k / 8) for k in range(8)]
+    expected = np.array([*[2.0] * 8, *falling, *[1.0] * 4])
+    assert np.allclose(factors, expected[:, None])
 
 
 def test_first_the_candidates_of_the_dearest_landmark_learn_and_then_all():
@@ -188,12 +230,13 @@ def test_each_half_ends_after_its_share_of_a_limited_time(seconds, epochs):
     assert len(watch.reports) == epochs
 
 
-def test_how_far_it_is_tells_the_mean_of_the_best_probes():
+def test_an_epoch_is_scored_by_the_most_expensive_landmark():
     paths = make()
-    scored = script(paths, [0.5, 0.9, 0.7, 0.6, *[0.95] * 9])
+    scored = script(paths, [0.5])
     paths.step_epoch("supernet", EventHandler())
-    assert paths.best_loss == pytest.approx((0.5 + 0.6 + 0.7) / 3)
-    assert scored == list(problem().space.landmarks().values())
+    assert paths.best_loss == pytest.approx(0.5)
+    space = paths.problem.space
+    assert scored == [max(space.landmarks().values(), key=lambda a: space.cost(a).flops_per_row)]
 
 
 def test_once_narrowed_the_best_is_that_of_the_decisions():
@@ -216,7 +259,7 @@ def test_the_average_is_scored():
     paths = make()
     paths.step_epoch("supernet", EventHandler())
     assert paths.supernet is not paths.relaxed.supernet
-    probe = paths._probes[0]
+    probe = paths._probe
     before = paths.score(probe)
     with torch.no_grad():
         for p in paths.relaxed.supernet.parameters():
@@ -279,6 +322,6 @@ def test_decisions_have_rows_of_their_own():
     learned, decided = (p.data.train.some(half) for half in halves)
     paths = Paths(replace(p, data=replace(p.data, train=learned, held_out=decided)), PathSettings())
     paths.step_epoch("supernet", EventHandler())
-    probe = paths._probes[0]
+    probe = paths._probe
     assert len(paths.score(probe).losses) == len(decided)
     assert len(paths.validated(probe).losses) == len(p.data.validation)

@@ -126,7 +126,7 @@ class _Trials:
     def most(self) -> int:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         schema = self.rows.schema
-        statistics = (1 if self.rows.times is None else 2) + 1 if schema.sparse else 0
+        statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
         return 1 + bool(schema.dense) + statistics + ("crosses" in self.best) + 2
 
     def candidates(self) -> Iterator[Answers]:
@@ -137,11 +137,10 @@ class _Trials:
         if self.rows.schema.sparse:
             kinds = ("folds",) if self.rows.times is None else ("folds", "earlier")
             # With target statistics, embeddings have less left to learn, and the former decay is then too
-            # strong, above all in large models.
+            # strong, above all in large models. A wide term hardly ever hurts beside them, and gains nothing
+            # without them.
             for kind in kinds:
                 yield self._changed(statistics=kind, wide=True, **{DECAY: _decay(-1)})
-        if self.best.get("statistics", "none") != "none":  # a wide term gains nothing without them
-            yield self._changed(wide=False)
         if "crosses" in self.best:
             self.pairs = tuple(find_crosses(self.rows, self.encodings))
             yield self._changed(crosses=tuple(cross.pair for cross in self.pairs))
@@ -159,7 +158,7 @@ class _Trials:
         s = self.rows.settings
         margins = {"statistics": s.statistics_margin, DECAY: s.decay_margin}
         least = max(margins.get(name, s.margin) for name in answers if answers[name] != self.best[name])
-        while least - s.close < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
+        while least < self._ahead(answers) < s.clear and len(self._of(answers)) < s.seeds:
             behind = len(self._of(self.best)) <= len(self._of(answers))
             self._train(answers, *[self.best] * behind)
         if self._ahead(answers) > least and self._significant(answers):

@@ -17,7 +17,7 @@ class EncodingSearchSettings(Settings):
     """Small model that is trained with each candidate encoding. It should be about as deep as the models that
     use the encodings: a model of one layer does not learn effects of several fields together, and prefers
     other encodings."""
-    rows: int = Field(200_000, ge=100)
+    rows: int = Field(100_000, ge=100)
     """Maximum number of training rows that the encoding search uses."""
     held_out: float = Field(0.2, gt=0, lt=1)
     """Share of these rows that is held out to compare encodings."""
@@ -26,13 +26,16 @@ class EncodingSearchSettings(Settings):
     between encodings would be noise."""
     min_positives: int = Field(100, ge=1)
     """Minimum number of positive and of negative held-out rows of a task. Tasks with fewer do not count."""
-    epochs: int = Field(20, ge=1)
+    epochs: int = Field(10, ge=1)
     """Maximum number of epochs of each training of the small model."""
     patience: int = Field(2, ge=1)
     """Number of epochs without a better held-out score before early stopping of the small model."""
+    rate: float = Field(3.0, gt=0)
+    """Learning rate of the small model, as a multiple of `training.learning_rate`. A larger value needs fewer
+    epochs."""
     seeds: int = Field(2, ge=1)
     """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
-    if the first is not clear (`close`, `clear`)."""
+    if the first shows a gain above the margin that is not clear (`clear`)."""
     margin: float = Field(0.0005, ge=0)
     """Minimum gain of the mean AUC (R2 for regressions) for which a change of the encoding is kept. A larger
     value gives simpler encodings."""
@@ -45,9 +48,6 @@ class EncodingSearchSettings(Settings):
     """Probability that any encoding is changed if no change has an effect: gains must be beyond chance on the
     held-out rows, corrected for the number of changes that are tried. A smaller value gives simpler
     encodings."""
-    close: float = Field(0.001, ge=0)
-    """Distance below the margin from which a gain counts as close. A gain between the margin minus `close`
-    and `clear` is measured again with another seed."""
     clear: float = Field(0.01, ge=0)
     """Gain of the mean AUC from which one training is enough."""
     crosses: int = Field(6, ge=0)

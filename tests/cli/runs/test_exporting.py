@@ -23,3 +23,10 @@ def test_a_format_that_is_none_is_told(automtl, done):
     ended = automtl("export", "runs/done", "--format", "onxx")
     assert ended.code == 2
     assert "--format 'onxx' is not a format (did you mean 'onnx'?)" in ended.err
+
+
+def test_an_ensemble_is_exported(automtl, ensembled, here):
+    (here / "runs").symlink_to(ensembled / "runs")
+    told = automtl("export", "runs/done", "--json").json()
+    assert told["folder"] == "exports/done-onnx"
+    assert told["largest_difference"] < 1e-5

@@ -11,16 +11,16 @@ from automtl_core.data.store import Prepared
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Result
 from automtl_core.run_dir.run import Run
+from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.pipeline import predict_logits
 
 
 @pytest.fixture
-def moved(finished, here):
+def moved(request, finished, ensembled, here):
     """Copy a run to where nothing else of it is; return it, its test rows as a file, and its predictions."""
-    run = Run.open(finished / "runs" / "done")
-    (folder,) = (finished / "prepared").glob("synthetic-*")
-    prepared = Prepared.open(folder)
+    folder = ensembled if getattr(request, "param", "") == "ensemble" else finished
+    run = Run.open(folder / "runs" / "done")
+    prepared = Prepared.open(next((folder / "prepared").glob("synthetic-*")))
     shutil.copytree(run.path, here / "mine")
     columns = prepared.encoder.decode(prepared.part("test"))
     with (here / "new.csv").open("w", newline="") as file:
@@ -31,6 +31,7 @@ def moved(finished, here):
     return here, run.read(Result), expit(predict_logits(job, run, prepared))
 
 
+@pytest.mark.parametrize("moved", ["network", "ensemble"], indirect=True)
 def test_new_rows_are_predicted_as_the_test_rows_were_to_the_last_bit(automtl, moved):
     here, result, expected = moved
     told = automtl("predict", "mine", "--input", "new.csv", "--output", "out.csv", "--json").json()

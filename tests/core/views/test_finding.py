@@ -82,3 +82,28 @@ def test_what_is_not_known_is_noted():
     nameless = Finding(Architecture({}, None), Sharing({}, {}, ()), unasked="no origin")
     assert next(whole(nameless, None, Path("a"))).title == "architecture"
     assert texts(whole(nameless, None, Path("a"))) == []
+
+
+def test_equal_members_of_an_ensemble_are_shown_once():
+    one, other = {"a": "mlp", "b": ("user",)}, {"a": "x", "b": ()}
+    members = [Architecture(each) for each in (one, other, one)]
+    names = ("member 1", "member 2", "member 3")
+    parts = [Sharing({"task": ("user",)}, {}, ("user",)), Sharing({"task": ()}, {}, ("user",))]
+    sharing = Sharing.together(dict(zip(names, [*parts, parts[0]], strict=True)))
+    architecture = replace(Architecture.ensemble(members), origin=found().architecture.origin)
+    report = replace(found(), architecture=architecture, sharing=sharing)
+    nothing, dear = Cost(0, 0, 0), Cost(3, 3, 600)
+    answers = {f"{name}/{choice}": nothing for name in names for choice in "ab"} | {"member 2/b": dear}
+    sections = list(whole(report, Price(Cost(5, 4, 1000), answers), Path("runs/a")))
+    assert [section.title for section in sections if section.title][:3] == [
+        "architecture (search space desan): 1,000 FLOPs per row, 5 parameters",
+        "member 1, member 3 (the same architecture)",
+        "member 2",
+    ]
+    tables = [s.blocks[0].rows for s in sections if s.title.startswith("member ")]
+    assert tables == [
+        [["a", "mlp", "", ""], ["b", "user", "", ""]],
+        [["a", "x", "", ""], ["b", "none", 600, 3]],
+    ]
+    assert texts(sections)[0] == "Ensemble of 3 networks: the prediction is the mean of their outputs"
+    assert [s.title for s in short(report)][1:3] == ["member 1, member 3 (the same architecture)", ""]

@@ -13,6 +13,8 @@ from ..listeners import StopAfter
 
 REGISTRY = load_registry()
 EQUAL = ("architecture.json", "metrics.jsonl", "weights.safetensors", "result.json", "search.json")
+TRAINING = EQUAL[:-1]
+"""Files of a run without a search."""
 SMALL = {
     "dataset": {"rows": 1000},
     "space": {"embedding_dim": 4, "experts": 2, "expert_width": 8, "ops": ["identity", "mlp-16"]},
@@ -47,5 +49,5 @@ def go_on(job, run, listener=None):
         search(job, run, job.prepare(), listener or EventHandler())
 
 
-def contents(run: Run) -> dict[str, bytes]:
-    return {name: (run.path / name).read_bytes() for name in EQUAL}
+def contents(run: Run, names=EQUAL) -> dict[str, bytes]:
+    return {name: (run.path / name).read_bytes() for name in names}

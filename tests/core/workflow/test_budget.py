@@ -61,6 +61,12 @@ def test_a_training_without_epochs_has_time_for_its_parts_by_their_share(clock):
     assert not heard.lasts(0.5)
     assert heard.lasts(1.0)
     assert heard.ended == {"train": 1}
+    later = Clock(EventHandler(), 26, search=0)
+    clock(75)
+    assert later(EpochEnded("train", 4, {}, {}))
+    clock(99)
+    assert not later.lasts(0.5)
+    assert later.ended == {"train": 4}, "the epoch that ended before"
 
 
 def test_what_was_given_up_is_told():

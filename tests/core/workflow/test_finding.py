@@ -88,6 +88,18 @@ def test_where_the_space_cannot_be_asked_the_decisions_tell(run, tmp_path, chang
         assert told.sharing.sees["layer0/expert1"] == told.sharing.fields, "it leads nowhere"
 
 
+@pytest.mark.parametrize("space", ["desan", "gone"])
+def test_each_member_of_an_ensemble_is_told_also_where_the_space_cannot_be_asked(run, tmp_path, space):
+    one = replace(run.architecture(), origin=replace(run.architecture().origin, space=space))
+    (tmp_path / "one.json").write_text(one.to_json())
+    (tmp_path / "two.json").write_text(
+        replace(one, decisions=Architecture.ensemble([one, one]).decisions).to_json()
+    )
+    single, both = (finding(tmp_path / f"{name}.json", REGISTRY) for name in ("one", "two"))
+    assert both.unasked == single.unasked
+    assert both.sharing.of_member("member 1") == both.sharing.of_member("member 2") == single.sharing
+
+
 def test_a_schema_that_is_none_is_damaged(run, tmp_path):
     found = run.architecture()
     broken = replace(found, origin=replace(found.origin, schema={"sparse": 1}))
@@ -112,6 +124,14 @@ def test_a_network_and_its_answers_have_a_price(run):
     assert told.answers.keys() == found.decisions.keys()
     assert 0 < told.answers["layer0/expert0/single"].flops_per_row < told.network.flops_per_row
     assert Price.from_json(json.loads(json.dumps(told.to_json())), "") == told
+
+
+def test_the_answers_of_each_member_have_their_price(run):
+    found = run.architecture()
+    alone = price(found, REGISTRY)
+    both = price(replace(found, decisions=Architecture.ensemble([found, found]).decisions), REGISTRY)
+    assert both.of_member("member 2").answers == alone.answers
+    assert both.network.flops_per_row == 2 * alone.network.flops_per_row
 
 
 def test_where_the_space_cannot_be_asked_nothing_has_a_price(run):

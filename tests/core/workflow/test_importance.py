@@ -11,7 +11,7 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.facts import Data, Importance, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import SILENT, EventHandler, PhaseBegan
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation
 from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.importance import PHASE, run_importance
@@ -117,7 +117,7 @@ def test_it_can_be_turned_off_and_limited(tmp_path, whole):
 
 def test_a_time_budget_limits_the_rows(job, whole):
     prepared = job.prepare()
-    made = pipeline._trained(job, whole, prepared)
+    made = evaluation._trained(job, whole, prepared)
     fields = len(whole.read(Importance).effects)
 
     def rows(seconds, seconds_per_row=0.001):

@@ -17,11 +17,12 @@ from automtl_core.run_dir.run import FORMAT, Run
 from automtl_core.training.events import SILENT, EventHandler
 from automtl_core.training.measuring import auc
 from automtl_core.training.metric import Metric
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation
+from automtl_core.workflow.evaluation import is_tested, predict_logits
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 from automtl_core.workflow.new_rows import InMemory, measure
-from automtl_core.workflow.pipeline import fit, is_tested, predict_logits, search, start
+from automtl_core.workflow.pipeline import fit, search, start
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
 from automtl_metrics.by_user import gauc
@@ -150,11 +151,11 @@ def test_metrics_that_are_named_later_test_again_and_train_nothing(finished, tmp
     with start(job, prepared, tmp_path / "run") as run:
         trained = fit(job, run, prepared, EventHandler())
         assert not is_tested(job, run)
-        first = pipeline.test(job, run, prepared, SILENT)
+        first = evaluation.test(job, run, prepared, SILENT)
         assert is_tested(job, run)
         other = job.having(metrics=("pr-auc", "share"))
         assert not is_tested(other, run)
-        second = pipeline.test(other, run, prepared, SILENT)
+        second = evaluation.test(other, run, prepared, SILENT)
     assert first.files == second.files == trained.files
     assert list(second.test["click"].others) == list(second.validation["click"].others) == ["pr-auc", "share"]
     assert second.test["click"].auc == first.test["click"].auc

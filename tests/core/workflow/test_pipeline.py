@@ -1,17 +1,10 @@
 """The straight line: equal seeds give equal bytes, stopped runs end like others, evaluation repeats."""
 
-import json
-import shutil
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from automtl_core.choices import Architecture, OneOf
-from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DataError, UsageError
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import default, load_config
@@ -22,7 +15,7 @@ from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
-from automtl_core.workflow.pipeline import evaluate_run, plan, reachable, search, start
+from automtl_core.workflow.pipeline import plan, search, start
 
 from ..listeners import StopAfter
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, stopped
@@ -158,28 +151,6 @@ def test_a_strategy_says_how_its_network_is_trained(tmp_path, name, retrain):
     assert make_job(tmp_path, {"strategy": {"name": name}, "retrain": "scratch"}).retrain() == "scratch"
 
 
-def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():
-    nan = float("nan")
-    labels = np.array([[1, 0, 0.3, 1], [0, 1, 0.2, 0], [nan, 0, 0.1, 1], [0, nan, 0.4, 0]], np.float32)
-    oracle = np.array(
-        [[0.8, 0.9, 0.1, nan], [0.3, 0.5, 0.1, 0.2], [0.9, 0.1, 0.1, 0.3], [0.1, nan, 0.1, 0.2]]
-    )
-    tasks = (Task("click"), Task("like"), Task("price", kind="regression"), Task("share"))
-    prepared = SimpleNamespace(
-        schema=Schema((SparseField("user", 2),), (), tasks),
-        part=lambda name: Part(np.zeros((4, 1), np.int32), np.zeros((4, 0), np.float32), labels),
-        oracle=lambda name: oracle,
-    )
-    # click: 0.8 above 0.3 and 0.1; like: 0.5 above 0.1, below 0.9; of share not all chances are known
-    assert reachable(prepared) == {"click": 1.0, "like": 0.5}
-
-
-def test_evaluation_from_the_files_repeats_the_test_metrics_exactly(whole):
-    job = Job.resolve(whole.config(), REGISTRY)
-    metrics = evaluate_run(job, whole, job.prepare())
-    assert metrics == whole.read(Result).test
-
-
 def test_the_test_part_is_read_once_and_last(tmp_path, monkeypatch):
     events = []
     job = make_job(tmp_path, {"training": {"epochs": 1}})
@@ -197,25 +168,6 @@ def test_the_test_part_is_read_once_and_last(tmp_path, monkeypatch):
     last_epoch = len(events) - events[::-1].index("epoch")
     assert "test" not in events[:last_epoch]
     assert "test" in events[last_epoch:]
-
-
-def test_weights_of_another_architecture_are_refused(job, whole, tmp_path):
-    run = Run.open(shutil.copytree(whole.path, tmp_path / "run"))
-    decisions = json.loads((run.path / "architecture.json").read_text())
-    decisions["decisions"]["layer0/expert0/single"] = []
-    decisions["decisions"]["layer0/expert0/block0"] = "mlp-16"
-    (run.path / "architecture.json").write_text(json.dumps(decisions))
-    with pytest.raises(ArtifactError, match="its SHA-256 differs from the one in"):
-        evaluate_run(job, run, job.prepare())
-    run.write(replace(run.read(Result), files=run.sums()))
-    with pytest.raises(ArtifactError, match="do not fit the architecture"):
-        evaluate_run(job, run, job.prepare())
-
-
-def test_an_architecture_on_other_data_is_refused(whole, tmp_path):
-    job = make_job(tmp_path, {"dataset": {"rows": 500}})
-    with pytest.raises(ArtifactError, match="trained on other fields, tasks or vocabularies"):
-        evaluate_run(job, whole, job.prepare())
 
 
 def test_a_damaged_checkpoint_is_refused_and_stays(job, tmp_path):

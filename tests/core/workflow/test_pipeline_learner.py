@@ -9,9 +9,10 @@ from automtl_core.run_dir.run import Run
 from automtl_core.space import SearchSpace
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.budget import Budget
+from automtl_core.workflow.evaluation import evaluate_run
 from automtl_core.workflow.models import models
 from automtl_core.workflow.outcomes import GIVEN
-from automtl_core.workflow.pipeline import evaluate_run, plan
+from automtl_core.workflow.pipeline import plan
 
 from .lines import REGISTRY, begin, go_on, stopped
 

@@ -6,8 +6,9 @@ import pytest
 
 from automtl_core.run_dir.facts import Costs, Result
 from automtl_core.training.events import EventHandler
+from automtl_core.workflow.models import models
 
-from .lines import begin, contents, go_on, make_job, stopped
+from .lines import REGISTRY, TRAINING, begin, contents, go_on, make_job, stopped
 
 TRAINED = {
     "strategy": {"name": "random", "candidates": 2, "rung_epochs": 1},
@@ -58,3 +59,41 @@ def test_a_search_that_ended_early_is_trained_on(tmp_path):
     run = begin(make_job(tmp_path, TRAINED), tmp_path / "run", Enough())
     assert [r["phase"] for r in run.reports()] == ["candidate 1", "train", "train", "train"]
     assert [r["epoch"] for r in run.reports()] == [1, 2, 3, 4]
+
+
+ENSEMBLE = {"strategy": {**TRAINED["strategy"], "ensemble": 2, "ahead": 99.0}}
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    """A finished run whose network is an ensemble."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    return begin(make_job(folder, TRAINED, ENSEMBLE), folder / "run")
+
+
+def test_the_members_of_an_ensemble_are_trained_in_the_search(ensemble):
+    assert len(ensemble.architecture().members) == 2
+    reports = ensemble.reports()
+    phases = ["candidate 1", "candidate 1, seed 2", "candidate 2"]
+    assert [r["phase"] for r in reports[:3]] == phases
+    assert len(reports) == 3 + 2 * 2
+    result = ensemble.read(Result)
+    single = [r["validation"] for r in reports]
+    assert {task: metrics.to_json() for task, metrics in result.validation.items()} not in single
+
+
+@pytest.mark.parametrize("stop", [1, 5])
+def test_the_search_for_an_ensemble_goes_on_to_the_same_bytes(ensemble, tmp_path, stop):
+    job = make_job(tmp_path, TRAINED, ENSEMBLE)
+    run = stopped(job, tmp_path / "stopped", stop)
+    go_on(job, run)
+    assert contents(run) == contents(ensemble)
+
+
+def test_the_training_of_an_ensemble_goes_on_to_the_same_bytes(ensemble, tmp_path):
+    data = {key: getattr(ensemble.config(), key).model_dump() for key in ("dataset", "training")}
+    layer = {"prepared_dir": tmp_path / "prepared"}
+    (job,) = models([str(ensemble.path)], REGISTRY, layer, below=[data]).values()
+    whole, half = begin(job, tmp_path / "whole"), stopped(job, tmp_path / "half", 4)  # in the second member
+    go_on(job, half)
+    assert contents(half, TRAINING) == contents(whole, TRAINING)

@@ -5,7 +5,7 @@ import pytest
 
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, DataError
-from automtl_core.workflow.pipeline import predict_logits
+from automtl_core.workflow.evaluation import predict_logits
 from automtl_core.workflow.trained import Trained, load_weights, predictions
 
 from .lines import begin, make_job

@@ -1,0 +1,132 @@
+"""The test of the network of a run: metrics, permutation importance and trivial baselines on test rows."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.data.inspect.leaks import alone, predictions
+from automtl_core.data.store import Prepared
+from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.run import Run
+from automtl_core.training.baselines import Baseline, baseline, corrected
+from automtl_core.training.events import Listener
+from automtl_core.training.measuring import auc, metrics_of
+from automtl_core.training.metric import Metric
+from automtl_core.training.metrics import Metrics, with_others
+from automtl_core.workflow.importance import run_importance
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.trained import Trained, restored
+from automtl_core.workflow.trainer import memory_errors
+
+
+def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
+    """Test the network of `fit`, add its metrics to the result, and return the result.
+
+    The permutation importance of fields is recorded before the result, so that a tested run has both.
+
+    Registered metrics are added to those of the validation too, on one more pass over its rows.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    with memory_errors():
+        made, part = _trained(job, run, prepared), prepared.part("test")
+        start = time.monotonic()
+        predicted = made.predict_logits(part)
+        seconds_per_row = (time.monotonic() - start) / len(part)
+        if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
+            run.write(found)
+    result, registered = run.read(Result), job.metrics()
+    result = replace(
+        result,
+        validation=_validation(job, run, prepared, result.validation),
+        test=_measured(prepared, "test", predicted, registered),
+        reachable=reachable(prepared),
+        baselines=_baselines(prepared, predicted),
+        metrics=job.config.metrics,
+    )
+    run.write(result)
+    return result
+
+
+def is_tested(job: Job, run: Run) -> bool:
+    """Return whether a trained run is tested with the metrics of the job."""
+    result = run.read(Result)
+    return result.test is not None and result.metrics == job.config.metrics
+
+
+def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
+    """Return the test metrics of a finished run's network, from its files alone.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
+
+    """
+    return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
+
+
+def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
+    """Return the output of a finished run's network for the R rows of a part, [R, T].
+
+    See `training.loop.predict`.
+
+    Raises:
+        ArtifactError: as in `evaluate_run`.
+
+    """
+    with memory_errors():
+        return _trained(job, run, prepared).predict_logits(prepared.part(part))
+
+
+def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
+    network = restored(job, run, prepared)
+    return Trained(network, prepared.encoder, job.compute(), job.config.training.batch_size)
+
+
+def _measured(
+    prepared: Prepared, name: str, logits: NDArray[np.float64], registered: Mapping[str, Metric]
+) -> Metrics:
+    """Return the metrics of the output [R, T] of a network for a part."""
+    part = prepared.part(name)
+    return metrics_of(prepared.schema.tasks, np.asarray(part.labels), logits, part.users, registered)
+
+
+def _validation(job: Job, run: Run, prepared: Prepared, trained: Metrics) -> Metrics:
+    """Return the validation metrics of a training, with the registered metrics of the trained network."""
+    registered = {**job.recipe().monitored, **job.metrics()}
+    if not registered:  # no need for another pass
+        return {task: replace(m, others={}) for task, m in trained.items()}
+    logits = predict_logits(job, run, prepared, "validation")
+    return with_others(trained, _measured(prepared, "validation", logits, registered))
+
+
+def _baselines(prepared: Prepared, predicted: NDArray[np.float64]) -> dict[str, Baseline]:
+    """Return the comparison of each task with trivial predictions, on the test rows.
+
+    Args:
+        prepared: The data.
+        predicted: Output of the network for the R test rows, [R, T].
+
+    """
+    labels, found, best = np.asarray(prepared.part("test").labels), {}, alone(prepared, ["field"])
+    for t, task in enumerate(prepared.schema.tasks):
+        field = best[task.name][0].name if best[task.name] else None
+        single = None if field is None else predictions(prepared, field, task.name)
+        if one := baseline(task, labels[:, t], predicted[:, t], field, single):
+            found[task.name] = one
+    return corrected(found)
+
+
+def reachable(prepared: Prepared) -> dict[str, float | None]:
+    """Return the test AUC of the true probabilities of generated labels, for binary tasks."""
+    oracle, labels = prepared.oracle("test"), prepared.part("test").labels
+    scores: dict[str, float | None] = {}
+    for t, task in enumerate(prepared.schema.tasks):
+        known = ~np.isnan(labels[:, t])
+        if oracle is not None and task.kind == "binary" and np.isfinite(oracle[known, t]).all():
+            scores[task.name] = auc(labels[known, t], oracle[known, t])
+    return scores

@@ -1,0 +1,125 @@
+"""An ensemble: each member is trained alone, and a stopped training goes on to the same bytes."""
+
+import pytest
+import torch
+
+from automtl_core import seeds
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.modules.ensemble import Ensemble
+from automtl_core.training.ensemble_fit import EnsembleFit
+from automtl_core.training.events import EventHandler
+from automtl_core.training.fit import Fit
+from automtl_core.training.loop import evaluate
+
+EPOCHS, MEMBERS = 3, 3
+
+
+def networks(problem):
+    """Return untrained networks, each from its own seed."""
+    architecture = problem.space.supernet().architecture()
+    for member in range(MEMBERS):
+        seeds.seed_torch(seeds.of_member(problem.seed, member), "network")
+        yield problem.space.network(architecture)
+
+
+def how(problem):
+    recipe = problem.recipe.model_copy(update={"epochs": EPOCHS, "patience": EPOCHS})
+    return problem.data, recipe, problem.seed, problem.compute
+
+
+def make(problem, **more):
+    return EnsembleFit(Ensemble(list(networks(problem))), *how(problem), **more)
+
+
+class Watch(EventHandler):
+    """Keeps epochs, and the state of each in a folder."""
+
+    def __init__(self, fit=None, folder=None):
+        self.fit, self.folder, self.reports = fit, folder, []
+
+    def epoch(self, report):
+        self.reports.append(report.to_json())
+        if self.folder is not None:
+            save_state(self.folder / str(len(self.reports)), self.fit.state_dict())
+        return True
+
+
+def assert_same(one, other):
+    left, right = one.state_dict(), other.state_dict()
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+
+
+@pytest.fixture
+def whole(problem, tmp_path):
+    """Return a finished training, its reports and metrics; the state of each epoch is in the folder."""
+    fit = make(problem)
+    watch = Watch(fit, tmp_path)
+    return fit, watch.reports, fit.run(watch)
+
+
+def test_each_member_is_trained_as_if_it_were_alone(problem, whole):
+    fit, reports, metrics = whole
+    data, recipe, seed, compute = how(problem)
+    expected, best = [], []
+    for member, network in enumerate(networks(problem)):
+        alone, watch = Fit(network, data, recipe, seeds.of_member(seed, member), compute), Watch()
+        alone.run(watch)
+        assert_same(fit.ensemble.members[member], alone.network)
+        expected += watch.reports
+        best.append(alone.best_epoch)
+    assert [r["epoch"] for r in reports] == list(range(1, MEMBERS * EPOCHS + 1))
+    assert [{**r, "epoch": 0} for r in reports] == [{**r, "epoch": 0} for r in expected]
+    assert fit.best_epoch == max(best)
+    assert metrics == evaluate(fit.ensemble, data.validation, data.tasks, recipe.batch_size, compute)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9])
+def test_goes_on_from_a_state_to_the_same_bytes(problem, whole, tmp_path, stop):
+    fit, reports, metrics = whole
+    rest = make(problem)
+    with torch.no_grad():  # also the weights before the training come from the state
+        for parameter in rest.ensemble.parameters():
+            parameter.zero_()
+    rest.load_state_dict(load_state(tmp_path / str(stop)))
+    torch.manual_seed(99)
+    watch = Watch()
+    assert rest.run(watch) == metrics
+    assert watch.reports == reports[stop:]
+    assert_same(rest.ensemble, fit.ensemble)
+    assert (rest.best_epoch, rest.cut_short) == (fit.best_epoch, fit.cut_short)
+
+
+def test_it_is_cut_short_if_one_of_its_members_is(problem):
+    fit = make(problem)
+    fit.recipe = fit.recipe.model_copy(update={"patience": 1})
+    fit.best_epochs = [1]
+    assert not fit.cut_short
+    fit.best_epochs = [EPOCHS]
+    assert fit.cut_short
+
+
+def test_under_a_limit_of_time_each_member_has_an_equal_share(problem):
+    """An epoch takes a sixth of the time here, so each of three members has time for two epochs."""
+    watch = Watch()
+    fit = make(problem, lasts=lambda share: len(watch.reports) < 2 * MEMBERS * share)
+    fit.run(watch)
+    assert len(watch.reports) == 2 * MEMBERS
+    assert fit.fit.epoch == 2
+    assert fit.epochs == 4
+
+
+def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
+    class Enough(EventHandler):
+        epochs = 0
+
+        def epoch(self, report):
+            self.epochs = report.epoch
+            return False
+
+    enough, fit = Enough(), make(problem)
+    untrained = list(networks(problem))
+    fit.run(enough)
+    assert enough.epochs == MEMBERS
+    for member, before in zip(fit.ensemble.members, untrained, strict=True):
+        assert not torch.equal(member.tasks[0].tower[0].weight, before.tasks[0].tower[0].weight)
