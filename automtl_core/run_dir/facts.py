@@ -111,7 +111,7 @@ class Costs(Fact):
     file = "costs"
 
     seconds: dict[str, float]
-    """Seconds of `search` and of `train`."""
+    """Seconds of `encoding_search`, `search` and `train`."""
     rows_per_second: float | None
     """Training rows per second in the last stage; None without an epoch."""
 

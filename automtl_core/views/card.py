@@ -126,7 +126,9 @@ def _costs(run: Run, result: Result) -> Iterator[str]:
     beside = result.parameters_beside_embeddings
     yield f"- {result.parameters:,} parameters, {beside:,} of them outside of embeddings"
     yield f"- {result.flops_per_row:,} FLOPs per row in prediction"
-    yield f"- {seconds.get('search', 0):,.0f} seconds of search, {seconds.get('train', 0):,.0f} of training"
+    phases = {"encoding search": "encoding_search", "search": "search", "training": "train"}
+    listed = ", ".join(f"{seconds.get(key, 0):,.0f} of {phase}" for phase, key in phases.items())
+    yield f"- seconds: {listed}"
 
 
 def _limits(data: Data, tasks: Sequence[Task]) -> Iterator[str]:

@@ -55,6 +55,8 @@ class Job:
     dataset_settings: DatasetSettings
     encoding_search: EncodingSearchResult | None = None
     """Record of the encoding search; None without one, see `workflow.resolve_auto`."""
+    encoding_seconds: float = 0.0
+    """Duration of the encoding search; 0 if its result was known from an earlier command."""
 
     @classmethod
     def load(cls, registry: Registry, *layers: Layer) -> "Job":

@@ -35,6 +35,8 @@ from automtl_core.workflow.training import Derived, trainer, untrained, validate
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
 
+ENCODING_SEARCH = "encoding_search"
+"""Key of the seconds of the encoding search, among the costs of a run."""
 TRIALS = "trials"
 """Folder in a run directory with the trials of an unfinished search."""
 log = logging.getLogger("automtl")
@@ -91,6 +93,7 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
         Identity.of(job.config, prepared),
         environment(job, space),
         Data.of(prepared),
+        Costs({ENCODING_SEARCH: job.encoding_seconds}, None),
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
     with Run.create(path, job.config, facts, prepared.encoder) as run:
@@ -159,7 +162,7 @@ def fit(
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
         run.save_weights(model.network.state_dict())
-        run.write(_costs(recorder, prepared))
+        run.write(_costs(run, recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
             cut_short=cut_short,
@@ -265,8 +268,10 @@ def _searched(job: Job, problem: Problem, recorder: Recorder) -> SearchResult:
     raise job.registry.broken(STRATEGIES, job.config.strategy.name, what)
 
 
-def _costs(recorder: Recorder, prepared: Prepared) -> Costs:
-    seconds = {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
+def _costs(run: Run, recorder: Recorder, prepared: Prepared) -> Costs:
+    before = run.read(Costs).seconds if run.has(Costs) else {}
+    seconds = {ENCODING_SEARCH: before.get(ENCODING_SEARCH, 0.0)}
+    seconds |= {stage: recorder.seconds.get(stage, 0.0) for stage in ("search", "train")}
     epochs = sum(report["phase"] == "train" for report in recorder.reports)
     rows = epochs * len(prepared.part("train"))
     return Costs(seconds, rows / seconds["train"] if epochs else None)

@@ -6,6 +6,7 @@ Results are kept in the folder of prepared data, as `answers-<digest>.json`, and
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -69,14 +70,17 @@ def resolve_auto(
         config = _with(config, {**_without_pairs(prepared), "crosses": _pairs(config, prepared)})
     if not config.features.auto and not job.searches_decay():
         return replace(job, config=config)
+    start = time.monotonic()
     encoding_search = _looked(job, config, prepared, executor, progress, on_result)
+    seconds = job.encoding_seconds + time.monotonic() - start
     features = {name: answer for name, answer in encoding_search.answers.items() if name != DECAY}
     decay = {name: answer for name, answer in encoding_search.answers.items() if name == DECAY}
     answers = {
         "features": config.features.with_answers(**features),
         "training": config.training.model_copy(update=decay),
     }
-    return replace(job, config=config.model_copy(update=answers), encoding_search=encoding_search)
+    config = config.model_copy(update=answers)
+    return replace(job, config=config, encoding_search=encoding_search, encoding_seconds=seconds)
 
 
 def checked_space(job: Job, prepared: Prepared) -> SearchSpace:

@@ -53,7 +53,9 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
     (plot,) = (block for block in section.blocks if isinstance(block, Plot))
     assert (plot.y, plot.points) == ("AUC", {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)})
     assert next(iter(plot.points)) == "2*", "it is never hidden"
-    assert texts(section.blocks)[-1] == "To train another point: automtl train --model 'runs/my run' --pick N"
+    command = "automtl train --model 'runs/my run'"
+    ways = f"{command} --pick N, or --prefer cost, or --max-flops N"
+    assert texts(section.blocks)[-1] == f"To train another point: {ways}"
     without = front([replace(WORSE, score=None), FOUND], Path("a")).blocks[2]
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))
 

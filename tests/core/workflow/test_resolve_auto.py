@@ -1,6 +1,7 @@
 """What a job leaves open: looked up once, written into runs, and the same for all models."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -10,13 +11,14 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import ArtifactError, DivergedError, UsageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.registry.plugins import load_registry
-from automtl_core.run_dir.facts import EncodingSearch
+from automtl_core.run_dir.facts import Costs, EncodingSearch
 from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.trial import Serial, TrialResult
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY
 from automtl_core.workflow import resolve_auto as answers
+from automtl_core.workflow.pipeline import start
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.workflow import Workflow
@@ -194,3 +196,13 @@ def test_decisions_are_checked_once_nothing_is_open_that_questions_depend_on(job
     for answers_given in (job("desan", features="ids"), job("mmoe", features="ids")):
         with pytest.raises(ArtifactError):
             checked_space(answers_given.having(decisions={"layer0": "x"}), prepared)
+
+
+def test_a_run_has_the_seconds_of_its_encoding_search(asked, job, tmp_path):
+    prepared = job().prepare()
+    resolved = resolve_auto(job(), prepared, EXECUTOR)
+    assert resolved.encoding_seconds > 0
+    spent = replace(resolved, encoding_seconds=12.5)
+    with start(spent, prepared, tmp_path / "run") as run:
+        assert run.read(Costs).seconds == {"encoding_search": 12.5}
+    assert job(features="ids", training={"embedding_decay": 0.1}).encoding_seconds == 0
