@@ -15,7 +15,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import AutoMTLError, DivergedError, UsageError
 from automtl_core.training.metrics import METRICS
-from automtl_core.workflow import pipeline
+from automtl_core.workflow import evaluation, pipeline
 
 from ..listeners import StopAfter
 
@@ -136,14 +136,14 @@ def test_a_model_is_not_distinguishable_from_itself(tiny, bench):
 
 def test_nothing_is_tested_before_everything_is_trained(tiny, bench, monkeypatch):
     events = []
-    for name in ("fit", "test"):
-        function = getattr(pipeline, name)
+    for module, name in ((pipeline, "fit"), (evaluation, "test")):
+        function = getattr(module, name)
 
         def watched(*given, name=name, function=function, **how):
             events.append(name)
             return function(*given, **how)
 
-        monkeypatch.setattr(pipeline, name, watched)
+        monkeypatch.setattr(module, name, watched)
     made, _ = bench()
     compare(tiny(), [0], 2, "one.yaml", made)
     assert events == ["fit"] * events.count("fit") + ["test"] * 2
