@@ -163,7 +163,7 @@ def _point(run: Run, number: str) -> Point:
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
     raise UsageError(
         f"{run.path}@{number}: the run has no such point",
-        f"choose a point of its Pareto front by its number, by a preference ({listing(CONCESSIONS)}) or by a "
+        f"choose a point of its Pareto front by its number, by a preference ({', '.join(CONCESSIONS)}) or by a "
         f"bound such as 200000flops: {', '.join(listed)}"
         if listed
         else f"its search has no Pareto front; leave out @{number}",
