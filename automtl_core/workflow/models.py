@@ -163,8 +163,8 @@ def _point(run: Run, number: str) -> Point:
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
     raise UsageError(
         f"{run.path}@{number}: the run has no such point",
-        f"choose a point of its Pareto front by its number, by a preference ({', '.join(CONCESSIONS)}) or by a "
-        f"bound such as 200000flops: {', '.join(listed)}"
+        f"choose a point of its Pareto front by its number, by a preference ({', '.join(CONCESSIONS)}) or by "
+        f"a bound such as 200000flops: {', '.join(listed)}"
         if listed
         else f"its search has no Pareto front; leave out @{number}",
     )
