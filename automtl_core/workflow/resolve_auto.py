@@ -176,7 +176,6 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
         update={
             "epochs": min(config.encoding_search.epochs, config.training.epochs),
             "patience": config.encoding_search.patience,
-            "learning_rate": config.training.learning_rate * config.encoding_search.rate,
             **{name: answer for name, answer in answers.items() if name == DECAY},
         }
     )

@@ -26,13 +26,10 @@ class EncodingSearchSettings(Settings):
     between encodings would be noise."""
     min_positives: int = Field(100, ge=1)
     """Minimum number of positive and of negative held-out rows of a task. Tasks with fewer do not count."""
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(20, ge=1)
     """Maximum number of epochs of each training of the small model."""
     patience: int = Field(2, ge=1)
     """Number of epochs without a better held-out score before early stopping of the small model."""
-    rate: float = Field(3.0, gt=0)
-    """Learning rate of the small model, as a multiple of `training.learning_rate`. A larger value needs fewer
-    epochs."""
     seeds: int = Field(2, ge=1)
     """Maximum number of trainings with the same encodings, each with another seed. The second one runs only
     if the first shows a gain above the margin that is not clear (`clear`)."""
