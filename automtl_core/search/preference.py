@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from automtl_core.search.evidence import Point
 
 CONCESSIONS: Mapping[str, float] = {"accuracy": 0.0, "balanced": 0.001, "cost": 0.005}
-"""Preference -> mean validation AUC below the best point that a cheaper point may have. Practice in
-recommendation counts .001 as a gain."""
+"""Preference -> mean validation AUC by which a cheaper point may be behind the best one; mean R2 without
+binary tasks. Practice in recommendation counts .001 as a gain."""
 BOUND = re.compile(r"(\d+)flops")
 """Name of the most accurate point with at most as many FLOPs per row: `200000flops`."""
 
@@ -24,12 +24,17 @@ def preferred(points: Sequence[Point], preference: str) -> Point | None:
         None if the preference is unknown, or no trained point fits.
 
     """
-    trained = [point for point in points if point.trained and point.score is not None]
+    trained = [point for point in points if point.trained]
     if bound := BOUND.fullmatch(preference):
         fitting = [point for point in trained if point.flops_per_row <= int(bound[1])]
-        return max(fitting, key=lambda point: (point.score or 0.0, -point.flops_per_row), default=None)
+        return max(fitting, key=lambda point: (_score(point), -point.flops_per_row), default=None)
     if preference not in CONCESSIONS or not trained:
         return None
-    least = max(point.score or 0.0 for point in trained) - CONCESSIONS[preference]
-    close = [point for point in trained if (point.score or 0.0) >= least]
-    return min(close, key=lambda point: (point.flops_per_row, -(point.score or 0.0)))
+    least = max(map(_score, trained)) - CONCESSIONS[preference]
+    close = [point for point in trained if _score(point) >= least]
+    return min(close, key=lambda point: (point.flops_per_row, -_score(point)))
+
+
+def _score(point: Point) -> float:
+    """Return the mean validation AUC, or the mean R2 of a run without binary tasks."""
+    return 1 - point.loss if point.score is None else point.score

@@ -170,6 +170,7 @@ class Trials:
     ) -> TrialSpec:
         """Return the spec of an architecture."""
         text = Architecture(architecture.decisions).to_json()
-        spec = replace(self.template, architecture=text, max_epochs=max_epochs, loss_rows=loss_rows)
-        spec = replace(spec, member=member)
+        spec = replace(
+            self.template, architecture=text, max_epochs=max_epochs, loss_rows=loss_rows, member=member
+        )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))

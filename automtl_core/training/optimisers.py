@@ -78,7 +78,10 @@ class Optimiser:
         self._move()
 
     def scale(self, factor: float) -> None:
-        """Multiply the learning rates of all groups by a factor; it replaces an earlier one."""
+        """Multiply the learning rates of all groups by a factor, which replaces an earlier one.
+
+        Pending updates of rows, see `settle`, are applied with the new rate.
+        """
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = factor * group.setdefault("rate", group["lr"])

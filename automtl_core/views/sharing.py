@@ -10,7 +10,10 @@ from automtl_core.views.values import Block, Grid, Matrix, Section, Text
 from automtl_core.workflow.finding import Truth
 
 NO_PROOF = " (a decision about cost and estimated effect, and no proof that a field is useless)"
-REMOVAL = "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % interval"
+REMOVAL = (
+    "Effect of the removal on held-out loss (mean over tasks of 1 - AUC or 1 - R2), with 95 % interval, not "
+    "corrected for the number of decisions"
+)
 
 
 def fields_read(sharing: Sharing) -> Iterator[Section]:

@@ -94,14 +94,14 @@ class LastRound:
         assert halving is not None  # noqa: S101 - it has begun
         networks = halving.run(listener)
         names = list(networks)
-        points = {name: self._point(halving.entrants[name], m) for name, m in halving.metrics().items()}
+        points = {name: self._point(name, halving.entrants[name], m) for name, m in halving.metrics().items()}
         if len(networks) > 1:
             names, ensembles = self._ensemble(networks)
             points |= ensembles
         chosen = Architecture.ensemble([halving.entrants[name] for name in names])
         network = Ensemble([networks[name] for name in names]) if len(names) > 1 else networks[names[0]]
         best_epoch = max(halving.results[name].best_epoch for name in names)
-        trained = [replace(point, name=name, chosen=name == _title(names)) for name, point in points.items()]
+        trained = [replace(point, chosen=name == _title(names)) for name, point in points.items()]
         front = sorted([*self.front, *trained], key=lambda point: (point.flops_per_row, point.name))
         return SearchResult(chosen, network, best_epoch, halving.going_on, self.evidence, front)
 
@@ -130,7 +130,7 @@ class LastRound:
             members = [*members, best]
             architecture = Architecture.ensemble([halving.entrants[name] for name in members])
             metrics = self._validated(Ensemble([networks[name] for name in members]))
-            points[_title(members)] = self._point(architecture, metrics)
+            points[_title(members)] = self._point(_title(members), architecture, metrics)
         return members, points
 
     def _validated(self, network: nn.Module) -> Metrics:
@@ -144,11 +144,11 @@ class LastRound:
         first = next(iter(self.halving.entrants.values()))
         return SearchResult(first, evidence=self.evidence, front=self.front)
 
-    def _point(self, architecture: Architecture, metrics: Metrics) -> Point:
+    def _point(self, name: str, architecture: Architecture, metrics: Metrics) -> Point:
         problem = self.problem
         cost, least = problem.space.cost(architecture), problem.recipe.min_positives
         return Point(
-            "",
+            name,
             architecture.decisions,
             shortfall(metrics),
             error=None,

@@ -46,7 +46,7 @@ class PathSettings(HeldOutSettings):
     epochs: int = Field(30, ge=1)
     """Maximum number of epochs of each of the two stages of supernet training. The first stage trains the
     operations of the most expensive hand-designed model in the space, the second stage trains random
-    operations. Early stopping (`patience`) or `steps` may end a stage earlier."""
+    operations. `steps` may end a stage earlier, and early stopping (`patience`) the first one."""
     steps: int = Field(200, ge=1)
     """Maximum number of steps of each stage of supernet training, rounded up to an epoch; an epoch has
     100 steps or fewer. A larger value takes longer, and may help where effects of several fields together are
@@ -55,8 +55,8 @@ class PathSettings(HeldOutSettings):
     """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
     second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
     patience: int = Field(3, ge=1)
-    """Patience of early stopping in supernet training: epochs without a better held-out loss after which a
-    stage ends."""
+    """Patience of early stopping in supernet training: epochs without a better held-out loss after which the
+    first stage ends. The second stage has no early stopping, because its learning rate falls."""
     held_out: float = Field(0.2, ge=0, lt=1)
     """Share of the training rows that the search holds out for its decisions. The final training reads all
     training rows. With 0, the decisions are made on the validation rows, which also stop trainings, and the
@@ -122,7 +122,10 @@ class Paths:
         return self.relaxed.going_on and few and better and (in_time or self.epoch == self.first_epoch)
 
     def train(self, phase: str, listener: Listener) -> None:
-        """Train both stages until the held-out loss stops improving, and restore the best weights."""
+        """Train the first stage until the held-out loss stops improving, and all of the second one.
+
+        The first stage leaves its best weights, the second one its last weights.
+        """
         while self.learning:
             self.step_epoch(phase, listener)
         self.restore_best()
@@ -163,7 +166,10 @@ class Paths:
         relaxed.end(epoch, listener, scored.metrics, fixed=fixed)
 
     def _rate(self, done: int) -> float:
-        """Return the factor of the learning rate after a number of steps of the current epoch."""
+        """Return the factor of the learning rate after a number of steps of the current epoch.
+
+        It is 1 in the epochs after both stages.
+        """
         if not self.widened:
             return self.settings.supernet_rate
         before = (self.epoch - 1 - self.first_epoch) * self.epoch_steps

@@ -1,5 +1,7 @@
 """The choice of a point of a Pareto front by a preference."""
 
+from dataclasses import replace
+
 import pytest
 
 from automtl_core.search.evidence import Point
@@ -16,7 +18,6 @@ FRONT = [
     point("small", 0.7961, 200),
     point("middle", 0.7995, 300),
     point("large", 0.8, 900),
-    point("unknown", None, 50),
 ]
 
 
@@ -44,3 +45,14 @@ def test_there_may_be_no_such_point(preference: str) -> None:
 
 def test_only_trained_points_have_comparable_scores() -> None:
     assert preferred(FRONT[:1], "accuracy") is None
+
+
+@pytest.mark.parametrize(
+    ("preference", "name"), [("accuracy", "large"), ("cost", "small"), ("500flops", "small")]
+)
+def test_without_binary_tasks_r2_decides(preference: str, name: str) -> None:
+    small = replace(point("small", None, 100), loss=0.403)
+    large = replace(point("large", None, 900), loss=0.4)
+    chosen = preferred([small, large], preference)
+    assert chosen is not None
+    assert chosen.name == name

@@ -16,19 +16,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.workflow.evaluation import evaluate_run, reachable
 from automtl_core.workflow.job import Job
 
-from .lines import REGISTRY, begin, make_job
-
-
-@pytest.fixture
-def job(tmp_path):
-    return make_job(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished run."""
-    folder = tmp_path_factory.mktemp("whole")
-    return begin(make_job(folder), folder / "run")
+from .lines import REGISTRY, make_job
 
 
 def test_what_can_be_reached_is_that_of_rows_with_the_label_and_of_binary_tasks():

@@ -28,18 +28,6 @@ LEARNED_LATE = ("user_id",)
 """Fields whose values have too few rows for a short training."""
 
 
-@pytest.fixture
-def job(tmp_path):
-    return make_job(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished run."""
-    folder = tmp_path_factory.mktemp("whole")
-    return begin(make_job(folder), folder / "run")
-
-
 def small(tmp_path, **others):
     return {
         "dataset": {"name": "synthetic", "rows": 600},

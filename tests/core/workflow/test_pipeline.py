@@ -21,18 +21,6 @@ from ..listeners import StopAfter
 from .lines import EQUAL, REGISTRY, SMALL, begin, contents, go_on, make_job, stopped
 
 
-@pytest.fixture
-def job(tmp_path):
-    return make_job(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """A finished run."""
-    folder = tmp_path_factory.mktemp("whole")
-    return begin(make_job(folder), folder / "run")
-
-
 def test_a_run_directory_holds_everything(whole):
     names = {path.name for path in whole.path.iterdir()}
     assert names >= {
