@@ -1,8 +1,9 @@
 """The time budget of a run: limits so that search, training and test end in time.
 
-Training has priority: the search gets the time that remains beside `TRAINING` epochs of it, and as many
-training rows as fit into `LEARNING` epochs in that time. Strategies may shorten their phases by the spent
-time (`Problem.spent`). A loop ends when its share of the time is over, with its best result so far: first
+A strategy that also trains the network gets all training rows and the share `WHOLE` of the time, if
+`LEARNING` epochs fit into it. In all other cases training has priority: the search gets the time that remains
+beside `TRAINING` epochs of it, and as many training rows as fit into `LEARNING` epochs in that time.
+Strategies may shorten their phases by the spent time (`Problem.spent`). A loop ends when its share of the time is over, with its best result so far: first
 the search, then the training. Results under a time budget depend on the machine.
 """
 
@@ -27,7 +28,9 @@ from automtl_core.training.loop import shuffled
 ALL = 0.93
 """Share of the time after which the training ends; the rest is for the test."""
 SEARCH = 0.1, 0.55
-"""Least and largest share of the time for the search."""
+"""Least and largest share of the time for a search on some rows, or without a trained network."""
+WHOLE = 0.75
+"""Share of the time for a search that trains the network; the rest is for a training if the search is cut."""
 TRAINING, LEARNING = 12, 70
 """Number of epochs that the training, and the search on its rows, should have time for."""
 LEAST = 20
@@ -142,16 +145,19 @@ def seconds_of(text: str) -> float:
     return total
 
 
-def planned(problem: Problem, seconds: float) -> Budget:
+def planned(problem: Problem, seconds: float, trains: bool) -> Budget:
     """Return the share of the time for the search, and the number of its training rows.
 
     Args:
         problem: The problem of the search.
         seconds: Seconds of the whole budget.
+        trains: Whether the search also trains the network of its result.
 
     """
     size, total = problem.recipe.batch_size, len(problem.data.train)
     step = _step_seconds(problem)
+    if trains and LEARNING * steps(total, size) * step <= WHOLE * seconds:
+        return Budget(seconds, WHOLE, total, total)
     training = TRAINING * steps(total, size) * step / seconds
     search = min(max(ALL - training, SEARCH[0]), SEARCH[1])
     fit = search * seconds / LEARNING / step * size

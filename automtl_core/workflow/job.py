@@ -255,7 +255,11 @@ class Job:
         """Return the maximum number of epochs of the training, with all members of an ensemble."""
         if self.strategy_settings is None:
             return self.config.training.epochs * (len(Architecture(self.config.decisions).members) or 1)
-        return 0 if self._searching()[0].trains else self.config.training.epochs
+        return 0 if self.trains() else self.config.training.epochs
+
+    def trains(self) -> bool | None:
+        """Return whether the search also trains the network of its result; None without a strategy."""
+        return None if self.strategy_settings is None else self._searching()[0].trains
 
     def retrain(self) -> Retrain:
         """Return the training of the derived network: as configured, else the default of the strategy."""

@@ -198,9 +198,8 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
         return problem, None
     if not run.has(Budget):
         total = len(problem.data.train)
-        run.write(
-            Budget(seconds, 0, total, total) if job.config.strategy is None else planned(problem, seconds)
-        )
+        trains = job.trains()
+        run.write(Budget(seconds, 0, total, total) if trains is None else planned(problem, seconds, trains))
     budget = run.read(Budget)
     clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), budget.search)
     recorder.listener = clock

@@ -86,7 +86,7 @@ def test_training_comes_first(tmp_path, monkeypatch):
     job = make_job(tmp_path, PLANNED)
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)  # of 1,600 rows in steps of 256
-    plenty, some, little = (planned(problem, seconds) for seconds in (10_000, 12, 2))
+    plenty, some, little = (planned(problem, seconds, trains=False) for seconds in (10_000, 12, 2))
     assert (plenty.search, plenty.rows) == (0.55, 1600)
     assert some.search == pytest.approx(ALL - 12 * 7 * 0.1 / 12)
     assert (little.search, little.rows) == (
@@ -94,7 +94,7 @@ def test_training_comes_first(tmp_path, monkeypatch):
         1600,
     )  # of which there are fewer than a search needs at least
     monkeypatch.setattr(module, "LEAST", 2)
-    assert planned(problem, 2).rows == 512
+    assert planned(problem, 2, trains=False).rows == 512
 
 
 def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, monkeypatch):
@@ -102,10 +102,26 @@ def test_a_search_has_time_for_its_epochs_on_the_rows_that_it_sees(tmp_path, mon
     problem = job.problem(job.prepare())
     monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
     monkeypatch.setattr(module, "LEAST", 2)
-    found = planned(problem, 40)
+    found = planned(problem, 40, trains=True)
     assert found.search == 0.55
     steps = 0.55 * 40 / module.LEARNING / 0.1  # of an epoch
     assert found.rows == int(steps * 256) == 804
+
+
+def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(tmp_path, monkeypatch):
+    job = make_job(tmp_path, PLANNED)
+    problem = job.problem(job.prepare())
+    monkeypatch.setattr(module, "_step_seconds", lambda problem: 0.1)
+    monkeypatch.setattr(module, "LEAST", 2)
+    needed = module.LEARNING * 7 * 0.1 / module.WHOLE
+    whole, less, other = (
+        planned(problem, needed * 1.01, trains=True),
+        planned(problem, needed * 0.99, trains=True),
+        planned(problem, needed * 1.01, trains=False),
+    )
+    assert (whole.search, whole.rows) == (module.WHOLE, 1600)
+    assert less.rows < 1600 > other.rows
+    assert less.search == other.search == 0.55
 
 
 def test_rows_are_drawn_by_the_seed(tmp_path):
