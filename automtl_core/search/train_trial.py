@@ -19,6 +19,8 @@ from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
 
 CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_SECONDS = 5.0
+"""Least time between two checkpoints of a trial before its end."""
 
 
 @contextmanager
@@ -34,8 +36,9 @@ def trials_of(problem: Problem) -> Iterator[Trials]:
 def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialResult:
     """Train the architecture of a spec from scratch, or from its checkpoint if there is one.
 
-    The checkpoint is written before the listener receives an epoch. Epochs in the checkpoint are sent again,
-    so that a caller which was killed in between misses none; it must ignore epochs that it has already.
+    The checkpoint is written at the end, and before that at most every `CHECKPOINT_SECONDS` at the end of an
+    epoch: training again from an older epoch gives the same bytes. All epochs of a continued trial are sent,
+    so that a caller which was killed misses none; it must ignore epochs that it has already.
 
     Args:
         problem: Search space, data, recipe and seed of the spec.
@@ -55,14 +58,26 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
     for report in reports:
         going_on = listener(EpochEnded.from_json(report)) and going_on
     last = spec.max_epochs or problem.recipe.epochs
+    written = time.monotonic(), fit.epoch
+
+    def write() -> None:
+        nonlocal written
+        _save(path, {"fit": fit.state_dict(), "reports": reports})
+        written = time.monotonic(), fit.epoch
 
     def on_event(event: Event) -> bool:
         nonlocal going_on
-        if isinstance(event, EpochEnded):
-            reports.append(event.to_json())
-            _save(path, {"fit": fit.state_dict(), "reports": reports})
+        if not isinstance(event, EpochEnded):
+            going_on = listener(event) and going_on
+            return going_on
+        reports.append(event.to_json())
+        again = going_on and fit.epoch < last and not fit.exhausted
+        if not again or time.monotonic() - written[0] >= CHECKPOINT_SECONDS:
+            write()
         going_on = listener(event) and going_on
-        return going_on and (not isinstance(event, EpochEnded) or fit.epoch < last)
+        if not going_on and written[1] < fit.epoch:
+            write()
+        return going_on and again
 
     try:
         if going_on and fit.epoch < last and not fit.exhausted:

@@ -9,6 +9,7 @@ import torch
 from automtl_core import seeds
 from automtl_core.errors import DivergedError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.search import train_trial as module
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.train_trial import CHECKPOINT, train_trial, trained_fit, trials_of
 from automtl_core.search.trial import TrialBegan
@@ -94,12 +95,24 @@ def test_a_pause_changes_nothing(problem, spec):
     assert second.reports == alone.reports, "epochs before the pause are told again"
 
 
-def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(problem, spec):
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_after_a_kill_it_goes_on_and_tells_the_epoch_that_nobody_heard_of(
+    problem, spec, monkeypatch, seconds
+):
+    monkeypatch.setattr(module, "CHECKPOINT_SECONDS", seconds)
     with pytest.raises(KeyboardInterrupt):
-        train_trial(problem, spec(), Heard(kill_after=1))  # the second epoch is saved, and not heard of
-    heard = Heard()
-    train_trial(problem, spec(), heard)
-    assert [report.epoch for report in heard.reports][:3] == [1, 2, 3]
+        train_trial(
+            problem, spec(), Heard(kill_after=1)
+        )  # the second epoch is saved or not, and not heard of
+    result = train_trial(problem, spec(), heard := Heard())
+    with trials_of(problem) as others:
+        (architecture,) = sample_architectures(problem.space, 1)
+        whole = train_trial(problem, others.spec(architecture), alone := Heard())
+        assert same(
+            trained_fit(problem, spec()).network, trained_fit(problem, others.spec(architecture)).network
+        )
+    assert heard.reports == alone.reports
+    assert result.metrics == whole.metrics
 
 
 def test_a_trial_that_has_nothing_to_do_does_not_begin(problem, spec):
