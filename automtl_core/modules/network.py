@@ -23,3 +23,18 @@ class Separate(Protocol):
 
     def separate_parts(self) -> Mapping[str, str]:
         """Return for each task the prefix of the names of its weights."""
+
+
+@runtime_checkable
+class Reusable(Protocol):
+    """A network with parts whose outputs depend on few decisions. Optional.
+
+    An ablation then computes such a part only when one of its decisions has changed.
+    """
+
+    def reusable_parts(self) -> Mapping[str, tuple[str, ...]]:
+        """Return name of a submodule -> prefixes of the names of all choices that its output depends on.
+
+        Besides these, the output may depend on the features and on weights alone. Nothing may change it in
+        place.
+        """

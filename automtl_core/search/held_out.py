@@ -22,6 +22,7 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part
+from automtl_core.modules.reuse import Reuse
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
 from automtl_core.settings.settings import Settings
@@ -95,6 +96,7 @@ class HeldOut:
         self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
         self._learned = list(islice(learned, NORM_BATCHES))
+        self._reuse = Reuse()
         self._labels = np.concatenate([batch.labels.cpu().numpy() for batch in self._batches])
 
     def __len__(self) -> int:
@@ -105,7 +107,7 @@ class HeldOut:
 
         The supernet is unchanged afterwards.
         """
-        with supernet.holding(decisions):
+        with supernet.holding(decisions), self._reuse.evaluation(supernet.network, decisions):
             recalibrate_batchnorm(supernet, self._learned, self.problem.compute)
             return self.measure(supernet)
 

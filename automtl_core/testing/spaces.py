@@ -1,5 +1,7 @@
 """The contract of search spaces."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import nn
@@ -7,6 +9,7 @@ from torch import nn
 from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, listing
 from automtl_core.modules.features import Features
+from automtl_core.modules.reuse import Reuse
 from automtl_core.space import SearchSpace
 from automtl_core.testing.ops import TOLERANCE
 from automtl_core.testing.samples import sample_architectures, sample_part
@@ -36,6 +39,21 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
         )
         _check_derived(space, architecture, features)
     _check_landmarks(space, features)
+    _check_reuse(space, list(sample_architectures(space, architectures)), features)
+
+
+def _check_reuse(space: SearchSpace, architectures: Sequence[Architecture], features: Features) -> None:
+    """Check that parts which are computed again only for other decisions have the same outputs as ever."""
+    supernet, reuse = space.supernet().double().eval(), Reuse()
+    for first in architectures:
+        for name, decision in architectures[-1].decisions.items():
+            decisions = {**first.decisions, name: decision}
+            with supernet.holding(decisions):
+                with reuse.evaluation(supernet.network, decisions):
+                    reused = supernet(features)
+                assert torch.equal(reused, supernet(features)), (
+                    f"reusable_parts must name all choices that its parts depend on, as {name!r}"
+                )
 
 
 def _check_landmarks(space: SearchSpace, features: Features) -> None:

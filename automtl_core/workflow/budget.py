@@ -3,8 +3,10 @@
 A strategy that also trains the network gets all training rows and the share `WHOLE` of the time, if
 `LEARNING` epochs fit into it. In all other cases training has priority: the search gets the time that remains
 beside `TRAINING` epochs of it, and as many training rows as fit into `LEARNING` epochs in that time.
-Strategies may shorten their phases by the spent time (`Problem.spent`). A loop ends when its share of the time is over, with its best result so far: first
-the search, then the training. Results under a time budget depend on the machine.
+
+Strategies may shorten their phases by the spent time (`Problem.spent`). A loop ends when its share of the
+time is over, with its best result so far: first the search, then the training. Results under a time budget
+depend on the machine.
 """
 
 import re

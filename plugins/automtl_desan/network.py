@@ -163,6 +163,13 @@ class DESANNetwork(nn.Module):
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
         return deep if self.wide is None else deep + self.wide(encoded)
 
+    def reusable_parts(self) -> dict[str, tuple[str, ...]]:
+        """Return the inputs, and the experts that read them: no other choice has an effect on these."""
+        (lowest, layer), *_ = self.layers.items()
+        assert isinstance(layer, Layer)  # noqa: S101 - see `__init__`
+        experts = {f"layers.{lowest}.{name}": ("inputs/", f"{lowest}/{name}/") for name in layer}
+        return {"inputs": ("inputs/",), **experts}
+
     def _wanted(self, gates: Sequence[SelectiveGate]) -> list[set[str]]:
         """Return the experts of each layer, lowest layer first, that are read in this pass."""
         wanted = [{name for gate in gates for name in gate.open}]
