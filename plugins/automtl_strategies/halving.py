@@ -31,6 +31,7 @@ from automtl_core.search.held_out import HeldOutSettings, difference
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
+from automtl_core.training.batches import steps
 from automtl_core.training.events import EpochEnded, Event, Listener, StepEnded
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
@@ -78,6 +79,10 @@ class HalvingSettings(HeldOutSettings):
     """Final comparison, by successive halving: epochs after which the worse half of the candidates is
     dropped for the first time. Wide networks learn faster at first, so a small value favours them. A larger
     value takes longer."""
+    rung_steps: int = Field(600, ge=1)
+    """Final comparison: training steps after which the worse half is dropped for the first time, rounded up
+    to an epoch, if these are fewer epochs than `rung_epochs`. It limits the time on large data. A larger
+    value takes longer."""
     ahead: float = Field(1.0, ge=0)
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
     the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better
@@ -88,9 +93,17 @@ class HalvingSettings(HeldOutSettings):
     candidates. Members are chosen by ensemble selection on validation rows. A larger value predicts better
     as a rule, and takes longer in training and prediction."""
 
-    def rungs(self, entrants: int, recipe: Recipe) -> Rungs:
-        """Return the schedule of rungs for a number of entrants, without further seeds of the first one."""
-        return Rungs(entrants + self.ensemble - 1, self.rung_epochs, recipe.epochs, self.ensemble)
+    def rungs(self, entrants: int, recipe: Recipe, epoch_steps: int = 1) -> Rungs:
+        """Return the schedule of rungs for a number of entrants, without further seeds of the first one.
+
+        Args:
+            entrants: Number of architectures.
+            recipe: The training settings.
+            epoch_steps: Number of steps of an epoch; with 1 the longest schedule.
+
+        """
+        first = min(self.rung_epochs, -(-self.rung_steps // epoch_steps))
+        return Rungs(entrants + self.ensemble - 1, first, recipe.epochs, self.ensemble)
 
 
 class Halving:
@@ -136,7 +149,9 @@ class Halving:
     @property
     def rungs(self) -> Rungs:
         """The schedule of rungs."""
-        return self.settings.rungs(len(self.entrants) - len(self.members), self.problem.recipe)
+        recipe, rows = self.problem.recipe, len(self.problem.data.train)
+        own = len(self.entrants) - len(self.members)
+        return self.settings.rungs(own, recipe, max(steps(rows, recipe.batch_size), 1))
 
     def _add_members(self, name: str, architecture: Architecture) -> None:
         for member in range(1, self.settings.ensemble):

@@ -15,6 +15,7 @@ from automtl_core.search.held_out import HeldOut, Scored
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import Serial, Trials, TrialSpec
 from automtl_core.training.fit import Fit
+from automtl_core.training.recipe import Recipe
 from automtl_strategies.halving import Halving, HalvingSettings, Rungs
 
 from .small import Watch, problem, script
@@ -64,6 +65,16 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
     assert (name, result.best_epoch, result.epochs) == ("entrant 4", 3, 4)
     assert halving.metrics()["entrant 4"]["click"].auc == 0.66
     assert halving.metrics()["entrant 3"]["click"].auc == 0.55
+
+
+def test_on_large_data_the_first_rung_has_fewer_epochs():
+    settings, recipe = HalvingSettings(rung_epochs=8, rung_steps=600), Recipe()
+    epochs = {steps: settings.rungs(4, recipe, steps).rung_epochs for steps in (1, 75, 76, 100, 601)}
+    assert epochs == {1: 8, 75: 8, 76: 8, 100: 6, 601: 1}
+    halving = make(4, rung_epochs=4)
+    steps = -(-len(halving.problem.data.train) // halving.problem.recipe.batch_size)
+    halving.settings = HalvingSettings(rung_epochs=4, rung_steps=steps + 1)
+    assert halving.rungs.rung_epochs == 2
 
 
 def test_what_trains_no_better_waits_no_longer(monkeypatch):
