@@ -59,6 +59,7 @@ def whole(
             yield evidence.decisions(search.evidence)
     if search.front:
         yield evidence.front(search.front, path)
+    yield from _optimism(report)
     if report.encoding_search and report.encoding_search.trials:
         yield encoding.trials(report.encoding_search, _measure(report))
     if (result := report.result) and result.test is not None:
@@ -80,6 +81,7 @@ def short(report: Finding) -> Iterator[Section]:
         yield from sharing.fields_read(network.sharing)
     yield from (_summary(report), *_overrides(search))
     yield Section("", [*evidence.sentences(search.evidence, measure), *evidence.selected(search.front)])
+    yield from _optimism(report)
 
 
 def _trivial(report: Finding) -> Iterator[Section]:
@@ -88,6 +90,20 @@ def _trivial(report: Finding) -> Iterator[Section]:
         return
     if notes := [*baselines.nothing_learned(compared), *baselines.suspected_leaks(compared)]:
         yield Section("", notes)
+
+
+def _optimism(report: Finding) -> Iterator[Section]:
+    """Yield the difference of the validation score and the test score of a searched network."""
+    if (found := report.optimism) is None:
+        return
+    trained = sum(point.trained for point in report.search.front)
+    chose = f" and chose among {trained} trained networks" if trained > 1 else ""
+    sentence = (
+        f"Validation AUC minus test AUC: {found.difference:+z.4f} ± {evidence.NORMAL * found.error:.4f} "
+        f"(mean of {found.tasks} task{'s' * (found.tasks > 1)}, 95 % interval). Validation rows stopped the "
+        f"training{chose}, so only the test AUC is unbiased"
+    )
+    yield Section("", [Text(sentence)])
 
 
 def _overrides(search: Search) -> Iterator[Section]:

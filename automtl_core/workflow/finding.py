@@ -20,6 +20,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.space import SearchSpace
 from automtl_core.training.baselines import Baseline
+from automtl_core.training.optimism import Optimism, optimism
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Finding:
         """Task -> comparison of the network with trivial predictions; None before the test."""
         return None if self.result is None else self.result.baselines
 
+    @property
+    def optimism(self) -> Optimism | None:
+        """Validation score of a searched network minus its test score; None without a search or test."""
+        result = self.result
+        if result is None or result.test is None or not self.search.front:
+            return None
+        return optimism(result.validation, result.test, self.baselines or {}, self.min_positives)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {
@@ -84,6 +93,7 @@ class Finding:
             "truth": self.truth and self.truth.to_json(),
             "looked": self.encoding_search and self.encoding_search.to_json(),
             "importance": self.importance and self.importance.to_json(),
+            "optimism": self.optimism and self.optimism.to_json(),
         }
 
 

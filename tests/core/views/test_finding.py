@@ -8,10 +8,12 @@ import pytest
 from automtl_core.choices import Architecture, Origin
 from automtl_core.modules.cost import Cost
 from automtl_core.modules.sharing import Sharing
-from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.facts import Result, Search
 from automtl_core.search.encoding.search import EncodingSearchResult, EncodingTrial
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.testing.samples import sample_schema
+from automtl_core.training.baselines import Baseline
+from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.views.finding import decisions, short, whole
 from automtl_core.views.values import Text
 from automtl_core.workflow.finding import Finding, Price
@@ -107,3 +109,22 @@ def test_equal_members_of_an_ensemble_are_shown_once():
     ]
     assert texts(sections)[0] == "Ensemble of 3 networks: the prediction is the mean of their outputs"
     assert [s.title for s in short(report)][1:3] == ["member 1, member 3 (the same architecture)", ""]
+
+
+def test_it_says_how_much_the_validation_score_flatters():
+    binary = BinaryMetrics(0.72, 0.5, 200, 1000)
+    result = Result(
+        best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=1, validation={"click": binary}, files={},
+        test={"click": replace(binary, auc=0.70)},
+        baselines={"click": Baseline("AUC", 0.7, 0.01, 0.0, None, None, None)},
+    )  # fmt: skip
+    report = replace(found(), result=result)
+    (said,) = (text for text in texts(short(report)) if text.startswith("Validation"))
+    assert said == (
+        "Validation AUC minus test AUC: +0.0200 ± 0.0277 (mean of 1 task, 95 % interval). Validation rows "
+        "stopped the training, so only the test AUC is unbiased"
+    )
+    two = replace(report, search=Search(EVIDENCE, (POINT, replace(POINT, name="mmoe", chosen=False))))
+    assert "and chose among 2 trained networks, so" in " ".join(texts(short(two)))
+    assert report.to_json()["optimism"]["tasks"] == 1
+    assert replace(report, search=Search()).optimism is None
