@@ -45,6 +45,8 @@ class Evidence(Value):
     """For a decision by a logit: 1 - entropy / entropy of a uniform draw, 0 at chance and 1 when certain."""
     epoch: int | None = None
     """Epoch of the search at whose end the decision was made."""
+    stability: float | None = None
+    """Share of bootstrap resamples of the held-out rows in which the decision is the same."""
     p: float | None = None
     """Two-sided p value of the difference, after Holm's correction for all comparisons of the search."""
 

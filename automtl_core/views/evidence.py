@@ -18,15 +18,18 @@ WORDS: Mapping[Verdict, str] = {
     "at chance": "at chance",
 }
 """Verdict -> the words that follow the number of decisions; `{measure}` is AUC or R2."""
-COLUMNS = ("choice", "option", "action", "verdict", "against", "difference", "p", "flops", "parameters",
-           "certainty", "epoch")  # fmt: skip
+COLUMNS = ("choice", "option", "action", "verdict", "against", "difference", "p", "stability", "flops",
+           "parameters", "certainty", "epoch")  # fmt: skip
 TITLES = {"action": "", "difference": "effect on loss", "flops": "FLOPs saved",
           "parameters": "parameters saved"}  # fmt: skip
 LEGEND = (
     "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
     "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
-    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}"
+    f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
+    "share of bootstrap resamples of the held-out rows in which the decision is the same"
 )
+STABLE = 0.95
+"""Share of resamples from which a decision counts as stable."""
 NORMAL = 1.96
 """Half of a 95 % interval, in standard errors."""
 NAMED = 3
@@ -40,6 +43,12 @@ def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
     counts = Counter(one.verdict for one in evidence)
     reasons = [f"{counts[v]} {words.format(measure=measure)}" for v, words in WORDS.items() if counts[v]]
     yield Text(f"{len(evidence)} decision{'s' * (len(evidence) > 1)}: {', '.join(reasons)}")
+    if shares := [one.stability for one in evidence if one.stability is not None]:
+        stable = sum(share >= STABLE for share in shares)
+        yield Text(
+            f"{stable} of {len(shares)} decisions are stable: the same in {STABLE:.0%} or more of bootstrap "
+            "resamples of the held-out rows"
+        )
     if chance := [one.choice for one in evidence if one.verdict == "at chance"]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > NAMED else ""
@@ -48,12 +57,19 @@ def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
 
 def decisions(evidence: Sequence[Evidence]) -> Section:
     """Return a table of all decisions, without columns that are empty for all; differences are of AUC."""
-    rows = [{**vars(one), "difference": effect(one), "p": _p_value(one)} for one in evidence]
+    rows = [
+        {**vars(one), "difference": effect(one), "p": _p_value(one), "stability": _share(one)}
+        for one in evidence
+    ]
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows)]
     cells = [["" if row[name] is None else row[name] for name in columns] for row in rows]
     return table(
         [TITLES.get(name, name) for name in columns], cells, notes=[LEGEND] if "difference" in columns else []
     )
+
+
+def _share(one: Evidence) -> str | None:
+    return None if one.stability is None else f"{one.stability:.0%}"
 
 
 def selected(front: Sequence[Point]) -> Iterator[Text]:

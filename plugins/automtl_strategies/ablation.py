@@ -17,8 +17,11 @@ made one by one; whether their effects are findings is judged at the end, over a
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import Action, Evidence
@@ -50,6 +53,9 @@ class AblationSettings(Settings):
     """Choice of a layer's operation: lead on held-out rows, in standard errors, with which a candidate
     replaces the current operation. A larger value replaces fewer. The best of several equal candidates leads
     by one standard error by chance, so the value should be above 1."""
+    resamples: int = Field(100, ge=0)
+    """Number of bootstrap resamples of the held-out rows for the stability of each decision: the share of
+    resamples in which it is the same. With 0 it is not computed. A larger value gives finer shares."""
     flop_price: float = Field(0.0, ge=0)
     """Price of computation: gain of mean AUC that a part must bring for each million FLOPs per row, such as
     0.001; otherwise it is removed. With 0, cost decides only between options without a significant
@@ -108,6 +114,7 @@ class Ablation:
         decisions: Initial decisions, the baseline of the tolerance.
         epoch: Epoch of the search, recorded in the evidence.
         lost: Mean AUC that earlier decisions have cost.
+        seed: Seed of the run, for resamples.
 
     """
 
@@ -119,6 +126,7 @@ class Ablation:
         decisions: Mapping[str, Decision],
         epoch: int,
         lost: float = 0.0,
+        seed: int = 0,
     ) -> None:
         self.space = space
         self.score = score
@@ -129,6 +137,7 @@ class Ablation:
         self.comparisons = 0
         """Number of alternatives that were compared with the current decisions."""
         self._lost = lost
+        self._seed = seed
         self._start = self._now = self._weighed_at = self._stand(decisions)
         self._weighed: dict[str, dict[str, _Stand]] = {}  # candidates of choose-ones at `_weighed_at`
 
@@ -250,18 +259,47 @@ class Ablation:
         """Return whether a stand is as good as the previous one and as the initial one."""
         return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
 
-    def _dispensable(self, change: _Change) -> bool:
-        """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving."""
-        s, worse = self.settings, self._worse(change)
-        error = s.sure * change.difference.error
+    @cached_property
+    def _resamples(self) -> NDArray[np.float64]:
+        """The weight of each held-out row in each resample, [resamples, R]; the rows of one sum to 1."""
+        random = seeds.generator(self._seed, "resamples")
+        counts = random.poisson(1.0, (self.settings.resamples, len(self._start.losses))).astype(np.float64)
+        return np.asarray(counts / counts.sum(1, keepdims=True).clip(1))
+
+    def _stability(self, action: Action, change: _Change) -> float | None:
+        """Return the share of resamples in which a decision is the same; None without resamples.
+
+        A candidate is the same choice if it is not clearly worse than its alternative.
+        """
+        if not self.settings.resamples:
+            return None
+        means = self._resamples @ (change.after.losses - change.before.losses)
+        resampled = [Difference(float(mean), change.difference.error) for mean in means]
+        if action == "chosen":
+            same = [d.mean <= self.settings.sure * d.error for d in resampled]
+        else:
+            same = [self._dispensable(change, d) == (action == "closed") for d in resampled]
+        return sum(same) / len(same)
+
+    def _dispensable(self, change: _Change, difference: Difference | None = None) -> bool:
+        """Return whether the loss is not higher, or higher within the limits, for a worthwhile saving.
+
+        Args:
+            change: The removal.
+            difference: Difference of losses on a resample; None for that on all held-out rows.
+
+        """
+        difference = difference or change.difference
+        s, worse = self.settings, self._worse(change, difference)
+        error = s.sure * difference.error
         if worse > error or (worse > 0 and self._lost + worse + error > s.tolerance):
             return False
         return worse <= 0 or change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row
 
-    def _worse(self, change: _Change) -> float:
+    def _worse(self, change: _Change, difference: Difference) -> float:
         """Return the increase of the loss, net of the price of the saved cost."""
         priced = self.settings.flop_price  # without a price, the saved cost need not be computed
-        return change.difference.mean - (self._price(change.saved) if priced else 0.0)
+        return difference.mean - (self._price(change.saved) if priced else 0.0)
 
     def _price(self, cost: Cost) -> float:
         return self.settings.flop_price * cost.flops_per_row / 1e6
@@ -289,6 +327,7 @@ class Ablation:
                 flops=None if saved is None else saved.flops_per_row // sharing,
                 parameters=None if saved is None else saved.parameters // sharing,
                 epoch=self.epoch,
+                stability=self._stability(action, change),
             )
         )
 

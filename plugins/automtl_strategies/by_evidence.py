@@ -120,7 +120,13 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
         with suppress(_EnoughError):
             ablation = Ablation(
-                self.problem.space, losses, self.settings, self.decisions, paths.epoch, self.lost
+                self.problem.space,
+                losses,
+                self.settings,
+                self.decisions,
+                paths.epoch,
+                self.lost,
+                self.problem.seed,
             )
             undecided = [n for n, c in self.choices.items() if isinstance(c, OneOf) and n not in self.fixed]
             names = ablation.clearest(undecided)[: -(-len(undecided) // rounds_left)]

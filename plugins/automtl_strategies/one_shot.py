@@ -76,7 +76,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         for number in range(1, s.rounds + 1):
             if self._goes_on(listener, "evolution", s.rounds, number):
                 evolution.round(number, seeds.generator(self.problem.seed, "evolution", number))
-        evidence, comparisons = list[Evidence](), 0
+        evidence, comparisons, seed = list[Evidence](), 0, self.problem.seed
 
         def losses(decisions: Mapping[str, Decision]) -> Losses:
             return paths.score(Architecture(decisions)).losses
@@ -90,7 +90,9 @@ class OneShot(SearchStrategy[OneShotSettings]):
             )
         for number, candidate in enumerate(best, start=1):
             if self._goes_on(listener, "ablation", len(best), number):
-                ablation = Ablation(space, losses, s, candidate.architecture.decisions, paths.epoch)
+                ablation = Ablation(
+                    space, losses, s, candidate.architecture.decisions, paths.epoch, seed=seed
+                )
                 ablation.all()
                 evidence += ablation.evidence
                 comparisons += ablation.comparisons

@@ -301,3 +301,33 @@ def test_candidates_are_scored_once_while_everything_stands():
     before = len(scored)
     w.choose(["op"])
     assert len(scored) == before + 2, "from what stands now"
+
+
+def test_a_decision_is_stable_if_resamples_of_the_rows_lead_to_it_too():
+    made = ablation(resamples=200)
+    made.all()
+    stability = {(one.option, one.action): one.stability for one in made.evidence}
+    assert stability["needed", "kept"] == 1, "an effect of 20 standard errors"
+    assert stability["harmful", "closed"] == 1
+    again = ablation(resamples=200)
+    again.all()
+    assert [one.stability for one in again.evidence] == [one.stability for one in made.evidence]
+
+
+def test_a_decision_at_its_limit_is_unstable():
+    def score(decisions):
+        spread = np.where(np.arange(ROWS) % 2, 0.1, -0.1)
+        error = 0.1 / (ROWS - 1) ** 0.5
+        return np.ones(ROWS) + ("needed" not in decisions["fields"]) * (spread + 0.999 * error)
+
+    made = ablation(score, resamples=400)
+    made.close()
+    (one,) = (one for one in made.evidence if one.option == "needed")
+    assert one.action == "closed"
+    assert 0.35 < one.stability < 0.65, "its effect is the one standard error that is allowed"
+
+
+def test_without_resamples_stability_is_unknown():
+    made = ablation(resamples=0)
+    made.all()
+    assert {one.stability for one in made.evidence} == {None}

@@ -37,6 +37,17 @@ def test_only_columns_that_are_known_are_shown():
     assert grid.rows[1][-3:] == ["", "", 320]
 
 
+def test_stable_decisions_are_counted():
+    shares = [1.0, 0.95, 0.94, None]
+    evidence = [Evidence("a", str(n), "kept", "required", stability=s) for n, s in enumerate(shares)]
+    assert texts(sentences(evidence, "AUC"))[1] == (
+        "2 of 3 decisions are stable: the same in 95% or more of bootstrap resamples of the held-out rows"
+    )
+    grid = decisions(evidence).blocks[0]
+    assert grid.header[-1] == "stability"
+    assert [row[-1] for row in grid.rows] == ["100%", "95%", "94%", ""]
+
+
 def test_the_selected_point_is_compared_with_the_best_other_trained_one():
     assert texts(selected([WORSE, INHERITED, FOUND, BEST])) == [
         "Selected point 3 (`searched`) from a Pareto front of 4",

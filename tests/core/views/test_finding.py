@@ -114,7 +114,8 @@ def test_equal_members_of_an_ensemble_are_shown_once():
 def test_it_says_how_much_the_validation_score_flatters():
     binary = BinaryMetrics(0.72, 0.5, 200, 1000)
     result = Result(
-        best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=1, validation={"click": binary}, files={},
+        best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=1,
+        validation={"click": binary}, files={},
         test={"click": replace(binary, auc=0.70)},
         baselines={"click": Baseline("AUC", 0.7, 0.01, 0.0, None, None, None)},
     )  # fmt: skip
