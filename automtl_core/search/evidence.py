@@ -10,15 +10,21 @@ from automtl_core.disk.value import Value
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Action = Literal["chosen", "closed", "kept"]
-Verdict = Literal["required", "better", "no significant effect", "by logit", "at chance"]
+Verdict = Literal["required", "better", "interchangeable", "no significant effect", "by logit", "at chance"]
 """Reason of a decision. Only the first two are findings:
 
 - required: the held-out loss is significantly higher without the option;
 - better: the held-out loss is significantly lower with the decision;
+- interchangeable: the effect is significant, but of one of several equal parts, such as an expert, whose
+  roles another seed may exchange;
 - no significant effect: the decision follows the estimated effect and the cost, and may be chance;
 - by logit: decided by the architecture weights alone, without an ablation; a logit was clear;
 - at chance: decided by the architecture weights alone, and no logit was clear.
 """
+
+
+EVERYWHERE = "everywhere"
+"""In place of a choice: all choices with this option at once, such as a field for all experts."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Evidence(Value):
     """One decision with its evidence. Losses are defined at `Point.loss`."""
 
     choice: str
+    """Name of the choice, or `EVERYWHERE`."""
     option: str
     """The candidate that a choose-one takes, or the option of a choose-any that is closed or kept."""
     action: Action
@@ -45,6 +52,8 @@ class Evidence(Value):
     """For a decision by a logit: 1 - entropy / entropy of a uniform draw, 0 at chance and 1 when certain."""
     epoch: int | None = None
     """Epoch of the search at whose end the decision was made."""
+    interchangeable: bool = False
+    """Whether the decision is about one of several equal parts, such as one expert of a layer."""
     stability: float | None = None
     """Share of bootstrap resamples of the held-out rows in which the decision is the same."""
     p: float | None = None
@@ -73,6 +82,7 @@ def _judged(one: Evidence, difference: float, p: float) -> Evidence:
     verdict: Verdict = "no significant effect"
     if p < SIGNIFICANCE and (difference > 0) == (one.action == "kept"):
         verdict = "required" if one.action == "kept" else "better"
+        verdict = "interchangeable" if one.interchangeable else verdict
     return replace(one, p=p, verdict=verdict)
 
 

@@ -13,6 +13,7 @@ from automtl_core.views.values import Grid, Plot, Section, Text, table
 WORDS: Mapping[Verdict, str] = {
     "required": "required by ablation",
     "better": "improved held-out {measure}",
+    "interchangeable": "significant for one of several equal parts",
     "no significant effect": "without significant effect",
     "by logit": "decided by architecture weights alone",
     "at chance": "at chance",

@@ -24,7 +24,7 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture, Decision, OneOf
 from automtl_core.modules.cost import Cost
-from automtl_core.search.evidence import Action, Evidence
+from automtl_core.search.evidence import EVERYWHERE, Action, Evidence
 from automtl_core.search.held_out import Difference, Losses, difference
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
@@ -133,6 +133,7 @@ class Ablation:
         self.settings = settings
         self.epoch = epoch
         self.choices = space.choices()
+        self._fields = space.schema.readable()
         self.evidence: list[Evidence] = []
         self.comparisons = 0
         """Number of alternatives that were compared with the current decisions."""
@@ -175,10 +176,10 @@ class Ablation:
         """Close dispensable options: first those dispensable in all choices at once, then one by one.
 
         Args:
-            singly: Whether to test single options too, which are many, and to record the kept ones.
+            singly: Whether to test single options too, which are many, and to record what is kept.
 
         """
-        self._close(self._everywhere())
+        self._close(self._everywhere(), record=singly)
         if singly:
             self._close([(option,) for option in self._open()], record=True)
 
@@ -195,7 +196,8 @@ class Ablation:
         # The evidence is the difference to the previous option or, if that is kept, to the next best one.
         others = [o for o in stands if o != option]
         against = now if option != now else min(others, key=lambda o: stands[o].loss, default=now)
-        self._record(name, option, "chosen", _Change(stands[against], stands[option]), against)
+        change, equal = _Change(stands[against], stands[option]), len(self._siblings(name)) > 1
+        self._record(name, option, "chosen", change, equal, against)
         self._now = stands[option]
 
     def _candidates(self, name: str) -> dict[str, _Stand]:
@@ -212,14 +214,18 @@ class Ablation:
 
     def _close(self, bundles: Sequence[Bundle], record: bool = False) -> None:
         """Close the dispensable bundles, smallest effect first; `record` the kept ones too."""
-        weighed = {b: _Change(self._now, self._without(b)) for b in bundles}
+        before = self._now
+        weighed = {b: _Change(before, self._without(b)) for b in bundles}
         least_missed = sorted(weighed, key=lambda b: weighed[b].z)
         closed = self._closed_together([b for b in least_missed if self._dispensable(weighed[b])])
         for bundle, change in weighed.items():
-            if bundle in closed or record:
+            one_of_many = self._interchangeable(bundle, before)
+            if bundle in closed:
                 for choice, option in bundle:
-                    action: Action = "closed" if bundle in closed else "kept"
-                    self._record(choice, option, action, change, sharing=len(bundle))
+                    self._record(choice, option, "closed", change, one_of_many, sharing=len(bundle))
+            elif record:
+                (choice, option), *others = bundle
+                self._record(EVERYWHERE if others else choice, option, "kept", change, one_of_many)
 
     def _closed_together(self, few: Sequence[Bundle]) -> set[Bundle]:
         """Close all bundles together or, if that costs too much, as many as possible of each half.
@@ -254,6 +260,22 @@ class Ablation:
         for name, option in self._open():
             gap.setdefault((self.choices[name].options, option), []).append((name, option))
         return [tuple(options) for options in gap.values() if len(options) > 1]
+
+    def _siblings(self, name: str) -> list[str]:
+        """Return the choices with the same options as this one, and itself."""
+        return [
+            other for other, choice in self.choices.items() if choice.options == self.choices[name].options
+        ]
+
+    def _interchangeable(self, bundle: Bundle, before: _Stand) -> bool:
+        """Return whether other parts could have the role of these options, so that a seed decides.
+
+        A field that is closed wherever it is open has no other part; an expert always has.
+        """
+        siblings, option = self._siblings(bundle[0][0]), bundle[0][1]
+        if option not in self._fields:
+            return len(siblings) > 1
+        return any(option in before.decisions[name] and (name, option) not in bundle for name in siblings)
 
     def _may_follow(self, now: _Stand, after: _Stand) -> bool:
         """Return whether a stand is as good as the previous one and as the initial one."""
@@ -310,6 +332,7 @@ class Ablation:
         option: str,
         action: Action,
         change: _Change,
+        interchangeable: bool,
         against: str | None = None,
         sharing: int = 1,
     ) -> None:
@@ -327,6 +350,7 @@ class Ablation:
                 flops=None if saved is None else saved.flops_per_row // sharing,
                 parameters=None if saved is None else saved.parameters // sharing,
                 epoch=self.epoch,
+                interchangeable=interchangeable,
                 stability=self._stability(action, change),
             )
         )

@@ -16,8 +16,17 @@ FLOPS = {"wide": 1000, "narrow": 100, "bad": 1}
 ALL = {"fields": FIELDS, "op": "wide"}
 
 
+class Fields:
+    """A schema with all fields of this module."""
+
+    def readable(self):
+        return [*FIELDS, *(f"field{k}" for k in range(10))]
+
+
 class Space:
     """Options of ten operations each, ops as in FLOPS."""
+
+    schema = Fields()
 
     def choices(self):
         return CHOICES
@@ -114,7 +123,42 @@ def test_what_nobody_misses_anywhere_is_closed_before_anything_is_weighed_by_its
         ("two", "closed", 0.0, 10),
     ]
     evidence = judged(w.evidence, w.comparisons)
-    assert sorted(e.choice for e in evidence if e.verdict == "required") == ["one", "two"]
+    verdicts = {e.choice: e.verdict for e in evidence if e.option == "needed"}
+    assert verdicts == {"everywhere": "required", "one": "interchangeable", "two": "interchangeable"}, (
+        "which of two equal places reads a field is up to the seed"
+    )
+
+
+class Experts(Space):
+    """Two tasks that read two experts, one of which is needed."""
+
+    def choices(self):
+        return {f"task{k}/experts": AnyOf(f"task{k}/experts", ("expert0", "expert1")) for k in (0, 1)}
+
+    def cost(self, architecture):
+        flops = 10 * sum(map(len, architecture.decisions.values()))
+        return Cost(flops, flops, flops)
+
+
+def test_a_finding_is_about_fields_and_not_about_an_expert_that_another_seed_would_name_differently():
+    def score(decisions):
+        return np.ones(ROWS) + 0.1 * sum("expert1" not in read for read in decisions.values())
+
+    w = closed(score, {name: choice.options for name, choice in Experts().choices().items()}, Experts())
+    kept = [e for e in judged(w.evidence, w.comparisons) if e.action == "kept"]
+    assert {(e.choice, e.option) for e in kept} == {
+        ("everywhere", "expert1"), ("task0/experts", "expert1"), ("task1/experts", "expert1")
+    }  # fmt: skip
+    assert {e.verdict for e in kept} == {"interchangeable"}
+
+
+def test_a_field_that_only_one_of_several_places_reads_is_a_finding():
+    def score(decisions):
+        return np.ones(ROWS) + 0.1 * ("needed" not in decisions["one"])
+
+    w = closed(score, {"one": ("needed",), "two": (), "other": ()}, Two())
+    (one,) = judged(w.evidence, w.comparisons)
+    assert (one.choice, one.option, one.verdict) == ("one", "needed", "required")
 
 
 @pytest.mark.parametrize(("lost", "left"), [(0.0, 5), (0.0065, 7), (1.0, 10)])

@@ -24,7 +24,7 @@ def test_every_verdict_has_words_and_counts_add_up():
     first, chance = texts(sentences(evidence, "AUC"))
     counts = [int(part.split()[0]) for part in first.partition(": ")[2].split(", ")]
     assert (first.split()[0], sum(counts)) == (str(len(evidence)), len(evidence))
-    assert "1 improved held-out AUC, 1 without significant effect" in first
+    assert "1 improved held-out AUC, 1 significant for one of several equal parts, 1 without sig" in first
     assert chance == "1 made at chance, without evidence: task/click/experts"
     assert texts(sentences([], "AUC")) == []
 
