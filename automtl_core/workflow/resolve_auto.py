@@ -26,7 +26,13 @@ from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import divided
-from automtl_core.search.encoding.search import DECAY, Answers, EncodingSearchResult, search_encodings
+from automtl_core.search.encoding.search import (
+    DECAY,
+    Answers,
+    EncodingSearchResult,
+    OutOfTimeError,
+    search_encodings,
+)
 from automtl_core.search.trial import Executor, TrialResult, TrialSpec
 from automtl_core.space import SearchSpace
 from automtl_core.training.recipe import Recipe
@@ -139,10 +145,11 @@ def _looked(
         with suppress(ArtifactError):  # a damaged file is replaced
             return EncodingSearchResult.from_json(read_signed(path, FORMAT, "remove it")["looked"], path)
     seconds = None if config.time_budget is None else config.time_budget * SHARE
+    end = None if seconds is None else time.monotonic() + seconds
     with _kept(prepared.path / name) as folder:
-        train = partial(_train, replace(job, config=config), prepared, executor, folder)
+        train = partial(_train, replace(job, config=config), prepared, executor, folder, end)
         rows = divided(prepared, config.encoding_search)
-        encoding_search = search_encodings(rows, config.features, config.training, train, progress, seconds)
+        encoding_search = search_encodings(rows, config.features, config.training, train, progress)
     on_result(encoding_search)
     if seconds is None:  # else another run might have time for more
         with suppress(StorageError):  # such as in a read-only folder
@@ -151,16 +158,32 @@ def _looked(
 
 
 def _train(
-    job: Job, prepared: Prepared, executor: Executor, folder: Path, answers: Sequence[tuple[Answers, int]]
+    job: Job,
+    prepared: Prepared,
+    executor: Executor,
+    folder: Path,
+    end: float | None,
+    answers: Sequence[tuple[Answers, int]],
 ) -> list[TrialResult]:
     """Train the small model with each pair of values and seed; return the results on held-out rows.
 
+    Args:
+        job: The job whose settings are searched.
+        prepared: Its data.
+        executor: Runs the trials.
+        folder: Folder of the trials.
+        end: Time at which the trials end, by `time.monotonic`; None for no limit.
+        answers: Values of the searched settings, with the number of the seed.
+
     Raises:
+        OutOfTimeError: the time is over.
         DivergedError: a training diverged.
 
     """
     specs = [_spec(job, prepared, folder, each, seed) for each, seed in answers]
-    results = dict(executor.run(specs, lambda spec, event: True))
+    results = dict(executor.run(specs, lambda spec, event: end is None or time.monotonic() < end))
+    if end is not None and time.monotonic() >= end:
+        raise OutOfTimeError
     for result in results.values():
         if result.error:
             raise DivergedError(result.error, "lower training.learning_rate")

@@ -5,8 +5,8 @@ above a margin and significant. Settings that the user sets are not searched. Th
 of the model.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
 COMPARISONS = 8
 """Largest number of changes that are tried, for the correction of their significance."""
+
+
+class OutOfTimeError(Exception):
+    """A training was ended by a time limit, so that its score is not comparable."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ def search_encodings(
     recipe: Recipe,
     train: Train,
     progress: Progress = silent,
-    seconds: float | None = None,
 ) -> EncodingSearchResult:
     """Return values of the settings `auto` of encodings and recipe.
 
@@ -86,22 +89,21 @@ def search_encodings(
         rows: Rows to learn from, and held-out rows.
         encodings: Encodings; settings of the user are kept.
         recipe: The training settings.
-        train: Trains the small model.
+        train: Trains the small model; raises `OutOfTimeError` to end the search with its best values so far.
         progress: Receives the progress of the search.
-        seconds: Time limit, after which no further values are tried; None for no limit.
 
     """
-    began = time.monotonic()
     trials = _Trials(rows, encodings, recipe, train)
     if not rows.enough:
         why = f"too few held-out training rows ({len(rows.look):,}) or positive labels to compare encodings"
         return EncodingSearchResult(trials.best, why=why)
-    for place, answers in enumerate(trials.candidates()):
-        progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
-        trials.consider(answers)
-        if seconds is not None and time.monotonic() - began > seconds:
-            break
-    return EncodingSearchResult(trials.best, trials.trials(), trials.pairs)
+    with suppress(OutOfTimeError):
+        for place, answers in enumerate(trials.candidates()):
+            progress(f"trial {place + 1} of at most {trials.most}", place / trials.most)
+            trials.consider(answers)
+    tried = trials.trials()
+    why = "" if tried else "the time budget is too short for a single trial"
+    return EncodingSearchResult(trials.best, tried, trials.pairs, why)
 
 
 def _decay(steps: int) -> float:
@@ -169,6 +171,7 @@ class _Trials:
         return tuple(
             EncodingTrial(answers, float(np.mean([self._mean(r.metrics) for r in results])), len(results))
             for answers, results in self._results
+            if results
         )
 
     def _changed(self, **changes: Any) -> Answers:

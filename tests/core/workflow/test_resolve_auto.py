@@ -1,6 +1,7 @@
 """What a job leaves open: looked up once, written into runs, and the same for all models."""
 
 import json
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -38,8 +39,8 @@ def asked(monkeypatch):
     """Answer at once, and return what was asked."""
     questions = []
 
-    def search_encodings(rows, encodings, recipe, compute, progress, seconds):
-        questions.append((encodings, recipe, seconds))
+    def search_encodings(rows, encodings, recipe, train, progress):
+        questions.append((encodings, recipe, train.args[-1]))
         left = [*encodings.unanswered(), *(["embedding_decay"] if recipe.embedding_decay == "auto" else [])]
         given = {name: FOUND[name] for name in left}
         return EncodingSearchResult(given, (EncodingTrial(given, 0.7, 1),))
@@ -105,10 +106,21 @@ def test_damaged_answers_are_looked_up_again(asked, job):
     assert len(asked) == 2
 
 
+def test_trials_that_outlast_their_part_of_a_time_budget_are_ended(job):
+    limited = job(
+        time_budget=1e-6,
+        training={**SMALL["training"], "epochs": 50},
+        encoding_search={"min_rows": 100, "min_positives": 10},
+    )
+    resolved = resolve_auto(limited, limited.prepare(), EXECUTOR)
+    assert resolved.encoding_search.why == "the time budget is too short for a single trial"
+    assert resolved.config.features == plain()
+
+
 def test_trials_take_a_part_of_a_time_budget_and_are_not_kept(asked, job):
     prepared = job().prepare()
     resolve_auto(job(time_budget=100.0), prepared, EXECUTOR)
-    assert asked[0][2] == 100.0 * answers.SHARE
+    assert asked[0][2] == pytest.approx(time.monotonic() + 100.0 * answers.SHARE, abs=5)
     assert not list(prepared.path.glob("answers-*.json"))
 
 

@@ -8,7 +8,12 @@ from automtl_baselines.shared_bottom import SharedBottom
 from automtl_core.choices import Architecture
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
 from automtl_core.registry.plugins import load_registry
-from automtl_core.search.encoding.search import DECAY, EncodingSearchResult, search_encodings
+from automtl_core.search.encoding.search import (
+    DECAY,
+    EncodingSearchResult,
+    OutOfTimeError,
+    search_encodings,
+)
 from automtl_core.search.encoding.settings import DEFAULTS, EncodingSearchSettings
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import domains
@@ -134,11 +139,19 @@ def test_pairs_are_tried_together() -> None:
     assert [each.pair for each in found.pairs] == [("b", "c")]
 
 
-def test_a_limit_of_time_ends_with_the_best_so_far() -> None:
-    train = Scored(lambda answers: 0.5)
-    found = search_encodings(planted(), Encodings(), RECIPE, train, seconds=0.0)
-    assert len(train.trained) == 1
-    assert found.answers == {**PLAIN, DECAY: EMBEDDING_DECAY}
+@pytest.mark.parametrize("trainings", [0, 1, 2])
+def test_a_limit_of_time_ends_with_the_best_so_far(trainings) -> None:
+    scored = Scored(lambda answers: 0.6 if answers["statistics"] == "folds" else 0.5)
+
+    def train(answers):
+        if len(scored.trained) == trainings:
+            raise OutOfTimeError
+        return scored(answers)
+
+    found = search_encodings(planted(), Encodings(), RECIPE, train)
+    assert len(found.trials) == trainings
+    assert found.answers["statistics"] == ("folds" if trainings == 2 else "none")
+    assert found.why == ("" if trainings else "the time budget is too short for a single trial")
 
 
 def test_few_rows_are_not_asked() -> None:
