@@ -19,6 +19,8 @@ def landmarks(
       are at least as many experts as tasks
     - ple: each task mixes a private expert with the shared ones (one level of PLE, RecSys 2020); only if
       there are more experts than tasks
+    - ple-2: two levels of PLE: a private expert of the second layer reads its own and the shared experts
+      below, a shared one reads all; only if there are two layers or more
     - stem: like ple, and private experts read private tables (AAAI 2024); only if tables are chosen
     - all-OP: every option is open, and every block is OP
 
@@ -38,6 +40,9 @@ def landmarks(
     if common:
         mixed = {task: [expert, *common] for task, expert in alone.items()}
         models["ple"] = _by_hand(choices, op, mixed)
+        if settings.layers > 1:
+            below = {expert: [expert, *common] for expert in alone.values()} | dict.fromkeys(common, experts)
+            models["ple-2"] = _by_hand(choices, op, mixed, below=below)
         if chosen:
             models["stem"] = _by_hand(choices, op, mixed, alone.values())
     models |= {f"all-{op}": _everything(choices, op) for op in settings.ops}
@@ -55,27 +60,38 @@ def _widest(ops: Sequence[str]) -> str:
 
 
 def _by_hand(
-    choices: Mapping[str, Choice], op: str, shares: Mapping[str, Sequence[str]], own: Collection[str] = ()
+    choices: Mapping[str, Choice],
+    op: str,
+    shares: Mapping[str, Sequence[str]],
+    own: Collection[str] = (),
+    below: Mapping[str, Sequence[str]] | None = None,
 ) -> Architecture:
     """Return the landmark whose tasks read the experts in `shares`; experts in `own` have private tables.
 
-    An expert of an upper layer reads the expert of the same name below.
+    With `below`, experts of the second layer read these experts of the first one. Otherwise optional layers
+    are left out. In all other layers an expert reads the expert of the same name below.
     """
 
     def decide(name: str, choice: Choice) -> Decision:
         where, _, what = name.rpartition("/")
         expert = where.rpartition("/")[2]
         match what:
-            case "layers" | "interaction":
+            case "layers":
+                return () if below is None else choice.options[:1]
+            case "interaction":
                 return ()
             case "experts":
-                read = shares[where.removeprefix("task/")] if where.startswith("task/") else [expert]
+                if where.startswith("task/"):
+                    read = shares[where.removeprefix("task/")]
+                else:
+                    read = (below or {}).get(expert, [expert]) if where.startswith("layer1/") else [expert]
                 return tuple(option for option in choice.options if option in read)
             case "table":
                 return "own" if expert in own else "shared"
         if isinstance(choice, AnyOf):
             return choice.options
-        more = not (where.startswith("layer0/") and what == "block0")
+        first = ("layer0/",) if below is None else ("layer0/", "layer1/")
+        more = not (where.startswith(first) and what == "block0")
         return "identity" if more and "identity" in choice.options else op
 
     return Architecture({name: decide(name, choice) for name, choice in choices.items()})

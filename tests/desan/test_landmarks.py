@@ -26,7 +26,7 @@ def desan(**sizes):
         ({"experts": 3, "tables": "chosen"}, {"shared-bottom", "mmoe", "single-task", "ple", "stem"}),
         (
             {"layers": 3, "blocks": 2, "optional_layers": True},
-            {"shared-bottom", "mmoe", "single-task", "ple"},
+            {"shared-bottom", "mmoe", "single-task", "ple", "ple-2"},
         ),
     ],
 )
@@ -63,6 +63,25 @@ def test_who_reads_what(name, read, layers):
     assert [list(layer) for layer in network.layers.values()] == [experts] * layers
     for layer in list(network.layers.values())[1:]:
         assert {expert: e.reader.inputs for expert, e in layer.items()} == {e: [e] for e in experts}
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_two_levels_of_ple(optional):
+    space = desan(layers=3, blocks=2, optional_layers=optional)
+    network = space.network(space.landmarks()["ple-2"])
+    lowest, second, *others = network.layers.values()
+    assert {name: e.reader.inputs for name, e in second.items()} == {
+        "expert0": ["expert0", "expert2"],
+        "expert1": ["expert1", "expert2"],
+        "expert2": ["expert0", "expert1", "expert2"],
+    }
+    assert [len(others), set(lowest)] == [0 if optional else 1, {"expert0", "expert1", "expert2"}]
+    assert [task.gate.inputs for task in network.tasks] == [["expert0", "expert2"], ["expert1", "expert2"]]
+    decisions = space.landmarks()["ple-2"].decisions
+    ops = {name: op for name, op in decisions.items() if name.endswith("block0")}
+    assert {name for name, op in ops.items() if op == "mlp-16"} == {
+        f"layer{layer}/expert{expert}/block0" for layer in (0, 1) for expert in range(3)
+    }
 
 
 def test_hand_designed_models_are_the_widest_mlp_in_one_block_of_one_layer():
