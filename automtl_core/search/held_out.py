@@ -47,7 +47,7 @@ NORM_BATCHES = 1
 class HeldOutSettings(Settings):
     """Settings of the rows that architectures are compared on."""
 
-    rows: int = Field(50_000, ge=100)
+    rows: int = Field(20_000, ge=100)
     """Maximum number of held-out rows on which the search compares architectures. More rows give smaller
     standard errors, and take longer."""
 
