@@ -4,6 +4,7 @@ Letters: B batch, N sparse fields, M dense fields, X crosses, w, m and x numbers
 D numbers of all fields, C statistics.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -50,6 +51,11 @@ class EncodedFields(NamedTuple):
     """Dense fields: the scaled number, followed by the embedding of its bins if the schema has bins."""
     crosses: Tensor | None = None  # [B, X, x]
     """Target statistics of feature crosses."""
+
+    def repeated(self, repeat: Callable[[Tensor], Tensor]) -> "EncodedFields":
+        """Return the fields of other rows, such as of each row several times."""
+        crosses = None if self.crosses is None else repeat(self.crosses)
+        return EncodedFields(repeat(self.sparse), repeat(self.numbers), crosses)
 
     def flat(self) -> Tensor:
         """Return all numbers of each example side by side, [B, D]."""

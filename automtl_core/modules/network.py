@@ -38,3 +38,11 @@ class Reusable(Protocol):
         Besides these, the output may depend on the features and on weights alone. Nothing may change it in
         place.
         """
+
+
+@runtime_checkable
+class Averaging(Protocol):
+    """A network whose prediction is the mean over members that share weights. Optional."""
+
+    averages: bool
+    """Whether all members predict each row in evaluation; else one of them, as in training."""

@@ -5,6 +5,7 @@ H expert width, T tasks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import EncodedFields, Inputs
 from automtl_core.modules.relaxed import Gate
 from automtl_desan.feature_selection import FeatureSelection
+from automtl_desan.members import Scales, mean_of_members, of_all_members
 from automtl_desan.selective_gate import SelectiveGate, mixtures
 from automtl_desan.wide import Wide
 
@@ -38,6 +40,8 @@ class OwnTable(nn.Module):
 
     def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
         own: Tensor = self.embedding(features)
+        if len(e) != len(own):
+            own = of_all_members(own, len(e) // len(own))
         return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
 
 
@@ -68,21 +72,26 @@ class Residual(nn.Module):
 
 
 class Expert(nn.Module):
-    """A reader of its inputs and a chain of K blocks.
+    """A reader of its inputs and a chain of blocks.
 
     Args:
         reader: Module that reads fields, or the experts of the layer below.
         blocks: The first maps the reader's width to H, the others H to H.
+        scales: Scales of members for the output of the reader; None for a single network.
 
     """
 
-    def __init__(self, reader: nn.Module, blocks: Sequence[nn.Module]) -> None:
+    def __init__(
+        self, reader: nn.Module, blocks: Sequence[nn.Module], scales: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.reader = reader
         self.blocks = nn.Sequential(*blocks)
+        self.scales = scales
 
     def forward(self, *inputs: Any) -> Tensor:  # inputs of the reader -> [B, H]
-        out: Tensor = self.blocks(self.reader(*inputs))
+        read = self.reader(*inputs)
+        out: Tensor = self.blocks(read if self.scales is None else self.scales(read))
         return out
 
 
@@ -100,18 +109,26 @@ class Layer(nn.ModuleDict):
 
 
 class Task(nn.Module):
-    """A task's selective gate and tower: Linear(H, w) -> BatchNorm -> ReLU -> Dropout -> Linear(w, 1)."""
+    """A task's selective gate and tower: Linear(H, w) -> BatchNorm -> ReLU -> Dropout -> Linear(w, 1).
 
-    def __init__(self, gate: SelectiveGate, tower_width: int, dropout: float) -> None:
+    Args:
+        gate: The gate.
+        tower_width: Width of the hidden layer, w.
+        dropout: Dropout rate.
+        members: Number of members, which have scales for the input of each linear layer.
+
+    """
+
+    def __init__(self, gate: SelectiveGate, tower_width: int, dropout: float, members: int = 1) -> None:
         super().__init__()
         self.gate = gate
-        self.tower = nn.Sequential(
-            nn.Linear(gate.width, tower_width),
-            nn.BatchNorm1d(tower_width),
-            nn.ReLU(inplace=True),
-            Dropout(dropout),
-            nn.Linear(tower_width, 1),
-        )
+        hidden, output = nn.Linear(gate.width, tower_width), nn.Linear(tower_width, 1)
+        between = nn.BatchNorm1d(tower_width), nn.ReLU(inplace=True), Dropout(dropout)
+        if members == 1:
+            self.tower = nn.Sequential(hidden, *between, output)
+        else:
+            scales = (Scales(members, width, "ones") for width in (gate.width, tower_width))
+            self.tower = nn.Sequential(next(scales), hidden, *between, next(scales), output)
 
     def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)
@@ -127,6 +144,7 @@ class DESANNetwork(nn.Module):
         depth: Gate over all layers but the lowest; a closed layer passes on the experts below it.
         tasks: Tasks in the order of the schema.
         wide: Wide term from fields to logits, if there is one.
+        members: Number of members of the BatchEnsemble, see `automtl_desan.members`.
 
     """
 
@@ -137,8 +155,11 @@ class DESANNetwork(nn.Module):
         depth: Gate | FixedGate,
         tasks: Sequence[Task],
         wide: Wide | None = None,
+        members: int = 1,
     ) -> None:
         super().__init__()
+        self.members = members
+        self.averages = True
         self.inputs = inputs
         self.wide = wide
         self.layers = nn.ModuleDict(layers)
@@ -147,6 +168,10 @@ class DESANNetwork(nn.Module):
 
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         encoded: EncodedFields = self.inputs(features)
+        wide = None if self.wide is None else self.wide(encoded)
+        averages = self.members > 1 and self.averages and not self.training
+        if averages:
+            encoded = encoded.repeated(partial(of_all_members, members=self.members))
         x = encoded.flat()
         gates = [task.gate for task in self.tasks if isinstance(task, Task)]
         lowest, *others = self.layers.values()
@@ -161,7 +186,8 @@ class DESANNetwork(nn.Module):
             experts = above
         mixed = mixtures(gates, x, experts)
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
-        return deep if self.wide is None else deep + self.wide(encoded)
+        deep = mean_of_members(deep, self.members) if averages else deep
+        return deep if wide is None else deep + wide
 
     def reusable_parts(self) -> dict[str, tuple[str, ...]]:
         """Return the inputs, and the experts that read them: no other choice has an effect on these."""

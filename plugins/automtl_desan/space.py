@@ -14,6 +14,7 @@ own) and `layers` (those above the first). A wide term adds `single`, `numbers` 
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from torch import nn
 
@@ -25,6 +26,7 @@ from automtl_core.ops import Candidates, OpFactory
 from automtl_core.space import Chooser, SearchSpace
 from automtl_desan.feature_selection import FeatureSelection
 from automtl_desan.landmarks import landmarks
+from automtl_desan.members import Scales
 from automtl_desan.network import (
     DESANNetwork,
     Expert,
@@ -62,9 +64,9 @@ class DESAN(SearchSpace[DESANSettings]):
             wanted = wanted if isinstance(depth, Gate) else set()
             wanted = wanted | {name for reader in readers for name in reader.inputs}
         inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
-        tasks = [Task(gate, s.tower_width, s.dropout) for gate in gates.values()]
+        tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
         wide = self._wide(choose) if self.schema.encodings.wide is True else None
-        return DESANNetwork(inputs, layers, depth, tasks, wide)
+        return DESANNetwork(inputs, layers, depth, tasks, wide, s.members)
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return landmarks like shared-bottom and MMoE, and for each op one with all options open."""
@@ -75,6 +77,9 @@ class DESAN(SearchSpace[DESANSettings]):
         s = self.settings
         reader = self._field_reader(choose, name) if lowest else self._selective_gate(choose, name)
         columns, width = reader.columns, reader.width
+        # Signs differ between members where fields enter; above, only scales that are learned do.
+        initial: Literal["signs", "ones"] = "signs" if lowest else "ones"
+        scales = Scales(s.members, width, initial, columns) if s.members > 1 else None
         blocks: list[nn.Module] = []
         for k in range(s.blocks):
             adds = s.residual and not (lowest and k == 0)
@@ -84,7 +89,7 @@ class DESAN(SearchSpace[DESANSettings]):
             block = choose.one_of(f"{name}/block{k}", ops, (columns, width), shared=s.nested)
             blocks.append(Residual(block) if adds else block)
             columns, width = range(s.expert_width), s.expert_width
-        return Expert(reader, blocks)
+        return Expert(reader, blocks, scales)
 
     def _wide(self, choose: Chooser) -> Wide:
         """Return the wide term. Its choices are those of the whole network, so their names have no prefix."""

@@ -157,8 +157,9 @@ EVERYTHING = ("identity", "zero", "mlp-8", "mlp-linear-8+factorised-4", "identit
         {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "ops": EVERYTHING},
         {"gating": "all", "tables": "chosen", "layers": 3, "optional_layers": True},
         {"gating": "open", "residual": False, "layers": 3, "blocks": 2, "optional_layers": True},
+        {"gating": "open", "tables": "chosen", "layers": 2, "blocks": 2, "members": 3},
     ],
-    ids=["paper", "tables", "depth", "chain"],
+    ids=["paper", "tables", "depth", "chain", "members"],
 )
 def test_derived_networks_are_the_supernet_with_the_same_decisions(sizes):
     check_space(desan(dense=2, experts=2, **sizes), architectures=6)

@@ -1,0 +1,61 @@
+"""Members of a BatchEnsemble: networks that share all weights but the scales of their inputs.
+
+Member k multiplies the inputs of a layer by its own scales, one for each column. In training each row of a
+batch belongs to one member, so that a step takes as long as that of a single network. In prediction all
+members compute all rows, and the result is the mean of their logits.
+
+Wen, Tran, Ba, "BatchEnsemble", ICLR 2020. Scales of 1 or -1 at the first layer, and of 1 above, are those of
+Gorishniy, Kotelnikov, Babenko, "TabM", ICLR 2025.
+
+Letters: B batch, K members, T tasks.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+class Scales(nn.Module):
+    """Scales of each member: row i of a batch belongs to member i mod K.
+
+    Args:
+        members: Number of members, K.
+        width: Number of columns.
+        initial: Initial scales: 1, or 1 and -1 at random.
+        columns: The columns that the input has, in order; None for all. The others have scales too, so that
+            the scales of a column do not depend on the choice of columns.
+
+    """
+
+    def __init__(
+        self,
+        members: int,
+        width: int,
+        initial: Literal["ones", "signs"],
+        columns: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__()
+        ones = torch.ones(members, width)
+        self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
+        some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
+        self.register_buffer("columns", some, persistent=False)
+        self.columns: Tensor | None
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns]
+        scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
+        members = scale.shape[0]
+        if torch.compiler.is_exporting() or len(x) % members == 0:  # an exported network has all members
+            return (x.view(-1, *scale.shape) * scale).view(x.shape)
+        return x * scale[torch.arange(len(x), device=x.device) % members]
+
+
+def of_all_members(x: Tensor, members: int) -> Tensor:  # [B, ...] -> [B K, ...]
+    """Return each row K times, once for each member."""
+    return x.unsqueeze(1).expand(-1, members, *x.shape[1:]).flatten(0, 1)
+
+
+def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]
+    """Return the mean over the members of each row."""
+    return logits.view(-1, members, logits.shape[1]).mean(1)
