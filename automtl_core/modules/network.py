@@ -44,5 +44,5 @@ class Reusable(Protocol):
 class Averaging(Protocol):
     """A network whose prediction is the mean over members that share weights. Optional."""
 
-    averages: bool
-    """Whether all members predict each row in evaluation; else one of them, as in training."""
+    def use_members(self, count: int) -> None:
+        """Train and predict with the first `count` members from now on, as a search does with one."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf, draw
 from automtl_core.errors import ArtifactError, PluginError
 from automtl_core.modules.features import Features
-from automtl_core.modules.network import Averaging, Penalised
+from automtl_core.modules.network import Penalised
 from automtl_core.modules.relaxation import Relaxation
 from automtl_core.modules.relaxed import Gate, MixedOp, Question
 from automtl_core.ops import Candidates, narrowed, share_alike
@@ -132,7 +132,7 @@ class Supernet(nn.Module):
         """Apply these decisions temporarily, for an evaluation; the supernet is restored afterwards.
 
         Weights are frozen. Modes and buffers, such as statistics of batch normalisation, may change, and are
-        restored, also after an exception. Of a network that averages members, one predicts each row.
+        restored, also after an exception.
 
         Raises:
             ArtifactError: as in `following`.
@@ -141,18 +141,12 @@ class Supernet(nn.Module):
         modes = {module: module.training for module in self.modules()}
         frozen = [p for p in self.parameters() if p.requires_grad]
         buffers = {buffer: buffer.clone() for buffer in self.buffers()}
-        averaging = self.network if isinstance(self.network, Averaging) else None
-        averages = averaging is not None and averaging.averages
         try:
-            if averaging is not None:
-                averaging.averages = False
             for p in frozen:
                 p.requires_grad_(False)
             with self.following(decisions):
                 yield
         finally:
-            if averaging is not None:
-                averaging.averages = averages
             with torch.no_grad():
                 for buffer, before in buffers.items():
                     buffer.copy_(before)

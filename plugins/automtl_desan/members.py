@@ -37,6 +37,8 @@ class Scales(nn.Module):
         columns: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        self.members = members
+        """Number of members in use, the first ones."""
         ones = torch.ones(members, width)
         self.scale = nn.Parameter(ones if initial == "ones" else 2 * torch.bernoulli(ones / 2) - 1)
         some = None if columns is None or len(columns) == width else torch.tensor(columns, dtype=torch.long)
@@ -45,8 +47,8 @@ class Scales(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns]
         scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
-        members = scale.shape[0]
-        if torch.compiler.is_exporting() or len(x) % members == 0:  # an exported network has all members
+        members, scale = self.members, scale[: self.members]
+        if torch.compiler.is_exporting() or len(x) % members == 0:  # exported networks predict with all
             return (x.view(-1, *scale.shape) * scale).view(x.shape)
         return x * scale[torch.arange(len(x), device=x.device) % members]
 

@@ -159,7 +159,6 @@ class DESANNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.members = members
-        self.averages = True
         self.inputs = inputs
         self.wide = wide
         self.layers = nn.ModuleDict(layers)
@@ -169,7 +168,7 @@ class DESANNetwork(nn.Module):
     def forward(self, features: Features) -> Tensor:  # -> [B, T]
         encoded: EncodedFields = self.inputs(features)
         wide = None if self.wide is None else self.wide(encoded)
-        averages = self.members > 1 and self.averages and not self.training
+        averages = self.members > 1 and not self.training
         if averages:
             encoded = encoded.repeated(partial(of_all_members, members=self.members))
         x = encoded.flat()
@@ -188,6 +187,13 @@ class DESANNetwork(nn.Module):
         deep = torch.cat([task(seen) for task, seen in zip(self.tasks, mixed, strict=True)], dim=1)
         deep = mean_of_members(deep, self.members) if averages else deep
         return deep if wide is None else deep + wide
+
+    def use_members(self, count: int) -> None:
+        """Train and predict with the first members only."""
+        self.members = count
+        for module in self.modules():
+            if isinstance(module, Scales):
+                module.members = count
 
     def reusable_parts(self) -> dict[str, tuple[str, ...]]:
         """Return the inputs, and the experts that read them: no other choice has an effect on these."""

@@ -22,6 +22,7 @@ from pydantic import Field
 from automtl_core import seeds
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision, OneOf
 from automtl_core.disk.state import State, cpu_copy
+from automtl_core.modules.network import Averaging
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.held_out import HeldOut, HeldOutSettings, Scored
@@ -79,6 +80,8 @@ class Paths:
         self.problem = problem
         self.settings = settings
         self.relaxed = RelaxedSearch(problem, Softmax())
+        if isinstance(network := self.relaxed.supernet.network, Averaging):
+            network.use_members(1)  # members learn less in as many steps, and cost more to score
         self.epoch_steps = min(steps(len(problem.data.train), problem.recipe.batch_size), EPOCH_STEPS)
         span = self.epoch_steps if problem.recipe.average_weights else 0
         self.average = WeightAverage(self.relaxed.supernet, span, problem.compute)

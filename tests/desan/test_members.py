@@ -6,11 +6,12 @@ import torch
 
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.plugins import load_registry
-from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part
+from automtl_core.testing.samples import plain_schema, sample_architectures, sample_part, sample_problem
 from automtl_core.training.batches import take
 from automtl_desan.members import Scales, mean_of_members, of_all_members
 from automtl_desan.settings import DESANSettings
 from automtl_desan.space import DESAN
+from automtl_strategies.paths import Paths, PathSettings
 
 SIZES = {"embedding_dim": 4, "expert_width": 8, "tower_width": 8, "ops": ("identity", "mlp-16"), "experts": 2}
 
@@ -94,18 +95,23 @@ def test_prediction_takes_the_flops_of_all_members():
     assert three.flops_per_row == 3 * one.flops_per_row
 
 
-def test_in_the_scoring_of_a_supernet_one_member_predicts_each_row():
-    space = desan(members=3)
-    supernet = space.supernet().eval()
-    architecture = next(iter(sample_architectures(space, 1)))
+def test_a_search_uses_the_first_member_alone():
+    together = network(members=3).eval()
     with torch.no_grad():
-        for module in supernet.modules():
-            if isinstance(module, Scales):
-                module.scale.copy_(torch.randn(module.scale.shape))
-        with supernet.holding(architecture.decisions):
-            quick = supernet(features(6))
-            assert not supernet.network.averages
-        assert supernet.network.averages
-        with supernet.following(architecture.decisions):
-            whole = supernet(features(6))
-    assert not torch.allclose(quick, whole, atol=1e-4)
+        for one in (module for module in together.modules() if isinstance(module, Scales)):
+            one.scale.copy_(torch.randn(one.scale.shape))
+        whole = together(features(6))
+        together.use_members(1)
+        first = together(features(6))
+        for one in (module for module in together.modules() if isinstance(module, Scales)):
+            one.scale[1:] = 0
+        assert torch.equal(together(features(6)), first)
+    assert not torch.allclose(first, whole, atol=1e-4)
+
+
+def test_the_supernet_of_single_paths_has_one_member():
+    space = desan(members=3)
+    paths = Paths(sample_problem(space), PathSettings())
+    assert [paths.relaxed.supernet.network.members, paths.supernet.network.members] == [1, 1]
+    (architecture,) = sample_architectures(space, 1)
+    assert space.network(architecture).members == 3
