@@ -6,10 +6,10 @@
   a noise field, then one by one. Then test all closings together, and undo them by halves: two redundant
   options can each be dispensable, while both together are not
 
-An option is dispensable if the estimated loss without it is not higher. It is also dispensable if the loss is
-higher by less than its error, the AUC that all decisions cost together stays within the tolerance with the
-same certainty, and the saving is worth it. Few rows cannot show the second, and then only options with an
-estimated gain are closed. Differences are taken row by row, see `automtl_core.search.held_out`. Decisions are
+An option is dispensable if the loss without it is lower by more than its error. It is also dispensable if the
+difference is within its error, and the AUC that all decisions cost together stays within the tolerance with
+the same certainty; if the estimated loss is higher, the saving must be worth it. Few rows cannot show the
+second, and then only options with a gain above its error are closed. Differences are taken row by row, see `automtl_core.search.held_out`. Decisions are
 made one by one; whether their effects are findings is judged at the end, over all comparisons
 (`automtl_core.search.evidence.judged`).
 """
@@ -45,7 +45,7 @@ class AblationSettings(Settings):
     tolerance: float = Field(0.002, ge=0)
     """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The
     estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
-    only parts with an estimated gain are removed. A larger value gives smaller networks."""
+    only parts with a gain above `sure` standard errors are removed. A larger value gives smaller networks."""
     worth: float = Field(0.01, ge=0)
     """Minimum saving, as a share of the FLOPs of the network, for which a part is removed or replaced if the
     estimated AUC is lower without it. A larger value removes less for the sake of cost."""
@@ -314,7 +314,9 @@ class Ablation:
         difference = difference or change.difference
         s, worse = self.settings, self._worse(change, difference)
         error = s.sure * difference.error
-        if worse > error or (worse > 0 and self._lost + worse + error > s.tolerance):
+        if worse <= -error:
+            return True
+        if worse > error or self._lost + max(worse, 0.0) + error > s.tolerance:
             return False
         return worse <= 0 or change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row
 

@@ -375,3 +375,25 @@ def test_without_resamples_stability_is_unknown():
     made = ablation(resamples=0)
     made.all()
     assert {one.stability for one in made.evidence} == {None}
+
+
+@pytest.mark.parametrize(
+    ("effect", "errors", "action"),
+    [
+        (-0.3, 0.0025, "kept"),  # an estimated gain within its error, which rows are too few to bound
+        (-1.1, 0.0025, "closed"),  # a gain above its error
+        (-0.3, 0.0005, "closed"),  # shown to be harmless
+    ],
+)
+def test_a_removal_must_gain_or_be_shown_to_be_harmless(effect, errors, action):
+    def score(decisions):
+        spread = np.where(np.arange(ROWS) % 2, 1.0, -1.0)
+        by_row = errors * (spread * (ROWS - 1) ** 0.5 + effect)
+        return np.ones(ROWS) + by_row * ("noise" not in decisions["fields"])
+
+    start = {"fields": ("noise",), "op": "wide"}
+    made = ablation(score, start, tolerance=0.002)
+    made.close()
+    (one,) = made.evidence
+    assert one.error == pytest.approx(errors, rel=1e-6)
+    assert one.action == action
