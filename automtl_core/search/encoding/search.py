@@ -129,7 +129,7 @@ class _Trials:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         schema = self.rows.schema
         statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
-        return 1 + bool(schema.dense) + statistics + ("crosses" in self.best) + 2
+        return 1 + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
@@ -149,6 +149,8 @@ class _Trials:
         weaker, weakest, stronger = _decay(-1), _decay(-2), _decay(1)
         yield self._changed(**{DECAY: EMBEDDING_DECAY if self.best.get(DECAY) == weaker else weaker})
         yield self._changed(**{DECAY: weakest if self.best.get(DECAY) == weaker else stronger})
+        if self.best.get(DECAY) == weakest:
+            yield self._changed(**{DECAY: _decay(-3)})
 
     def consider(self, answers: Answers) -> None:
         """Try values, unless they were tried before, and keep them if they are the best so far."""

@@ -122,14 +122,14 @@ def test_margins_say_what_is_kept_and_what_is_trained_again(settings, gain, trai
 
 
 def test_decays_are_those_of_the_domain_of_the_recipe() -> None:
-    train = Scored(lambda a: -a[DECAY])
+    train = Scored(lambda a: -0.01 * np.log10(a[DECAY]))
     search_encodings(planted(), plain(), RECIPE, train)
     weaker = list(dict.fromkeys(a[DECAY] for a, _ in train.trained))
     train = Scored(lambda a: a[DECAY])
     search_encodings(planted(), plain(), RECIPE, train)
     stronger = [a[DECAY] for a, _ in train.trained]
     assert {*weaker, *stronger} == {*domains(Recipe)[DECAY].choices}
-    assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4], 1e-1)
+    assert (weaker, stronger[-1]) == ([EMBEDDING_DECAY, 1e-3, 1e-4, 1e-5], 1e-1)
 
 
 def test_pairs_are_tried_together() -> None:
