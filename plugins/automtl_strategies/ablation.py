@@ -7,11 +7,11 @@
   options can each be dispensable, while both together are not
 
 An option is dispensable if the loss without it is lower by more than its error. It is also dispensable if the
-difference is within its error, and the AUC that all decisions cost together stays within the tolerance with
-the same certainty; if the estimated loss is higher, the saving must be worth it. Few rows cannot show the
-second, and then only options with a gain above its error are closed. Differences are taken row by row, see `automtl_core.search.held_out`. Decisions are
-made one by one; whether their effects are findings is judged at the end, over all comparisons
-(`automtl_core.search.evidence.judged`).
+difference is within its error or negligible, and the AUC that all decisions cost together stays within the
+tolerance with the same certainty; if the estimated loss is higher, the saving must be worth it. Few rows
+cannot show the second, and then only options with a gain above its error are closed. Differences are taken
+row by row, see `automtl_core.search.held_out`. Decisions are made one by one; whether their effects are
+findings is judged at the end, over all comparisons (`automtl_core.search.evidence.judged`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,6 +29,10 @@ from automtl_core.search.held_out import Difference, Losses, difference
 from automtl_core.settings.settings import Settings
 from automtl_core.space import SearchSpace
 
+NEGLIGIBLE = 0.3
+"""Share of the tolerance below which a single loss does not matter, however sure it is. A supernet that has
+fitted noise predicts slightly worse without it."""
+
 Option = tuple[str, str]
 """A choose-any choice and one of its options."""
 
@@ -41,7 +45,8 @@ class AblationSettings(Settings):
 
     sure: float = Field(1.0, ge=0)
     """Ablation of a field, expert or layer: effect on held-out rows, in standard errors, from which the part
-    stays. A larger value lets more parts go, within the limit of `tolerance`."""
+    stays, unless the effect is surely below 30 % of `tolerance`. A larger value lets more parts go, within
+    the limit of `tolerance`."""
     tolerance: float = Field(0.002, ge=0)
     """Maximum drop of mean AUC that all removals together may cost: 0.002 is 0.2 points of AUC. The
     estimated drop plus `sure` standard errors must stay below it; if the rows are too few to show that,
@@ -278,8 +283,9 @@ class Ablation:
         return any(option in before.decisions[name] and (name, option) not in bundle for name in siblings)
 
     def _may_follow(self, now: _Stand, after: _Stand) -> bool:
-        """Return whether a stand is as good as the previous one and as the initial one."""
-        return self._dispensable(_Change(now, after)) and self._dispensable(_Change(self._start, after))
+        """Return whether a stand is as good as the previous one, and all changes together are affordable."""
+        total = _Change(self._start, after)
+        return self._dispensable(_Change(now, after)) and self._affordable(total, total.difference)
 
     @cached_property
     def _resamples(self) -> NDArray[np.float64]:
@@ -314,11 +320,18 @@ class Ablation:
         difference = difference or change.difference
         s, worse = self.settings, self._worse(change, difference)
         error = s.sure * difference.error
-        if worse <= -error:
-            return True
-        if worse > error or self._lost + max(worse, 0.0) + error > s.tolerance:
+        if worse > error and worse + difference.error > NEGLIGIBLE * s.tolerance:
             return False
-        return worse <= 0 or change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row
+        worth = (
+            change.saved.flops_per_row >= s.worth * change.before.cost.flops_per_row if worse > 0 else True
+        )
+        return worth and self._affordable(change, difference)
+
+    def _affordable(self, change: _Change, difference: Difference) -> bool:
+        """Return whether the loss is lower beyond its error, or surely higher by no more than the tolerance."""
+        s, worse = self.settings, self._worse(change, difference)
+        error = s.sure * difference.error
+        return worse <= -error or self._lost + max(worse, 0.0) + error <= s.tolerance
 
     def _worse(self, change: _Change, difference: Difference) -> float:
         """Return the increase of the loss, net of the price of the saved cost."""

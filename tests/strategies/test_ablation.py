@@ -383,6 +383,8 @@ def test_without_resamples_stability_is_unknown():
         (-0.3, 0.0025, "kept"),  # an estimated gain within its error, which rows are too few to bound
         (-1.1, 0.0025, "closed"),  # a gain above its error
         (-0.3, 0.0005, "closed"),  # shown to be harmless
+        (2.0, 0.0005, "kept"),  # surely harmful
+        (2.0, 0.0001, "closed"),  # surely harmful, but by less than matters
     ],
 )
 def test_a_removal_must_gain_or_be_shown_to_be_harmless(effect, errors, action):
