@@ -13,6 +13,7 @@ from automtl_core.choices import Architecture, OneOf
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
+from automtl_core.search.evidence import EVERYWHERE
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
@@ -108,10 +109,12 @@ def _check_evidence(problem: Problem, found: SearchResult) -> None:
     choices = problem.space.choices()
     for one in found.evidence:
         where = f"evidence of {one.choice}"
-        assert one.choice in choices, f"{where}: the space has no such choice"
-        choice = choices[one.choice]
+        known = one.choice in choices or one.choice == EVERYWHERE
+        assert known, f"{where}: the space has no such choice"
+        named = [choices[one.choice]] if one.choice in choices else choices.values()
+        options = {option for choice in named for option in choice.options}
         for option in (one.option, one.against):
-            assert option is None or option in choice.options, f"{where}: {option!r} is none of its options"
+            assert option is None or option in options, f"{where}: {option!r} is none of its options"
         of_one = isinstance(choice, OneOf)
         assert (one.action == "chosen") is of_one, (
             f"{where}: an option of a {'choose-one is' if of_one else 'choose-any is never'} chosen, "

@@ -328,7 +328,7 @@ class Ablation:
         return worth and self._affordable(change, difference)
 
     def _affordable(self, change: _Change, difference: Difference) -> bool:
-        """Return whether the loss is lower beyond its error, or surely higher by no more than the tolerance."""
+        """Return whether the loss is lower beyond its error, or surely higher by less than the tolerance."""
         s, worse = self.settings, self._worse(change, difference)
         error = s.sure * difference.error
         return worse <= -error or self._lost + max(worse, 0.0) + error <= s.tolerance

@@ -98,8 +98,12 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("one-shot", "random"): (12, {"random": 0}),
     ("one-shot", "mutations"): (8, {**CHEAP, "mutations": 0}),
     ("one-shot", "rate"): (1.0, BREEDS),
-    ("one-shot", "flops"): (8e-4, {"random": 0, "rounds": 0, "landmarks": 4}),
+    ("one-shot", "flops"): (3.2e-3, {"random": 0, "rounds": 0, "landmarks": 4}),
     ("pd-darts-entropy", "decay"): (1.0, {}),
+    **{
+        (owner, "rung_steps"): (1, {"rung_epochs": 2, "landmarks": 3, "ahead": 0.0})
+        for owner in ("one-shot", "pd-darts", "random")
+    },
     ("random", "landmarks"): (1, {}),
     ("random", "ahead"): (1e9, {}),
     ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),

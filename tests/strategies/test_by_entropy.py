@@ -38,7 +38,7 @@ class Watch(EventHandler):
     def epoch(self, report):
         self.reports.append(report)
         self.logits.append({k: v.detach().clone() for k, v in self.strategy.supernet.logits().items()})
-        self.weights.append(self.strategy.supernet.network.tasks[0].tower[0].weight.detach().clone())
+        self.weights.append(self.strategy.supernet.network.tasks[0].tower[-1].weight.detach().clone())
         return True
 
 

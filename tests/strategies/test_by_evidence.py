@@ -159,7 +159,7 @@ def test_what_decisions_cost_leaves_less_to_those_that_follow():
 def test_an_epoch_after_which_held_out_rows_are_predicted_worse_is_taken_back():
     search = make(epochs=1, rounds=2)
     search._warm_up(EventHandler())
-    weight = search.paths.supernet.network.tasks[0].tower[0].weight
+    weight = search.paths.supernet.network.tasks[0].tower[-1].weight
     warm, decided = weight.detach().clone(), []
     decide, score = search._decide_some, search.paths.validated
 

@@ -113,8 +113,8 @@ def test_the_network_of_the_search_has_its_weights():
     search = strategy(epochs=2)
     found = search.search(EventHandler())
     assert found.epochs == 2
-    theirs = search.supernet.network.tasks[0].tower[0].weight
-    assert torch.equal(found.network.tasks[0].tower[0].weight, theirs)
+    theirs = search.supernet.network.tasks[0].tower[-1].weight
+    assert torch.equal(found.network.tasks[0].tower[-1].weight, theirs)
 
 
 def test_loss_that_is_not_finite_stops_before_the_update():

@@ -18,9 +18,9 @@ def make(problem, first_epoch=0, **recipe):
 
 
 def weights(task):
-    """Return the first weights of a task's tower, in DESAN or in a network of one task."""
+    """Return the last weights of a task's tower, in DESAN or in a network of one task."""
     tower = task.towers.tops[0] if hasattr(task, "towers") else task.tower
-    return tower[0].weight
+    return tower[-1].weight
 
 
 class Watch(EventHandler):

@@ -59,10 +59,10 @@ class Enough(EventHandler):
 def test_a_listener_that_has_enough_ends_training_with_what_there_is(problem):
     for enough, epochs in ((Enough(epochs=2), 2), (Enough(steps=1), 1), (Enough(steps=6), 2)):
         fit = make(problem, patience=10)
-        untrained = fit.network.tasks[0].tower[0].weight.detach().clone()
+        untrained = fit.network.tasks[0].tower[-1].weight.detach().clone()
         assert set(fit.run(enough)) == {"click", "like"}
         assert len(enough.reports) == epochs, "the epoch that is cut short is reported too"
-        assert not torch.equal(fit.network.tasks[0].tower[0].weight, untrained)
+        assert not torch.equal(fit.network.tasks[0].tower[-1].weight, untrained)
 
 
 @pytest.mark.parametrize("average", [False, True])

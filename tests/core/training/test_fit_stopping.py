@@ -31,7 +31,7 @@ def test_stops_after_patience_and_restores_the_best_weights(problem, monkeypatch
     watch = run(fit)
     assert [r.epoch for r in watch.reports] == [1, 2, 3, 4, 5]
     assert fit.best_epoch == 2
-    assert torch.equal(fit.network.tasks[0].tower[0].weight, watch.weights[1][0])
+    assert torch.equal(fit.network.tasks[0].tower[-1].weight, watch.weights[1][0])
     assert not torch.equal(watch.weights[1][0], watch.weights[4][0])
 
 
