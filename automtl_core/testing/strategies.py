@@ -115,7 +115,7 @@ def _check_evidence(problem: Problem, found: SearchResult) -> None:
         options = {option for choice in named for option in choice.options}
         for option in (one.option, one.against):
             assert option is None or option in options, f"{where}: {option!r} is none of its options"
-        of_one = isinstance(choice, OneOf)
+        of_one = one.choice in choices and isinstance(choices[one.choice], OneOf)
         assert (one.action == "chosen") is of_one, (
             f"{where}: an option of a {'choose-one is' if of_one else 'choose-any is never'} chosen, "
             f"got {one.action!r}"

@@ -59,6 +59,7 @@ SPACE = DESANSettings(
     expert_width=32,
     tower_width=16,
     dropout=0.0,
+    members=1,
     gating="open",
     tables="shared",
     numbers="all",

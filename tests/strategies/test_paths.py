@@ -144,7 +144,7 @@ def test_the_first_stage_ends_where_held_out_rows_are_predicted_no_better():
     kept = trained(paths, [0.9, 0.8, 0.85, 0.81, 0.1])
     assert len(kept) == 4
     assert (paths.best_epoch, paths.best_loss) == (2, pytest.approx(0.8))
-    assert not torch.equal(*(epoch["network.tasks.0.tower.0.weight"] for epoch in (kept[1], kept[3])))
+    assert not torch.equal(*(epoch["network.tasks.0.tower.1.weight"] for epoch in (kept[1], kept[3])))
     assert_kept(paths, kept[1])
 
 
@@ -250,7 +250,7 @@ def test_once_narrowed_the_best_is_that_of_the_decisions():
     paths.step_epoch("search", watch, {BLOCK: "identity"})
     assert scored == [Architecture(decisions)] * 2
     assert watch.reports[0].fixed == {BLOCK: "identity"}
-    assert not torch.equal(*(w["network.tasks.0.tower.0.weight"] for w in (weights(paths.supernet), before)))
+    assert not torch.equal(*(w["network.tasks.0.tower.1.weight"] for w in (weights(paths.supernet), before)))
     paths.restore_best()
     assert_same(weights(paths.supernet), before)
 

@@ -167,6 +167,7 @@ def synthetic(tmp_path_factory):
             "blocks": 1,
             "expert_width": 16,
             "tower_width": 16,
+            "members": 1,
             "ops": ["mlp-16", "zero"],
         },
         "training": {"batch_size": 256, "learning_rate": 5e-3},

@@ -122,4 +122,4 @@ def test_a_listener_that_has_enough_leaves_no_member_untrained(problem):
     fit.run(enough)
     assert enough.epochs == MEMBERS
     for member, before in zip(fit.ensemble.members, untrained, strict=True):
-        assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[0].weight)
+        assert not torch.equal(member.tasks[0].tower[-1].weight, before.tasks[0].tower[-1].weight)

@@ -134,6 +134,7 @@ def test_a_precision_that_is_slow_on_this_processor_is_told_once(
 
 def test_a_network_whose_epochs_ended_too_soon_is_told(line, tmp_path):
     settings = {"training": {**SMALL["training"], "patience": 1, "learning_rate": 1e-6}}
+    settings["space"] = {**SMALL["space"], "members": 1}  # with which each epoch is better
     job = line().job([SMALL, settings])
     found = line().search(job, tmp_path / "runs")
     assert (found.result.best_epoch, found.result.cut_short) == (4, True)  # two of them in the search
