@@ -83,9 +83,10 @@ class HalvingSettings(HeldOutSettings):
     """Final comparison: training steps after which the worse half is dropped for the first time, rounded up
     to an epoch, if these are fewer epochs than `rung_epochs`. It limits the time on large data. A larger
     value takes longer."""
-    ahead: float = Field(1.0, ge=0)
+    ahead: float = Field(2.0, ge=0)
     """Final comparison: lead on held-out rows, in standard errors, with which a candidate replaces one that
-    the search ranks higher. A larger value keeps the ranking of the search more often. With 0, the better
+    the search ranks higher. A larger value keeps the ranking of the search more often: wide networks lead at
+    first, and the best of several candidates leads by one standard error by chance. With 0, the better
     validation score decides."""
     ensemble: int = Field(1, ge=1, le=100)
     """Maximum number of networks whose mean prediction is the result. With more than 1, this number of
