@@ -26,7 +26,8 @@ training: {epochs: 5, batch_size: 200, patience: 5}
 ENSEMBLE = """
 dataset: {name: synthetic, rows: 600}
 features: ids
-space: {layers: 1, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4}
+space:
+  {layers: 1, experts: 2, blocks: 1, numbers: all, ops: [identity, mlp-4], embedding_dim: 4, members: 1}
 strategy: {name: random, candidates: 2, rung_epochs: 1, ahead: 99}
 training: {epochs: 2, batch_size: 200, patience: 5, embedding_decay: 0.01}
 """
