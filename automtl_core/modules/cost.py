@@ -78,13 +78,13 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return out
 
 
-def blank_features(schema: Schema, device: torch.device) -> Features:
-    """Return the features of `ROWS` rows whose ids are unseen and whose numbers are 0."""
+def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Features:
+    """Return the features of rows whose ids are unseen and whose numbers are 0."""
     multi = [field for field in schema.sparse if field.kind == "bag"]
-    ids = torch.zeros(ROWS, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
-    starts = torch.arange(ROWS, device=device)
+    ids = torch.zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
+    starts = torch.arange(rows, device=device)
     bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
-    return Features(ids, torch.zeros(ROWS, len(schema.dense), device=device), bags)
+    return Features(ids, torch.zeros(rows, len(schema.dense), device=device), bags)
 
 
 def _numbers(module: nn.Module) -> int:

@@ -114,7 +114,9 @@ def front(points: Sequence[Point], run: Path) -> Section:
     if len({point.trained for point in points}) > 1:
         notes.append(Text("Scores are of validation rows; inherited weights improve by training"))
     command = f"automtl train --model {shlex.quote(str(run))}"
-    way_on = Text(f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N")
+    way_on = Text(
+        f"To train another point: {command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
+    )
     return Section("Pareto front", [grid, *notes, _plot(points), way_on])
 
 

@@ -134,7 +134,7 @@ def price(derived: Architecture, registry: Registry) -> Price | None:
     if derived.origin is None:
         return None
     try:
-        space = _space(derived.origin, registry)
+        space = space_of(derived.origin, registry)
         return Price(space.cost(derived), space.costs_of(derived))
     except AutoMTLError:
         return None
@@ -167,13 +167,13 @@ def _sharing(derived: Architecture, registry: Registry) -> tuple[Sharing, str | 
     if derived.origin is None:
         return _scored(derived, ()), "the architecture does not name its search space"
     try:
-        return _space(derived.origin, registry).sharing(derived), None
+        return space_of(derived.origin, registry).sharing(derived), None
     except AutoMTLError as error:
         return _scored(derived, Schema.from_json(derived.origin.schema).fields()), str(error)
 
 
-def _space(origin: Origin, registry: Registry) -> SearchSpace:
-    """Return the space of an architecture; raises if it has changed."""
+def space_of(origin: Origin, registry: Registry) -> SearchSpace:
+    """Return the search space of an architecture; raises if a plugin of it has changed."""
     with registry.expecting(origin.plugins):
         space_class = registry.get(SPACES, origin.space)
     settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)

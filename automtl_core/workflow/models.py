@@ -7,6 +7,7 @@ random-architecture  a preset
 runs/first           the architecture of a run, trained again
 runs/first@2         the second point of the Pareto front of its search
 runs/first@cost      the cheapest point whose score is close to the best, see `search.preference`
+runs/first@2.5ms     the best point that predicts 1,000 rows in this time on this machine
 mine.yaml            a file with `space` and optionally `strategy` and `training.balancer`
 
 Values of `space` and `strategy` in files and flags apply to every model with such a setting. If the values
@@ -17,8 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from automtl_core.choices import Architecture
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
+from automtl_core.modules.latency import latency
 from automtl_core.registry.kinds import BALANCERS, PRESETS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import (
@@ -35,6 +38,8 @@ from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
+from automtl_core.space import SearchSpace
+from automtl_core.workflow.finding import space_of
 from automtl_core.workflow.job import Job, check_read
 
 Setting = tuple[str, ...]
@@ -145,11 +150,15 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     with registry.expecting(architecture.origin.plugins):
         registry.get(SPACES, architecture.origin.space)
     space = {"name": architecture.origin.space, **architecture.origin.settings}
-    decisions = architecture.decisions if number is None else _point(run, number).decisions
+    decisions = (
+        architecture.decisions
+        if number is None
+        else _point(run, number, space_of(architecture.origin, registry)).decisions
+    )
     return {"space": space, "strategy": None, "decisions": dict(decisions)}
 
 
-def _point(run: Run, number: str) -> Point:
+def _point(run: Run, number: str, space: SearchSpace) -> Point:
     """Return a point of the Pareto front of a run, by its number or a preference.
 
     Raises:
@@ -158,13 +167,17 @@ def _point(run: Run, number: str) -> Point:
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
-    if point := points.get(number) or preferred(front, number):
+
+    def milliseconds(point: Point) -> float:
+        return latency(space.network(Architecture(point.decisions)), space.schema)
+
+    if point := points.get(number) or preferred(front, number, milliseconds):
         return point
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
     raise UsageError(
         f"{run.path}@{number}: the run has no such point",
         f"choose a point of its Pareto front by its number, by a preference ({', '.join(CONCESSIONS)}) or by "
-        f"a bound such as 200000flops: {', '.join(listed)}"
+        f"a bound such as 200000flops or 2.5ms: {', '.join(listed)}"
         if listed
         else f"its search has no Pareto front; leave out @{number}",
     )

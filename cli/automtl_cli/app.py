@@ -136,6 +136,14 @@ def train(
             metavar="N", help="Point of the Pareto front: the best one within a limit of N FLOPs per row."
         ),
     ] = None,
+    max_ms: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MS",
+            min=0,
+            help="Point of the Pareto front: the best one that predicts 1,000 rows in MS milliseconds here.",
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
     preset: options.Preset = None,
@@ -166,12 +174,14 @@ def train(
     flags = {"dataset": dataset, "data_dir": data_dir, **how}
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
-        given = any(layers) or (model, pick, prefer, max_flops, name, preset) != (None,) * 6 or dry_run
+        given = (
+            any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
+        )
         return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     flow = actions.workflow()
     job = flow.model(
-        actions.check_named(model, pick, prefer, max_flops), layers, configuration.preset(preset)
+        actions.check_named(model, pick, prefer, max_flops, max_ms), layers, configuration.preset(preset)
     )
     if dry_run:
         return actions.plan(flow, job, as_json)

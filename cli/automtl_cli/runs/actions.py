@@ -48,7 +48,11 @@ def check_not_resumed(anyway: bool) -> None:
 
 
 def check_named(
-    model: str | None, pick: int | None = None, prefer: str | None = None, max_flops: int | None = None
+    model: str | None,
+    pick: int | None = None,
+    prefer: str | None = None,
+    max_flops: int | None = None,
+    max_ms: float | None = None,
 ) -> str:
     """Return the name of the model, or of the chosen point of its Pareto front.
 
@@ -58,10 +62,11 @@ def check_named(
     """
     if model is None:
         raise UsageError("train needs a model", "name one, such as --model mmoe; see `automtl list spaces`")
-    bound = None if max_flops is None else f"{max_flops}flops"
-    points = [str(point) for point in (pick, prefer, bound) if point is not None]
+    flops = None if max_flops is None else f"{max_flops}flops"
+    time = None if max_ms is None else f"{max_ms:.10g}ms"
+    points = [str(point) for point in (pick, prefer, flops, time) if point is not None]
     if len(points) > 1:
-        raise UsageError("--pick, --prefer and --max-flops each choose a point", "use one of them")
+        raise UsageError("--pick, --prefer, --max-flops and --max-ms each choose a point", "use one of them")
     return "@".join([model, *points])
 
 

@@ -145,7 +145,8 @@ def test_the_front_as_table_and_picture(automtl: Automtl, told: Run) -> None:
     assert [picture[0], picture[1], picture[6], picture[11]] == ["AUC", "0.8310 │ 3", "│ 2*", "0.8105 │1"]
     assert picture[13] == "9,000 FLOPs per row 70,000"
     assert shown[-1] == (
-        "To train another point: automtl train --model runs/done --pick N, or --prefer cost, or --max-flops N"
+        "To train another point: automtl train --model runs/done --pick N, or --prefer cost, "
+        "or --max-flops N, or --max-ms MS"
     )
 
 
@@ -265,6 +266,10 @@ def test_a_point_is_chosen_by_a_preference_or_a_bound(automtl: Automtl, told: Ru
     ]
     small = automtl("train", "--model", told.path, "--max-flops", "1")
     assert (small.code, "runs/done@1flops: the run has no such point" in small.err) == (2, True)
+    slow = automtl("train", "--model", told.path, "--max-ms", "1e6", *options).json()
+    assert slow == best, "every point is fast enough"
+    fast = automtl("train", "--model", told.path, "--max-ms", "0")
+    assert (fast.code, "runs/done@0ms: the run has no such point" in fast.err) == (2, True)
     twice = automtl("train", "--model", told.path, "--prefer", "cost", "--pick", "1")
     assert (twice.code, "each choose a point" in twice.err) == (2, True)
     wrong = automtl("train", "--model", told.path, "--prefer", "speed")

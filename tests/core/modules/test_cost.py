@@ -40,7 +40,7 @@ def test_bags_are_counted_too():
 
 def test_a_space_knows_what_each_answer_costs():
     sizes = DESANSettings(
-        embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8,
+        embedding_dim=4, experts=2, layers=1, blocks=1, expert_width=8, tower_width=8, members=1,
         ops=("identity", "mlp-16", "mlp-32"),
     )  # fmt: skip
     space = DESAN(plain_schema(), sizes, load_registry().op)
@@ -58,7 +58,8 @@ def test_a_space_knows_what_each_answer_costs():
 
 
 def test_an_architecture_costs_what_its_answers_do_against_the_least():
-    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, ops=("mlp-32", "identity"))
+    ops = ("mlp-32", "identity")
+    sizes = DESANSettings(embedding_dim=4, experts=2, blocks=1, expert_width=8, ops=ops, members=1)
     space = DESAN(plain_schema(), sizes, load_registry().op)
     architecture = space.landmarks()["shared-bottom"]
     costs = space.costs_of(architecture)

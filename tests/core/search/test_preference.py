@@ -5,11 +5,16 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.search.evidence import Point
-from automtl_core.search.preference import preferred
+from automtl_core.search.preference import preferred as chosen_by
 
 
 def point(name: str, score: float | None, flops: int, trained: bool = True) -> Point:
     return Point(name, {}, 0.0, None, score, flops, 10 * flops, trained)
+
+
+def preferred(points, preference):  # type: ignore[no-untyped-def]
+    """Choose where a prediction takes a hundredth of a millisecond for each of the FLOPs."""
+    return chosen_by(points, preference, lambda point: point.flops_per_row / 100)
 
 
 FRONT = [
@@ -30,6 +35,8 @@ FRONT = [
         ("900flops", "large"),
         ("899flops", "middle"),
         ("150flops", "tiny"),
+        ("9ms", "large"),
+        ("8.99ms", "middle"),
     ],
 )
 def test_cheaper_points_may_concede_some_accuracy(preference: str, name: str) -> None:
@@ -38,7 +45,7 @@ def test_cheaper_points_may_concede_some_accuracy(preference: str, name: str) ->
     assert chosen.name == name
 
 
-@pytest.mark.parametrize("preference", ["99flops", "speed", "flops", "-1flops", ""])
+@pytest.mark.parametrize("preference", ["99flops", "speed", "flops", "-1flops", "", "0.5ms", "ms"])
 def test_there_may_be_no_such_point(preference: str) -> None:
     assert preferred(FRONT, preference) is None
 

@@ -65,7 +65,7 @@ def test_a_front_is_plotted_by_auc_or_else_by_loss():
     assert (plot.y, plot.points) == ("AUC", {"1": (1e4, 0.75), "2*": (6.8e4, 0.7835), "3": (1.36e5, 0.7844)})
     assert next(iter(plot.points)) == "2*", "it is never hidden"
     command = "automtl train --model 'runs/my run'"
-    ways = f"{command} --pick N, or --prefer cost, or --max-flops N"
+    ways = f"{command} --pick N, or --prefer cost, or --max-flops N, or --max-ms MS"
     assert texts(section.blocks)[-1] == f"To train another point: {ways}"
     without = front([replace(WORSE, score=None), FOUND], Path("a")).blocks[2]
     assert (without.y, without.points["1"]) == ("loss", (1e4, 0.3))

@@ -203,7 +203,8 @@ def test_a_point_that_is_not_there_lists_those_that_are(front, number):
         layer(f"{path}@{number}", REGISTRY)
     assert error.value.fix == (
         "choose a point of its Pareto front by its number, by a preference (accuracy, balanced, cost) or by "
-        "a bound such as 200000flops: 1 (small, 1,000 FLOPs per row), 2 (large, 25,000 FLOPs per row)"
+        "a bound such as 200000flops or 2.5ms: 1 (small, 1,000 FLOPs per row), "
+        "2 (large, 25,000 FLOPs per row)"
     )
 
 
