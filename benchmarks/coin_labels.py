@@ -47,8 +47,8 @@ class Outcome(NamedTuple):
 
     @property
     def findings(self) -> int:
-        """Number of decisions that are called significant."""
-        return self.verdicts.get("required", 0) + self.verdicts.get("better", 0)
+        """Number of decisions that are called significant, also of one of several equal parts."""
+        return sum(self.verdicts.get(verdict, 0) for verdict in ("required", "better", "interchangeable"))
 
 
 def coin_table(name: str, seed: int, rows: int = ROWS) -> tuple[pd.DataFrame, list[str]]:

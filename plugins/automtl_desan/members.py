@@ -49,7 +49,7 @@ class Scales(nn.Module):
         scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
         members, scale = self.members, scale[: self.members]
         if torch.compiler.is_exporting() or len(x) % members == 0:  # exported networks predict with all
-            return (x.view(len(x) // members, *scale.shape) * scale).view(x.shape)
+            return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
         return x * scale[torch.arange(len(x), device=x.device) % members]
 
 
@@ -60,4 +60,4 @@ def of_all_members(x: Tensor, members: int) -> Tensor:  # [B, ...] -> [B K, ...]
 
 def mean_of_members(logits: Tensor, members: int) -> Tensor:  # [B K, T] -> [B, T]
     """Return the mean over the members of each row."""
-    return logits.view(len(logits) // members, members, logits.shape[1]).mean(1)
+    return logits.view(logits.shape[0] // members, members, logits.shape[1]).mean(1)

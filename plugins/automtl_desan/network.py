@@ -40,8 +40,8 @@ class OwnTable(nn.Module):
 
     def forward(self, e: Tensor, features: Features) -> Tensor:  # [B, N, w] -> [B, N, w]
         own: Tensor = self.embedding(features)
-        if len(e) != len(own):
-            own = of_all_members(own, len(e) // len(own))
+        if e.shape[0] != own.shape[0]:
+            own = of_all_members(own, e.shape[0] // own.shape[0])
         return torch.cat([own, e[:, :, own.shape[2] :]], dim=2)
 
 

@@ -8,7 +8,9 @@ Successive halving (Jamieson and Talwalkar, AISTATS 2016) gives better architect
         b <- eta * b
 
 If two architectures do not differ significantly on held-out rows, the one that the search ranks higher goes
-on: early in training the better score would be chance. The last one is trained with all epochs of the recipe.
+on: early in training the better score would be chance. The one that the search ranks first, its favourite, is
+trained to the end even if another one overtakes it, since wide networks lead early and may end behind. The
+last one is trained with all epochs of the recipe.
 All start from the seed of the problem and read the rows in the same order, so the network of the winner is
 identical to that of a training of this architecture alone.
 
@@ -51,14 +53,20 @@ class Rungs(NamedTuple):
     """Epochs of a full training."""
     least: int = 1
     """Number of architectures that are trained fully."""
+    spare: int = 0
+    """1 if a favourite is trained fully beside them, see `Halving`."""
+
+    def best(self, rung: int) -> int:
+        """Return the number of architectures that reach a rung by their rank."""
+        return min(self.entrants, max(self.least, self.entrants // int(ETA**rung)))
 
     def kept(self, rung: int) -> int:
-        """Return the number of architectures that a rung trains."""
-        return min(self.entrants, max(self.least, self.entrants // int(ETA**rung)))
+        """Return the largest number of architectures that a rung trains."""
+        return min(self.entrants, self.best(rung) + (self.spare if rung else 0))
 
     def epochs(self, rung: int) -> int:
         """Return the last epoch of a rung."""
-        if self.kept(rung) <= self.least:
+        if self.best(rung) <= self.least:
             return self.whole
         return min(self.whole, self.rung_epochs * int(ETA**rung))
 
@@ -104,7 +112,8 @@ class HalvingSettings(HeldOutSettings):
 
         """
         first = min(self.rung_epochs, -(-self.rung_steps // epoch_steps))
-        return Rungs(entrants + self.ensemble - 1, first, recipe.epochs, self.ensemble)
+        spare = int(self.ahead > 0)
+        return Rungs(entrants + self.ensemble - 1, first, recipe.epochs, self.ensemble, spare)
 
 
 class Halving:
@@ -207,9 +216,11 @@ class Halving:
         self.rung += 1
         rungs = self.rungs
         if len(self.alive) > rungs.least:
-            keep = rungs.least if rungs.epochs(self.rung - 1) >= rungs.whole else rungs.kept(self.rung)
-            ranked = self._ranked()[:keep]
-            self.alive = [name for name in self.alive if name in ranked]
+            ended = rungs.epochs(self.rung - 1) >= rungs.whole
+            stay = set(self._ranked()[: rungs.least if ended else rungs.best(self.rung)])
+            if self.settings.ahead and not ended:
+                stay.add(next(iter(self.entrants)))
+            self.alive = [name for name in self.alive if name in stay]
         self.waiting = [name for name in self.alive if not self._done(name)]
 
     def _ranked(self) -> list[str]:

@@ -28,7 +28,7 @@ def test_a_search_reports_no_finding(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = searched("ids", 0, tmp_path, SMALL, rows=8000)
     assert (found.findings, found.plain, found.learned) == (0, True, ())
-    assert sum(found.verdicts.values()) > 20
+    assert sum(found.verdicts.values()) > 10
     run = automtl.load(tmp_path / "ids-0")
     assert set(run.importance["verdict"]) <= {"no effect", "unclear"}
     assert "No field has a significant effect on any task" in run._repr_markdown_()

@@ -87,20 +87,26 @@ def test_what_trains_no_better_waits_no_longer(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "trained", "winner"),
+    ("ahead", "final", "trained", "winner"),
     [
-        # of a rung [1, 2, 3] the best is 3, by half a standard error: it goes on where that is enough
-        (0.0, [1, 2, 3, 3], "entrant 3"),
-        (0.4, [1, 2, 3, 3], "entrant 3"),
-        (0.6, [1, 2, 3, 1], "entrant 1"),
+        # of a rung [1, 2, 3] the best is 3, by half a standard error: it goes on where that is enough,
+        # beside the favourite, which wins where 3 is not ahead by as much at the end
+        (0.0, [0], [1, 2, 3, 3], "entrant 3"),
+        (0.4, [0, -0.5], [1, 2, 3, 1, 3], "entrant 3"),
+        (0.4, [0, -0.3], [1, 2, 3, 1, 3], "entrant 1"),
+        (0.6, [0], [1, 2, 3, 1], "entrant 1"),
     ],
 )
-def test_what_the_search_prefers_goes_on_unless_another_is_clearly_ahead(monkeypatch, ahead, trained, winner):
-    script(monkeypatch, [0.60, 0.61, 0.62, 0.7])
+def test_what_the_search_prefers_is_replaced_by_another_that_is_clearly_ahead_at_the_end(
+    monkeypatch, ahead, final, trained, winner
+):
+    script(monkeypatch, [0.60, 0.61, 0.62, 0.7, 0.71])
     halving = make(3, ahead=ahead, epochs=2)
     rows = np.array([-1.0, 1.0] * 50)
     error = 99**-0.5  # of a mean of differences that are 1 or -1
-    losses = iter([0 * rows, rows + error / 4, rows - error / 2, 0 * rows])
+    losses = iter(
+        [0 * rows, rows + error / 4, rows - error / 2, *(k * rows + f * error for k, f in enumerate(final))]
+    )
     monkeypatch.setattr(HeldOut, "measure", lambda self, network: Scored(next(losses), {}, None))
     name, _, seen = run(halving)
     assert (seen, name) == (trained, winner)
@@ -170,6 +176,7 @@ def test_further_seeds_take_part_beside_the_others_and_follow_the_first():
     halving = make(3, ensemble=2)
     assert list(halving.entrants) == ["entrant 1", "entrant 1, seed 2", "entrant 2", "entrant 3"]
     assert halving.rungs == Rungs(4, 1, 4, 2)
+    assert make(3, ensemble=2, ahead=1.0).rungs == Rungs(4, 1, 4, 2, spare=1)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +193,8 @@ def test_as_many_as_the_ensemble_has_members_are_trained_to_the_end():
     assert [rungs.epochs(rung) for rung in range(2)] == [8, 40]
     assert rungs.most_epochs == 7 * 8 + 3 * 32
     assert Rungs(3, 8, 40, least=5).most_epochs == 3 * 40, "there are not so many"
+    assert Rungs(3, 8, 40, spare=1).most_epochs == 3 * 8 + 2 * 32
+    assert Rungs(1, 8, 40, spare=1).most_epochs == 40
 
 
 def test_a_round_takes_the_most_epochs_where_no_training_ends_before(monkeypatch):
