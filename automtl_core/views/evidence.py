@@ -27,7 +27,9 @@ LEGEND = (
     "effect on loss: the mean over tasks of 1 - AUC (1 - R2) on held-out rows with the decision (for a kept "
     "option: without the option) minus that of the alternative, with its 95 % interval; p: after Holm's "
     f"correction for all comparisons of the search, significant below {SIGNIFICANCE}; stability: "
-    "share of bootstrap resamples of the held-out rows in which the decision is the same"
+    "share of bootstrap resamples of the held-out rows in which the decision is the same; everywhere: the "
+    "option is removed from all choices at once; interchangeable: significant, but of one of several equal "
+    "parts, whose roles another seed may exchange"
 )
 STABLE = 0.95
 """Share of resamples from which a decision counts as stable."""

@@ -14,11 +14,12 @@ Values of `space` and `strategy` in files and flags apply to every model with su
 contain the name of a space or strategy, they apply only to the models that use it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import Architecture
+from automtl_core.choices import Architecture, Origin
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.latency import latency
@@ -38,7 +39,6 @@ from automtl_core.run_dir.facts import Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
-from automtl_core.space import SearchSpace
 from automtl_core.workflow.finding import space_of
 from automtl_core.workflow.job import Job, check_read
 
@@ -150,15 +150,18 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     with registry.expecting(architecture.origin.plugins):
         registry.get(SPACES, architecture.origin.space)
     space = {"name": architecture.origin.space, **architecture.origin.settings}
-    decisions = (
-        architecture.decisions
-        if number is None
-        else _point(run, number, space_of(architecture.origin, registry)).decisions
-    )
+    milliseconds = partial(_milliseconds, architecture.origin, registry)
+    decisions = architecture.decisions if number is None else _point(run, number, milliseconds).decisions
     return {"space": space, "strategy": None, "decisions": dict(decisions)}
 
 
-def _point(run: Run, number: str, space: SearchSpace) -> Point:
+def _milliseconds(origin: Origin, registry: Registry, point: Point) -> float:
+    """Return the time of a prediction of the network of a point."""
+    space = space_of(origin, registry)
+    return latency(space.network(Architecture(point.decisions)), space.schema)
+
+
+def _point(run: Run, number: str, milliseconds: Callable[[Point], float]) -> Point:
     """Return a point of the Pareto front of a run, by its number or a preference.
 
     Raises:
@@ -167,10 +170,6 @@ def _point(run: Run, number: str, space: SearchSpace) -> Point:
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
-
-    def milliseconds(point: Point) -> float:
-        return latency(space.network(Architecture(point.decisions)), space.schema)
-
     if point := points.get(number) or preferred(front, number, milliseconds):
         return point
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]

@@ -127,8 +127,8 @@ class Task(nn.Module):
         if members == 1:
             self.tower = nn.Sequential(hidden, *between, output)
         else:
-            scales = (Scales(members, width, "ones") for width in (gate.width, tower_width))
-            self.tower = nn.Sequential(next(scales), hidden, *between, next(scales), output)
+            below, above = Scales(members, gate.width, "ones"), Scales(members, tower_width, "ones")
+            self.tower = nn.Sequential(below, hidden, *between, above, output)
 
     def forward(self, mixed: Tensor) -> Tensor:  # output of the gate, [B, H] -> [B, 1]
         logit: Tensor = self.tower(mixed)

@@ -218,7 +218,7 @@ class Halving:
         if len(self.alive) > rungs.least:
             ended = rungs.epochs(self.rung - 1) >= rungs.whole
             stay = set(self._ranked()[: rungs.least if ended else rungs.best(self.rung)])
-            if self.settings.ahead and not ended:
+            if rungs.spare and not ended:
                 stay.add(next(iter(self.entrants)))
             self.alive = [name for name in self.alive if name in stay]
         self.waiting = [name for name in self.alive if not self._done(name)]
