@@ -97,6 +97,8 @@ class Gate(nn.Module):
 
     def forward(self, x: Tensor, dim: int) -> Tensor:
         """Multiply `x`, whose `dim` runs over the kept options, by the bits."""
+        if self.held is not None and len(self._held_open) == len(self.choice.options):
+            return x  # all bits are 1
         shape = [1] * x.dim()
         shape[dim] = -1
         return x * self.bits().view(shape)

@@ -36,7 +36,7 @@ class _EnoughError(Exception):
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
-    rounds: int = Field(3, ge=1)
+    rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
     rounds. More rounds fix fewer decisions at a time, and take longer."""
 

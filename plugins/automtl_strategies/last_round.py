@@ -25,7 +25,7 @@ from automtl_strategies.halving import Halving, HalvingSettings
 class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
-    landmarks: int = Field(2, ge=0)
+    landmarks: int = Field(1, ge=0)
     """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
     the result of the search. Those with the lowest held-out loss in the supernet are taken. One replaces the
     result if it leads by `ahead` standard errors. A larger value takes longer."""

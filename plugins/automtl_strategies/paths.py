@@ -9,11 +9,12 @@ Candidates are random only in the second stage of the training. The first stage 
 expensive probe, as in progressive shrinking (Cai et al., "Once-for-All", ICLR 2020): if each step has other
 candidates, embeddings take longer to learn effects of pairs of fields (docs/results.md).
 
-Both stages are short, with a learning rate above that of a training from scratch. In the second stage it
-falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
+Both stages are short, with a higher learning rate and smaller batches than a training from scratch. In the
+second stage the learning rate falls to 0 by a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017).
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from math import cos, pi
 
 import numpy as np
@@ -55,6 +56,9 @@ class PathSettings(HeldOutSettings):
     supernet_rate: float = Field(3.0, gt=0)
     """Learning rate of supernet training, as a multiple of `training.learning_rate`. It falls to 0 in the
     second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
+    supernet_batch: float = Field(0.5, gt=0, le=1)
+    """Batch size of supernet training, as a share of `training.batch_size`. With a larger value a step takes
+    longer, and the supernet learns little more in as many steps."""
     patience: int = Field(3, ge=1)
     """Patience of early stopping in supernet training: epochs without a better held-out loss after which the
     first stage ends. The second stage has no early stopping, because its learning rate falls."""
@@ -79,10 +83,12 @@ class Paths:
     def __init__(self, problem: Problem, settings: PathSettings) -> None:
         self.problem = problem
         self.settings = settings
-        self.relaxed = RelaxedSearch(problem, Softmax())
+        batch = max(1, round(problem.recipe.batch_size * settings.supernet_batch))
+        recipe = problem.recipe.model_copy(update={"batch_size": batch})
+        self.relaxed = RelaxedSearch(replace(problem, recipe=recipe), Softmax())
         if isinstance(network := self.relaxed.supernet.network, Averaging):
             network.use_members(1)  # members learn less in as many steps, and cost more to score
-        self.epoch_steps = min(steps(len(problem.data.train), problem.recipe.batch_size), EPOCH_STEPS)
+        self.epoch_steps = min(steps(len(problem.data.train), batch), EPOCH_STEPS)
         span = self.epoch_steps if problem.recipe.average_weights else 0
         self.average = WeightAverage(self.relaxed.supernet, span, problem.compute)
         self.held_out = HeldOut(problem, settings.rows, problem.data.held_out)
@@ -154,7 +160,7 @@ class Paths:
     def step_epoch(self, phase: str, listener: Listener, fixed: Mapping[str, Decision] | None = None) -> None:
         """Train for one epoch, score and report; keep the weights if they are the best so far."""
         relaxed = self.relaxed
-        epoch = relaxed.begin(phase, listener, most=self.epoch_steps * self.problem.recipe.batch_size)
+        epoch = relaxed.begin(phase, listener, most=self.epoch_steps * relaxed.problem.recipe.batch_size)
         random, weights = seeds.generator(self.problem.seed, "paths", relaxed.epoch), relaxed.weights
         for done, batch in enumerate(epoch):
             relaxed.optimiser.scale(self._rate(done))

@@ -26,10 +26,10 @@ def make(given=None, **settings):
 
 
 def test_the_most_epochs_are_known_beforehand():
-    # two stages of 10, an epoch between two of 3 rounds, and 3 entrants: 3 * 8 + 2 * 32
-    assert ByEvidence.epochs(EvidenceSettings(epochs=10), Recipe(epochs=40)) == 2 * 10 + 2 + 88
-    # and 5 entrants of which 4 train on: 5 * 8 + 4 * 32
-    assert ByEvidence.epochs(EvidenceSettings(epochs=10, ensemble=3), Recipe(epochs=40)) == 2 * 10 + 2 + 168
+    # two stages of 10, an epoch between the rounds, and 2 entrants: 2 * 6 + 2 * 34
+    assert ByEvidence.epochs(EvidenceSettings(epochs=10), Recipe(epochs=40)) == 2 * 10 + 1 + 80
+    # and 4 entrants that all train on
+    assert ByEvidence.epochs(EvidenceSettings(epochs=10, ensemble=3), Recipe(epochs=40)) == 2 * 10 + 1 + 160
 
 
 class Decisions(Watch):

@@ -22,7 +22,7 @@ BLOCK, GATE = "layer0/expert0/block0", "layer0/expert1/single"
 
 def make(given=None, narrow=False, **settings):
     """Return a supernet whose steps draw any candidate or, as in its first half, the dearest landmark's."""
-    paths = Paths(given or problem(), PathSettings(**settings))
+    paths = Paths(given or problem(), PathSettings(**{"supernet_batch": 1.0, **settings}))
     if not narrow:
         paths._widen()
     return paths
@@ -100,6 +100,16 @@ def test_of_many_rows_each_epoch_draws_some(monkeypatch):
     assert listener.seen == ((1, 2, size), (1, 2, 2 * size), (2, 2, size), (2, 2, 2 * size))
     assert not torch.equal(read[0], read[2])
     assert paths.average.span == 2
+
+
+def test_batches_of_the_supernet_have_their_share_of_the_rows_of_a_training():
+    given, read = problem(), []
+    paths = make(given, supernet_batch=0.5)
+    step = paths.relaxed.step
+    paths.relaxed.step = lambda batch, moving: read.append(len(batch.labels)) or step(batch, moving)
+    paths.step_epoch("supernet", EventHandler())
+    assert set(read) == {given.recipe.batch_size // 2}
+    assert len(read) == paths.epoch_steps == 2 * make(given).epoch_steps
 
 
 def test_the_share_is_the_chance_of_an_option():
