@@ -83,7 +83,7 @@ class Rungs(NamedTuple):
 class HalvingSettings(HeldOutSettings):
     """Settings of successive halving."""
 
-    rung_epochs: int = Field(6, ge=1)
+    rung_epochs: int = Field(8, ge=1)
     """Final comparison, by successive halving: epochs after which the worse half of the candidates is
     dropped for the first time. Wide networks learn faster at first, so a small value favours them. A larger
     value takes longer."""

@@ -58,7 +58,7 @@ class PathSettings(HeldOutSettings):
     second stage. A larger value needs fewer steps, but learns less where effects are hard to learn."""
     supernet_batch: float = Field(0.5, gt=0, le=1)
     """Batch size of supernet training, as a share of `training.batch_size`. With a larger value a step takes
-    longer, and the supernet learns little more in as many steps."""
+    longer, and the supernet learns little more in it."""
     patience: int = Field(3, ge=1)
     """Patience of early stopping in supernet training: epochs without a better held-out loss after which the
     first stage ends. The second stage has no early stopping, because its learning rate falls."""
