@@ -40,9 +40,13 @@ NAMED = 3
 
 
 def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
-    """Yield the number of decisions for each verdict, and the choices that were decided at chance."""
+    """Yield the number of decisions for each verdict, and the choices that were decided at chance.
+
+    A field that was removed from several experts at once is one decision.
+    """
     if not evidence:
         return
+    evidence = list({_comparison(one): one for one in evidence}.values())
     counts = Counter(one.verdict for one in evidence)
     reasons = [f"{counts[v]} {words.format(measure=measure)}" for v, words in WORDS.items() if counts[v]]
     yield Text(f"{len(evidence)} decision{'s' * (len(evidence) > 1)}: {', '.join(reasons)}")
@@ -56,6 +60,12 @@ def sentences(evidence: Sequence[Evidence], measure: str) -> Iterator[Text]:
         names = list(dict.fromkeys(chance))
         more = ", ..." if len(names) > NAMED else ""
         yield Text(f"{len(chance)} made at chance, without evidence: {', '.join(names[:NAMED])}{more}")
+
+
+def _comparison(one: Evidence) -> tuple[object, ...]:
+    """Return a key that is equal for all records of one comparison."""
+    together = one.action == "closed" and one.difference is not None
+    return (one.option, one.difference, one.error) if together else (one.choice, one.option, one.verdict)
 
 
 def decisions(evidence: Sequence[Evidence]) -> Section:

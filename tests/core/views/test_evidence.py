@@ -29,6 +29,16 @@ def test_every_verdict_has_words_and_counts_add_up():
     assert texts(sentences([], "AUC")) == []
 
 
+def test_a_field_that_was_removed_everywhere_at_once_is_one_decision():
+    def closed(expert, option, verdict, error):
+        return Evidence(f"layer0/{expert}/single", option, "closed", verdict, None, -2e-3, error)
+
+    gone = [closed(expert, "noise", "better", 1e-4) for expert in ("expert0", "expert1")]
+    alone = [closed(f"expert{k}", "price", "no significant effect", k * 1e-3) for k in (1, 2)]
+    first, *_ = texts(sentences([*gone, *alone], "AUC"))
+    assert first == "3 decisions: 1 improved held-out AUC, 2 without significant effect"
+
+
 def test_only_columns_that_are_known_are_shown():
     one = Evidence("layer0/op", "mlp-4", "chosen", "better", "identity", -1.2e-3, 3e-4)
     grid = decisions([one, Evidence("layer1/op", "mlp-4", "chosen", "at chance", flops=320)]).blocks[0]
