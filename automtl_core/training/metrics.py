@@ -34,6 +34,8 @@ METRICS: Mapping[TaskKind, Sequence[Measure]] = {
 """The metrics that every task of a kind has; the first one is its score, by which models are compared."""
 FORMS: Mapping[TaskKind, str] = {"binary": "z.4f", "regression": ".5g"}
 """Format of the metrics that plugins register."""
+SURE = 1.96
+"""Standard errors on either side of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,17 @@ class BinaryMetrics:
     def loss(self) -> float | None:
         """Fallback where no task has a score; lower is better."""
         return self.log_loss
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the AUC over other rows (Hanley and McNeil 1982, eq. 2)."""
+        auc, positives, negatives = self.auc, self.positives, self.rows - self.positives
+        if auc is None:
+            return None
+        one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+        spread = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
+        half = SURE * (max(spread, 0.0) / (positives * negatives)) ** 0.5
+        return max(auc - half, 0.0), min(auc + half, 1.0)
 
     def is_informative(self, least: int) -> bool:
         """Return whether there are at least `least` rows of either class."""
@@ -210,19 +223,21 @@ def mean_over_tasks(values: Mapping[str, float | None], metrics: Metrics, least:
     return sum(known) / len(known) if known and len(known) == len(counting) else None
 
 
-def too_few(task: str, positives: int | None, rows: int) -> str:
+def too_few(task: str, positives: int | None, rows: int, interval: tuple[float, float] | None = None) -> str:
     """Return the note on a task with a star: too few test rows for a reliable metric.
 
     Args:
         task: Name of the task.
         positives: Number of positive rows; None for a regression.
         rows: Test rows with the label.
+        interval: The 95 % interval of the AUC, if there is one.
 
     """
     if positives is None:
         return f"* {task}: {rows:,} test rows have the label, too few to be reliable"
     few = f"{positives:,} of {rows:,} test rows are positive, too few of one class to be reliable"
-    return f"* {task}: {few}; not in the mean"
+    sure = "" if interval is None else f" (95 % interval of the AUC {interval[0]:.4f} to {interval[1]:.4f})"
+    return f"* {task}: {few}{sure}; not in the mean"
 
 
 def _measure(kind: TaskKind, name: str, value: MetricValue) -> Measure:

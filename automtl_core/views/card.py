@@ -4,7 +4,6 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from automtl_core.dataset.schema import Schema, Task
@@ -21,8 +20,6 @@ SPLITS = {
     "user": "Test rows are of users without training rows.",
 }
 """Split of the data -> the scope of the test."""
-SURE = 1.96
-"""Standard errors on either side of a 95 % interval."""
 
 
 def card(run: Run) -> str:
@@ -44,14 +41,6 @@ def card(run: Run) -> str:
     ]
     tasks = ", ".join(task.name for task in schema.tasks)
     return markdown(f"{run.path.resolve().name}: {tasks}", sections)
-
-
-def auc_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Return the 95 % interval of an AUC over other test rows (Hanley and McNeil 1982, eq. 2)."""
-    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
-    half = SURE * math.sqrt(max(spread, 0.0) / (positives * negatives))
-    return max(auc - half, 0.0), min(auc + half, 1.0)
 
 
 def _tasks(tasks: Sequence[Task], test: Mapping[str, TaskMetrics], least: int) -> Iterator[Block]:
@@ -79,9 +68,9 @@ def _measured(m: TaskMetrics) -> str:
     others = "".join(f", {title} {value:{FORMS[m.kind]}}" for title, value in known)
     if not isinstance(m, BinaryMetrics):
         return f"RMSE {m.rmse:.5g}{others}" if m.rmse is not None else f"undefined: {m.reason}"
-    if m.auc is None:
+    if m.interval is None:
         return f"undefined: {m.reason}"
-    low, high = auc_interval(m.auc, m.positives, m.rows - m.positives)
+    low, high = m.interval
     score = f"AUC {m.auc:.4f} ({low:.4f} to {high:.4f}), log loss {m.log_loss:.4f}{others}"
     return f"{score}, {m.positives:,} positives"
 

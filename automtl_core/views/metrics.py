@@ -57,7 +57,8 @@ def metrics(test: Metrics, reachable: Mapping[str, float | None], least: int) ->
     yield Grid(["task", *titles, *counts], rows, "lr")
     for task, m in test.items():
         if not m.is_informative(least):
-            yield Text(too_few(task, getattr(m, "positives", None), m.rows))
+            few = (m.positives, m.rows, m.interval) if isinstance(m, BinaryMetrics) else (None, m.rows)
+            yield Text(too_few(task, *few))
         for reason, undefined in _undefined(m).items():
             yield Text(f"{task} has no {', no '.join(undefined)}: {reason}")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from automtl_core.dataset.schema import Task
-from automtl_core.training.measuring import metrics_of
+from automtl_core.training.measuring import auc, metrics_of
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import (
     BinaryMetrics,
@@ -125,10 +125,25 @@ def test_there_is_no_mean_over_other_tasks_where_one_that_counts_has_no_value():
     assert mean_over_tasks({"a": 0.9}, metrics, 100) is None
 
 
+def test_the_interval_holds_what_other_rows_give():
+    random = np.random.default_rng(0)
+
+    def drawn():
+        labels = (random.random(400) < 0.2).astype(float)
+        return auc(labels, random.normal(size=400) + labels)
+
+    low, high = BinaryMetrics(0.7602, 0.5, 80, 400).interval  # of two normal distributions that are 1 apart
+    inside = [low < drawn() < high for _ in range(400)]
+    assert 0.92 < np.mean(inside) < 0.98
+    assert BinaryMetrics(1.0, 0.5, 5, 10).interval == (1.0, 1.0)
+    assert BinaryMetrics(None, None, 0, 10).interval is None
+
+
 def test_the_note_on_a_task_says_how_few_there_are():
     assert too_few("buy", 18, 5000) == (
         "* buy: 18 of 5,000 test rows are positive, too few of one class to be reliable; not in the mean"
     )
+    assert "reliable (95 % interval of the AUC 0.8000 to 1.0000); not" in too_few("buy", 18, 5000, (0.8, 1.0))
     assert too_few("age", None, 9) == "* age: 9 test rows have the label, too few to be reliable"
 
 

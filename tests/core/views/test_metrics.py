@@ -63,7 +63,8 @@ def test_tasks_with_too_few_rows_of_a_class_are_marked_and_not_in_the_mean() -> 
         "buy * 0.9100 0.9500 0.0200 18 4,000",
         "price * 3 2 0.5000 60",
         "mean 0.7100 0.7500 0.5000",
-        "* buy: 18 of 4,000 test rows are positive, too few of one class to be reliable; not in the mean",
+        "* buy: 18 of 4,000 test rows are positive, too few of one class to be reliable "
+        "(95 % interval of the AUC 0.8187 to 1.0000); not in the mean",
         "* price: 60 test rows have the label, too few to be reliable",
     ]
 
