@@ -1,16 +1,18 @@
 """Fit: train a network with early stopping, and keep its best weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
 from itertools import islice
 
-from torch import Tensor, nn
+from torch import nn
 
 from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State, cpu_copy
 from automtl_core.errors import UsageError
+from automtl_core.modules.by_task import ByTask
 from automtl_core.modules.network import Separate
 from automtl_core.training.average import WeightAverage
 from automtl_core.training.balancer import balancer_group, balancer_of
@@ -25,6 +27,9 @@ from automtl_core.training.recipe import Recipe
 
 NORM_ROWS = 20_000
 """Number of training rows for the statistics of batch normalisation with averaged weights."""
+OWN_GAIN = 1e-3
+"""Relative gain of the validation score of a task from which it has weights of its own. A smaller one may be
+due to the choice among epochs."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,35 @@ class TrainingData:
     trained on them, and no training is stopped by them."""
 
 
+@dataclass
+class Checkpoint:
+    """The best weights so far for some tasks."""
+
+    tasks: Sequence[str]
+    prefix: str = ""
+    """Prefix of the names of these weights."""
+    epoch: int = 0
+    metrics: Metrics = field(default_factory=dict)
+    """Validation metrics of the tasks."""
+    weights: State = field(default_factory=dict)
+
+    def to_state(self) -> State:
+        """Return epoch and metrics."""
+        return {"epoch": self.epoch, "metrics": {task: m.to_json() for task, m in self.metrics.items()}}
+
+    def load(self, state: State, weights: State) -> None:
+        """Take epoch and metrics from `state`, and the weights from those of that epoch."""
+        self.epoch, self.metrics = state["epoch"], metrics_from_json(state["metrics"])
+        self.weights = {k: v for k, v in weights.items() if k.startswith(self.prefix)}
+
+
 class Fit:
-    """Trains with early stopping; afterwards the network has its best weights.
+    """Trains with early stopping; afterwards `network` has the best weights.
 
     An epoch is better if the mean over tasks of the relative change against the best epoch so far is
     positive. A network that is `Separate` keeps the best epoch of each task, and each task's loss has full
-    weight.
+    weight. With `Recipe.checkpoints` of `task`, any other network also keeps the best epoch of each task with
+    enough validation rows; the result is then a `ByTask` if some task gains by weights of its own.
 
     Args:
         network: Trained in place, on the device of `compute`.
@@ -67,7 +95,7 @@ class Fit:
         compute: Compute,
         first_epoch: int = 0,
     ) -> None:
-        self.network = network.to(compute.device)
+        self.trained = self.network = network.to(compute.device)
         self.data = data
         self.recipe = recipe
         self.seed = seed
@@ -79,15 +107,22 @@ class Fit:
         self.steps = steps(len(data.train), recipe.batch_size)
         self.patience = recipe.patience_for(self.steps)
         self.average = WeightAverage(network, self.steps if recipe.average_weights else 0, compute)
-        self.parts = _parts(network, data.tasks)
-        self.best: Metrics = {}
-        self.best_weights: dict[str, Tensor] = {}
-        self.best_epochs = dict.fromkeys(self.parts, first_epoch)
+        self.common = _checkpoints(network, data.tasks)
+        self.own: dict[str, Checkpoint] = {}
+        """Task -> its best weights, with `Recipe.checkpoints` of `task`."""
+        for checkpoint in self.common:
+            checkpoint.epoch = first_epoch
+
+    @property
+    def best(self) -> Metrics:
+        """Validation metrics of the best weights so far."""
+        common = {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
+        return common | {task: self.own[task].metrics[task] for task in self._alone()}
 
     @property
     def best_epoch(self) -> int:
         """The last epoch that changed any of the kept weights."""
-        return max(self.best_epochs.values())
+        return max(checkpoint.epoch for checkpoint in [*self.common, *self.own.values()])
 
     @property
     def exhausted(self) -> bool:
@@ -120,7 +155,8 @@ class Fit:
                 islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
             )
             metrics = self._evaluate()
-            change = self._change(metrics, self.best) if self.best else None
+            best = {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
+            change = self.recipe.change(metrics, best) if best else None
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
             going_on = listener(EpochEnded("train", self.epoch, losses, metrics, change)) and done.going_on
@@ -129,18 +165,35 @@ class Fit:
 
     def restore_best(self) -> None:
         """Load the best weights so far into the network."""
-        self.network.load_state_dict(self.best_weights)
+        self.trained.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
+        self.network = self.trained
+        if alone := self._alone():
+            epochs = sorted({self.own[task].epoch for task in alone})
+            copies = [self.trained, *(deepcopy(self.trained) for _ in epochs)]
+            for copy, epoch in zip(copies[1:], epochs, strict=True):
+                copy.load_state_dict(next(one.weights for one in self.own.values() if one.epoch == epoch))
+            places = {task: epochs.index(self.own[task].epoch) + 1 for task in alone}
+            self.network = ByTask(copies, [places.get(task.name, 0) for task in self.data.tasks])
+            self.network.to(self.compute.device)
+
+    def _alone(self) -> list[str]:
+        """Return the tasks that gain by weights of their own."""
+        (shared, *_), gains = self.common, []
+        for task, own in self.own.items():
+            if self.recipe.change(own.metrics, {task: shared.metrics[task]}) > OWN_GAIN:
+                gains.append(task)
+        return gains
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
         losses = task_losses(self.recipe, self.data.tasks, self.compute.device)
-        losses = losses._replace(weights=losses.weights * len(self.parts))
+        losses = losses._replace(weights=losses.weights * len(self.common))
         epoch = Pass(
             "train", self.epoch, self._batches(), self.steps, losses, listener, self.optimiser.settle
         )
-        self.network.train()
+        self.trained.train()
         for batch in epoch:
-            by_task = step(self.network, batch, losses, self.balancer, self.optimiser, self.compute)
+            by_task = step(self.trained, batch, losses, self.balancer, self.optimiser, self.compute)
             epoch.add(by_task, batch)
             self.average.update()
         if not epoch.rows:
@@ -164,47 +217,51 @@ class Fit:
         )
 
     def _keep_better(self, metrics: Metrics) -> None:
-        """Keep the weights of each part that improved."""
-        weights = self.average.network.state_dict()
-        for prefix, tasks in self.parts.items():
-            now = {task: metrics[task] for task in tasks}
-            best = {task: self.best[task] for task in tasks if task in self.best}
-            if not best or self._change(now, best) > 0:
-                self.best = {**self.best, **now}
-                self.best_epochs[prefix] = self.epoch
-                self.best_weights |= cpu_copy({k: v for k, v in weights.items() if k.startswith(prefix)})
-
-    def _change(self, now: Metrics, best: Metrics) -> float:
-        return self.recipe.change(now, best)
+        """Keep the weights for the tasks that improved."""
+        if self.recipe.checkpoints == "task" and len(self.common) == 1:
+            least = self.recipe.min_positives
+            few = [task for task, m in metrics.items() if m.is_informative(least) and task not in self.own]
+            self.own |= {task: Checkpoint([task], epoch=self.first_epoch) for task in few}
+        weights: State = {}
+        for checkpoint in [*self.common, *self.own.values()]:
+            now = {task: metrics[task] for task in checkpoint.tasks}
+            if not checkpoint.metrics or self.recipe.change(now, checkpoint.metrics) > 0:
+                weights = weights or cpu_copy(self.average.network.state_dict())
+                checkpoint.epoch, checkpoint.metrics = self.epoch, now
+                checkpoint.weights = {k: v for k, v in weights.items() if k.startswith(checkpoint.prefix)}
 
     def state_dict(self) -> State:
-        """Return weights, optimiser moments, and the best epoch so far."""
+        """Return weights, optimiser moments, and the best weights so far; those of an epoch once."""
+        kept: State = {}
+        for checkpoint in [*self.common, *self.own.values()]:
+            kept.setdefault(str(checkpoint.epoch), {}).update(checkpoint.weights)
         return {
             "epoch": self.epoch,
             "first_epoch": self.first_epoch,
-            "weights": self.network.state_dict(),
+            "weights": self.trained.state_dict(),
             "balancer": self.balancer.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
-            "best_epochs": self.best_epochs,
-            "best_weights": self.best_weights,
-            "best": {task: m.to_json() for task, m in self.best.items()},
+            "common": {str(k): checkpoint.to_state() for k, checkpoint in enumerate(self.common)},
+            "own": {task: checkpoint.to_state() for task, checkpoint in self.own.items()},
+            "kept": kept,
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state` in the next run."""
         self.epoch, self.first_epoch = state["epoch"], state["first_epoch"]
-        self.best_epochs = state["best_epochs"]
-        self.network.load_state_dict(state["weights"])
+        self.trained.load_state_dict(state["weights"])
         self.balancer.load_state_dict(state["balancer"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average.load_state_dict(state["average"])
-        self.best_weights = state["best_weights"]
-        self.best = metrics_from_json(state["best"])
+        self.own = {task: Checkpoint([task]) for task in state["own"]}
+        saved = [*state["common"].values(), *state["own"].values()]
+        for checkpoint, one in zip([*self.common, *self.own.values()], saved, strict=True):
+            checkpoint.load(one, state["kept"].get(str(one["epoch"]), {}))
 
 
-def _parts(network: nn.Module, tasks: Sequence[Task]) -> Mapping[str, Sequence[str]]:
-    """Return the tasks that share weights, by the prefix of the names of these weights."""
+def _checkpoints(network: nn.Module, tasks: Sequence[Task]) -> list[Checkpoint]:
+    """Return a checkpoint for all tasks or, where they share no weights, for each task."""
     if isinstance(network, Separate):
-        return {prefix: [task] for task, prefix in network.separate_parts().items()}
-    return {"": [task.name for task in tasks]}
+        return [Checkpoint([task], prefix) for task, prefix in network.separate_parts().items()]
+    return [Checkpoint([task.name for task in tasks])]

@@ -75,6 +75,11 @@ class LearnerFit:
         self.lasts = lasts
         self.best: Metrics = {}
 
+    @property
+    def network(self) -> Learner:
+        """The model."""
+        return self.model
+
     def run(self, listener: Listener) -> Metrics:
         """Train the model, unless it is trained already; return its validation metrics.
 

@@ -151,22 +151,23 @@ def fit(
         executor = executor or Serial(Trainer(job.registry, prepared))
         searched = replace(searched, trials=_trials(job, run, prepared, executor))
         model, problem = _found(job, run, prepared, problem, searched, recorder)
+        network = model.network
         if model.trained:
-            best_epoch, validation = model.epochs, validated(model.network, problem)
+            best_epoch, validation = model.epochs, validated(network, problem)
             cut_short = problem.recipe.cut_short(best_epoch)
         else:
             loop = trainer(model, problem, clock)
             recorder.follow("train", loop)
             validation = loop.run(recorder)
-            best_epoch, cut_short = loop.best_epoch, loop.cut_short
+            network, best_epoch, cut_short = loop.network, loop.best_epoch, loop.cut_short
         if clock is not None:
             run.write(replace(run.read(Budget), ended=clock.ended))
-        run.save_weights(model.network.state_dict())
+        run.save_weights(network.state_dict())
         run.write(_costs(run, recorder, prepared))
         result = Result(
             best_epoch=best_epoch,
             cut_short=cut_short,
-            **cost_of(model.network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
+            **cost_of(network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             files=run.sums(),
         )

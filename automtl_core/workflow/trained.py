@@ -18,6 +18,7 @@ from automtl_core.data.store import Prepared
 from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
+from automtl_core.modules.by_task import shaped_for
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import Compute
 from automtl_core.training.loop import predict
@@ -76,23 +77,24 @@ def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:
             fix="use the raw files and dataset settings of the run",
         )
     network = space.network(architecture).to(job.compute().device)
-    load_weights(network, run.weights(), run.path)
-    return network
+    return with_weights(network, run.weights(), run.path)
 
 
-def load_weights(network: nn.Module, state: State, where: Path) -> None:
-    """Load the weights of a run into a network.
+def with_weights(network: nn.Module, state: State, where: Path) -> nn.Module:
+    """Return a network with the weights of a run, see `shaped_for`.
 
     Raises:
         ArtifactError: they belong to another network.
 
     """
+    network = shaped_for(network, state)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise ArtifactError(
             f"{where}: the weights do not fit the architecture: {error}", "use the files of one run"
         ) from None
+    return network
 
 
 def predictions(tasks: Sequence[Task], logits: NDArray[np.float64]) -> NDArray[np.float64]:

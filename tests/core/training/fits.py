@@ -31,7 +31,7 @@ class Watch(EventHandler):
 
     def epoch(self, report):
         self.reports.append(report)
-        self.weights.append([weights(task).detach().clone() for task in self.fit.network.tasks])
+        self.weights.append([weights(task).detach().clone() for task in self.fit.trained.tasks])
         return True
 
 
@@ -75,7 +75,7 @@ def assert_resumes(problem, path, stop, **recipe):
     rest.load_state_dict(load_state(path))
     torch.manual_seed(99)
     assert rest.run(EventHandler()) == whole.best
-    assert rest.best_epochs == whole.best_epochs
+    assert rest.best_epoch == whole.best_epoch
     for left, right in zip(
         rest.network.state_dict().values(), whole.network.state_dict().values(), strict=True
     ):

@@ -25,7 +25,7 @@ def first_rows(part, rows):
 
 def test_epochs_of_the_search_count(problem):
     fit = make(problem, epochs=3)
-    fit.epoch = fit.best_epochs[""] = 2
+    fit.epoch = fit.common[0].epoch = 2
     assert [r.epoch for r in run(fit).reports] == [3]
 
 

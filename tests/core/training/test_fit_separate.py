@@ -18,7 +18,7 @@ def test_separate_tasks_keep_the_best_epoch_of_each(separate, monkeypatch):
     script(monkeypatch, [(0.8, 0.6), (0.7, 0.5), (0.7, 0.7), (0.7, 0.6), (0.7, 0.6)])
     fit = make(separate, patience=2)
     watch = run(fit)
-    assert fit.best_epochs == {"tasks.0.": 1, "tasks.1.": 3}
+    assert [(kept.prefix, kept.epoch) for kept in fit.common] == [("tasks.0.", 1), ("tasks.1.", 3)]
     assert (fit.best["click"].auc, fit.best["like"].auc) == (0.8, 0.7)
     for task, epoch in enumerate((1, 3)):
         assert torch.equal(weights(fit.network.tasks[task]), watch.weights[epoch - 1][task])
@@ -37,7 +37,7 @@ def test_a_rare_task_that_is_separate_decides_for_itself(separate, monkeypatch):
     script(monkeypatch, [(0.6, 0.6), (0.7, 0.5), (0.5, 0.8)], positives=(100, 5))
     fit = make(separate, epochs=3, min_positives=50)
     run(fit)
-    assert fit.best_epochs == {"tasks.0.": 2, "tasks.1.": 3}
+    assert [kept.epoch for kept in fit.common] == [2, 3]
 
 
 def only(part, task):

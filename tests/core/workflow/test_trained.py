@@ -6,7 +6,7 @@ import pytest
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import ArtifactError, DataError
 from automtl_core.workflow.evaluation import predict_logits
-from automtl_core.workflow.trained import Trained, load_weights, predictions
+from automtl_core.workflow.trained import Trained, predictions, with_weights
 
 from .lines import begin, make_job
 
@@ -42,4 +42,4 @@ def test_weights_of_another_network_are_refused(run):
     weights.popitem()
     network = job.space(finished.encoder()).network(finished.architecture())
     with pytest.raises(ArtifactError, match="do not fit the architecture"):
-        load_weights(network, weights, finished.path)
+        with_weights(network, weights, finished.path)
