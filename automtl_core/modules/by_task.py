@@ -36,6 +36,13 @@ class ByTask(nn.Module):
         return torch.stack([outputs[place][:, t] for t, place in enumerate(self.places)], dim=1)
 
 
+def copies_of(network: nn.Module) -> int:
+    """Return the number of networks that predict: members of an ensemble, and their copies."""
+    if isinstance(network, Ensemble):
+        return sum(copies_of(member) for member in network.members)
+    return len(network.networks) if isinstance(network, ByTask) else 1
+
+
 def shaped_for(network: nn.Module, state: Mapping[str, Any]) -> nn.Module:
     """Return a network that these weights fit: copies of this one, if the weights are those of a `ByTask`."""
     if isinstance(network, Ensemble):

@@ -11,6 +11,7 @@ import torch
 
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.errors import UsageError, listing
+from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer, RunConfig, merge
@@ -170,6 +171,7 @@ def fit(
             **cost_of(network, blank_features(problem.space.schema, problem.compute.device)).to_json(),
             validation=validation,
             files=run.sums(),
+            copies=copies_of(network),
         )
         run.write(result)
         shutil.rmtree(run.path / TRIALS, ignore_errors=True)

@@ -129,3 +129,15 @@ def test_it_says_how_much_the_validation_score_flatters():
     assert "and chose among 2 trained networks, so" in " ".join(texts(short(two)))
     assert report.to_json()["optimism"]["tasks"] == 1
     assert replace(report, search=Search()).optimism is None
+
+
+def test_copies_with_the_weights_of_several_epochs_are_named():
+    result = Result(
+        best_epoch=1, parameters=1, parameters_beside_embeddings=1, flops_per_row=3_000, validation={},
+        files={}, copies=3,
+    )  # fmt: skip
+    report = replace(found(), result=result)
+    line = "3 copies of the network predict, each with the weights of one epoch: 3,000 FLOPs per row in all"
+    for sections in (short(report), whole(report, None, Path("run"))):
+        assert line in texts(sections)
+    assert line not in texts(short(replace(report, result=replace(result, copies=1))))
