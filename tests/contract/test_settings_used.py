@@ -49,7 +49,7 @@ def space(name: str, values: Mapping[str, Any]) -> SearchSpace:
 SEARCHED = {**DESAN, "experts": 1, "ops": ["identity", "mlp-linear-4", "mlp-linear-8"]}
 """What strategies search."""
 
-SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1}
+SHORT = {"epochs": 1, "landmarks": 1, "rung_epochs": 1, "supernet_batch": 1.0}
 CLOSES_ALL = {"sure": 1e9, "tolerance": 1e12}
 BREEDS = {"random": 8, "mutations": 8}
 CHEAP = {"flop_price": 1e3, "random": 0, "rate": 0.5}
@@ -117,6 +117,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("recipe", "embedding_decay"): (0.5, {}),
     ("recipe", "balancer"): ({"name": "uncertainty"}, {}),
     ("recipe", "loss_weights"): ({"click": 3.0}, {}),
+    ("recipe", "checkpoints"): ("task", {"epochs": 8, "learning_rate": 0.1}),
     ("recipe", "monitor"): (["price"], {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
     ("recipe", "monitor_metric"): ("pr-auc", {"patience": 1, "epochs": 8, "learning_rate": 0.1}),
     ("recipe", "min_positives"): (60, {}),
@@ -368,7 +369,7 @@ def fitted(values: Mapping[str, Any]) -> Any:
     fit = Fit(network, TrainingData(train, validation, SCHEMA.tasks), recipe, 0, CPU)
     watch = Watch()
     fit.run(watch)
-    return watch.reports, fit.best_epoch, network.state_dict()
+    return watch.reports, fit.best_epoch, fit.network.state_dict()
 
 
 @pytest.mark.parametrize("setting", Recipe.model_fields)
