@@ -4,7 +4,9 @@
     python benchmarks/summary.py cmp
 
 reads each folder of `cmp` that `automtl compare` has written, and prints tables in Markdown. Scores are the
-mean test AUC of the tasks with enough rows of both classes.
+mean test AUC of the tasks with enough rows of both classes, with their standard deviation over seeds, and with
+the FLOPs per row in thousands. Leads, and means over problems, have their standard error. Seconds are those of
+the search and of the final training, without the encoding search. Problems without mmoe are left out.
 """
 
 import argparse
@@ -39,7 +41,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Sample:
-    """The mean of some values, and its standard error; an error of 0 for a single value."""
+    """Some values with their mean, their standard deviation, and the standard error of the mean."""
 
     values: Sequence[float]
 
@@ -49,13 +51,18 @@ class Sample:
         return mean(self.values)
 
     @property
+    def spread(self) -> float:
+        """The standard deviation of the values."""
+        return stdev(self.values) if len(self.values) > 1 else 0.0
+
+    @property
     def error(self) -> float:
         """The standard error of the mean."""
-        return stdev(self.values) / len(self.values) ** 0.5 if len(self.values) > 1 else 0.0
+        return self.spread / len(self.values) ** 0.5
 
     def __str__(self) -> str:
-        """Return the mean and its standard error."""
-        return f"{_short(self.mean)} ± {_short(self.error)}"
+        """Return the mean and the standard deviation."""
+        return f"{_short(self.mean)} ± {_short(self.spread)}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="desan:pd-darts")
     given = parser.parse_args(arguments)
     problems = [Problem.read(path.parent) for path in sorted(given.folder.glob("*/compare.json"))]
-    with_model = [problem for problem in problems if given.model in problem.models]
+    with_model = [problem for problem in problems if {given.model, "mmoe"} <= problem.models.keys()]
     print("\n".join([*table(with_model, given.model), "", *seconds(with_model, given.model)]))
 
 

@@ -21,7 +21,7 @@ from automtl_core.training.compute import Compute
 from automtl_core.training.events import EpochEnded, Listener
 from automtl_core.training.loop import Pass, evaluate, shuffled, step
 from automtl_core.training.losses import task_losses
-from automtl_core.training.metrics import Metrics, metrics_from_json
+from automtl_core.training.metrics import Metrics, TaskMetrics, metrics_from_json
 from automtl_core.training.optimisers import Optimiser, weight_groups
 from automtl_core.training.recipe import Recipe
 
@@ -116,8 +116,12 @@ class Fit:
     @property
     def best(self) -> Metrics:
         """Validation metrics of the best weights so far."""
-        common = {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
-        return common | {task: self.own[task].metrics[task] for task in self._alone()}
+        return self._common_metrics | {task: self.own[task].metrics[task] for task in self._alone()}
+
+    @property
+    def _common_metrics(self) -> dict[str, TaskMetrics]:
+        """Validation metrics without weights for single tasks."""
+        return {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
 
     @property
     def best_epoch(self) -> int:
@@ -155,7 +159,7 @@ class Fit:
                 islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
             )
             metrics = self._evaluate()
-            best = {task: m for checkpoint in self.common for task, m in checkpoint.metrics.items()}
+            best = self._common_metrics
             change = self.recipe.change(metrics, best) if best else None
             self._keep_better(metrics)
             losses = done.losses(self.data.tasks)
@@ -168,21 +172,23 @@ class Fit:
         self.trained.load_state_dict({k: v for one in self.common for k, v in one.weights.items()})
         self.network = self.trained
         if alone := self._alone():
-            epochs = sorted({self.own[task].epoch for task in alone})
-            copies = [self.trained, *(deepcopy(self.trained) for _ in epochs)]
-            for copy, epoch in zip(copies[1:], epochs, strict=True):
-                copy.load_state_dict(next(one.weights for one in self.own.values() if one.epoch == epoch))
+            by_epoch = {self.own[task].epoch: self.own[task].weights for task in alone}
+            copies, epochs = [self.trained], sorted(by_epoch)
+            for epoch in epochs:
+                copies.append(deepcopy(self.trained))
+                copies[-1].load_state_dict(by_epoch[epoch])
             places = {task: epochs.index(self.own[task].epoch) + 1 for task in alone}
             self.network = ByTask(copies, [places.get(task.name, 0) for task in self.data.tasks])
             self.network.to(self.compute.device)
 
     def _alone(self) -> list[str]:
         """Return the tasks that gain by weights of their own."""
-        (shared, *_), gains = self.common, []
-        for task, own in self.own.items():
-            if self.recipe.change(own.metrics, {task: shared.metrics[task]}) > OWN_GAIN:
-                gains.append(task)
-        return gains
+        shared = self._common_metrics
+        return [
+            task
+            for task, own in self.own.items()
+            if self.recipe.change(own.metrics, {task: shared[task]}) > OWN_GAIN
+        ]
 
     def _train(self, listener: Listener) -> Pass[Batch]:
         """Take the steps of one epoch."""
@@ -220,8 +226,8 @@ class Fit:
         """Keep the weights for the tasks that improved."""
         if self.recipe.checkpoints == "task" and len(self.common) == 1:
             least = self.recipe.min_positives
-            few = [task for task, m in metrics.items() if m.is_informative(least) and task not in self.own]
-            self.own |= {task: Checkpoint([task], epoch=self.first_epoch) for task in few}
+            new = [task for task, m in metrics.items() if m.is_informative(least) and task not in self.own]
+            self.own |= {task: Checkpoint([task], epoch=self.first_epoch) for task in new}
         weights: State = {}
         for checkpoint in [*self.common, *self.own.values()]:
             now = {task: metrics[task] for task in checkpoint.tasks}

@@ -8,6 +8,7 @@ import numpy as np
 
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.training.metric import MetricValue
+from automtl_core.training.significance import NORMAL
 
 
 class Measure(NamedTuple):
@@ -34,8 +35,6 @@ METRICS: Mapping[TaskKind, Sequence[Measure]] = {
 """The metrics that every task of a kind has; the first one is its score, by which models are compared."""
 FORMS: Mapping[TaskKind, str] = {"binary": "z.4f", "regression": ".5g"}
 """Format of the metrics that plugins register."""
-SURE = 1.96
-"""Standard errors on either side of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class BinaryMetrics:
             return None
         one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
         spread = auc * (1 - auc) + (positives - 1) * (one - auc**2) + (negatives - 1) * (two - auc**2)
-        half = SURE * (max(spread, 0.0) / (positives * negatives)) ** 0.5
+        half = NORMAL * (max(spread, 0.0) / (positives * negatives)) ** 0.5
         return max(auc - half, 0.0), min(auc + half, 1.0)
 
     def is_informative(self, least: int) -> bool:

@@ -45,7 +45,7 @@ class Recipe(Settings):
     """Weights that a training keeps. shared: those of the epoch with the best mean over tasks. task: also
     those of the best epoch of each task that gains 0.1 % or more of its validation score by them. It predicts
     better where tasks have different best epochs, and multiplies the FLOPs by the number of kept epochs. The
-    training stops when no task improves any more."""
+    training stops when no task improves any more. The encoding search always keeps the shared ones."""
     monitor: tuple[str, ...] = ()
     """Tasks whose validation scores stop a training, and select its epoch and hyperparameters: the mean of
     their relative changes. Empty for all tasks with at least `min_positives` validation rows of either

@@ -8,6 +8,8 @@ Name = TypeVar("Name", bound=Hashable)
 SIGNIFICANCE = 0.01
 """Limit of p values, after correction, of what a search reports as a finding: the probability that it reports
 any, if there is no effect at all."""
+NORMAL = 1.96
+"""Half of a 95 % interval, in standard errors."""
 
 
 def holm(p: Mapping[Name, float], comparisons: int | None = None) -> dict[Name, float]:

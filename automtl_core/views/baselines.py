@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from automtl_core.training.baselines import LEAST, Baseline
-from automtl_core.views.evidence import NORMAL
+from automtl_core.training.significance import NORMAL
 from automtl_core.views.values import Text
 
 LEAK = 0.99

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automtl_core.comparison.verdicts import cost_in_words
 from automtl_core.search.evidence import Evidence, Point, Verdict
-from automtl_core.training.significance import SIGNIFICANCE
+from automtl_core.training.significance import NORMAL, SIGNIFICANCE
 from automtl_core.views.values import Grid, Plot, Section, Text, table
 
 WORDS: Mapping[Verdict, str] = {
@@ -33,8 +33,6 @@ LEGEND = (
 )
 STABLE = 0.95
 """Share of resamples from which a decision counts as stable."""
-NORMAL = 1.96
-"""Half of a 95 % interval, in standard errors."""
 NAMED = 3
 """Number of choices that a sentence names."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost
 from automtl_core.run_dir.facts import Search
+from automtl_core.training.significance import NORMAL
 from automtl_core.views import baselines, encoding, evidence, importance, sharing
 from automtl_core.views.metrics import metrics
 from automtl_core.views.plain import cell
@@ -110,7 +111,7 @@ def _optimism(report: Finding) -> Iterator[Section]:
     trained = sum(point.trained for point in report.search.front)
     chose = f" and chose among {trained} trained networks" if trained > 1 else ""
     sentence = (
-        f"Validation AUC minus test AUC: {found.difference:+z.4f} ± {evidence.NORMAL * found.error:.4f} "
+        f"Validation AUC minus test AUC: {found.difference:+z.4f} ± {NORMAL * found.error:.4f} "
         f"(mean of {found.tasks} task{'s' * (found.tasks > 1)}, 95 % interval). Validation rows stopped the "
         f"training{chose}, so only the test AUC is unbiased"
     )

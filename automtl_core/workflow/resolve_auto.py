@@ -135,7 +135,9 @@ def _looked(
     job: Job, config: RunConfig, prepared: Prepared, executor: Executor, progress: Progress, on_result: Heard
 ) -> EncodingSearchResult:
     """Return the result of the encoding search, from the folder of the data if it was run before."""
-    recipe = config.training.model_copy(update={"balancer": Recipe().balancer})
+    plain = Recipe()
+    simple = {"balancer": plain.balancer, "checkpoints": plain.checkpoints}
+    recipe = config.training.model_copy(update=simple)
     config = config.model_copy(update={"training": recipe})
     settings = {name: getattr(config, name).model_dump(mode="json") for name in ANSWERED}
     key = {**settings, "automtl": automtl_core.__version__, "format": FORMAT}

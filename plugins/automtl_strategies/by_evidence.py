@@ -36,6 +36,9 @@ class _EnoughError(Exception):
 class EvidenceSettings(PathSettings, AblationSettings, LastRoundSettings):
     """Settings of PD-DARTS by evidence."""
 
+    rung_epochs: int = Field(6, ge=1)
+    """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
+    The result of the search is trained to the end in any case. A larger value takes longer."""
     rounds: int = Field(2, ge=1)
     """Number of rounds that fix decisions by ablation, with one epoch of supernet training between two
     rounds. More rounds fix fewer decisions at a time, and take longer."""

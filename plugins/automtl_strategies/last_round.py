@@ -25,9 +25,6 @@ from automtl_strategies.halving import Halving, HalvingSettings
 class LastRoundSettings(HalvingSettings):
     """Settings of the last round of a search."""
 
-    rung_epochs: int = Field(6, ge=1)
-    """Final comparison: epochs after which the worse half of the candidates is dropped for the first time.
-    The result of the search is trained to the end in any case. A larger value takes longer."""
     landmarks: int = Field(1, ge=0)
     """Final comparison: number of hand-designed models of the space, such as `mmoe`, that are trained beside
     the result of the search. Those with the lowest held-out loss in the supernet are taken. One replaces the

@@ -56,7 +56,7 @@ def test_the_tables_have_a_row_per_problem_and_the_mean(folder, capsys):
     summary.main([str(folder)])
     tests, seconds = capsys.readouterr().out.strip().split("\n\n")
     assert (
-        "| one | .8000 ± .0100 (2) | .8200 ± .0000 (2) | .8300 ± .0100 (2) | +.0100 ± .0100 (ple) |" in tests
+        "| one | .8000 ± .0141 (2) | .8200 ± .0000 (2) | .8300 ± .0141 (2) | +.0100 ± .0100 (ple) |" in tests
     )
     assert tests.splitlines()[-1] == "| mean |  |  |  | +.0100 ± .0000 |"
     assert "| two | 40 | 40 | 1.0 | +.0100 |" in seconds
