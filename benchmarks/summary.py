@@ -4,9 +4,10 @@
     python benchmarks/summary.py cmp
 
 reads each folder of `cmp` that `automtl compare` has written, and prints tables in Markdown. Scores are the
-mean test AUC of the tasks with enough rows of both classes, with their standard deviation over seeds, and with
-the FLOPs per row in thousands. Leads, and means over problems, have their standard error. Seconds are those of
-the search and of the final training, without the encoding search. Problems without mmoe are left out.
+mean test AUC of the tasks with enough rows of both classes, with their standard deviation over seeds and
+the FLOPs per row in thousands. Leads, and means over problems, have their standard error. Seconds are
+those of the search and of the final training, without the encoding search. Problems without mmoe are left
+out.
 """
 
 import argparse
