@@ -21,7 +21,8 @@ from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
-from automtl_core.modules.inputs import ReadsFitted
+from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
+from automtl_core.modules.inputs import Inputs, ReadsFitted
 from automtl_core.modules.relaxation import Relaxation, Softmax
 from automtl_core.modules.relaxed import Gate, MixedOp
 from automtl_core.modules.sharing import Sharing
@@ -85,13 +86,21 @@ class SearchSpace(ABC, Configured[S]):
         schema: The fields and tasks to build for.
         settings: An instance of the class's `settings_class`.
         op: Returns the factory of an op by name, such as `mlp-64`.
+        encoder: Returns the factory of a history encoder by name, such as `mean`.
 
     """
 
-    def __init__(self, schema: Schema, settings: S, op: Callable[[str], OpFactory]) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        settings: S,
+        op: Callable[[str], OpFactory],
+        encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
+    ) -> None:
         self.schema = schema
         self.settings = settings
         self._op = op
+        self._encoder = encoder
         self._asked: dict[str, None] = {}
         self._choices: dict[str, Choice] = {}  # filled by the first call
 
@@ -139,6 +148,19 @@ class SearchSpace(ABC, Configured[S]):
         """
         self._asked[name] = None
         return self._op(name)
+
+    def inputs(self, dim: int, std: float) -> Inputs:
+        """Return the module that encodes the fields of the schema.
+
+        Args:
+            dim: Numbers per id, d.
+            std: Standard deviation of the normal distribution of initial embeddings.
+
+        Raises:
+            UnknownNameError: no plugin registers a history encoder.
+
+        """
+        return Inputs(self.schema, dim, std, self._encoder)
 
     def ops(self) -> tuple[str, ...]:
         """Return the names of the ops that `build` requests; empty for a hand-designed model."""

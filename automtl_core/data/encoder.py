@@ -21,12 +21,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
-from automtl_core.fields.encode import FieldEncoder, Kinds, WrongValueError, encode, numbers, read_encoder
+from automtl_core.fields.encode import (
+    AGE,
+    FieldEncoder,
+    Kinds,
+    WrongValueError,
+    encode,
+    event_columns,
+    event_lists,
+    numbers,
+    read_encoder,
+)
 from automtl_core.fields.kinds import BUILT_IN
 
 FORMAT = 2
@@ -62,15 +73,16 @@ class Encoder:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that fields read."""
+        """The columns that fields and histories read."""
         reads = (self.fields[name].reads(name) for name in self.schema.fields())
-        return list(dict.fromkeys(column for one in reads for column in one))
+        events = [name for history in self.schema.histories for name in event_columns(history.to_json())]
+        return [*dict.fromkeys(column for one in reads for column in one), *events]
 
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
 
         Args:
-            columns: Column of a field, or task -> one value for each row; other columns are ignored. Values
+            columns: Column of a field, column of a history such as `past:item_id`, or task -> one value for each row; other columns are ignored. Values
                 of sparse fields are text or integers, those of multi-valued fields lists of them; values of
                 dense fields and labels are numbers, or text that contains one. None, NaN and an empty text
                 are missing values. Labels may be missing.
@@ -93,6 +105,7 @@ class Encoder:
         bags = {}
         with _named():
             found = {name: encode(name, self.fields[name], columns) for name in self.schema.fields()}
+            histories = tuple(_history(one, self.fields, columns) for one in self.schema.histories)
             for place, task in enumerate(self.schema.tasks):
                 if task.name in labels_of:
                     labels[:, place] = _labels(task, columns[task.name])
@@ -105,7 +118,7 @@ class Encoder:
                 ids[:, place] = found[field.name]
         for place, number in enumerate(self.schema.dense):
             dense[:, place] = found[number.name]
-        return Part(ids, dense, labels, bags)
+        return Part(ids, dense, labels, bags, histories=histories)
 
     def decode(self, part: Part) -> dict[str, list[Value]]:
         """Return the raw values of rows, by field and task: values of ids, unscaled numbers and labels.
@@ -118,6 +131,8 @@ class Encoder:
             found[field.name] = _values(self.fields[field.name], part, place)
         for place, number in enumerate(self.schema.dense):
             found[number.name] = self.fields[number.name].decode(part.dense[:, place])
+        for history, of_rows in zip(self.schema.histories, part.histories, strict=True):
+            found |= _events(history, of_rows, self.fields)
         for place, task in enumerate(self.schema.tasks):
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
         return found
@@ -232,6 +247,36 @@ def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
     bounds = [(starts[bag], starts[bag + 1]) for bag in ids]
     names = iter(encoder.decode([one for start, end in bounds for one in values[start:end].tolist()]))
     return [[str(next(names)) for _ in range(end - start)] for start, end in bounds]
+
+
+def _history(history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column]) -> Histories:
+    """Return the histories of new examples, from lists."""
+    counts, ids, outcomes, ages, values = event_lists(history.to_json(), fields, columns)
+    ends = counts.cumsum()
+    events = Events(ids, outcomes.astype(np.uint8), -ages)
+    return Histories(events, np.stack([ends - counts, ends], axis=1), np.zeros(len(counts), np.float32), values)
+
+
+def _events(history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]) -> dict[str, list[Value]]:
+    """Return the events of rows as lists; values outside of the vocabulary become `unseen #N`."""
+    padded = of_rows.padded(slice(None))
+    counts = padded.known.sum(1).tolist()
+
+    def by_row(values: Sequence[Any]) -> list[Value]:
+        """Return lists, the earliest event first, from the values of [B, L] one after the other."""
+        length = padded.known.shape[1]
+        return [list(values[r * length : r * length + n])[::-1] for r, n in enumerate(counts)]
+
+    found: dict[str, list[Value]] = {}
+    for n, name in enumerate(history.shared):
+        ids, size = padded.ids[:, :, n].ravel(), fields[name].size
+        known = fields[name].decode(np.where(ids < size, ids, 0).tolist())
+        pairs = zip(known, ids.tolist(), strict=True)
+        found[f"{history.name}:{name}"] = by_row([f"unseen #{one}" if one >= size else text for text, one in pairs])
+    for n, name in enumerate(history.outcomes):
+        found[f"{history.name}:{name}"] = by_row(padded.outcomes[:, :, n].ravel().tolist())
+    found[f"{history.name}:{AGE}"] = by_row(padded.ages.ravel().tolist())
+    return found
 
 
 def _label(value: float, task: Task) -> Value:

@@ -1,4 +1,7 @@
-"""Encoded rows. Letters: R rows, N sparse fields, M dense fields, T tasks."""
+"""Encoded rows.
+
+Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes, L events of a row.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +27,61 @@ class Bags(NamedTuple):
         return self.values[places].astype(np.int64), lengths
 
 
+class Events(NamedTuple):
+    """The events of a history, sorted by owner and time."""
+
+    ids: NDArray[np.int32]  # [E, F]
+    """Values of shared fields: 0 where missing, above the vocabulary for values that no training row has."""
+    outcomes: NDArray[np.uint8]  # [E, A], 0 or 1
+    times: NDArray[Any]  # [E]
+
+
+class Padded(NamedTuple):
+    """The events of B rows, the latest first, padded to L."""
+
+    ids: NDArray[np.int32]  # [B, L, F]
+    outcomes: NDArray[np.uint8]  # [B, L, A]
+    ages: NDArray[np.float32]  # [B, L]
+    """Time since the event."""
+    known: NDArray[np.bool_]  # [B, L], False for padding
+    values: NDArray[np.int32]  # [B, F], the row's values of shared fields
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The histories of R rows: row r has the events `spans[r, 0]` to `spans[r, 1] - 1`."""
+
+    events: Events
+    spans: NDArray[np.integer[Any]]  # [R, 2]
+    times: NDArray[Any]  # [R]
+    values: NDArray[np.int32]  # [R, F]
+
+    def some(self, rows: slice | NDArray[np.int64]) -> "Histories":
+        """Return the histories of some of the rows."""
+        return Histories(self.events, self.spans[rows], self.times[rows], self.values[rows])
+
+    def padded(self, rows: slice | NDArray[np.int64]) -> Padded:
+        """Return the events of some of the rows."""
+        start, end = self.spans[rows].astype(np.int64).T
+        length = max(int((end - start).max(initial=0)), 1)
+        places = end[:, None] - 1 - np.arange(length)
+        known = places >= start[:, None]
+        places = np.where(known, places, 0)
+        ids, outcomes, times = self.events
+        if not len(times):
+            shape = places.shape
+            blank = np.zeros((*shape, ids.shape[1]), np.int32), np.zeros((*shape, outcomes.shape[1]), np.uint8)
+            return Padded(*blank, np.zeros(shape, np.float32), known, self.values[rows])
+        ages = self.times[rows].astype(np.float64)[:, None] - times[places]
+        return Padded(
+            ids[places] * known[:, :, None],
+            outcomes[places] * known[:, :, None],
+            np.where(known, ages, 0).astype(np.float32),
+            known,
+            self.values[rows],
+        )
+
+
 @dataclass(frozen=True)
 class Part:
     """Encoded rows, such as those of one part of a dataset; one array row for each example, contiguous."""
@@ -38,12 +96,15 @@ class Part:
     `automtl_core.data.statistics`."""
     users: NDArray[np.int32] | None = None  # [R]
     """Number of the user of each row, 0 for none; None without a user field."""
+    histories: tuple[Histories, ...] = ()
+    """Histories of the rows, in the order of the schema."""
 
     def some(self, rows: slice | NDArray[np.int64]) -> "Part":
         """Return some of the rows, with all bags."""
         folds = None if self.folds is None else self.folds[rows]
         users = None if self.users is None else self.users[rows]
-        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users)
+        histories = tuple(history.some(rows) for history in self.histories)
+        return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users, histories)
 
     def __len__(self) -> int:
         return len(self.ids)

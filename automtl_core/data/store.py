@@ -6,17 +6,23 @@
         encoder/                         encoders of the fields, see encoder.py
         bags/<field>.starts.npy          [bags + 1] int64, for a multi-valued field: the values of bag b are
         bags/<field>.values.npy          values[starts[b]:starts[b + 1]], int32; bag 0 is empty
+        events/<history>/ids.npy         [E, F] int32, values of shared fields, sorted by owner and time
+        events/<history>/outcomes.npy    [E, A] uint8
+        events/<history>/times.npy       [E] uint32 or float64, since the first event
         train/ids.npy                    [R, N] int32, numbers of bags where the field is multi-valued
         train/dense.npy                  [R, M] float32, NaN where missing
         train/labels.npy                 [R, T] float32, NaN where a row lacks the label
         train/oracle.npy                 [R, T] float64, for generated data only
         train/users.npy                  [R, 1] int32, if the dataset has a user field: numbers above 0
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
+        train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
+        train/<history>.times.npy        [R, 1] the time of the row, as that of events
+        train/<history>.values.npy       [R, F] int32: the row's values of shared fields, as in `ids` of events
         validation/... test/...
 
 The manifest holds the SHA-256 of each of these files and of itself.
 
-Letters: R rows of a part, N sparse fields, M dense fields, T tasks.
+Letters: R rows of a part, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes.
 """
 
 from collections.abc import Mapping
@@ -30,7 +36,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.fitting import Folds, fitted
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import file_name
@@ -41,9 +47,10 @@ from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.fields.sparse import Vocabulary
 
-FORMAT = 7
+FORMAT = 8
 PARTS = ("train", "validation", "test")
 ARRAYS = ("ids", "dense", "labels")
+OF_ROWS = ("spans", "times", "values")
 MANIFEST = "manifest.json"
 REJECTED = "rejected.csv"
 ENCODER = "encoder"
@@ -74,7 +81,15 @@ class Prepared:
             for place, one in enumerate(self.schema.sparse)
             if one.kind == "bag"
         }
-        return Part(ids, dense, labels, bags, users=self.users(name))
+        histories = tuple(self._history(name, history.name) for history in self.schema.histories)
+        return Part(ids, dense, labels, bags, users=self.users(name), histories=histories)
+
+    def _history(self, part: str, history: str) -> Histories:
+        folder = events_folder(self.path, history)
+        events = Events(*(_mapped(folder / f"{array}.npy") for array in Events._fields))
+        stem = self.path / part / file_name(history)
+        spans, times, values = (_mapped(stem.with_name(f"{stem.name}.{one}.npy")) for one in OF_ROWS)
+        return Histories(events, spans, times[:, 0], values)
 
     def oracle(self, name: str) -> NDArray[np.float64] | None:
         """Return the true probabilities [R, T] of the labels of a part; None for real data.
@@ -148,6 +163,11 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     files = {name: sha256(folder / name) for name in names}
     return write_signed(folder / MANIFEST, FORMAT, {**manifest, "files": files})
+
+
+def events_folder(path: Path, history: str) -> Path:
+    """Return the folder of the events of a history."""
+    return path / "events" / file_name(history)
 
 
 def write_header(file: IO[bytes], dtype: DTypeLike, shape: tuple[int, ...]) -> None:

@@ -5,7 +5,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import duckdb
@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from automtl_core.dataset.fields import Label, faults_of, names_of
+from automtl_core.dataset.history import History
 from automtl_core.errors import PluginError
 from automtl_core.fields.bag import Bag
 from automtl_core.fields.buckets import Bucketed
@@ -37,6 +38,7 @@ __all__ = [
     "DatasetSettings",
     "Dense",
     "FieldKind",
+    "History",
     "Label",
     "RawFile",
     "Read",
@@ -45,6 +47,7 @@ __all__ = [
     "column_of",
     "declaration_faults",
     "dense_fields",
+    "histories_of",
     "learned",
     "names_of",
     "reads_of",
@@ -52,6 +55,7 @@ __all__ = [
     "stated",
 ]
 
+REQUIRED = ("fields", "labels")
 KindOf = Callable[[str], type[FieldKind]]
 """Function that returns the kind of field of a name."""
 
@@ -129,6 +133,12 @@ class DatasetSettings(Settings):
     and the others become unseen ids."""
     hashed: dict[str, int] = Field(default_factory=dict)
     """Categorical field -> number of buckets for hashing its values, in place of a vocabulary."""
+    history_length: int = Field(50, ge=0)
+    """Maximum number of earlier events in the history of a row; 0 for no histories. Under a random split rows
+    have no histories, because they would show labels of test rows to training rows."""
+    history_delay: float = Field(0.0, ge=0)
+    """Time after which an event is known, in the unit of the times of the dataset. Later events are not part
+    of a history."""
     tasks: tuple[str, ...] = ()
     """Tasks to learn; all tasks of the dataset if none are named."""
     bad_rows: Literal["fail", "skip"] = "fail"
@@ -201,6 +211,11 @@ class Dataset(ABC):
         """
         return None
 
+    @property
+    def histories(self) -> Sequence[History]:
+        """Histories of the rows; `length` and `delay` are set by the settings."""
+        return ()
+
     def files(self) -> Mapping[str, RawFile]:
         """Return the raw files for these settings, by the name of their table."""
         return {}
@@ -218,6 +233,13 @@ class Dataset(ABC):
             db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.
 
         """
+
+    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+        """Return the event log of a history whose events are not the rows, with the columns of the history.
+
+        Values are as in `rows`; outcomes are 0, 1 or null.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define the events of {history!r}")
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Return the values of a field of bags: columns `bag` and `value`, one row per value, in any order.
@@ -272,16 +294,27 @@ class Dataset(ABC):
         return {}
 
 
+def histories_of(dataset: Dataset) -> tuple[History, ...]:
+    """Return the histories of the rows under the settings of a dataset."""
+    settings = dataset.settings
+    if settings.split == "random" or not settings.history_length:
+        return ()
+    return tuple(
+        replace(history, length=settings.history_length, delay=settings.history_delay)
+        for history in dataset.histories
+    )
+
+
 def declaration_faults(dataset: type[Dataset] | Dataset) -> list[str]:
     """Return the faults of a dataset's declarations; for a class, of those that do not depend on settings.
 
     The registry checks each class, and `Dataset.__init__` each adapter.
     """
     own = dataset if isinstance(dataset, type) else type(dataset)
-    declared = {name: stated(dataset, name) for name in ("fields", "labels", "user", "time", "part")}
+    declared = {name: stated(dataset, name) for name in (*REQUIRED, "user", "time", "part", "histories")}
     faults = [] if isinstance(getattr(own, "version", None), int) else ["`version` has to be a whole number"]
     if dataset is own:
-        faults += [f"`{name}` is empty" for name in ("fields", "labels") if declared[name] in ((), [])]
+        faults += [f"`{name}` is empty" for name in REQUIRED if declared[name] in ((), [])]
     return [*faults, *faults_of(declared, holds_bags=own.values is not Dataset.values)]
 
 

@@ -38,6 +38,10 @@ class Encodings(Settings):
     by target statistics."""
     wide: Auto | bool = "auto"
     """Wide term: whether all encoded features also have a linear term in the logit of each task."""
+    history: Auto | Annotated[tuple[str, ...], Takes("a list of inputs from histories")] = "auto"
+    """Inputs from the history of a row, where the dataset declares one. matches: how many earlier events
+    share the row's value of a field, how long ago the last one was, and what was done. last-K: each of the
+    latest K events. The name of a history encoder, such as mean or attention: a summary of all events."""
     folds: int = Field(5, ge=2, le=100)
     """Number of folds of the training rows for target statistics; for `earlier`, number of periods with
     equally many rows."""
@@ -66,12 +70,23 @@ class Encodings(Settings):
         """The feature crosses; none while they are `auto`."""
         return () if self.crosses == "auto" else self.crosses
 
+    @property
+    def of_histories(self) -> tuple[str, ...]:
+        """The inputs from histories; none while they are `auto`."""
+        return () if self.history == "auto" else self.history
+
     def with_answers(self, **answers: object) -> Self:
         """Return the encodings with other values for some settings."""
         return type(self).model_validate({**self.model_dump(), **answers})
 
 
-PLAIN: Mapping[str, Any] = {"statistics": "none", "numbers": "standard", "crosses": (), "wide": False}
+PLAIN: Mapping[str, Any] = {
+    "statistics": "none",
+    "numbers": "standard",
+    "crosses": (),
+    "wide": False,
+    "history": (),
+}
 """Embeddings of values and scaled numbers, and nothing else."""
 ANSWERS = tuple(PLAIN)
 WORDS: Mapping[str, Mapping[str, Any]] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from reprlib import repr as short
 from typing import Any, get_args
 
+from automtl_core.dataset.history import faults_of_histories
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.field import FieldKind, one_of
@@ -40,7 +41,8 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
     """Yield the faults of declarations, in words.
 
     Args:
-        stated: `fields`, `labels`, `user`, `time` and `part` of a dataset; None where it depends on settings.
+        stated: `fields`, `labels`, `user`, `time`, `part` and `histories` of a dataset; None where it depends
+            on settings.
         holds_bags: Whether the dataset defines `values`.
 
     """
@@ -61,6 +63,8 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
         yield from _label(label, {one.name: one for one in labels})
     if stated["fields"] is not None:
         yield from _user(stated["user"], fields)
+        single = [each.name for each in fields if isinstance(each, Sparse)]
+        yield from faults_of_histories(stated["histories"] or (), single)
 
 
 def _shape(what: str, stated: Any, kind: type, allowed: str) -> Iterator[str]:

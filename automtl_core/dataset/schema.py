@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
 from automtl_core.dataset.encodings import PLAIN, Encodings, plain
+from automtl_core.dataset.history import History
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 
 FieldForm = Literal["single", "bag"]
@@ -12,6 +13,9 @@ FieldForm = Literal["single", "bag"]
 TaskKind = Literal["binary", "regression"]
 MOST_PAIRS = 262_139
 """Largest number of ids of a cross; further pairs share ids. It is prime, so that pairs spread evenly."""
+
+MATCHES, LAST = "matches", "last-"
+"""Parts of `Encodings.history` that are no encoders: matches, and the latest events."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class Schema:
     tasks: tuple[Task, ...]
     encodings: Encodings = field(default_factory=plain)
     """Feature encodings of the fields, without `auto`."""
+    histories: tuple[History, ...] = ()
+    """Histories of the rows."""
 
     def __post_init__(self) -> None:
         names = self.fields()
@@ -94,8 +100,8 @@ class Schema:
         return [f.name for f in self.sparse] + [f.name for f in self.dense]
 
     def readable(self) -> list[str]:
-        """Return the names that networks may read: fields and feature crosses."""
-        return [*self.fields(), *(cross.name for cross in self.crosses())]
+        """Return the names that networks may read: fields, feature crosses and inputs from histories."""
+        return [*self.fields(), *(cross.name for cross in self.crosses()), *self.history_inputs()]
 
     @property
     def n_statistics(self) -> int:
@@ -117,6 +123,20 @@ class Schema:
         """Return the feature crosses. Raises as `encoded` does."""
         places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
         return tuple(self._cross(pair, places) for pair in self.encodings.pairs)
+
+    def history_inputs(self) -> list[str]:
+        """Return the names of the inputs from histories, such as `past:item_id` and `past:last1`."""
+        return [
+            f"{history.name}:{one}"
+            for history in self.histories
+            for part in self.encodings.of_histories
+            for one in inputs_of_part(part, history)
+        ]
+
+    def shared_fields(self, history: History) -> list[int]:
+        """Return the indices of the sparse fields that the events of a history have too."""
+        names = [field.name for field in self.sparse]
+        return [names.index(name) for name in history.shared]
 
     def _cross(self, pair: tuple[str, str], places: Mapping[str, int]) -> Cross:
         for name in pair:
@@ -157,6 +177,7 @@ class Schema:
             "dense": [asdict(field) for field in self.dense],
             "tasks": [asdict(task) for task in self.tasks],
             "encodings": self.encodings.model_dump(mode="json"),
+            "histories": [history.to_json() for history in self.histories],
         }
 
     @classmethod
@@ -167,7 +188,22 @@ class Schema:
                 sparse=tuple(SparseField(**f) for f in value["sparse"]),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
                 tasks=tuple(Task(**t) for t in value["tasks"]),
-                encodings=Encodings.model_validate(value.get("encodings", PLAIN)),
+                encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
+                histories=tuple(History.from_json(history) for history in value.get("histories", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"not a schema: {error!r}", "prepare the dataset again") from None
+
+
+def inputs_of_part(part: str, history: History) -> list[str]:
+    """Return the inputs of a part of `Encodings.history`: of `last-3` they are last1, last2 and last3."""
+    if part == MATCHES:
+        return [*history.shared, "any"]
+    if count := last_of(part):
+        return [f"last{k + 1}" for k in range(count)]
+    return [part]
+
+
+def last_of(part: str) -> int:
+    """Return K for `last-K`, 0 for other parts."""
+    return int(part.removeprefix(LAST)) if part.startswith(LAST) and part[len(LAST) :].isdigit() else 0

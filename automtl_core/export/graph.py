@@ -1,8 +1,8 @@
 """The exported graph: from encoded examples to probabilities and to regressions in units of the label.
 
-Its inputs are `ids` [B, single-valued fields], `dense` [B, M] and, for each multi-valued field,
-`<field>:values` [V] and `<field>:starts` [B]; its output is `predictions` [B, T]. Letters: B examples, M
-dense fields, V values of bags, T tasks.
+Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
+[V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its number of
+events L. Its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of bags, T tasks.
 """
 
 import logging
@@ -21,10 +21,12 @@ from torch.export import Dim, ExportedProgram
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, UsageError
-from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.features import Bag, Features, Past
 from automtl_core.training.batches import take
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
+OF_HISTORY = ("ids", "outcomes", "ages", "known", "row")
+"""The inputs of a history, in the order of `Past`."""
 ONE_FILE = 1 << 30
 """Bytes of weights that ONNX stores in the file of the graph; larger weights are in a separate file."""
 
@@ -41,6 +43,7 @@ class Serving(nn.Module):
     def __init__(self, network: nn.Module, schema: Schema) -> None:
         super().__init__()
         self.network = network
+        self.bags = 2 * sum(field.kind == "bag" for field in schema.sparse)
         tasks = schema.tasks
         self.binary: Tensor
         self.mean: Tensor
@@ -49,22 +52,31 @@ class Serving(nn.Module):
         self.register_buffer("mean", torch.tensor([task.mean for task in tasks], dtype=torch.float32))
         self.register_buffer("deviation", torch.tensor([task.deviation for task in tasks]))
 
-    def forward(self, ids: Tensor, dense: Tensor, *bags: Tensor) -> Tensor:  # -> [B, T]
+    def forward(self, ids: Tensor, dense: Tensor, *others: Tensor) -> Tensor:  # -> [B, T]
+        bags, events = others[: self.bags], others[self.bags :]
         values, starts = bags[::2], bags[1::2]
-        logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts))))
+        size = len(Past._fields)
+        histories = tuple(Past(*events[k : k + size]) for k in range(0, len(events), size))
+        logits = self.network(Features(ids, dense, tuple(map(Bag, values, starts)), None, histories))
         return torch.where(self.binary, logits.sigmoid(), logits * self.deviation + self.mean)
 
 
 def input_names(schema: Schema) -> list[str]:
     """Return the names of the inputs, in order."""
     bags = [field.name for field in schema.sparse if field.kind == "bag"]
-    return ["ids", "dense", *(f"{bag}:{what}" for bag in bags for what in ("values", "starts"))]
+    histories = [history.name for history in schema.histories]
+    return [
+        *("ids", "dense"),
+        *(f"{bag}:{what}" for bag in bags for what in ("values", "starts")),
+        *(f"{history}:{what}" for history in histories for what in OF_HISTORY),
+    ]
 
 
 def inputs(part: Part) -> tuple[Tensor, ...]:
     """Return encoded examples as inputs of the graph."""
     features = take(part, np.arange(len(part)), torch.device("cpu")).features
-    return features.ids, features.dense, *(each for bag in features.bags for each in bag)
+    bags, histories = (each for bag in features.bags for each in bag), features.histories
+    return features.ids, features.dense, *bags, *(each for past in histories for each in past)
 
 
 def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
@@ -81,10 +93,16 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
     """
     arguments = inputs(some)
     batch = Dim("batch")
-    bags: list[Any] = [
-        {0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(len(arguments) - 2)
+    bags = sum(field.kind == "bag" for field in schema.sparse)
+    others: list[Any] = [
+        *({0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(2 * bags)),
+        *(
+            {0: batch} if what == OF_HISTORY[-1] else {0: batch, 1: Dim(f"events{k}")}
+            for k in range(len(schema.histories))
+            for what in OF_HISTORY
+        ),
     ]
-    shapes = ({0: batch}, {0: batch}, *([tuple(bags)] if bags else []))
+    shapes = ({0: batch}, {0: batch}, *([tuple(others)] if others else []))
     fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"
     with _quiet():
         try:

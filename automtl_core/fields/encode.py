@@ -1,7 +1,8 @@
 """Encoding of columns to ids and numbers. This module needs numpy only.
 
 Preparation, prediction and exported folders use it: an export contains this file as `encode.py`, followed by
-the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags.
+the encoders of its fields. Letters: B examples, N fields of ids, M fields of numbers, V values of bags, E
+events, L events of an example, F shared fields, A outcomes.
 """
 
 import hashlib
@@ -173,6 +174,104 @@ def lists(values: Values) -> list[Sequence[Any]]:
 READ: Mapping[Reading, Callable[[Values], Any]] = {"texts": texts, "numbers": numbers, "lists": lists}
 
 
+AGE = "age"
+"""Last part of the name of the column of ages."""
+
+
+def event_columns(history: Mapping[str, Any]) -> list[str]:
+    """Return the columns of lists of events: one for each shared field and outcome, and the ages."""
+    return [f"{history['name']}:{key}" for key in (*history["shared"], *history["outcomes"], AGE)]
+
+
+def event_lists(
+    history: Mapping[str, Any], encoders: "Mapping[str, FieldEncoder]", columns: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the events of B examples, one after the other, the earliest first.
+
+    Values outside of the vocabulary have numbers above it, so that equal ones can be recognised.
+
+    Args:
+        history: The history as JSON.
+        encoders: Field -> its encoder.
+        columns: The columns of `event_columns`: lists with one entry for each event, the earliest first; and
+            those of the shared fields.
+
+    Returns:
+        The number of events of each example [B], ids [E, F], outcomes [E, A], ages [E], and the values of the
+        examples [B, F].
+
+    """
+    *keys, ages = event_columns(history)
+    held = {name: lists(columns[name]) for name in (ages, *keys)}
+    for name in keys:
+        for row, (one, other) in enumerate(zip(held[name], held[ages], strict=True)):
+            if len(one) != len(other):
+                wrong = WrongValueError(
+                    row, one, f"has {len(one)} entries, {ages!r} has {len(other)}", "give one for each event"
+                )
+                wrong.column = name
+                raise wrong
+    counts = np.array([min(len(one), history["length"]) for one in held[ages]], np.int64)
+    flat = {
+        name: [value for one, count in zip(of, counts, strict=True) for value in one[len(one) - count :]]
+        for name, of in held.items()
+    }
+    ids, values = [], []
+    for field in history["shared"]:
+        of_events, of_rows = texts(flat[f"{history['name']}:{field}"]), texts(columns[field])
+        others: dict[str, int] = {}
+        pair = []
+        for given in (of_events, of_rows):
+            known = np.asarray(encoders[field].encode(given), np.int32)
+            for place in np.flatnonzero(known == 0):
+                if given[place]:
+                    known[place] = encoders[field].size + others.setdefault(given[place], len(others))
+            pair.append(known)
+        ids.append(pair[0])
+        values.append(pair[1])
+    since = _events_of(flat[ages], ages, counts, lambda found: found >= 0, "is not a time since an event")
+    done = [
+        _events_of(flat[name], name, counts, lambda found: np.isin(found, (0, 1)), "is not an outcome")
+        for name in keys[len(history["shared"]) :]
+    ]
+    events, rows = int(counts.sum()), len(counts)
+    return (
+        counts,
+        np.array(ids, np.int32).reshape(len(ids), events).T,
+        np.array(done, np.float32).reshape(len(done), events).T,
+        since.astype(np.float32),
+        np.array(values, np.int32).reshape(len(values), rows).T,
+    )
+
+
+def _events_of(
+    given: list[Any], column: str, counts: np.ndarray, allowed: Callable[[Any], Any], problem: str
+) -> np.ndarray:
+    """Return numbers of events, [E]; a blank outcome is 0."""
+    found = numbers(given)
+    if problem.endswith("outcome"):
+        found = np.where(np.isnan(found), 0.0, found)
+    wrong = np.flatnonzero(~allowed(found))
+    if len(wrong):
+        row = int(np.searchsorted(counts.cumsum(), wrong[0], side="right"))
+        fault = WrongValueError(row, given[wrong[0]], problem, "give 0 or 1, or for ages a number from 0 on")
+        fault.column = column
+        raise fault
+    return found
+
+
+def padded(counts: np.ndarray, of_events: np.ndarray) -> np.ndarray:
+    """Return arrays of events [E, ...] by example, the latest first, padded with 0 to [B, L, ...]."""
+    length = max(int(counts.max(initial=0)), 1)
+    ends = counts.cumsum()
+    places = ends[:, None] - 1 - np.arange(length)
+    known = np.arange(length) < counts[:, None]
+    if not len(of_events):
+        return np.zeros((len(counts), length, *of_events.shape[1:]), of_events.dtype)
+    found = of_events[np.where(known, places, 0)]
+    return np.where(known.reshape(*known.shape, *[1] * (found.ndim - 2)), found, found.dtype.type(0))
+
+
 def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
     """Return numbers with `missing` in place of NaN; unchanged if `missing` is None."""
     return values if missing is None else np.where(np.isnan(values), missing, values)
@@ -255,7 +354,9 @@ class Encoder:
         }
 
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
-        """Return the inputs: `ids` [B, N], `dense` [B, M], and the values [V] and starts [B] of each bag.
+        """Return the inputs: `ids` [B, N], `dense` [B, M], the values [V] and starts [B] of each bag, and the
+        events of each history: `:ids` [B, L, F], `:outcomes` [B, L, A], `:ages` and `:known` [B, L], and the
+        values of the examples, `:row` [B, F].
 
         Args:
             columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,
@@ -273,4 +374,11 @@ class Encoder:
         for name in (f["name"] for f in schema["sparse"] if f["kind"] == "bag"):
             starts, values = found[name]
             inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
+        for history in schema.get("histories", ()):
+            counts, ids, outcomes, ages, values = event_lists(history, self.fields, columns)
+            name = history["name"]
+            inputs[f"{name}:ids"] = padded(counts, ids.astype(np.int64))
+            inputs[f"{name}:outcomes"], inputs[f"{name}:ages"] = padded(counts, outcomes), padded(counts, ages)
+            inputs[f"{name}:known"] = padded(counts, np.ones(len(ages), bool))
+            inputs[f"{name}:row"] = values.astype(np.int64)
         return inputs

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.features import Bag, Features, Past
 
 ROWS = 2
 """Number of rows for the count of FLOPs; batch normalisation needs more than one."""
@@ -84,7 +85,20 @@ def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Fe
     ids = torch.zeros(rows, len(schema.sparse) - len(multi), dtype=torch.long, device=device)
     starts = torch.arange(rows, device=device)
     bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
-    return Features(ids, torch.zeros(rows, len(schema.dense), device=device), bags)
+    dense = torch.zeros(rows, len(schema.dense), device=device)
+    return Features(ids, dense, bags, histories=tuple(_blank(one, rows, device) for one in schema.histories))
+
+
+def _blank(history: History, rows: int, device: torch.device) -> Past:
+    """Return histories of full length, with unseen values and no outcomes."""
+    length, fields, outcomes = history.length, len(history.shared), len(history.outcomes)
+    return Past(
+        torch.zeros(rows, length, fields, dtype=torch.long, device=device),
+        torch.zeros(rows, length, outcomes, device=device),
+        torch.zeros(rows, length, device=device),
+        torch.ones(rows, length, dtype=torch.bool, device=device),
+        torch.zeros(rows, fields, dtype=torch.long, device=device),
+    )
 
 
 def _numbers(module: nn.Module) -> int:

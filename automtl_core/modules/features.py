@@ -1,6 +1,6 @@
 """The input of every network: the encoded features of a batch.
 
-Letters: B batch, S single-valued sparse fields, M dense fields, V values.
+Letters: B batch, S single-valued sparse fields, M dense fields, V values, L events, F shared fields, A outcomes.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,19 @@ class Bag(NamedTuple):
     starts: Tensor  # [B] long: the index of the first value of each example
 
 
+class Past(NamedTuple):
+    """The history of B examples: their events, the latest first, padded to L."""
+
+    ids: Tensor  # [B, L, F] long
+    """Values of shared fields; above the vocabulary for values that no training row has."""
+    outcomes: Tensor  # [B, L, A] float32, 0 or 1
+    ages: Tensor  # [B, L] float32
+    """Time since the event."""
+    known: Tensor  # [B, L] bool, False for padding
+    values: Tensor  # [B, F] long
+    """The values of the examples, numbered as in `ids`."""
+
+
 class Features(NamedTuple):
     """The features of B examples, each kind of field in the order of the schema."""
 
@@ -24,3 +37,4 @@ class Features(NamedTuple):
     """One bag for each multi-valued field."""
     folds: Tensor | None = None
     """The folds of training rows, [B] long: the target statistics of a row leave out its own fold."""
+    histories: tuple[Past, ...] = ()

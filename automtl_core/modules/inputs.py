@@ -16,6 +16,7 @@ from automtl_core.modules.crosses import Crosses
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features
 from automtl_core.modules.field_statistics import FieldStatistics
+from automtl_core.modules.histories import HistoryEncoderFactory, HistoryInputs, history_widths, no_encoder
 from automtl_core.modules.numbers import Numbers
 
 
@@ -28,6 +29,8 @@ class Widths(NamedTuple):
     """Numbers of a dense field, m."""
     crosses: int
     """Numbers of a feature cross, x."""
+    histories: tuple[int, ...]
+    """Numbers of each input from histories."""
     flat: int
     """Numbers of all fields together, D."""
 
@@ -37,9 +40,9 @@ class Widths(NamedTuple):
         e, n_statistics = schema.encodings, schema.n_statistics
         w = dim + (0 if e.statistics == "none" else n_statistics)
         m = 1 if e.numbers == "standard" else 1 + dim
-        return cls(
-            w, m, n_statistics, len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * n_statistics
-        )
+        of_histories = tuple(history_widths(schema, dim))
+        fields = len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * n_statistics
+        return cls(w, m, n_statistics, of_histories, fields + sum(of_histories))
 
 
 class EncodedFields(NamedTuple):
@@ -51,16 +54,19 @@ class EncodedFields(NamedTuple):
     """Dense fields: the scaled number, followed by the embedding of its bins if the schema has bins."""
     crosses: Tensor | None = None  # [B, X, x]
     """Target statistics of feature crosses."""
+    histories: tuple[Tensor, ...] = ()
+    """Inputs from histories, [B, width] each, see `Schema.history_inputs`."""
 
     def repeated(self, repeat: Callable[[Tensor], Tensor]) -> "EncodedFields":
         """Return the fields of other rows, such as of each row several times."""
         crosses = None if self.crosses is None else repeat(self.crosses)
-        return EncodedFields(repeat(self.sparse), repeat(self.numbers), crosses)
+        histories = tuple(map(repeat, self.histories))
+        return EncodedFields(repeat(self.sparse), repeat(self.numbers), crosses, histories)
 
     def flat(self) -> Tensor:
         """Return all numbers of each example side by side, [B, D]."""
         parts = [self.sparse, self.numbers, *(() if self.crosses is None else (self.crosses,))]
-        return torch.cat([part.flatten(1) for part in parts], dim=1)
+        return torch.cat([*(part.flatten(1) for part in parts), *self.histories], dim=1)
 
 
 class ReadsFitted(nn.Module):
@@ -92,10 +98,17 @@ class Inputs(ReadsFitted):
         schema: The fields, and their encodings.
         dim: Numbers per id, d.
         std: Standard deviation of the normal distribution of initial embeddings.
+        encoder: Returns the factory of a history encoder by name.
 
     """
 
-    def __init__(self, schema: Schema, dim: int, std: float) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        dim: int,
+        std: float,
+        encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
+    ) -> None:
         super().__init__()
         encodings = schema.encodings
         self.embedding = FieldEmbedding(schema.sparse, dim, std)
@@ -104,6 +117,7 @@ class Inputs(ReadsFitted):
         self.numbers = Numbers(len(schema.dense), encodings, dim, std)
         if encodings.pairs:
             self.crosses = Crosses(schema)
+        self.histories = HistoryInputs(schema, dim, std, encoder) if schema.history_inputs() else None
         self.width = Widths.of(schema, dim).flat
         """Numbers of all fields together, D."""
 
@@ -113,4 +127,5 @@ class Inputs(ReadsFitted):
             e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
         numbers = self.numbers(features.dense).to(e.dtype)
         crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
-        return EncodedFields(e, numbers, crosses)
+        histories = () if self.histories is None else self.histories(features.histories, self.embedding)
+        return EncodedFields(e, numbers, crosses, tuple(one.to(e.dtype) for one in histories))

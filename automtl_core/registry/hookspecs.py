@@ -17,6 +17,7 @@ import pluggy
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
     from automtl_core.fields.field import FieldKind
+    from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory, OpFamily
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
@@ -54,6 +55,11 @@ def automtl_register_balancers() -> Mapping[str, type[Balancer] | str]:  # type:
 @hookspec
 def automtl_register_metrics() -> Mapping[str, Metric | MetricFamily | str]:  # type: ignore[empty-body]
     """Return metrics by name; a name that ends in `-*` is a family of metrics, one for each whole number."""
+
+
+@hookspec
+def automtl_register_history_encoders() -> Mapping[str, HistoryEncoderFactory | str]:  # type: ignore[empty-body]
+    """Return factories of history encoders by name."""
 
 
 @hookspec

@@ -21,6 +21,7 @@ from automtl_core.registry import hookspecs
 if TYPE_CHECKING:
     from automtl_core.dataset.dataset import Dataset
     from automtl_core.fields.field import FieldKind
+    from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
@@ -164,6 +165,11 @@ def _makes_ops(name: str, value: object) -> str | None:
     return _called_with(value, arguments)
 
 
+def _makes_encoders(name: str, value: object) -> str | None:
+    """Check that an object can be called as a factory of history encoders."""
+    return _called_with(value, ["event_dim", "query_dim"])
+
+
 def _called_with(value: object, arguments: Sequence[str], what: str = "factory") -> str | None:
     """Check that an object is a function that can be called with these positional arguments."""
     called = f"({', '.join(arguments)})"
@@ -258,6 +264,13 @@ BALANCERS: Kind[type[Balancer]] = Kind(
 FIELD_KINDS: Kind[type[FieldKind]] = Kind(
     "field kind", "field-kinds", hookspecs.automtl_register_field_kinds, _is_field_kind
 )
+HISTORY_ENCODERS: Kind[HistoryEncoderFactory] = Kind(
+    "history encoder",
+    "history-encoders",
+    hookspecs.automtl_register_history_encoders,
+    _makes_encoders,
+    reserved=frozenset([*_ATTRIBUTES.split(), "matches", "none", "auto"]),
+)
 METRICS: Kind[Metric] = Kind(
     "metric",
     "metrics",
@@ -273,6 +286,6 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 )
 
 KINDS: Mapping[str, Kind[Any]] = {
-    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, PRESETS)
+    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, HISTORY_ENCODERS, PRESETS)
 }
 """All kinds by their plural; a new kind is added here."""

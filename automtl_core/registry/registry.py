@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
-from automtl_core.registry.kinds import FIELD_KINDS, KINDS, OPS, Kind, T, at
+from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, Kind, T, at
 
 if TYPE_CHECKING:
     from automtl_core.fields.encode import FieldEncoder, Kinds
     from automtl_core.fields.field import FieldKind
+    from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
 
 DISABLE = "AUTOMTL_DISABLE_PLUGINS"
@@ -87,6 +88,10 @@ class Registry:
     def op(self, name: str) -> OpFactory:
         """Return the factory of an op; raises as `get` does."""
         return self.get(OPS, name)
+
+    def history_encoder(self, name: str) -> HistoryEncoderFactory:
+        """Return the factory of a history encoder; raises as `get` does."""
+        return self.get(HISTORY_ENCODERS, name)
 
     def field_kind(self, name: str) -> type[FieldKind]:
         """Return a kind of field, as the argument `kind_of` of datasets; raises as `get` does."""

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from automtl_core.data.part import Bags, Part
-from automtl_core.modules.features import Bag, Features
+from automtl_core.data.part import Bags, Padded, Part
+from automtl_core.modules.features import Bag, Features, Past
 
 Item = TypeVar("Item")
 Rows = NDArray[np.int64]
@@ -101,8 +101,21 @@ def take(part: Part, rows: Rows, device: torch.device) -> Batch:
         _on(device, part.dense[rows]),
         bags,
         None if part.folds is None else _on(device, part.folds[rows].astype(np.int64)),
+        tuple(_past(history.padded(rows), device) for history in part.histories),
     )
     return Batch(features, _on(device, part.labels[rows]))
+
+
+def _past(padded: Padded, device: torch.device) -> Past:
+    """Return the events of rows as tensors."""
+    ids, outcomes, ages, known, values = padded
+    return Past(
+        _on(device, ids.astype(np.int64)),
+        _on(device, outcomes.astype(np.float32)),
+        _on(device, ages),
+        _on(device, known),
+        _on(device, values.astype(np.int64)),
+    )
 
 
 def _on(device: torch.device, array: NDArray[Any]) -> Tensor:

@@ -127,18 +127,35 @@ def importance(
 
 
 def permuted(part: Part, schema: Schema, field: str, order: NDArray[np.int64]) -> Part:
-    """Return the rows with the values of one field in another order; a list of values moves as a whole.
+    """Return the rows with the values of one field, or one history, in another order.
+
+    A list of values moves as a whole. Events move with their ages; the values that they are matched with are
+    those of the row, or follow if their field moves.
 
     Args:
         part: R rows.
         schema: The schema of the rows.
-        field: Name of the field.
+        field: Name of the field or history.
         order: Row whose value each row receives, [R].
 
     """
     sparse = [one.name for one in schema.sparse]
     if field in sparse:
-        return replace(part, ids=_moved(part.ids, sparse.index(field), order))
+        pairs = zip(schema.histories, part.histories, strict=True)
+        histories = tuple(
+            replace(held, values=_moved(held.values, one.shared.index(field), order))
+            if field in one.shared
+            else held
+            for one, held in pairs
+        )
+        return replace(part, ids=_moved(part.ids, sparse.index(field), order), histories=histories)
+    names = [one.name for one in schema.histories]
+    if field in names:
+        moved = [
+            replace(held, spans=held.spans[order], times=held.times[order]) if name == field else held
+            for name, held in zip(names, part.histories, strict=True)
+        ]
+        return replace(part, histories=tuple(moved))
     return replace(part, dense=_moved(part.dense, [one.name for one in schema.dense].index(field), order))
 
 

@@ -177,7 +177,7 @@ def space_of(origin: Origin, registry: Registry) -> SearchSpace:
     with registry.expecting(origin.plugins):
         space_class = registry.get(SPACES, origin.space)
     settings = space_class.settings_class.parse(dict(origin.settings), "space", origin.space)
-    return space_class(Schema.from_json(origin.schema), settings, registry.op)
+    return space_class(Schema.from_json(origin.schema), settings, registry.op, registry.history_encoder)
 
 
 def _scored(derived: Architecture, fields: Sequence[str]) -> Sharing:

@@ -148,7 +148,7 @@ class Job:
         if not space_class.takes_encodings and not encodings.plain:
             name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op)
+        space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op, self.registry.history_encoder)
         space.ops()  # raises for an op that no plugin registers
         return space
 

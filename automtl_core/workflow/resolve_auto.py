@@ -28,6 +28,7 @@ from automtl_core.search.encoding.crosses import find_crosses
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.encoding.search import (
     DECAY,
+    HISTORY,
     Answers,
     EncodingSearchResult,
     OutOfTimeError,
@@ -121,6 +122,7 @@ def _without_pairs(prepared: Prepared) -> dict[str, Any]:
         "numbers": "bins" if prepared.schema.dense else "standard",
         "crosses": (),
         "wide": False,
+        "history": HISTORY[-1] if prepared.schema.histories else (),
     }
 
 

@@ -107,7 +107,7 @@ class AITM(HandDesigned[AITMSettings]):
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "AITM")
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
         transfers = [Transfer(s.expert_layers[-1], s.dropout) for _ in steps]
         return AITMNetwork(inputs, mlps, transfers, towers_of(self.schema, s, inputs), steps, s.calibrator)

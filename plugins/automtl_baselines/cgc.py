@@ -83,7 +83,7 @@ class CGC(HandDesigned[CGCSettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
         layer = ExtractionLayer([inputs.width, *s.expert_layers], experts, s.dropout, last=True)
         return CGCNetwork(inputs, layer, towers_of(self.schema, s, inputs))

@@ -79,7 +79,7 @@ class CrossStitch(HandDesigned[CrossStitchSettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         layers = [
             CrossStitchLayer(before, after, len(self.schema.tasks), s.own, s.dropout)
             for before, after in itertools.pairwise([inputs.width, *s.expert_layers])

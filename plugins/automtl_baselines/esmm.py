@@ -71,6 +71,6 @@ class ESMM(HandDesigned[ESMMSettings]):
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         steps = funnel_steps(self.schema, "ESMM")
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         mlps = [mlp([inputs.width, *s.expert_layers], s.dropout) for _ in self.schema.tasks]
         return ESMMNetwork(inputs, mlps, towers_of(self.schema, s, inputs), steps)

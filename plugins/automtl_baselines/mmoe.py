@@ -46,7 +46,7 @@ class MMoE(HandDesigned[MMoESettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
         gating = GatingNetworks(inputs.width, s.experts, len(self.schema.tasks))
         return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s, inputs))

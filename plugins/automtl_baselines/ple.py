@@ -56,7 +56,7 @@ class PLE(HandDesigned[PLESettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
         in_dims = [inputs.width] + [s.expert_layers[-1]] * (s.levels - 1)
         levels = [

@@ -41,6 +41,6 @@ class SharedBottom(HandDesigned[SharedBottomSettings]):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose)
+        inputs = inputs_of(self, choose)
         bottom = mlp([inputs.width, *s.expert_layers], s.dropout)
         return SharedBottomNetwork(inputs, bottom, towers_of(self.schema, s, inputs))

@@ -64,5 +64,5 @@ class SingleTask(HandDesigned[SingleTaskSettings]):
 
     def _one(self, choose: Chooser, task: str) -> OneTask:
         s = self.settings
-        inputs = inputs_of(self.schema, s, choose, f"task/{task}/inputs")
+        inputs = inputs_of(self, choose, f"task/{task}/inputs")
         return OneTask(inputs, s.expert_layers, s.dropout, towers_of(self.schema, s, inputs, tasks=1))

@@ -31,7 +31,7 @@ class Sizes(Settings):
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""
     features: Literal["fixed", "searched"] = "fixed"
-    """Feature encoding of the model. `given`: the one of the setting `features` of the run. `searched`: the
+    """Feature encoding of the model. fixed: that of the setting `features` of the run. searched: the
     search strategy chooses the encodings of each field."""
 
 
@@ -63,11 +63,12 @@ class HandDesigned(SearchSpace[S], Generic[S]):
         return points if everything != alone else {"ids": points["ids"]}
 
 
-def inputs_of(schema: Schema, sizes: Sizes, choose: Chooser, name: str = "features") -> AnyInputs:
-    """Return the module that encodes the fields of a schema; `name` is that of its choices, if searched."""
+def inputs_of(space: HandDesigned[S], choose: Chooser, name: str = "features") -> AnyInputs:
+    """Return the module that encodes the fields of a space; `name` is that of its choices, if searched."""
+    schema, sizes = space.schema, space.settings
     if sizes.features == "searched":
         return SearchedInputs(schema, sizes.embedding_dim, sizes.embedding_std, choose.any_of, name)
-    return Inputs(schema, sizes.embedding_dim, sizes.embedding_std)
+    return space.inputs(sizes.embedding_dim, sizes.embedding_std)
 
 
 def towers_of(schema: Schema, sizes: Sizes, inputs: AnyInputs, tasks: int | None = None) -> Towers:

@@ -73,7 +73,7 @@ class STEM(HandDesigned[STEMSettings]):
         s = self.settings
         tasks = self.schema.tasks
         owners = [*(f"task/{task.name}" for task in tasks), "shared"]
-        inputs = [inputs_of(self.schema, s, choose, f"{owner}/inputs") for owner in owners]
+        inputs = [inputs_of(self, choose, f"{owner}/inputs") for owner in owners]
         in_dim = inputs[0].width
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
         gating = [GatingNetwork(in_dim, len(inputs) * s.experts) for _ in tasks]

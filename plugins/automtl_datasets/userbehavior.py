@@ -3,12 +3,23 @@
 Full size: 100,150,807 log rows, one row per action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import duckdb
 from pydantic import Field
 
-from automtl_core.dataset.dataset import INTEGER, Column, Dataset, DatasetSettings, Label, RawFile, Sparse
+from automtl_core.dataset.dataset import (
+    INTEGER,
+    Column,
+    Dataset,
+    DatasetSettings,
+    FieldKind,
+    History,
+    Label,
+    RawFile,
+    Sparse,
+)
 
 ROWS = """
     WITH grouped AS (
@@ -31,18 +42,46 @@ ROWS = """
     SEMI JOIN (SELECT item_id FROM grouped GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
 """
 
+ACTIONS = """
+    WITH actions AS (
+        SELECT
+            user_id,
+            item_id,
+            category,
+            (timestamp // 3600 + 8) % 24 AS hour,
+            CAST(behaviour = 'pv' AS TINYINT) AS click,
+            CAST(behaviour = 'buy' AS TINYINT) AS buy,
+            CAST(behaviour = 'cart' AS TINYINT) AS cart,
+            CAST(behaviour = 'fav' AS TINYINT) AS favourite,
+            timestamp
+        FROM (SELECT DISTINCT * FROM log)
+        WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND category IS NOT NULL
+        AND behaviour IS NOT NULL AND timestamp IS NOT NULL
+    )
+    SELECT *
+    FROM actions
+    SEMI JOIN (SELECT user_id FROM actions GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
+    SEMI JOIN (SELECT item_id FROM actions GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
+"""
+"""One row for each action; hours are those of China."""
+IDS = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
+OUTCOMES = ("click", "buy", "cart", "favourite")
+
 
 class UserBehaviorSettings(DatasetSettings):
     """Settings of `userbehavior`."""
 
     min_buys: int = Field(10, ge=0)
     """Minimum number of purchases of a user and of an item. Users and items with fewer are dropped."""
+    examples: Literal["items", "actions"] = "items"
+    """Rows of the dataset. items: one row for each user, item and category, as in the paper. actions: one row
+    for each action; the tasks are whether it is a buy, an addition to the cart or a favourite."""
 
 
 class UserBehavior(Dataset):
     """Clicks, buys, carts and favourites at Taobao: one row for each user, item and category.
 
-    A label is 1 if the action happened at least once.
+    A label is 1 if the action happened at least once. Histories hold the earlier actions of the user.
     """
 
     settings_class = UserBehaviorSettings
@@ -53,11 +92,33 @@ class UserBehavior(Dataset):
     preparation = (
         "Actions are grouped by user, item and category; users and items with fewer than 10 buys are dropped."
     )
-    fields = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
-    # A third of the buys of the published file have no click in its nine days.
-    labels = (Label("click"), *(Label(name, after="click") for name in ("buy", "cart", "favourite")))
     user = "user_id"
     time = "timestamp"  # of the first action; a few of the published file lie outside of its nine days
+
+    @property
+    def by_action(self) -> bool:
+        """Whether rows are actions."""
+        return self.settings.examples == "actions"
+
+    @property
+    def fields(self) -> Sequence[FieldKind]:
+        """User, item and category; of an action, the hour too."""
+        return (*IDS, Sparse("hour")) if self.by_action else IDS
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        """The kinds of actions; an action that is none of the others is a click."""
+        click, *others = OUTCOMES
+        if self.by_action:
+            return tuple(map(Label, others))
+        # A third of the buys of the published file have no click in its nine days.
+        return (Label(click), *(Label(name, after=click) for name in others))
+
+    @property
+    def histories(self) -> Sequence[History]:
+        """The earlier actions of the user."""
+        shared = ("item_id", "category")
+        return (History("past", "user_id", "timestamp", shared, OUTCOMES, of_rows=self.by_action),)
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the log; published copies end in an incomplete line."""
@@ -71,8 +132,12 @@ class UserBehavior(Dataset):
         return {"log": RawFile("UserBehavior.csv", columns, header=False, cut_tail=True, rows=100_150_807)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """Group the log, and keep users and items that buy and are bought often enough.
+        """Group the log, or take its actions; keep users and items that buy and are bought often enough.
 
-        Both are counted on all groups, before either is dropped.
+        Both are counted on all groups or actions, before either is dropped.
         """
-        return db.sql(ROWS, params={"least": self.settings.min_buys})
+        return db.sql(ACTIONS if self.by_action else ROWS, params={"least": self.settings.min_buys})
+
+    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+        """Return all actions."""
+        return db.sql(ACTIONS, params={"least": 0})

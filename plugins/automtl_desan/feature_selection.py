@@ -20,9 +20,10 @@ def factorisation_machine(z: Tensor) -> Tensor:
 
 
 class FeatureSelection(nn.Module):
-    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], side by side.
+    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], and the inputs
+    from histories times their bits, side by side.
 
-    A single field has no interaction, and then there is no machine: the width is w + M*m + X*x.
+    A single field has no interaction, and then there is no machine.
     With decided gates only the chosen columns exist; `columns` holds their places in the full width.
 
     Args:
@@ -30,6 +31,7 @@ class FeatureSelection(nn.Module):
         interaction: Gate over the fields that enter the factorisation machine.
         numbers: Gate over the dense fields. In the paper all are passed on.
         crosses: Gate over the feature crosses.
+        histories: Gate over the inputs from histories.
         counts: N, M and X.
         widths: Numbers of one field of each kind.
 
@@ -41,6 +43,7 @@ class FeatureSelection(nn.Module):
         interaction: Gate | FixedGate,
         numbers: Gate | FixedGate,
         crosses: Gate | FixedGate,
+        histories: Gate | FixedGate,
         counts: tuple[int, int, int],
         widths: Widths,
     ) -> None:
@@ -49,9 +52,10 @@ class FeatureSelection(nn.Module):
         self.interaction = interaction
         self.numbers = numbers
         self.crosses = crosses
+        self.histories = histories
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
-        (sparse, dense, pairs), (w, m, x, _) = counts, widths
+        (sparse, dense, pairs), (w, m, x, past, _) = counts, widths
         machine = w if sparse > 1 else 0
         starts = list(
             itertools.accumulate([0, sparse * w, machine, dense * m]),
@@ -63,7 +67,10 @@ class FeatureSelection(nn.Module):
             for place in places
             for k in range(width)
         ]
-        self.width = starts[-1] + pairs * x
+        before = starts[-1] + pairs * x
+        places = list(itertools.accumulate(past, initial=before))
+        self.columns += [k for one in histories.kept for k in range(places[one], places[one + 1])]
+        self.width = places[-1]
         self.fields = {
             f"{part}{place}": width
             for part, places, width in zip(
@@ -71,6 +78,7 @@ class FeatureSelection(nn.Module):
             )
             for place in places
         }
+        self.fields |= {f"history{place}": past[place] for place in histories.kept}
         """Name -> width of each part of the output, in order. Names do not depend on the other parts."""
 
         gates = {"single": single, "interaction": interaction, "numbers": numbers, "crosses": crosses}
@@ -90,6 +98,11 @@ class FeatureSelection(nn.Module):
         parts.append(self.numbers(_some(encoded.numbers, self.numbers_places), dim=1).flatten(1))
         if encoded.crosses is not None:
             parts.append(self.crosses(_some(encoded.crosses, self.crosses_places), dim=1).flatten(1))
+        if self.histories.kept:
+            bits = self.histories(encoded.sparse.new_ones(len(self.histories.kept)), dim=0).unbind(0)
+            parts += [
+                bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)
+            ]
         return torch.cat(parts, dim=1)
 
     def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]

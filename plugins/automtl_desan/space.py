@@ -7,7 +7,7 @@
                                            T towers -> logits [B, T]
 
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
-(dense fields), `layer0/expert0/crosses` (feature crosses), `layer1/expert0/experts`, `task/click/experts`
+(dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories`, `layer1/expert0/experts`, `task/click/experts`
 (experts of the layer below), `layer0/expert0/block0` (op). Settings add `layer0/expert0/table` (shared or
 own) and `layers` (those above the first). A wide term adds `single`, `numbers` and `crosses`.
 """
@@ -20,7 +20,7 @@ from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.modules.derive import FixedGate
-from automtl_core.modules.inputs import Inputs, Widths
+from automtl_core.modules.inputs import Widths
 from automtl_core.modules.relaxed import Gate
 from automtl_core.ops import Candidates, OpFactory
 from automtl_core.space import Chooser, SearchSpace
@@ -63,7 +63,7 @@ class DESAN(SearchSpace[DESANSettings]):
             # If a layer is optional, the experts below may have to replace its experts.
             wanted = wanted if isinstance(depth, Gate) else set()
             wanted = wanted | {name for reader in readers for name in reader.inputs}
-        inputs = Inputs(self.schema, s.embedding_dim, s.embedding_std)
+        inputs = self.inputs(s.embedding_dim, s.embedding_std)
         tasks = [Task(gate, s.tower_width, s.dropout, s.members) for gate in gates.values()]
         wide = self._wide(choose) if self.schema.encodings.wide is True else None
         return DESANNetwork(inputs, layers, depth, tasks, wide, s.members)
@@ -118,6 +118,7 @@ class DESAN(SearchSpace[DESANSettings]):
         sparse = [field.name for field in schema.sparse]
         dense = [field.name for field in schema.dense]
         crosses = [cross.name for cross in schema.crosses()]
+        histories = schema.history_inputs()
         pairs = sparse if interacts and len(sparse) > 1 else []
         # The order of choices is the order of random draws: another order gives other results for a seed.
         interaction = _gate(choose, f"{name}interaction", pairs, asked=True)
@@ -126,6 +127,7 @@ class DESAN(SearchSpace[DESANSettings]):
             interaction,
             _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
             _gate(choose, f"{name}crosses", crosses, asked=True),
+            _gate(choose, f"{name}histories", histories, asked=True),
             (len(sparse), len(dense), len(crosses)),
             self._widths,
         )

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
 from automtl_core.data.prepare import bags
-from automtl_core.data.prepare.examples import coded, columns_read, number_columns, text_columns
+from automtl_core.data.prepare.examples import (
+    coded,
+    columns_read,
+    history_columns,
+    number_columns,
+    text_columns,
+)
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
@@ -117,7 +123,7 @@ def chunks(
     """
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
-    chosen |= {c: quoted(c) for c in text_columns(dataset)}
+    chosen |= {c: quoted(c) for c in [*text_columns(dataset), *history_columns(dataset)]}
     db.execute(f"SELECT {', '.join([*chosen.values(), '0'])} FROM examples")
     start = 0
     while len(frame := db.fetch_df_chunk(VECTORS)):

@@ -7,7 +7,16 @@ import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
 from automtl_core.data.raw.sql import category, codes, create, literal, number_values, quoted
-from automtl_core.dataset.dataset import Dataset, Read, dense_fields, learned, names_of, sparse_fields
+from automtl_core.dataset.dataset import (
+    Dataset,
+    Read,
+    dense_fields,
+    histories_of,
+    learned,
+    names_of,
+    sparse_fields,
+)
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
 
 JOINED = 50
@@ -60,7 +69,8 @@ def _create_unsorted(
 ) -> None:
     """Create the table `unsorted` with the used columns: values of fields, numbers, labels."""
     texts = text_columns(dataset)
-    columns = {column: quoted(column) for column in _columns(dataset) if column not in texts}
+    renamed = {**texts, **history_columns(dataset), **_owners(dataset)}
+    columns = {column: quoted(column) for column in _columns(dataset) if column not in renamed}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
     columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
     for column, read in _reads(dataset):
@@ -71,12 +81,14 @@ def _create_unsorted(
     values = {name: category(quoted(name), kinds[name]) for name in single}
     columns |= {name: values[name] for name in columns_read(dataset, "code")}
     columns |= {key: f"coalesce(CAST({values[name]} AS VARCHAR), '')" for key, name in texts.items()}
+    columns |= {key: f"CAST({quoted(name)} AS DOUBLE)" for key, name in history_columns(dataset).items()}
+    columns |= {key: category(quoted(name), kinds[name]) for key, name in _owners(dataset).items()}
     try:
         chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
         create(db, "unsorted", relation.project(chosen))
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
-        raise DataError(f"dataset {name}: {words}", "dense fields and labels have to be numbers") from None
+        raise DataError(f"dataset {name}: {words}", "dense fields, labels and times of histories have to be numbers") from None
     except duckdb.InvalidInputException:
         floats = [name for name in single if kinds[name] in ("DOUBLE", "FLOAT")]
         if not floats:
@@ -97,6 +109,31 @@ def text_columns(dataset: Dataset) -> dict[str, str]:
     return {read.key(column): column for column, read in _reads(dataset) if read.how == "text"}
 
 
+def history_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the times of rows, and the outcomes of events: name in `examples` -> name in the rows."""
+    histories = histories_of(dataset)
+    times = {time_key(history): history.time for history in histories}
+    outcomes = [name for history in histories if history.of_rows for name in history.outcomes]
+    return {**times, **{f"outcome {name}": name for name in outcomes}}
+
+
+def time_key(history: History) -> str:
+    """Return the name in `examples` of the times of rows."""
+    return f"time {history.time}"
+
+
+def owner_key(dataset: Dataset, history: History) -> str:
+    """Return the name in `examples` of the owners of histories: that of their field, unless it is hashed."""
+    shares = history.by in columns_read(dataset, "code") and history.by not in dataset.settings.hashed
+    return history.by if shares else f"owner {history.by}"
+
+
+def _owners(dataset: Dataset) -> dict[str, str]:
+    """Return the columns of owners that differ from those of fields: name in `examples` -> name in the rows."""
+    owners = {owner_key(dataset, history): history.by for history in histories_of(dataset)}
+    return {key: name for key, name in owners.items() if key != name}
+
+
 def _reads(dataset: Dataset) -> list[tuple[str, Read]]:
     """Return the columns that fields read, those of sparse fields first."""
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
@@ -110,7 +147,7 @@ def oracles(dataset: Dataset) -> list[str]:
 
 def coded(dataset: Dataset) -> list[str]:
     """Return the columns of `examples` that hold codes."""
-    fields = columns_read(dataset, "code", "bag")
+    fields = [*columns_read(dataset, "code", "bag"), *_owners(dataset)]
     return [*fields, dataset.time] if dataset.time and dataset.settings.split == "time" else fields
 
 
@@ -127,7 +164,8 @@ def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
     fields = columns_read(dataset, "code", "bag", "number")
-    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *text_columns(dataset)]
+    others = [*text_columns(dataset), *_owners(dataset), *history_columns(dataset)]
+    return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *others]
 
 
 def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
@@ -195,8 +233,8 @@ def _check_declared(dataset: Dataset, name: str) -> None:
 
 
 def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    texts = text_columns(dataset)
-    wanted = list(dict.fromkeys(texts.get(column, column) for column in _columns(dataset)))
+    renamed = {**text_columns(dataset), **history_columns(dataset), **_owners(dataset)}
+    wanted = list(dict.fromkeys(renamed.get(column, column) for column in _columns(dataset)))
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
@@ -221,6 +259,12 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
                 raise DataError(
                     f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
                 )
+            if column in (known := history_columns(dataset)):
+                wanted = "0, 1 and null" if column.startswith("outcome ") else "numbers"
+                raise DataError(
+                    f"dataset {name}: {known[column]} holds {held}, allowed are {wanted}",
+                    "correct the column, or use --set dataset.history_length=0",
+                )
             if column == dataset.time:
                 raise DataError(f"dataset {name}: {column} is blank in some rows", "drop or fill them")
             raise DataError(f"dataset {name}: {column} holds {held}", "use null for an unknown number")
@@ -231,6 +275,10 @@ def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for column in number_columns(dataset):
         wrong = "{} NOT IN (0, 1)" if _binary(dataset, column) else "NOT isfinite({})"
         yield column, wrong.format(quoted(column))
+    for column in history_columns(dataset):
+        at = quoted(column)
+        wrong = f"{at} NOT IN (0, 1)" if column.startswith("outcome ") else f"NOT coalesce(isfinite({at}), false)"
+        yield column, wrong
     if dataset.part:
         known = ", ".join(map(literal, ("train", "validation", "test")))
         yield dataset.part, f"coalesce({quoted(dataset.part)} NOT IN ({known}), true)"

@@ -15,6 +15,7 @@ import numpy as np
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import Encoding, learn
+from automtl_core.data.prepare.events import make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, split
@@ -23,7 +24,15 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import Sources, find
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import Dataset, Label, dense_fields, learned, names_of, sparse_fields
+from automtl_core.dataset.dataset import (
+    Dataset,
+    Label,
+    dense_fields,
+    histories_of,
+    learned,
+    names_of,
+    sparse_fields,
+)
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.signed import canonical, sha256
@@ -85,6 +94,7 @@ def prepare(
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
         make_examples(db, dataset, name)
+        make_events(db, dataset, name)
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, draft, progress)
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
@@ -143,6 +153,7 @@ def _encode(
     (draft / ENCODER).mkdir()
     encoding = learn(db, dataset, parts, draft / ENCODER)
     write_bags(encoding, draft)
+    logs = write_events(db, dataset, encoding, draft)
     written = 0
 
     def advance(rows: int) -> None:
@@ -150,7 +161,7 @@ def _encode(
         written += rows
         progress("write", written / len(parts))
 
-    tally = write_parts(db, dataset, encoding, parts, draft, advance)
+    tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
     schema = _schema(dataset, encoding)
     Encoder(schema, encoding.encoders).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
@@ -183,6 +194,7 @@ def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
         tuple(_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)),
         tuple(DenseField(field.name) for field in dense_fields(dataset)),
         tuple(map(task, learned(dataset))),
+        histories=histories_of(dataset),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import Encoding, chunks
+from automtl_core.data.prepare.events import EventLog, matched_values
 from automtl_core.data.prepare.examples import oracles
 from automtl_core.data.prepare.split import Parts
 from automtl_core.data.store import PARTS, write_header
@@ -27,17 +29,23 @@ class Tally(NamedTuple):
     """Sum of the stored labels."""
 
 
+Chunk = Mapping[str, NDArray[Any]]
+Block = Callable[[Chunk], NDArray[Any]]
+
+
 class _Array(NamedTuple):
     name: str
     dtype: type[np.generic]
-    columns: Sequence[Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]]
-    """Functions that return each column of a chunk."""
+    width: int
+    block: Block
+    """Function that returns the rows of a chunk, [R, width]."""
 
 
 def write_parts(
     db: duckdb.DuckDBPyConnection,
     dataset: Dataset,
     encoding: Encoding,
+    logs: Sequence[EventLog],
     parts: Parts,
     draft: Path,
     advance: Callable[[int], None],
@@ -48,12 +56,13 @@ def write_parts(
         db: Database with the table `examples`.
         dataset: The adapter.
         encoding: Encoders of the columns.
+        logs: The events of histories.
         parts: Part of each row, [R].
         draft: Output folder, with a folder for each part.
         advance: Called with the number of rows of each written chunk.
 
     """
-    arrays = _arrays(dataset, encoding)
+    arrays = _arrays(dataset, encoding, logs)
     sizes = np.bincount(parts, minlength=len(PARTS))
     shape = (len(PARTS), len(learned(dataset)))
     tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
@@ -63,13 +72,11 @@ def write_parts(
             (draft / part).mkdir()
             for array in arrays:
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
-                write_header(file, array.dtype, (int(rows), len(array.columns)))
+                write_header(file, array.dtype, (int(rows), array.width))
                 files[part, array.name] = file
         for chunk, places in chunks(db, dataset, parts):
             for array in arrays:
-                block = np.empty((len(places), len(array.columns)), dtype=array.dtype)
-                for n, column in enumerate(array.columns):
-                    block[:, n] = column(chunk)
+                block = array.block(chunk).astype(array.dtype, copy=False)
                 for place, part in enumerate(PARTS):
                     mine = block[places == place]
                     files[part, array.name].write(mine.tobytes())
@@ -103,28 +110,47 @@ def _write_array(
         file.write(block.astype(dtype, copy=False).tobytes())
 
 
-def _arrays(dataset: Dataset, encoding: Encoding) -> list[_Array]:
-    def code(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
+def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> list[_Array]:
+    def code(name: str) -> Block:
         return lambda chunk: chunk[name]
 
-    def label(name: str) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
+    def label(name: str) -> Block:
         scale = encoding.scales.get(name)
         return lambda chunk: scale.encode(chunk[name]) if scale else chunk[name]
 
-    def oracle(column: str | None) -> Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]:
-        return lambda chunk: chunk[column] if column else np.full(len(next(iter(chunk.values()))), np.nan)
+    def oracle(column: str | None) -> Block:
+        return lambda chunk: chunk[column] if column else np.full(_rows(chunk), np.nan)
 
+    def array(name: str, dtype: type[np.generic], columns: Sequence[Block]) -> _Array:
+        def block(chunk: Chunk) -> NDArray[Any]:
+            found = np.empty((_rows(chunk), len(columns)), dtype)
+            for n, column in enumerate(columns):
+                found[:, n] = column(chunk)
+            return found
+
+        return _Array(name, dtype, len(columns), block)
+
+    encoders = encoding.learners
     arrays = [
-        _Array("ids", np.int32, [encoding.learners[field.name].encode for field in sparse_fields(dataset)]),
-        _Array(
-            "dense", np.float32, [encoding.learners[field.name].encode for field in dense_fields(dataset)]
-        ),
-        _Array("labels", np.float32, [label(task.name) for task in learned(dataset)]),
+        array("ids", np.int32, [encoders[field.name].encode for field in sparse_fields(dataset)]),
+        array("dense", np.float32, [encoders[field.name].encode for field in dense_fields(dataset)]),
+        array("labels", np.float32, [label(task.name) for task in learned(dataset)]),
     ]
     if oracles(dataset):
-        arrays.append(_Array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
+        arrays.append(array("oracle", np.float64, [oracle(task.oracle) for task in learned(dataset)]))
     if dataset.user:
-        arrays.append(_Array("users", np.int32, [code(dataset.user)]))
+        arrays.append(array("users", np.int32, [code(dataset.user)]))
     if dataset.time and dataset.settings.split == "time":
-        arrays.append(_Array("times", np.int32, [code(dataset.time)]))
+        arrays.append(array("times", np.int32, [code(dataset.time)]))
+    for log in logs:
+        name, shared = file_name(log.history.name), len(log.history.shared)
+        arrays += [
+            _Array(f"{name}.spans", log.dtype, 2, log.spans),
+            _Array(f"{name}.times", log.clock.dtype, 1, log.row_times),
+            _Array(f"{name}.values", np.int32, shared, partial(matched_values, encoding, log.history)),
+        ]
     return arrays
+
+
+def _rows(chunk: Chunk) -> int:
+    return len(next(iter(chunk.values())))

@@ -106,6 +106,7 @@ def _in_memory(part: Part) -> Part:
         np.asarray(part.labels),
         part.bags,
         users=None if part.users is None else np.asarray(part.users),
+        histories=part.histories,
     )
 
 

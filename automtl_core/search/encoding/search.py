@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.dataset.encodings import PLAIN, Encodings
+from automtl_core.dataset.schema import LAST, MATCHES
 from automtl_core.disk.value import Value
 from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
@@ -30,7 +31,9 @@ Answers = dict[str, Any]
 """Setting -> value: settings of `Encodings`, and `DECAY`."""
 Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
-COMPARISONS = 8
+HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
+"""Inputs from histories to try, in order."""
+COMPARISONS = 10
 """Largest number of changes that are tried, for the correction of their significance."""
 
 
@@ -129,11 +132,15 @@ class _Trials:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         schema = self.rows.schema
         statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
-        return 1 + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
+        histories = len(HISTORY) if schema.histories and "history" in self.best else 0
+        return 1 + histories + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
+        if self.rows.schema.histories and "history" in self.best:
+            for parts in HISTORY:
+                yield self._changed(history=parts)
         if self.rows.schema.dense:
             yield self._changed(numbers="bins")
         if self.rows.schema.sparse:

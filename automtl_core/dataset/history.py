@@ -1,0 +1,70 @@
+"""Histories: events before a row, such as earlier actions of its user.
+
+A dataset declares them; preparation stores the events once, sorted by owner and time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class History:
+    """The earlier events of the owner of a row.
+
+    An event belongs to the history of a row if both have the same owner and
+    `event time < row time - delay`. A row never sees itself or an event at its own time.
+    """
+
+    name: str
+    by: str
+    """Column of rows and events: the owner, such as the user. A row without owner has an empty history."""
+    time: str
+    """Column of rows and events: the time, a number."""
+    shared: tuple[str, ...] = ()
+    """Single-valued categorical fields of rows that events have too, with the same vocabulary."""
+    outcomes: tuple[str, ...] = ()
+    """Columns of events with 0, 1 or null: what was done, such as the labels of earlier rows."""
+    of_rows: bool = True
+    """Whether the events are the rows of the dataset. Otherwise `Dataset.events` returns them."""
+    length: int = 50
+    """Maximum number of events of a row, the latest ones."""
+    delay: float = 0.0
+    """Time after which an event is known, in the unit of `time`."""
+
+    def columns(self) -> list[str]:
+        """Return the columns of events."""
+        return list(dict.fromkeys([self.by, self.time, *self.shared, *self.outcomes]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {**vars(self), "shared": list(self.shared), "outcomes": list(self.outcomes)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the history of a value of `to_json`."""
+        return cls(**{**value, "shared": tuple(value["shared"]), "outcomes": tuple(value["outcomes"])})
+
+
+def faults_of_histories(histories: Sequence[History], single: Sequence[str]) -> Iterator[str]:
+    """Yield the faults of declarations, in words.
+
+    Args:
+        histories: The declared histories.
+        single: Names of the single-valued categorical fields.
+
+    """
+    names = [history.name for history in histories]
+    for history in histories:
+        what = f"history {history.name!r}"
+        if names.count(history.name) > 1:
+            yield f"{what} is declared twice"
+        for name in history.shared:
+            if name not in single:
+                yield f"{what} shares {name!r}, which is not a single-valued categorical field"
+        if not history.shared and not history.outcomes:
+            yield f"{what} has no columns: declare `shared` fields or `outcomes`"
+        if history.length < 1:
+            yield f"{what}: its length is {history.length}, expected 1 or more"
+        if history.delay < 0:
+            yield f"{what}: its delay is {history.delay}, expected 0 or more"

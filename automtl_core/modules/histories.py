@@ -1,0 +1,171 @@
+"""Inputs from histories: encoded events, the latest events, and matches.
+
+Letters: B batch, L events, F shared fields, A outcomes, d embedding, e numbers of an event, m of a match,
+q of a query, K latest events.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from automtl_core.dataset.history import History
+from automtl_core.dataset.schema import MATCHES, Schema, last_of
+from automtl_core.errors import UsageError
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.features import Past
+
+AGES = 64
+"""Number of intervals of ages: interval k has the ages around 2^(k/2), in the unit of the times."""
+SCALE = 10.0
+"""Divisor of logarithms of ages, so that they are about as large as other inputs."""
+
+
+class HistoryEncoder(Protocol):
+    """A summary of events: events [B, L, e], query [B, q], known [B, L] -> [B, e].
+
+    Events are sorted from the latest to the earliest, and 0 where `known` is False. An example may have none.
+    """
+
+    def __call__(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:
+        """Return the summaries."""
+
+
+HistoryEncoderFactory = Callable[[int, int], nn.Module]
+"""Returns a `HistoryEncoder` for e and q."""
+
+
+def no_encoder(name: str) -> HistoryEncoderFactory:
+    """Refuse a history encoder: the caller has none."""
+    raise UsageError(f"there is no history encoder {name!r} here", "build the network by a search space")
+
+
+def event_width(history: History, dim: int) -> int:
+    """Return the numbers of an event, e: embeddings of fields and age, log age, outcomes, equal values."""
+    return (len(history.shared) + 1) * dim + 1 + len(history.outcomes) + len(history.shared)
+
+
+def match_width(history: History, dim: int) -> int:
+    """Return the numbers of a match, m: embedding of the age, log count, log age, counts, last outcomes."""
+    return dim + 2 + 2 * len(history.outcomes)
+
+
+def history_widths(schema: Schema, dim: int) -> list[int]:
+    """Return the widths of `Schema.history_inputs`."""
+    return [
+        match_width(history, dim) if part == MATCHES else event_width(history, dim)
+        for history in schema.histories
+        for part in schema.encodings.of_histories
+        for _ in range(_count(part, history))
+    ]
+
+
+def _count(part: str, history: History) -> int:
+    return len(history.shared) + 1 if part == MATCHES else last_of(part) or 1
+
+
+class HistoryInputs(nn.Module):
+    """The inputs from the histories of B examples, in the order of `Schema.history_inputs`.
+
+    Args:
+        schema: Fields and histories, with their encodings.
+        dim: Numbers per id, d.
+        std: Standard deviation of the normal distribution of initial embeddings of ages.
+        encoder: Returns the factory of a history encoder by name.
+
+    """
+
+    def __init__(
+        self, schema: Schema, dim: int, std: float, encoder: Callable[[str], HistoryEncoderFactory]
+    ) -> None:
+        super().__init__()
+        self.each = nn.ModuleList(
+            OneHistory(schema, history, dim, std, encoder) for history in schema.histories
+        )
+
+    def forward(self, histories: Sequence[Past], embedding: FieldEmbedding) -> list[Tensor]:
+        return [
+            read for one, past in zip(self.each, histories, strict=True) for read in one(past, embedding)
+        ]
+
+
+class OneHistory(nn.Module):
+    """The inputs from one history; see `HistoryInputs`."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        history: History,
+        dim: int,
+        std: float,
+        encoder: Callable[[str], HistoryEncoderFactory],
+    ) -> None:
+        super().__init__()
+        self.parts = schema.encodings.of_histories
+        self.fields = schema.shared_fields(history)
+        sizes = [schema.sparse[place].size for place in self.fields]
+        self.register_buffer("sizes", torch.tensor(sizes, dtype=torch.long), persistent=False)
+        self.sizes: Tensor  # [F]
+        self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
+        e, q = event_width(history, dim), len(self.fields) * dim
+        self.encoders = nn.ModuleDict(
+            {part: encoder(part)(e, q) for part in self.parts if part != MATCHES and not last_of(part)}
+        )
+        self.last = max(map(last_of, self.parts), default=0)
+
+    def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:
+        same = ((past.ids == past.values.unsqueeze(1)) & (past.ids > 0)).float()  # [B, L, F]
+        log_age = torch.log1p(past.ages)
+        of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
+        scaled = torch.where(past.known, log_age / SCALE, -1.0)
+        needed = past.ids.shape[1] if self.encoders else min(self.last, past.ids.shape[1])
+        events = self._events(past, same, of_age, scaled, embedding, needed)
+        found: list[Tensor] = []
+        for part in self.parts:
+            if part == MATCHES:
+                found += self._matches(past, same, of_age, scaled)
+            elif count := last_of(part):
+                found += [
+                    events[:, k] if k < needed else events.new_zeros(len(events), events.shape[2])
+                    for k in range(count)
+                ]
+            else:
+                query = self._embedded(past.values.unsqueeze(1), embedding).flatten(1)
+                found.append(self.encoders[part](events, query, past.known))
+        return found
+
+    def _events(
+        self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor, embedding: FieldEmbedding, count: int
+    ) -> Tensor:  # -> [B, count, e]
+        known = past.known[:, :count].unsqueeze(2)
+        parts = [
+            self._embedded(past.ids[:, :count], embedding),
+            self._ages(of_age[:, :count]),
+            scaled[:, :count].unsqueeze(2),
+            past.outcomes[:, :count],
+            same[:, :count],
+        ]
+        return torch.cat(parts, dim=2) * known
+
+    def _matches(self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor) -> list[Tensor]:
+        """Return the matches of each field, and of all events, [B, m] each."""
+        flags = torch.cat([same, past.known.unsqueeze(2)], dim=2).float()  # [B, L, F + 1]
+        counts = flags.sum(1)  # [B, F + 1]
+        done = torch.bmm(flags.transpose(1, 2), past.outcomes)  # [B, F + 1, A]
+        latest = flags.argmax(1)  # [B, F + 1]: the first of the largest, 0 without a match
+        some = counts > 0
+        age = torch.where(some, of_age.gather(1, latest), AGES)
+        scaled = torch.where(some, scaled.gather(1, latest), -1.0)
+        places = latest.unsqueeze(2).expand(-1, -1, past.outcomes.shape[2])
+        last = past.outcomes.gather(1, places) * some.unsqueeze(2)
+        numbers = torch.stack([torch.log1p(counts), scaled], dim=2)
+        found = torch.cat([self._ages(age), numbers, torch.log1p(done), last], dim=2)
+        return list(found.unbind(1))
+
+    def _ages(self, intervals: Tensor) -> Tensor:  # [...] -> [..., d]
+        return self.age.index_select(0, intervals.flatten()).view(*intervals.shape, self.age.shape[1])
+
+    def _embedded(self, ids: Tensor, embedding: FieldEmbedding) -> Tensor:  # [B, L, F] -> [B, L, F * d]
+        known = torch.where(ids < self.sizes, ids, 0)
+        return embedding.of_values(known + embedding.offsets[self.fields], None).flatten(2)

@@ -1,0 +1,1 @@
+"""Encoders of histories: summaries of the events before a row."""

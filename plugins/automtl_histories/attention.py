@@ -1,0 +1,49 @@
+"""History encoders by attention.
+
+Letters: B batch, L events, e numbers of an event, q of a query.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HIDDEN = 32
+"""Hidden width of the attention network."""
+
+
+class TargetAttention(nn.Module):
+    """Sum of events, weighted by a network of the event and the row (DIN, Zhou et al., KDD 2018, eq. 3).
+
+    weight = MLP([event, query, event * W query]), not normalised, as in the paper; activations are SiLU.
+    """
+
+    def __init__(self, event_dim: int, query_dim: int) -> None:
+        super().__init__()
+        self.of_event = nn.Linear(event_dim, HIDDEN)
+        self.of_query = nn.Linear(query_dim, HIDDEN, bias=False)
+        self.project = nn.Linear(query_dim, event_dim, bias=False)
+        self.of_product = nn.Linear(event_dim, HIDDEN, bias=False)
+        self.weight = nn.Linear(HIDDEN, 1)
+
+    def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
+        product = self.of_product(events * self.project(query).unsqueeze(1))
+        hidden = F.silu(self.of_event(events) + self.of_query(query).unsqueeze(1) + product)  # [B, L, HIDDEN]
+        weights = self.weight(hidden) * known.unsqueeze(2)
+        return (weights * events).sum(1)
+
+
+class SelfAttention(nn.Module):
+    """One block of self-attention over the events, and the mean of its outputs (Vaswani et al., 2017)."""
+
+    def __init__(self, event_dim: int, query_dim: int) -> None:
+        super().__init__()
+        self.inside = nn.Linear(event_dim, 3 * HIDDEN)
+        self.outside = nn.Linear(HIDDEN, event_dim)
+
+    def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
+        q, k, v = self.inside(events).chunk(3, dim=2)
+        first = torch.arange(known.shape[1], device=known.device) == 0
+        seen = (known | first).unsqueeze(1)  # a row without events reads its padding, which is dropped below
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        mixed = (events + self.outside(out)) * known.unsqueeze(2)
+        return mixed.sum(1) / known.sum(1, keepdim=True).clamp(min=1)

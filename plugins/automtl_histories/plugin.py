@@ -1,0 +1,17 @@
+"""Hooks of the histories plugin. They return references, so that a list of plugins needs no imports."""
+
+from collections.abc import Mapping
+
+from automtl_core import hookimpl
+
+
+@hookimpl
+def automtl_register_history_encoders() -> Mapping[str, str]:
+    """Register pooling, target attention, a recurrent network and self-attention."""
+    return {
+        "mean": "automtl_histories.pooling:Mean",
+        "decay": "automtl_histories.pooling:Decay",
+        "attention": "automtl_histories.attention:TargetAttention",
+        "gru": "automtl_histories.recurrent:GRU",
+        "self-attention": "automtl_histories.attention:SelfAttention",
+    }

@@ -1,0 +1,166 @@
+"""Histories of prepared rows against a plain loop over events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.prepare.events import first_not_before
+from automtl_core.data.prepare.prepare import prepare
+from automtl_core.data.store import PARTS, Prepared
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, Dense, History, Label, Sparse
+from automtl_core.errors import DataError, PluginError
+
+ROWS = 400
+
+
+def actions(seed: int = 0) -> pd.DataFrame:
+    """Return actions with blanks and rare values, at times of which two are equal as a rule."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "user": random.integers(0, 12, ROWS).astype(str),
+            "item": random.integers(0, 40, ROWS).astype(str),
+            "category": random.integers(0, 5, ROWS).astype(str),
+            "at": random.permutation(ROWS) // 2,
+            "click": random.integers(0, 2, ROWS),
+            "buy": random.integers(0, 2, ROWS),
+            "row": (np.arange(ROWS) - 100) / 100,
+        }
+    )
+    frame.loc[random.random(ROWS) < 0.05, "item"] = None
+    frame.loc[random.random(ROWS) < 0.05, "user"] = None
+    return frame
+
+
+class Actions(Dataset):
+    """Rows that are the events of each other, or rows beside a log."""
+
+    version = 1
+    fields = (Sparse("user"), Sparse("item"), Sparse("category"), Dense("row", scaling="none"))
+    labels = (Label("buy"),)
+    user, time = "user", "at"
+    log: pd.DataFrame | None = None
+    frame = actions()
+
+    @property
+    def histories(self) -> tuple[History, ...]:
+        return (History("past", "user", "at", ("item", "category"), ("click", "buy"), self.log is None),)
+
+    def content(self) -> Any:
+        return self.frame.to_csv(), None if self.log is None else self.log.to_csv()
+
+    def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+        return self.frame
+
+    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+        return db.from_df(self.log)
+
+
+def prepared(folder: Path, log: pd.DataFrame | None = None, **settings: Any) -> Prepared:
+    dataset = Actions(DatasetSettings(split="time", **settings))
+    dataset.log = log
+    return prepare(dataset, "actions", None, folder)
+
+
+def looped(log: pd.DataFrame, row: Mapping[str, Any], length: int, delay: float) -> list[tuple[Any, ...]]:
+    """Return the events of a row, the latest first: age, item, category, click, buy."""
+    mine = log[(log.user == row["user"]) & (log["at"] < row["at"] - delay)]
+    # Events at the same time are in the order of their other columns, blanks first; values in that of texts.
+    mine = mine.sort_values(["at", "item", "category", "click", "buy"], na_position="last")
+    return [
+        (row["at"] - e["at"], e["item"], e["category"], e["click"], e["buy"])
+        for e in mine.to_dict("records")[::-1][:length]
+    ]
+
+
+def stored(data: Prepared, part: str) -> list[list[tuple[Any, ...]]]:
+    """Return the same for the rows of a part, with values outside of the vocabulary as `unseen #N`."""
+    events = data.encoder.decode(data.part(part))
+    columns = [events[f"past:{name}"] for name in ("age", "item", "category", "click", "buy")]
+    return [list(zip(*row, strict=True))[::-1] for row in zip(*columns, strict=True)]
+
+
+def assert_histories(data: Prepared, frame: pd.DataFrame, log: pd.DataFrame, length: int, delay: float) -> None:
+    known = {name: set(data.vocabulary(name)) for name in ("item", "category")}
+
+    def plain(event: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return an event with the values that a vocabulary holds."""
+        age, item, category, *done = event
+        pairs = (("item", item), ("category", category))
+        values = [None if pd.isna(v) else v if v in known[name] else "unseen" for name, v in pairs]
+        return age, *values, *done
+
+    seen = 0
+    for part in PARTS:
+        rows = data.part(part)
+        held, padded = stored(data, part), rows.histories[0].padded(slice(None))
+        for place, at in enumerate(rows.dense[:, 0]):
+            row = frame.iloc[round(float(at) * 100 + 100)].to_dict()
+            expected = looped(log, row, length, delay)
+            found = [(a, *("unseen" if str(v).startswith("unseen") else v for v in (i, c)), *done)
+                     for a, i, c, *done in held[place]]  # fmt: skip
+            assert found == list(map(plain, expected))
+            for n, name in enumerate(("item", "category")):
+                same = (padded.ids[place, :, n] == padded.values[place, n]) & (padded.ids[place, :, n] > 0)
+                assert same.sum() == sum(e[1 + n] == row[name] for e in expected if not pd.isna(row[name]))
+            seen += len(found)
+    assert seen > 300
+
+
+@pytest.mark.parametrize(("length", "delay"), [(50, 0.0), (3, 0.0), (50, 20.0)])
+def test_rows_see_earlier_rows_of_their_user(tmp_path: Path, length: int, delay: float) -> None:
+    data = prepared(tmp_path, history_length=length, history_delay=delay)
+    assert_histories(data, Actions.frame, Actions.frame, length, delay)
+
+
+def test_rows_see_the_events_of_a_log(tmp_path: Path) -> None:
+    log = actions(1).drop(columns="row")
+    log.loc[:50, "item"] = "only in the log"
+    log.loc[:20, "user"] = "stranger"
+    data = prepared(tmp_path, log)
+    assert_histories(data, Actions.frame, log, 50, 0.0)
+    assert len(data.part("train").histories[0].events.times) == (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
+
+
+def test_values_outside_of_the_vocabulary_still_match(tmp_path: Path) -> None:
+    data = prepared(tmp_path, min_count=12)
+    assert len(data.vocabulary("item")) < 20
+    assert_histories(data, Actions.frame, Actions.frame, 50, 0.0)
+
+
+def test_under_a_random_split_rows_have_no_histories(tmp_path: Path) -> None:
+    data = prepare(Actions(DatasetSettings()), "actions", None, tmp_path)
+    assert not data.schema.histories
+    assert not data.part("train").histories
+    assert not (data.path / "events").exists()
+
+
+def test_a_wrong_outcome_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Actions, "frame", Actions.frame.assign(click=2))
+    with pytest.raises(DataError, match="click holds 2.0, allowed are 0, 1 and null"):
+        prepared(tmp_path)
+
+
+def test_a_log_without_a_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the events of history 'past' lack 'click'"):
+        prepared(tmp_path, actions(1).drop(columns="click"))
+
+
+def test_a_history_of_an_unknown_field_is_a_fault() -> None:
+    class Wrong(Actions):
+        histories = (History("past", "user", "at", ("items",)),)
+
+    with pytest.raises(PluginError, match="history 'past' shares 'items', which is not a single-valued"):
+        Wrong(DatasetSettings())
+
+
+def test_first_not_before_searches_each_range() -> None:
+    times = np.array([1.0, 2, 2, 5, 0, 3, 3, 9])
+    low, high = np.array([0, 0, 4, 4, 8, 0]), np.array([4, 4, 8, 8, 8, 4])
+    found = first_not_before(times, low, high, np.array([2.0, 9, 3, 0, 1, 0]))
+    assert found.tolist() == [1, 4, 5, 4, 8, 0]
