@@ -83,7 +83,7 @@ class SearchSpace(ABC, Configured[S]):
     """A family of multi-task models. Subclasses declare settings by `SearchSpace[MySettings]`.
 
     Args:
-        schema: The fields and tasks to build for.
+        schema: The fields and tasks to build for; histories that the encodings do not read are left out.
         settings: An instance of the class's `settings_class`.
         op: Returns the factory of an op by name, such as `mlp-64`.
         encoder: Returns the factory of a history encoder by name, such as `mean`.
@@ -97,7 +97,7 @@ class SearchSpace(ABC, Configured[S]):
         op: Callable[[str], OpFactory],
         encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
     ) -> None:
-        self.schema = schema
+        self.schema = schema.as_read()
         self.settings = settings
         self._op = op
         self._encoder = encoder

@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -78,6 +78,10 @@ class Encoder:
         events = [name for history in self.schema.histories for name in event_columns(history.to_json())]
         return [*dict.fromkeys(column for one in reads for column in one), *events]
 
+    def of_histories(self, histories: tuple[History, ...]) -> "Encoder":
+        """Return the encoder with these of its histories."""
+        return replace(self, schema=replace(self.schema, histories=histories))
+
     def encode(self, columns: Mapping[str, Column] | pd.DataFrame, labelled: bool = True) -> Part:
         """Return new examples, encoded as in preparation.
 
@@ -131,7 +135,7 @@ class Encoder:
             found[field.name] = _values(self.fields[field.name], part, place)
         for place, number in enumerate(self.schema.dense):
             found[number.name] = self.fields[number.name].decode(part.dense[:, place])
-        for history, of_rows in zip(self.schema.histories, part.histories, strict=True):
+        for history, of_rows in zip(self.schema.histories, part.histories, strict=False):
             found |= _events(history, of_rows, self.fields)
         for place, task in enumerate(self.schema.tasks):
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]

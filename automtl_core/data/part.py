@@ -4,11 +4,13 @@ Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from automtl_core.dataset.schema import Schema
 
 
 class Bags(NamedTuple):
@@ -105,6 +107,10 @@ class Part:
         users = None if self.users is None else self.users[rows]
         histories = tuple(history.some(rows) for history in self.histories)
         return Part(self.ids[rows], self.dense[rows], self.labels[rows], self.bags, folds, users, histories)
+
+    def as_read(self, schema: Schema) -> "Part":
+        """Return the rows for networks of a schema: without histories if it has none."""
+        return self if schema.histories else replace(self, histories=())
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reprlib import repr as short
 from typing import Any, get_args
 
-from automtl_core.dataset.history import faults_of_histories
+from automtl_core.dataset.history import History, faults_of_histories
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean, listing
 from automtl_core.fields.field import FieldKind, one_of
@@ -50,6 +50,7 @@ def faults_of(stated: Mapping[str, Any], holds_bags: bool) -> Iterator[str]:
     shapes = [
         *_shape("fields", fields, FieldKind, "fields, such as Sparse and Dense"),
         *_shape("labels", labels, Label, "Label"),
+        *_shape("histories", stated["histories"], History, "History"),
     ]
     yield from shapes
     if shapes:

@@ -119,6 +119,10 @@ class Schema:
         found.crosses()
         return found
 
+    def as_read(self) -> Self:
+        """Return the schema of networks: without histories if the encodings read none."""
+        return self if self.encodings.of_histories else replace(self, histories=())
+
     def crosses(self) -> tuple[Cross, ...]:
         """Return the feature crosses. Raises as `encoded` does."""
         places = {field.name: place for place, field in enumerate(self.sparse) if field.kind == "single"}
@@ -202,6 +206,11 @@ def inputs_of_part(part: str, history: History) -> list[str]:
     if count := last_of(part):
         return [f"last{k + 1}" for k in range(count)]
     return [part]
+
+
+def is_encoder(part: str) -> bool:
+    """Return whether a part of `Encodings.history` is the name of a history encoder."""
+    return part != MATCHES and not last_of(part)
 
 
 def last_of(part: str) -> int:

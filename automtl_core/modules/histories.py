@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.dataset.history import History
-from automtl_core.dataset.schema import MATCHES, Schema, last_of
+from automtl_core.dataset.schema import MATCHES, Schema, is_encoder, last_of
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Past
@@ -110,7 +110,7 @@ class OneHistory(nn.Module):
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
         e, q = event_width(history, dim), len(self.fields) * dim
         self.encoders = nn.ModuleDict(
-            {part: encoder(part)(e, q) for part in self.parts if part != MATCHES and not last_of(part)}
+            {part: encoder(part)(e, q) for part in self.parts if is_encoder(part)}
         )
         self.last = max(map(last_of, self.parts), default=0)
 

@@ -127,5 +127,11 @@ class Inputs(ReadsFitted):
             e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
         numbers = self.numbers(features.dense).to(e.dtype)
         crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
-        histories = () if self.histories is None else self.histories(features.histories, self.embedding)
-        return EncodedFields(e, numbers, crosses, tuple(one.to(e.dtype) for one in histories))
+        return EncodedFields(e, numbers, crosses, tuple(one.to(e.dtype) for one in self.of_histories(features)))
+
+    def of_histories(self, features: Features) -> list[Tensor]:
+        """Return the inputs from histories, [B, width] each."""
+        found: list[Tensor] = []
+        if self.histories is not None:
+            found = self.histories(features.histories, self.embedding)
+        return found

@@ -186,6 +186,7 @@ class Job:
         train, validation = (
             (rows.learn, rows.look) if rows else (prepared.part("train"), prepared.part("validation"))
         )
+        train, validation = (part.as_read(space.schema) for part in (train, validation))
         data = TrainingData(replace(train, folds=folds), validation, space.schema.tasks)
         return Problem(space, data, self.recipe(), self.config.seed, self.compute())
 
@@ -199,7 +200,9 @@ class Job:
         random = seeds.generator(self.config.seed, "decisions")
         rows = held_out_rows(prepared, SEARCH_ROWS, share, random)
         problem = self.problem(prepared, rows)
-        data = replace(problem.data, validation=prepared.part("validation"), held_out=rows.look)
+        validation = prepared.part("validation").as_read(problem.space.schema)
+        held_out = rows.look.as_read(problem.space.schema)
+        data = replace(problem.data, validation=validation, held_out=held_out)
         return replace(problem, data=data)
 
     def checked(self, data: Prepared | Encoder) -> SearchSpace:

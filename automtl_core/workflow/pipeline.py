@@ -97,7 +97,8 @@ def start(job: Job, prepared: Prepared, path: Path) -> Iterator[Run]:
         Costs({ENCODING_SEARCH: job.encoding_seconds}, None),
     ]
     facts += [EncodingSearch(job.encoding_search)] if job.encoding_search else []
-    with Run.create(path, job.config, facts, prepared.encoder) as run:
+    encoder = prepared.encoder.of_histories(job.space(prepared).schema.histories)
+    with Run.create(path, job.config, facts, encoder) as run:
         yield run
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from automtl_baselines.trees import Grower, GrownTrees, Rows, Trees, check_installed
 from automtl_core import seeds
 from automtl_core.data.part import Part
-from automtl_core.dataset.schema import Schema, Task
+from automtl_core.dataset.schema import Schema, Task, is_encoder
 from automtl_core.errors import UsageError
 from automtl_core.modules.features import Features
 from automtl_core.modules.inputs import Inputs
@@ -64,8 +64,8 @@ class BoostingSettings(Settings):
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), and
-    single-valued fields as categories. Categories come last, because the validation rows decide for each task
+    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), matches and the
+    latest events of histories, and single-valued fields as categories. Categories come last, because the validation rows decide for each task
     whether its trees read them.
 
     Args:
@@ -159,7 +159,8 @@ class BoostedTrees(Learner):
     def _columns(self, features: Features) -> Tensor:  # -> [B, F]
         tables = [self.inputs.statistics, self.inputs.crosses]
         statistics = [table(features).flatten(1) for table in tables if table is not None]
-        parts = [*statistics, features.dense, self.ranks[features.ids + self.offsets]]
+        histories = self.inputs.of_histories(features)
+        parts = [*statistics, features.dense, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
 
 
@@ -222,5 +223,7 @@ class Boosting(SearchSpace[BoostingSettings]):
         return BoostedTrees(inputs, sizes, len(schema.tasks), grower, s.categories)
 
     def _read(self) -> Schema:
-        """Return the schema without bins, because trees make their own."""
-        return self.schema.encoded(self.schema.encodings.with_answers(numbers="standard"))
+        """Return the schema without bins, because trees make their own, and without history encoders."""
+        encodings = self.schema.encodings
+        numeric = tuple(part for part in encodings.of_histories if not is_encoder(part))
+        return self.schema.encoded(encodings.with_answers(numbers="standard", history=numeric))

@@ -13,6 +13,7 @@ def automtl_register_search_spaces() -> Mapping[str, str]:
         "boosting": "automtl_baselines.boosting:Boosting",
         "cgc": "automtl_baselines.cgc:CGC",
         "cross-stitch": "automtl_baselines.cross_stitch:CrossStitch",
+        "din-mmoe": "automtl_baselines.din_mmoe:DINMMoE",
         "esmm": "automtl_baselines.esmm:ESMM",
         "mmoe": "automtl_baselines.mmoe:MMoE",
         "ple": "automtl_baselines.ple:PLE",

@@ -14,7 +14,7 @@ def test_a_word_stands_for_all_of_it() -> None:
 
 def test_what_is_not_answered_is_to_be_looked_up() -> None:
     assert Encodings().unanswered() == ANSWERS
-    assert Encodings(statistics="none").unanswered() == ("numbers", "crosses", "wide")
+    assert Encodings(statistics="none").unanswered() == ("numbers", "crosses", "wide", "history")
     assert not plain().auto
     assert plain().plain
     assert not plain().with_answers(wide=True).plain

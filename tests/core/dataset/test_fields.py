@@ -13,6 +13,7 @@ FINE: dict[str, Any] = {
     "user": "user",
     "time": "at",
     "part": None,
+    "histories": None,
 }
 
 
