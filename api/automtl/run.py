@@ -23,7 +23,7 @@ from automtl_core.views import outcome
 from automtl_core.views.card import card
 from automtl_core.views.markdown import markdown
 from automtl_core.workflow.finding import finding
-from automtl_core.workflow.new_rows import InMemory, Reading, measure, predicted
+from automtl_core.workflow.new_rows import InMemory, Reading, check_log, measure, predicted
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.workflow import Workflow
@@ -77,39 +77,48 @@ class Run:
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
-    def predict(self, examples: object) -> pd.DataFrame:
+    def predict(self, examples: object, *, history: object = None) -> pd.DataFrame:
         """Return predictions, one column per task: probabilities, or numbers in the unit of the label.
 
         Args:
             examples: A table with the columns of the search, or a mapping of columns. Labels are not needed.
                 It is not modified. The predictions have its index. With `bad_rows: skip` in the run, faulty
                 rows are left out.
+            history: A table of the events up to now, one a row, for a network that reads histories. Without
+                it, `examples` has a list column for each part of a history, such as `past:item_id`.
 
         Raises:
             DataError: the column of a field is missing, or a value does not fit its field.
 
         """
         made, dataset = self._trained
-        with _reading(examples, dataset) as reading:
+        with _reading(examples, dataset, made, history) as reading:
             values, rejected = predicted(made, reading)
         names = [task.name for task in made.tasks]
         index = getattr(examples, "index", None)
         rows = pd.RangeIndex(len(values) + len(rejected)) if index is None else index
         return pd.DataFrame(values, rows.delete([row.fault.line - 1 for row in rejected]), names)
 
-    def evaluate(self, examples: object = None, *, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    def evaluate(
+        self,
+        examples: object = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        history: object = None,
+    ) -> pd.DataFrame:
         """Return metrics on labelled examples.
 
         Args:
             examples: A table, as for `predict`, with labels; None recomputes the metrics of the test rows.
             metrics: Names of `automtl list metrics`, in place of those of the run.
+            history: Events up to now, as for `predict`.
 
         """
         if examples is None:
             return _frame(self._flow.evaluate(self.path, metrics=metrics).test)
         made, dataset = self._trained
         registered = self._metrics if metrics is None else self._flow.metrics(self._folder, metrics)
-        with _reading(examples, dataset) as reading:
+        with _reading(examples, dataset, made, history) as reading:
             return _frame(measure(made, reading, registered)[0])
 
     def export(self, folder: str | Path, form: Literal["onnx", "torch"] = "onnx") -> Path:
@@ -148,15 +157,22 @@ class Run:
 
 
 @contextmanager
-def _reading(examples: object, dataset: Dataset) -> Iterator[Reading | InMemory]:
+def _reading(
+    examples: object, dataset: Dataset, made: Trained, history: object
+) -> Iterator[Reading | InMemory]:
     """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
+    histories = made.encoder.schema.histories
+    check_log(histories, history)
+    log = None if history is None else pd.DataFrame(history)
     if isinstance(examples, pd.DataFrame | Mapping):
-        yield InMemory(dataset, examples)
+        yield InMemory(dataset, examples, histories=histories, log=log)
         return
     with TemporaryDirectory(prefix="automtl.") as folder:
-        path = Path(folder) / "frame.parquet"
+        path, events = Path(folder) / "frame.parquet", None
         write(examples, path)
-        yield Reading(dataset, path, Path(folder))
+        if log is not None:
+            write(log, events := Path(folder) / "history.parquet")
+        yield Reading(dataset, path, Path(folder), histories=histories, log=events)
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:

@@ -5,17 +5,28 @@ is opened. Letters: R rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
+import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column as Values
+from automtl_core.data.new_histories import (
+    columns_of,
+    entries,
+    lists_of_log,
+    log_file,
+    with_lists,
+    with_owners,
+)
 from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.dataset.dataset import Column, Dataset, reads_of
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 
@@ -35,6 +46,10 @@ class FrameRows:
     labelled: bool
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped; their line is the number of the row, from 1."""
+    histories: tuple[History, ...] = ()
+    """Histories of the rows, as lists in columns or in `lists`."""
+    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """List column -> the events of each row, from a log."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -42,22 +57,33 @@ class FrameRows:
     def chunks(self, size: int) -> Iterator[pd.DataFrame]:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
-            yield encodable(self.dataset, self.rows.iloc[start : start + size], self.labelled)
+            rows = self.rows.iloc[start : start + size]
+            given = {name: values[start : start + size] for name, values in self.lists.items()}
+            yield with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, given)
 
 
-def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> FrameRows:
+def frame_rows(
+    dataset: Dataset,
+    examples: Examples,
+    labelled: bool = False,
+    histories: tuple[History, ...] = (),
+    log: pd.DataFrame | None = None,
+) -> FrameRows:
     """Check examples in memory.
 
     Args:
         dataset: The dataset of the examples; its settings define the treatment of faulty rows.
         examples: Columns as `Dataset.new_file` declares them. None, NaN and an empty text are missing values.
         labelled: Whether the examples have labels.
+        histories: Histories of the examples: lists in columns, or
+        log: the events up to now, one a row.
 
     Raises:
         DataError: a column is missing, or there are (too many) faulty rows.
 
     """
-    declared = dataset.new_file("", labelled).columns
+    of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
+    declared = of_history(dataset.new_file("", labelled), histories=histories).columns
     used = {name: column for name, column in declared.items() if column.kind != "unused"}
     given = _columns(examples, used)
     count = len(next(iter(given.values()), ()))
@@ -76,7 +102,35 @@ def frame_rows(dataset: Dataset, examples: Examples, labelled: bool = False) -> 
         raise DataError("the examples have no valid rows", "give at least one valid row")
     rows = pd.DataFrame({name: column.values for name, column in read.items()})
     kept = rows[fits].reset_index(drop=True) if faulty else rows
-    return FrameRows(kept, dataset, labelled, [Rejected("", _fault(row, read)) for row in faulty])
+    rejected = [Rejected("", _fault(row, read)) for row in faulty]
+    lists = _of_log(dataset, histories, kept, log) if log is not None else {}
+    return FrameRows(kept, dataset, labelled, rejected, histories, lists)
+
+
+def _of_log(
+    dataset: Dataset, histories: Sequence[History], rows: pd.DataFrame, log: pd.DataFrame
+) -> dict[str, Sequence[Any]]:
+    """Return the list columns of rows from a log in memory."""
+    lists: dict[str, Sequence[Any]] = {}
+    with duckdb.connect() as db:
+        db.register("rows", rows)
+        for history in histories:
+            columns = log_file("", dataset, history).columns
+            given = _columns(log, columns)
+            db.register("events", pd.DataFrame({name: _read(given[name], columns[name]).values for name in columns}))
+            lists |= lists_of_log(db, dataset, history, "rows", "events")
+    return lists
+
+
+def with_events(
+    made: pd.DataFrame, histories: Sequence[History], rows: pd.DataFrame, given: Mapping[str, Sequence[Any]]
+) -> pd.DataFrame:
+    """Return encodable rows with their list columns, from `given` or from the columns of the rows."""
+    if not histories:
+        return made
+    names = columns_of(histories)
+    held = given or {name: [entries(value) for value in rows[name].tolist()] for name in names}
+    return made.assign(**{name: pd.Series(list(held[name]), made.index, object) for name in names})
 
 
 def encodable(dataset: Dataset, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:

@@ -3,23 +3,27 @@
 Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T tasks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.data.frames import encodable
+from automtl_core.data.frames import encodable, with_events
+from automtl_core.data.new_histories import lists_of_log, log_file, with_lists, with_owners
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
 from automtl_core.data.raw.load import Rejected, load
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
+from automtl_core.dataset.history import History
 from automtl_core.disk.files import publish_file, scratch_folder
 from automtl_core.errors import UsageError, did_you_mean, listing
 
@@ -29,7 +33,7 @@ VECTORS = 8
 """Size of a fetched chunk, in DuckDB's vectors of 2048 rows."""
 FORMATS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet"}
 """File extension -> format of the output."""
-TABLE = "new rows"
+TABLE, LOG = "new rows", "events of new rows"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class NewRows:
     labelled: bool
     rejected: Sequence[Rejected]
     """Faulty rows, which are skipped."""
+    histories: tuple[History, ...] = ()
+    """Histories of the rows, as lists in columns of the table or in `lists`."""
+    lists: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """List column -> the events of each row, from a log."""
 
     def __len__(self) -> int:
         return count(self.db, quoted(TABLE))
@@ -55,15 +63,20 @@ class NewRows:
             for name in table.columns
         )
         self.db.execute(f"SELECT {chosen} FROM {quoted(TABLE)}")
-        left = pd.DataFrame()
+        left, done = pd.DataFrame(), 0
         while len(fetched := self.db.fetch_df_chunk(VECTORS)):
             left = pd.concat([left, fetched], ignore_index=True) if len(left) else fetched
             full = len(left) // size * size
             for start in range(0, full, size):
-                yield encodable(self.dataset, left.iloc[start : start + size], self.labelled)
-            left = left.iloc[full:]
+                yield self._encodable(left.iloc[start : start + size], done + start)
+            left, done = left.iloc[full:], done + full
         if len(left):
-            yield encodable(self.dataset, left, self.labelled)
+            yield self._encodable(left, done)
+
+    def _encodable(self, rows: pd.DataFrame, start: int) -> pd.DataFrame:
+        """Return rows, from number `start` on, in the form for `Encoder.encode`."""
+        given = {name: values[start : start + len(rows)] for name, values in self.lists.items()}
+        return with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, given)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:
@@ -116,6 +129,8 @@ def new_rows(
     keep: Sequence[str] = (),
     memory_limit: str | None = None,
     progress: Progress = silent,
+    histories: tuple[History, ...] = (),
+    log: Path | None = None,
 ) -> Iterator[NewRows]:
     """Read files of new examples.
 
@@ -127,6 +142,8 @@ def new_rows(
         keep: Further columns to keep, unchanged.
         memory_limit: Memory limit of the database, such as `512MiB`.
         progress: Receives the progress.
+        histories: Histories of the rows: lists in the rows, or
+        log: a file, or a pattern of several, with the events up to now.
 
     Raises:
         InputMissingError: there is no such file.
@@ -135,20 +152,29 @@ def new_rows(
 
     """
     folder, _, paths = listed_files(str(files))
+    logged, _, log_paths = listed_files(str(log)) if log is not None else (folder, "", [])
     settings = dataset.settings
     most = settings.max_bad_rows if settings.bad_rows == "skip" else None
     with (
         scratch_folder(work_in) as work_dir,
-        connect(folder, work_dir, memory_limit or MEMORY) as db,
+        connect(folder, work_dir, memory_limit or MEMORY, more=[logged]) as db,
     ):
         sources = []
         for place, path in enumerate(paths):
             progress("check", place / len(paths))
             declared = dataset.new_file(path.relative_to(folder).as_posix(), labelled)
+            of_history = with_lists if log is None else partial(with_owners, dataset=dataset)
+            declared = of_history(declared, histories=histories)
             sources.append(source_of(path, _keeping(declared, keep), folder))
         progress("read", 0.0)
         rejected = load(db, TABLE, sources, work_dir, most)
-        yield NewRows(db, work_dir, dataset, labelled, rejected)
+        lists: dict[str, Sequence[Any]] = {}
+        for history in histories if log is not None else ():
+            events = [source_of(p, log_file(p.name, dataset, history), logged) for p in log_paths]
+            rejected += load(db, LOG, events, work_dir, most)
+            lists |= lists_of_log(db, dataset, history, TABLE, LOG)
+            db.execute(f"DROP TABLE {quoted(LOG)}")
+        yield NewRows(db, work_dir, dataset, labelled, rejected, histories, lists)
 
 
 def check_output(path: Path) -> None:

@@ -204,6 +204,11 @@ class Dataset(ABC):
         return None
 
     @property
+    def time_column(self) -> str | None:
+        """Column of files with the time of rows and events, if it is not called as `time`."""
+        return self.time
+
+    @property
     def part(self) -> str | None:
         """Column of `rows` with `train`, `validation` or `test`, if the publisher has split the data.
 

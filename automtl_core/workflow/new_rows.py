@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import Column
@@ -15,6 +16,8 @@ from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.history import History
+from automtl_core.errors import UsageError
 from automtl_core.fields.encode import texts
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
@@ -37,12 +40,15 @@ class Reading:
     """Folder for data that does not fit in memory."""
     memory_limit: str | None = None
     progress: Progress = field(default=silent, compare=False)
+    histories: tuple[History, ...] = ()
+    """Histories of the examples, as lists in their rows or in `log`."""
+    log: Path | None = None
+    """A file, or a pattern of several, with the events up to now."""
 
     def rows(self, labelled: bool, keep: Sequence[str] = ()) -> AbstractContextManager[NewRows]:
         """Return the rows as a context manager; raises as `new_rows`."""
-        return new_rows(
-            self.dataset, self.files, self.work_in, labelled, keep, self.memory_limit, self.progress
-        )
+        how = (labelled, keep, self.memory_limit, self.progress, self.histories, self.log)
+        return new_rows(self.dataset, self.files, self.work_in, *how)
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,25 @@ class InMemory:
     """Dataset of the examples; its settings define the treatment of faulty rows."""
     examples: Examples
     progress: Progress = field(default=silent, compare=False)
+    histories: tuple[History, ...] = ()
+    """Histories of the examples, as lists in their columns or in `log`."""
+    log: pd.DataFrame | None = None
+    """The events up to now."""
 
     def rows(self, labelled: bool) -> AbstractContextManager[FrameRows]:
         """Return the rows as a context manager; raises as `frame_rows`."""
-        return nullcontext(frame_rows(self.dataset, self.examples, labelled))
+        return nullcontext(frame_rows(self.dataset, self.examples, labelled, self.histories, self.log))
+
+
+def check_log(histories: Sequence[History], log: object) -> None:
+    """Check that events are given only to a network that reads them.
+
+    Raises:
+        UsageError: they are given to another one.
+
+    """
+    if log is not None and not histories:
+        raise UsageError("the network reads no history", "leave out --history")
 
 
 def write_predictions(

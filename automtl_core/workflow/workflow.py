@@ -44,7 +44,7 @@ from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
-from automtl_core.workflow.new_rows import Reading, measure, write_predictions
+from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
 from automtl_core.workflow.progress_estimate import Workload
 from automtl_core.workflow.resolve_auto import resolve_auto
@@ -219,7 +219,15 @@ class Workflow:
             changed=tuple(changed),
         )
 
-    def predict(self, path: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer) -> Predicted:
+    def predict(
+        self,
+        path: Path,
+        files: Path,
+        output: Path,
+        keep: Sequence[str],
+        bad: Layer,
+        history: Path | None = None,
+    ) -> Predicted:
         """Write the predictions of a run's network for new examples.
 
         Args:
@@ -228,21 +236,35 @@ class Workflow:
             output: File to write, .csv or .parquet; in the order of the examples.
             keep: Columns of the files to copy.
             bad: Settings of the dataset for faulty rows.
+            history: Events up to now, one a row, in files as `files`; None if rows hold their events as lists.
 
         """
         run = Run.open(path)
         run.read(Result)
         with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
-            reading = Reading(dataset, files, output.absolute().parent, self.memory_limit, progress)
+            histories = made.encoder.schema.histories
+            check_log(histories, history)
+            place = output.absolute().parent
+            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history)
             rows, rejected = write_predictions(made, reading, output, keep)
         return Predicted(str(path), str(output), rows, rejected, tuple(task.name for task in made.tasks))
 
-    def measure(self, path: Path, files: Path, bad: Layer, metrics: Sequence[str] | None = None) -> Tested:
+    def measure(
+        self,
+        path: Path,
+        files: Path,
+        bad: Layer,
+        metrics: Sequence[str] | None = None,
+        history: Path | None = None,
+    ) -> Tested:
         """Test the network of a run on new labelled examples; arguments as in `predict` and `evaluate`."""
         run = Run.open(path)
         with self.trained(run, bad) as (made, dataset), phase(self.listener, PREPARATION) as progress:
             registered = self.metrics(run, metrics)
-            reading = Reading(dataset, files, prepared_folder(), self.memory_limit, progress)
+            histories = made.encoder.schema.histories
+            check_log(histories, history)
+            place = prepared_folder()
+            reading = Reading(dataset, files, place, self.memory_limit, progress, histories, history)
             test, rows, rejected = measure(made, reading, registered)
         return Tested(path, test, rows, rejected, run.config().training.min_positives)
 

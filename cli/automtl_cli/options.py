@@ -72,6 +72,15 @@ Input = Annotated[
         help="New rows: a CSV, TSV or Parquet file, or a file pattern in quotes.",
     ),
 ]
+History = Annotated[
+    Path | None,
+    typer.Option(
+        "--history",
+        metavar="FILE",
+        help="Events up to now, one a row, for a network that reads histories: a file, or a file pattern in "
+        "quotes. Without it, the input has a list column for each part of a history.",
+    ),
+]
 NewInput = Annotated[
     Path | None,
     typer.Option(

@@ -94,6 +94,11 @@ class Table(Dataset):
         return TIME if self.settings.time else None
 
     @property
+    def time_column(self) -> str | None:
+        """The time column of the settings."""
+        return self.settings.time
+
+    @property
     def part(self) -> str | None:
         """The added part column, if the settings name files by part."""
         return PART if "train" in self.settings.files else None

@@ -1,6 +1,6 @@
 """A DuckDB connection with access to a dataset's folder and its working folder only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,7 +12,11 @@ from automtl_core.errors import AutoMTLError, DataError, OutOfMemoryError, Stora
 
 @contextmanager
 def connect(
-    data_dir: Path | None, work_dir: Path, memory_limit: str | None = None, threads: int | None = None
+    data_dir: Path | None,
+    work_dir: Path,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    more: Sequence[Path] = (),
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in `work_dir`; it can read and write there and in `data_dir`, and nowhere else.
 
@@ -23,6 +27,7 @@ def connect(
         work_dir: Folder of the database and its spill files.
         memory_limit: Memory limit of the database, such as `512MiB`; None for most of the machine's memory.
         threads: Number of threads; None for all threads of the machine.
+        more: Further folders to read.
 
     Raises:
         DataError: a value cannot be converted.
@@ -32,7 +37,7 @@ def connect(
     """
     try:
         with duckdb.connect(work_dir / "raw.duckdb") as db:
-            folders = [folder.resolve() for folder in (data_dir, work_dir) if folder]
+            folders = [folder.resolve() for folder in (data_dir, work_dir, *more) if folder]
             _lock_down(db, folders, work_dir, memory_limit, threads)
             yield db
     except duckdb.Error as error:

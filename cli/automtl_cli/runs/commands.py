@@ -17,6 +17,7 @@ def predict(
         str,
         typer.Option(metavar="COLUMN,...", help="Columns of the input to copy to the output, such as an id."),
     ] = "",
+    history: options.History = None,
     bad_rows: options.BadRows = None,
     max_bad_rows: options.MaxBadRows = None,
     memory_limit: options.MemoryLimit = None,
@@ -25,7 +26,9 @@ def predict(
     """Predict new rows with the network of a run.
 
     The input has one column for each field, as `automtl data sample` shows them. Labels are optional, other
-    columns are ignored. Values outside the vocabulary are unseen ids. The output has one row for each input
+    columns are ignored. Values outside the vocabulary are unseen ids. For a network that reads histories, the
+    events of --history have the columns of the user, the time, the fields and the actions; the rows then have
+    a time too. The output has one row for each input
     row, in the same order: a probability for each binary task, a number for each regression.
     """
     from automtl_cli.runs import new_rows
@@ -33,7 +36,7 @@ def predict(
 
     bad = new_rows.faulty(bad_rows, max_bad_rows)
     result = new_rows.predict(
-        run, files, output, [name for name in keep.split(",") if name], bad, memory_limit
+        run, files, output, [name for name in keep.split(",") if name], bad, memory_limit, history
     )
     emit(result, predicted, as_json)
 
@@ -42,6 +45,7 @@ def evaluate(
     run: options.Run,
     data_dir: options.DataDir = None,
     files: options.NewInput = None,
+    history: options.History = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -64,8 +68,9 @@ def evaluate(
     names = None if metrics is None else [name for name in metrics.split(",") if name]
     if files is not None:
         bad = new_rows.faulty(bad_rows, max_bad_rows)
-        return emit(new_rows.measure(run, files, data_dir, bad, names), outcome.tested, as_json)
-    new_rows.check_no_input(bad_rows, max_bad_rows)
+        tested = new_rows.measure(run, files, data_dir, bad, names, history)
+        return emit(tested, outcome.tested, as_json)
+    new_rows.check_no_input(bad_rows, max_bad_rows, history)
     result = actions.workflow().evaluate(run, data_dir, names)
     emit(result, outcome.evaluation, as_json)
     actions.check_repeated(result)

@@ -18,14 +18,25 @@ def faulty(bad_rows: str | None, most: int | None) -> Layer:
 
 
 def predict(
-    run: Path, files: Path, output: Path, keep: Sequence[str], bad: Layer, memory_limit: str | None
+    run: Path,
+    files: Path,
+    output: Path,
+    keep: Sequence[str],
+    bad: Layer,
+    memory_limit: str | None,
+    history: Path | None,
 ) -> Predicted:
     """Write the predictions of a run."""
-    return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad)
+    return actions.workflow(memory_limit, DOING).predict(run, files, output, keep, bad, history)
 
 
 def measure(
-    run: Path, files: Path, data_dir: Path | None, bad: Layer, metrics: Sequence[str] | None
+    run: Path,
+    files: Path,
+    data_dir: Path | None,
+    bad: Layer,
+    metrics: Sequence[str] | None,
+    history: Path | None,
 ) -> Tested:
     """Test the network of a run on new rows, with other metrics than those of the run if some are named.
 
@@ -37,15 +48,17 @@ def measure(
         raise UsageError(
             "--data-dir is for the raw files of the run, and --input for new rows", "give one of them"
         )
-    return actions.workflow(doing=DOING).measure(run, files, bad, metrics)
+    return actions.workflow(doing=DOING).measure(run, files, bad, metrics, history)
 
 
-def check_no_input(bad_rows: str | None, most: int | None) -> None:
-    """Check that options for faulty rows are used only with `--input`.
+def check_no_input(bad_rows: str | None, most: int | None, history: Path | None) -> None:
+    """Check that options for new rows are used only with `--input`.
 
     Raises:
         UsageError: they are used alone.
 
     """
-    if (bad_rows, most) != (None, None):
-        raise UsageError("--bad-rows and --max-bad-rows belong to --input", "name the new rows by --input")
+    if (bad_rows, most, history) != (None, None, None):
+        raise UsageError(
+            "--bad-rows, --max-bad-rows and --history belong to --input", "name the new rows by --input"
+        )

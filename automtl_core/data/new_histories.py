@@ -1,0 +1,132 @@
+"""Histories of new examples: lists in their rows, or a log of events up to now.
+
+Letters: R rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from automtl_core.data.raw.sql import category, count, quoted
+from automtl_core.dataset.dataset import BIT, TEXT, Column, Dataset, RawFile
+from automtl_core.dataset.history import History
+from automtl_core.errors import DataError
+from automtl_core.fields.encode import event_columns
+
+SEPARATOR = "|"
+"""Separator of the entries of a list in a text."""
+
+
+def columns_of(histories: Iterable[History]) -> dict[str, Column]:
+    """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
+    names = [name for history in histories for name in event_columns(history.to_json())]
+    return dict.fromkeys(names, Column(separator=SEPARATOR))
+
+
+def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
+    """Return the format of rows that hold their histories as lists.
+
+    Raises:
+        DataError: files of the dataset have no header, so that they cannot have further columns.
+
+    """
+    if histories and not file.header:
+        raise DataError(
+            f"{file.path}: files without a header cannot hold lists of events", "give the events by --history"
+        )
+    return replace(file, columns={**file.columns, **columns_of(histories)})
+
+
+def with_owners(file: RawFile, dataset: Dataset, histories: Sequence[History]) -> RawFile:
+    """Return the format of rows whose histories are in a log: they have an owner and a time."""
+    wanted = [name for history in histories for name in (history.by, time_column(dataset, history))]
+    more = {name: TEXT for name in wanted if file.columns.get(name, Column("unused")).kind == "unused"}
+    return replace(file, columns={**file.columns, **more})
+
+
+def log_file(path: str, dataset: Dataset, history: History) -> RawFile:
+    """Return the format of a log: a column for the owner, the time, each shared field and each outcome."""
+    raw = {name: column for file in dataset.files().values() for name, column in file.columns.items()}
+    columns = {name: _kind(raw.get(name, TEXT)) for name in (history.by, *history.shared)}
+    columns |= {time_column(dataset, history): TEXT, **dict.fromkeys(history.outcomes, BIT)}
+    return RawFile(path, columns, others=True)
+
+
+def time_column(dataset: Dataset, history: History) -> str:
+    """Return the column of files with the time of rows and events."""
+    return dataset.time_column or history.time if history.time == dataset.time else history.time
+
+
+def lists_of_log(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, rows: str, log: str
+) -> dict[str, list[list[Any]]]:
+    """Return the list columns of rows, from a log. Events at the same time are in the order of preparation.
+
+    Args:
+        db: A database.
+        dataset: The dataset of the rows.
+        history: The history.
+        rows: Table of the rows, with their owner and time.
+        log: Table of the events, see `log_file`.
+
+    Raises:
+        DataError: a time is neither a number nor a date.
+
+    """
+    time = time_column(dataset, history)
+    for table, what in ((rows, "rows"), (log, "events")):
+        wrong = f"SELECT {quoted(time)} FROM {quoted(table)} WHERE {_number(time)} IS NULL LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"the {what} hold the time {odd[0][0]!r} in column {time!r}",
+                "give each a number, or a date such as 2024-01-31 23:59:59",
+            )
+    relation = db.table(quoted(log))
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    values = [category(quoted(name), kinds[name]) for name in history.shared]
+    values += [f"coalesce(CAST({quoted(name)} AS INTEGER), 0)" for name in history.outcomes]
+    keys = [f"k{n}" for n in range(len(values))]
+    order = ", ".join(["at", *keys])
+    latest = ", ".join(f"{key} DESC NULLS FIRST" for key in ("at", *keys))
+    texts = [f"CAST({key} AS VARCHAR)" for key in keys[: len(history.shared)]] + keys[len(history.shared) :]
+    owner = f"CAST({quoted(history.by)} AS VARCHAR) AS owner"
+    named = "".join(f", {value} AS {key}" for value, key in zip(values, keys, strict=True))
+    db.execute(
+        f"WITH r AS (SELECT row_number() OVER () - 1 AS n, {owner}, {_number(time)} AS now FROM {quoted(rows)}), "
+        f"e AS (SELECT {owner}, {_number(time)} AS at{named} FROM {quoted(log)}), "
+        f"kept AS (SELECT n, now, e.* FROM r JOIN e ON e.owner = r.owner AND at < now - {history.delay!r} "
+        f"QUALIFY row_number() OVER (PARTITION BY n ORDER BY {latest}) <= {history.length}) "
+        f"SELECT n, {', '.join(f'list({one} ORDER BY {order})' for one in (*texts, 'now - at'))} "
+        "FROM kept GROUP BY n"
+    )
+    found = db.fetchall()
+    names = event_columns(history.to_json())
+    held: dict[str, list[list[Any]]] = {name: [[] for _ in range(count(db, quoted(rows)))] for name in names}
+    for n, *of_row in found:
+        for name, one in zip(names, of_row, strict=True):
+            held[name][n] = one
+    return held
+
+
+def entries(value: Any) -> list[Any]:
+    """Return a list of events from a text with separators or from a list; blanks stay, for alignment."""
+    if isinstance(value, str):
+        return value.split(SEPARATOR) if value else []
+    if isinstance(value, list | tuple | np.ndarray):
+        return list(value)
+    return []
+
+
+def _kind(column: Column) -> Column:
+    """Return the declaration of values that are as many kinds as those of a raw column."""
+    return replace(column, optional=False) if column.kind == "integer" else TEXT
+
+
+def _number(column: str) -> str:
+    """Return SQL for a time: a number, or the seconds since 1970 of a date; null for anything else."""
+    text = f"CAST({quoted(column)} AS VARCHAR)"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    return f"coalesce(CASE WHEN isfinite({number}) THEN {number} END, epoch(TRY_CAST({text} AS TIMESTAMP)))"
