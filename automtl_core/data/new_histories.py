@@ -89,17 +89,17 @@ def lists_of_log(
     values = [category(quoted(name), kinds[name]) for name in history.shared]
     values += [f"coalesce(CAST({quoted(name)} AS INTEGER), 0)" for name in history.outcomes]
     keys = [f"k{n}" for n in range(len(values))]
-    order = ", ".join(["at", *keys])
-    latest = ", ".join(f"{key} DESC NULLS FIRST" for key in ("at", *keys))
+    order = ", ".join(["moment", *keys])
+    latest = ", ".join(f"{key} DESC NULLS FIRST" for key in ("moment", *keys))
     texts = [f"CAST({key} AS VARCHAR)" for key in keys[: len(history.shared)]] + keys[len(history.shared) :]
     owner = f"CAST({quoted(history.by)} AS VARCHAR) AS owner"
     named = "".join(f", {value} AS {key}" for value, key in zip(values, keys, strict=True))
     db.execute(
         f"WITH r AS (SELECT row_number() OVER () - 1 AS n, {owner}, {_number(time)} AS now FROM {quoted(rows)}), "
-        f"e AS (SELECT {owner}, {_number(time)} AS at{named} FROM {quoted(log)}), "
-        f"kept AS (SELECT n, now, e.* FROM r JOIN e ON e.owner = r.owner AND at < now - {history.delay!r} "
+        f"e AS (SELECT {owner}, {_number(time)} AS moment{named} FROM {quoted(log)}), "
+        f"kept AS (SELECT n, now, e.* FROM r JOIN e ON e.owner = r.owner AND moment < now - {history.delay!r} "
         f"QUALIFY row_number() OVER (PARTITION BY n ORDER BY {latest}) <= {history.length}) "
-        f"SELECT n, {', '.join(f'list({one} ORDER BY {order})' for one in (*texts, 'now - at'))} "
+        f"SELECT n, {', '.join(f'list({one} ORDER BY {order})' for one in (*texts, 'now - moment'))} "
         "FROM kept GROUP BY n"
     )
     found = db.fetchall()

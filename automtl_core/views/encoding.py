@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from automtl_core.errors import listing
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.views.values import Grid, Section, Text
 
@@ -42,4 +43,6 @@ def in_words(answers: Mapping[str, Any]) -> str:
 def _words(name: str, answer: Any) -> str:
     if name == "crosses":
         return f"feature crosses {' and '.join(map(' x '.join, answer))}" if answer else "no feature crosses"
+    if name == "history":
+        return f"history by {listing(answer)}" if answer else "no history"
     return WORDS[name][answer] if name in WORDS else f"{name.replace('_', ' ')} {answer:g}"

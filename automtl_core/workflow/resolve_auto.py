@@ -71,6 +71,8 @@ def resolve_auto(
 
     """
     config, space = job.config, job.registry.get(SPACES, job.config.space.name)
+    if not prepared.schema.histories and config.features.history == "auto":
+        config = config.model_copy(update={"features": config.features.with_answers(history=())})
     if not space.takes_encodings:
         config = _with(config, PLAIN)
     elif config.features.auto and space.asks_inputs(job.space_settings):

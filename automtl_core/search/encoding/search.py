@@ -132,13 +132,13 @@ class _Trials:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         schema = self.rows.schema
         statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
-        histories = len(HISTORY) if schema.histories and "history" in self.best else 0
+        histories = len(HISTORY) if "history" in self.best else 0
         return 1 + histories + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
 
     def candidates(self) -> Iterator[Answers]:
         """Yield the values to try, each as a change of the best values so far."""
         yield self.best
-        if self.rows.schema.histories and "history" in self.best:
+        if "history" in self.best:
             for parts in HISTORY:
                 yield self._changed(history=parts)
         if self.rows.schema.dense:
