@@ -7,7 +7,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = {
     "automtl_core": "core",
-    **{f"plugins/automtl_{p}": p for p in ("balancers", "baselines", "desan", "strategies")},
+    **{f"plugins/automtl_{p}": p for p in ("balancers", "baselines", "desan", "histories", "strategies")},
 }
 
 

@@ -65,7 +65,7 @@ class Histories:
     def padded(self, rows: slice | NDArray[np.int64]) -> Padded:
         """Return the events of some of the rows."""
         start, end = self.spans[rows].astype(np.int64).T
-        length = max(int((end - start).max(initial=0)), 1)
+        length = max(int((end - start).max(initial=0)), 2)  # an exported graph may not accept 1
         places = end[:, None] - 1 - np.arange(length)
         known = places >= start[:, None]
         places = np.where(known, places, 0)

@@ -19,18 +19,21 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from automtl_core import seeds
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.data.store import ENCODER, Prepared
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError, AutoMTLError, UsageError
 from automtl_core.export import graph
+from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
@@ -180,6 +183,8 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
     columns = {field.name: known[field.name] for field in schema.sparse if field.kind == "bag"}
     for name in sorted(found.keys() - columns, key=lambda name: len(encoder.fields[name].reads(name))):
         columns = {**encoder.fields[name].examples(name, found[name]), **columns}
+    for history in schema.histories:
+        columns |= {name: known[name] for name in event_columns(history.to_json())}
     return {column: columns[column] for column in encoder.columns}
 
 
@@ -198,4 +203,22 @@ def _drawn(schema: Schema) -> Part:
             ids[:, place] = np.arange(1, ROWS + 1)
     dense = random.standard_normal((ROWS, len(schema.dense))).astype(np.float32)
     dense[random.random(dense.shape) < 0.05] = np.nan
-    return Part(ids, dense, np.full((ROWS, len(schema.tasks)), np.nan, np.float32), bags)
+    labels = np.full((ROWS, len(schema.tasks)), np.nan, np.float32)
+    histories = tuple(_drawn_history(schema, history, ids, random) for history in schema.histories)
+    return Part(ids, dense, labels, bags, histories=histories)
+
+
+def _drawn_history(
+    schema: Schema, history: History, ids: NDArray[np.int32], random: np.random.Generator
+) -> Histories:
+    """Return random events of rows with these ids; some rows have none."""
+    ends = random.integers(0, min(history.length, 8) + 1, len(ids)).cumsum()
+    spans, places = np.stack([np.append(0, ends[:-1]), ends], axis=1), schema.shared_fields(history)
+    sizes = [schema.sparse[place].size for place in places]
+    values = [random.integers(0, size, ends[-1]) for size in sizes]
+    events = Events(
+        np.array(values, np.int32).reshape(len(values), -1).T,
+        random.integers(0, 2, (ends[-1], len(history.outcomes)), np.uint8),
+        -random.integers(1, 1_000_000, ends[-1]).astype(np.float64),
+    )
+    return Histories(events, spans, np.zeros(len(ids)), ids[:, places])

@@ -262,7 +262,7 @@ def _events_of(
 
 def padded(counts: np.ndarray, of_events: np.ndarray) -> np.ndarray:
     """Return arrays of events [E, ...] by example, the latest first, padded with 0 to [B, L, ...]."""
-    length = max(int(counts.max(initial=0)), 1)
+    length = max(int(counts.max(initial=0)), 2)  # a graph may not accept 1
     ends = counts.cumsum()
     places = ends[:, None] - 1 - np.arange(length)
     known = np.arange(length) < counts[:, None]

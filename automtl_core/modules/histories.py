@@ -65,6 +65,12 @@ def _count(part: str, history: History) -> int:
     return len(history.shared) + 1 if part == MATCHES else last_of(part) or 1
 
 
+def first(x: Tensor, count: int) -> Tensor:
+    """Return the first entries of x [B, L, ...], padded with 0, [B, count, ...]."""
+    padding = x.new_zeros(x.shape[0], count, *x.shape[2:])
+    return torch.cat([x, padding], dim=1)[:, :count]
+
+
 class HistoryInputs(nn.Module):
     """The inputs from the histories of B examples, in the order of `Schema.history_inputs`.
 
@@ -119,34 +125,34 @@ class OneHistory(nn.Module):
         log_age = torch.log1p(past.ages)
         of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
-        needed = past.ids.shape[1] if self.encoders else min(self.last, past.ids.shape[1])
-        events = self._events(past, same, of_age, scaled, embedding, needed)
+        parts = (past.ids, same, of_age, scaled, past.outcomes, past.known)
+        if not self.encoders:
+            parts = tuple(first(part, self.last) for part in parts)
+        events = self._events(*parts, embedding)
+        latest = first(events, self.last)
         found: list[Tensor] = []
         for part in self.parts:
             if part == MATCHES:
                 found += self._matches(past, same, of_age, scaled)
             elif count := last_of(part):
-                found += [
-                    events[:, k] if k < needed else events.new_zeros(len(events), events.shape[2])
-                    for k in range(count)
-                ]
+                found += latest[:, :count].unbind(1)
             else:
                 query = self._embedded(past.values.unsqueeze(1), embedding).flatten(1)
                 found.append(self.encoders[part](events, query, past.known))
         return found
 
     def _events(
-        self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor, embedding: FieldEmbedding, count: int
-    ) -> Tensor:  # -> [B, count, e]
-        known = past.known[:, :count].unsqueeze(2)
-        parts = [
-            self._embedded(past.ids[:, :count], embedding),
-            self._ages(of_age[:, :count]),
-            scaled[:, :count].unsqueeze(2),
-            past.outcomes[:, :count],
-            same[:, :count],
-        ]
-        return torch.cat(parts, dim=2) * known
+        self,
+        ids: Tensor,
+        same: Tensor,
+        of_age: Tensor,
+        scaled: Tensor,
+        outcomes: Tensor,
+        known: Tensor,
+        embedding: FieldEmbedding,
+    ) -> Tensor:  # -> [B, L, e]
+        embedded, ages = self._embedded(ids, embedding), self._ages(of_age)
+        return torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2) * known.unsqueeze(2)
 
     def _matches(self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor) -> list[Tensor]:
         """Return the matches of each field, and of all events, [B, m] each."""

@@ -1,7 +1,6 @@
 """Contract tests for plugin authors: one call checks everything that automtl relies on.
 
-    from automtl_core.testing.metrics import check_metric
-from automtl_core.testing.ops import check_op
+    from automtl_core.testing import check_op
 
     def test_my_op():
         check_op(my_op)
@@ -13,6 +12,7 @@ everything registered.
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.fields import check_field_kind
+from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.metrics import check_metric
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import (
@@ -29,6 +29,7 @@ __all__ = [
     "check_balancer",
     "check_dataset",
     "check_field_kind",
+    "check_history_encoder",
     "check_metric",
     "check_op",
     "check_space",

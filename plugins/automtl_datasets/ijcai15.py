@@ -15,6 +15,7 @@ from automtl_core.dataset.dataset import (
     Column,
     Dataset,
     DatasetSettings,
+    History,
     Label,
     RawFile,
     Sparse,
@@ -30,7 +31,8 @@ ROWS = """
             brand_id,
             max(CAST(action_type = 2 AS TINYINT)) AS purchase,
             max(CAST(action_type = 3 AS TINYINT)) AS favourite,
-            min(time_stamp) AS time_stamp
+            min(time_stamp) AS time_stamp,
+            min(time_stamp // 100 * 31 + time_stamp % 100) AS day
         FROM log
         WHERE user_id IS NOT NULL AND item_id IS NOT NULL AND cat_id IS NOT NULL AND seller_id IS NOT NULL
             AND brand_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
@@ -46,6 +48,23 @@ ROWS = """
     LEFT JOIN users USING (user_id)
 """
 
+EVENTS = """
+    SELECT DISTINCT
+        user_id,
+        item_id,
+        cat_id,
+        seller_id,
+        brand_id,
+        CAST(action_type = 0 AS TINYINT) AS click,
+        CAST(action_type = 1 AS TINYINT) AS cart,
+        CAST(action_type = 2 AS TINYINT) AS purchase,
+        CAST(action_type = 3 AS TINYINT) AS favourite,
+        time_stamp // 100 * 31 + time_stamp % 100 AS day
+    FROM log
+    WHERE user_id IS NOT NULL AND time_stamp IS NOT NULL AND action_type IS NOT NULL
+"""
+"""Actions; days are counted as if each month had 31 of them."""
+
 
 class IJCAI15Settings(DatasetSettings):
     """Settings of `ijcai15`."""
@@ -58,7 +77,7 @@ class IJCAI15(Dataset):
     """Purchases and favourites at Tmall: one row for each user, item, category, seller and brand.
 
     A label is 1 if the action happened at least once. Log rows with a blank value (often the brand) are
-    dropped. Age range 0 and gender 2 mean unknown. Blanks, and users that are not in the table of users, are
+    dropped. Histories hold the actions of the user before the day of the row. Age range 0 and gender 2 mean unknown. Blanks, and users that are not in the table of users, are
     unknown too.
     """
 
@@ -75,6 +94,16 @@ class IJCAI15(Dataset):
         map(Sparse, ("user_id", "item_id", "cat_id", "seller_id", "brand_id", "age_range", "gender"))
     )
     labels = (Label("purchase"), Label("favourite"))
+    histories = (
+        History(
+            "past",
+            "user_id",
+            "day",
+            ("item_id", "cat_id", "seller_id", "brand_id"),
+            ("click", "cart", "purchase", "favourite"),
+            of_rows=False,
+        ),
+    )
     user = "user_id"
     time = "time_stamp"  # month and day of the first action, as 511 to 1112
 
@@ -94,3 +123,7 @@ class IJCAI15(Dataset):
         Both are counted on all groups, before either is dropped.
         """
         return db.sql(ROWS, params={"least": self.settings.min_purchases})
+
+    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+        """Return the actions of all users."""
+        return db.sql(EVENTS)

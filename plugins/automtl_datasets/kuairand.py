@@ -17,6 +17,7 @@ from automtl_core.dataset.dataset import (
     Column,
     Dataset,
     DatasetSettings,
+    History,
     Label,
     RawFile,
     Sparse,
@@ -68,7 +69,8 @@ class KuaiRandSettings(DatasetSettings):
 class KuaiRand(Dataset):
     """Seven kinds of feedback on short videos: one row for each video shown to a user.
 
-    Only a blank in a field drops a row, not one in another column. `is_live_streamer` is -124 for most users,
+    Histories hold the earlier rows of the user with their feedback. Only a blank in a field drops a row, not
+    one in another column. `is_live_streamer` is -124 for most users,
     which is treated like any other value.
     """
 
@@ -85,6 +87,11 @@ class KuaiRand(Dataset):
     labels = tuple(Label(name, after="is_click" if name == "long_view" else None) for name in LABELS)
     user = "user_id"
     time = "time_ms"
+    histories = (
+        History(
+            "past", "user_id", "time_ms", ("video_id", "author_id", "music_id", "video_type", "tab"), LABELS
+        ),
+    )
 
     def files(self) -> Mapping[str, RawFile]:
         """Return the chosen logs and the tables of users and videos."""

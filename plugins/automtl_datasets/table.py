@@ -23,12 +23,14 @@ from automtl_core.dataset.dataset import (
     Dataset,
     Dense,
     FieldKind,
+    History,
     KindOf,
     Label,
     RawFile,
     Sparse,
     column_of,
     declaration_faults,
+    histories_of,
     reads_of,
 )
 from automtl_core.errors import DataError, UsageError, printable
@@ -99,6 +101,15 @@ class Table(Dataset):
         return self.settings.time
 
     @property
+    def histories(self) -> Sequence[History]:
+        """The history of the settings."""
+        chosen = self.settings
+        if chosen.history is None or chosen.user is None:
+            return ()
+        fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
+        return (History("past", chosen.user, TIME, fields, outcomes, of_rows=not chosen.history.files),)
+
+    @property
     def part(self) -> str | None:
         """The added part column, if the settings name files by part."""
         return PART if "train" in self.settings.files else None
@@ -123,7 +134,8 @@ class Table(Dataset):
             raise UsageError(
                 "dataset.sparse, dense and multi name no column", "name the columns to predict from"
             )
-        return {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
+        tables = {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
+        return {**tables, **{table: self._log(pattern) for table, pattern in self._logs()}}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the layout of new rows: no time column, and labels only if `labelled`.
@@ -162,6 +174,24 @@ class Table(Dataset):
         for part, patterns in self.settings.files.items():
             for n, pattern in enumerate(patterns):
                 yield f"{part} {n}", part, pattern
+
+    def _logs(self) -> Iterator[tuple[str, str]]:
+        """Yield the name and the file pattern of each table of events, if they are read."""
+        history = self.settings.history
+        if history is not None and histories_of(self):
+            yield from ((f"events {n}", pattern) for n, pattern in enumerate(history.files))
+
+    def _log(self, pattern: str) -> RawFile:
+        """Return the layout of a file of events."""
+        chosen = self.settings
+        kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
+        names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
+        columns = {name: kinds[name] for name in names} | {chosen.time or "": TEXT}
+        columns |= {name: BIT for name in chosen.history_outcomes() if name not in columns}
+        named_by = dict.fromkeys(columns, "dataset.history")
+        return RawFile(
+            pattern, columns, others=True, named_by=named_by, separator=chosen.separator or _separator(pattern)
+        )
 
     def _columns(self) -> dict[str, Column]:
         """Return the used columns; all columns if files have no header."""
@@ -205,8 +235,7 @@ class Table(Dataset):
             *(f"{self._label(name)} AS {quoted(name)}" for name in self.settings.labels),
         ]
         if time := self.settings.time:
-            by_time = self.settings.split == "time"
-            chosen.append(f"{self._time(db, time) if by_time else quoted(time)} AS {quoted(TIME)}")
+            chosen.append(f"{self._time_of_rows(db, time)} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
         rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
@@ -217,6 +246,23 @@ class Table(Dataset):
         bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
         values = f"trim(unnest(string_split(bag, {literal(reads_of(self.fields)[field].separator)})))"
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
+
+    def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
+        """Combine the files of events."""
+        together = " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
+        time = self._seconds(db, self.settings.time or "", together)
+        return db.sql(f"SELECT *, {time} AS {quoted(TIME)} FROM ({together})")
+
+    def _time_of_rows(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
+        """Return SQL for the time of a row: a number if rows have histories."""
+        if histories_of(self):
+            return self._seconds(db, name, self._all())
+        return self._time(db, name, self._all()) if self.settings.split == "time" else quoted(name)
+
+    def _seconds(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
+        """Return SQL for a time as a number; for dates the seconds since 1970."""
+        way = self._time(db, name, rows)
+        return f"epoch({way})" if way.endswith("AS TIMESTAMP)") else f"CAST({way} AS DOUBLE)"
 
     def _all(self) -> str:
         return " UNION ALL BY NAME ".join(
@@ -241,8 +287,8 @@ class Table(Dataset):
             return column.astype(float)
         return column.isin(label.positive).astype(float).where(column.notna())
 
-    def _time(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
-        """Return SQL for the time of a row, in the first format that reads all rows."""
+    def _time(self, db: duckdb.DuckDBPyConnection, name: str, rows: str) -> str:
+        """Return SQL for the time of a row, in the first format that reads all of some rows."""
         text = f"CAST({quoted(name)} AS VARCHAR)"
         whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
         ways = [
@@ -252,7 +298,7 @@ class Table(Dataset):
         ]
         misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
         counts = db.execute(
-            f"SELECT {', '.join(misread)} FROM ({self._all()}) WHERE {quoted(name)} IS NOT NULL"
+            f"SELECT {', '.join(misread)} FROM ({rows}) WHERE {quoted(name)} IS NOT NULL"
         ).fetchall()[0]
         for way, wrong in zip(ways, counts[::2], strict=True):
             if not wrong:

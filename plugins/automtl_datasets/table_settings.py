@@ -47,6 +47,10 @@ def _by_part(value: object) -> object:
     return {part: [files] if isinstance(files, str) else files for part, files in parts.items()}
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 NAMES = "a list of names, or a mapping of names to "
 FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
@@ -81,6 +85,19 @@ class LabelColumn(Settings):
     """Label of the action that comes before this one, as a click before a purchase."""
     given: str | None = None
     """Label that must be 1 for this label to count; in other rows this label is missing."""
+
+
+class HistoryColumns(Settings):
+    """The history of a row: earlier events of its user."""
+
+    files: Annotated[tuple[Text, ...], BeforeValidator(_as_list), Takes("a text or a list of texts")] = ()
+    """File names or patterns of a log of events, with the columns of the user, the time, and those below.
+    Without this setting, the events are the rows of the table."""
+    fields: tuple[Text, ...] = ()
+    """Categorical fields that events have too. Without this setting, all but the user."""
+    outcomes: tuple[Text, ...] = ()
+    """Columns with 0 or 1 that tell what was done: of rows, binary labels. Without this setting, all binary
+    labels."""
 
 
 class FieldOfKind(Settings):
@@ -127,6 +144,9 @@ class TableSettings(DatasetSettings):
     """Categorical field of the users, for a split by user, and for metrics by user such as GAUC."""
     time: str | None = None
     """Column of the time, for a split by time: numbers, or dates such as 2024-01-31 23:59:59."""
+    history: HistoryColumns | None = None
+    """History of each row: the earlier events of its user. Needs `user`, `time`, and a split by time or by
+    user."""
     duplicates: Literal["keep", "drop"] = "keep"
     """Treatment of rows that are equal in all columns named here. keep: they are separate events; a random
     split may put equal rows into both training and test. drop: only one of them is kept."""
@@ -146,9 +166,36 @@ class TableSettings(DatasetSettings):
                 yield f"dense.{name}: buckets are not scaled; take out `scaling` or `buckets`"
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
+        yield from self._history_faults()
         for way, column in (("user", self.user), ("time", self.time)):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
+
+    def history_fields(self) -> tuple[str, ...]:
+        """Return the fields that events have too."""
+        named = () if self.history is None else self.history.fields
+        return named or tuple(name for name in self.sparse if name != self.user)
+
+    def history_outcomes(self) -> tuple[str, ...]:
+        """Return the columns that tell what was done."""
+        named = () if self.history is None else self.history.outcomes
+        return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
+
+    def _history_faults(self) -> Iterator[str]:
+        if self.history is None:
+            return
+        for key, column in (("user", self.user), ("time", self.time)):
+            if column is None:
+                yield f"history needs dataset.{key}; name the column"
+        for name in self.history_fields():
+            if name not in self.sparse:
+                hint = did_you_mean(name, self.sparse)
+                yield f"history.fields names {name!r}, which is not in `sparse`{hint}; name a field of it"
+        binary = [name for name, label in self.labels.items() if label.kind == "binary"]
+        for name in () if self.history.files else self.history_outcomes():
+            if name not in binary:
+                hint = did_you_mean(name, binary)
+                yield f"history.outcomes names {name!r}, which is not a binary label{hint}; name one"
 
     def declared(self) -> dict[str, Label]:
         """Return the labels by name, as a dataset declares them."""
