@@ -121,6 +121,8 @@ class SearchSpace(ABC, Configured[S]):
         """Return whether the space searches feature encodings: its schema then offers all encodings."""
         return False
 
+    needs_histories: ClassVar[bool] = False
+    """Whether the rows must have histories."""
     ignores: ClassVar[Collection[str]] = ()
     """Settings of a run without effect on the space, such as `training.learning_rate`. To set one is an
     error, unless another model of a comparison uses it. Tuning does not draw values for them."""

@@ -253,15 +253,21 @@ def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
     return [[str(next(names)) for _ in range(end - start)] for start, end in bounds]
 
 
-def _history(history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column]) -> Histories:
+def _history(
+    history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column]
+) -> Histories:
     """Return the histories of new examples, from lists."""
     counts, ids, outcomes, ages, values = event_lists(history.to_json(), fields, columns)
     ends = counts.cumsum()
     events = Events(ids, outcomes.astype(np.uint8), -ages)
-    return Histories(events, np.stack([ends - counts, ends], axis=1), np.zeros(len(counts), np.float32), values)
+    return Histories(
+        events, np.stack([ends - counts, ends], axis=1), np.zeros(len(counts), np.float32), values
+    )
 
 
-def _events(history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]) -> dict[str, list[Value]]:
+def _events(
+    history: History, of_rows: Histories, fields: Mapping[str, FieldEncoder]
+) -> dict[str, list[Value]]:
     """Return the events of rows as lists; values outside of the vocabulary become `unseen #N`."""
     padded = of_rows.padded(slice(None))
     counts = padded.known.sum(1).tolist()
@@ -276,7 +282,9 @@ def _events(history: History, of_rows: Histories, fields: Mapping[str, FieldEnco
         ids, size = padded.ids[:, :, n].ravel(), fields[name].size
         known = fields[name].decode(np.where(ids < size, ids, 0).tolist())
         pairs = zip(known, ids.tolist(), strict=True)
-        found[f"{history.name}:{name}"] = by_row([f"unseen #{one}" if one >= size else text for text, one in pairs])
+        found[f"{history.name}:{name}"] = by_row(
+            [f"unseen #{one}" if one >= size else text for text, one in pairs]
+        )
     for n, name in enumerate(history.outcomes):
         found[f"{history.name}:{name}"] = by_row(padded.outcomes[:, :, n].ravel().tolist())
     found[f"{history.name}:{AGE}"] = by_row(padded.ages.ravel().tolist())

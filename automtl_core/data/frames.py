@@ -58,8 +58,8 @@ class FrameRows:
         """Yield the rows in order, `size` at a time, in the form for `Encoder.encode`."""
         for start in range(0, len(self), size):
             rows = self.rows.iloc[start : start + size]
-            given = {name: values[start : start + size] for name, values in self.lists.items()}
-            yield with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, given)
+            lists = {name: values[start : start + size] for name, values in self.lists.items()}
+            yield with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, lists)
 
 
 def frame_rows(
@@ -117,19 +117,21 @@ def _of_log(
         for history in histories:
             columns = log_file("", dataset, history).columns
             given = _columns(log, columns)
-            db.register("events", pd.DataFrame({name: _read(given[name], columns[name]).values for name in columns}))
+            db.register(
+                "events", pd.DataFrame({name: _read(given[name], columns[name]).values for name in columns})
+            )
             lists |= lists_of_log(db, dataset, history, "rows", "events")
     return lists
 
 
 def with_events(
-    made: pd.DataFrame, histories: Sequence[History], rows: pd.DataFrame, given: Mapping[str, Sequence[Any]]
+    made: pd.DataFrame, histories: Sequence[History], rows: pd.DataFrame, lists: Mapping[str, Sequence[Any]]
 ) -> pd.DataFrame:
-    """Return encodable rows with their list columns, from `given` or from the columns of the rows."""
+    """Return encodable rows with their list columns, from `lists` or from the columns of the rows."""
     if not histories:
         return made
     names = columns_of(histories)
-    held = given or {name: [entries(value) for value in rows[name].tolist()] for name in names}
+    held = lists or {name: [entries(value) for value in rows[name].tolist()] for name in names}
     return made.assign(**{name: pd.Series(list(held[name]), made.index, object) for name in names})
 
 

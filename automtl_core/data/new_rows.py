@@ -75,8 +75,8 @@ class NewRows:
 
     def _encodable(self, rows: pd.DataFrame, start: int) -> pd.DataFrame:
         """Return rows, from number `start` on, in the form for `Encoder.encode`."""
-        given = {name: values[start : start + len(rows)] for name, values in self.lists.items()}
-        return with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, given)
+        lists = {name: values[start : start + len(rows)] for name, values in self.lists.items()}
+        return with_events(encodable(self.dataset, rows, self.labelled), self.histories, rows, lists)
 
     @contextmanager
     def output(self, path: Path, tasks: Sequence[str], keep: Sequence[str]) -> Iterator["Output"]:

@@ -65,14 +65,17 @@ class Histories:
     def padded(self, rows: slice | NDArray[np.int64]) -> Padded:
         """Return the events of some of the rows."""
         start, end = self.spans[rows].astype(np.int64).T
-        length = max(int((end - start).max(initial=0)), 2)  # an exported graph may not accept 1
+        length = max(int((end - start).max(initial=0)), 1)
         places = end[:, None] - 1 - np.arange(length)
         known = places >= start[:, None]
         places = np.where(known, places, 0)
         ids, outcomes, times = self.events
         if not len(times):
             shape = places.shape
-            blank = np.zeros((*shape, ids.shape[1]), np.int32), np.zeros((*shape, outcomes.shape[1]), np.uint8)
+            blank = (
+                np.zeros((*shape, ids.shape[1]), np.int32),
+                np.zeros((*shape, outcomes.shape[1]), np.uint8),
+            )
             return Padded(*blank, np.zeros(shape, np.float32), known, self.values[rows])
         ages = self.times[rows].astype(np.float64)[:, None] - times[places]
         return Padded(

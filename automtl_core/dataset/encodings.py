@@ -39,8 +39,8 @@ class Encodings(Settings):
     wide: Auto | bool = "auto"
     """Wide term: whether all encoded features also have a linear term in the logit of each task."""
     history: Auto | Annotated[tuple[str, ...], Takes("a list of inputs from histories")] = "auto"
-    """Inputs from the history of a row, where the dataset declares one. matches: how many earlier events
-    share the row's value of a field, how long ago the last one was, and what was done. last-K: each of the
+    """Inputs from the history of a row, if the dataset has histories. matches: for each field, the number of
+    earlier events with the row's value, the time since the last one, and the actions. last-K: each of the
     latest K events. The name of a history encoder, such as mean or attention: a summary of all events."""
     folds: int = Field(5, ge=2, le=100)
     """Number of folds of the training rows for target statistics; for `earlier`, number of periods with

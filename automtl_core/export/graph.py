@@ -1,8 +1,8 @@
 """The exported graph: from encoded examples to probabilities and to regressions in units of the label.
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
-[V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its number of
-events L. Its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of bags, T tasks.
+[V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of bags, T tasks.
 """
 
 import logging
@@ -22,6 +22,7 @@ from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import PluginError, UsageError
 from automtl_core.modules.features import Bag, Features, Past
+from automtl_core.modules.histories import first
 from automtl_core.training.batches import take
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -72,11 +73,16 @@ def input_names(schema: Schema) -> list[str]:
     ]
 
 
-def inputs(part: Part) -> tuple[Tensor, ...]:
+def inputs(part: Part, schema: Schema) -> tuple[Tensor, ...]:
     """Return encoded examples as inputs of the graph."""
     features = take(part, np.arange(len(part)), torch.device("cpu")).features
-    bags, histories = (each for bag in features.bags for each in bag), features.histories
-    return features.ids, features.dense, *bags, *(each for past in histories for each in past)
+    bags = [each for bag in features.bags for each in bag]
+    events = [
+        each if what == OF_HISTORY[-1] else first(each, history.length)
+        for history, past in zip(schema.histories, features.histories, strict=True)
+        for what, each in zip(OF_HISTORY, past, strict=True)
+    ]
+    return features.ids, features.dense, *bags, *events
 
 
 def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
@@ -91,16 +97,12 @@ def program(network: nn.Module, schema: Schema, some: Part) -> ExportedProgram:
         PluginError: the network needs a fixed number of examples, or cannot be traced.
 
     """
-    arguments = inputs(some)
+    arguments = inputs(some, schema)
     batch = Dim("batch")
     bags = sum(field.kind == "bag" for field in schema.sparse)
     others: list[Any] = [
         *({0: Dim(f"values{k // 2}") if k % 2 == 0 else batch} for k in range(2 * bags)),
-        *(
-            {0: batch} if what == OF_HISTORY[-1] else {0: batch, 1: Dim(f"events{k}")}
-            for k in range(len(schema.histories))
-            for what in OF_HISTORY
-        ),
+        *({0: batch} for _ in schema.histories for _ in OF_HISTORY),
     ]
     shapes = ({0: batch}, {0: batch}, *([tuple(others)] if others else []))
     fix = "read the number of examples from `x.shape[0]`, and do not branch on values of tensors"

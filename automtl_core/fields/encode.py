@@ -218,7 +218,8 @@ def event_lists(
     }
     ids, values = [], []
     for field in history["shared"]:
-        of_events, of_rows = texts(flat[f"{history['name']}:{field}"]), texts(columns[field])
+        of_events = _of_events(f"{history['name']}:{field}", flat, counts, texts)
+        of_rows = texts(columns[field])
         others: dict[str, int] = {}
         pair = []
         for given in (of_events, of_rows):
@@ -229,11 +230,8 @@ def event_lists(
             pair.append(known)
         ids.append(pair[0])
         values.append(pair[1])
-    since = _events_of(flat[ages], ages, counts, lambda found: found >= 0, "is not a time since an event")
-    done = [
-        _events_of(flat[name], name, counts, lambda found: np.isin(found, (0, 1)), "is not an outcome")
-        for name in keys[len(history["shared"]) :]
-    ]
+    since = _of_events(ages, flat, counts, _ages)
+    done = [_of_events(name, flat, counts, _outcomes) for name in keys[len(history["shared"]) :]]
     events, rows = int(counts.sum()), len(counts)
     return (
         counts,
@@ -244,25 +242,40 @@ def event_lists(
     )
 
 
-def _events_of(
-    given: list[Any], column: str, counts: np.ndarray, allowed: Callable[[Any], Any], problem: str
-) -> np.ndarray:
-    """Return numbers of events, [E]; a blank outcome is 0."""
-    found = numbers(given)
-    if problem.endswith("outcome"):
-        found = np.where(np.isnan(found), 0.0, found)
-    wrong = np.flatnonzero(~allowed(found))
+def _of_events(column: str, flat: Mapping[str, Any], counts: np.ndarray, read: Callable[[Any], Any]) -> Any:
+    """Return the values of events, read from a column; faults name the row of their event."""
+    try:
+        return read(flat[column])
+    except WrongValueError as wrong:
+        wrong.column = column
+        wrong.row = int(np.searchsorted(counts.cumsum(), wrong.row, side="right"))
+        raise
+
+
+def _ages(values: Values) -> np.ndarray:
+    found = numbers(values)
+    wrong = np.flatnonzero(~(found >= 0))
     if len(wrong):
-        row = int(np.searchsorted(counts.cumsum(), wrong[0], side="right"))
-        fault = WrongValueError(row, given[wrong[0]], problem, "give 0 or 1, or for ages a number from 0 on")
-        fault.column = column
-        raise fault
+        place = int(wrong[0])
+        raise WrongValueError(
+            place, values[place], "is not a time since an event", "give a number from 0 on for each event"
+        )
     return found
 
 
-def padded(counts: np.ndarray, of_events: np.ndarray) -> np.ndarray:
-    """Return arrays of events [E, ...] by example, the latest first, padded with 0 to [B, L, ...]."""
-    length = max(int(counts.max(initial=0)), 2)  # a graph may not accept 1
+def _outcomes(values: Values) -> np.ndarray:
+    """Return outcomes; a missing one is 0."""
+    found = numbers(values)
+    found = np.where(np.isnan(found), 0.0, found)
+    wrong = np.flatnonzero(~np.isin(found, (0, 1)))
+    if len(wrong):
+        place = int(wrong[0])
+        raise WrongValueError(place, values[place], "is not an outcome", "give 0 or 1 for each event")
+    return found
+
+
+def padded(counts: np.ndarray, of_events: np.ndarray, length: int) -> np.ndarray:
+    """Return arrays of events [E, ...] by example, the latest first, padded with 0 to [B, length, ...]."""
     ends = counts.cumsum()
     places = ends[:, None] - 1 - np.arange(length)
     known = np.arange(length) < counts[:, None]
@@ -356,7 +369,7 @@ class Encoder:
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
         """Return the inputs: `ids` [B, N], `dense` [B, M], the values [V] and starts [B] of each bag, and the
         events of each history: `:ids` [B, L, F], `:outcomes` [B, L, A], `:ages` and `:known` [B, L], and the
-        values of the examples, `:row` [B, F].
+        values of the examples, `:row` [B, F]. L is the maximum length of the history.
 
         Args:
             columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,
@@ -376,9 +389,9 @@ class Encoder:
             inputs[f"{name}:values"], inputs[f"{name}:starts"] = values, starts[:-1]
         for history in schema.get("histories", ()):
             counts, ids, outcomes, ages, values = event_lists(history, self.fields, columns)
-            name = history["name"]
-            inputs[f"{name}:ids"] = padded(counts, ids.astype(np.int64))
-            inputs[f"{name}:outcomes"], inputs[f"{name}:ages"] = padded(counts, outcomes), padded(counts, ages)
-            inputs[f"{name}:known"] = padded(counts, np.ones(len(ages), bool))
-            inputs[f"{name}:row"] = values.astype(np.int64)
+            known = np.ones(len(ages), bool)
+            events = {"ids": ids.astype(np.int64), "outcomes": outcomes, "ages": ages, "known": known}
+            for part, array in events.items():
+                inputs[f"{history['name']}:{part}"] = padded(counts, array, history["length"])
+            inputs[f"{history['name']}:row"] = values.astype(np.int64)
         return inputs

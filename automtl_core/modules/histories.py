@@ -91,9 +91,7 @@ class HistoryInputs(nn.Module):
         )
 
     def forward(self, histories: Sequence[Past], embedding: FieldEmbedding) -> list[Tensor]:
-        return [
-            read for one, past in zip(self.each, histories, strict=True) for read in one(past, embedding)
-        ]
+        return [read for one, past in zip(self.each, histories, strict=True) for read in one(past, embedding)]
 
 
 class OneHistory(nn.Module):
@@ -115,9 +113,7 @@ class OneHistory(nn.Module):
         self.sizes: Tensor  # [F]
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
         e, q = event_width(history, dim), len(self.fields) * dim
-        self.encoders = nn.ModuleDict(
-            {part: encoder(part)(e, q) for part in self.parts if is_encoder(part)}
-        )
+        self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
         self.last = max(map(last_of, self.parts), default=0)
 
     def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:

@@ -127,7 +127,9 @@ class Inputs(ReadsFitted):
             e = torch.cat([e, self.statistics(features).to(e.dtype)], dim=2)
         numbers = self.numbers(features.dense).to(e.dtype)
         crosses = None if self.crosses is None else self.crosses(features).to(e.dtype)
-        return EncodedFields(e, numbers, crosses, tuple(one.to(e.dtype) for one in self.of_histories(features)))
+        return EncodedFields(
+            e, numbers, crosses, tuple(one.to(e.dtype) for one in self.of_histories(features))
+        )
 
     def of_histories(self, features: Features) -> list[Tensor]:
         """Return the inputs from histories, [B, width] each."""

@@ -286,6 +286,7 @@ PRESETS: Kind[Mapping[str, Any]] = Kind(
 )
 
 KINDS: Mapping[str, Kind[Any]] = {
-    k.plural: k for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, HISTORY_ENCODERS, PRESETS)
+    k.plural: k
+    for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, HISTORY_ENCODERS, PRESETS)
 }
 """All kinds by their plural; a new kind is added here."""

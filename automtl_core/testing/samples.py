@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from automtl_core.choices import Architecture, draw
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.part import Bags, Part
+from automtl_core.data.part import Bags, Events, Histories, Part
+from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
 from automtl_core.fields.bag import BagEncoder
 from automtl_core.fields.dense import Scale
@@ -18,11 +20,17 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.recipe import Recipe
 
 
-def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True, single: bool = True) -> Schema:
+def sample_schema(
+    dense: int = 1,
+    regression: bool = True,
+    multi: bool = True,
+    single: bool = True,
+    histories: bool = False,
+) -> Schema:
     """Return a schema with sparse and dense fields, and two binary tasks, the second after the first.
 
     With `regression` it also has a regression task, with `multi` a multi-valued field, and without `single`
-    no single-valued sparse field. Users' data has all of these, so a plugin is tested with them unless it
+    no single-valued sparse field. With `histories` rows have earlier events. Users' data has all of these, so a plugin is tested with them unless it
     declares that it does not support them.
     """
     first = (SparseField("user", 30), SparseField("item", 20)) if single else ()
@@ -33,6 +41,9 @@ def sample_schema(dense: int = 1, regression: bool = True, multi: bool = True, s
         sparse=(*first, *tags, *last),
         dense=tuple(DenseField(f"x{k}") for k in range(dense)),
         tasks=(Task("click"), *price, Task("like", after="click")),
+        histories=(History("past", "user", "at", ("item", "tab"), ("click", "like"), length=5),)
+        if histories
+        else (),
     )
 
 
@@ -60,7 +71,8 @@ def sample_part(schema: Schema, rows: int, seed: int, missing: float = 0.2) -> P
     real = [task.kind == "regression" for task in schema.tasks]
     labels[:, real] = 1.6 * odd - 0.8 + 0.6 * draw.standard_normal((rows, sum(real)))
     labels[draw.random(labels.shape) < missing] = np.nan
-    return Part(ids, dense, labels, bags)
+    histories = tuple(_history(schema, history, ids, draw) for history in schema.histories)
+    return Part(ids, dense, labels, bags, histories=histories)
 
 
 def sample_encoder(schema: Schema) -> Encoder:
@@ -70,6 +82,20 @@ def sample_encoder(schema: Schema) -> Encoder:
         hashed = Hashed(field.size - 1)
         fields[field.name] = BagEncoder(hashed) if field.kind == "bag" else hashed
     return Encoder(schema, fields)
+
+
+def _history(
+    schema: Schema, history: History, ids: NDArray[np.int32], draw: np.random.Generator
+) -> Histories:
+    """Return up to `length` events for each row; some have none."""
+    ends = draw.integers(0, history.length + 1, len(ids)).cumsum()
+    places, count = schema.shared_fields(history), int(ends[-1])
+    values = np.stack([draw.integers(0, schema.sparse[place].size + 2, count) for place in places], axis=1)
+    outcomes = draw.integers(0, 2, (count, len(history.outcomes))).astype(np.uint8)
+    events = Events(values.astype(np.int32), outcomes, -draw.exponential(100.0, count))
+    return Histories(
+        events, np.stack([np.append(0, ends[:-1]), ends], axis=1), np.zeros(len(ids)), ids[:, places]
+    )
 
 
 def _bags(size: int, draw: np.random.Generator) -> Bags:

@@ -141,14 +141,25 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
-            UsageError: the configuration encodes fields, but the space reads plain fields.
+            UsageError: the configuration encodes fields, but the space reads plain fields; or the space needs
+                histories, and the rows have none.
 
         """
         space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
         if not space_class.takes_encodings and not encodings.plain:
             name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        space = space_class(data.schema.encoded(encodings), self.space_settings, self.registry.op, self.registry.history_encoder)
+        if space_class.needs_histories and not data.schema.histories:
+            raise UsageError(
+                f"{self.config.space.name} reads histories, and the rows have none",
+                "use a dataset with histories and --set dataset.split=time, or another model",
+            )
+        space = space_class(
+            data.schema.encoded(encodings),
+            self.space_settings,
+            self.registry.op,
+            self.registry.history_encoder,
+        )
         space.ops()  # raises for an op that no plugin registers
         return space
 

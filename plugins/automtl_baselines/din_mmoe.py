@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from automtl_baselines.mmoe import MMoE, MMoESettings
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import UsageError
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
 from automtl_core.ops import OpFactory
 
@@ -14,6 +13,7 @@ ENCODER = "attention"
 class DINMMoE(MMoE):
     """MMoE that reads each history by target attention alone (DIN, KDD 2018), a baseline of histories."""
 
+    needs_histories = True
     ignores = ("features.history",)
 
     def __init__(
@@ -23,16 +23,6 @@ class DINMMoE(MMoE):
         op: Callable[[str], OpFactory],
         encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
     ) -> None:
-        """Store the schema with target attention in place of other inputs from histories.
-
-        Raises:
-            UsageError: the rows have no histories.
-
-        """
-        if not schema.histories:
-            raise UsageError(
-                "din-mmoe reads histories, and the rows have none",
-                "use a dataset with histories and --set dataset.split=time, or another model",
-            )
+        """Store the schema with target attention in place of other inputs from histories."""
         encodings = schema.encodings.with_answers(history=(ENCODER,))
         super().__init__(schema.encoded(encodings), settings, op, encoder)

@@ -190,7 +190,11 @@ class Table(Dataset):
         columns |= {name: BIT for name in chosen.history_outcomes() if name not in columns}
         named_by = dict.fromkeys(columns, "dataset.history")
         return RawFile(
-            pattern, columns, others=True, named_by=named_by, separator=chosen.separator or _separator(pattern)
+            pattern,
+            columns,
+            others=True,
+            named_by=named_by,
+            separator=chosen.separator or _separator(pattern),
         )
 
     def _columns(self) -> dict[str, Column]:

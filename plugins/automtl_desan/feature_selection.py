@@ -100,9 +100,7 @@ class FeatureSelection(nn.Module):
             parts.append(self.crosses(_some(encoded.crosses, self.crosses_places), dim=1).flatten(1))
         if self.histories.kept:
             bits = self.histories(encoded.sparse.new_ones(len(self.histories.kept)), dim=0).unbind(0)
-            parts += [
-                bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)
-            ]
+            parts += [bit * encoded.histories[k] for bit, k in zip(bits, self.histories.kept, strict=True)]
         return torch.cat(parts, dim=1)
 
     def _products(self, e: Tensor) -> Tensor:  # [B, N, w] -> [B, w]

@@ -41,9 +41,11 @@ class SelfAttention(nn.Module):
         self.outside = nn.Linear(HIDDEN, event_dim)
 
     def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
-        q, k, v = self.inside(events).chunk(3, dim=2)
+        q, k, v = self.inside(events).unsqueeze(1).chunk(3, dim=3)  # one head
         first = torch.arange(known.shape[1], device=known.device) == 0
-        seen = (known | first).unsqueeze(1)  # a row without events reads its padding, which is dropped below
+        seen = (known | first)[
+            :, None, None
+        ]  # a row without events reads its padding, which is dropped below
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        mixed = (events + self.outside(out)) * known.unsqueeze(2)
+        mixed = (events + self.outside(out.squeeze(1))) * known.unsqueeze(2)
         return mixed.sum(1) / known.sum(1, keepdim=True).clamp(min=1)

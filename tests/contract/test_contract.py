@@ -12,11 +12,12 @@ from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.schema import Schema
-from automtl_core.registry.kinds import BALANCERS, DATASETS, KINDS, OPS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import plain_schema, sample_part, sample_problem, sample_schema
 from automtl_core.testing.spaces import check_space
@@ -59,7 +60,7 @@ def ops() -> list[str]:
 def space(name: str, schema: Schema, sizes: Mapping[str, Any] | None = None) -> SearchSpace:
     cls = REGISTRY.get(SPACES, name)
     settings = cls.settings_class.parse(dict(sizes or SMALL.get(name, {})), "space")
-    return cls(schema, settings, REGISTRY.op)
+    return cls(schema, settings, REGISTRY.op, REGISTRY.history_encoder)
 
 
 # For strategies, of which each check is a dozen searches.
@@ -196,3 +197,15 @@ def test_names_are_described():
     for kind in KINDS.values():
         for name in REGISTRY.names(kind):
             assert REGISTRY.describe(kind, name), f"{kind.name} {name} needs a docstring"
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(HISTORY_ENCODERS))
+def test_history_encoder(name):
+    check_history_encoder(REGISTRY.history_encoder(name))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_space_with_histories(name):
+    history = ("matches", "last-2", "mean", "attention")
+    schema = sample_schema(regression=False, multi=False, histories=True)
+    check_space(space(name, schema.encoded(plain().with_answers(history=history))), architectures=3)

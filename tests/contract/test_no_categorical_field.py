@@ -11,7 +11,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 
 REGISTRY = load_registry()
-MODELS = [name for name in REGISTRY.names(SPACES) if name != "desan"]
+MODELS = [name for name in REGISTRY.names(SPACES) if name not in ("desan", "din-mmoe")]
 SMALL = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}
 SEARCH = {
     "space": {

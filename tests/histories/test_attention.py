@@ -19,7 +19,9 @@ def test_target_attention_learns_to_weigh_events_like_the_row():
         kinds = torch.randint(0, 2, (256, 6))
         query = torch.eye(2)[torch.randint(0, 2, (256,))]
         events = torch.cat([torch.eye(2)[kinds], torch.ones(256, 6, 2)], dim=2)
-        matches = (kinds == query.argmax(1, keepdim=True)).sum(1).float()  # how many events share the row's kind
+        matches = (
+            (kinds == query.argmax(1, keepdim=True)).sum(1).float()
+        )  # how many events share the row's kind
         loss = (encoder(events, query, known)[:, 2] - matches).square().mean()
         optimiser.zero_grad()
         loss.backward()

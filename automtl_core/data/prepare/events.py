@@ -36,11 +36,17 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> N
     """
     for history in histories_of(dataset):
         source = "examples" if history.of_rows else _log(db, dataset, history, name)
-        owner, time = quoted(owner_key(dataset, history)), time_key(history) if history.of_rows else history.time
+        owner, time = (
+            quoted(owner_key(dataset, history)),
+            time_key(history) if history.of_rows else history.time,
+        )
         outcomes = {o: f"outcome {o}" if history.of_rows else o for o in history.outcomes}
         chosen = [f"{owner} AS owner", f"{quoted(time)} AS time"]
         chosen += [f"{quoted(field)} AS {quoted(field)}" for field in history.shared]
-        chosen += [f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(_outcome(o))}" for o, c in outcomes.items()]
+        chosen += [
+            f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(_outcome(o))}"
+            for o, c in outcomes.items()
+        ]
         order = ["owner", "time", *map(quoted, history.shared), *(quoted(_outcome(o)) for o in outcomes)]
         db.execute(
             f"CREATE TEMP TABLE {_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "

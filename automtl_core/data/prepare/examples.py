@@ -88,7 +88,9 @@ def _create_unsorted(
         create(db, "unsorted", relation.project(chosen))
     except duckdb.ConversionException as error:
         words = printable(str(error).splitlines()[0])
-        raise DataError(f"dataset {name}: {words}", "dense fields, labels and times of histories have to be numbers") from None
+        raise DataError(
+            f"dataset {name}: {words}", "dense fields, labels and times of histories have to be numbers"
+        ) from None
     except duckdb.InvalidInputException:
         floats = [name for name in single if kinds[name] in ("DOUBLE", "FLOAT")]
         if not floats:
@@ -277,7 +279,9 @@ def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
         yield column, wrong.format(quoted(column))
     for column in history_columns(dataset):
         at = quoted(column)
-        wrong = f"{at} NOT IN (0, 1)" if column.startswith("outcome ") else f"NOT coalesce(isfinite({at}), false)"
+        wrong = (
+            f"{at} NOT IN (0, 1)" if column.startswith("outcome ") else f"NOT coalesce(isfinite({at}), false)"
+        )
         yield column, wrong
     if dataset.part:
         known = ", ".join(map(literal, ("train", "validation", "test")))

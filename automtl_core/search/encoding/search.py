@@ -33,7 +33,7 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 """Inputs from histories to try, in order."""
-COMPARISONS = 10
+COMPARISONS = 11
 """Largest number of changes that are tried, for the correction of their significance."""
 
 
@@ -132,7 +132,7 @@ class _Trials:
         """Largest number of values to try; fewer where a change has no effect on the best values."""
         schema = self.rows.schema
         statistics = (1 if self.rows.times is None else 2) if schema.sparse else 0
-        histories = len(HISTORY) if "history" in self.best else 0
+        histories = len(HISTORY) + 1 if "history" in self.best else 0
         return 1 + histories + bool(schema.dense) + statistics + ("crosses" in self.best) + 3
 
     def candidates(self) -> Iterator[Answers]:
@@ -150,6 +150,9 @@ class _Trials:
             # without them.
             for kind in kinds:
                 yield self._changed(statistics=kind, wide=True, **{DECAY: _decay(-1)})
+            if self.best.get("history"):
+                # Matches tell much of what embeddings would learn, so that a weaker decay does not pay.
+                yield self._changed(statistics=kinds[-1], wide=True)
         if "crosses" in self.best:
             self.pairs = tuple(find_crosses(self.rows, self.encodings))
             yield self._changed(crosses=tuple(cross.pair for cross in self.pairs))

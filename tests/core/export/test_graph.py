@@ -48,7 +48,7 @@ def test_the_graph_predicts_as_the_network_for_any_number_of_examples(name):
     traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
     for rows in (1, 2, 50):
         part = sample_part(schema, rows, 1)
-        found = traced(*graph.inputs(part)).detach().numpy()
+        found = traced(*graph.inputs(part, schema)).detach().numpy()
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
@@ -60,7 +60,7 @@ def test_so_it_does_with_all_encodings(settings):
     traced = graph.program(network, schema, sample_part(schema, 32, 0)).module()
     part = sample_part(schema, 50, 1)
     assert np.isnan(part.dense).any()
-    found = traced(*graph.inputs(part)).detach().numpy()
+    found = traced(*graph.inputs(part, schema)).detach().numpy()
     assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 
@@ -71,7 +71,7 @@ def test_onnx_predicts_as_the_network(schema, tmp_path):
     graph.write_onnx(traced, schema, tmp_path / "model.onnx")
     for rows in (1, 50):
         part = sample_part(schema, rows, 1)
-        found = graph.run_onnx(tmp_path / "model.onnx", schema, graph.inputs(part))
+        found = graph.run_onnx(tmp_path / "model.onnx", schema, graph.inputs(part, schema))
         assert found == pytest.approx(said(network, schema, part), abs=2e-6)
 
 

@@ -85,7 +85,9 @@ def stored(data: Prepared, part: str) -> list[list[tuple[Any, ...]]]:
     return [list(zip(*row, strict=True))[::-1] for row in zip(*columns, strict=True)]
 
 
-def assert_histories(data: Prepared, frame: pd.DataFrame, log: pd.DataFrame, length: int, delay: float) -> None:
+def assert_histories(
+    data: Prepared, frame: pd.DataFrame, log: pd.DataFrame, length: int, delay: float
+) -> None:
     known = {name: set(data.vocabulary(name)) for name in ("item", "category")}
 
     def plain(event: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -124,7 +126,10 @@ def test_rows_see_the_events_of_a_log(tmp_path: Path) -> None:
     log.loc[:20, "user"] = "stranger"
     data = prepared(tmp_path, log)
     assert_histories(data, Actions.frame, log, 50, 0.0)
-    assert len(data.part("train").histories[0].events.times) == (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
+    assert (
+        len(data.part("train").histories[0].events.times)
+        == (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
+    )
 
 
 def test_values_outside_of_the_vocabulary_still_match(tmp_path: Path) -> None:

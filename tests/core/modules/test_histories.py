@@ -1,0 +1,103 @@
+"""Inputs from histories, by hand."""
+
+import math
+
+import pytest
+import torch
+
+from automtl_core.dataset.encodings import plain
+from automtl_core.dataset.history import History
+from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.errors import UsageError
+from automtl_core.modules.embedding import FieldEmbedding
+from automtl_core.modules.features import Features, Past
+from automtl_core.modules.histories import HistoryInputs, event_width, match_width
+from automtl_core.modules.inputs import Inputs, Widths
+
+PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
+FIELDS = (SparseField("user", 3), SparseField("item", 5), SparseField("shop", 3))
+DIM = 2
+
+
+def schema(*parts):
+    return Schema(FIELDS, (), (Task("buy"),), plain().with_answers(history=parts), (PAST,))
+
+
+# The first row has three events, the second none. Item 7 is outside of the vocabulary.
+FEATURES = Features(
+    torch.tensor([[1, 0, 2], [2, 3, 1]]),
+    torch.zeros(2, 0),
+    histories=(
+        Past(
+            torch.tensor([[[7, 2], [4, 2], [7, 1], [0, 0]], [[0, 0]] * 4]),
+            torch.tensor([[[1.0, 0], [0, 1], [1, 1], [0, 0]], [[0.0, 0]] * 4]),
+            torch.tensor([[3.0, 8, 20, 0], [0.0] * 4]),
+            torch.tensor([[True, True, True, False], [False] * 4]),
+            torch.tensor([[7, 2], [3, 1]]),
+        ),
+    ),
+)
+
+
+def read(*parts):
+    torch.manual_seed(0)
+    inputs = HistoryInputs(schema(*parts), DIM, 0.1, lambda name: lambda e, q: First())
+    embedding = FieldEmbedding(FIELDS, DIM, 1.0)
+    return inputs(FEATURES.histories, embedding), inputs.each[0].age, embedding
+
+
+class First(torch.nn.Module):
+    def forward(self, events, query, known):
+        return events[:, 0] + query.sum()
+
+
+def test_a_match_counts_equal_values_and_tells_the_last_one():
+    (item, shop, every), age, _ = read("matches")
+    assert item.shape == (2, match_width(PAST, DIM))
+    # Item 7: two events, the last one 3 ago, with a click; two clicks and one buy in all.
+    logs = [math.log(3), math.log(4) / 10, math.log(3), math.log(2)]
+    assert item[0].tolist() == pytest.approx([*age[int(2 * math.log2(4))].tolist(), *logs, 1, 0], abs=1e-5)
+    assert shop[0, 2].item() == pytest.approx(math.log(3))
+    assert every[0, 2].item() == pytest.approx(math.log(4))
+    # Without events: no counts, and an age that means none.
+    assert item[1].tolist() == pytest.approx([*age[64].tolist(), 0, -0.1 * 10, 0, 0, 0, 0])
+
+
+def test_the_latest_events_are_side_by_side():
+    (first, second, third, fourth, fifth), age, embedding = read("last-5")
+    assert first.shape == (2, event_width(PAST, DIM))
+    unseen, shop = embedding.table.weight[3 + 0], embedding.table.weight[8 + 2]
+    expected = [*unseen.tolist(), *shop.tolist(), *age[4].tolist(), math.log(4) / 10, 1, 0, 1, 1]
+    assert first[0].tolist() == pytest.approx(expected)
+    assert second[0, -2:].tolist() == [0, 1]
+    assert third[0, -2:].tolist() == [1, 0]
+    assert not torch.cat([first[1], fourth[0], fifth[0]]).any()
+
+
+def test_an_encoder_reads_events_and_the_values_of_the_row():
+    (latest,), _, _ = read("last-1")
+    (summary,), _, embedding = read("mean")
+    query = embedding.table.weight[[3 + 0, 8 + 2, 3 + 3, 8 + 1]].sum()
+    assert torch.allclose(summary, latest + query, atol=1e-5)
+
+
+def test_names_and_widths_agree():
+    parts = ("matches", "last-2", "mean")
+    names = schema(*parts).history_inputs()
+    assert names == ["past:item", "past:shop", "past:any", "past:last1", "past:last2", "past:mean"]
+    found, _, _ = read(*parts)
+    widths = Widths.of(schema(*parts), DIM)
+    assert [one.shape[1] for one in found] == list(widths.histories)
+    inputs = Inputs(schema("matches", "last-2"), DIM, 0.1)
+    assert inputs(FEATURES).flat().shape == (2, inputs.width)
+
+
+def test_an_encoder_needs_a_registry():
+    with pytest.raises(UsageError, match="there is no history encoder 'mean' here"):
+        Inputs(schema("mean"), DIM, 0.1)
+
+
+def test_a_network_that_reads_no_history_has_a_schema_without_it():
+    assert schema().as_read().histories == ()
+    assert schema("matches").as_read().histories == (PAST,)
+    assert Schema.from_json(schema("matches").to_json()) == schema("matches")
