@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -77,7 +77,9 @@ class Run:
         rows = [[column in read[part] for column in columns] for part in parts]
         return pd.DataFrame(rows, index=parts, columns=columns)
 
-    def predict(self, examples: object, *, history: object = None) -> pd.DataFrame:
+    def predict(
+        self, examples: object, *, history: pd.DataFrame | Mapping[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Return predictions, one column per task: probabilities, or numbers in the unit of the label.
 
         Args:
@@ -104,7 +106,7 @@ class Run:
         examples: object = None,
         *,
         metrics: Sequence[str] | None = None,
-        history: object = None,
+        history: pd.DataFrame | Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return metrics on labelled examples.
 
@@ -158,7 +160,7 @@ class Run:
 
 @contextmanager
 def _reading(
-    examples: object, dataset: Dataset, made: Trained, history: object
+    examples: object, dataset: Dataset, made: Trained, history: pd.DataFrame | Mapping[str, Any] | None
 ) -> Iterator[Reading | InMemory]:
     """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
     histories = made.encoder.schema.histories

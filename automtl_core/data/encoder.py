@@ -86,9 +86,10 @@ class Encoder:
         """Return new examples, encoded as in preparation.
 
         Args:
-            columns: Column of a field, column of a history such as `past:item_id`, or task -> one value for each row; other columns are ignored. Values
-                of sparse fields are text or integers, those of multi-valued fields lists of them; values of
-                dense fields and labels are numbers, or text that contains one. None, NaN and an empty text
+            columns: Column of a field, column of a history such as `past:item_id`, or task -> one value for
+                each row; other columns are ignored. Columns of histories hold lists, see
+                `fields.encode.event_lists`. Values of sparse fields are text or integers, those of
+                multi-valued fields lists of them; values of dense fields and labels are numbers, or text that contains one. None, NaN and an empty text
                 are missing values. Labels may be missing.
             labelled: Whether labels are read.
 
@@ -254,7 +255,7 @@ def _values(encoder: FieldEncoder, part: Part, place: int) -> list[Value]:
 
 
 def _history(
-    history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column]
+    history: History, fields: Mapping[str, FieldEncoder], columns: Mapping[str, Column] | pd.DataFrame
 ) -> Histories:
     """Return the histories of new examples, from lists."""
     counts, ids, outcomes, ages, values = event_lists(history.to_json(), fields, columns)

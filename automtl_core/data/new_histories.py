@@ -95,9 +95,11 @@ def lists_of_log(
     owner = f"CAST({quoted(history.by)} AS VARCHAR) AS owner"
     named = "".join(f", {value} AS {key}" for value, key in zip(values, keys, strict=True))
     db.execute(
-        f"WITH r AS (SELECT row_number() OVER () - 1 AS n, {owner}, {_number(time)} AS now FROM {quoted(rows)}), "
+        f"WITH r AS (SELECT row_number() OVER () - 1 AS n, {owner}, {_number(time)} AS now "
+        f"FROM {quoted(rows)}), "
         f"e AS (SELECT {owner}, {_number(time)} AS moment{named} FROM {quoted(log)}), "
-        f"kept AS (SELECT n, now, e.* FROM r JOIN e ON e.owner = r.owner AND moment < now - {history.delay!r} "
+        f"kept AS (SELECT n, now, e.* FROM r JOIN e "
+        f"ON e.owner = r.owner AND moment < now - {history.delay!r} "
         f"QUALIFY row_number() OVER (PARTITION BY n ORDER BY {latest}) <= {history.length}) "
         f"SELECT n, {', '.join(f'list({one} ORDER BY {order})' for one in (*texts, 'now - moment'))} "
         "FROM kept GROUP BY n"

@@ -1,6 +1,7 @@
 """Encoded rows.
 
-Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes, L events of a row.
+Letters: R rows, N sparse fields, M dense fields, T tasks, E events, F shared fields, A outcomes, L
+events of a row.
 """
 
 from collections.abc import Mapping

@@ -17,7 +17,7 @@
         train/times.npy                  [R, 1] int32, under a split by time: ranks of the time
         train/<history>.spans.npy        [R, 2] int32 or int64: the events of a row, events[start:end]
         train/<history>.times.npy        [R, 1] the time of the row, as that of events
-        train/<history>.values.npy       [R, F] int32: the row's values of shared fields, as in `ids` of events
+        train/<history>.values.npy       [R, F] int32: values of shared fields, as in `ids` of events
         validation/... test/...
 
 The manifest holds the SHA-256 of each of these files and of itself.

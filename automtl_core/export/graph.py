@@ -2,7 +2,8 @@
 
 Its inputs are `ids` [B, single-valued fields], `dense` [B, M]; for each multi-valued field `<field>:values`
 [V] and `<field>:starts` [B]; and for each history the parts of `modules.features.Past`, padded to its maximum
-length, because a recurrent encoder is unrolled. Its output is `predictions` [B, T]. Letters: B examples, M dense fields, V values of bags, T tasks.
+length, because a recurrent encoder is unrolled. Its output is `predictions` [B, T]. Letters: B examples, M
+dense fields, V values of bags, T tasks.
 """
 
 import logging

@@ -217,16 +217,16 @@ def event_lists(
         for name, of in held.items()
     }
     ids, values = [], []
-    for field in history["shared"]:
-        of_events = _of_events(f"{history['name']}:{field}", flat, counts, texts)
-        of_rows = texts(columns[field])
+    for name in history["shared"]:
+        of_events = _of_events(f"{history['name']}:{name}", flat, counts, texts)
+        of_rows = texts(columns[name])
         others: dict[str, int] = {}
         pair = []
         for given in (of_events, of_rows):
-            known = np.asarray(encoders[field].encode(given), np.int32)
+            known = np.asarray(encoders[name].encode(given), np.int32)
             for place in np.flatnonzero(known == 0):
                 if given[place]:
-                    known[place] = encoders[field].size + others.setdefault(given[place], len(others))
+                    known[place] = encoders[name].size + others.setdefault(given[place], len(others))
             pair.append(known)
         ids.append(pair[0])
         values.append(pair[1])
@@ -367,9 +367,11 @@ class Encoder:
         }
 
     def __call__(self, columns: Mapping[str, Values]) -> dict[str, np.ndarray]:
-        """Return the inputs: `ids` [B, N], `dense` [B, M], the values [V] and starts [B] of each bag, and the
-        events of each history: `:ids` [B, L, F], `:outcomes` [B, L, A], `:ages` and `:known` [B, L], and the
-        values of the examples, `:row` [B, F]. L is the maximum length of the history.
+        """Return the inputs: `ids` [B, N], `dense` [B, M], and those of bags and histories.
+
+        Of a bag the values [V] and starts [B]; of a history the events, `:ids` [B, L, F], `:outcomes`
+        [B, L, A], `:ages` and `:known` [B, L], where L is the maximum length, and the values of the examples,
+        `:row` [B, F].
 
         Args:
             columns: Column -> one value for each example: text or an integer, for multi-valued fields a list,

@@ -1,6 +1,7 @@
 """The input of every network: the encoded features of a batch.
 
-Letters: B batch, S single-valued sparse fields, M dense fields, V values, L events, F shared fields, A outcomes.
+Letters: B batch, S single-valued sparse fields, M dense fields, V values, L events, F shared fields, A
+outcomes.
 """
 
 from typing import NamedTuple

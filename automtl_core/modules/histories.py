@@ -121,10 +121,10 @@ class OneHistory(nn.Module):
         log_age = torch.log1p(past.ages)
         of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
-        parts = (past.ids, same, of_age, scaled, past.outcomes, past.known)
+        parts = [past.ids, same, of_age, scaled, past.outcomes, past.known]
         if not self.encoders:
-            parts = tuple(first(part, self.last) for part in parts)
-        events = self._events(*parts, embedding)
+            parts = [first(part, self.last) for part in parts]
+        events = self._events(*parts, embedding=embedding)
         latest = first(events, self.last)
         found: list[Tensor] = []
         for part in self.parts:

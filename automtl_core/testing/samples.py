@@ -30,8 +30,8 @@ def sample_schema(
     """Return a schema with sparse and dense fields, and two binary tasks, the second after the first.
 
     With `regression` it also has a regression task, with `multi` a multi-valued field, and without `single`
-    no single-valued sparse field. With `histories` rows have earlier events. Users' data has all of these, so a plugin is tested with them unless it
-    declares that it does not support them.
+    no single-valued sparse field. With `histories` rows have earlier events. Users' data has all of these, so
+    a plugin is tested with them unless it declares that it does not support them.
     """
     first = (SparseField("user", 30), SparseField("item", 20)) if single else ()
     tags = (SparseField("tags", 12, "bag"),) if multi else ()

@@ -236,7 +236,7 @@ class Workflow:
             output: File to write, .csv or .parquet; in the order of the examples.
             keep: Columns of the files to copy.
             bad: Settings of the dataset for faulty rows.
-            history: Events up to now, one a row, in files as `files`; None if rows hold their events as lists.
+            history: Events up to now, one a row, in files as `files`; None if rows hold lists of events.
 
         """
         run = Run.open(path)

@@ -65,8 +65,8 @@ class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
     They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), matches and the
-    latest events of histories, and single-valued fields as categories. Categories come last, because the validation rows decide for each task
-    whether its trees read them.
+    latest events of histories, and single-valued fields as categories. Categories come last, because the
+    validation rows decide for each task whether its trees read them.
 
     Args:
         inputs: Encoded fields, without embeddings.

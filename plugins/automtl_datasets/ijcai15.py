@@ -77,8 +77,8 @@ class IJCAI15(Dataset):
     """Purchases and favourites at Tmall: one row for each user, item, category, seller and brand.
 
     A label is 1 if the action happened at least once. Log rows with a blank value (often the brand) are
-    dropped. Histories hold the actions of the user before the day of the row. Age range 0 and gender 2 mean unknown. Blanks, and users that are not in the table of users, are
-    unknown too.
+    dropped. Histories hold the actions of the user before the day of the row. Age range 0 and gender 2 mean
+    unknown. Blanks, and users that are not in the table of users, are unknown too.
     """
 
     settings_class = IJCAI15Settings

@@ -20,10 +20,10 @@ def factorisation_machine(z: Tensor) -> Tensor:
 
 
 class FeatureSelection(nn.Module):
-    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], and the inputs
-    from histories times their bits, side by side.
+    """single * e [N*w], FM(interaction * e) [w], numbers * dense [M*m], crosses * pairs [X*x], side by side.
 
-    A single field has no interaction, and then there is no machine.
+    The inputs from histories, times their bits, come last. A single field has no interaction, and then there
+    is no machine.
     With decided gates only the chosen columns exist; `columns` holds their places in the full width.
 
     Args:

@@ -29,7 +29,8 @@ class TargetAttention(nn.Module):
         product = self.of_product(events * self.project(query).unsqueeze(1))
         hidden = F.silu(self.of_event(events) + self.of_query(query).unsqueeze(1) + product)  # [B, L, HIDDEN]
         weights = self.weight(hidden) * known.unsqueeze(2)
-        return (weights * events).sum(1)
+        found: Tensor = (weights * events).sum(1)
+        return found
 
 
 class SelfAttention(nn.Module):
@@ -48,4 +49,5 @@ class SelfAttention(nn.Module):
         ]  # a row without events reads its padding, which is dropped below
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
         mixed = (events + self.outside(out.squeeze(1))) * known.unsqueeze(2)
-        return mixed.sum(1) / known.sum(1, keepdim=True).clamp(min=1)
+        found: Tensor = mixed.sum(1) / known.sum(1, keepdim=True).clamp(min=1)
+        return found

@@ -18,4 +18,5 @@ class GRU(nn.Module):
         places = order.unsqueeze(2).expand(-1, -1, events.shape[2])
         states, _ = self.gru(events.gather(1, places))
         last = (lengths - 1).clamp(min=0).unsqueeze(2).expand(-1, -1, events.shape[2])
-        return states.gather(1, last).squeeze(1) * (lengths > 0)
+        found: Tensor = states.gather(1, last).squeeze(1) * (lengths > 0)
+        return found

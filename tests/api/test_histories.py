@@ -36,7 +36,9 @@ SETTINGS = {
     "dataset": {
         "user": "user", "time": "when", "split": "time", "history": {}, "min_count": 2, "history_length": 12,
     },
-    "features": {"history": ["matches", "last-2", *ENCODERS], "statistics": "none", "crosses": [], "wide": False},
+    "features": {
+        "history": ["matches", "last-2", *ENCODERS], "statistics": "none", "crosses": [], "wide": False
+    },
     "training": {"epochs": 2, "min_positives": 10, "embedding_decay": 0.1},
     "space": {"expert_layers": [16, 8], "embedding_dim": 4},
 }  # fmt: skip
@@ -91,7 +93,7 @@ def test_an_unknown_user_has_an_empty_history(run):
     row = pd.DataFrame({"user": ["stranger"], "item": ["item 1"], "shop": ["shop 1"], "when": ["2024-06-01"]})
     by_log = run.predict(row, history=log())
     columns = [f"past:{name}" for name in ("item", "shop", "click", "buy", "age")]
-    by_lists = run.predict(row.assign(**dict.fromkeys(columns, [[]])))
+    by_lists = run.predict(row.assign(**{name: [[]] for name in columns}))
     assert np.allclose(by_log, by_lists, atol=CLOSE)
 
 
@@ -119,7 +121,8 @@ def test_more_events_than_in_training_are_cut(run):
 def test_wrong_lists_are_named(run, column, value, message):
     row = {
         "user": ["user 1"], "item": ["item 1"], "shop": ["shop 1"], "past:item": [["item 1", None]],
-        "past:shop": [["shop 1", "shop 2"]], "past:click": [[1, 0]], "past:buy": [[0, 0]], "past:age": [[5, 3]],
+        "past:shop": [["shop 1", "shop 2"]], "past:click": [[1, 0]], "past:buy": [[0, 0]],
+        "past:age": [[5, 3]],
     }  # fmt: skip
     run.predict(row)
     with pytest.raises(DataError, match=message):
@@ -139,7 +142,7 @@ def test_what_is_missing_is_named(run):
 
 
 def test_the_exported_graph_equals_the_network(run, tested, tmp_path):
-    rows, data = tested
+    _, data = tested
     run.export(tmp_path / "out")
     lists = run._trained[0].encoder.decode(data.part("test"))
     encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")

@@ -115,7 +115,7 @@ def first_not_before(
 
 
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
-    """Return the values of shared fields, [R, F]: ids, and numbers beyond the vocabulary for values outside it.
+    """Return the values of shared fields, [R, F]: ids, or numbers above them outside of the vocabulary.
 
     Equal values have equal numbers, whether training rows have them or not; 0 is a missing value.
     """

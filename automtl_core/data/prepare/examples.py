@@ -131,7 +131,7 @@ def owner_key(dataset: Dataset, history: History) -> str:
 
 
 def _owners(dataset: Dataset) -> dict[str, str]:
-    """Return the columns of owners that differ from those of fields: name in `examples` -> name in the rows."""
+    """Return the columns of owners besides those of fields: name in `examples` -> name in the rows."""
     owners = {owner_key(dataset, history): history.by for history in histories_of(dataset)}
     return {key: name for key, name in owners.items() if key != name}
 

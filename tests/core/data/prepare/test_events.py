@@ -147,7 +147,7 @@ def test_under_a_random_split_rows_have_no_histories(tmp_path: Path) -> None:
 
 def test_a_wrong_outcome_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Actions, "frame", Actions.frame.assign(click=2))
-    with pytest.raises(DataError, match="click holds 2.0, allowed are 0, 1 and null"):
+    with pytest.raises(DataError, match=r"click holds 2\.0, allowed are 0, 1 and null"):
         prepared(tmp_path)
 
 
