@@ -89,7 +89,8 @@ class Encoder:
             columns: Column of a field, column of a history such as `past:item_id`, or task -> one value for
                 each row; other columns are ignored. Columns of histories hold lists, see
                 `fields.encode.event_lists`. Values of sparse fields are text or integers, those of
-                multi-valued fields lists of them; values of dense fields and labels are numbers, or text that contains one. None, NaN and an empty text
+                multi-valued fields lists of them; values of dense fields and labels are numbers, or
+                text that contains one. None, NaN and an empty text
                 are missing values. Labels may be missing.
             labelled: Whether labels are read.
 

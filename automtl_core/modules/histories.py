@@ -124,7 +124,7 @@ class OneHistory(nn.Module):
         parts = [past.ids, same, of_age, scaled, past.outcomes, past.known]
         if not self.encoders:
             parts = [first(part, self.last) for part in parts]
-        events = self._events(*parts, embedding=embedding)
+        events = self._events(embedding, *parts)
         latest = first(events, self.last)
         found: list[Tensor] = []
         for part in self.parts:
@@ -139,13 +139,13 @@ class OneHistory(nn.Module):
 
     def _events(
         self,
+        embedding: FieldEmbedding,
         ids: Tensor,
         same: Tensor,
         of_age: Tensor,
         scaled: Tensor,
         outcomes: Tensor,
         known: Tensor,
-        embedding: FieldEmbedding,
     ) -> Tensor:  # -> [B, L, e]
         embedded, ages = self._embedded(ids, embedding), self._ages(of_age)
         return torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2) * known.unsqueeze(2)

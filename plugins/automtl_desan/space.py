@@ -9,8 +9,8 @@
 Choices: `layer0/expert0/single`, `layer0/expert0/interaction` (sparse fields), `layer0/expert0/numbers`
 (dense fields), `layer0/expert0/crosses` (feature crosses), `layer0/expert0/histories` (inputs from
 histories), `layer1/expert0/experts`, `task/click/experts` (experts of the layer below),
-`layer0/expert0/block0` (op). Settings add `layer0/expert0/table` (shared or own) and `layers` (those above the
-first). A wide term adds `single`, `numbers`, `crosses` and `histories`.
+`layer0/expert0/block0` (op). Settings add `layer0/expert0/table` (shared or own) and `layers` (those
+above the first). A wide term adds `single`, `numbers`, `crosses` and `histories`.
 """
 
 from collections.abc import Sequence
