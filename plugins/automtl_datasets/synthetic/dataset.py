@@ -7,25 +7,27 @@ import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, Label
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label
 from automtl_datasets.synthetic.drift import Drift
 from automtl_datasets.synthetic.factors import Factors
+from automtl_datasets.synthetic.history import Histories
 from automtl_datasets.synthetic.kind import Kind
 from automtl_datasets.synthetic.numbers import Numbers
 from automtl_datasets.synthetic.pairs import Pairs
 from automtl_datasets.synthetic.rare import Rare
 
-KINDS: Mapping[str, type[Kind]] = {kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift)}
+KINDS: Mapping[str, type[Kind]] = {kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories)}
 
 
 class SyntheticSettings(DatasetSettings):
     """Settings of `synthetic`."""
 
-    kind: Literal["pairs", "factors", "numbers", "rare", "drift"] = "pairs"
+    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history"] = "pairs"
     """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
     preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
     rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
-    effects that change over time; by default split by time."""
+    effects that change over time; by default split by time. history: effects of earlier events of the user;
+    by default split by time, with ten events in a history."""
     rows: int | None = Field(None, ge=100)
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
@@ -74,6 +76,11 @@ class Synthetic(Dataset):
     def time(self) -> str | None:
         """The time column of the kind."""
         return self.kind.time
+
+    @property
+    def histories(self) -> Sequence[History]:
+        """The histories of the kind."""
+        return self.kind.histories
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then labels from their probabilities."""

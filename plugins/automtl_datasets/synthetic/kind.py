@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automtl_core.dataset.dataset import Dense, FieldKind, Label, Sparse
+from automtl_core.dataset.dataset import Dense, FieldKind, History, Label, Sparse
 from automtl_core.seeds import generator
 from automtl_datasets.synthetic.draws import Chance, Floats, Ints, draw, effects, intercept, sigmoid, zipf
 
@@ -52,7 +52,8 @@ class Kind:
     user: ClassVar[str | None] = None
     time: ClassVar[str | None] = None
     split: ClassVar[Mapping[str, Any]] = {}
-    """Default settings of the split."""
+    """Default settings of the split, and of histories."""
+    histories: ClassVar[tuple[History, ...]] = ()
     constants: ClassVar[Mapping[str, Any]] = {}
     """Further parameters of the rows, as JSON."""
 

@@ -22,7 +22,7 @@ def test_a_kind_is_split_its_own_way_where_nothing_is_said():
 
 
 def test_an_unknown_kind_is_an_error_that_lists_all():
-    with pytest.raises(UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare or drift"):
+    with pytest.raises(UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift or history"):
         settings(kind="pair")
 
 
@@ -47,4 +47,5 @@ def test_users_and_time_are_told_where_there_are_any():
         "numbers": (None, None),
         "rare": ("user_id", None),
         "drift": ("user_id", "time"),
+        "history": ("user_id", "time"),
     }

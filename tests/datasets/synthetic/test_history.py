@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from automtl_datasets.synthetic.history import COUNT, LAST, LENGTH, Histories
+
+
+@pytest.fixture(scope="module")
+def kind():
+    return Histories(0, 6000)
+
+
+def test_the_last_event_and_ten_events_of_the_category_have_an_effect_and_no_others(kind):
+    frame = kind.frame().sort_values(["user_id", "time"])
+    last, count = [], []
+    for _, of_user in frame.groupby("user_id", sort=False):
+        categories, opened = of_user["category"].tolist(), of_user["opened"].tolist()
+        for place, category in enumerate(categories):
+            last.append(0 if place == 0 else 1 if opened[place - 1] else -1)
+            count.append(categories[max(place - LENGTH, 0) : place].count(category))
+    chances = frame["probability_click"].to_numpy()
+    logits = np.log(chances / (1 - chances))
+    fields = []
+    for name in ("user_id", "item_id", "category", "hour"):
+        places = frame[name].str.removeprefix(f"{name}_").astype(int).to_numpy()
+        fields.append(kind.effects(name)[places])
+    inputs = np.column_stack([*fields, last, count, np.ones(len(frame))])
+    weights, *_ = np.linalg.lstsq(inputs, logits, rcond=None)
+    assert np.allclose(inputs @ weights, logits, atol=1e-8)
+    assert weights[:4] == pytest.approx([0.4, 0.5, 0.4, 0.3])
+    assert weights[4] > 0.5
+    assert weights[5] > 0.1
+
+
+def test_events_have_different_times(kind):
+    assert kind.frame()["time"].is_unique
+
+
+def test_the_truth_names_inputs_from_histories(kind):
+    for of_task in kind.truth()["tasks"].values():
+        assert {LAST, COUNT} < set(of_task["fields"])
