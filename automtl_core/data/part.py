@@ -40,11 +40,11 @@ class Events(NamedTuple):
 
 
 class Padded(NamedTuple):
-    """The events of B rows, the latest first, padded to L."""
+    """The events of B rows, the latest first, padded to L. The entries of padding are arbitrary."""
 
     ids: NDArray[np.int32]  # [B, L, F]
     outcomes: NDArray[np.uint8]  # [B, L, A]
-    ages: NDArray[np.float32]  # [B, L]
+    ages: NDArray[np.float32]  # [B, L], 0 for padding
     """Time since the event."""
     known: NDArray[np.bool_]  # [B, L], False for padding
     values: NDArray[np.int32]  # [B, F], the row's values of shared fields
@@ -65,24 +65,21 @@ class Histories:
 
     def padded(self, rows: slice | NDArray[np.int64]) -> Padded:
         """Return the events of some of the rows."""
-        start, end = self.spans[rows].astype(np.int64).T
+        start, end = self.spans[rows].T
         length = max(int((end - start).max(initial=0)), 1)
-        places = end[:, None] - 1 - np.arange(length)
-        known = places >= start[:, None]
-        places = np.where(known, places, 0)
         ids, outcomes, times = self.events
-        if not len(times):
-            shape = places.shape
-            blank = (
-                np.zeros((*shape, ids.shape[1]), np.int32),
-                np.zeros((*shape, outcomes.shape[1]), np.uint8),
-            )
-            return Padded(*blank, np.zeros(shape, np.float32), known, self.values[rows])
-        ages = self.times[rows].astype(np.float64)[:, None] - times[places]
+        if not len(times):  # then no row has events, and these are padding
+            events = np.zeros((1, ids.shape[1]), np.int32), np.zeros((1, outcomes.shape[1]), np.uint8)
+            return replace(self, events=Events(*events, np.zeros(1))).padded(rows)
+        places = end[:, None] - np.arange(1, length + 1, dtype=end.dtype)
+        known = places >= start[:, None]
+        np.maximum(places, 0, out=places)
+        ages = self.times[rows].astype(np.float64)[:, None] - times.take(places)
+        ages *= known
         return Padded(
-            ids[places] * known[:, :, None],
-            outcomes[places] * known[:, :, None],
-            np.where(known, ages, 0).astype(np.float32),
+            ids.take(places, axis=0),
+            outcomes.take(places, axis=0),
+            ages.astype(np.float32),
             known,
             self.values[rows],
         )

@@ -17,7 +17,7 @@ class Bag(NamedTuple):
 
 
 class Past(NamedTuple):
-    """The history of B examples: their events, the latest first, padded to L."""
+    """The history of B examples: their events, the latest first, padded to L with arbitrary entries."""
 
     ids: Tensor  # [B, L, F] long
     """Values of shared fields; above the vocabulary for values that no training row has."""

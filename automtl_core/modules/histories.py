@@ -5,7 +5,7 @@ q of a query, K latest events.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,17 @@ class HistoryEncoder(Protocol):
         """Return the summaries."""
 
 
+@runtime_checkable
+class Pooling(Protocol):
+    """A history encoder that is a weighted sum of events, with weights that depend on their places. Optional.
+
+    Its sums are computed without an array of all events, which takes a fraction of the time.
+    """
+
+    def weights(self, known: Tensor) -> Tensor:
+        """Return the weight of each event, [B, L]; 0 where `known` [B, L] is False."""
+
+
 HistoryEncoderFactory = Callable[[int, int], nn.Module]
 """Returns a `HistoryEncoder` for e and q."""
 
@@ -41,8 +52,15 @@ def no_encoder(name: str) -> HistoryEncoderFactory:
     raise UsageError(f"there is no history encoder {name!r} here", "build the network by a search space")
 
 
+import os
+H=float(os.environ.get('HDIM','0'))
 def event_width(history: History, dim: int) -> int:
-    """Return the numbers of an event, e: embeddings of fields and age, log age, outcomes, equal values."""
+    """Return the numbers of an event, e: a projection of `raw_width`, or all of them without embeddings."""
+    return int(H * dim) if dim and H else raw_width(history, dim)
+
+
+def raw_width(history: History, dim: int) -> int:
+    """Return the numbers of an event: embeddings of fields and age, log age, outcomes, equal values."""
     return (len(history.shared) + 1) * dim + 1 + len(history.outcomes) + len(history.shared)
 
 
@@ -114,17 +132,21 @@ class OneHistory(nn.Module):
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
         e, q = event_width(history, dim), len(self.fields) * dim
         self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
+        raw = raw_width(history, dim)
+        self.project = nn.Linear(raw, e, bias=False) if e != raw and self.parts != (MATCHES,) else None
         self.last = max(map(last_of, self.parts), default=0)
 
     def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:
-        same = ((past.ids == past.values.unsqueeze(1)) & (past.ids > 0)).float()  # [B, L, F]
+        same = (past.ids == past.values.unsqueeze(1)) & (past.ids > 0) & past.known.unsqueeze(2)
+        same = same.float()  # [B, L, F]
         log_age = torch.log1p(past.ages)
         of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
         parts = [past.ids, same, of_age, scaled, past.outcomes, past.known]
-        if not self.encoders:
-            parts = [first(part, self.last) for part in parts]
-        events = self._events(embedding, *parts)
+        if all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
+            events = self._events(embedding, *(first(part, self.last) for part in parts))
+        else:
+            events = self._events(embedding, *parts)
         latest = first(events, self.last)
         found: list[Tensor] = []
         for part in self.parts:
@@ -132,6 +154,8 @@ class OneHistory(nn.Module):
                 found += self._matches(past, same, of_age, scaled)
             elif count := last_of(part):
                 found += latest[:, :count].unbind(1)
+            elif isinstance(encoder := self.encoders[part], Pooling):
+                found.append(self._pooled(embedding, encoder.weights(past.known), *parts[:-1]))
             else:
                 query = self._embedded(past.values.unsqueeze(1), embedding).flatten(1)
                 found.append(self.encoders[part](events, query, past.known))
@@ -148,7 +172,28 @@ class OneHistory(nn.Module):
         known: Tensor,
     ) -> Tensor:  # -> [B, L, e]
         embedded, ages = self._embedded(ids, embedding), self._ages(of_age)
-        return torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2) * known.unsqueeze(2)
+        events = torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2)
+        return (events if self.project is None else self.project(events)) * known.unsqueeze(2)
+
+    def _pooled(
+        self,
+        embedding: FieldEmbedding,
+        weights: Tensor,
+        ids: Tensor,
+        same: Tensor,
+        of_age: Tensor,
+        scaled: Tensor,
+        outcomes: Tensor,
+    ) -> Tensor:  # -> [B, e]
+        """Return the weighted sum of the events, part by part."""
+        by_age = weights.new_zeros(len(weights), AGES + 1).scatter_add(1, of_age, weights)
+        numbers = torch.cat([scaled.unsqueeze(2), outcomes, same], dim=2)
+        embedded, sums = (
+            torch.bmm(weights.unsqueeze(1), of_events).squeeze(1)
+            for of_events in (self._embedded(ids, embedding), numbers)
+        )
+        events = torch.cat([embedded, by_age @ self.age, sums], dim=1)
+        return events if self.project is None else self.project(events)
 
     def _matches(self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor) -> list[Tensor]:
         """Return the matches of each field, and of all events, [B, m] each."""
@@ -168,6 +213,9 @@ class OneHistory(nn.Module):
     def _ages(self, intervals: Tensor) -> Tensor:  # [...] -> [..., d]
         return self.age.index_select(0, intervals.flatten()).view(*intervals.shape, self.age.shape[1])
 
+    def _places(self, ids: Tensor, embedding: FieldEmbedding) -> Tensor:  # [B, L, F] -> [B, L, F]
+        """Return the rows of the table; values outside of the vocabulary have that of unseen ones."""
+        return torch.where(ids < self.sizes, ids, 0) + embedding.offsets[self.fields]
+
     def _embedded(self, ids: Tensor, embedding: FieldEmbedding) -> Tensor:  # [B, L, F] -> [B, L, F * d]
-        known = torch.where(ids < self.sizes, ids, 0)
-        return embedding.of_values(known + embedding.offsets[self.fields], None).flatten(2)
+        return embedding.of_values(self._places(ids, embedding), None).flatten(2)

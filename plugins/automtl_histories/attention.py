@@ -26,10 +26,12 @@ class TargetAttention(nn.Module):
         self.weight = nn.Linear(HIDDEN, 1)
 
     def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
-        product = self.of_product(events * self.project(query).unsqueeze(1))
-        hidden = F.silu(self.of_event(events) + self.of_query(query).unsqueeze(1) + product)  # [B, L, HIDDEN]
-        weights = self.weight(hidden) * known.unsqueeze(2)
-        found: Tensor = (weights * events).sum(1)
+        # For one row, its query turns the products into a linear layer of events: [B, e, HIDDEN].
+        of_row = self.of_event.weight.t() + self.project(query).unsqueeze(2) * self.of_product.weight.t()
+        bias = self.of_query(query) + self.of_event.bias
+        hidden = F.silu(torch.baddbmm(bias.unsqueeze(1), events, of_row))  # [B, L, HIDDEN]
+        weights = self.weight(hidden).squeeze(2) * known  # [B, L]
+        found: Tensor = torch.bmm(weights.unsqueeze(1), events).squeeze(1)
         return found
 
 

@@ -11,8 +11,12 @@ class Mean(nn.Module):
     def __init__(self, event_dim: int, query_dim: int) -> None:
         super().__init__()
 
+    def weights(self, known: Tensor) -> Tensor:  # [B, L] -> [B, L]
+        """Return equal weights of all events."""
+        return known / known.sum(1, keepdim=True).clamp(min=1)
+
     def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
-        return events.sum(1) / known.sum(1, keepdim=True).clamp(min=1)
+        return torch.bmm(self.weights(known).to(events).unsqueeze(1), events).squeeze(1)
 
 
 class Decay(nn.Module):

@@ -108,7 +108,11 @@ def assert_histories(
                      for a, i, c, *done in held[place]]  # fmt: skip
             assert found == list(map(plain, expected))
             for n, name in enumerate(("item", "category")):
-                same = (padded.ids[place, :, n] == padded.values[place, n]) & (padded.ids[place, :, n] > 0)
+                same = (
+                    (padded.ids[place, :, n] == padded.values[place, n])
+                    & (padded.ids[place, :, n] > 0)
+                    & padded.known[place]
+                )
                 assert same.sum() == sum(e[1 + n] == row[name] for e in expected if not pd.isna(row[name]))
             seen += len(found)
     assert seen > 300
