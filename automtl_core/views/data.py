@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from automtl_core.data.inspect.describe import DenseFacts, Described
+from automtl_core.data.inspect.histories import HistoryFacts
 from automtl_core.data.inspect.leaks import Rule, suspicions
 from automtl_core.data.raw.records import shown
 from automtl_core.disk.value import Value
@@ -33,6 +34,7 @@ def described(document: Mapping[str, Any]) -> Iterator[Section]:
         "share of rows also in train": _known(data.duplicates),
     }
     yield from (by_name(title, values) for title, values in tables.items() if values)
+    yield from _histories(data.histories)
     tasks = list(data.tasks)
     yield Section("", [Matrix("correlation", tasks, dict(zip(tasks, data.correlation, strict=True)))])
     alone = [(task, one) for task, best in data.alone.items() for one in best]
@@ -66,6 +68,21 @@ def validated(document: Mapping[str, Any]) -> Iterator[Section]:
 def exported(document: Mapping[str, Any]) -> Section:
     """Return the file of exported examples, and their number."""
     return lines(f"{document['out']}: {document['rows']:,} rows of {document['dataset']}")
+
+
+def _histories(found: Mapping[str, Mapping[str, HistoryFacts]]) -> Iterator[Section]:
+    """Yield a table of each history."""
+    for name, parts in found.items():
+        rows = {
+            part: {
+                "events per row": one.events,
+                "share without events": one.empty,
+                "share with the maximum": one.full,
+                **{f"share with the same {field}": share for field, share in one.matches.items()},
+            }
+            for part, one in parts.items()
+        }
+        yield by_name(f"history {name}", rows)
 
 
 def _known(values: Mapping[str, Value]) -> dict[str, dict[str, object]]:

@@ -5,7 +5,7 @@ hash for each row of the training part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.codes import codes
 from automtl_core.data.inspect.duplicates import Duplicates, duplicates
+from automtl_core.data.inspect.histories import HistoryFacts, histories
 from automtl_core.data.inspect.leaks import Rule, SingleFieldScore, alone, rules
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
@@ -95,6 +96,8 @@ class Described(Value):
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
     """Task -> its best single predictors, see `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
+    histories: Mapping[str, Mapping[str, HistoryFacts]] = field(default_factory=dict)
+    """History -> part -> statistics."""
 
 
 def describe(prepared: Prepared, progress: Progress = silent) -> Described:
@@ -114,16 +117,17 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
         rules=rules(prepared.schema, pairs.one, pairs.product, pairs.rows),
         alone=scores,
         duplicates=duplicates(prepared),
+        histories=histories(prepared),
     )
 
 
 def _sparse_fields(prepared: Prepared, parts: Mapping[str, Part]) -> dict[str, SparseFacts]:
-    return {field.name: _sparse(field, parts, place) for place, field in enumerate(prepared.schema.sparse)}
+    return {one.name: _sparse(one, parts, place) for place, one in enumerate(prepared.schema.sparse)}
 
 
 def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
     train, encoders = prepared.part("train"), prepared.encoder.fields
-    names = [field.name for field in prepared.schema.dense]
+    names = [one.name for one in prepared.schema.dense]
     return {name: _dense(train, place, encoders[name]) for place, name in enumerate(names)}
 
 
@@ -133,19 +137,19 @@ def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
     return {task: {part: LabelFacts(**counted[part][task]) for part in PARTS} for task in tasks}
 
 
-def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
+def _sparse(one: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
     bags = parts["train"].bags.get(place)
-    size = field.size if bags is None else len(bags.starts) - 1
+    size = one.size if bags is None else len(bags.starts) - 1
     counts = {name: _counts(part, place, size) for name, part in parts.items()}
     of_values, lengths = counts["train"], np.minimum(np.arange(size), 1)
     if bags is not None:
-        of_values, lengths = np.zeros(field.size, dtype=np.int64), np.diff(bags.starts)
+        of_values, lengths = np.zeros(one.size, dtype=np.int64), np.diff(bags.starts)
         for owners, values in held(bags):
             np.add.at(of_values, values, counts["train"][owners])
     rows = counts["train"].sum()
     unknown = {name: float(seen[lengths == 0].sum() / seen.sum()) for name, seen in counts.items()}
     return SparseFacts(
-        vocabulary=field.size - 1,
+        vocabulary=one.size - 1,
         top=float(of_values[1:].max(initial=0) / rows),
         values_a_row=None if bags is None else float(lengths @ counts["train"] / rows),
         unknown_train=unknown["train"],
