@@ -16,7 +16,9 @@ from automtl_datasets.synthetic.numbers import Numbers
 from automtl_datasets.synthetic.pairs import Pairs
 from automtl_datasets.synthetic.rare import Rare
 
-KINDS: Mapping[str, type[Kind]] = {kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories)}
+KINDS: Mapping[str, type[Kind]] = {
+    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories)
+}
 
 
 class SyntheticSettings(DatasetSettings):

@@ -11,7 +11,7 @@ from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
-from automtl_core.modules.histories import HistoryInputs, event_width, match_width
+from automtl_core.modules.histories import HistoryInputs, event_width, match_width, raw_width
 from automtl_core.modules.inputs import Inputs, Widths
 
 PAST = History("past", "user", "at", ("item", "shop"), ("click", "buy"), length=4)
@@ -39,9 +39,11 @@ FEATURES = Features(
 )
 
 
-def read(*parts):
+def read(*parts, encoder=lambda e, q: First(), raw=True):
     torch.manual_seed(0)
-    inputs = HistoryInputs(schema(*parts), DIM, 0.1, lambda name: lambda e, q: First())
+    inputs = HistoryInputs(schema(*parts), DIM, 0.1, lambda name: encoder)
+    if raw:
+        inputs.each[0].project = torch.nn.Identity()
     embedding = FieldEmbedding(FIELDS, DIM, 1.0)
     return inputs(FEATURES.histories, embedding), inputs.each[0].age, embedding
 
@@ -49,6 +51,33 @@ def read(*parts):
 class First(torch.nn.Module):
     def forward(self, events, query, known):
         return events[:, 0] + query.sum()
+
+
+class Mean(torch.nn.Module):
+    def __init__(self, event_dim, query_dim):
+        super().__init__()
+
+    def weights(self, known):
+        return known / known.sum(1, keepdim=True).clamp(min=1)
+
+    def forward(self, events, query, known):
+        raise AssertionError("sums need no events")
+
+
+class MeanOfEvents(torch.nn.Module):
+    def __init__(self, event_dim, query_dim):
+        super().__init__()
+
+    def forward(self, events, query, known):
+        return events.sum(1) / known.sum(1, keepdim=True).clamp(min=1)
+
+
+def test_the_sums_of_a_pooling_encoder_are_those_of_its_events():
+    parts = ("last-1", "mean", "matches")
+    for raw in (True, False):
+        pooled, _, _ = read(*parts, encoder=Mean, raw=raw)
+        plain, _, _ = read(*parts, encoder=MeanOfEvents, raw=raw)
+        assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(pooled, plain, strict=True))
 
 
 def test_a_match_counts_equal_values_and_tells_the_last_one():
@@ -65,7 +94,9 @@ def test_a_match_counts_equal_values_and_tells_the_last_one():
 
 def test_the_latest_events_are_side_by_side():
     (first, second, third, fourth, fifth), age, embedding = read("last-5")
-    assert first.shape == (2, event_width(PAST, DIM))
+    assert first.shape == (2, raw_width(PAST, DIM))
+    (projected, *_), _, _ = read("last-5", raw=False)
+    assert projected.shape == (2, event_width(PAST, DIM)) == (2, DIM)
     unseen, shop = embedding.table.weight[3 + 0], embedding.table.weight[8 + 2]
     expected = [*unseen.tolist(), *shop.tolist(), *age[4].tolist(), math.log(4) / 10, 1, 0, 1, 1]
     assert first[0].tolist() == pytest.approx(expected)
@@ -85,7 +116,7 @@ def test_names_and_widths_agree():
     parts = ("matches", "last-2", "mean")
     names = schema(*parts).history_inputs()
     assert names == ["past:item", "past:shop", "past:any", "past:last1", "past:last2", "past:mean"]
-    found, _, _ = read(*parts)
+    found, _, _ = read(*parts, encoder=MeanOfEvents, raw=False)
     widths = Widths.of(schema(*parts), DIM)
     assert [one.shape[1] for one in found] == list(widths.histories)
     inputs = Inputs(schema("matches", "last-2"), DIM, 0.1)
