@@ -188,7 +188,7 @@ class OneHistory(nn.Module):
         outcomes: Tensor,
     ) -> Tensor:  # -> [B, e]
         """Return the weighted sum of the events, part by part."""
-        by_age = weights.new_zeros(len(weights), AGES + 1).scatter_add(1, of_age, weights)
+        by_age = weights.new_zeros(weights.shape[0], AGES + 1).scatter_add(1, of_age, weights)
         numbers = torch.cat([scaled.unsqueeze(2), outcomes, same], dim=2)
         embedded, sums = (
             torch.bmm(weights.unsqueeze(1), of_events).squeeze(1)
