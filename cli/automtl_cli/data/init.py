@@ -177,6 +177,8 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
         if each.role == "time":
             yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
             yield "# split: time  # the latest rows are for the test, the rows before them for validation"
+            if name is not None:
+                yield f"# history: {{}}  # with `split: time`: rows read the earlier rows of their {_plain(name)}"
     if tail := long_tailed(guesses):
         share = f"{tail.facts.single / tail.facts.values:.0%}"
         yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
