@@ -3,7 +3,7 @@
 Two things before a row have an effect: whether the user opened the item of the last event, and the number of
 the last ten events with the row's category. The groups have opposite effects of the first, and `order` has a
 stronger one of the second. Older events have no effect, and neither have the items and campaigns of events,
-nor the outcome `scrolled`. User, item, category and hour have effects too; the noise fields have none.
+nor the outcome `scrolled`. Item, category and hour have effects too; the user and the noise fields have none.
 
 `opened` and `scrolled` become known after the row: they are outcomes of events, not fields. Rows are spread
 over sixty days, at different seconds. `time` is in seconds and is not a field. By default, the split is by
@@ -25,8 +25,8 @@ LENGTH = 10
 LAST, COUNT = "past:last1", "past:category"
 """Effects of the last event, and of the events with the row's category, by the names of inputs."""
 OUTCOMES = ("opened", "scrolled")
-VISIT = {"user_id": 0.4, "item_id": 0.5, "category": 0.4, "hour": 0.3, LAST: 0.8, COUNT: 0.5}
-ORDER = {"user_id": 0.4, "item_id": -0.5, "category": 0.4, LAST: -0.6, COUNT: 0.9}
+VISIT = {"item_id": 0.5, "category": 0.4, "hour": 0.3, LAST: 0.8, COUNT: 0.5}
+ORDER = {"item_id": -0.5, "category": 0.4, LAST: -0.6, COUNT: 0.9}
 
 
 class Histories(Kind):
@@ -36,7 +36,7 @@ class Histories(Kind):
     rows = 60_000
     ids: ClassVar[Mapping[str, Ids]] = {
         "user_id": Ids(1500, 0.3),
-        "item_id": Ids(500, 0.8),
+        "item_id": Ids(60, 0.5),
         "category": Ids(12),
         "campaign": Ids(40, 0.3),
         "hour": Ids(HOURS),
@@ -47,7 +47,7 @@ class Histories(Kind):
         "visit": {"click": Chance(0.4, VISIT), "like": Chance(0.12, VISIT)},
         "order": {"cart": Chance(0.3, ORDER), "buy": Chance(0.1, ORDER)},
     }
-    noise = ("campaign", "noise_small", "noise_large")
+    noise = ("user_id", "campaign", "noise_small", "noise_large")
     user = "user_id"
     time = "time"
     split: ClassVar[Mapping[str, Any]] = {"split": "time", "history_length": LENGTH}
