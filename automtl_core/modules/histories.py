@@ -139,11 +139,12 @@ class OneHistory(nn.Module):
 
     def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:
         same = (past.ids == past.values.unsqueeze(1)) & (past.ids > 0) & past.known.unsqueeze(2)
-        same = same.float()  # [B, L, F]
-        log_age = torch.log1p(past.ages)
+        kind = self.age.dtype
+        same = same.to(kind)  # [B, L, F]
+        log_age, outcomes = torch.log1p(past.ages).to(kind), past.outcomes.to(kind)
         of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
-        parts = [past.ids, same, of_age, scaled, past.outcomes, past.known]
+        parts = [past.ids, same, of_age, scaled, outcomes, past.known]
         if all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
             events = self._events(embedding, *(first(part, self.last) for part in parts))
         else:
@@ -152,11 +153,11 @@ class OneHistory(nn.Module):
         found: list[Tensor] = []
         for part in self.parts:
             if part == MATCHES:
-                found += self._matches(past, same, of_age, scaled)
+                found += self._matches(past.known, same, of_age, scaled, outcomes)
             elif count := last_of(part):
                 found += latest[:, :count].unbind(1)
             elif isinstance(encoder := self.encoders[part], Pooling):
-                found.append(self._pooled(embedding, encoder.weights(past.known), *parts[:-1]))
+                found.append(self._pooled(embedding, encoder.weights(past.known).to(kind), *parts[:-1]))
             else:
                 query = self._embedded(past.values.unsqueeze(1), embedding).flatten(1)
                 found.append(self.encoders[part](events, query, past.known))
@@ -198,17 +199,19 @@ class OneHistory(nn.Module):
         projected: Tensor = self.project(events)
         return projected
 
-    def _matches(self, past: Past, same: Tensor, of_age: Tensor, scaled: Tensor) -> list[Tensor]:
+    def _matches(
+        self, known: Tensor, same: Tensor, of_age: Tensor, scaled: Tensor, outcomes: Tensor
+    ) -> list[Tensor]:
         """Return the matches of each field, and of all events, [B, m] each."""
-        flags = torch.cat([same, past.known.unsqueeze(2)], dim=2).float()  # [B, L, F + 1]
+        flags = torch.cat([same, known.unsqueeze(2).to(same)], dim=2)  # [B, L, F + 1]
         counts = flags.sum(1)  # [B, F + 1]
-        done = torch.bmm(flags.transpose(1, 2), past.outcomes)  # [B, F + 1, A]
+        done = torch.bmm(flags.transpose(1, 2), outcomes)  # [B, F + 1, A]
         latest = flags.argmax(1)  # [B, F + 1]: the first of the largest, 0 without a match
         some = counts > 0
         age = torch.where(some, of_age.gather(1, latest), AGES)
         scaled = torch.where(some, scaled.gather(1, latest), -1.0)
-        places = latest.unsqueeze(2).expand(-1, -1, past.outcomes.shape[2])
-        last = past.outcomes.gather(1, places) * some.unsqueeze(2)
+        places = latest.unsqueeze(2).expand(-1, -1, outcomes.shape[2])
+        last = outcomes.gather(1, places) * some.unsqueeze(2)
         numbers = torch.stack([torch.log1p(counts), scaled], dim=2)
         found = torch.cat([self._ages(age), numbers, torch.log1p(done), last], dim=2)
         return list(found.unbind(1))

@@ -29,10 +29,10 @@ class Widths(NamedTuple):
     """Numbers of a dense field, m."""
     crosses: int
     """Numbers of a feature cross, x."""
-    histories: tuple[int, ...]
-    """Numbers of each input from histories."""
     flat: int
     """Numbers of all fields together, D."""
+    histories: tuple[int, ...] = ()
+    """Numbers of each input from histories."""
 
     @classmethod
     def of(cls, schema: Schema, dim: int) -> "Widths":
@@ -42,7 +42,7 @@ class Widths(NamedTuple):
         m = 1 if e.numbers == "standard" else 1 + dim
         of_histories = tuple(history_widths(schema, dim))
         fields = len(schema.sparse) * w + len(schema.dense) * m + len(e.pairs) * n_statistics
-        return cls(w, m, n_statistics, of_histories, fields + sum(of_histories))
+        return cls(w, m, n_statistics, fields + sum(of_histories), of_histories)
 
 
 class EncodedFields(NamedTuple):

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from automtl_core.choices import AnyOf
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.inputs import EncodedFields, Widths
 from automtl_core.modules.relaxed import Gate
+
+NO_HISTORIES = FixedGate(AnyOf("histories", ()), ())
 
 
 def factorisation_machine(z: Tensor) -> Tensor:
@@ -31,9 +34,9 @@ class FeatureSelection(nn.Module):
         interaction: Gate over the fields that enter the factorisation machine.
         numbers: Gate over the dense fields. In the paper all are passed on.
         crosses: Gate over the feature crosses.
-        histories: Gate over the inputs from histories.
         counts: N, M and X.
         widths: Numbers of one field of each kind.
+        histories: Gate over the inputs from histories.
 
     """
 
@@ -43,9 +46,9 @@ class FeatureSelection(nn.Module):
         interaction: Gate | FixedGate,
         numbers: Gate | FixedGate,
         crosses: Gate | FixedGate,
-        histories: Gate | FixedGate,
         counts: tuple[int, int, int],
         widths: Widths,
+        histories: Gate | FixedGate = NO_HISTORIES,
     ) -> None:
         super().__init__()
         self.single = single
@@ -55,7 +58,7 @@ class FeatureSelection(nn.Module):
         self.histories = histories
         # The machine of fewer than two fields is 0: it needs no columns once its gate is decided.
         self.interacts = len(interaction.kept) > 1
-        (sparse, dense, pairs), (w, m, x, past, _) = counts, widths
+        (sparse, dense, pairs), (w, m, x, _, past) = counts, widths
         machine = w if sparse > 1 else 0
         starts = list(
             itertools.accumulate([0, sparse * w, machine, dense * m]),

@@ -128,9 +128,9 @@ class DESAN(SearchSpace[DESANSettings]):
             interaction,
             _gate(choose, f"{name}numbers", dense, self.settings.numbers == "chosen"),
             _gate(choose, f"{name}crosses", crosses, asked=True),
-            _gate(choose, f"{name}histories", histories, asked=True),
             (len(sparse), len(dense), len(crosses)),
             self._widths,
+            _gate(choose, f"{name}histories", histories, asked=True),
         )
 
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:

@@ -18,7 +18,7 @@ def test_it_gives_the_inputs_of_the_graph_bit_for_bit(name, raw_dataset, tmp_pat
     columns = raw_examples(dataset, data_dir, prepared.schema, work)
     (work / "encode.py").write_text(source(prepared.encoder.fields.values()))
     found = exported(work / "encode.py", prepared.path / "encoder")(columns)
-    expected = inputs(prepared.encoder.encode(columns, labelled=False))
+    expected = inputs(prepared.encoder.encode(columns, labelled=False), prepared.encoder.schema)
     assert list(found) == input_names(prepared.schema)
     for (what, array), tensor in zip(found.items(), expected, strict=True):
         assert array.dtype == tensor.numpy().dtype, what

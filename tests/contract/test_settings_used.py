@@ -79,6 +79,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("desan", "nested"): (False, {"ops": ["mlp-8", "mlp-16"]}),
     ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
+    ("encodings", "history"): (["matches"], {"history": ["last-2"]}),
     **{
         (owner, setting): (value, beside)
         for owner in ("one-shot", "pd-darts")
@@ -388,9 +389,9 @@ def test_a_setting_of_a_balancer_changes_the_training(name, setting):
 def given(values: Mapping[str, Any]) -> Any:
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
-    schema = SCHEMA.encoded(Encodings.parse({**PLAIN, **values}, "features"))
+    schema = sample_schema(histories=True).encoded(Encodings.parse({**PLAIN, **values}, "features"))
     made = cls(schema, cls.settings_class(), REGISTRY.op)
-    part = sample_part(SCHEMA, 128, seed=1)
+    part = sample_part(schema, 128, seed=1)
     folds, made.fitted = fit_encodings(part, schema)
     torch.manual_seed(0)
     network = made.supernet().network

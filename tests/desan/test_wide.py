@@ -73,8 +73,10 @@ def test_it_is_linear():
     made = wide(fixed(EVERYTHING)).double()
     for weight in made.weights.values():
         nn.init.normal_(weight)
-    one, other = (EncodedFields(*(torch.randn_like(x, dtype=torch.double) for x in GIVEN)) for _ in range(2))
-    mixed = EncodedFields(*(2 * x - 3 * y for x, y in zip(one, other, strict=True)))
+    one, other = (
+        EncodedFields(*(torch.randn_like(x, dtype=torch.double) for x in GIVEN[:3])) for _ in range(2)
+    )
+    mixed = EncodedFields(*(2 * x - 3 * y for x, y in zip(one[:3], other[:3], strict=True)))
     torch.testing.assert_close(made(mixed), 2 * made(one) - 3 * made(other))
 
 
@@ -96,9 +98,9 @@ def test_closed_fields_add_nothing(gates, kept, total):
 def test_a_term_of_no_field_is_0_of_any_number_of_rows():
     nothing = wide(fixed({"single": "", "numbers": "", "crosses": ()}))
     assert not list(nothing.parameters())
-    assert (torch.ones(5, 2) + nothing(EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN)))).tolist() == [
-        [1, 1]
-    ] * 5
+    assert (
+        torch.ones(5, 2) + nothing(EncodedFields(*(x.expand(5, -1, -1) for x in GIVEN[:3])))
+    ).tolist() == [[1, 1]] * 5
 
 
 @pytest.mark.parametrize("single", ["", "b"])
@@ -111,7 +113,10 @@ def test_it_is_exported_for_any_number_of_rows(single):
         def forward(self, *given):
             return torch.zeros(given[0].shape[0], 2) + self.wide(EncodedFields(*given))
 
-    rows, shapes = [x.expand(4, -1, -1).contiguous() for x in GIVEN], ({0: torch.export.Dim("batch")},) * 3
+    rows, shapes = (
+        [x.expand(4, -1, -1).contiguous() for x in GIVEN[:3]],
+        ({0: torch.export.Dim("batch")},) * 3,
+    )
     traced = torch.export.export(Whole(), tuple(rows), dynamic_shapes=(shapes,)).module()
     assert traced(*(x[:3] for x in rows)).tolist() == [[0, 700 if single else 0]] * 3
 

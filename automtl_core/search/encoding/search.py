@@ -33,8 +33,9 @@ Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
 """Trains the small model with each pair of values and seed, and returns its results on held-out rows."""
 HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 """Inputs from histories to try, in order."""
-COMPARISONS = 11
-"""Largest number of changes that are tried, for the correction of their significance."""
+COMPARISONS, OF_HISTORIES = 8, 3
+"""Largest number of changes that are tried, without histories and for them, for the correction of their
+significance."""
 
 
 class OutOfTimeError(Exception):
@@ -120,12 +121,14 @@ class _Trials:
 
     def __init__(self, rows: Rows, encodings: Encodings, recipe: Recipe, train: Train) -> None:
         self.rows, self.encodings, self.train = rows, encodings, train
-        self.best: Answers = {name: PLAIN[name] for name in encodings.unanswered()}
+        searched = [name for name in encodings.unanswered() if name != "history" or rows.schema.histories]
+        self.best: Answers = {name: PLAIN[name] for name in searched}
         if recipe.embedding_decay == "auto":
             self.best[DECAY] = EMBEDDING_DECAY
         self.pairs: tuple[FeatureCross, ...] = ()
         self._results: list[tuple[Answers, list[TrialResult]]] = []
-        self._sure = float(ndtri(1 - rows.settings.significance / COMPARISONS))  # standard errors
+        changes = COMPARISONS + (OF_HISTORIES if rows.schema.histories else 0)
+        self._sure = float(ndtri(1 - rows.settings.significance / changes))  # standard errors
 
     @property
     def most(self) -> int:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from automtl_cli import listings
@@ -72,8 +73,11 @@ def _listed(registry: Registry, name: str) -> Json:
         result = registry.get(DATASETS, name)
     except PluginError:  # the description contains this error
         return {**entry, "tasks": []}
-    tasks = [label.name for label in stated(result, "labels") or ()]
-    return {**entry, "tasks": tasks}
+    labels = stated(result, "labels")
+    if labels is None:  # they depend on settings
+        with suppress(Exception):  # such as for settings without defaults
+            labels = result(result.settings_class()).labels
+    return {**entry, "tasks": [label.name for label in labels or ()]}
 
 
 def _file(file: RawFile, folder: Path | None) -> Json:

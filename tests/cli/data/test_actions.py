@@ -87,7 +87,7 @@ def test_describing_shows_all_parts_and_warns_of_leaks(automtl: Automtl, shop: P
         **automtl("data", "prepare", "shop", *skip, "--json").json(), "reused": False, "rejected": 3
     }  # fmt: skip
     assert list(found["data"]) == [
-        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates"
+        "rows", "sparse", "dense", "tasks", "correlation", "rules", "alone", "duplicates", "histories"
     ]  # fmt: skip
     assert [
         predictor["name"] for predictor in found["data"]["alone"]["click"] if predictor["suspicious"]

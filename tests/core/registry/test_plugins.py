@@ -16,7 +16,7 @@ from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
-PLUGINS = ["balancers", "baselines", "datasets", "desan", "metrics", "strategies"]
+PLUGINS = ["balancers", "baselines", "datasets", "desan", "histories", "metrics", "strategies"]
 """Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},

@@ -92,7 +92,8 @@ def test_noise_acts_on_nothing(kind: str) -> None:
 def test_every_field_of_the_truth_acts(kind: str) -> None:
     for task, told in synthetic(kind=kind).truth()["tasks"].items():
         for field in told["fields"]:
-            assert by_chance(logit(kind, task), codes(kind, field)) < 1e-6, (field, task)
+            if ":" not in field:  # an input from the history, see test_history
+                assert by_chance(logit(kind, task), codes(kind, field)) < 1e-6, (field, task)
 
 
 @every_kind
@@ -113,7 +114,7 @@ def test_the_truth_names_fields_and_tasks(kind: str) -> None:
     assert [*truth["tasks"]] == grouped == names_of(dataset.labels)
     seen = {field for told in truth["tasks"].values() for field in told["fields"]}
     seen |= {field for told in truth["tasks"].values() for pair in told["pairs"] for field in pair}
-    assert seen | set(truth["noise"]) == fields
+    assert {field for field in seen if ":" not in field} | set(truth["noise"]) == fields
     assert not seen & set(truth["noise"])
 
 
