@@ -293,7 +293,8 @@ class Dataset(ABC):
         """Return the true structure of generated data as JSON; it is stored with prepared data and runs.
 
         Views of a search use two keys: `noise`, the names of fields without effect, and `tasks`, for each
-        task `fields`, the names of fields (or of inputs from histories, such as `past:last1`) that affect it, and `pairs`, the pairs of fields that affect it
+        task `fields`, the names of fields (or of inputs from histories, such as `past:last1`) that affect it,
+        and `pairs`, the pairs of fields that affect it
         together.
         """
         return {}

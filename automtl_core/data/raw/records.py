@@ -196,7 +196,7 @@ def expected(value: str, column: Column) -> str | None:
         number = float(value)
     except ValueError:
         return "a number"
-    if not value.isascii():
+    if not value.isascii() or "_" in value:
         return "a number in digits from 0 to 9"
     if abs(number) <= LARGEST:
         return None

@@ -35,8 +35,9 @@ def typed(value: str, column: Column) -> str:
             checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
         case "number":
             number = f"TRY_CAST({value} AS DOUBLE)"
-            # A cast accepts '+-5'.
-            fits = f"abs({number}) <= {LARGEST} AND NOT starts_with({value}, '+-')"
+            # A cast accepts '+-5', and '1_000', but not all that Python accepts with underscores.
+            odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
+            fits = f"abs({number}) <= {LARGEST} AND NOT ({odd})"
             checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
     if column.matching:
         fits = f"regexp_full_match({value}, {literal(column.matching)})"

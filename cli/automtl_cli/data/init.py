@@ -178,7 +178,8 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
             yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
             yield "# split: time  # the latest rows are for the test, the rows before them for validation"
             if name is not None:
-                yield f"# history: {{}}  # with `split: time`: rows read the earlier rows of their {_plain(name)}"
+                words = f"with `split: time`, rows read the earlier rows of their {_plain(name)}"
+                yield f"# history: {{}}  # {words}"
     if tail := long_tailed(guesses):
         share = f"{tail.facts.single / tail.facts.values:.0%}"
         yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
