@@ -18,6 +18,8 @@ from automtl_core.modules.features import Past
 
 AGES = 64
 """Number of intervals of ages: interval k has the ages around 2^(k/2), in the unit of the times."""
+LOG_2 = 0.6931
+"""A little less than log 2, so that powers of 2 are in their interval, however logarithms are rounded."""
 SCALE = 10.0
 """Divisor of logarithms of ages, so that they are about as large as other inputs."""
 
@@ -142,7 +144,7 @@ class OneHistory(nn.Module):
         kind = self.age.dtype
         same = same.to(kind)  # [B, L, F]
         log_age, outcomes = torch.log1p(past.ages).to(kind), past.outcomes.to(kind)
-        of_age = torch.where(past.known, (2 * log_age / 0.6931).long().clamp(max=AGES - 1), AGES)  # [B, L]
+        of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
         parts = [past.ids, same, of_age, scaled, outcomes, past.known]
         if all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
