@@ -141,8 +141,8 @@ class Job:
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
-            UsageError: the configuration encodes fields, but the space reads plain fields; or the space needs
-                histories, and the rows have none.
+            UsageError: the configuration encodes fields, but the space reads plain fields; or the space or
+                the encodings need histories, and the rows have none.
 
         """
         space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
@@ -153,6 +153,11 @@ class Job:
             raise UsageError(
                 f"{self.config.space.name} reads histories, and the rows have none",
                 "use a dataset with histories and --set dataset.split=time, or another model",
+            )
+        if encodings.of_histories and not data.schema.histories:
+            raise UsageError(
+                "features.history names inputs from histories, and the rows have none",
+                "use a dataset with histories and --set dataset.split=time, or leave the setting out",
             )
         space = space_class(
             data.schema.encoded(encodings),

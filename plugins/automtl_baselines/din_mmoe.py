@@ -1,11 +1,9 @@
 """MMoE on a history that is encoded by target attention, as in DIN (Zhou et al., KDD 2018)."""
 
-from collections.abc import Callable
+from typing import Any
 
-from automtl_baselines.mmoe import MMoE, MMoESettings
+from automtl_baselines.mmoe import MMoE
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
-from automtl_core.ops import OpFactory
 
 ENCODER = "attention"
 
@@ -16,13 +14,7 @@ class DINMMoE(MMoE):
     needs_histories = True
     ignores = ("features.history",)
 
-    def __init__(
-        self,
-        schema: Schema,
-        settings: MMoESettings,
-        op: Callable[[str], OpFactory],
-        encoder: Callable[[str], HistoryEncoderFactory] = no_encoder,
-    ) -> None:
+    def __init__(self, schema: Schema, *others: Any) -> None:
         """Store the schema with target attention in place of other inputs from histories."""
         encodings = schema.encodings.with_answers(history=(ENCODER,))
-        super().__init__(schema.encoded(encodings), settings, op, encoder)
+        super().__init__(schema.encoded(encodings), *others)

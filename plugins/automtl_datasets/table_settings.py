@@ -187,6 +187,8 @@ class TableSettings(DatasetSettings):
         for key, column in (("user", self.user), ("time", self.time)):
             if column is None:
                 yield f"history needs dataset.{key}; name the column"
+        if self.split == "random":
+            yield "history needs a split by time or by user; set dataset.split: time"
         for name in self.history_fields():
             if name not in self.sparse:
                 hint = did_you_mean(name, self.sparse)

@@ -162,3 +162,10 @@ def test_a_network_without_history_takes_no_log(tmp_path, monkeypatch):
     assert len(run.predict(log(20))) == 20
     with pytest.raises(UsageError, match="the network reads no history"):
         run.predict(log(20), history=log())
+
+
+def test_inputs_from_histories_that_rows_do_not_have_are_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {"features": {"history": ["matches"]}, "dataset": {"user": "user"}}
+    with pytest.raises(UsageError, match="names inputs from histories, and the rows have none"):
+        automtl.train(log(300), ["click", "buy"], settings=settings, name="mine")

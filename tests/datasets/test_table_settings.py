@@ -136,3 +136,20 @@ def test_remedies_are_in_the_settings(loaded: Callable[..., Any], text: str, fix
     with pytest.raises(DataError) as caught, loaded(table(labels=["click"]), {"clicks.csv": text}):
         pass
     assert str(caught.value.fix).startswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"split": "random"}, "history needs a split by time or by user; set dataset.split: time"),
+        ({"time": None, "split": "user"}, "history needs dataset.time; name the column"),
+        ({"history": {"fields": ["itm"]}}, "history.fields names 'itm', which is not in `sparse`"),
+        ({"history": {"outcomes": ["stars"]}}, "history.outcomes names 'stars', which is not a binary label"),
+    ],
+)
+def test_a_history_needs_a_user_a_time_and_a_split(changed: dict[str, Any], message: str) -> None:
+    labels = {"click": None, "stars": {"kind": "regression"}}
+    settings = {"sparse": ["user", "item"], "labels": labels, "user": "user", "time": "when", "split": "time"}
+    table(**settings, history={})
+    with pytest.raises(UsageError, match=message):
+        table(**{**settings, "history": {}, **changed})

@@ -5,7 +5,7 @@ hash for each row of the training part.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,7 +96,7 @@ class Described(Value):
     alone: Mapping[str, tuple[SingleFieldScore, ...]]
     """Task -> its best single predictors, see `leaks.alone`."""
     duplicates: Mapping[str, Duplicates]
-    histories: Mapping[str, Mapping[str, HistoryFacts]] = field(default_factory=dict)
+    histories: Mapping[str, Mapping[str, HistoryFacts]]
     """History -> part -> statistics."""
 
 
@@ -122,12 +122,12 @@ def describe(prepared: Prepared, progress: Progress = silent) -> Described:
 
 
 def _sparse_fields(prepared: Prepared, parts: Mapping[str, Part]) -> dict[str, SparseFacts]:
-    return {one.name: _sparse(one, parts, place) for place, one in enumerate(prepared.schema.sparse)}
+    return {field.name: _sparse(field, parts, place) for place, field in enumerate(prepared.schema.sparse)}
 
 
 def _dense_fields(prepared: Prepared) -> dict[str, DenseFacts]:
     train, encoders = prepared.part("train"), prepared.encoder.fields
-    names = [one.name for one in prepared.schema.dense]
+    names = [field.name for field in prepared.schema.dense]
     return {name: _dense(train, place, encoders[name]) for place, name in enumerate(names)}
 
 
@@ -137,19 +137,19 @@ def _tasks(prepared: Prepared) -> dict[str, dict[str, LabelFacts]]:
     return {task: {part: LabelFacts(**counted[part][task]) for part in PARTS} for task in tasks}
 
 
-def _sparse(one: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
+def _sparse(field: SparseField, parts: Mapping[str, Part], place: int) -> SparseFacts:
     bags = parts["train"].bags.get(place)
-    size = one.size if bags is None else len(bags.starts) - 1
+    size = field.size if bags is None else len(bags.starts) - 1
     counts = {name: _counts(part, place, size) for name, part in parts.items()}
     of_values, lengths = counts["train"], np.minimum(np.arange(size), 1)
     if bags is not None:
-        of_values, lengths = np.zeros(one.size, dtype=np.int64), np.diff(bags.starts)
+        of_values, lengths = np.zeros(field.size, dtype=np.int64), np.diff(bags.starts)
         for owners, values in held(bags):
             np.add.at(of_values, values, counts["train"][owners])
     rows = counts["train"].sum()
     unknown = {name: float(seen[lengths == 0].sum() / seen.sum()) for name, seen in counts.items()}
     return SparseFacts(
-        vocabulary=one.size - 1,
+        vocabulary=field.size - 1,
         top=float(of_values[1:].max(initial=0) / rows),
         values_a_row=None if bags is None else float(lengths @ counts["train"] / rows),
         unknown_train=unknown["train"],

@@ -2,6 +2,7 @@
 
 from automtl_core.data.inspect.describe import DenseFacts, Described, LabelFacts, SparseFacts
 from automtl_core.data.inspect.duplicates import Duplicates
+from automtl_core.data.inspect.histories import HistoryFacts
 from automtl_core.data.inspect.leaks import Rule, SingleFieldScore
 from automtl_core.views.data import described, exported, prepared, sampled, validated
 from automtl_core.views.values import Matrix, Text
@@ -18,6 +19,7 @@ DATA = Described(
     rules=(Rule("like", "click", 1, 8, declared=True),),
     alone={"click": (SingleFieldScore("coupon", "field", "presence", True, "AUC", 0.99),), "like": ()},
     duplicates={"train": Duplicates(0.0, 0.0)},
+    histories={"past": {"train": HistoryFacts(3.5, 0.25, 0.1, {"item": 0.5})}},
 )
 
 
@@ -39,6 +41,7 @@ def test_described_data_has_a_table_for_all_that_is_there():
         "dense field",
         "task and part",
         "share of rows also in train",
+        "history past",
         "best single predictor of",
     ]
     assert "values a row" not in sections[1].blocks[0].header, "no field has several"
