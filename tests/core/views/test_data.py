@@ -47,7 +47,7 @@ def test_described_data_has_a_table_for_all_that_is_there():
     assert "values a row" not in sections[1].blocks[0].header, "no field has several"
     assert (
         Matrix("correlation", ["click", "like"], {"click": (1.0, None), "like": (None, 1.0)})
-        in sections[5].blocks
+        in sections[6].blocks
     )
 
 
