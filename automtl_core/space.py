@@ -9,9 +9,12 @@ choices and both compute the cost of decisions, without allocating weights.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from automtl_core.choices import AnyOf, Architecture, Choice, Decision
@@ -19,6 +22,7 @@ from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema
 from automtl_core.modules.cost import Cost, blank_features, cost_of, hollow
 from automtl_core.modules.derive import FixedGate, Fixing, copy_shared
+from automtl_core.modules.embedding import PretrainedVectors
 from automtl_core.modules.ensemble import Ensemble
 from automtl_core.modules.features import Features
 from automtl_core.modules.histories import HistoryEncoderFactory, no_encoder
@@ -131,6 +135,9 @@ class SearchSpace(ABC, Configured[S]):
 
     fitted: FittedEncodings | None = None
     """Statistics of training rows for the encodings; required for networks that are trained."""
+
+    vectors: Mapping[str, NDArray[np.float32]] = MappingProxyType({})
+    """Pretrained vectors of fields by name, [V, P] each; 0 for fields without an entry."""
 
     def landmarks(self) -> dict[str, Architecture]:
         """Return known architectures of the space by name, such as `mmoe`, as a lower bound for a search.
@@ -308,6 +315,9 @@ class SearchSpace(ABC, Configured[S]):
             for module in network.modules():
                 if isinstance(module, ReadsFitted):
                     module.load_fitted(self.fitted)
+        for module in network.modules():
+            if isinstance(module, PretrainedVectors) and module.field in self.vectors:
+                module.load(torch.from_numpy(self.vectors[module.field]))
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

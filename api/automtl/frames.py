@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.data.guess.settings import settings, undecided
+from automtl_core.data.guess.settings import apart, settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
 from automtl_core.errors import UsageError, listing, printable
@@ -31,7 +31,8 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
         data: A data frame, or any table that DuckDB reads, such as one of Arrow; a CSV, TSV or Parquet file,
             or a file pattern; the name of a dataset; or a configuration.
         labels: Labels of a table. Empty: the columns that look like labels.
-        user_settings: Settings, as in a YAML file.
+        user_settings: Settings, as in a YAML file. With a data frame, `dataset.vectors` and
+            `dataset.history.files` may hold data frames in place of file names.
 
     Raises:
         UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
@@ -47,13 +48,15 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
             names = ", ".join(load_registry().names(DATASETS))
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {names}")
         return _layers_of(peek(str(data)), labels, user_settings)
-    return _layers_of(peek(str(written(data))), labels, user_settings)
+    return _layers_of(peek(str(written(data))), labels, _with_files(user_settings))
 
 
 def _layers_of(seen: Glimpse, labels: Labels, user_settings: Layer) -> list[Layer]:
     """Return the layers of a table, and warn about unused columns that may be labels or fields."""
-    layer, of_dataset = settings(seen, labels), user_settings.get("dataset")
-    if names := undecided(seen, labels, of_dataset if isinstance(of_dataset, Mapping) else {}):
+    layer, given = settings(seen, labels), user_settings.get("dataset")
+    of_dataset = given if isinstance(given, Mapping) else {}
+    layer["dataset"] = apart(layer["dataset"], of_dataset)
+    if names := undecided(seen, labels, of_dataset):
         warnings.warn(
             f"columns of 0 and 1 that may be labels are not used: {printable(listing(names))}. If one is "
             f"known beforehand, use settings={{'dataset': {{'sparse': {{{names[0]!r}: 'text'}}}}}}",
@@ -61,6 +64,23 @@ def _layers_of(seen: Glimpse, labels: Labels, user_settings: Layer) -> list[Laye
             stacklevel=4,
         )
     return [layer, user_settings]
+
+
+def _with_files(layer: Layer) -> Layer:
+    """Write data frames in settings beside the data, and return the settings with the names of the files."""
+    dataset = layer.get("dataset")
+    if not isinstance(dataset, Mapping):
+        return layer
+    dataset = dict(dataset)
+    if isinstance(vectors := dataset.get("vectors"), Mapping):
+        dataset["vectors"] = {column: _file(one) for column, one in vectors.items()}
+    if isinstance(history := dataset.get("history"), Mapping) and "files" in history:
+        dataset["history"] = {**history, "files": _file(history["files"])}
+    return {**layer, "dataset": dataset}
+
+
+def _file(value: Any) -> Any:
+    return written(value).name if isinstance(value, pd.DataFrame) else value
 
 
 def written(frame: object) -> Path:

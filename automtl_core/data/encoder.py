@@ -3,6 +3,7 @@
     encoder/
         encoder.json      schema, encoder of each field, SHA-256 of each vocabulary and of this file
         <field>.txt       a vocabulary: one JSON string per line; line k has id k, id 0 is the unseen value
+        <field>.npy       pretrained vectors of the values of a vocabulary, [V, P] float32
 
 It is saved with the prepared data and with each run, so that prediction needs the run directory alone.
 
@@ -39,9 +40,12 @@ from automtl_core.fields.encode import (
     read_encoder,
 )
 from automtl_core.fields.kinds import BUILT_IN
+from automtl_core.fields.vectors import VectorIds
 
 FORMAT = 2
 FILE = "encoder.json"
+VECTORS = ".npy"
+"""Ending of the files of pretrained vectors."""
 FIX = "restore the folder from a copy, or prepare the data again"
 
 Column: TypeAlias = "Sequence[Any] | NDArray[Any] | pd.Series[Any]"
@@ -143,14 +147,19 @@ class Encoder:
             found[task.name] = [_label(value, task) for value in part.labels[:, place].tolist()]
         return found
 
-    def save(self, folder: Path) -> None:
-        """Write the encoder to a folder; existing vocabulary files are not overwritten.
+    def save(self, folder: Path, vectors: bool = True) -> None:
+        """Write the encoder to a folder; existing files of fields are not overwritten.
 
-        The files are hard links if the file system supports these, since vocabularies are never modified.
+        These are hard links if the file system supports them, since they are never modified.
+
+        Args:
+            folder: The folder.
+            vectors: Whether pretrained vectors are written too; an exported graph contains them.
+
         """
         folder.mkdir(parents=True, exist_ok=True)
-        for name, path, _ in self._files():
-            if path != (copy := encoder_file(folder, name)):
+        for name, ending, path, _ in self._files():
+            if path != (copy := encoder_file(folder, name, ending)) and (vectors or ending != VECTORS):
                 try:
                     os.link(path, copy)
                 except OSError:
@@ -179,17 +188,21 @@ class Encoder:
             encoder = cls(Schema.from_json(content["schema"]), fields)
         except (KeyError, TypeError, ValueError, AttributeError, AutoMTLError) as error:
             raise ArtifactError(f"{folder / FILE}: not a valid encoder: {error}", FIX) from None
-        for _, path, digest in encoder._files():
+        for _, _, path, digest in encoder._files():
             if sha256(path) != digest:
                 raise ArtifactError(f"{path}: missing or damaged", FIX)
         return encoder
 
-    def _files(self) -> Iterator[tuple[str, Path, str]]:
-        """Yield the file of each field's encoder: field, path and SHA-256."""
+    def vectors(self) -> dict[str, NDArray[np.float32]]:
+        """Return the pretrained vectors by field, memory-mapped, [V + 1, P] each."""
+        return {name: one.vectors() for name, one in self.fields.items() if isinstance(one, VectorIds)}
+
+    def _files(self) -> Iterator[tuple[str, str, Path, str]]:
+        """Yield the files of each field's encoder: field, ending, path and SHA-256."""
         for name, encoder in self.fields.items():
-            for held in (part.file() for part in encoder.parts()):
-                if held is not None:
-                    yield name, *held
+            for part in encoder.parts():
+                for ending, held in part.files().items():
+                    yield name, ending, *held
 
     def _rows(self, columns: Mapping[str, Column] | pd.DataFrame, labels: Sequence[str]) -> int:
         """Return the number of rows, after a check of the columns."""
@@ -225,9 +238,9 @@ def _named() -> Iterator[None]:
         raise DataError(f"{where}: {printable(repr(value))} {wrong.problem}", wrong.fix) from None
 
 
-def encoder_file(folder: Path, field: str) -> Path:
-    """Return the vocabulary file of a field."""
-    return folder / f"{file_name(field)}.txt"
+def encoder_file(folder: Path, field: str, ending: str = ".txt") -> Path:
+    """Return a file of the encoder of a field, by default its vocabulary."""
+    return folder / f"{file_name(field)}{ending}"
 
 
 def _labels(task: Task, column: Column) -> NDArray[np.float32]:

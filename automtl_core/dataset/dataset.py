@@ -22,6 +22,7 @@ from automtl_core.fields.encode import LARGEST
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
+from automtl_core.fields.vectors import Vectors
 from automtl_core.settings.settings import Settings
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Read",
     "Scaling",
     "Sparse",
+    "Vectors",
     "column_of",
     "declaration_faults",
     "dense_fields",
@@ -64,8 +66,9 @@ KindOf = Callable[[str], type[FieldKind]]
 class Column:
     """Declared values of a raw column. A blank is always allowed, and becomes NULL."""
 
-    kind: Literal["text", "integer", "number", "unused"] = "text"
-    """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. Unused
+    kind: Literal["text", "integer", "number", "vector", "unused"] = "text"
+    """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. A vector
+    is a list of such numbers, in delimited text with `separator`; all in a file have equal lengths. Unused
     columns are not read."""
     among: tuple[str, ...] = ()
     """Allowed values; empty for any."""
@@ -75,6 +78,8 @@ class Column:
     """Remedy if many rows hold other values, in place of the repair of a row."""
     separator: str = ""
     """Separator of multi-valued texts. A list in a Parquet file becomes such a text."""
+    unique: bool = False
+    """Whether a value may not be in two rows of a file."""
     optional: bool = False
     """Whether a file with a header may lack the column; all its values are then blank."""
 
@@ -252,6 +257,13 @@ class Dataset(ABC):
         A bag is identified by its entry in the column `field` of `rows`, so that rows may share one.
         """
         raise NotImplementedError(f"{type(self).__name__} has a field of bags, but does not define `values`")
+
+    def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        """Return the pretrained vectors of a field of kind `Vectors`: columns `id` and `vector`, unsorted.
+
+        `id` is a text or an integer, as in `rows`; `vector` is a list of as many numbers in each row.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define the vectors of {field!r}")
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the format of files of new examples, for prediction or, if `labelled`, for a test.

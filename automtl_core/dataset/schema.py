@@ -19,6 +19,16 @@ MATCHES, LAST = "matches", "last-"
 
 
 @dataclass(frozen=True)
+class Pretrained:
+    """The pretrained vectors of a field."""
+
+    column: str
+    """The column whose values have the vectors."""
+    width: int
+    """Numbers of a vector."""
+
+
+@dataclass(frozen=True)
 class SparseField:
     """A categorical field; ids are in [0, size), and id 0 is that of every unseen value."""
 
@@ -26,6 +36,8 @@ class SparseField:
     size: int
     kind: FieldForm = "single"
     """Form of the field; the embeddings of the values in a bag are averaged."""
+    vectors: Pretrained | None = None
+    """Pretrained vectors of its ids in place of learned embeddings; `size` counts them, plus one."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +150,13 @@ class Schema:
         ]
 
     def shared_fields(self, history: History) -> list[int]:
-        """Return the indices of the sparse fields that the events of a history have too."""
+        """Return the indices of the sparse fields that the events of a history have too.
+
+        Fields with the vectors of their values follow.
+        """
         names = [field.name for field in self.sparse]
-        return [names.index(name) for name in history.shared]
+        vectors = [n for n, f in enumerate(self.sparse) if f.vectors and f.vectors.column in history.shared]
+        return [*(names.index(name) for name in history.shared), *vectors]
 
     def _cross(self, pair: tuple[str, str], places: Mapping[str, int]) -> Cross:
         for name in pair:
@@ -177,7 +193,7 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """Return plain lists and numbers."""
         return {
-            "sparse": [asdict(field) for field in self.sparse],
+            "sparse": [_without_none(field) for field in self.sparse],
             "dense": [asdict(field) for field in self.dense],
             "tasks": [asdict(task) for task in self.tasks],
             "encodings": self.encodings.model_dump(mode="json"),
@@ -189,7 +205,7 @@ class Schema:
         """Return the schema of a value of `to_json`."""
         try:
             return cls(
-                sparse=tuple(SparseField(**f) for f in value["sparse"]),
+                sparse=tuple(map(_sparse_field, value["sparse"])),
                 dense=tuple(DenseField(str(f["name"])) for f in value["dense"]),
                 tasks=tuple(Task(**t) for t in value["tasks"]),
                 encodings=Encodings.model_validate({**PLAIN, **value.get("encodings", {})}),
@@ -216,3 +232,12 @@ def is_encoder(part: str) -> bool:
 def last_of(part: str) -> int:
     """Return K for `last-K`, 0 for other parts."""
     return int(part.removeprefix(LAST)) if part.startswith(LAST) and part[len(LAST) :].isdigit() else 0
+
+
+def _without_none(field: SparseField) -> dict[str, Any]:
+    return {key: value for key, value in asdict(field).items() if value is not None}
+
+
+def _sparse_field(value: Mapping[str, Any]) -> SparseField:
+    field = SparseField(**value)
+    return replace(field, vectors=Pretrained(**value["vectors"])) if "vectors" in value else field

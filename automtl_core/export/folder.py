@@ -95,7 +95,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
     columns = _raw(made.encoder, part)
     traced = graph.program(made.network, schema, made.encoder.encode(_first(columns, TRACED), labelled=False))
     with publish_folder(folder) as draft:
-        made.encoder.save(draft / ENCODER)
+        made.encoder.save(draft / ENCODER, vectors=False)
         (draft / "encode.py").write_text(source(made.encoder.fields.values()), encoding="utf-8")
         (draft / "example.py").write_text(_source(f"example_{form}.txt"), encoding="utf-8")
         shown = {name: values[:SHOWN] for name, values in columns.items()}
@@ -182,7 +182,10 @@ def _raw(encoder: Encoder, part: Part) -> dict[str, list[Any]]:
     known = encoder.decode(part)
     columns = {field.name: known[field.name] for field in schema.sparse if field.kind == "bag"}
     for name in sorted(found.keys() - columns, key=lambda name: len(encoder.fields[name].reads(name))):
-        columns = {**encoder.fields[name].examples(name, found[name]), **columns}
+        for column, values in encoder.fields[name].examples(name, found[name]).items():
+            # Of two fields that read a column, one may not know a value of the other.
+            held = columns.get(column, values)
+            columns[column] = [b if a is None else a for a, b in zip(held, values, strict=True)]
     for history in schema.histories:
         columns |= {name: known[name] for name in event_columns(history.to_json())}
     return {column: columns[column] for column in encoder.columns}

@@ -96,8 +96,12 @@ class FieldEncoder:
         """Return the encoder and its nested encoders."""
         return (self,)
 
-    def file(self) -> tuple[Path, str] | None:
-        """Return the encoder's file beside `encoder.json` and its SHA-256; None without a file."""
+    def files(self) -> Mapping[str, tuple[Path, str]]:
+        """Return the encoder's files beside `encoder.json`: ending -> path and SHA-256."""
+        return {}
+
+    def of_column(self) -> str | None:
+        """Return the column whose values have vectors; None for an encoder without vectors."""
         return None
 
     def to_json(self) -> dict[str, Any]:
@@ -198,7 +202,7 @@ def event_lists(
 
     Returns:
         The number of events of each example [B], ids [E, F], outcomes [E, A], ages [E], and the values of the
-        examples [B, F].
+        examples [B, F]. F counts the shared fields, and the fields of their vectors.
 
     """
     *keys, ages = event_columns(history)
@@ -216,20 +220,15 @@ def event_lists(
         name: [value for one, count in zip(of, counts, strict=True) for value in one[len(one) - count :]]
         for name, of in held.items()
     }
-    ids, values = [], []
-    for name in history["shared"]:
-        of_events = _of_events(f"{history['name']}:{name}", flat, counts, texts)
-        of_rows = texts(columns[name])
-        others: dict[str, int] = {}
-        pair = []
-        for given in (of_events, of_rows):
-            known = np.asarray(encoders[name].encode(given), np.int32)
-            for place in np.flatnonzero(known == 0):
-                if given[place]:
-                    known[place] = encoders[name].size + others.setdefault(given[place], len(others))
-            pair.append(known)
-        ids.append(pair[0])
-        values.append(pair[1])
+    raw = {
+        name: (_of_events(f"{history['name']}:{name}", flat, counts, texts), texts(columns[name]))
+        for name in history["shared"]
+    }
+    pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
+    for encoder in encoders.values():
+        if (column := encoder.of_column()) in raw:
+            pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[column]))
+    ids, values = ([pair[n] for pair in pairs] for n in (0, 1))
     since = _of_events(ages, flat, counts, _ages)
     done = [_of_events(name, flat, counts, _outcomes) for name in keys[len(history["shared"]) :]]
     events, rows = int(counts.sum()), len(counts)
@@ -240,6 +239,19 @@ def event_lists(
         since.astype(np.float32),
         np.array(values, np.int32).reshape(len(values), rows).T,
     )
+
+
+def _numbered(encoder: "FieldEncoder", *given: Sequence[str]) -> tuple[np.ndarray, ...]:
+    """Return the ids of values; values outside of the vocabulary have numbers above it."""
+    others: dict[str, int] = {}
+    found = []
+    for values in given:
+        known = np.asarray(encoder.encode(values), np.int32)
+        for place in np.flatnonzero(known == 0).tolist():
+            if values[place]:
+                known[place] = encoder.size + others.setdefault(values[place], len(others))
+        found.append(known)
+    return tuple(found)
 
 
 def _of_events(column: str, flat: Mapping[str, Any], counts: np.ndarray, read: Callable[[Any], Any]) -> Any:

@@ -60,6 +60,9 @@ class Source(Protocol):
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
         """Yield codes of bags and of their values, sorted by both, in blocks."""
 
+    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+        """Yield values and their vectors, sorted by value, in blocks."""
+
 
 class Learner:
     """Builder of the encoder of a field from training rows. The base class learns nothing.
@@ -72,6 +75,8 @@ class Learner:
 
     constant = False
     """Whether the field is constant in training rows; known after `learn`."""
+    warnings: Sequence[str] = ()
+    """Faults of the training rows that a user should know; known after `learn`."""
 
     def __init__(self, reads: Mapping[str, Read], encoder: FieldEncoder | None = None) -> None:
         self.keys = [read.key(column) for column, read in reads.items()]

@@ -8,8 +8,11 @@ from automtl_core.fields.dense import Dense
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.field import FieldKind, kinds_of
 from automtl_core.fields.sparse import Sparse
+from automtl_core.fields.vectors import Vectors
 
 FIELDS: Mapping[str, type[FieldKind]] = {"sparse": Sparse, "bag": Bag, "buckets": Bucketed, "dense": Dense}
 """Kind of field by name."""
-BUILT_IN: Kinds = kinds_of(FIELDS.values())
+ALL: tuple[type[FieldKind], ...] = (*FIELDS.values(), Vectors)
+"""All built-in kinds, also those that settings cannot name."""
+BUILT_IN: Kinds = kinds_of(ALL)
 """The built-in encoders."""

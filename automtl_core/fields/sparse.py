@@ -52,8 +52,8 @@ class Vocabulary(FieldEncoder):
             known = {one: json.loads(line) for one, line in enumerate(first) if one in wanted}
         return [known[one] for one in ids]
 
-    def file(self) -> tuple[Path, str]:
-        return self.path, self.sha256
+    def files(self) -> Mapping[str, tuple[Path, str]]:
+        return {".txt": (self.path, self.sha256)}
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "size": self.size, "sha256": self.sha256}

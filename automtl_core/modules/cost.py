@@ -86,12 +86,15 @@ def blank_features(schema: Schema, device: torch.device, rows: int = ROWS) -> Fe
     starts = torch.arange(rows, device=device)
     bags = tuple(Bag(torch.zeros_like(starts), starts) for _ in multi)
     dense = torch.zeros(rows, len(schema.dense), device=device)
-    return Features(ids, dense, bags, histories=tuple(_blank(one, rows, device) for one in schema.histories))
+    return Features(
+        ids, dense, bags, histories=tuple(_blank(schema, one, rows, device) for one in schema.histories)
+    )
 
 
-def _blank(history: History, rows: int, device: torch.device) -> Past:
+def _blank(schema: Schema, history: History, rows: int, device: torch.device) -> Past:
     """Return histories of full length, with unseen values and no outcomes."""
-    length, fields, outcomes = history.length, len(history.shared), len(history.outcomes)
+    length, outcomes = history.length, len(history.outcomes)
+    fields = len(schema.shared_fields(history))
     return Past(
         torch.zeros(rows, length, fields, dtype=torch.long, device=device),
         torch.zeros(rows, length, outcomes, device=device),

@@ -4,14 +4,16 @@ Letters: B batch, N sparse fields, d embedding, V ids or values, U distinct ones
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Self
 from weakref import WeakMethod
 
 import torch
 from torch import Tensor, nn
 
-from automtl_core.dataset.schema import Cross, SparseField
-from automtl_core.modules.features import Bag
+from automtl_core.dataset.schema import SparseField
+from automtl_core.modules.features import Bag, Features
 from automtl_core.modules.stacked import Stacked, mean_of
 
 WHOLE_TABLE = 250_000
@@ -51,10 +53,53 @@ class LargeTable(nn.Embedding):
         return {**self.__dict__, "watchers": {}}
 
 
+class PretrainedVectors(nn.Module):
+    """Projections of the pretrained vectors of a field: ids [...] -> [..., d]; 0 without a vector.
+
+    Only the projection is trained. The vectors are no part of the saved weights; `SearchSpace.vectors` are.
+
+    Args:
+        field: A field with vectors.
+        dim: Numbers of a projection, d.
+
+    """
+
+    def __init__(self, field: SparseField, dim: int) -> None:
+        super().__init__()
+        assert field.vectors is not None  # noqa: S101 - the caller selects such fields
+        self.field = field.name
+        self.register_buffer("vectors", torch.zeros(field.size, field.vectors.width), persistent=False)
+        self.vectors: Tensor  # [V, P]
+        self.project = nn.Linear(field.vectors.width, dim, bias=False) if dim else nn.Identity()
+
+    def load(self, vectors: Tensor) -> None:
+        """Set the vectors, [V, P]. Networks on the CPU share their memory."""
+        self.vectors = vectors.to(self.vectors)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy that shares the vectors."""
+        memo[id(self.vectors)] = self.vectors
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
+        return copy
+
+    def forward(self, ids: Tensor) -> Tensor:
+        projected: Tensor = self.project(self.read(ids))
+        return projected
+
+    def read(self, ids: Tensor) -> Tensor:  # [...] -> [..., P]
+        """Return the vectors of ids, 0 for ids outside of the table."""
+        inside = torch.where(ids < self.vectors.shape[0], ids, 0)
+        return self.vectors.index_select(0, inside.flatten()).view(*ids.shape, -1)
+
+
 class FieldEmbedding(Stacked):
     """The embeddings of the sparse fields of B examples, `[B, N, d]`, read with one gather.
 
     Tables above `WHOLE_TABLE` rows are a `LargeTable`, whose steps take the time of the batch's rows only.
+    A field with pretrained vectors has the projection of a vector, plus one of two learned embeddings, of
+    missing vectors and of others.
 
     Args:
         fields: The sparse fields, in the order of the schema.
@@ -63,10 +108,64 @@ class FieldEmbedding(Stacked):
 
     """
 
-    def __init__(self, fields: Sequence[SparseField | Cross], dim: int, std: float) -> None:
-        super().__init__(fields)
+    def __init__(self, fields: Sequence[SparseField], dim: int, std: float) -> None:
+        super().__init__([replace(one, size=2) if one.vectors else one for one in fields])
         self.table = (LargeTable if self.rows > WHOLE_TABLE else nn.Embedding)(self.rows, dim)
         nn.init.normal_(self.table.weight, std=std)
+        self.vectors = nn.ModuleDict(
+            {str(n): PretrainedVectors(one, dim) for n, one in enumerate(fields) if one.vectors}
+        )
+        sizes = [2 if one.vectors else one.size for one in fields]
+        self.register_buffer("sizes", torch.tensor(sizes, dtype=torch.long), persistent=False)
+        self.sizes: Tensor  # [N]
+
+    def forward(self, features: Features) -> Tensor:  # -> [B, N, d]
+        if not self.vectors:
+            return super().forward(features)
+        ids = torch.minimum(features.ids, self.sizes[self.single] - 1)
+        e = super().forward(features._replace(ids=ids))
+        columns = list(e.unbind(1))
+        for place, vectors in self._with_vectors(self.single):
+            columns[self.single[place]] = columns[self.single[place]] + vectors(features.ids[:, place])
+        return torch.stack(columns, dim=1)
+
+    @property
+    def vector_width(self) -> int:
+        """Numbers of `raw_vectors` together."""
+        return sum(
+            one.vectors.shape[1] for one in self.vectors.values() if isinstance(one, PretrainedVectors)
+        )
+
+    def raw_vectors(self, features: Features) -> list[Tensor]:
+        """Return the pretrained vectors of the fields that have them, [B, P] each."""
+        pairs = self._with_vectors(self.single)
+        return [one.read(features.ids[:, n]) for n, one in pairs if isinstance(one, PretrainedVectors)]
+
+    def of_fields(self, ids: Tensor, fields: Sequence[int]) -> Tensor:  # [..., F] -> [..., F * d]
+        """Return the embeddings of values of some single-valued fields, such as those of events.
+
+        Values outside of the vocabulary have the embedding of unseen ones.
+
+        Args:
+            ids: Their values.
+            fields: The indices of the fields, F.
+
+        """
+        sizes = self.sizes[fields]
+        known = torch.where(ids < sizes, ids, 0)
+        for place, _ in self._with_vectors(fields):
+            known[..., place] = ids[..., place].clamp(max=1)
+        e = self.of_values(known + self.offsets[fields], None)
+        if not self.vectors:
+            return e.flatten(-2)
+        columns = list(e.unbind(-2))
+        for place, vectors in self._with_vectors(fields):
+            columns[place] = columns[place] + vectors(ids[..., place])
+        return torch.cat(columns, dim=-1)
+
+    def _with_vectors(self, fields: Sequence[int]) -> list[tuple[int, nn.Module]]:
+        """Return those of some fields that have vectors: the place among them, and the vectors."""
+        return [(n, self.vectors[str(f)]) for n, f in enumerate(fields) if str(f) in self.vectors]
 
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
         """Return the rows at some indices, [B, n, d]."""

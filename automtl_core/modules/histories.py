@@ -1,7 +1,7 @@
 """Inputs from histories: encoded events, the latest events, and matches.
 
-Letters: B batch, L events, F shared fields, A outcomes, d embedding, e numbers of an event, m of a match,
-q of a query, K latest events.
+Letters: B batch, L events, F shared fields and those of their vectors, A outcomes, d embedding, e numbers of
+an event, m of a match, q of a query, K latest events.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,17 +54,18 @@ def no_encoder(name: str) -> HistoryEncoderFactory:
     raise UsageError(f"there is no history encoder {name!r} here", "build the network by a search space")
 
 
-def event_width(history: History, dim: int) -> int:
+def event_width(schema: Schema, history: History, dim: int) -> int:
     """Return the numbers of an event, e: a projection to d numbers, or all of `raw_width` if d is 0.
 
     The projection is as accurate as all numbers, and takes a fraction of the time (docs/results.md).
     """
-    return dim or raw_width(history, dim)
+    return dim or raw_width(schema, history, dim)
 
 
-def raw_width(history: History, dim: int) -> int:
+def raw_width(schema: Schema, history: History, dim: int) -> int:
     """Return the numbers of an event: embeddings of fields and age, log age, outcomes, equal values."""
-    return (len(history.shared) + 1) * dim + 1 + len(history.outcomes) + len(history.shared)
+    fields = len(schema.shared_fields(history))
+    return (fields + 1) * dim + 1 + len(history.outcomes) + len(history.shared)
 
 
 def match_width(history: History, dim: int) -> int:
@@ -75,7 +76,7 @@ def match_width(history: History, dim: int) -> int:
 def history_widths(schema: Schema, dim: int) -> list[int]:
     """Return the widths of `Schema.history_inputs`."""
     return [
-        match_width(history, dim) if part == MATCHES else event_width(history, dim)
+        match_width(history, dim) if part == MATCHES else event_width(schema, history, dim)
         for history in schema.histories
         for part in schema.encodings.of_histories
         for _ in range(_count(part, history))
@@ -128,21 +129,21 @@ class OneHistory(nn.Module):
     ) -> None:
         super().__init__()
         self.parts = schema.encodings.of_histories
-        self.fields = schema.shared_fields(history)
-        sizes = [schema.sparse[place].size for place in self.fields]
-        self.register_buffer("sizes", torch.tensor(sizes, dtype=torch.long), persistent=False)
-        self.sizes: Tensor  # [F]
+        self.fields, self.matched = schema.shared_fields(history), len(history.shared)
         self.age = nn.Parameter(torch.randn(AGES + 1, dim) * std)
-        e, q = event_width(history, dim), len(self.fields) * dim
+        e, q = event_width(schema, history, dim), len(self.fields) * dim
         self.encoders = nn.ModuleDict({part: encoder(part)(e, q) for part in self.parts if is_encoder(part)})
         projects = dim > 0 and self.parts != (MATCHES,)
-        self.project = nn.Linear(raw_width(history, dim), e, bias=False) if projects else nn.Identity()
+        self.project = (
+            nn.Linear(raw_width(schema, history, dim), e, bias=False) if projects else nn.Identity()
+        )
         self.last = max(map(last_of, self.parts), default=0)
 
     def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:
-        same = (past.ids == past.values.unsqueeze(1)) & (past.ids > 0) & past.known.unsqueeze(2)
+        ids, values = past.ids[..., : self.matched], past.values[:, : self.matched]
+        same = (ids == values.unsqueeze(1)) & (ids > 0) & past.known.unsqueeze(2)
         kind = self.age.dtype
-        same = same.to(kind)  # [B, L, F]
+        same = same.to(kind)  # [B, L, shared fields]
         log_age, outcomes = torch.log1p(past.ages).to(kind), past.outcomes.to(kind)
         of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
@@ -161,7 +162,7 @@ class OneHistory(nn.Module):
             elif isinstance(encoder := self.encoders[part], Pooling):
                 found.append(self._pooled(embedding, encoder.weights(past.known).to(kind), *parts[:-1]))
             else:
-                query = self._embedded(past.values.unsqueeze(1), embedding).flatten(1)
+                query = embedding.of_fields(past.values, self.fields)
                 found.append(self.encoders[part](events, query, past.known))
         return found
 
@@ -175,7 +176,7 @@ class OneHistory(nn.Module):
         outcomes: Tensor,
         known: Tensor,
     ) -> Tensor:  # -> [B, L, e]
-        embedded, ages = self._embedded(ids, embedding), self._ages(of_age)
+        embedded, ages = embedding.of_fields(ids, self.fields), self._ages(of_age)
         events = torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2)
         projected: Tensor = self.project(events)
         return projected * known.unsqueeze(2)
@@ -195,7 +196,7 @@ class OneHistory(nn.Module):
         numbers = torch.cat([scaled.unsqueeze(2), outcomes, same], dim=2)
         embedded, sums = (
             torch.bmm(weights.unsqueeze(1), of_events).squeeze(1)
-            for of_events in (self._embedded(ids, embedding), numbers)
+            for of_events in (embedding.of_fields(ids, self.fields), numbers)
         )
         events = torch.cat([embedded, by_age @ self.age, sums], dim=1)
         projected: Tensor = self.project(events)
@@ -220,10 +221,3 @@ class OneHistory(nn.Module):
 
     def _ages(self, intervals: Tensor) -> Tensor:  # [...] -> [..., d]
         return self.age.index_select(0, intervals.flatten()).view(*intervals.shape, self.age.shape[1])
-
-    def _places(self, ids: Tensor, embedding: FieldEmbedding) -> Tensor:  # [B, L, F] -> [B, L, F]
-        """Return the rows of the table; values outside of the vocabulary have that of unseen ones."""
-        return torch.where(ids < self.sizes, ids, 0) + embedding.offsets[self.fields]
-
-    def _embedded(self, ids: Tensor, embedding: FieldEmbedding) -> Tensor:  # [B, L, F] -> [B, L, F * d]
-        return embedding.of_values(self._places(ids, embedding), None).flatten(2)

@@ -107,7 +107,9 @@ class Registry:
 
     def field_encoders(self) -> Kinds:
         """Return the field encoders by the names that they have in files; broken plugins have none."""
-        found: dict[str, type[FieldEncoder]] = {}
+        from automtl_core.fields.kinds import BUILT_IN
+
+        found: dict[str, type[FieldEncoder]] = dict(BUILT_IN)
         for name in self.names(FIELD_KINDS):
             with suppress(PluginError):
                 found |= {encoder.kind: encoder for encoder in self.get(FIELD_KINDS, name).encoders}

@@ -92,7 +92,13 @@ def _check_ids(part: Part, name: str, place: int, field: SparseField) -> None:
 
 def _check_vocabulary(prepared: Prepared, chosen: DatasetSettings, place: int, field: SparseField) -> None:
     values = prepared.vocabulary(field.name)
-    if not any(part.file() for part in prepared.encoder.fields[field.name].parts()):
+    if field.vectors:
+        vectors = prepared.encoder.vectors()[field.name]
+        assert vectors.shape == (field.size, field.vectors.width), f"{field.name}: vectors have another shape"
+        assert not vectors[0].any(), f"{field.name}: a missing vector must be 0"
+        assert np.isfinite(vectors).all(), f"{field.name}: vectors must be finite"
+        return
+    if not any(part.files() for part in prepared.encoder.fields[field.name].parts()):
         assert not values, f"{field.name}: a field of buckets has no vocabulary"
         buckets = chosen.hashed.get(field.name, field.size)
         assert field.size <= buckets + 1, (

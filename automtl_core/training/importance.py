@@ -141,14 +141,13 @@ def permuted(part: Part, schema: Schema, field: str, order: NDArray[np.int64]) -
     """
     sparse = [one.name for one in schema.sparse]
     if field in sparse:
-        pairs = zip(schema.histories, part.histories, strict=True)
+        place = sparse.index(field)
+        shared = map(schema.shared_fields, schema.histories)
         histories = tuple(
-            replace(held, values=_moved(held.values, one.shared.index(field), order))
-            if field in one.shared
-            else held
-            for one, held in pairs
+            replace(held, values=_moved(held.values, places.index(place), order)) if place in places else held
+            for places, held in zip(shared, part.histories, strict=True)
         )
-        return replace(part, ids=_moved(part.ids, sparse.index(field), order), histories=histories)
+        return replace(part, ids=_moved(part.ids, place, order), histories=histories)
     names = [one.name for one in schema.histories]
     if field in names:
         moved = [

@@ -6,7 +6,7 @@ After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from automtl_core.dataset.schema import Schema, Task
+from automtl_core.dataset.schema import Schema, SparseField, Task
 from automtl_core.run_dir.facts import Costs, Data, Environment, Importance, Result, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import FORMS, BinaryMetrics, TaskMetrics, too_few
@@ -75,12 +75,15 @@ def _measured(m: TaskMetrics) -> str:
     return f"{score}, {m.positives:,} positives"
 
 
+def _values(field: SparseField) -> str:
+    if field.vectors:
+        return f"pretrained vectors of {field.size - 1:,} values of {field.vectors.column}"
+    held = "any number of values" if field.kind == "bag" else "one value"
+    return f"{held}, vocabulary of {field.size - 1:,}"
+
+
 def _inputs(schema: Schema) -> Grid:
-    values = {"bag": "any number of values"}
-    rows = [
-        [field.name, f"{values.get(field.kind, 'one value')}, vocabulary of {field.size - 1:,}"]
-        for field in schema.sparse
-    ]
+    rows = [[field.name, _values(field)] for field in schema.sparse]
     return Grid(["field", "values"], [*rows, *([number.name, "a number"] for number in schema.dense)])
 
 

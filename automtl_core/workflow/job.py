@@ -165,6 +165,9 @@ class Job:
             self.registry.op,
             self.registry.history_encoder,
         )
+        if any(field.vectors for field in data.schema.sparse):
+            encoder = data.encoder if isinstance(data, Prepared) else data
+            space.vectors = encoder.vectors()
         space.ops()  # raises for an op that no plugin registers
         return space
 

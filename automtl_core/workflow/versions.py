@@ -12,7 +12,7 @@ import torch
 import automtl_core
 from automtl_core.choices import Origin
 from automtl_core.errors import PluginError
-from automtl_core.fields.kinds import FIELDS
+from automtl_core.fields.kinds import ALL
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
@@ -92,7 +92,7 @@ def _field_kinds(job: Job) -> Iterator[tuple[Kind[Any], str]]:
         PluginError: no plugin registers the kind of a field, so that a run could not be read again.
 
     """
-    for kind in {type(field) for field in job.dataset().fields} - {*FIELDS.values()}:
+    for kind in {type(field) for field in job.dataset().fields} - {*ALL}:
         name = job.registry.name_of(FIELD_KINDS, kind)
         if name is None:
             raise PluginError(

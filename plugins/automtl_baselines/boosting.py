@@ -64,9 +64,9 @@ class BoostingSettings(Settings):
 class BoostedTrees(Learner):
     """The trees of each task: features of B examples -> logits [B, T].
 
-    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), matches and the
-    latest events of histories, and single-valued fields as categories. Categories come last, because the
-    validation rows decide for each task whether its trees read them.
+    They read the target statistics of fields and crosses, unscaled numbers (NaN if missing), pretrained
+    vectors, matches and the latest events of histories, and single-valued fields as categories. Categories
+    come last, because the validation rows decide for each task whether its trees read them.
 
     Args:
         inputs: Encoded fields, without embeddings.
@@ -82,6 +82,7 @@ class BoostedTrees(Learner):
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.numbers = inputs.width + inputs.embedding.vector_width
         self.sizes = sizes
         self.grower = grower
         self.categories = categories
@@ -111,7 +112,7 @@ class BoostedTrees(Learner):
         """Grow the trees of one task after the other, with and without categories."""
         self._rank(data.train)
         seen = [(self._matrix(part), part.labels) for part in (data.train, data.validation)]
-        numbers, widths = self.inputs.width, self._widths()
+        numbers, widths = self.numbers, self._widths()
         tries = len(data.tasks) * len(widths)
         for t, (task, trees) in enumerate(zip(data.tasks, self.trees(), strict=True)):
             train, validation = (_labelled(columns, labels[:, t]) for columns, labels in seen)
@@ -134,7 +135,7 @@ class BoostedTrees(Learner):
 
     def _widths(self) -> list[int]:
         """Return the numbers of columns to try: all but the categories, and all."""
-        numbers, categories = self.inputs.width, len(self.sizes)
+        numbers, categories = self.numbers, len(self.sizes)
         return [*([numbers] if numbers else []), *([numbers + categories] if categories else [])]
 
     def _rank(self, part: Part) -> None:
@@ -150,7 +151,7 @@ class BoostedTrees(Learner):
     @torch.no_grad()
     def _matrix(self, part: Part) -> NDArray[np.float32]:
         """Return the columns of all rows, [R, F], in column order, so that the first ones are not copied."""
-        matrix = np.empty((len(part), self.inputs.width + len(self.sizes)), np.float32, order="F")
+        matrix = np.empty((len(part), self.numbers + len(self.sizes)), np.float32, order="F")
         for number, batch in enumerate(batches(part, BATCH, self.ranks.device)):
             columns = self._columns(batch.features)
             matrix[number * BATCH : number * BATCH + len(columns)] = columns.cpu().numpy()
@@ -160,7 +161,8 @@ class BoostedTrees(Learner):
         tables = [self.inputs.statistics, self.inputs.crosses]
         statistics = [table(features).flatten(1) for table in tables if table is not None]
         histories = self.inputs.of_histories(features)
-        parts = [*statistics, features.dense, *histories, self.ranks[features.ids + self.offsets]]
+        vectors = self.inputs.embedding.raw_vectors(features)
+        parts = [*statistics, features.dense, *vectors, *histories, self.ranks[features.ids + self.offsets]]
         return torch.cat([part.float() for part in parts], dim=1)
 
 

@@ -28,6 +28,7 @@ from automtl_core.dataset.dataset import (
     Label,
     RawFile,
     Sparse,
+    Vectors,
     column_of,
     declaration_faults,
     histories_of,
@@ -77,6 +78,7 @@ class Table(Dataset):
             *(Bag(name, sign) for name, sign in self.settings.multi.items()),
             *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
+            *(Vectors(_vectors(name), name) for name in self.settings.vectors),
             *self._of_kinds,
         )
 
@@ -135,7 +137,8 @@ class Table(Dataset):
                 "dataset.sparse, dense and multi name no column", "name the columns to predict from"
             )
         tables = {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
-        return {**tables, **{table: self._log(pattern) for table, pattern in self._logs()}}
+        logs = {table: self._log(pattern) for table, pattern in self._logs()}
+        return {**tables, **logs, **self._vector_files()}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the layout of new rows: no time column, and labels only if `labelled`.
@@ -197,6 +200,22 @@ class Table(Dataset):
             separator=chosen.separator or _separator(pattern),
         )
 
+    def _vector_files(self) -> dict[str, RawFile]:
+        """Return the layouts of the files of vectors."""
+        found = {}
+        for name, one in self.settings.vectors.items():
+            vector = Column("vector", separator="|")
+            if one.ids is None:
+                columns = {one.id or name: Column(unique=True), one.vector: vector}
+                named_by = dict.fromkeys(columns, f"dataset.vectors.{name}")
+                found[_vectors(name)] = RawFile(
+                    one.file, columns, others=True, named_by=named_by, separator=_separator(one.file)
+                )
+            else:
+                found[_vectors(name)] = RawFile(one.file, {"vector": vector}, header=False)
+                found[_ids(name)] = RawFile(one.ids, {"id": Column(unique=True)}, header=False)
+        return found
+
     def _columns(self) -> dict[str, Column]:
         """Return the used columns; all columns if files have no header."""
         chosen = self.settings
@@ -211,6 +230,7 @@ class Table(Dataset):
             binary = TEXT if label.positive else replace(BIT, remedy=POSITIVE.format(name))
             used[name] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
+        used |= {name: TEXT for name in chosen.vectors if name not in used}
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
@@ -230,6 +250,7 @@ class Table(Dataset):
         chosen = self.settings
         settings = {chosen.time: "dataset.time"} if chosen.time else {}
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
+        settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
         return settings | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -250,6 +271,23 @@ class Table(Dataset):
         bags = f"SELECT DISTINCT {quoted(field)} AS bag FROM ({self._all()})"
         values = f"trim(unnest(string_split(bag, {literal(reads_of(self.fields)[field].separator)})))"
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
+
+    def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        """Return the rows of a file of vectors, or those of an array beside its values."""
+        [(name, one)] = [(n, one) for n, one in self.settings.vectors.items() if _vectors(n) == field]
+        table = quoted(_vectors(name))
+        if one.ids is None:
+            return db.sql(
+                f"SELECT {quoted(one.id or name)} AS id, {quoted(one.vector)} AS vector FROM {table}"
+            )
+        ids = quoted(_ids(name))
+        counts = [db.table(each).count("*").fetchall()[0][0] for each in (table, ids)]
+        if counts[0] != counts[1]:
+            raise DataError(
+                f"dataset table: {one.file} has {counts[0]} vectors, and {one.ids} has {counts[1]} values",
+                "write one value for each vector, in the same order",
+            )
+        return db.sql(f"SELECT id, vector FROM {ids} POSITIONAL JOIN {table}")
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
@@ -312,6 +350,16 @@ class Table(Dataset):
             f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows have another format",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
         )
+
+
+def _vectors(column: str) -> str:
+    """Return the name of the field, and of the table, with the vectors of the values of a column."""
+    return f"{column}:vector"
+
+
+def _ids(column: str) -> str:
+    """Return the name of the table with the values of an array of vectors."""
+    return f"{column}:ids"
 
 
 def _separator(pattern: str) -> str:

@@ -51,9 +51,17 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _as_file(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
+
+
+_files_by_name = BeforeValidator(_as_file)
 Text = Annotated[str, BeforeValidator(_text)]
 NAMES = "a list of names, or a mapping of names to "
 FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
+VECTORS = "a mapping of columns to files"
 ROLES = ("sparse", "dense", "multi", "labels")
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -100,6 +108,21 @@ class HistoryColumns(Settings):
     labels."""
 
 
+class VectorFile(Settings):
+    """A file of pretrained vectors of the values of a column."""
+
+    file: Text
+    """File name in the folder of the raw files: Parquet or delimited text with a row for each value, or a
+    .npy array [values, numbers]."""
+    ids: Text | None = None
+    """For a .npy array: the file of the values in the same order, a .npy array or one value per line."""
+    id: Text | None = None
+    """Column with the values, in a file with columns. null: it has the name of the column of the table."""
+    vector: Text = "vector"
+    """Column with the vectors, in a file with columns: lists, or in delimited text numbers with `|` between
+    them."""
+
+
 class FieldOfKind(Settings):
     """A field of a kind that is named; each other key is a setting of the kind."""
 
@@ -136,6 +159,10 @@ class TableSettings(DatasetSettings):
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
+    vectors: Annotated[dict[str, VectorFile], _files_by_name, Takes(VECTORS)] = Field(default_factory=dict)
+    """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
+    `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
+    training row has is known by its vector."""
     labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
@@ -167,6 +194,7 @@ class TableSettings(DatasetSettings):
         if self.user is not None and self.user not in self.sparse:
             yield f"user names {self.user!r}, which is not in `sparse`{did_you_mean(self.user, self.sparse)}"
         yield from self._history_faults()
+        yield from self._vector_faults()
         for way, column in (("user", self.user), ("time", self.time)):
             if self.split == way and column is None:
                 yield f"split: {way} needs a column; name it by dataset.{way}"
@@ -198,6 +226,16 @@ class TableSettings(DatasetSettings):
             if name not in binary:
                 hint = did_you_mean(name, binary)
                 yield f"history.outcomes names {name!r}, which is not a binary label{hint}; name one"
+
+    def _vector_faults(self) -> Iterator[str]:
+        for name, one in self.vectors.items():
+            array = one.file.endswith(".npy")
+            if name in self.dense or name in self.multi or name in self.labels:
+                yield f"vectors names {name!r}, which is not a column of categories; name one"
+            if array and one.ids is None:
+                yield f"vectors.{name}: an array needs the file of its values; name it by `ids`"
+            if not array and one.ids is not None:
+                yield f"vectors.{name}.ids is for a .npy array; take it out"
 
     def declared(self) -> dict[str, Label]:
         """Return the labels by name, as a dataset declares them."""

@@ -90,7 +90,7 @@ def test_what_was_never_seen_and_what_is_blank_have_id_0_and_blank_numbers_stay_
     dataset, data_dir = raw_dataset(name)
     encoder = prepare(dataset, name, data_dir, tmp_path / "prepared").encoder
     schema = encoder.schema
-    hashed = {name for name, one in encoder.fields.items() if not any(part.file() for part in one.parts())}
+    hashed = {name for name, one in encoder.fields.items() if not any(part.files() for part in one.parts())}
     for blank in (None, float("nan"), "", "never seen"):
         row = {f.name: [[blank]] if f.kind == "bag" else [blank] for f in schema.sparse}
         row |= {f.name: [None] for f in schema.dense} | {t.name: [None] for t in schema.tasks}

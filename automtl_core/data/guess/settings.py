@@ -65,10 +65,34 @@ def undecided(
         other_settings: Other settings of the dataset; columns in them are used.
 
     """
-    given = [other_settings.get(role) for role in ROLES]
-    roles = [[role] if isinstance(role, str) else role for role in given]
-    named = {*labels, *(name for role in roles if isinstance(role, Iterable) for name in role)}
+    named = {*labels, *(name for role in ROLES for name in _names(other_settings.get(role)))}
     return [each.facts.name for each in guess(seen) if each.candidate and each.facts.name not in named]
+
+
+def apart(guessed: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return guessed settings of a dataset without the columns that other settings give another role.
+
+    Args:
+        guessed: Settings of `settings`.
+        others: Other settings of the dataset. A column with vectors is categorical.
+
+    """
+    found, vectors = dict(guessed), [*(others.get("vectors") or ())]
+    named = {role: _names(others.get(role)) for role in ROLES}
+    for role in ROLES:
+        taken = {name for other in ROLES if other != role for name in named[other]}
+        taken |= set(vectors) if role in ("dense", "multi") else set()
+        found[role] = {name: one for name, one in guessed[role].items() if name not in taken}
+    moved = [name for name in vectors if name in guessed["dense"] or name in guessed["multi"]]
+    found["sparse"] |= dict.fromkeys(moved, "text")
+    return found
+
+
+def _names(of_role: Any) -> set[str]:
+    """Return the columns of a role in settings: a name, names, or a mapping of names."""
+    if isinstance(of_role, str):
+        return {of_role}
+    return set(of_role) if isinstance(of_role, Iterable) else set()
 
 
 def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Guess:

@@ -41,10 +41,12 @@ def histories(prepared: Prepared) -> dict[str, dict[str, HistoryFacts]]:
 def _facts(history: History, of_rows: Histories) -> HistoryFacts:
     lengths = of_rows.spans[:, 1] - of_rows.spans[:, 0]
     rows = np.arange(0, len(lengths), max(1, -(-len(lengths) // SEEN)))
-    matched = np.zeros(len(history.shared), np.int64)
+    shared = len(history.shared)
+    matched = np.zeros(shared, np.int64)
     for start in range(0, len(rows), CHUNK):
         ids, _, _, known, values = of_rows.padded(rows[start : start + CHUNK])
-        same = (ids == values[:, None]) & (ids > 0) & known[:, :, None]  # [R, L, F]
+        ids = ids[:, :, :shared]  # without those of vectors
+        same = (ids == values[:, None, :shared]) & (ids > 0) & known[:, :, None]  # [R, L, F]
         matched += same.any(axis=1).sum(axis=0)
     shares = (matched / len(rows)).tolist()
     return HistoryFacts(

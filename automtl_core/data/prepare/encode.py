@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.encoder import encoder_file
-from automtl_core.data.prepare import bags
+from automtl_core.data.prepare import bags, vectors
 from automtl_core.data.prepare.examples import (
     coded,
     columns_read,
@@ -24,6 +25,7 @@ from automtl_core.data.prepare.examples import (
 from automtl_core.data.prepare.split import TRAIN, Parts
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
+from automtl_core.dataset.history import History
 from automtl_core.fields.dense import Dense, Scale, Scaled
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import Codes, Learner
@@ -48,6 +50,11 @@ class Encoding:
     def constant(self) -> list[str]:
         """Fields that are constant in training rows."""
         return [name for name, learner in self.learners.items() if learner.constant]
+
+    def vectors_of(self, history: History) -> list[str]:
+        """Return the fields with vectors of the values that the events of a history have."""
+        columns = {name: encoder.of_column() for name, encoder in self.encoders.items()}
+        return [name for name, column in columns.items() if column in history.shared]
 
 
 class Examples:
@@ -82,6 +89,10 @@ class Examples:
     def held(self, column: str) -> Iterator[tuple[Codes, Codes]]:
         """Yield codes of bags and of their values."""
         return bags.held(self.db, column)
+
+    def vectors(self, field: str) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+        """Yield values and their vectors; no other table may be read meanwhile."""
+        return vectors.blocks(self.db, field)
 
 
 def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder: Path) -> Encoding:

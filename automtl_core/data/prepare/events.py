@@ -117,13 +117,15 @@ def first_not_before(
 def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArray[np.int32]:
     """Return the values of shared fields, [R, F]: ids, or numbers above them outside of the vocabulary.
 
-    Equal values have equal numbers, whether training rows have them or not; 0 is a missing value.
+    Equal values have equal numbers, whether training rows have them or not; 0 is a missing value. The ids of
+    the vectors of these values follow.
     """
     columns = []
     for field in history.shared:
         ids, places = encoding.learners[field].encode(chunk), chunk[field]
         outside = (ids == 0) & (places > 0)
         columns.append(np.where(outside, encoding.encoders[field].size - 1 + places, ids))
+    columns += [encoding.learners[field].encode(chunk) for field in encoding.vectors_of(history)]
     return np.stack(columns, axis=1).astype(np.int32) if columns else np.zeros((_rows(chunk), 0), np.int32)
 
 
@@ -144,7 +146,7 @@ def _write(
     events, owners = count(db, _table(history)), count(db, codes(owner))
     clock = _clock(db, history)
     shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-        "ids": (np.int32, (events, len(history.shared))),
+        "ids": (np.int32, (events, len(history.shared) + len(encoding.vectors_of(history)))),
         "outcomes": (np.uint8, (events, len(history.outcomes))),
         "times": (clock.dtype, (events,)),
     }

@@ -19,6 +19,7 @@ from automtl_core.data.prepare.events import make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.prepare.split import TRAIN, Parts, split
+from automtl_core.data.prepare.vectors import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import Sources, find
@@ -33,12 +34,13 @@ from automtl_core.dataset.dataset import (
     names_of,
     sparse_fields,
 )
-from automtl_core.dataset.schema import DenseField, Schema, SparseField, Task
+from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, PluginError, listing
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import kinds_of
+from automtl_core.fields.vectors import VectorIds
 
 Accept = Callable[[Mapping[str, Any]], None]
 """A function that receives the origin of prepared data with its fingerprint; it raises to refuse the data."""
@@ -94,6 +96,7 @@ def prepare(
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
         make_examples(db, dataset, name)
+        make_vectors(db, dataset, name)
         make_events(db, dataset, name)
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, draft, progress)
@@ -170,7 +173,10 @@ def _encode(
         "schema": schema.to_json(),
         "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
         "labels": _labels(schema, tally),
-        "warnings": [f"field {field} is the same in all training rows" for field in encoding.constant],
+        "warnings": [
+            *(f"field {field} is the same in all training rows" for field in encoding.constant),
+            *(warning for learner in encoding.learners.values() for warning in learner.warnings),
+        ],
     }
 
 
@@ -199,7 +205,9 @@ def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
 
 
 def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:
-    return SparseField(name, encoder.size, "bag" if encoder.gives == "bags" else "single")
+    kind: FieldForm = "bag" if encoder.gives == "bags" else "single"
+    vectors = Pretrained(encoder.column, encoder.width) if isinstance(encoder, VectorIds) else None
+    return SparseField(name, encoder.size, kind, vectors)
 
 
 def _labels(schema: Schema, tally: Tally) -> dict[str, dict[str, dict[str, float | int | None]]]:

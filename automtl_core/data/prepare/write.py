@@ -143,7 +143,8 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
     if dataset.time and dataset.settings.split == "time":
         arrays.append(array("times", np.int32, [code(dataset.time)]))
     for log in logs:
-        name, shared = file_name(log.history.name), len(log.history.shared)
+        name = file_name(log.history.name)
+        shared = len(log.history.shared) + len(encoding.vectors_of(log.history))
         arrays += [
             _Array(f"{name}.spans", log.dtype, 2, log.spans),
             _Array(f"{name}.times", log.clock.dtype, 1, log.row_times),

@@ -6,20 +6,21 @@ The format of a file is declared, and never guessed. DuckDB reads files that fit
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 from duckdb import CSVLineTerminator
 
-from automtl_core.data.raw import parquet
+from automtl_core.data.raw import arrays, parquet
 from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.find import Source
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
 from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import create, one_file, quoted, typed
 from automtl_core.dataset.dataset import RawFile
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, printable
 
 BLANK = "CAST(NULL AS VARCHAR)"
 MORE = "--max-bad-rows N (in a search: --set dataset.max_bad_rows=N)"
@@ -58,9 +59,13 @@ def load(
         part = f"{table} part {place}"
         if source.path.suffix == ".parquet":
             faults = parquet.load(db, part, source.path, source.file, left)
+        elif source.path.suffix == ".npy":
+            faults = []
+            arrays.load(db, part, source.path, source.file)
         else:
             faults = _load_text(db, part, source, work_dir, left)
         rejected += [Rejected(source.name, fault) for fault in faults]
+        _check_rows(db, part, source)
     first, *others = (quoted(f"{table} part {place}") for place in range(len(sources)))
     for other in others:
         db.execute(f"INSERT INTO {first} FROM {other}")
@@ -69,6 +74,40 @@ def load(
     if not db.table(quoted(table)).limit(1).fetchall():
         raise DataError(f"{sources[0].path}: holds no rows", "get a complete copy of the file")
     return rejected
+
+
+def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> None:
+    """Check that values are unique, and vectors equally long, where this is declared.
+
+    Raises:
+        DataError: they are not; the message names the place of the first faulty row.
+
+    """
+    rows = f"SELECT rowid AS row, * FROM {quoted(table)}"
+    for name, column in source.file.columns.items():
+        at, wrong = quoted(name), ""
+        if column.unique:
+            again = f"row_number() OVER (PARTITION BY {at} ORDER BY row) > 1 AND {at} IS NOT NULL"
+            wrong = f"SELECT row, CAST({at} AS VARCHAR) FROM ({rows}) QUALIFY {again} ORDER BY row LIMIT 1"
+        elif column.kind == "vector":
+            first = f"(SELECT len({at}) FROM ({rows}) WHERE {at} IS NOT NULL ORDER BY row LIMIT 1)"
+            lengths = f"'has ' || len({at}) || ' numbers, and the first vector ' || {first}"
+            wrong = f"SELECT row, {lengths} FROM ({rows}) WHERE len({at}) <> {first} ORDER BY row LIMIT 1"
+        if wrong and (found := db.execute(wrong).fetchall()):
+            row, what = found[0]
+            problem = f"holds {printable(repr(what))} a second time" if column.unique else what
+            fix = "keep one of the rows" if column.unique else "write vectors of equal length"
+            raise DataError(f"{_place(source, row)}: {name} {problem}", fix)
+
+
+def _place(source: Source, row: int) -> str:
+    """Return the file and the line of a valid row, or its number where a file has no lines."""
+    if source.path.suffix == ".npy":
+        return f"{source.path}: row {row} (the first one is 0)"
+    if source.path.suffix == ".parquet":
+        return f"{source.path}: row {row + 1}"
+    valid = (one for one in records(layout(source.path, source.file)) if one.fault is None)
+    return f"{source.path}:{next(islice(valid, row, None)).line}"
 
 
 def _load_text(

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import create, literal, one_file, quoted
+from automtl_core.data.raw.sql import all_finite, create, literal, one_file, quoted
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
@@ -79,7 +79,10 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
             f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
         ).fetchall()
     for row, name, value in rows:
-        wanted = expected(value, file.columns[name]) or "another type"
+        vector = file.columns[name].kind == "vector"
+        wanted = (
+            "a list of finite numbers" if vector else expected(value, file.columns[name]) or "another type"
+        )
         yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
 
 
@@ -110,6 +113,9 @@ def _expressions(
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
     """Return SQL for a value, and for the test that it fits the declaration."""
+    if column.kind == "vector":
+        numbers = f"TRY_CAST({name} AS FLOAT[])" if kind.endswith("]") else "CAST(NULL AS FLOAT[])"
+        return numbers, f"({name} IS NULL OR {all_finite(numbers)})"
     if kind.endswith("[]") and column.separator:
         separator = literal(column.separator)
         holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"

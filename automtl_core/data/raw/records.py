@@ -7,7 +7,7 @@ some irregular files differently; `ambiguous` detects these.
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -192,6 +192,10 @@ def expected(value: str, column: Column) -> str | None:
             return None if len(value) <= 20 and int(value) in _INT64 else "an integer of 64 bits"
         padded = _PADDED_INTEGER.fullmatch(value)
         return "an integer without plus or leading zeros" if padded else "an integer"
+    if column.kind == "vector":
+        plain = replace(column, kind="number")
+        faulty = any(not one or expected(one, plain) for one in value.split(column.separator))
+        return f"numbers with {shown(column.separator)} between them" if faulty else None
     try:
         number = float(value)
     except ValueError:
@@ -315,6 +319,8 @@ def _quick(column: Column) -> Callable[[str], object]:
     if column.matching:
         text_alone = column.kind == "text" and not column.among
         return re.compile(f"(?:{column.matching})?" if text_alone else "", re.ASCII).fullmatch
+    if column.kind == "vector":
+        return lambda value: not value
     return (_SHORT_INTEGER if column.kind == "integer" else _SHORT_NUMBER).fullmatch
 
 

@@ -39,6 +39,11 @@ def typed(value: str, column: Column) -> str:
             odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
             fits = f"abs({number}) <= {LARGEST} AND NOT ({odd})"
             checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
+        case "vector":
+            numbers = f"TRY_CAST(string_split({value}, {literal(column.separator)}) AS FLOAT[])"
+            odd = f"contains({value}, '_') OR contains({value}, '+-')"
+            fits = f"{all_finite(numbers)} AND NOT ({odd})"
+            checked = f"CASE WHEN {fits} THEN {numbers} {_else(value)}"
     if column.matching:
         fits = f"regexp_full_match({value}, {literal(column.matching)})"
         checked = f"CASE WHEN {fits} THEN {checked} {_else(value)}"
@@ -46,6 +51,14 @@ def typed(value: str, column: Column) -> str:
         allowed = ", ".join(map(literal, column.among))
         checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"
     return checked
+
+
+def all_finite(numbers: str) -> str:
+    """Return SQL for the test that all entries of a list are numbers up to `LARGEST`."""
+    return (
+        f"coalesce(list_bool_and(list_transform({numbers}, lambda x: coalesce(abs(x) <= {LARGEST}, false))), "
+        "false)"
+    )
 
 
 def _else(value: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automtl_core.data.progress import Progress, silent
-from automtl_core.data.raw import parquet
+from automtl_core.data.raw import arrays, parquet
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import find
 from automtl_core.data.raw.load import Rejected
@@ -63,7 +63,7 @@ class Validation:
             checked = Checked(name)
             self.files.append(checked)
             progress(checked.file, place / len(self._found))
-            find = self._in_parquet if path.suffix == ".parquet" else self._in_text
+            find = {".parquet": self._in_parquet, ".npy": self._in_array}.get(path.suffix, self._in_text)
             try:
                 yield from find(path, file, checked)
                 if not checked.records:
@@ -78,6 +78,10 @@ class Validation:
             else:
                 checked.rejected += 1
                 yield Rejected(checked.file, record.fault)
+
+    def _in_array(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
+        checked.accepted = len(arrays.opened(path, file))
+        yield from ()
 
     def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
         with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:

@@ -129,7 +129,8 @@ def find_crosses(rows: Rows, encodings: Encodings) -> list[FeatureCross]:
     """
     s, parts = rows.settings, (rows.learn, rows.look)
     alone = {field.name: _column(parts, place, field.size)
-             for place, field in enumerate(rows.schema.sparse) if field.kind == "single"}  # fmt: skip
+             for place, field in enumerate(rows.schema.sparse)
+             if field.kind == "single" and not field.vectors}  # fmt: skip
     model = _Sum(rows, encodings)
     first = {name: model.worth(column).gain.clip(0).sum() for name, column in alone.items()}
     columns = [*_numbers(parts, encodings.bins), *alone.values()]

@@ -7,7 +7,8 @@ import duckdb
 import pandas as pd
 from pydantic import Field, model_validator
 
-from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label
+from automtl_core.dataset.dataset import Dataset, DatasetSettings, FieldKind, History, Label, Vectors
+from automtl_datasets.synthetic.cold import Cold
 from automtl_datasets.synthetic.drift import Drift
 from automtl_datasets.synthetic.factors import Factors
 from automtl_datasets.synthetic.history import Histories
@@ -17,23 +18,27 @@ from automtl_datasets.synthetic.pairs import Pairs
 from automtl_datasets.synthetic.rare import Rare
 
 KINDS: Mapping[str, type[Kind]] = {
-    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories)
+    kind.name: kind for kind in (Pairs, Factors, Numbers, Rare, Drift, Histories, Cold)
 }
 
 
 class SyntheticSettings(DatasetSettings):
     """Settings of `synthetic`."""
 
-    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history"] = "pairs"
+    kind: Literal["pairs", "factors", "numbers", "rare", "drift", "history", "cold"] = "pairs"
     """Kind of generated problem. pairs: effects of single fields and of pairs of fields. factors: low-rank
     preferences of users for items. numbers: steps, curves and products of numeric fields. rare: positive
     rates of 0.4 to 2 %; by default a quarter of the rows is for validation and a quarter for the test. drift:
     effects that change over time; by default split by time. history: effects of earlier events of the user;
-    by default split by time, with ten events in a history."""
+    by default split by time, with ten events in a history. cold: effects of items by their pretrained
+    vectors; by default split by time, and half of the test rows have new items."""
     rows: int | None = Field(None, ge=100)
     """Number of rows to generate. null: enough rows to learn this kind."""
     seed: int = 0
     """Seed of values, effects and labels. The split has a separate seed."""
+
+    vectors: bool = True
+    """Whether there is a field with the pretrained vectors of a kind that has them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,8 +66,9 @@ class Synthetic(Dataset):
 
     @property
     def fields(self) -> Sequence[FieldKind]:
-        """The fields of the kind."""
-        return self.kind.fields()
+        """The fields of the kind, and that of its vectors."""
+        column = self.kind.vector_of if self.settings.vectors else None
+        return (*self.kind.fields(), *([Vectors(f"{column}:vector", column)] if column else []))
 
     @property
     def labels(self) -> Sequence[Label]:
@@ -86,7 +92,16 @@ class Synthetic(Dataset):
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         """Draw values, then labels from their probabilities."""
-        return self.kind(self.settings.seed, self.settings.rows or self.kind.rows).frame()
+        return self._drawn().frame()
+
+    def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
+        """Draw the vectors of the kind."""
+        column = self.kind.vector_of or ""
+        drawn = self._drawn()
+        return db.from_df(pd.DataFrame({"id": drawn.names(column), "vector": list(drawn.vectors())}))
+
+    def _drawn(self) -> Kind:
+        return self.kind(self.settings.seed, self.settings.rows or self.kind.rows)
 
     def content(self) -> Mapping[str, Any]:
         """Return the parameters of the random draws."""

@@ -54,6 +54,8 @@ class Kind:
     split: ClassVar[Mapping[str, Any]] = {}
     """Default settings of the split, and of histories."""
     histories: ClassVar[tuple[History, ...]] = ()
+    vector_of: ClassVar[str | None] = None
+    """The categorical field whose values have pretrained vectors."""
     constants: ClassVar[Mapping[str, Any]] = {}
     """Further parameters of the rows, as JSON."""
 
@@ -109,6 +111,10 @@ class Kind:
         return ids | {
             field: self.random("values", field).standard_normal(self.size) for field in self.numbers
         }
+
+    def vectors(self) -> Floats:
+        """Draw the vectors of the values of `vector_of`, [V, P]."""
+        raise NotImplementedError(f"the kind {self.name} has no vectors")
 
     def logits(self, drawn: Mapping[str, Any]) -> dict[str, Floats]:
         """Return the logit [R] of each task without intercept: the sum of the effects of pairs and fields."""

@@ -1,9 +1,10 @@
 import itertools
+from copy import deepcopy
 
 import pytest
 import torch
 
-from automtl_core.dataset.schema import SparseField
+from automtl_core.dataset.schema import Pretrained, SparseField
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Bag, Features
 
@@ -64,3 +65,36 @@ def test_gradients_are_those_of_an_embedding() -> None:
     for rows in (embedding(features(ids)), plain(ids + embedding.offsets)):
         (rows * weights).sum().backward()
     assert torch.allclose(embedding.table.weight.grad, plain.weight.grad, rtol=0, atol=1e-12)
+
+
+WITH_VECTORS = (
+    SparseField("tags", 5, "bag"),
+    SparseField("v", 5, vectors=Pretrained("user", 3)),
+    SparseField("user", 7),
+)
+
+
+def test_a_field_with_vectors_has_projections_beside_the_embedding_of_missing_ones() -> None:
+    embedding = FieldEmbedding(WITH_VECTORS, 2, 1.0)
+    (vectors,) = embedding.vectors.values()
+    vectors.load(torch.cat([torch.zeros(1, 3), torch.randn(4, 3)]))
+    e = embedding(features(torch.tensor([[4, 6], [0, 2]]), bag([1], [2])))
+    w = embedding.table.weight
+    assert len(w) == 5 + 2 + 7
+    assert torch.allclose(e[0, 1], vectors.project(vectors.vectors[4]) + w[6])
+    assert torch.equal(e[1, 1], w[5])
+    assert torch.equal(e[:, 2], w[[13, 9]])
+    events = embedding.of_fields(torch.tensor([[[6, 4], [9, 0]]]), [2, 1])
+    assert torch.allclose(events[0, 0], torch.cat([w[13], e[0, 1]]))
+    assert torch.equal(events[0, 1], torch.cat([w[7], w[5]]))
+
+
+def test_vectors_are_not_trained_not_saved_and_not_copied() -> None:
+    embedding = FieldEmbedding(WITH_VECTORS, 2, 1.0)
+    (vectors,) = embedding.vectors.values()
+    assert vectors.vectors.shape == (5, 3)
+    assert [name for name, _ in vectors.named_parameters()] == ["project.weight"]
+    assert not any(name.endswith(".vectors") for name in embedding.state_dict())
+    (copy,) = deepcopy(embedding).vectors.values()
+    assert copy.vectors is vectors.vectors
+    assert copy.project.weight is not vectors.project.weight

@@ -7,7 +7,7 @@ import torch
 
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.history import History
-from automtl_core.dataset.schema import Schema, SparseField, Task
+from automtl_core.dataset.schema import Pretrained, Schema, SparseField, Task
 from automtl_core.errors import UsageError
 from automtl_core.modules.embedding import FieldEmbedding
 from automtl_core.modules.features import Features, Past
@@ -94,9 +94,9 @@ def test_a_match_counts_equal_values_and_tells_the_last_one():
 
 def test_the_latest_events_are_side_by_side():
     (first, second, third, fourth, fifth), age, embedding = read("last-5")
-    assert first.shape == (2, raw_width(PAST, DIM))
+    assert first.shape == (2, raw_width(schema(), PAST, DIM))
     (projected, *_), _, _ = read("last-5", raw=False)
-    assert projected.shape == (2, event_width(PAST, DIM)) == (2, DIM)
+    assert projected.shape == (2, event_width(schema(), PAST, DIM)) == (2, DIM)
     unseen, shop = embedding.table.weight[3 + 0], embedding.table.weight[8 + 2]
     expected = [*unseen.tolist(), *shop.tolist(), *age[4].tolist(), math.log(4) / 10, 1, 0, 1, 1]
     assert first[0].tolist() == pytest.approx(expected)
@@ -132,3 +132,31 @@ def test_a_network_that_reads_no_history_has_a_schema_without_it():
     assert schema().as_read().histories == ()
     assert schema("matches").as_read().histories == (PAST,)
     assert Schema.from_json(schema("matches").to_json()) == schema("matches")
+
+
+def test_events_have_the_vectors_of_their_values_which_are_not_matched():
+    vectors = SparseField("item:vector", 4, vectors=Pretrained("item", 3))
+    with_vectors = Schema(
+        (*FIELDS, vectors), (), (Task("buy"),), plain().with_answers(history=("last-2", "matches")), (PAST,)
+    )
+    assert with_vectors.shared_fields(PAST) == [1, 2, 3]
+    assert with_vectors.history_inputs()[2:] == ["past:item", "past:shop", "past:any"]
+    torch.manual_seed(0)
+    inputs, embedding = (
+        HistoryInputs(with_vectors, DIM, 0.1, None),
+        FieldEmbedding((*FIELDS, vectors), DIM, 1.0),
+    )
+    embedding.vectors["3"].load(torch.cat([torch.zeros(1, 3), torch.randn(3, 3)]))
+    inputs.each[0].project = torch.nn.Identity()
+    (past,) = FEATURES.histories
+    of_events = torch.tensor([[3, 0, 1, 0], [0] * 4]).unsqueeze(2)
+    past = past._replace(
+        ids=torch.cat([past.ids, of_events], dim=2),
+        values=torch.cat([past.values, torch.tensor([[3], [0]])], dim=1),
+    )
+    last, second, item, *_ = inputs((past,), embedding)
+    of_last, missing = embedding.vectors["3"], embedding.offsets[3]
+    projected = of_last.project(of_last.vectors[3]) + embedding.table.weight[missing + 1]
+    assert torch.allclose(last[0, 2 * DIM : 3 * DIM], projected)
+    assert torch.allclose(second[0, 2 * DIM : 3 * DIM], embedding.table.weight[missing])
+    assert item[0, DIM].item() == pytest.approx(math.log(3))

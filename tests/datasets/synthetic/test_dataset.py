@@ -22,7 +22,9 @@ def test_a_kind_is_split_its_own_way_where_nothing_is_said():
 
 
 def test_an_unknown_kind_is_an_error_that_lists_all():
-    with pytest.raises(UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift or history"):
+    with pytest.raises(
+        UsageError, match=r"dataset\.kind: .*pairs, factors, numbers, rare, drift, history or cold"
+    ):
         settings(kind="pair")
 
 
@@ -48,4 +50,5 @@ def test_users_and_time_are_told_where_there_are_any():
         "rare": ("user_id", None),
         "drift": ("user_id", "time"),
         "history": ("user_id", "time"),
+        "cold": ("user_id", "time"),
     }

@@ -1,0 +1,173 @@
+"""Pretrained vectors of the values of a column, as a field beside, or in place of, its ids.
+
+Letters: V values with a vector, P numbers of a vector.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automtl_core.fields.encode import FieldEncoder, Kinds
+from automtl_core.fields.field import Chunk, Codes, FieldKind, Learner, Read, Source
+from automtl_core.fields.sparse import Vocabulary
+
+
+@dataclass(frozen=True)
+class VectorIds(Vocabulary):
+    """The values that have a vector: the value with id k has row k of the vectors, and row 0 is 0.
+
+    Values that no training row has are among them. The vectors are in a second file beside the vocabulary.
+    """
+
+    column: str
+    """The column of the values."""
+    width: int
+    """Numbers of a vector, P."""
+    vectors_sha256: str
+    vectors_path: Path = field(compare=False, repr=False)
+
+    kind: ClassVar[str] = "vectors"
+
+    def reads(self, name: str) -> Mapping[str, Any]:
+        return {self.column: self.reading}
+
+    def of_column(self) -> str | None:
+        return self.column
+
+    def vectors(self) -> np.ndarray:
+        """Return the vectors, memory-mapped, [V + 1, P]; changes stay in memory."""
+        array: np.ndarray = np.load(self.vectors_path, mmap_mode="c")
+        return array
+
+    def files(self) -> Mapping[str, tuple[Path, str]]:
+        return {**super().files(), ".npy": (self.vectors_path, self.vectors_sha256)}
+
+    def to_json(self) -> dict[str, Any]:
+        own = {"column": self.column, "width": self.width, "vectors_sha256": self.vectors_sha256}
+        return {**super().to_json(), **own}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], path: Path, kinds: Kinds) -> "VectorIds":
+        return cls(
+            int(value["size"]),
+            str(value["sha256"]),
+            path,
+            str(value["column"]),
+            int(value["width"]),
+            str(value["vectors_sha256"]),
+            path.with_suffix(".npy"),
+        )
+
+
+@dataclass(frozen=True)
+class Vectors(FieldKind):
+    """Pretrained vectors of the values of a column, such as those of items; see `Dataset.vectors`.
+
+    Networks do not train them, only a projection. A value that no training row has is known by its vector.
+    """
+
+    column: str
+    """The column of the values, which may also be that of a `Sparse` field."""
+
+    words: ClassVar[str] = "pretrained vectors"
+    encoders: ClassVar[tuple[type[FieldEncoder], ...]] = (VectorIds,)
+
+    def reads(self) -> Mapping[str, Read]:
+        return {self.column: Read()}
+
+    def faults(self) -> Iterator[str]:
+        if not isinstance(self.column, str) or not self.column:
+            yield f"column is {self.column!r}: name the column of the values"
+        elif self.column == self.name:
+            yield f"the field and its column are both called {self.name!r}: give the field another name"
+
+    def learner(self, source: Source) -> "KnownVectors":
+        return KnownVectors(self, source)
+
+
+class KnownVectors(Learner):
+    """Learner that stores all vectors, scaled so that their numbers have mean 0, and mean square 1."""
+
+    def __init__(self, declared: Vectors, source: Source) -> None:
+        super().__init__(declared.reads())
+        self.field, self.source = declared, source
+        self.counts = np.zeros(source.codes(declared.column) + 1, np.int64)
+        self.table: Codes
+
+    def see(self, chunk: Chunk) -> None:
+        self.counts += np.bincount(chunk[self.field.column], minlength=len(self.counts))
+
+    def learn(self, path: Path) -> FieldEncoder:
+        known, digest, sums = self._write_vocabulary(path)
+        mean = sums.total / max(len(known), 1)
+        spread = float(np.sqrt(max((sums.squares / max(len(known), 1) - mean**2).mean(), 0.0))) or 1.0
+        vectors = path.with_suffix(".npy")
+        self._write_vectors(vectors, len(known), mean, spread)
+        self.table = np.zeros(len(self.counts), np.int32)
+        start = 1
+        for values in self.source.values(self.field.column):
+            self.table[start : start + len(values)] = [known.get(value, 0) for value in values]
+            start += len(values)
+        rows, with_vector = int(self.counts.sum()), int(self.counts[self.table > 0].sum())
+        self.constant = not with_vector
+        if without := rows - with_vector:
+            name = self.field.name
+            self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {name}"]
+        return VectorIds(
+            len(known) + 1,
+            digest,
+            path,
+            self.field.column,
+            len(mean),
+            hashlib.sha256(vectors.read_bytes()).hexdigest(),
+            vectors,
+        )
+
+    def encode(self, chunk: Chunk) -> Codes:
+        return self.table[chunk[self.field.column]]
+
+    def _write_vocabulary(self, path: Path) -> tuple[dict[str, int], str, "_Sums"]:
+        """Write the values in the order of their vectors; return their ids, the digest, and sums."""
+        known: dict[str, int] = {}
+        sums, digest = _Sums(), hashlib.sha256()
+        with path.open("wb") as file:
+            for values, block in self._blocks():
+                lines = "".join(encode_basestring_ascii(value) + "\n" for value in values)
+                text = lines.encode() if known else b"null\n" + lines.encode()
+                file.write(text)
+                digest.update(text)
+                known.update(zip(values, range(len(known) + 1, len(known) + len(values) + 1), strict=True))
+                sums.add(block)
+        return known, digest.hexdigest(), sums
+
+    def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
+        array = np.lib.format.open_memmap(path, "w+", np.float32, (count + 1, len(mean)))
+        start = 1
+        for values, block in self._blocks():
+            array[start : start + len(values)] = (block - mean) / spread
+            start += len(values)
+        array.flush()
+
+    def _blocks(self) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
+        return self.source.vectors(self.field.name)
+
+
+class _Sums:
+    """Sums over vectors, and of their squares, [P]."""
+
+    def __init__(self) -> None:
+        self.total: NDArray[np.float64] = np.zeros(0)
+        self.squares: NDArray[np.float64] = np.zeros(0)
+
+    def add(self, block: NDArray[np.float64]) -> None:
+        """Add vectors [V, P]."""
+        if not len(self.total):
+            self.total, self.squares = np.zeros(block.shape[1]), np.zeros(block.shape[1])
+        self.total += block.sum(0)
+        self.squares += (block**2).sum(0)

@@ -1,0 +1,126 @@
+"""Pretrained vectors from Python: new items are known by them, and all ways to predict are equal."""
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+
+import automtl
+from automtl_core.data.encoder import Encoder
+from automtl_core.data.store import Prepared
+from automtl_core.fields.source import exported
+from automtl_core.training.measuring import auc
+
+CLOSE = 2e-6
+ITEMS = 40
+SETTINGS = {
+    "features": {"history": ["last-2", "attention", "mean"], "statistics": "folds", "crosses": [],
+        "wide": True},
+    "training": {"epochs": 2, "min_positives": 10, "embedding_decay": 0.1},
+    "space": {"expert_layers": [16, 8], "embedding_dim": 4},
+}  # fmt: skip
+
+
+def rows(count=1200):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "user": [f"user {k}" for k in random.integers(0, 30, count)],
+            "item": random.integers(0, ITEMS - 5, count),
+            "when": random.permutation(count),
+        }
+    )
+    frame["click"] = (frame["item"] % 2 == random.integers(0, 2, count)).astype(int)
+    frame["buy"] = random.integers(0, 2, count)
+    return frame
+
+
+def vectors():
+    """Return vectors of all items but the first, also of those that no row has."""
+    items = np.arange(1, ITEMS)
+    return pd.DataFrame({"item": items, "vector": list(np.random.default_rng(1).standard_normal((39, 3)))})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("run"))
+        patch.delenv("AUTOMTL_PREPARED", raising=False)
+        dataset = {
+            "user": "user", "time": "when", "split": "time", "history": {}, "history_length": 6,
+            "vectors": {"item": vectors()},
+        }  # fmt: skip
+        with pytest.warns(UserWarning, match="training rows have no vector in item:vector"):
+            found = automtl.train(
+                rows(), ["click", "buy"], settings={**SETTINGS, "dataset": dataset}, name="mine"
+            )
+        yield automtl.load(found.path.absolute())
+
+
+def lists(items, past):
+    """Return rows of these items, all with the same events."""
+    count = len(past)
+    of_events = {"past:item": past, "past:click": [1] * count, "past:buy": [0] * count}
+    return pd.DataFrame(
+        {"user": "user 1", "item": items}
+        | {name: [one] * len(items) for name, one in of_events.items()}
+        | {"past:age": [list(range(count, 0, -1))] * len(items)}
+    )
+
+
+def test_items_that_no_row_has_are_known_by_their_vectors(run):
+    new, unknown, also_unknown = run.predict(lists([ITEMS - 1, "never", "nobody"], [3, "x"])).to_numpy()
+    assert np.allclose(unknown, also_unknown, atol=CLOSE)
+    assert not np.allclose(new, unknown, atol=1e-4)
+    of_events = [run.predict(lists([3], [3, item])).to_numpy() for item in (ITEMS - 1, "never", "nobody")]
+    assert np.allclose(of_events[1], of_events[2], atol=CLOSE)
+    assert not np.allclose(of_events[0], of_events[1], atol=1e-4)
+
+
+def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run, tmp_path):
+    run.export(tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.npy"))
+    encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")
+    session = onnxruntime.InferenceSession(str(tmp_path / "out" / "model.onnx"))
+    given = lists([1, 0, ITEMS - 1, "never", None], [ITEMS - 1, 0, "never", None, 5])
+    inputs = encoder({name: given[name].tolist() for name in given})
+    (found,) = session.run(None, {one.name: inputs[one.name] for one in session.get_inputs()})
+    assert np.allclose(found, run.predict(given), atol=CLOSE)
+
+
+def test_a_log_and_prepared_rows_are_predicted_alike(run):
+    config = run._folder.config()
+    (folder,) = config.prepared_dir.glob(f"{config.dataset.name}-*")
+    part, made = Prepared.open(folder).part("test"), run._trained[0]
+    stored = 1 / (1 + np.exp(-made.predict_logits(part)))
+    latest = rows().nlargest(len(part), "when")
+    by_log = run.predict(latest, history=rows())
+    assert np.allclose(np.sort(by_log.to_numpy(), axis=0), np.sort(stored, axis=0), atol=CLOSE)
+
+
+def test_a_run_has_its_own_copy_of_the_vectors(run):
+    encoder = Encoder.load(run.path / "encoder")
+    assert encoder.vectors()["item:vector"].shape == (ITEMS, 3)
+
+
+@pytest.mark.filterwarnings("ignore:validation scores still improved")
+def test_new_items_are_predicted_better_with_vectors(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
+    found = {}
+    for use in (False, True):
+        settings = {
+            "dataset": {"kind": "cold", "rows": 12_000, "vectors": use},
+            "features": "ids",
+            "training": {"epochs": 12, "patience": 3, "embedding_decay": 0.1},
+            "space": {"expert_layers": [32, 16]},
+        }
+        run = automtl.train("synthetic", settings=settings, name=str(use))
+        config = run._folder.config()
+        data = max(config.prepared_dir.glob("synthetic-*"), key=lambda path: path.stat().st_mtime)
+        part = Prepared.open(data).part("test")
+        unseen = part.ids[:, 1] == 0
+        assert 0.45 < unseen.mean() < 0.65  # some are new in the validation part
+        logits = run._trained[0].predict_logits(part)
+        found[use] = np.mean([auc(part.labels[unseen, t], logits[unseen, t]) for t in range(3)])
+    assert found[True] > found[False] + 0.05

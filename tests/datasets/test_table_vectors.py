@@ -1,0 +1,133 @@
+"""Pretrained vectors of a table: the same from each format, and faults named by their place."""
+
+import duckdb
+import numpy as np
+import pytest
+
+from automtl_core.errors import DataError, UsageError
+from tests.datasets.tables import table
+
+ROWS = "user,item,click\n" + "".join(f"u{n % 7},i{n % 5},{n % 2}\n" for n in range(200))
+VECTORS = {"i0": [1.5, -2.0], "i1": [0.25, 4.0], "i2": [3.0, 1e-7], "new": [7.0, 8.0]}
+"""Items i3 and i4 have no vector."""
+
+
+@pytest.fixture
+def with_vectors(prepared, tmp_path):
+    def make(vectors, sparse=("user", "item"), **files):
+        texts = {"t.csv": ROWS}
+        for name, content in files.items():
+            if isinstance(content, str):
+                texts[name.replace("__", ".")] = content
+            else:
+                np.save(tmp_path / name.replace("__", "."), content)
+        return prepared(texts, files="t.csv", sparse=list(sparse), vectors=vectors)
+
+    return make
+
+
+def csv():
+    lines = [f"{item},{'|'.join(map(repr, vector))}" for item, vector in VECTORS.items()]
+    return "\n".join(["item,vector", *lines]) + "\n"
+
+
+def parquet(path):
+    with duckdb.connect() as db:
+        rows = ", ".join(f"('{item}', {vector}::DOUBLE[])" for item, vector in VECTORS.items())
+        db.execute(f"COPY (FROM (VALUES {rows}) AS t(item, vector)) TO '{path}'")
+
+
+def content(made):
+    field = made.encoder.fields["item:vector"]
+    return field.values, np.array(field.vectors()), np.array(made.part("train").ids)
+
+
+def test_formats_are_equal(with_vectors, tmp_path):
+    parquet(tmp_path / "v.parquet")
+    values, vectors, ids = content(with_vectors({"item": "v.csv"}, v__csv=csv()))
+    assert values == ["i0", "i1", "i2", "new"]
+    assert (ids[:, 2] > 0).mean() == pytest.approx(0.6, abs=0.05)
+    array = {"file": "v.npy", "ids": "ids.txt"}
+    others = [
+        with_vectors({"item": "v.parquet"}),
+        with_vectors({"item": array}, v__npy=np.array([*VECTORS.values()]), ids__txt="\n".join(VECTORS)),
+        with_vectors(
+            {"item": {"file": "v.npy", "ids": "ids.npy"}},
+            v__npy=np.array([*VECTORS.values()], np.float32),
+            ids__npy=np.array([*VECTORS]),
+        ),
+    ]
+    for other in map(content, others):
+        assert other[0] == values
+        assert np.array_equal(other[1], vectors)
+        assert np.array_equal(other[2], ids)
+
+
+def test_vectors_in_place_of_ids(with_vectors):
+    made = with_vectors({"item": "v.csv"}, sparse=["user"], v__csv=csv())
+    assert [field.name for field in made.schema.sparse] == ["user", "item:vector"]
+    assert made.schema.sparse[1].vectors.width == 2
+    assert made.manifest["warnings"][0].endswith("training rows have no vector in item:vector")
+
+
+def test_columns_have_names_of_the_settings(with_vectors):
+    named = csv().replace("item,vector", "sku,embedding")
+    made = with_vectors({"item": {"file": "v.csv", "id": "sku", "vector": "embedding"}}, v__csv=named)
+    assert made.encoder.fields["item:vector"].size == 5
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("item,vector\ni0,1|2\ni1,1|2|3\n", r"v\.csv:3: vector has 3 numbers, and the first vector 2"),
+        ("item,vector\ni0,1|2\ni1,3|4\ni0,5|6\n", r"v\.csv:4: item holds 'i0' a second time"),
+        (
+            "item,vector\ni0,1|two\n",
+            r'v\.csv:2: vector: expected numbers with "\|" between them, found "1\|two"',
+        ),
+        ("item,vector\ni0,1|\n", r"v\.csv:2: vector: expected numbers"),
+        ("item,vector\ni0,1|nan\n", r"v\.csv:2: vector: expected numbers"),
+        ("item,vektor\ni0,1|2\n", r"v\.csv:1: the header lacks 'vector'"),
+        ("item,vector\n", r"v\.csv: holds no rows"),
+    ],
+)
+def test_faults_of_files_are_named_by_their_place(with_vectors, rows, message):
+    with pytest.raises(DataError, match=message):
+        with_vectors({"item": "v.csv"}, v__csv=rows)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("VALUES ('i0', [1.0, 2.0]), ('i1', [1.0])", "row 2: vector has 1 numbers, and the first vector 2"),
+        ("VALUES ('i0', [1.0]), ('i0', [1.0])", "row 2: item holds 'i0' a second time"),
+        ("VALUES ('i0', [1.0, NULL])", "row 1: vector: expected a list of finite numbers"),
+        ("VALUES ('i0', ['a'])", "row 1: vector: expected a list of finite numbers"),
+        ("VALUES ('i0', 'a')", "row 1: vector: expected a list of finite numbers"),
+    ],
+)
+def test_faults_of_parquet_files_are_named_by_their_row(with_vectors, tmp_path, query, message):
+    with duckdb.connect() as db:
+        db.execute(f"COPY (FROM ({query}) AS t(item, vector)) TO '{tmp_path / 'v.parquet'}'")
+    with pytest.raises(DataError, match=message):
+        with_vectors({"item": "v.parquet"})
+
+
+def test_an_array_needs_as_many_values(with_vectors):
+    with pytest.raises(DataError, match=r"v\.npy has 4 vectors, and ids\.txt has 2 values"):
+        with_vectors(
+            {"item": {"file": "v.npy", "ids": "ids.txt"}}, v__npy=np.zeros((4, 2)), ids__txt="i0\ni1\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        ({"item": "v.npy"}, "an array needs the file of its values; name it by `ids`"),
+        ({"item": {"file": "v.csv", "ids": "i.txt"}}, "ids is for a .npy array"),
+        ({"click": "v.csv"}, "vectors names 'click', which is not a column of categories"),
+    ],
+)
+def test_faults_of_settings_are_named(vectors, message):
+    with pytest.raises(UsageError, match=message):
+        table(files="t.csv", sparse=["user", "item"], labels=["click"], vectors=vectors)
