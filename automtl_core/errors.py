@@ -51,6 +51,22 @@ class DataError(AutoMTLError):
     exit_code = 65
 
 
+class FaultyRowError(DataError):
+    """A row of a table of raw files does not fit; preparation names its file and line.
+
+    Args:
+        table: Name of the table, as in `Dataset.files`.
+        row: Its `rowid` in the database.
+        problem: The fault.
+        fix: The remedy.
+
+    """
+
+    def __init__(self, table: str, row: int, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.table, self.row = table, row
+
+
 class ArtifactError(AutoMTLError):
     """A file of automtl is damaged, has another format, or does not fit its use."""
 

@@ -315,9 +315,10 @@ class SearchSpace(ABC, Configured[S]):
             for module in network.modules():
                 if isinstance(module, ReadsFitted):
                     module.load_fitted(self.fitted)
-        for module in network.modules():
-            if isinstance(module, PretrainedVectors) and module.field in self.vectors:
-                module.load(torch.from_numpy(self.vectors[module.field]))
+        if self.vectors:
+            for module in network.modules():
+                if isinstance(module, PretrainedVectors):
+                    module.load(torch.from_numpy(self.vectors[module.field]))
         return network
 
     def _costs_of_candidates(self) -> dict[str, dict[str, Cost]]:

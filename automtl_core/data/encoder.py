@@ -29,7 +29,6 @@ from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
 from automtl_core.fields.encode import (
-    AGE,
     FieldEncoder,
     Kinds,
     WrongValueError,
@@ -293,16 +292,17 @@ def _events(
         return [list(values[r * length : r * length + n])[::-1] for r, n in enumerate(counts)]
 
     found: dict[str, list[Value]] = {}
-    for n, name in enumerate(history.shared):
+    columns, shared = event_columns(history.to_json()), len(history.shared)
+    for n, (name, column) in enumerate(zip(history.shared, columns[:shared], strict=True)):
         ids, size = padded.ids[:, :, n].ravel(), fields[name].size
         known = fields[name].decode(np.where(ids < size, ids, 0).tolist())
         pairs = zip(known, ids.tolist(), strict=True)
-        found[f"{history.name}:{name}"] = by_row(
-            [f"unseen #{one}" if one >= size else text for text, one in pairs]
-        )
-    for n, name in enumerate(history.outcomes):
-        found[f"{history.name}:{name}"] = by_row(padded.outcomes[:, :, n].ravel().tolist())
-    found[f"{history.name}:{AGE}"] = by_row(padded.ages.ravel().tolist())
+        found[column] = by_row([f"unseen #{one}" if one >= size else text for text, one in pairs])
+    done = columns[shared : shared + len(history.outcomes)]
+    for n, column in enumerate(done):
+        found[column] = by_row(padded.outcomes[:, :, n].ravel().tolist())
+    if len(columns) > shared + len(done):
+        found[columns[-1]] = by_row(padded.ages.ravel().tolist())
     return found
 
 

@@ -27,7 +27,7 @@ from automtl_core.data.raw.load import Rejected
 from automtl_core.data.raw.records import Fault, expected, shown
 from automtl_core.dataset.dataset import Column, Dataset, reads_of
 from automtl_core.dataset.history import History
-from automtl_core.errors import DataError, did_you_mean, listing, printable
+from automtl_core.errors import DataError, FaultyRowError, did_you_mean, listing, printable
 from automtl_core.fields.encode import LARGEST, text, whole
 
 Examples = pd.DataFrame | Mapping[str, Values]
@@ -120,7 +120,11 @@ def _of_log(
             db.register(
                 "events", pd.DataFrame({name: _read(given[name], columns[name]).values for name in columns})
             )
-            lists |= lists_of_log(db, dataset, history, "rows", "events")
+            try:
+                lists |= lists_of_log(db, dataset, history, "rows", "events")
+            except FaultyRowError as fault:
+                where = f"{fault.table}, row {fault.row} (the first one is 0)"
+                raise DataError(f"{where}: {fault}", fault.fix) from None
     return lists
 
 
@@ -131,7 +135,10 @@ def with_events(
     if not histories:
         return made
     names = columns_of(histories)
-    held = lists or {name: [entries(value) for value in rows[name].tolist()] for name in names}
+    held = lists or {
+        name: [entries(value, column.separator) for value in rows[name].tolist()]
+        for name, column in names.items()
+    }
     return made.assign(**{name: pd.Series(list(held[name]), made.index, object) for name in names})
 
 

@@ -13,17 +13,17 @@ import numpy as np
 from automtl_core.data.raw.sql import category, count, quoted
 from automtl_core.dataset.dataset import BIT, TEXT, Column, Dataset, RawFile
 from automtl_core.dataset.history import History
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, FaultyRowError, printable
 from automtl_core.fields.encode import event_columns
-
-SEPARATOR = "|"
-"""Separator of the entries of a list in a text."""
 
 
 def columns_of(histories: Iterable[History]) -> dict[str, Column]:
     """Return the list columns of rows: values of events, outcomes and ages, the earliest event first."""
-    names = [name for history in histories for name in event_columns(history.to_json())]
-    return dict.fromkeys(names, Column(separator=SEPARATOR))
+    return {
+        name: Column(separator=history.separator)
+        for history in histories
+        for name in event_columns(history.to_json())
+    }
 
 
 def with_lists(file: RawFile, histories: Sequence[History]) -> RawFile:
@@ -73,16 +73,20 @@ def lists_of_log(
         log: Table of the events, see `log_file`.
 
     Raises:
-        DataError: a time is neither a number nor a date.
+        FaultyRowError: a time is neither a number nor a date.
 
     """
     time = time_column(dataset, history)
-    for table, what in ((rows, "rows"), (log, "events")):
-        wrong = f"SELECT {quoted(time)} FROM {quoted(table)} WHERE {_number(time)} IS NULL LIMIT 1"
+    for table in (rows, log):
+        numbered = f"SELECT row_number() OVER () - 1 AS row, {quoted(time)} FROM {quoted(table)}"
+        wrong = f"FROM ({numbered}) WHERE {_number(time)} IS NULL ORDER BY row LIMIT 1"
         if odd := db.execute(wrong).fetchall():
-            raise DataError(
-                f"the {what} hold the time {odd[0][0]!r} in column {time!r}",
-                "give each a number, or a date such as 2024-01-31 23:59:59",
+            row, value = odd[0]
+            raise FaultyRowError(
+                table,
+                row,
+                f"{time} holds {printable(repr(value))}, which is no time",
+                "give a number, or a date such as 2024-01-31 23:59:59",
             )
     relation = db.table(quoted(log))
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
@@ -113,10 +117,10 @@ def lists_of_log(
     return held
 
 
-def entries(value: Any) -> list[Any]:
+def entries(value: Any, separator: str) -> list[Any]:
     """Return a list of events from a text with separators or from a list; blanks stay, for alignment."""
     if isinstance(value, str):
-        return value.split(SEPARATOR) if value else []
+        return value.split(separator) if value else []
     if isinstance(value, list | tuple | np.ndarray):
         return list(value)
     return []

@@ -20,12 +20,12 @@ from automtl_core.data.new_histories import lists_of_log, log_file, with_lists, 
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.find import listed_files, source_of
-from automtl_core.data.raw.load import Rejected, load
+from automtl_core.data.raw.load import Rejected, load, place_of
 from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
 from automtl_core.dataset.history import History
 from automtl_core.disk.files import publish_file, scratch_folder
-from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.errors import DataError, FaultyRowError, UsageError, did_you_mean, listing
 
 MEMORY = "256MiB"
 """Default memory limit of the database."""
@@ -172,7 +172,11 @@ def new_rows(
         for history in histories if log is not None else ():
             events = [source_of(p, log_file(p.name, dataset, history), logged) for p in log_paths]
             rejected += load(db, LOG, events, work_dir, most)
-            lists |= lists_of_log(db, dataset, history, TABLE, LOG)
+            try:
+                lists |= lists_of_log(db, dataset, history, TABLE, LOG)
+            except FaultyRowError as fault:
+                where = place_of(db, sources if fault.table == TABLE else events, fault.row)
+                raise DataError(f"{where}: {fault}", fault.fix) from None
             db.execute(f"DROP TABLE {quoted(LOG)}")
         yield NewRows(db, work_dir, dataset, labelled, rejected, histories, lists)
 

@@ -236,7 +236,8 @@ class Dataset(ABC):
 
         Columns: sparse fields as text or integers (null or an empty text where unknown, which gets the unseen
         id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
-        `values`; dense fields as numbers (null where unknown); labels as 0 or 1, or as numbers, null where an
+        `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers (null
+        where unknown); labels as 0 or 1, or as numbers, null where an
         example lacks the label; the columns of `time`, `part` and oracles. Other columns are ignored.
 
         Args:
@@ -315,11 +316,12 @@ class Dataset(ABC):
 def histories_of(dataset: Dataset) -> tuple[History, ...]:
     """Return the histories of the rows under the settings of a dataset."""
     settings = dataset.settings
-    if settings.split == "random" or not settings.history_length:
+    if not settings.history_length:
         return ()
     return tuple(
         replace(history, length=settings.history_length, delay=settings.history_delay)
         for history in dataset.histories
+        if history.lists or settings.split != "random"
     )
 
 

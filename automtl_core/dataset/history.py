@@ -4,8 +4,13 @@ A dataset declares them; preparation stores the events once, sorted by owner and
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
+
+from automtl_core.errors import listing
+
+AGE = "age"
+"""Key of the list of ages in `History.lists`."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +22,9 @@ class History:
     """
 
     name: str
-    by: str
+    by: str = ""
     """Column of rows and events: the owner, such as the user. A row without owner has an empty history."""
-    time: str
+    time: str = ""
     """Column of rows and events: the time, a number."""
     shared: tuple[str, ...] = ()
     """Single-valued categorical fields of rows that events have too, with the same vocabulary."""
@@ -27,6 +32,12 @@ class History:
     """Columns of events with 0, 1 or null: what was done, such as the labels of earlier rows."""
     of_rows: bool = True
     """Whether the events are the rows of the dataset. Otherwise `Dataset.events` returns them."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """For events that the rows hold themselves, as lists of equal length, the earliest first: shared field,
+    outcome or `age` -> column of rows. Without `age`, the age of an event is its rank: 1 for the latest one.
+    `by`, `time`, `of_rows` and `delay` are not used."""
+    separator: str = "|"
+    """Separator of the entries of a list in a text, as in files of new examples."""
     length: int = 50
     """Maximum number of events of a row, the latest ones."""
     delay: float = 0.0
@@ -38,7 +49,8 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return {**vars(self), "shared": list(self.shared), "outcomes": list(self.outcomes)}
+        sequences = {"shared": list(self.shared), "outcomes": list(self.outcomes)}
+        return {**vars(self), **sequences, "lists": dict(self.lists)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -64,6 +76,10 @@ def faults_of_histories(histories: Sequence[History], single: Sequence[str]) -> 
                 yield f"{what} shares {name!r}, which is not a single-valued categorical field"
         if not history.shared and not history.outcomes:
             yield f"{what} has no columns: declare `shared` fields or `outcomes`"
+        if history.lists and set(history.lists) - {AGE} != {*history.shared, *history.outcomes}:
+            yield f"{what} has lists of {listing(history.lists)}: name its shared fields and outcomes"
+        if not history.lists and not (history.by and history.time):
+            yield f"{what} has no `by` or no `time`: name the columns of the owner and the time"
         if history.length < 1:
             yield f"{what}: its length is {history.length}, expected 1 or more"
         if history.delay < 0:

@@ -183,8 +183,11 @@ AGE = "age"
 
 
 def event_columns(history: Mapping[str, Any]) -> list[str]:
-    """Return the columns of lists of events: one for each shared field and outcome, and the ages."""
-    return [f"{history['name']}:{key}" for key in (*history["shared"], *history["outcomes"], AGE)]
+    """Return the columns of lists of events: one for each shared field and outcome, and the ages if any."""
+    keys = (*history["shared"], *history["outcomes"], AGE)
+    if lists := history.get("lists"):
+        return [lists[key] for key in keys if key in lists]
+    return [f"{history['name']}:{key}" for key in keys]
 
 
 def event_lists(
@@ -205,33 +208,29 @@ def event_lists(
         examples [B, F]. F counts the shared fields, and the fields of their vectors.
 
     """
-    *keys, ages = event_columns(history)
-    held = {name: lists(columns[name]) for name in (ages, *keys)}
-    for name in keys:
-        for row, (one, other) in enumerate(zip(held[name], held[ages], strict=True)):
-            if len(one) != len(other):
-                wrong = WrongValueError(
-                    row, one, f"has {len(one)} entries, {ages!r} has {len(other)}", "give one for each event"
-                )
-                wrong.column = name
-                raise wrong
-    counts = np.array([min(len(one), history["length"]) for one in held[ages]], np.int64)
+    names = event_columns(history)
+    shared, outcomes = len(history["shared"]), len(history["outcomes"])
+    held = _aligned({name: lists(columns[name]) for name in names})
+    counts = np.array([min(len(one), history["length"]) for one in held[names[-1]]], np.int64)
     flat = {
         name: [value for one, count in zip(of, counts, strict=True) for value in one[len(one) - count :]]
         for name, of in held.items()
     }
     raw = {
-        name: (_of_events(f"{history['name']}:{name}", flat, counts, texts), texts(columns[name]))
-        for name in history["shared"]
+        name: (_of_events(column, flat, counts, texts), texts(columns[name]))
+        for name, column in zip(history["shared"], names[:shared], strict=True)
     }
     pairs = [_numbered(encoders[name], *of) for name, of in raw.items()]
     for encoder in encoders.values():
         if (column := encoder.of_column()) in raw:
             pairs.append(tuple(np.asarray(encoder.encode(one), np.int32) for one in raw[column]))
     ids, values = ([pair[n] for pair in pairs] for n in (0, 1))
-    since = _of_events(ages, flat, counts, _ages)
-    done = [_of_events(name, flat, counts, _outcomes) for name in keys[len(history["shared"]) :]]
+    done = [_of_events(name, flat, counts, _outcomes) for name in names[shared : shared + outcomes]]
     events, rows = int(counts.sum()), len(counts)
+    if len(names) > shared + outcomes:
+        since = _of_events(names[-1], flat, counts, _ages)
+    else:
+        since = np.repeat(counts.cumsum(), counts) - np.arange(events)  # ranks: 1 is the latest event
     return (
         counts,
         np.array(ids, np.int32).reshape(len(ids), events).T,
@@ -239,6 +238,26 @@ def event_lists(
         since.astype(np.float32),
         np.array(values, np.int32).reshape(len(values), rows).T,
     )
+
+
+def _aligned(held: Mapping[str, Sequence[Sequence[Any]]]) -> dict[str, list[Sequence[Any]]]:
+    """Return lists of events by column, after a check that those of an example are equally long.
+
+    An empty list beside lists of one entry holds one blank, which is the same in a text.
+    """
+    longest = [max(map(len, of_row)) for of_row in zip(*held.values(), strict=True)]
+    found: dict[str, list[Sequence[Any]]] = {}
+    for name, of_rows in held.items():
+        found[name] = []
+        for row, (one, count) in enumerate(zip(of_rows, longest, strict=True)):
+            same = [None] if not one and count == 1 else one
+            if len(same) != count:
+                problem = f"has {len(one)} entries, and another list of events {count}"
+                wrong = WrongValueError(row, one, problem, "give one for each event")
+                wrong.column = name
+                raise wrong
+            found[name].append(same)
+    return found
 
 
 def _numbered(encoder: "FieldEncoder", *given: Sequence[str]) -> tuple[np.ndarray, ...]:

@@ -107,9 +107,9 @@ class Registry:
 
     def field_encoders(self) -> Kinds:
         """Return the field encoders by the names that they have in files; broken plugins have none."""
-        from automtl_core.fields.kinds import BUILT_IN
+        from automtl_core.fields.vectors import VectorIds
 
-        found: dict[str, type[FieldEncoder]] = dict(BUILT_IN)
+        found: dict[str, type[FieldEncoder]] = {VectorIds.kind: VectorIds}
         for name in self.names(FIELD_KINDS):
             with suppress(PluginError):
                 found |= {encoder.kind: encoder for encoder in self.get(FIELD_KINDS, name).encoders}

@@ -11,6 +11,7 @@ from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import PARTS, Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings, dense_fields, learned, sparse_fields
 from automtl_core.dataset.schema import SparseField
+from automtl_core.testing.histories import check_histories
 
 
 def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Prepared:
@@ -38,6 +39,7 @@ def check_dataset(dataset: Dataset, data_dir: Path | None, work_dir: Path) -> Pr
     for place, field in enumerate(first.schema.sparse):
         _check_vocabulary(first, dataset.settings, place, field)
     json.dumps(dict(dataset.truth()))
+    check_histories(dataset, first, data_dir, work_dir, rows=300)
     return first
 
 

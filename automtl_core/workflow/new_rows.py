@@ -17,7 +17,7 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.load import Rejected
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import History
-from automtl_core.errors import UsageError
+from automtl_core.errors import UsageError, listing
 from automtl_core.fields.encode import texts
 from automtl_core.training.measuring import NONE, metrics_of
 from automtl_core.training.metric import Metric
@@ -78,6 +78,9 @@ def check_log(histories: Sequence[History], log: object) -> None:
     """
     if log is not None and not histories:
         raise UsageError("the network reads no history", "leave out --history")
+    if log is not None and any(history.lists for history in histories):
+        names = listing(name for history in histories for name in history.lists.values())
+        raise UsageError(f"the rows hold their events as lists: {names}", "leave out --history")
 
 
 def write_predictions(

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from automtl_core.data.new_histories import columns_of
 from automtl_core.data.raw.sql import literal, quoted
 from automtl_core.dataset.dataset import (
     INTEGER,
@@ -34,7 +35,7 @@ from automtl_core.dataset.dataset import (
     histories_of,
     reads_of,
 )
-from automtl_core.errors import DataError, UsageError, printable
+from automtl_core.errors import DataError, FaultyRowError, UsageError, printable
 from automtl_core.fields.kinds import FIELDS
 from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
@@ -106,6 +107,10 @@ class Table(Dataset):
     def histories(self) -> Sequence[History]:
         """The history of the settings."""
         chosen = self.settings
+        if chosen.history is not None and chosen.history.lists:
+            lists, sign = chosen.history.lists, chosen.history.separator
+            fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
+            return (History("past", "", "", fields, outcomes, lists=lists, separator=sign),)
         if chosen.history is None or chosen.user is None:
             return ()
         fields, outcomes = chosen.history_fields(), chosen.history_outcomes()
@@ -172,6 +177,10 @@ class Table(Dataset):
             separator=chosen.separator or _separator(pattern),
         )
 
+    def _lists(self) -> tuple[History, ...]:
+        """Return the history whose events the rows hold as lists, if there is one and it is used."""
+        return tuple(history for history in histories_of(self) if history.lists)
+
     def _tables(self) -> Iterator[tuple[str, str, str]]:
         """Yield the name, the part and the file pattern of each table."""
         for part, patterns in self.settings.files.items():
@@ -231,6 +240,7 @@ class Table(Dataset):
             used[name] = NUMBER if label.kind == "regression" else binary
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
+        used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
@@ -251,6 +261,7 @@ class Table(Dataset):
         settings = {chosen.time: "dataset.time"} if chosen.time else {}
         settings |= dict.fromkeys(reads_of(self._of_kinds), "dataset.fields")
         settings |= dict.fromkeys(chosen.vectors, "dataset.vectors")
+        settings |= dict.fromkeys(columns_of(self._lists()), "dataset.history.lists")
         return settings | {name: f"dataset.{role}" for role in ROLES for name in getattr(chosen, role)}
 
     def rows(self, db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
@@ -263,8 +274,41 @@ class Table(Dataset):
             chosen.append(f"{self._time_of_rows(db, time)} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
+        if lists := self._split_lists():
+            self._check_lists(db, lists)
+            # A single blank entry and an empty list are the same text.
+            longest = _longest(lists)
+            chosen += [
+                f"CASE WHEN {one} IS NULL AND {longest} = 1 THEN [''] ELSE {one} END AS {quoted(name)}"
+                for name, one in lists.items()
+            ]
         rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
+
+    def _split_lists(self) -> dict[str, str]:
+        """Return SQL for each list of events, null where it is blank."""
+        columns = columns_of(self._lists()).items()
+        return {
+            name: f"string_split(nullif({quoted(name)}, ''), {literal(column.separator)})"
+            for name, column in columns
+        }
+
+    def _check_lists(self, db: duckdb.DuckDBPyConnection, lists: Mapping[str, str]) -> None:
+        """Check that the lists of events of a row are equally long."""
+        longest = _longest(lists)
+        for name, one in lists.items():
+            length = f"coalesce(len({one}), 0)"
+            wrong = f"{length} <> {longest} AND NOT ({length} = 0 AND {longest} = 1)"
+            for table, *_ in self._tables():
+                query = f"SELECT rowid, {length}, {longest} FROM {quoted(table)} WHERE {wrong}"
+                if odd := db.execute(f"{query} ORDER BY rowid LIMIT 1").fetchall():
+                    row, count, most = odd[0]
+                    raise FaultyRowError(
+                        table,
+                        row,
+                        f"{name} has {count} entries, and another list of events {most}",
+                        "give one entry for each event",
+                    )
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Split the texts of a multi-valued field into values, without the blanks around a value."""
@@ -346,10 +390,22 @@ class Table(Dataset):
             if not wrong:
                 return way
         _, odd = min(zip(counts[::2], counts[1::2], strict=True))
-        raise DataError(
-            f"dataset table: the time {name} holds {printable(repr(odd))}, and most rows have another format",
+        tables = [table for table, *_ in (*self._tables(), *self._logs())]
+        for table in tables:
+            found = f"SELECT rowid FROM {quoted(table)} WHERE {text} = {literal(odd)} ORDER BY rowid LIMIT 1"
+            if rows := db.execute(found).fetchall():
+                break
+        raise FaultyRowError(
+            table,
+            rows[0][0],
+            f"the time {name} holds {printable(repr(odd))}, and most rows have another format",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
         )
+
+
+def _longest(lists: Mapping[str, str]) -> str:
+    """Return SQL for the length of the longest list of a row."""
+    return f"greatest({', '.join(f'coalesce(len({one}), 0)' for one in lists.values())})"
 
 
 def _vectors(column: str) -> str:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
 from automtl_core.dataset.fields import before
+from automtl_core.dataset.history import AGE
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean
 from automtl_core.settings.settings import Settings
@@ -106,6 +107,12 @@ class HistoryColumns(Settings):
     outcomes: tuple[Text, ...] = ()
     """Columns with 0 or 1 that tell what was done: of rows, binary labels. Without this setting, all binary
     labels."""
+    lists: dict[str, Text] = Field(default_factory=dict)
+    """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome or
+    `age` (the time since the event) -> column, such as {item_id: last_items, click: last_clicks}. All lists
+    of a row are equally long. No other setting but `separator` is then needed."""
+    separator: Separator = "|"
+    """Separator of the entries of lists in delimited text."""
 
 
 class VectorFile(Settings):
@@ -201,16 +208,25 @@ class TableSettings(DatasetSettings):
 
     def history_fields(self) -> tuple[str, ...]:
         """Return the fields that events have too."""
+        if self.history is not None and self.history.lists:
+            return tuple(name for name in self.history.lists if name in self.sparse)
         named = () if self.history is None else self.history.fields
         return named or tuple(name for name in self.sparse if name != self.user)
 
     def history_outcomes(self) -> tuple[str, ...]:
         """Return the columns that tell what was done."""
+        if self.history is not None and self.history.lists:
+            return tuple(name for name in self.history.lists if name not in self.sparse and name != AGE)
         named = () if self.history is None else self.history.outcomes
         return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
 
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
+            return
+        if self.history.lists:
+            for name in ("files", "fields", "outcomes"):
+                if getattr(self.history, name):
+                    yield f"history has both lists and {name}; take one out"
             return
         for key, column in (("user", self.user), ("time", self.time)):
             if column is None:

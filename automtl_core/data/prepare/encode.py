@@ -19,6 +19,7 @@ from automtl_core.data.prepare.examples import (
     coded,
     columns_read,
     history_columns,
+    list_columns,
     number_columns,
     text_columns,
 )
@@ -32,6 +33,8 @@ from automtl_core.fields.field import Codes, Learner
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
+ROW = "number of the row"
+"""Key in a chunk of the number of a row of `examples`, if rows hold lists of events."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
 
@@ -135,6 +138,7 @@ def chunks(
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
     chosen |= {c: quoted(c) for c in [*text_columns(dataset), *history_columns(dataset)]}
+    chosen |= {ROW: "rowid"} if list_columns(dataset) else {}
     db.execute(f"SELECT {', '.join([*chosen.values(), '0'])} FROM examples")
     start = 0
     while len(frame := db.fetch_df_chunk(VECTORS)):

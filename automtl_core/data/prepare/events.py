@@ -3,7 +3,7 @@
 Letters: E events, F shared fields, A outcomes, O owners, R rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from automtl_core.data.prepare.encode import VECTORS, Encoding
-from automtl_core.data.prepare.examples import owner_key, time_key
+from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
+from automtl_core.data.prepare.examples import list_key, owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
 from automtl_core.data.store import events_folder, write_header
 from automtl_core.dataset.dataset import Dataset, histories_of
-from automtl_core.dataset.history import History
+from automtl_core.dataset.history import AGE, History
 from automtl_core.errors import DataError
 
 Chunk = Mapping[str, NDArray[Any]]
@@ -25,16 +25,23 @@ SMALL = np.iinfo(np.uint32).max
 """Largest time that is stored in four bytes."""
 
 
-def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> None:
+def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> list[str]:
     """Create a table of the events of each history, sorted by owner, time and all other columns.
 
     Values of shared fields that no row has get codes too, so that events with equal values can be recognised.
+
+    Returns:
+        Warnings about logs with events that no row can read.
 
     Raises:
         DataError: a column is missing, or a value is not as declared.
 
     """
+    warnings = []
     for history in histories_of(dataset):
+        if history.lists:
+            _unnest(db, dataset, history, name)
+            continue
         source = "examples" if history.of_rows else _log(db, dataset, history, name)
         owner, time = (
             quoted(owner_key(dataset, history)),
@@ -51,6 +58,21 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> N
         db.execute(
             f"CREATE TEMP TABLE {_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "
             f"WHERE {owner} IS NOT NULL ORDER BY {', '.join(order)}"
+        )
+        if not history.of_rows:
+            warnings += _unread(db, history)
+    return warnings
+
+
+def _unread(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[str]:
+    """Yield a warning if events are not earlier than the last row."""
+    last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
+    late = f"count(*) FILTER (time >= {last} - {history.delay!r})"
+    found = db.execute(f"SELECT {late}, count(*) FROM {_table(history)}").fetchall()[0]
+    if found[0]:
+        yield (
+            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are not earlier than the last "
+            "row, and are not read"
         )
 
 
@@ -98,6 +120,19 @@ class EventLog:
         return self.clock.stored(chunk[time_key(self.history)])[:, None]
 
 
+class ListLog(EventLog):
+    """The stored events of rows that hold them as lists; the owner of an event is its row."""
+
+    def spans(self, chunk: Chunk) -> NDArray[np.int64]:
+        """Return the first event of each row and the one after its last, [R, 2]."""
+        rows = chunk[ROW]
+        return np.stack([self.starts[rows], self.starts[rows + 1]], axis=1)
+
+    def row_times(self, chunk: Chunk) -> NDArray[Any]:
+        """Return the stored time 0 of each row, [R, 1]: that of an event is minus its age."""
+        return self.clock.stored(np.zeros((len(chunk[ROW]), 1)))
+
+
 def first_not_before(
     times: NDArray[np.float64], low: NDArray[np.int64], high: NDArray[np.int64], before: NDArray[np.float64]
 ) -> NDArray[np.int64]:
@@ -134,7 +169,8 @@ def write_events(
 ) -> list[EventLog]:
     """Write the events of all histories; see `data.store`."""
     return [
-        _write(db, history, owner_key(dataset, history), encoding, draft) for history in histories_of(dataset)
+        _write(db, history, "" if history.lists else owner_key(dataset, history), encoding, draft)
+        for history in histories_of(dataset)
     ]
 
 
@@ -143,7 +179,8 @@ def _write(
 ) -> EventLog:
     folder = events_folder(draft, history.name)
     folder.mkdir(parents=True)
-    events, owners = count(db, _table(history)), count(db, codes(owner))
+    events = count(db, _table(history))
+    owners = count(db, "examples" if history.lists else codes(owner))
     clock = _clock(db, history)
     shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
         "ids": (np.int32, (events, len(history.shared) + len(encoding.vectors_of(history)))),
@@ -173,7 +210,7 @@ def _write(
     finally:
         for file in files.values():
             file.close()
-    return EventLog(history, owner, times, held.cumsum(), clock)
+    return (ListLog if history.lists else EventLog)(history, owner, times, held.cumsum(), clock)
 
 
 def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:
@@ -186,7 +223,7 @@ def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[st
 
 def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
     """Return the storage of the times of events and rows."""
-    key = quoted(time_key(history))
+    key = "0.0" if history.lists else quoted(time_key(history))
     both = f"SELECT time FROM {_table(history)} UNION ALL SELECT {key} FROM examples"
     first = db.execute(f"SELECT min(time) FROM {_table(history)}").fetchall()[0][0] or 0.0
     last, whole = db.execute(f"SELECT max(time), bool_and(time = floor(time)) FROM ({both})").fetchall()[0]
@@ -208,6 +245,24 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
     chosen += [f"CAST({quoted(history.time)} AS DOUBLE) AS {quoted(history.time)}"]
     chosen += [quoted(outcome) for outcome in history.outcomes]
     create(db, f"log of {history.name}", given.project(", ".join(chosen)))
+    table = _coded(db, dataset, history, list(valued), owner)
+    _check(db, history, table, name)
+    return table
+
+
+def _coded(
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, valued: Sequence[str], owner: str
+) -> str:
+    """Replace the table of a log by one with codes in place of values; return its name, quoted.
+
+    Args:
+        db: Database with the table `log of HISTORY`.
+        dataset: The adapter.
+        history: The history.
+        valued: Columns with values.
+        owner: The column of them whose values no row has are left out.
+
+    """
     log, table = quoted(f"log of {history.name}"), quoted(f"coded log of {history.name}")
     for field in history.shared:
         _number_others(db, field, log, dataset.settings.hashed.get(field))
@@ -216,10 +271,70 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
         for n, c in enumerate(valued)
     )
     replaced = ", ".join(f"t{n}.code AS {quoted(c)}" for n, c in enumerate(valued))
-    db.execute(f"CREATE TEMP TABLE {table} AS SELECT l.* REPLACE ({replaced}) FROM {log} AS l {joins}")
+    change = f"REPLACE ({replaced})" if valued else ""
+    db.execute(f"CREATE TEMP TABLE {table} AS SELECT l.* {change} FROM {log} AS l {joins}")
     db.execute(f"DROP TABLE {log}")
-    _check(db, history, table, name)
     return table
+
+
+def _unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str) -> None:
+    """Create the table of the events that rows hold as lists, sorted by row, the earliest first.
+
+    Raises:
+        DataError: lists differ in length, or an entry is not as declared.
+
+    """
+    lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
+    first, *others = lists.values()
+    for key, other in zip(list(lists)[1:], others, strict=True):
+        same = f"coalesce(len({other}), 0) <> coalesce(len({first}), 0)"
+        found = (
+            f"SELECT coalesce(len({first}), 0), coalesce(len({other}), 0) FROM examples WHERE {same} LIMIT 1"
+        )
+        if odd := db.execute(found).fetchall():
+            columns = [history.lists[next(iter(lists))], history.lists[key]]
+            raise DataError(
+                f"dataset {name}: a row has {odd[0][0]} entries in {columns[0]} and {odd[0][1]} in {columns[1]}",
+                "give one entry for each event",
+            )
+    typed = {f: f"nullif(unnest({lists[f]}), '')" for f in history.shared}
+    for field in history.shared:
+        kind = db.execute(f"SELECT typeof(value) FROM {codes(field)} LIMIT 1").fetchall()
+        if kind and kind[0][0] != "VARCHAR":
+            typed[field] = f"TRY_CAST({typed[field]} AS {kind[0][0]})"
+    numbers = [*history.outcomes, *([AGE] if AGE in lists else [])]
+    typed |= {n: f"nullif(unnest({lists[n]}), '')" for n in numbers}
+    chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in typed.items())
+    create(
+        db,
+        f"log of {history.name}",
+        db.sql(
+            f"SELECT * FROM (SELECT rowid AS owner, unnest(range(1, len({first}) + 1)) AS place, "
+            f"len({first}) AS count, {chosen} FROM examples) WHERE place > count - {history.length}"
+        ),
+    )
+    table = _coded(db, dataset, history, history.shared, "")
+    allowed = {**dict.fromkeys(history.outcomes, "0, 1 and blanks"), AGE: "numbers from 0 on"}
+    for key in numbers:
+        number = f"TRY_CAST({quoted(key)} AS DOUBLE)"
+        fits = f"{number} IN (0, 1)" if key != AGE else f"{number} >= 0 AND isfinite({number})"
+        blank = f"{quoted(key)} IS NULL" if key != AGE else "false"
+        wrong = f"SELECT {quoted(key)} FROM {table} WHERE NOT coalesce({fits}, false) AND NOT {blank} LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"dataset {name}: the list {history.lists[key]} holds {odd[0][0]!r}, allowed are {allowed[key]}",
+                "correct the entry",
+            )
+    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else "CAST(place - count - 1 AS DOUBLE)"
+    outcomes = ", ".join(
+        f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {quoted(_outcome(o))}"
+        for o in history.outcomes
+    )
+    kept = ", ".join(
+        ["owner", f"{time} AS time", *map(quoted, history.shared), *([outcomes] if outcomes else [])]
+    )
+    db.execute(f"CREATE TEMP TABLE {_table(history)} AS SELECT {kept} FROM {table} ORDER BY owner, place")
+    db.execute(f"DROP TABLE {table}")
 
 
 def _number_others(db: duckdb.DuckDBPyConnection, field: str, log: str, buckets: int | None) -> None:

@@ -69,7 +69,7 @@ def _create_unsorted(
 ) -> None:
     """Create the table `unsorted` with the used columns: values of fields, numbers, labels."""
     texts = text_columns(dataset)
-    renamed = {**texts, **history_columns(dataset), **_owners(dataset)}
+    renamed = {**texts, **history_columns(dataset), **_owners(dataset), **list_columns(dataset)}
     columns = {column: quoted(column) for column in _columns(dataset) if column not in renamed}
     columns |= {column: f"CAST({quoted(column)} AS DOUBLE)" for column in number_columns(dataset)}
     columns |= {t.name: f"CAST({quoted(t.name)} AS FLOAT)" for t in learned(dataset) if t.kind == "binary"}
@@ -83,6 +83,7 @@ def _create_unsorted(
     columns |= {key: f"coalesce(CAST({values[name]} AS VARCHAR), '')" for key, name in texts.items()}
     columns |= {key: f"CAST({quoted(name)} AS DOUBLE)" for key, name in history_columns(dataset).items()}
     columns |= {key: category(quoted(name), kinds[name]) for key, name in _owners(dataset).items()}
+    columns |= {key: f"CAST({quoted(name)} AS VARCHAR[])" for key, name in list_columns(dataset).items()}
     try:
         chosen = ", ".join(f"{sql} AS {quoted(column)}" for column, sql in columns.items())
         create(db, "unsorted", relation.project(chosen))
@@ -113,7 +114,7 @@ def text_columns(dataset: Dataset) -> dict[str, str]:
 
 def history_columns(dataset: Dataset) -> dict[str, str]:
     """Return the times of rows, and the outcomes of events: name in `examples` -> name in the rows."""
-    histories = histories_of(dataset)
+    histories = [history for history in histories_of(dataset) if not history.lists]
     times = {time_key(history): history.time for history in histories}
     outcomes = [name for history in histories if history.of_rows for name in history.outcomes]
     return {**times, **{f"outcome {name}": name for name in outcomes}}
@@ -130,9 +131,21 @@ def owner_key(dataset: Dataset, history: History) -> str:
     return history.by if shares else f"owner {history.by}"
 
 
+def list_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the lists of events that rows hold: name in `examples` -> name in the rows."""
+    names = [name for history in histories_of(dataset) for name in history.lists.values()]
+    return {list_key(name): name for name in names}
+
+
+def list_key(column: str) -> str:
+    """Return the name in `examples` of a list of events."""
+    return f"list {column}"
+
+
 def _owners(dataset: Dataset) -> dict[str, str]:
     """Return the columns of owners besides those of fields: name in `examples` -> name in the rows."""
-    owners = {owner_key(dataset, history): history.by for history in histories_of(dataset)}
+    histories = [history for history in histories_of(dataset) if not history.lists]
+    owners = {owner_key(dataset, history): history.by for history in histories}
     return {key: name for key, name in owners.items() if key != name}
 
 
@@ -166,7 +179,7 @@ def _columns(dataset: Dataset) -> list[str]:
     time = [dataset.time] if dataset.time and dataset.settings.split == "time" else []
     part = [dataset.part] if dataset.part else []
     fields = columns_read(dataset, "code", "bag", "number")
-    others = [*text_columns(dataset), *_owners(dataset), *history_columns(dataset)]
+    others = [*text_columns(dataset), *_owners(dataset), *history_columns(dataset), *list_columns(dataset)]
     return [*fields, *names_of(learned(dataset)), *oracles(dataset), *time, *part, *others]
 
 
@@ -235,7 +248,9 @@ def _check_declared(dataset: Dataset, name: str) -> None:
 
 
 def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str) -> None:
-    renamed = {**text_columns(dataset), **history_columns(dataset), **_owners(dataset)}
+    renamed = {
+        **text_columns(dataset), **history_columns(dataset), **_owners(dataset), **list_columns(dataset)
+    }  # fmt: skip
     wanted = list(dict.fromkeys(renamed.get(column, column) for column in _columns(dataset)))
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:

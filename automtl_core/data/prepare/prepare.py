@@ -23,7 +23,7 @@ from automtl_core.data.prepare.vectors import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import Sources, find
-from automtl_core.data.raw.load import Rejected
+from automtl_core.data.raw.load import Rejected, place_of
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
 from automtl_core.dataset.dataset import (
     Dataset,
@@ -37,7 +37,7 @@ from automtl_core.dataset.dataset import (
 from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.signed import canonical, sha256
-from automtl_core.errors import DataError, PluginError, listing
+from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
 from automtl_core.fields.encode import FieldEncoder
 from automtl_core.fields.field import kinds_of
 from automtl_core.fields.vectors import VectorIds
@@ -95,11 +95,16 @@ def prepare(
         if rejected:
             write_rejected(draft / REJECTED, rejected)
         progress("sort", 0.0)
-        make_examples(db, dataset, name)
-        make_vectors(db, dataset, name)
-        make_events(db, dataset, name)
+        try:
+            make_examples(db, dataset, name)
+            make_vectors(db, dataset, name)
+            warnings = make_events(db, dataset, name)
+        except FaultyRowError as fault:
+            where = place_of(db, sources[fault.table], fault.row)
+            raise DataError(f"{where}: {fault}", fault.fix) from None
         parts = split(db, dataset, name)
         content = _encode(db, dataset, name, parts, draft, progress)
+        content["warnings"] += warnings
         facts = {"fingerprint": digest, "rejected": len(rejected), "truth": dict(dataset.truth())}
         manifest = write_manifest(draft, {**origin, **content, **facts})
     return Prepared(path, manifest, kinds=kinds)

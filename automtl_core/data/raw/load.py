@@ -6,7 +6,6 @@ The format of a file is declared, and never guessed. DuckDB reads files that fit
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.find import Source
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
 from automtl_core.data.raw.remedies import refused
-from automtl_core.data.raw.sql import create, one_file, quoted, typed
+from automtl_core.data.raw.sql import count, create, literal, one_file, quoted, typed
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, printable
 
@@ -97,17 +96,34 @@ def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> No
             row, what = found[0]
             problem = f"holds {printable(repr(what))} a second time" if column.unique else what
             fix = "keep one of the rows" if column.unique else "write vectors of equal length"
-            raise DataError(f"{_place(source, row)}: {name} {problem}", fix)
+            raise DataError(f"{place_of(db, [source], row)}: {name} {problem}", fix)
 
 
-def _place(source: Source, row: int) -> str:
-    """Return the file and the line of a valid row, or its number where a file has no lines."""
-    if source.path.suffix == ".npy":
-        return f"{source.path}: row {row} (the first one is 0)"
-    if source.path.suffix == ".parquet":
-        return f"{source.path}: row {row + 1}"
-    valid = (one for one in records(layout(source.path, source.file)) if one.fault is None)
-    return f"{source.path}:{next(islice(valid, row, None)).line}"
+def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int) -> str:
+    """Return the file and the line of a row of the table of some files, as text for a message.
+
+    Args:
+        db: Database that may read the files.
+        sources: Files of one declaration.
+        row: Number of the row among the valid rows of all files, from 0.
+
+    """
+    for source in sources:
+        if source.path.suffix == ".parquet":
+            rows = count(db, f"read_parquet({literal(one_file(source.path))})")
+            if row < rows:
+                return f"{source.path}: row {row + 1}"
+        elif source.path.suffix == ".npy":
+            return f"{source.path}: row {row} (the first one is 0)"
+        else:
+            rows = 0
+            for record in records(layout(source.path, source.file)):
+                if record.fault is None:
+                    if rows == row:
+                        return f"{source.path}:{record.line}"
+                    rows += 1
+        row -= rows
+    return f"{sources[-1].path}"
 
 
 def _load_text(

@@ -119,7 +119,9 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
     if kind.endswith("[]") and column.separator:
         separator = literal(column.separator)
         holds = f"list_bool_or(list_transform({name}, lambda x: contains(CAST(x AS VARCHAR), {separator})))"
-        return f"array_to_string({name}, {separator})", f"NOT coalesce({holds}, false)"
+        # `array_to_string` leaves nulls out, and lists of events have to stay aligned.
+        whole = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
+        return f"array_to_string({whole}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
         known = f"nullif({name}, 'nan'::{kind})"
         whole = f"CAST({known} AS BIGINT)"

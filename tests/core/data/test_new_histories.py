@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.data.new_histories import entries, lists_of_log, log_file, with_lists
 from automtl_core.dataset.dataset import DatasetSettings, History, Label, RawFile, Sparse
-from automtl_core.errors import DataError
+from automtl_core.errors import DataError, FaultyRowError
 
 PAST = History("past", "user", "at", ("item",), ("buy",), length=3, delay=10.0)
 
@@ -58,14 +58,15 @@ def test_dates_are_seconds() -> None:
 def test_a_time_that_is_none_is_named(where: str) -> None:
     rows = pd.DataFrame({"user": ["a"], "at": ["soon" if where == "rows" else "1"], "item": "x"})
     log = LOG.assign(at="soon") if where == "events" else LOG
-    with pytest.raises(DataError, match=f"the {where} hold the time 'soon' in column 'at'"):
+    with pytest.raises(FaultyRowError, match="at holds 'soon', which is no time") as caught:
         lists(rows, log)
+    assert (caught.value.table, caught.value.row) == ("rows" if where == "rows" else "log", 0)
 
 
 def test_entries_keep_blanks_so_that_lists_stay_aligned() -> None:
-    assert entries("a||b") == ["a", "", "b"]
-    assert entries("") == entries(None) == entries(float("nan")) == []
-    assert entries(np.array([1, 2])) == [1, 2]
+    assert entries("a||b", "|") == ["a", "", "b"]
+    assert entries("", "|") == entries(None, "|") == entries(float("nan"), "|") == []
+    assert entries(np.array([1, 2]), "|") == [1, 2]
 
 
 def test_files_have_list_columns_unless_they_have_no_header() -> None:

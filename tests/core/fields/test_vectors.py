@@ -65,7 +65,7 @@ def test_rows_without_a_vector_are_counted(learner, tmp_path):
 
 def test_rows_that_all_have_vectors_need_no_warning(learner, tmp_path):
     learned(learner, tmp_path, codes=(2, 3))
-    assert learner.warnings == []
+    assert not learner.warnings
 
 
 def test_the_encoder_is_restored_from_its_files(learner, tmp_path):

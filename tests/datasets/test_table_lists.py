@@ -1,0 +1,153 @@
+"""Histories that a table holds as lists in its rows: any split, exact entries, and faults by their place."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from automtl_core.data.store import PARTS
+from automtl_core.errors import DataError, UsageError
+from tests.datasets.tables import table
+
+LISTS = {"item": "items", "shop": "shops", "click": "clicks", "age": "ages"}
+
+
+def frame(rows=300, seed=0):
+    """Return rows with up to six events each; some entries are blank, some items are in no row."""
+    random = np.random.default_rng(seed)
+    made = pd.DataFrame(
+        {
+            "row": [f"r{n}" for n in range(rows)],
+            "item": random.integers(1, 30, rows),
+            "shop": [f"s{n}" for n in random.integers(0, 4, rows)],
+            "click": random.integers(0, 2, rows),
+        }
+    )
+    counts = random.integers(0, 7, rows)
+    made["items"] = [["" if n < 2 else str(n) for n in random.integers(0, 40, k)] for k in counts]
+    made["shops"] = [[f"s{n}" for n in random.integers(0, 4, k)] for k in counts]
+    made["clicks"] = [[str(n) for n in random.integers(0, 2, k)] for k in counts]
+    made["ages"] = [[str(n) for n in sorted(random.integers(1, 900, k), reverse=True)] for k in counts]
+    return made
+
+
+def csv(made, sign="|"):
+    texts = {name: [sign.join(one) for one in made[name]] for name in LISTS.values()}
+    return made.assign(**texts).to_csv(index=False)
+
+
+SETTINGS = {
+    "files": "t.csv",
+    "sparse": {"row": "text", "item": "integer", "shop": "text"},
+    "labels": ["click"],
+    "history": {"lists": LISTS},
+}
+
+
+def events(made):
+    """Return the decoded events of each row, by the name of the row: item, shop, click and age."""
+    found = {}
+    for part in PARTS:
+        rows = made.encoder.decode(made.part(part))
+        for n, name in enumerate(rows["row"]):
+            found[name or f"r?{n}{part}"] = [rows[column][n] for column in LISTS.values() if column in rows]
+    return found
+
+
+def expected(made, length=50):
+    known = set(map(str, made["item"]))
+    for row in made.itertuples():
+        items = [None if one == "" else one if one in known else "unseen" for one in row.items[-length:]]
+        yield (
+            row.row,
+            [
+                items,
+                row.shops[-length:],
+                [*map(int, row.clicks[-length:])],
+                [*map(float, row.ages[-length:])],
+            ],
+        )
+
+
+@pytest.mark.parametrize(("split", "length"), [("random", 50), ("random", 3)])
+def test_rows_have_the_events_of_their_lists(prepared, split, length):
+    made = frame()
+    found = events(prepared({"t.csv": csv(made)}, **SETTINGS, split=split, history_length=length))
+    seen = 0
+    for name, of_row in expected(made, length):
+        if name in found:  # the other names are unseen
+            of_row[0] = [one if one != "unseen" else None for one in of_row[0]]
+            held = [
+                [None if str(one).startswith("unseen") else one for one in found[name][0]],
+                *found[name][1:],
+            ]
+            rare = [a is None and b is not None for a, b in zip(held[0], of_row[0], strict=True)]
+            of_row[0] = [None if odd else one for odd, one in zip(rare, of_row[0], strict=True)]
+            assert held == of_row
+            seen += len(of_row[0])
+    assert seen > 300
+
+
+def test_values_that_no_row_has_match_in_lists_only(prepared):
+    made = frame()
+    data = prepared({"t.csv": csv(made)}, **SETTINGS)
+    (history,) = data.part("train").histories
+    assert (history.events.ids[:, 0] >= data.schema.sparse[1].size).any()
+    assert (history.values[:, 0] < data.schema.sparse[1].size).all()
+
+
+def test_formats_and_separators_are_equal(prepared, tmp_path):
+    made = frame()
+    first = prepared({"t.csv": csv(made)}, **SETTINGS)
+    other = prepared(
+        {"u.csv": csv(made, " ")},
+        **{**SETTINGS, "files": "u.csv", "history": {"lists": LISTS, "separator": " "}},
+    )
+    with duckdb.connect() as db:
+        db.register("made", made)
+        db.execute(f"COPY (FROM made) TO '{tmp_path / 't.parquet'}'")
+    third = prepared({}, **{**SETTINGS, "files": "t.parquet"})
+    assert events(first) == events(other) == events(third)
+
+
+def test_without_ages_the_age_of_an_event_is_its_rank(prepared):
+    made = frame()
+    lists = {name: column for name, column in LISTS.items() if name != "age"}
+    data = prepared({"t.csv": csv(made)}, **{**SETTINGS, "history": {"lists": lists}})
+    padded = data.part("train").histories[0].padded(slice(None))
+    ranks = np.arange(1, padded.known.shape[1] + 1)
+    assert (padded.ages == ranks * padded.known).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "entries", "message"),
+    [
+        ("shops", ["s1"], r"t\.csv:4: shops has 1 entries, and another list of events 2"),
+        ("ages", ["7", "old"], "the list ages holds 'old', allowed are numbers from 0 on"),
+        ("ages", ["7", "-1"], "the list ages holds '-1', allowed are numbers from 0 on"),
+        ("clicks", ["1", "2"], "the list clicks holds '2', allowed are 0, 1 and blanks"),
+    ],
+)
+def test_faulty_lists_are_named(prepared, column, entries, message):
+    made = frame()
+    for name, held in {
+        "items": ["1", "2"],
+        "shops": ["s1", "s2"],
+        "clicks": ["0", "1"],
+        "ages": ["9", "8"],
+    }.items():
+        made.at[2, name] = entries if name == column else held
+    with pytest.raises(DataError, match=message):
+        prepared({"t.csv": csv(made)}, **SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ({"lists": {"item": "items"}, "files": "log.csv"}, "history has both lists and files"),
+        ({"lists": {"age": "ages"}}, "has no columns: declare `shared` fields or `outcomes`"),
+    ],
+)
+def test_faulty_settings_are_named(history, message):
+    with pytest.raises(UsageError, match=message):
+        table(**{**SETTINGS, "history": history})
