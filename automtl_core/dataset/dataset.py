@@ -236,9 +236,9 @@ class Dataset(ABC):
 
         Columns: sparse fields as text or integers (null or an empty text where unknown, which gets the unseen
         id), bucketed fields as numbers; multi-valued fields as the text or integer of a bag, see
-        `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers (null
-        where unknown); labels as 0 or 1, or as numbers, null where an
-        example lacks the label; the columns of `time`, `part` and oracles. Other columns are ignored.
+        `values`; lists of a history as lists of such values, null where unknown; dense fields as numbers
+        (null where unknown); labels as 0 or 1, or as numbers, null where an example lacks the label; the
+        columns of `time`, `part` and oracles. Other columns are ignored.
 
         Args:
             db: Database with a table for each of `files()`; integers are BIGINT, numbers DOUBLE.

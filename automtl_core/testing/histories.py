@@ -18,7 +18,7 @@ from automtl_core.dataset.history import History
 from automtl_core.fields.encode import event_columns, text, whole
 
 UNSEEN = "unseen"
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 Event = tuple[Any, ...]
 
 
@@ -61,7 +61,8 @@ def check_histories(
     compared = 0
     random = seeds.generator(0, "checked histories")
     for history in histories:
-        owners = {str(owner): of.to_dict("records") for owner, of in logs[history.name].groupby(history.by)}
+        groups = logs[history.name].groupby(history.by)
+        owners: dict[str, list[Row]] = {str(owner): [*of.to_dict("records")] for owner, of in groups}
         for part in PARTS:
             data = prepared.part(part)
             places = random.permutation(len(data))[: -(-rows // len(PARTS))]
@@ -119,5 +120,5 @@ def _order(history: History) -> list[str]:
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
-    """Return the rank of a value among events at the same time: blanks are last, outcomes without one are 0."""
+    """Return the rank of a value among events at the same time, where blanks are last."""
     return (True, 0) if pd.isna(value) or value == "" else (False, value)

@@ -390,14 +390,13 @@ class Table(Dataset):
             if not wrong:
                 return way
         _, odd = min(zip(counts[::2], counts[1::2], strict=True))
-        tables = [table for table, *_ in (*self._tables(), *self._logs())]
-        for table in tables:
+        for table, *_ in (*self._tables(), *self._logs()):
             found = f"SELECT rowid FROM {quoted(table)} WHERE {text} = {literal(odd)} ORDER BY rowid LIMIT 1"
-            if rows := db.execute(found).fetchall():
+            if at := db.execute(found).fetchall():
                 break
         raise FaultyRowError(
             table,
-            rows[0][0],
+            at[0][0],
             f"the time {name} holds {printable(repr(odd))}, and most rows have another format",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
         )

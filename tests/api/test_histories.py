@@ -137,7 +137,7 @@ def test_what_is_missing_is_named(run):
         run.predict(rows.drop(columns="when"), history=log(50))
     with pytest.raises(DataError, match="the examples lack 'shop'"):
         run.predict(rows, history=log(50).drop(columns="shop"))
-    with pytest.raises(DataError, match="events, row 0 .*: when holds 'soon', which is no time"):
+    with pytest.raises(DataError, match=r"events, row 0 .*: when holds 'soon', which is no time"):
         run.predict(rows, history=log(50).assign(when="soon"))
 
 

@@ -3,7 +3,7 @@
 Letters: E events, F shared fields, A outcomes, O owners, R rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
-from automtl_core.data.prepare.examples import list_key, owner_key, time_key
+from automtl_core.data.prepare.event_codes import coded, event_table, outcome_key
+from automtl_core.data.prepare.event_lists import unnest
+from automtl_core.data.prepare.examples import owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
 from automtl_core.data.store import events_folder, write_header
 from automtl_core.dataset.dataset import Dataset, histories_of
-from automtl_core.dataset.history import AGE, History
+from automtl_core.dataset.history import History
 from automtl_core.errors import DataError
 
 Chunk = Mapping[str, NDArray[Any]]
@@ -37,10 +39,10 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
         DataError: a column is missing, or a value is not as declared.
 
     """
-    warnings = []
+    warnings: list[str] = []
     for history in histories_of(dataset):
         if history.lists:
-            _unnest(db, dataset, history, name)
+            unnest(db, dataset, history, name)
             continue
         source = "examples" if history.of_rows else _log(db, dataset, history, name)
         owner, time = (
@@ -51,12 +53,12 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
         chosen = [f"{owner} AS owner", f"{quoted(time)} AS time"]
         chosen += [f"{quoted(field)} AS {quoted(field)}" for field in history.shared]
         chosen += [
-            f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(_outcome(o))}"
+            f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
             for o, c in outcomes.items()
         ]
-        order = ["owner", "time", *map(quoted, history.shared), *(quoted(_outcome(o)) for o in outcomes)]
+        order = ["owner", "time", *map(quoted, history.shared), *(quoted(outcome_key(o)) for o in outcomes)]
         db.execute(
-            f"CREATE TEMP TABLE {_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "
+            f"CREATE TEMP TABLE {event_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "
             f"WHERE {owner} IS NOT NULL ORDER BY {', '.join(order)}"
         )
         if not history.of_rows:
@@ -68,11 +70,11 @@ def _unread(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[str]:
     """Yield a warning if events are not earlier than the last row."""
     last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
     late = f"count(*) FILTER (time >= {last} - {history.delay!r})"
-    found = db.execute(f"SELECT {late}, count(*) FROM {_table(history)}").fetchall()[0]
+    found = db.execute(f"SELECT {late}, count(*) FROM {event_table(history)}").fetchall()[0]
     if found[0]:
         yield (
-            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are not earlier than the last "
-            "row, and are not read"
+            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are not earlier than the "
+            "last row, and are not read"
         )
 
 
@@ -179,7 +181,7 @@ def _write(
 ) -> EventLog:
     folder = events_folder(draft, history.name)
     folder.mkdir(parents=True)
-    events = count(db, _table(history))
+    events = count(db, event_table(history))
     owners = count(db, "examples" if history.lists else codes(owner))
     clock = _clock(db, history)
     shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
@@ -196,7 +198,7 @@ def _write(
         done = 0
         for chunk in _chunks(db, history):
             rows = len(chunk["time"])
-            outcomes = [chunk[_outcome(o)] for o in history.outcomes]
+            outcomes = [chunk[outcome_key(o)] for o in history.outcomes]
             blocks = {
                 "ids": matched_values(encoding, history, chunk),
                 "outcomes": np.stack(outcomes, axis=1) if outcomes else np.zeros((rows, 0)),
@@ -215,8 +217,8 @@ def _write(
 
 def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:
     chosen = [f"CAST(coalesce({quoted(f)} + 1, 0) AS INTEGER) AS {quoted(f)}" for f in history.shared]
-    chosen += [quoted(_outcome(o)) for o in history.outcomes]
-    db.execute(f"SELECT {', '.join(['owner', 'time', *chosen])} FROM {_table(history)}")
+    chosen += [quoted(outcome_key(o)) for o in history.outcomes]
+    db.execute(f"SELECT {', '.join(['owner', 'time', *chosen])} FROM {event_table(history)}")
     while len(frame := db.fetch_df_chunk(VECTORS)):
         yield {str(name): frame[name].to_numpy() for name in frame.columns}
 
@@ -224,8 +226,8 @@ def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[st
 def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
     """Return the storage of the times of events and rows."""
     key = "0.0" if history.lists else quoted(time_key(history))
-    both = f"SELECT time FROM {_table(history)} UNION ALL SELECT {key} FROM examples"
-    first = db.execute(f"SELECT min(time) FROM {_table(history)}").fetchall()[0][0] or 0.0
+    both = f"SELECT time FROM {event_table(history)} UNION ALL SELECT {key} FROM examples"
+    first = db.execute(f"SELECT min(time) FROM {event_table(history)}").fetchall()[0][0] or 0.0
     last, whole = db.execute(f"SELECT max(time), bool_and(time = floor(time)) FROM ({both})").fetchall()[0]
     return Times(first, np.uint32 if whole and last - first <= SMALL else np.float64)
 
@@ -245,108 +247,9 @@ def _log(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name
     chosen += [f"CAST({quoted(history.time)} AS DOUBLE) AS {quoted(history.time)}"]
     chosen += [quoted(outcome) for outcome in history.outcomes]
     create(db, f"log of {history.name}", given.project(", ".join(chosen)))
-    table = _coded(db, dataset, history, list(valued), owner)
+    table = coded(db, dataset, history, list(valued), owner)
     _check(db, history, table, name)
     return table
-
-
-def _coded(
-    db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, valued: Sequence[str], owner: str
-) -> str:
-    """Replace the table of a log by one with codes in place of values; return its name, quoted.
-
-    Args:
-        db: Database with the table `log of HISTORY`.
-        dataset: The adapter.
-        history: The history.
-        valued: Columns with values.
-        owner: The column of them whose values no row has are left out.
-
-    """
-    log, table = quoted(f"log of {history.name}"), quoted(f"coded log of {history.name}")
-    for field in history.shared:
-        _number_others(db, field, log, dataset.settings.hashed.get(field))
-    joins = " ".join(
-        f"{'' if c == owner else 'LEFT '}JOIN {codes(c)} AS t{n} ON t{n}.value = l.{quoted(c)}"
-        for n, c in enumerate(valued)
-    )
-    replaced = ", ".join(f"t{n}.code AS {quoted(c)}" for n, c in enumerate(valued))
-    change = f"REPLACE ({replaced})" if valued else ""
-    db.execute(f"CREATE TEMP TABLE {table} AS SELECT l.* {change} FROM {log} AS l {joins}")
-    db.execute(f"DROP TABLE {log}")
-    return table
-
-
-def _unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str) -> None:
-    """Create the table of the events that rows hold as lists, sorted by row, the earliest first.
-
-    Raises:
-        DataError: lists differ in length, or an entry is not as declared.
-
-    """
-    lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
-    first, *others = lists.values()
-    for key, other in zip(list(lists)[1:], others, strict=True):
-        same = f"coalesce(len({other}), 0) <> coalesce(len({first}), 0)"
-        found = (
-            f"SELECT coalesce(len({first}), 0), coalesce(len({other}), 0) FROM examples WHERE {same} LIMIT 1"
-        )
-        if odd := db.execute(found).fetchall():
-            columns = [history.lists[next(iter(lists))], history.lists[key]]
-            raise DataError(
-                f"dataset {name}: a row has {odd[0][0]} entries in {columns[0]} and {odd[0][1]} in {columns[1]}",
-                "give one entry for each event",
-            )
-    typed = {f: f"nullif(unnest({lists[f]}), '')" for f in history.shared}
-    for field in history.shared:
-        kind = db.execute(f"SELECT typeof(value) FROM {codes(field)} LIMIT 1").fetchall()
-        if kind and kind[0][0] != "VARCHAR":
-            typed[field] = f"TRY_CAST({typed[field]} AS {kind[0][0]})"
-    numbers = [*history.outcomes, *([AGE] if AGE in lists else [])]
-    typed |= {n: f"nullif(unnest({lists[n]}), '')" for n in numbers}
-    chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in typed.items())
-    create(
-        db,
-        f"log of {history.name}",
-        db.sql(
-            f"SELECT * FROM (SELECT rowid AS owner, unnest(range(1, len({first}) + 1)) AS place, "
-            f"len({first}) AS count, {chosen} FROM examples) WHERE place > count - {history.length}"
-        ),
-    )
-    table = _coded(db, dataset, history, history.shared, "")
-    allowed = {**dict.fromkeys(history.outcomes, "0, 1 and blanks"), AGE: "numbers from 0 on"}
-    for key in numbers:
-        number = f"TRY_CAST({quoted(key)} AS DOUBLE)"
-        fits = f"{number} IN (0, 1)" if key != AGE else f"{number} >= 0 AND isfinite({number})"
-        blank = f"{quoted(key)} IS NULL" if key != AGE else "false"
-        wrong = f"SELECT {quoted(key)} FROM {table} WHERE NOT coalesce({fits}, false) AND NOT {blank} LIMIT 1"
-        if odd := db.execute(wrong).fetchall():
-            raise DataError(
-                f"dataset {name}: the list {history.lists[key]} holds {odd[0][0]!r}, allowed are {allowed[key]}",
-                "correct the entry",
-            )
-    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else "CAST(place - count - 1 AS DOUBLE)"
-    outcomes = ", ".join(
-        f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {quoted(_outcome(o))}"
-        for o in history.outcomes
-    )
-    kept = ", ".join(
-        ["owner", f"{time} AS time", *map(quoted, history.shared), *([outcomes] if outcomes else [])]
-    )
-    db.execute(f"CREATE TEMP TABLE {_table(history)} AS SELECT {kept} FROM {table} ORDER BY owner, place")
-    db.execute(f"DROP TABLE {table}")
-
-
-def _number_others(db: duckdb.DuckDBPyConnection, field: str, log: str, buckets: int | None) -> None:
-    """Add codes for the values of a field that no row has."""
-    code = f"{count(db, codes(field))} + row_number() OVER (ORDER BY value) - 1"
-    if buckets:
-        code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
-    db.execute(
-        f"INSERT INTO {codes(field)} SELECT value, CAST({code} AS INTEGER) FROM (SELECT DISTINCT "
-        f"{quoted(field)} AS value FROM {log} ANTI JOIN {codes(field)} AS c ON c.value = {quoted(field)} "
-        f"WHERE {quoted(field)} IS NOT NULL)"
-    )
 
 
 def _check(db: duckdb.DuckDBPyConnection, history: History, table: str, name: str) -> None:
@@ -360,15 +263,6 @@ def _check(db: duckdb.DuckDBPyConnection, history: History, table: str, name: st
                 f"allowed are {allowed}",
                 "correct the column",
             )
-
-
-def _table(history: History) -> str:
-    return quoted(f"events of {history.name}")
-
-
-def _outcome(name: str) -> str:
-    """Return the name of an outcome in the table of events, which differs from those of fields."""
-    return f"outcome {name}"
 
 
 def _rows(chunk: Chunk) -> int:

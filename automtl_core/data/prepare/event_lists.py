@@ -1,0 +1,75 @@
+"""Events that rows hold themselves, as lists."""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from automtl_core.data.prepare.event_codes import coded, event_table, outcome_key
+from automtl_core.data.prepare.examples import list_key
+from automtl_core.data.raw.sql import codes, create, quoted
+from automtl_core.dataset.dataset import Dataset
+from automtl_core.dataset.history import AGE, History
+from automtl_core.errors import DataError
+
+OUTCOME, TIME = "0, 1 and blanks", "numbers from 0 on"
+
+
+def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str) -> None:
+    """Create the table of the events that rows hold as lists, sorted by row, the earliest first.
+
+    Raises:
+        DataError: lists differ in length, or an entry is not as declared.
+
+    """
+    lists = {key: quoted(list_key(column)) for key, column in history.lists.items()}
+    _check_lengths(db, history, lists, name)
+    length = f"len({next(iter(lists.values()))})"
+    entries = {key: f"nullif(unnest({one}), '')" for key, one in lists.items()}
+    for field in history.shared:
+        kind = db.execute(f"SELECT typeof(value) FROM {codes(field)} LIMIT 1").fetchall()
+        if kind and kind[0][0] != "VARCHAR":
+            entries[field] = f"TRY_CAST({entries[field]} AS {kind[0][0]})"
+    chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in entries.items())
+    rows = f"SELECT rowid AS owner, unnest(range(1, {length} + 1)) AS place, {length} AS count, {chosen}"
+    latest = f"SELECT * FROM ({rows} FROM examples) WHERE place > count - {history.length}"
+    create(db, f"log of {history.name}", db.sql(latest))
+    table = coded(db, dataset, history, history.shared, "")
+    _check_numbers(db, history, table, name)
+    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else "CAST(place - count - 1 AS DOUBLE)"
+    kept = ["owner", f"{time} AS time", *map(quoted, history.shared)]
+    kept += [
+        f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
+        for o in history.outcomes
+    ]
+    made = f"SELECT {', '.join(kept)} FROM {table} ORDER BY owner, place"
+    db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {made}")
+    db.execute(f"DROP TABLE {table}")
+
+
+def _check_lengths(
+    db: duckdb.DuckDBPyConnection, history: History, lists: Mapping[str, str], name: str
+) -> None:
+    lengths = {history.lists[key]: f"coalesce(len({one}), 0)" for key, one in lists.items()}
+    (first, length), *others = lengths.items()
+    for column, other in others:
+        wrong = f"SELECT {length}, {other} FROM examples WHERE {length} <> {other} LIMIT 1"
+        if odd := db.execute(wrong).fetchall():
+            raise DataError(
+                f"dataset {name}: a row has {odd[0][0]} entries in {first}, and {odd[0][1]} in {column}",
+                "give one entry for each event",
+            )
+
+
+def _check_numbers(db: duckdb.DuckDBPyConnection, history: History, table: str, name: str) -> None:
+    """Check outcomes, which may be blank, and ages."""
+    number = "TRY_CAST({0} AS DOUBLE)"
+    faults = dict.fromkeys(history.outcomes, (f"{{0}} IS NOT NULL AND {number} NOT IN (0, 1)", OUTCOME))
+    if AGE in history.lists:
+        faults[AGE] = (f"NOT ({number} >= 0 AND isfinite({number}))", TIME)
+    for key, (wrong, allowed) in faults.items():
+        test = f"coalesce({wrong.format(quoted(key))}, true)"
+        if odd := db.execute(f"SELECT {quoted(key)} FROM {table} WHERE {test} LIMIT 1").fetchall():
+            raise DataError(
+                f"dataset {name}: the list {history.lists[key]} holds {odd[0][0]!r}, allowed are {allowed}",
+                "correct the entry",
+            )
