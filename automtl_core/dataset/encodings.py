@@ -42,6 +42,9 @@ class Encodings(Settings):
     """Inputs from the history of a row, if the dataset has histories. matches: for each field, the number of
     earlier events with the row's value, the time since the last one, and the actions. last-K: each of the
     latest K events. The name of a history encoder, such as mean or attention: a summary of all events."""
+    history_window: int = Field(50, ge=1)
+    """Maximum number of events that a history encoder reads. Of a longer history it reads the latest events
+    that have a value of the row, then the latest others, as in SIM. Matches count all events."""
     folds: int = Field(5, ge=2, le=100)
     """Number of folds of the training rows for target statistics; for `earlier`, number of periods with
     equally many rows."""

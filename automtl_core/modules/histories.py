@@ -93,6 +93,32 @@ def first(x: Tensor, count: int) -> Tensor:
     return torch.cat([x, padding], dim=1)[:, :count]
 
 
+Parts = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Parts of events [B, L, ...]: ids, equal values, intervals of ages, scaled ages, outcomes, known."""
+
+
+def latest_matching(parts: Parts, count: int) -> Parts:
+    """Return the latest events with an equal value, then the latest others, `count` in all, in their order.
+
+    This is the hard search of SIM (Pi et al., CIKM 2020, section 3.1). Events are unchanged if there are no
+    more than `count`.
+    """
+    _, same, *_, known = parts
+    length = known.shape[1]
+    if length <= count:
+        return parts
+    recency = torch.arange(length, 0, -1, device=known.device)  # the events are sorted from the latest on
+    rank = torch.where(known, recency + length * (same.sum(2) > 0), 0)
+    places = rank.topk(count, dim=1).indices.sort(dim=1).values  # [B, count]
+
+    def chosen(part: Tensor) -> Tensor:
+        at = places.view(*places.shape, *[1] * (part.dim() - 2))
+        return part.gather(1, at.expand(-1, -1, *part.shape[2:]))
+
+    ids, same, of_age, scaled, outcomes, known = map(chosen, parts)
+    return ids, same, of_age, scaled, outcomes, known
+
+
 class HistoryInputs(nn.Module):
     """The inputs from the histories of B examples, in the order of `Schema.history_inputs`.
 
@@ -138,6 +164,7 @@ class OneHistory(nn.Module):
             nn.Linear(raw_width(schema, history, dim), e, bias=False) if projects else nn.Identity()
         )
         self.last = max(map(last_of, self.parts), default=0)
+        self.window = schema.encodings.history_window
 
     def forward(self, past: Past, embedding: FieldEmbedding) -> list[Tensor]:
         ids, values = past.ids[..., : self.matched], past.values[:, : self.matched]
@@ -147,12 +174,16 @@ class OneHistory(nn.Module):
         log_age, outcomes = torch.log1p(past.ages).to(kind), past.outcomes.to(kind)
         of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
-        parts = [past.ids, same, of_age, scaled, outcomes, past.known]
+        parts = (past.ids, same, of_age, scaled, outcomes, past.known)
+        read = latest_matching(parts, self.window)
         if all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
-            events = self._events(embedding, *(first(part, self.last) for part in parts))
+            latest = self._events(embedding, *(first(part, self.last) for part in parts))
+            events = latest  # encoders that pool read the parts instead
         else:
-            events = self._events(embedding, *parts)
-        latest = first(events, self.last)
+            events = self._events(embedding, *read)
+            latest = events if read is parts else self._events(embedding, *(first(p, self.last) for p in parts))
+            latest = first(latest, self.last)
+        known = read[-1]
         found: list[Tensor] = []
         for part in self.parts:
             if part == MATCHES:
@@ -160,10 +191,10 @@ class OneHistory(nn.Module):
             elif count := last_of(part):
                 found += latest[:, :count].unbind(1)
             elif isinstance(encoder := self.encoders[part], Pooling):
-                found.append(self._pooled(embedding, encoder.weights(past.known).to(kind), *parts[:-1]))
+                found.append(self._pooled(embedding, encoder.weights(known).to(kind), *read[:-1]))
             else:
                 query = embedding.of_fields(past.values, self.fields)
-                found.append(self.encoders[part](events, query, past.known))
+                found.append(self.encoders[part](events, query, known))
         return found
 
     def _events(

@@ -160,3 +160,43 @@ def test_events_have_the_vectors_of_their_values_which_are_not_matched():
     assert torch.allclose(last[0, 2 * DIM : 3 * DIM], projected)
     assert torch.allclose(second[0, 2 * DIM : 3 * DIM], embedding.table.weight[missing])
     assert item[0, DIM].item() == pytest.approx(math.log(3))
+
+
+def long_histories(rows=6, length=30):
+    torch.manual_seed(1)
+    known = torch.arange(length) < torch.tensor([[30], [5], [0], [12], [30], [30]])
+    ids = torch.randint(0, 6, (rows, length, 2)) * known.unsqueeze(2)
+    ages = torch.arange(1.0, length + 1).expand(rows, -1) * known
+    return Past(ids, torch.randint(0, 2, (rows, length, 2)).float(), ages, known, torch.randint(1, 3, (rows, 2)))
+
+
+def test_encoders_read_the_latest_matching_events_and_matches_all_of_them():
+    past, window = long_histories(), 8
+    of_all, _, _ = read_past(past, "matches", "attention", "last-2")
+    of_some, seen, _ = read_past(past, "matches", "attention", "last-2", history_window=window)
+    assert all(torch.equal(a, b) for a, b in zip(of_all[:3], of_some[:3], strict=True))  # the matches
+    assert all(torch.allclose(a, b) for a, b in zip(of_all[4:], of_some[4:], strict=True))  # the latest
+    for row, ages in enumerate(seen):
+        matched = (past.ids[row] == past.values[row]).any(1) & (past.ids[row] > 0).any(1) & past.known[row]
+        same = (past.ids[row] == past.values[row]) & (past.ids[row] > 0) & past.known[row].unsqueeze(1)
+        order = sorted(past.ages[row][past.known[row]].tolist(), key=lambda age: (not same[int(age) - 1].any(), age))
+        assert ages == sorted(order[:window]), matched
+
+
+def read_past(past, *parts, **encodings):
+    """Return the inputs, and the ages of the events that the encoder reads."""
+    seen = []
+
+    class Seeing(torch.nn.Module):
+        def forward(self, events, query, known):
+            seen.extend([round(math.expm1(10 * one)) for one in row] for row in ages_of(events, known))
+            return events.sum(1)
+
+    def ages_of(events, known):
+        return [row[k].tolist() for row, k in zip(events[:, :, 3 * DIM], known, strict=True)]
+
+    torch.manual_seed(0)
+    made = Schema(FIELDS, (), (Task("buy"),), plain().with_answers(history=parts, **encodings), (PAST,))
+    inputs = HistoryInputs(made, DIM, 0.1, lambda name: lambda e, q: Seeing())
+    inputs.each[0].project = torch.nn.Identity()
+    return inputs((past,), FieldEmbedding(FIELDS, DIM, 1.0)), seen, inputs
