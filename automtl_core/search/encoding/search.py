@@ -23,7 +23,7 @@ from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
 from automtl_core.settings.domain import domains
 from automtl_core.training.events import Event
-from automtl_core.training.metrics import Metrics
+from automtl_core.training.metrics import BinaryMetrics, Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
@@ -36,6 +36,11 @@ HISTORY = ((MATCHES, f"{LAST}3"), (MATCHES, f"{LAST}3", "attention"))
 COMPARISONS, OF_HISTORIES = 8, 3
 """Largest number of changes that are tried, without histories and for them, for the correction of their
 significance."""
+
+
+CHANCE, CLEAR_INTERVALS, CLEAR_R2 = 0.5, 3, 0.02
+"""AUC of labels that nothing predicts; and the distance from it, in halves of a 95 % interval, and the R2, from
+which labels are predicted beyond any doubt."""
 
 
 class OutOfTimeError(Exception):
@@ -114,6 +119,15 @@ def _decay(steps: int) -> float:
     """Return the embedding decay `steps` positions after the default in its domain; weaker ones below 0."""
     choices = domains(Recipe)[DECAY].choices
     return float(choices[choices.index(EMBEDDING_DECAY) + steps])
+
+
+def _clear(metrics: TaskMetrics) -> bool:
+    """Return whether a task is predicted beyond any doubt."""
+    if not isinstance(metrics, BinaryMetrics):
+        return metrics.r2 is not None and metrics.r2 > CLEAR_R2
+    if metrics.auc is None or metrics.interval is None:
+        return False
+    return metrics.auc - CHANCE > CLEAR_INTERVALS * (metrics.auc - metrics.interval[0])
 
 
 class _Trials:
@@ -206,7 +220,13 @@ class _Trials:
         if not by_row:
             return True
         gain = difference(np.mean(by_row, axis=0), np.zeros_like(by_row[0]))
-        return gain.mean > self._sure * gain.error
+        errors = self.rows.settings.errors if self._predictable() else self._sure
+        return gain.mean > errors * gain.error
+
+    def _predictable(self) -> bool:
+        """Return whether labels are predicted beyond any doubt by the first values."""
+        metrics = self._results[0][1][0].metrics
+        return any(_clear(metrics[task.name]) for task in self.rows.telling)
 
     def _of(self, answers: Answers) -> list[TrialResult]:
         return next((results for tried, results in self._results if tried == answers), [])

@@ -45,6 +45,10 @@ class EncodingSearchSettings(Settings):
     """Probability that any encoding is changed if no change has an effect: gains must be beyond chance on the
     held-out rows, corrected for the number of changes that are tried. A smaller value gives simpler
     encodings."""
+    errors: float = Field(1.0, ge=0)
+    """Number of standard errors that a gain must exceed instead, where labels are certainly predictable: the
+    choice between encodings is then no finding, and to miss a better one costs more than to take an equal
+    one."""
     clear: float = Field(0.01, ge=0)
     """Gain of the mean AUC from which one training is enough."""
     crosses: int = Field(6, ge=0)
