@@ -43,8 +43,8 @@ class Encodings(Settings):
     earlier events with the row's value, the time since the last one, and the actions. last-K: each of the
     latest K events. The name of a history encoder, such as mean or attention: a summary of all events."""
     history_window: int = Field(50, ge=1)
-    """Maximum number of events that a history encoder reads. Of a longer history it reads the latest events
-    that have a value of the row, then the latest others, as in SIM. Matches count all events."""
+    """Maximum number of events that a history encoder reads: in longer histories the latest events that share
+    a value with the row, then the latest others, as in SIM. Matches count all events."""
     folds: int = Field(5, ge=2, le=100)
     """Number of folds of the training rows for target statistics; for `earlier`, number of periods with
     equally many rows."""

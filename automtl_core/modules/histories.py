@@ -181,7 +181,9 @@ class OneHistory(nn.Module):
             events = latest  # encoders that pool read the parts instead
         else:
             events = self._events(embedding, *read)
-            latest = events if read is parts else self._events(embedding, *(first(p, self.last) for p in parts))
+            latest = (
+                events if read is parts else self._events(embedding, *(first(p, self.last) for p in parts))
+            )
             latest = first(latest, self.last)
         known = read[-1]
         found: list[Tensor] = []

@@ -31,6 +31,7 @@ MODELS, DATASETS_PAGE, PLUGINS_PAGE = (
 )
 SHOWN = {
     "README": README,
+    "histories": (ROOT / "docs" / "histories.md").read_text(),
     "tables": (ROOT / "docs" / "tables.md").read_text(),
     "models": MODELS,
     "datasets": DATASETS_PAGE,

@@ -179,11 +179,16 @@ def test_a_wide_term_is_tried_with_statistics_alone() -> None:
     assert all(answers["wide"] == (answers["statistics"] != "none") for answers, _ in train.trained)
 
 
-@pytest.mark.parametrize(("errors", "kept"), [(2.4, False), (2.6, True)])
-def test_a_gain_has_to_be_beyond_chance_for_eight_changes(errors, kept) -> None:
+@pytest.mark.parametrize(
+    ("score", "errors", "kept"),
+    [(0.51, 2.4, False), (0.51, 2.6, True), (0.7, 0.9, False), (0.7, 1.1, True)],
+)
+def test_a_gain_has_to_be_beyond_chance_for_eight_changes_unless_labels_are_predictable(
+    score, errors, kept
+) -> None:
     """One-sided, .05 / 8 is 2.50 standard errors."""
     noise = np.random.default_rng(0).standard_normal(1000)
     noise = (noise - noise.mean()) / noise.std(ddof=1)
     gain = errors / 1000**0.5
-    train = Scored(lambda a: 0.7 + 0.1 * (a[DECAY] == 1e-3), lambda a: -(noise + gain) * (a[DECAY] == 1e-3))
+    train = Scored(lambda a: score + 0.1 * (a[DECAY] == 1e-3), lambda a: -(noise + gain) * (a[DECAY] == 1e-3))
     assert (search_encodings(planted(), plain(), RECIPE, train).answers[DECAY] == 1e-3) is kept
