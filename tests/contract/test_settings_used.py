@@ -80,6 +80,7 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("desan", "optional_layers"): (True, {"layers": 2}),
     ("darts", "decay"): (1.0, {}),
     ("encodings", "history"): (["matches"], {"history": ["last-2"]}),
+    ("encodings", "history_window"): (1, {"history": ["mean"]}),
     **{
         (owner, setting): (value, beside)
         for owner in ("one-shot", "pd-darts")
@@ -390,7 +391,7 @@ def given(values: Mapping[str, Any]) -> Any:
     """Return what a small network is given of training rows, and its weights."""
     cls = REGISTRY.get(SPACES, "shared-bottom")
     schema = sample_schema(histories=True).encoded(Encodings.parse({**PLAIN, **values}, "features"))
-    made = cls(schema, cls.settings_class(), REGISTRY.op)
+    made = cls(schema, cls.settings_class(), REGISTRY.op, REGISTRY.history_encoder)
     part = sample_part(schema, 128, seed=1)
     folds, made.fitted = fit_encodings(part, schema)
     torch.manual_seed(0)

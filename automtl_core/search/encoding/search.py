@@ -39,8 +39,8 @@ significance."""
 
 
 CHANCE, CLEAR_INTERVALS, CLEAR_R2 = 0.5, 3, 0.02
-"""AUC of labels that nothing predicts; and the distance from it, in halves of a 95 % interval, and the R2, from
-which labels are predicted beyond any doubt."""
+"""AUC of labels that nothing predicts; and the distance from it, in halves of a 95 % interval, and the R2,
+from which labels are predicted beyond any doubt."""
 
 
 class OutOfTimeError(Exception):
