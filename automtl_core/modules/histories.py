@@ -175,50 +175,46 @@ class OneHistory(nn.Module):
         of_age = torch.where(past.known, (2 * log_age / LOG_2).long().clamp(max=AGES - 1), AGES)  # [B, L]
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
         parts = (past.ids, same, of_age, scaled, outcomes, past.known)
+        latest = tuple(first(part, self.last) for part in parts)
         read = latest_matching(parts, self.window)
-        if all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
-            latest = self._events(embedding, *(first(part, self.last) for part in parts))
-            events = latest  # encoders that pool read the parts instead
-        else:
-            events = self._events(embedding, *read)
-            latest = (
-                events if read is parts else self._events(embedding, *(first(p, self.last) for p in parts))
-            )
-            latest = first(latest, self.last)
-        known = read[-1]
+        if self.encoders:
+            embedded = embedding.of_fields(read[0], self.fields)
+        # One read of a large table for all events takes less time than a second one for the latest.
+        shares = bool(self.encoders) and read is parts
+        of_latest = first(embedded, self.last) if shares else embedding.of_fields(latest[0], self.fields)
+        events = self._events(of_latest, *latest[1:])
+        if not all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
+            all_events = self._events(embedded, *read[1:])
         found: list[Tensor] = []
         for part in self.parts:
             if part == MATCHES:
                 found += self._matches(past.known, same, of_age, scaled, outcomes)
             elif count := last_of(part):
-                found += latest[:, :count].unbind(1)
+                found += events[:, :count].unbind(1)
             elif isinstance(encoder := self.encoders[part], Pooling):
-                found.append(self._pooled(embedding, encoder.weights(known).to(kind), *read[:-1]))
+                found.append(self._pooled(encoder.weights(read[-1]).to(kind), embedded, *read[1:-1]))
             else:
                 query = embedding.of_fields(past.values, self.fields)
-                found.append(self.encoders[part](events, query, known))
+                found.append(self.encoders[part](all_events, query, read[-1]))
         return found
 
     def _events(
         self,
-        embedding: FieldEmbedding,
-        ids: Tensor,
+        embedded: Tensor,
         same: Tensor,
         of_age: Tensor,
         scaled: Tensor,
         outcomes: Tensor,
         known: Tensor,
     ) -> Tensor:  # -> [B, L, e]
-        embedded, ages = embedding.of_fields(ids, self.fields), self._ages(of_age)
-        events = torch.cat([embedded, ages, scaled.unsqueeze(2), outcomes, same], dim=2)
-        projected: Tensor = self.project(events)
+        numbers = [self._ages(of_age), scaled.unsqueeze(2), outcomes, same]
+        projected: Tensor = self.project(torch.cat([embedded, *numbers], dim=2))
         return projected * known.unsqueeze(2)
 
     def _pooled(
         self,
-        embedding: FieldEmbedding,
         weights: Tensor,
-        ids: Tensor,
+        embedded: Tensor,
         same: Tensor,
         of_age: Tensor,
         scaled: Tensor,
@@ -227,12 +223,10 @@ class OneHistory(nn.Module):
         """Return the weighted sum of the events, part by part."""
         by_age = weights.new_zeros(weights.shape[0], AGES + 1).scatter_add(1, of_age, weights)
         numbers = torch.cat([scaled.unsqueeze(2), outcomes, same], dim=2)
-        embedded, sums = (
-            torch.bmm(weights.unsqueeze(1), of_events).squeeze(1)
-            for of_events in (embedding.of_fields(ids, self.fields), numbers)
+        of_ids, sums = (
+            torch.bmm(weights.unsqueeze(1), of_events).squeeze(1) for of_events in (embedded, numbers)
         )
-        events = torch.cat([embedded, by_age @ self.age, sums], dim=1)
-        projected: Tensor = self.project(events)
+        projected: Tensor = self.project(torch.cat([of_ids, by_age @ self.age, sums], dim=1))
         return projected
 
     def _matches(

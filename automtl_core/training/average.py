@@ -134,9 +134,10 @@ class RowAverage:
         # In the first step the mean becomes the weight; its earlier value does not matter.
         self._log += math.log1p(-share) if share < 1 else 0.0
         if self._read:
-            rows = self._read[0] if len(self._read) == 1 else torch.unique(torch.cat(self._read))
+            rows = torch.cat(self._read)  # a row that was read twice is written twice, with the same values
             self._read = []
-            self.mean[rows] = self.mean[rows].lerp_(weight[rows], share)
+            now = weight.index_select(0, rows)
+            self.mean[rows] = self.mean.index_select(0, rows).lerp_(now, share)
             self._known[rows] = self._log
         self._stale = True
 
@@ -154,7 +155,10 @@ class RowAverage:
         self._known.zero_()
 
     def _bring(self, weight: Tensor, rows: Tensor) -> None:
-        now = weight[rows]
-        left = (self._log - self._known[rows]).exp_()
-        self.mean[rows] = now + (self.mean[rows] - now) * left
+        left = self._log - self._known.index_select(0, rows)
+        behind = left.squeeze(1) != 0  # a step may read rows several times
+        if not behind.all():
+            rows, left = rows[behind], left[behind]
+        now = weight.index_select(0, rows)
+        self.mean[rows] = torch.addcmul(now, self.mean.index_select(0, rows) - now, left.exp_())
         self._known[rows] = self._log

@@ -46,11 +46,16 @@ class RowRMSprop(torch.optim.Optimizer):
         if p not in self.state or not (t := self.state[p]["step"].item()):
             return
         state, group = self.state[p], self._groups[p]
-        missed = t - state["touched"][rows]
-        v = state["exp_avg_sq"][rows]
+        missed = t - state["touched"].index_select(0, rows)
+        behind = missed.squeeze(1) > 0  # a step may read rows several times
+        if not behind.all():
+            rows, missed = rows[behind], missed[behind]
+        if not len(rows):
+            return
+        v = state["exp_avg_sq"].index_select(0, rows)
         if group["weight_decay"]:
             shrink = missed * (-group["lr"] * group["weight_decay"]) / self._spread(v, t, group)
-            p[rows] = p[rows] * shrink.exp_()
+            p[rows] = p.index_select(0, rows).mul_(shrink.exp_())
         state["exp_avg_sq"][rows] = v.mul_(group["beta"] ** missed)
         state["touched"][rows] = t
 
@@ -72,9 +77,9 @@ class RowRMSprop(torch.optim.Optimizer):
         rows = grad.indices()[0]
         self.catch_up(p, rows)
         state["step"] += 1
-        t, w = state["step"].item(), p[rows]
+        t, w = state["step"].item(), p.index_select(0, rows)
         d = torch.add(grad.values(), w, alpha=group["weight_decay"])
-        v = state["exp_avg_sq"][rows].mul_(beta).addcmul_(d, d, value=1 - beta)
+        v = state["exp_avg_sq"].index_select(0, rows).mul_(beta).addcmul_(d, d, value=1 - beta)
         p[rows] = w.addcdiv_(d, self._spread(v, t, group), value=-group["lr"])
         state["exp_avg_sq"][rows] = v
         state["touched"][rows] = t
