@@ -55,14 +55,14 @@ class FaultyRowError(DataError):
     """A row of a table of raw files does not fit; preparation names its file and line.
 
     Args:
-        table: Name of the table, as in `Dataset.files`.
-        row: Its `rowid` in the database.
         problem: The fault.
         fix: The remedy.
+        table: Name of the table, as in `Dataset.files`.
+        row: Its `rowid` in the database.
 
     """
 
-    def __init__(self, table: str, row: int, problem: str, fix: str) -> None:
+    def __init__(self, problem: str, fix: str, table: str = "", row: int = 0) -> None:
         super().__init__(problem, fix)
         self.table, self.row = table, row
 

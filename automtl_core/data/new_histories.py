@@ -83,10 +83,10 @@ def lists_of_log(
         if odd := db.execute(wrong).fetchall():
             row, value = odd[0]
             raise FaultyRowError(
-                table,
-                row,
                 f"{time} holds {printable(repr(value))}, which is no time",
                 "give a number, or a date such as 2024-01-31 23:59:59",
+                table,
+                row,
             )
     relation = db.table(quoted(log))
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))

@@ -139,8 +139,8 @@ class DatasetSettings(Settings):
     hashed: dict[str, int] = Field(default_factory=dict)
     """Categorical field -> number of buckets for hashing its values, in place of a vocabulary."""
     history_length: int = Field(50, ge=0)
-    """Maximum number of earlier events in the history of a row; 0 for none. Under a random split, only lists in
-    the rows are histories, because others would show labels of test rows to training rows."""
+    """Maximum number of earlier events in the history of a row; 0 for none. Under a random split, only lists
+    in the rows are histories, because others would show labels of test rows to training rows."""
     history_delay: float = Field(0.0, ge=0)
     """Time after which an event is known, in the unit of the times of the dataset. Later events are not part
     of a history."""

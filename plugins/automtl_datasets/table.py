@@ -304,10 +304,10 @@ class Table(Dataset):
                 if odd := db.execute(f"{query} ORDER BY rowid LIMIT 1").fetchall():
                     row, count, most = odd[0]
                     raise FaultyRowError(
-                        table,
-                        row,
                         f"{name} has {count} entries, and another list of events {most}",
                         "give one entry for each event",
+                        table,
+                        row,
                     )
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
@@ -395,10 +395,10 @@ class Table(Dataset):
             if at := db.execute(found).fetchall():
                 break
         raise FaultyRowError(
-            table,
-            at[0][0],
             f"the time {name} holds {printable(repr(odd))}, and most rows have another format",
             "write all of them as numbers, or all as dates such as 2024-01-31 or 2024-01-31 23:59:59",
+            table,
+            at[0][0],
         )
 
 
