@@ -89,6 +89,8 @@ def _count(part: str, history: History) -> int:
 
 def first(x: Tensor, count: int) -> Tensor:
     """Return the first entries of x [B, L, ...], padded with 0, [B, count, ...]."""
+    if x.shape[1] >= count:
+        return x[:, :count]
     padding = x.new_zeros(x.shape[0], count, *x.shape[2:])
     return torch.cat([x, padding], dim=1)[:, :count]
 
@@ -176,11 +178,11 @@ class OneHistory(nn.Module):
         scaled = torch.where(past.known, log_age / SCALE, -1.0)
         parts = (past.ids, same, of_age, scaled, outcomes, past.known)
         latest = tuple(first(part, self.last) for part in parts)
-        read = latest_matching(parts, self.window)
         if self.encoders:
+            read = latest_matching(parts, self.window)
             embedded = embedding.of_fields(read[0], self.fields)
         # One read of a large table for all events takes less time than a second one for the latest.
-        shares = bool(self.encoders) and read is parts
+        shares = len(self.encoders) > 0 and read is parts
         of_latest = first(embedded, self.last) if shares else embedding.of_fields(latest[0], self.fields)
         events = self._events(of_latest, *latest[1:])
         if not all(isinstance(encoder, Pooling) for encoder in self.encoders.values()):
