@@ -70,6 +70,7 @@ def _check_numbers(db: duckdb.DuckDBPyConnection, history: History, table: str, 
         test = f"coalesce({wrong.format(quoted(key))}, true)"
         if odd := db.execute(f"SELECT {quoted(key)} FROM {table} WHERE {test} LIMIT 1").fetchall():
             raise DataError(
-                f"dataset {name}: the list {history.lists[key]} holds {odd[0][0]!r}, allowed are {allowed}",
-                "correct the entry",
+                f"dataset {name}: the list {history.lists[key]} of {key!r} holds {odd[0][0]!r}, allowed are "
+                f"{allowed}",
+                f"correct the entry, or name a categorical field in place of {key!r}",
             )

@@ -100,7 +100,11 @@ def _expressions(
     lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)
-        raise DataError(f"{path}: lacks {missing}", f"the columns are: {listing(types)}")
+        columns = f"the columns are: {listing(types)}"
+        settings = {file.named_by[name] for name in lacking if name in file.named_by}
+        raise DataError(
+            f"{path}: lacks {missing}", f"correct {listing(settings)}: {columns}" if settings else columns
+        )
     used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
     pairs = {
         name: _value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
