@@ -7,8 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HIDDEN = 32
-"""Hidden width of the attention network."""
+HIDDEN = 16
+"""Hidden width of the network of target attention: 32 is as accurate and takes longer (docs/results.md)."""
+WIDTH = 32
+"""Width of self-attention."""
 
 
 class TargetAttention(nn.Module):
@@ -40,8 +42,8 @@ class SelfAttention(nn.Module):
 
     def __init__(self, event_dim: int, query_dim: int) -> None:
         super().__init__()
-        self.inside = nn.Linear(event_dim, 3 * HIDDEN)
-        self.outside = nn.Linear(HIDDEN, event_dim)
+        self.inside = nn.Linear(event_dim, 3 * WIDTH)
+        self.outside = nn.Linear(WIDTH, event_dim)
 
     def forward(self, events: Tensor, query: Tensor, known: Tensor) -> Tensor:  # -> [B, e]
         q, k, v = self.inside(events).unsqueeze(1).chunk(3, dim=3)  # one head
