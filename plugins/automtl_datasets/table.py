@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePath
 from typing import Any
 
 import duckdb
@@ -29,16 +28,16 @@ from automtl_core.dataset.dataset import (
     Label,
     RawFile,
     Sparse,
-    Vectors,
     column_of,
     declaration_faults,
     histories_of,
     reads_of,
 )
-from automtl_core.errors import DataError, FaultyRowError, UsageError, printable
+from automtl_core.errors import FaultyRowError, UsageError, printable
 from automtl_core.fields.kinds import FIELDS
+from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
-from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings
+from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings, separator_of
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
@@ -79,7 +78,7 @@ class Table(Dataset):
             *(Bag(name, sign) for name, sign in self.settings.multi.items()),
             *(Bucketed(name, n.buckets, n.missing) for name, n in numbers if n.buckets),
             *(Dense(name, n.scaling, n.missing) for name, n in numbers if not n.buckets),
-            *(Vectors(_vectors(name), name) for name in self.settings.vectors),
+            *map(table_vectors.field_of, self.settings.vectors),
             *self._of_kinds,
         )
 
@@ -143,7 +142,7 @@ class Table(Dataset):
             )
         tables = {table: self._file(pattern, self._columns()) for table, _, pattern in self._tables()}
         logs = {table: self._log(pattern) for table, pattern in self._logs()}
-        return {**tables, **logs, **self._vector_files()}
+        return {**tables, **logs, **table_vectors.files_of(self.settings.vectors)}
 
     def new_file(self, path: str, labelled: bool) -> RawFile:
         """Return the layout of new rows: no time column, and labels only if `labelled`.
@@ -174,7 +173,7 @@ class Table(Dataset):
             header=not chosen.columns,
             others=not chosen.columns,
             named_by=self._settings_of_columns(),
-            separator=chosen.separator or _separator(pattern),
+            separator=chosen.separator or separator_of(pattern),
         )
 
     def _lists(self) -> tuple[History, ...]:
@@ -206,24 +205,8 @@ class Table(Dataset):
             columns,
             others=True,
             named_by=named_by,
-            separator=chosen.separator or _separator(pattern),
+            separator=chosen.separator or separator_of(pattern),
         )
-
-    def _vector_files(self) -> dict[str, RawFile]:
-        """Return the layouts of the files of vectors."""
-        found = {}
-        for name, one in self.settings.vectors.items():
-            vector = Column("vector", separator="|")
-            if one.ids is None:
-                columns = {one.id or name: Column(unique=True), one.vector: vector}
-                named_by = dict.fromkeys(columns, f"dataset.vectors.{name}")
-                found[_vectors(name)] = RawFile(
-                    one.file, columns, others=True, named_by=named_by, separator=_separator(one.file)
-                )
-            else:
-                found[_vectors(name)] = RawFile(one.file, {"vector": vector}, header=False)
-                found[_ids(name)] = RawFile(one.ids, {"id": Column(unique=True)}, header=False)
-        return found
 
     def _columns(self) -> dict[str, Column]:
         """Return the used columns; all columns if files have no header."""
@@ -274,41 +257,11 @@ class Table(Dataset):
             chosen.append(f"{self._time_of_rows(db, time)} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
-        if lists := self._split_lists():
-            self._check_lists(db, lists)
-            # A single blank entry and an empty list are the same text.
-            longest = _longest(lists)
-            chosen += [
-                f"CASE WHEN {one} IS NULL AND {longest} = 1 THEN [''] ELSE {one} END AS {quoted(name)}"
-                for name, one in lists.items()
-            ]
+        if lists := table_lists.lists_of(self._lists()):
+            table_lists.check_lengths(db, lists, [table for table, *_ in self._tables()])
+            chosen += table_lists.aligned(lists)
         rows = db.sql(f"SELECT {', '.join(chosen)} FROM ({self._all()})")
         return rows.distinct() if self.settings.duplicates == "drop" else rows
-
-    def _split_lists(self) -> dict[str, str]:
-        """Return SQL for each list of events, null where it is blank."""
-        columns = columns_of(self._lists()).items()
-        return {
-            name: f"string_split(nullif({quoted(name)}, ''), {literal(column.separator)})"
-            for name, column in columns
-        }
-
-    def _check_lists(self, db: duckdb.DuckDBPyConnection, lists: Mapping[str, str]) -> None:
-        """Check that the lists of events of a row are equally long."""
-        longest = _longest(lists)
-        for name, one in lists.items():
-            length = f"coalesce(len({one}), 0)"
-            wrong = f"{length} <> {longest} AND NOT ({length} = 0 AND {longest} = 1)"
-            for table, *_ in self._tables():
-                query = f"SELECT rowid, {length}, {longest} FROM {quoted(table)} WHERE {wrong}"
-                if odd := db.execute(f"{query} ORDER BY rowid LIMIT 1").fetchall():
-                    row, count, most = odd[0]
-                    raise FaultyRowError(
-                        f"{name} has {count} entries, and another list of events {most}",
-                        "give one entry for each event",
-                        table,
-                        row,
-                    )
 
     def values(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
         """Split the texts of a multi-valued field into values, without the blanks around a value."""
@@ -317,21 +270,8 @@ class Table(Dataset):
         return db.sql(f"SELECT bag, {values} AS value FROM ({bags})").filter("value <> ''")
 
     def vectors(self, db: duckdb.DuckDBPyConnection, field: str) -> duckdb.DuckDBPyRelation:
-        """Return the rows of a file of vectors, or those of an array beside its values."""
-        [(name, one)] = [(n, one) for n, one in self.settings.vectors.items() if _vectors(n) == field]
-        table = quoted(_vectors(name))
-        if one.ids is None:
-            return db.sql(
-                f"SELECT {quoted(one.id or name)} AS id, {quoted(one.vector)} AS vector FROM {table}"
-            )
-        ids = quoted(_ids(name))
-        counts = [db.table(each).count("*").fetchall()[0][0] for each in (table, ids)]
-        if counts[0] != counts[1]:
-            raise DataError(
-                f"dataset table: {one.file} has {counts[0]} vectors, and {one.ids} has {counts[1]} values",
-                "write one value for each vector, in the same order",
-            )
-        return db.sql(f"SELECT id, vector FROM {ids} POSITIONAL JOIN {table}")
+        """Return the vectors of their file."""
+        return table_vectors.rows_of(db, self.settings.vectors, field)
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Combine the files of events."""
@@ -400,24 +340,3 @@ class Table(Dataset):
             table,
             at[0][0],
         )
-
-
-def _longest(lists: Mapping[str, str]) -> str:
-    """Return SQL for the length of the longest list of a row."""
-    return f"greatest({', '.join(f'coalesce(len({one}), 0)' for one in lists.values())})"
-
-
-def _vectors(column: str) -> str:
-    """Return the name of the field, and of the table, with the vectors of the values of a column."""
-    return f"{column}:vector"
-
-
-def _ids(column: str) -> str:
-    """Return the name of the table with the values of an array of vectors."""
-    return f"{column}:ids"
-
-
-def _separator(pattern: str) -> str:
-    path = PurePath(pattern)
-    plain = path.stem if path.suffix in (".gz", ".zst") else path.name
-    return "\t" if plain.endswith((".tsv", ".tab")) else ","

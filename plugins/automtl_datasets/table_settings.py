@@ -298,3 +298,10 @@ class TableSettings(DatasetSettings):
                 yield f"{key}.given names {label.given!r}, which is a regression; name a binary label"
             if name not in (label.after, label.given) and name in before(known[name], known):
                 yield f"{key}.after: by way of other labels it comes after itself; take one `after` out"
+
+
+def separator_of(pattern: str) -> str:
+    """Return the usual separator of a file by its name: a tab in .tsv and .tab, else a comma."""
+    path = PurePath(pattern)
+    plain = path.stem if path.suffix in (".gz", ".zst") else path.name
+    return "\t" if plain.endswith((".tsv", ".tab")) else ","
