@@ -119,15 +119,9 @@ class KnownVectors(Learner):
         if without := rows - with_vector:
             name = self.field.name
             self.warnings = [f"{without:,} of {rows:,} training rows have no vector in {name}"]
-        return VectorIds(
-            len(known) + 1,
-            digest,
-            path,
-            self.field.column,
-            len(mean),
-            hashlib.sha256(vectors.read_bytes()).hexdigest(),
-            vectors,
-        )
+        with vectors.open("rb") as file:
+            of_vectors = hashlib.file_digest(file, "sha256").hexdigest()
+        return VectorIds(len(known) + 1, digest, path, self.field.column, len(mean), of_vectors, vectors)
 
     def encode(self, chunk: Chunk) -> Codes:
         return self.table[chunk[self.field.column]]
@@ -147,12 +141,14 @@ class KnownVectors(Learner):
         return known, digest.hexdigest(), sums
 
     def _write_vectors(self, path: Path, count: int, mean: NDArray[np.float64], spread: float) -> None:
-        array = np.lib.format.open_memmap(path, "w+", np.float32, (count + 1, len(mean)))
-        start = 1
-        for values, block in self._blocks():
-            array[start : start + len(values)] = (block - mean) / spread
-            start += len(values)
-        array.flush()
+        shape = (count + 1, len(mean))
+        # Plain bytes, because a full disk ends a write to mapped memory by a signal.
+        with path.open("wb") as file:
+            header = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.zeros(len(mean), np.float32).tobytes())
+            for _, block in self._blocks():
+                file.write(((block - mean) / spread).astype(np.float32).tobytes())
 
     def _blocks(self) -> Iterator[tuple[Sequence[str], NDArray[np.float64]]]:
         return self.source.vectors(self.field.name)

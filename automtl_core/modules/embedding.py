@@ -56,7 +56,7 @@ class LargeTable(nn.Embedding):
 class PretrainedVectors(nn.Module):
     """Projections of the pretrained vectors of a field: ids [...] -> [..., d]; 0 without a vector.
 
-    Only the projection is trained. The vectors are no part of the saved weights; `SearchSpace.vectors` are.
+    Only the projection is trained. Saved weights do not contain the vectors: `SearchSpace.vectors` has them.
 
     Args:
         field: A field with vectors.
@@ -70,7 +70,8 @@ class PretrainedVectors(nn.Module):
         self.field = field.name
         self.register_buffer("vectors", torch.zeros(field.size, field.vectors.width), persistent=False)
         self.vectors: Tensor  # [V, P]
-        self.project = nn.Linear(field.vectors.width, dim, bias=False) if dim else nn.Identity()
+        # Trees read vectors without a projection, and torch warns of a layer without outputs.
+        self.project = nn.Linear(field.vectors.width, dim, bias=False) if dim else None
 
     def load(self, vectors: Tensor) -> None:
         """Set the vectors, [V, P]. Networks on the CPU share their memory."""
@@ -85,6 +86,8 @@ class PretrainedVectors(nn.Module):
         return copy
 
     def forward(self, ids: Tensor) -> Tensor:
+        if self.project is None:
+            return self.vectors.new_zeros(*ids.shape, 0)
         projected: Tensor = self.project(self.read(ids))
         return projected
 
@@ -109,13 +112,14 @@ class FieldEmbedding(Stacked):
     """
 
     def __init__(self, fields: Sequence[SparseField], dim: int, std: float) -> None:
-        super().__init__([replace(one, size=2) if one.vectors else one for one in fields])
+        in_table = [replace(one, size=2) if one.vectors else one for one in fields]
+        super().__init__(in_table)
         self.table = (LargeTable if self.rows > WHOLE_TABLE else nn.Embedding)(self.rows, dim)
         nn.init.normal_(self.table.weight, std=std)
         self.vectors = nn.ModuleDict(
             {str(n): PretrainedVectors(one, dim) for n, one in enumerate(fields) if one.vectors}
         )
-        sizes = [2 if one.vectors else one.size for one in fields]
+        sizes = [one.size for one in in_table]
         self.register_buffer("sizes", torch.tensor(sizes, dtype=torch.long), persistent=False)
         self.sizes: Tensor  # [N]
 
@@ -132,14 +136,11 @@ class FieldEmbedding(Stacked):
     @property
     def vector_width(self) -> int:
         """Numbers of `raw_vectors` together."""
-        return sum(
-            one.vectors.shape[1] for one in self.vectors.values() if isinstance(one, PretrainedVectors)
-        )
+        return sum(one.vectors.shape[1] for _, one in self._with_vectors(self.single))
 
     def raw_vectors(self, features: Features) -> list[Tensor]:
         """Return the pretrained vectors of the fields that have them, [B, P] each."""
-        pairs = self._with_vectors(self.single)
-        return [one.read(features.ids[:, n]) for n, one in pairs if isinstance(one, PretrainedVectors)]
+        return [one.read(features.ids[:, n]) for n, one in self._with_vectors(self.single)]
 
     def of_fields(self, ids: Tensor, fields: Sequence[int]) -> Tensor:  # [..., F] -> [..., F * d]
         """Return the embeddings of values of some single-valued fields, such as those of events.
@@ -163,9 +164,10 @@ class FieldEmbedding(Stacked):
             columns[place] = columns[place] + vectors(ids[..., place])
         return torch.cat(columns, dim=-1)
 
-    def _with_vectors(self, fields: Sequence[int]) -> list[tuple[int, nn.Module]]:
+    def _with_vectors(self, fields: Sequence[int]) -> list[tuple[int, PretrainedVectors]]:
         """Return those of some fields that have vectors: the place among them, and the vectors."""
-        return [(n, self.vectors[str(f)]) for n, f in enumerate(fields) if str(f) in self.vectors]
+        pairs = [(n, self.vectors[str(f)]) for n, f in enumerate(fields) if str(f) in self.vectors]
+        return [(n, one) for n, one in pairs if isinstance(one, PretrainedVectors)]
 
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:
         """Return the rows at some indices, [B, n, d]."""

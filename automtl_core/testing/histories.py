@@ -13,7 +13,7 @@ from automtl_core.data.prepare.sources import read, workshop
 from automtl_core.data.progress import silent
 from automtl_core.data.raw.find import find
 from automtl_core.data.store import PARTS, Prepared
-from automtl_core.dataset.dataset import Dataset, histories_of, learned
+from automtl_core.dataset.dataset import Dataset, Sparse, histories_of, learned
 from automtl_core.dataset.history import History
 from automtl_core.fields.encode import event_columns, text, whole
 
@@ -52,8 +52,8 @@ def check_histories(
             history.name: frame if history.of_rows else dataset.events(db, history.name).df()
             for history in histories
         }
-    known = {f.name: set(prepared.vocabulary(f.name)) for f in prepared.schema.sparse}
-    known = {name: values for name, values in known.items() if values}  # without hashed values and buckets
+    named = [field.name for field in dataset.fields if isinstance(field, Sparse)]
+    known = {name: set(prepared.vocabulary(name)) for name in named if name not in dataset.settings.hashed}
     by_key = defaultdict(list)
     labels = [label.name for label in learned(dataset)]
     for row in frame.to_dict("records"):
@@ -69,7 +69,7 @@ def check_histories(
             decoded = prepared.encoder.decode(data.some(np.sort(places)))
             for place in range(len(places)):
                 held = {name: values[place] for name, values in decoded.items()}
-                found = list(_stored(history, held))
+                found = list(_stored(history, held, known))
                 candidates = by_key[_key(held, known, labels)]
                 assert any(found == _looped(history, row, owners, known) for row in candidates), (
                     f"{history.name}, {part}: {found} is not the history of a row"
@@ -91,11 +91,12 @@ def _shown(value: Any, known: set[str]) -> str | None:
     return (plain if plain in known else UNSEEN) if plain else None
 
 
-def _stored(history: History, row: Row) -> Iterator[Event]:
-    """Yield the stored events of a row, the latest first."""
+def _stored(history: History, row: Row, known: Mapping[str, set[str]]) -> Iterator[Event]:
+    """Yield the stored events of a row, the latest first. Hashed values are left out."""
     lists = [row[name] for name in event_columns(history.to_json())]
     for *values, age in list(zip(*lists, strict=True))[::-1]:
         shared, done = values[: len(history.shared)], values[len(history.shared) :]
+        shared = [value for name, value in zip(history.shared, shared, strict=True) if name in known]
         yield age, *(UNSEEN if str(v).startswith(UNSEEN) else v for v in shared), *map(int, done)
 
 
@@ -109,7 +110,7 @@ def _looped(
     events = []
     for event in mine[::-1][: history.length]:
         age = float(np.float32(now - float(event[history.time])))
-        shared = [_shown(event[name], known[name]) for name in history.shared]
+        shared = [_shown(event[name], known[name]) for name in history.shared if name in known]
         done = [int(event[name]) if not pd.isna(event[name]) else 0 for name in history.outcomes]
         events.append((age, *shared, *done))
     return events

@@ -54,10 +54,10 @@ class Encoding:
         """Fields that are constant in training rows."""
         return [name for name, learner in self.learners.items() if learner.constant]
 
-    def vectors_of(self, history: History) -> list[str]:
-        """Return the fields with vectors of the values that the events of a history have."""
+    def event_fields(self, history: History) -> list[str]:
+        """Return the fields of the events of a history: the shared ones, then those of their vectors."""
         columns = {name: encoder.of_column() for name, encoder in self.encoders.items()}
-        return [name for name, column in columns.items() if column in history.shared]
+        return [*history.shared, *(name for name, column in columns.items() if column in history.shared)]
 
 
 class Examples:

@@ -49,7 +49,7 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
             quoted(owner_key(dataset, history)),
             time_key(history) if history.of_rows else history.time,
         )
-        outcomes = {o: f"outcome {o}" if history.of_rows else o for o in history.outcomes}
+        outcomes = {o: outcome_key(o) if history.of_rows else o for o in history.outcomes}
         chosen = [f"{owner} AS owner", f"{quoted(time)} AS time"]
         chosen += [f"{quoted(field)} AS {quoted(field)}" for field in history.shared]
         chosen += [
@@ -67,14 +67,14 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
 
 
 def _unread(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[str]:
-    """Yield a warning if events are not earlier than the last row."""
+    """Yield a warning if events are later than the last row."""
     last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
-    late = f"count(*) FILTER (time >= {last} - {history.delay!r})"
+    late = f"count(*) FILTER (time > {last})"
     found = db.execute(f"SELECT {late}, count(*) FROM {event_table(history)}").fetchall()[0]
     if found[0]:
         yield (
-            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are not earlier than the "
-            "last row, and are not read"
+            f"{found[0]:,} of {found[1]:,} events of the history {history.name} are later than the last row, "
+            "and are not read"
         )
 
 
@@ -162,7 +162,8 @@ def matched_values(encoding: Encoding, history: History, chunk: Chunk) -> NDArra
         ids, places = encoding.learners[field].encode(chunk), chunk[field]
         outside = (ids == 0) & (places > 0)
         columns.append(np.where(outside, encoding.encoders[field].size - 1 + places, ids))
-    columns += [encoding.learners[field].encode(chunk) for field in encoding.vectors_of(history)]
+    vectors = encoding.event_fields(history)[len(history.shared) :]
+    columns += [encoding.learners[field].encode(chunk) for field in vectors]
     return np.stack(columns, axis=1).astype(np.int32) if columns else np.zeros((_rows(chunk), 0), np.int32)
 
 
@@ -185,7 +186,7 @@ def _write(
     owners = count(db, "examples" if history.lists else codes(owner))
     clock = _clock(db, history)
     shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
-        "ids": (np.int32, (events, len(history.shared) + len(encoding.vectors_of(history)))),
+        "ids": (np.int32, (events, len(encoding.event_fields(history)))),
         "outcomes": (np.uint8, (events, len(history.outcomes))),
         "times": (clock.dtype, (events,)),
     }

@@ -144,7 +144,7 @@ def _arrays(dataset: Dataset, encoding: Encoding, logs: Sequence[EventLog]) -> l
         arrays.append(array("times", np.int32, [code(dataset.time)]))
     for log in logs:
         name = file_name(log.history.name)
-        shared = len(log.history.shared) + len(encoding.vectors_of(log.history))
+        shared = len(encoding.event_fields(log.history))
         arrays += [
             _Array(f"{name}.spans", log.dtype, 2, log.spans),
             _Array(f"{name}.times", log.clock.dtype, 1, log.row_times),

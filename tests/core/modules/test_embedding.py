@@ -89,6 +89,16 @@ def test_a_field_with_vectors_has_projections_beside_the_embedding_of_missing_on
     assert torch.equal(events[0, 1], torch.cat([w[7], w[5]]))
 
 
+def test_without_learned_numbers_vectors_are_read_alone() -> None:
+    """As by trees, which read no embeddings."""
+    embedding = FieldEmbedding(WITH_VECTORS, 0, 1.0)
+    rows = features(torch.tensor([[4, 6], [0, 2]]), bag([1], [2]))
+    assert embedding(rows).shape == (2, 3, 0)
+    assert embedding.of_fields(torch.tensor([[[6, 4], [9, 0]]]), [2, 1]).shape == (1, 2, 0)
+    assert embedding.vector_width == 3
+    assert [one.shape for one in embedding.raw_vectors(rows)] == [(2, 3)]
+
+
 def test_vectors_are_not_trained_not_saved_and_not_copied() -> None:
     embedding = FieldEmbedding(WITH_VECTORS, 2, 1.0)
     (vectors,) = embedding.vectors.values()

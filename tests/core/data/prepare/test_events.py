@@ -136,6 +136,16 @@ def test_rows_see_the_events_of_a_log(tmp_path: Path) -> None:
     )
 
 
+def test_events_later_than_the_last_row_are_counted(tmp_path: Path) -> None:
+    log = actions(1).drop(columns="row")
+    assert not any("later than the last row" in one for one in prepared(tmp_path, log).manifest["warnings"])
+    log.loc[log.user.isin(Actions.frame.user) & (log.index < 30), "at"] = ROWS
+    late = int(((log["at"] == ROWS) & log.user.notna()).sum())
+    (warning,) = [one for one in prepared(tmp_path, log).manifest["warnings"] if "last row" in one]
+    total = (log.user.isin(Actions.frame.user) & log.user.notna()).sum()
+    assert warning.startswith(f"{late} of {total} events of the history past are later than the last row")
+
+
 def test_values_outside_of_the_vocabulary_still_match(tmp_path: Path) -> None:
     data = prepared(tmp_path, min_count=12)
     assert len(data.vocabulary("item")) < 20
