@@ -119,14 +119,14 @@ class FieldEmbedding(Stacked):
         self.vectors = nn.ModuleDict(
             {str(n): PretrainedVectors(one, dim) for n, one in enumerate(fields) if one.vectors}
         )
-        sizes = [one.size for one in in_table]
-        self.register_buffer("sizes", torch.tensor(sizes, dtype=torch.long), persistent=False)
-        self.sizes: Tensor  # [N]
+        largest = [one.size - 1 for one in in_table]
+        self.register_buffer("largest", torch.tensor(largest, dtype=torch.long), persistent=False)
+        self.largest: Tensor  # [N], of the ids in the table
 
     def forward(self, features: Features) -> Tensor:  # -> [B, N, d]
         if not self.vectors:
             return super().forward(features)
-        ids = torch.minimum(features.ids, self.sizes[self.single] - 1)
+        ids = torch.minimum(features.ids, self.largest[self.single])
         e = super().forward(features._replace(ids=ids))
         columns = list(e.unbind(1))
         for place, vectors in self._with_vectors(self.single):
@@ -152,8 +152,7 @@ class FieldEmbedding(Stacked):
             fields: The indices of the fields, F.
 
         """
-        sizes = self.sizes[fields]
-        known = torch.where(ids < sizes, ids, 0)
+        known = torch.where(ids <= self.largest[fields], ids, 0)
         for place, _ in self._with_vectors(fields):
             known[..., place] = ids[..., place].clamp(max=1)
         e = self.of_values(known + self.offsets[fields], None)

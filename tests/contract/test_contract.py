@@ -1,6 +1,7 @@
 """Everything registered keeps its contract: registering is being tested."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from automtl_core.choices import AnyOf, Architecture
 from automtl_core.data.fitting import fitted
 from automtl_core.dataset.encodings import plain
-from automtl_core.dataset.schema import Schema
+from automtl_core.dataset.schema import Pretrained, Schema, SparseField
 from automtl_core.registry.kinds import BALANCERS, DATASETS, HISTORY_ENCODERS, KINDS, OPS, SPACES, STRATEGIES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.space import SearchSpace
@@ -209,3 +210,13 @@ def test_space_with_histories(name):
     history = ("matches", "last-2", "mean", "attention")
     schema = sample_schema(regression=False, multi=False, histories=True)
     check_space(space(name, schema.encoded(plain().with_answers(history=history))), architectures=3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_space_with_pretrained_vectors(name):
+    schema = sample_schema(regression=False, multi=False, histories=True)
+    schema = schema.encoded(plain().with_answers(history=("last-1",)))
+    vectors = SparseField("item:vector", 9, vectors=Pretrained("item", 3))
+    made = space(name, replace(schema, sparse=(*schema.sparse, vectors)))
+    check_space(made, architectures=2)
+    assert made.cost(made.supernet().architecture()).parameters > 0
