@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from automtl_core.data.raw.sql import category, count, quoted
+from automtl_core.data.raw.sql import category, count, literal, quoted
 from automtl_core.dataset.dataset import BIT, TEXT, Column, Dataset, RawFile
-from automtl_core.dataset.history import History
+from automtl_core.dataset.history import History, source_of
 from automtl_core.errors import DataError, FaultyRowError, printable
 from automtl_core.fields.encode import event_columns
 
@@ -51,8 +51,20 @@ def log_file(path: str, dataset: Dataset, history: History) -> RawFile:
     """Return the format of a log: a column for the owner, the time, each shared field and each outcome."""
     raw = {name: column for file in dataset.files().values() for name, column in file.columns.items()}
     columns = {name: _kind(raw.get(name, TEXT)) for name in (history.by, *history.shared)}
-    columns |= {time_column(dataset, history): TEXT, **dict.fromkeys(history.outcomes, BIT)}
-    return RawFile(path, columns, others=True)
+    columns |= {time_column(dataset, history): TEXT}
+    return RawFile(path, columns | columns_of_outcomes(history.outcomes, columns), others=True)
+
+
+def columns_of_outcomes(outcomes: Iterable[str], others: Iterable[str]) -> dict[str, Column]:
+    """Return the columns of outcomes in files of events that are not among the others."""
+    kinds = {column: BIT if text is None else TEXT for column, text in map(source_of, outcomes)}
+    return {column: kind for column, kind in kinds.items() if column not in others}
+
+
+def outcome_of(name: str) -> str:
+    """Return SQL for an outcome of a file of events: 0, 1 or null."""
+    column, text = source_of(name)
+    return f"CAST({quoted(column)} AS VARCHAR) = {literal(text)}" if text is not None else quoted(column)
 
 
 def time_column(dataset: Dataset, history: History) -> str:
@@ -91,7 +103,7 @@ def lists_of_log(
     relation = db.table(quoted(log))
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     values = [category(quoted(name), kinds[name]) for name in history.shared]
-    values += [f"coalesce(CAST({quoted(name)} AS INTEGER), 0)" for name in history.outcomes]
+    values += [f"coalesce(CAST({outcome_of(name)} AS INTEGER), 0)" for name in history.outcomes]
     keys = [f"k{n}" for n in range(len(values))]
     order = ", ".join(["moment", *keys])
     latest = ", ".join(f"{key} DESC NULLS FIRST" for key in ("moment", *keys))

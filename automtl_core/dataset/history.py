@@ -29,7 +29,8 @@ class History:
     shared: tuple[str, ...] = ()
     """Single-valued categorical fields of rows that events have too, with the same vocabulary."""
     outcomes: tuple[str, ...] = ()
-    """Columns of events with 0, 1 or null: what was done, such as the labels of earlier rows."""
+    """Columns of events with 0, 1 or null: what was done, such as the labels of earlier rows. In files of
+    events, an outcome `event=buy` is the column `event`, and 1 where it holds `buy`."""
     of_rows: bool = True
     """Whether the events are the rows of the dataset. Otherwise `Dataset.events` returns them."""
     lists: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +57,12 @@ class History:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the history of a value of `to_json`."""
         return cls(**{**value, "shared": tuple(value["shared"]), "outcomes": tuple(value["outcomes"])})
+
+
+def source_of(outcome: str) -> tuple[str, str | None]:
+    """Return the column of an outcome in files, and the text that means 1; None if it holds 0 and 1."""
+    column, sign, text = outcome.partition("=")
+    return (column, text) if sign else (outcome, None)
 
 
 def faults_of_histories(histories: Sequence[History], single: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from automtl_core.data.new_histories import columns_of
+from automtl_core.data.new_histories import columns_of, columns_of_outcomes, outcome_of
 from automtl_core.data.raw.sql import literal, quoted
 from automtl_core.dataset.dataset import (
     INTEGER,
@@ -33,6 +33,7 @@ from automtl_core.dataset.dataset import (
     histories_of,
     reads_of,
 )
+from automtl_core.dataset.history import source_of
 from automtl_core.errors import FaultyRowError, UsageError, printable
 from automtl_core.fields.kinds import FIELDS
 from automtl_datasets import table_lists, table_vectors
@@ -150,12 +151,13 @@ class Table(Dataset):
         Files without a header must have all columns in their order, even those that are not read.
         """
         chosen, columns = self.settings, self._columns()
-        idle = {chosen.time, *(() if labelled else chosen.labels)} - {*reads_of(self.fields)}
+        read = {*reads_of(self.fields), *(chosen.labels if labelled else ())}
+        idle = {chosen.time, *chosen.labels, *chosen.texts_of_outcomes()} - read
         if chosen.columns:
             return self._file(path, {n: UNUSED if n in idle else c for n, c in columns.items()})
         optional = {name for name, read in reads_of(self.fields).items() if read.missing is not None}
-        read = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
-        return replace(self._file(path, read), named_by={})
+        used = {n: replace(c, optional=n in optional) for n, c in columns.items() if n not in idle}
+        return replace(self._file(path, used), named_by={})
 
     def new_rows(self, rows: pd.DataFrame, labelled: bool) -> pd.DataFrame:
         """Translate labels to numbers, as `rows` does."""
@@ -198,7 +200,7 @@ class Table(Dataset):
         kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
         names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
         columns = {name: kinds[name] for name in names} | {chosen.time or "": TEXT}
-        columns |= {name: BIT for name in chosen.history_outcomes() if name not in columns}
+        columns |= columns_of_outcomes(chosen.history_outcomes(), columns)
         named_by = dict.fromkeys(columns, "dataset.history")
         return RawFile(
             pattern,
@@ -224,6 +226,7 @@ class Table(Dataset):
         used |= {n: column_of(read) for n, read in reads_of(self._of_kinds).items() if n not in used}
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
+        used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
         return {name: used.get(name, UNUSED) for name in chosen.columns or used}
 
     def content(self) -> None:
@@ -257,6 +260,7 @@ class Table(Dataset):
             chosen.append(f"{self._time_of_rows(db, time)} AS {quoted(TIME)}")
         if self.part:
             chosen.append(quoted(PART))
+        chosen += [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=True)]
         if lists := table_lists.lists_of(self._lists()):
             table_lists.check_lengths(db, lists, [table for table, *_ in self._tables()])
             chosen += table_lists.aligned(lists)
@@ -277,7 +281,13 @@ class Table(Dataset):
         """Combine the files of events."""
         together = " UNION ALL BY NAME ".join(f"FROM {quoted(table)}" for table, _ in self._logs())
         time = self._seconds(db, self.settings.time or "", together)
-        return db.sql(f"SELECT *, {time} AS {quoted(TIME)} FROM ({together})")
+        derived = [f"{outcome_of(o)} AS {quoted(o)}" for o in self._outcomes(of_rows=False)]
+        return db.sql(f"SELECT *, {', '.join([f'{time} AS {quoted(TIME)}', *derived])} FROM ({together})")
+
+    def _outcomes(self, of_rows: bool) -> list[str]:
+        """Return the outcomes that are texts of a column, of rows or of files of events."""
+        used = [o for h in histories_of(self) if h.of_rows == of_rows and not h.lists for o in h.outcomes]
+        return [outcome for outcome in used if source_of(outcome)[1] is not None]
 
     def _time_of_rows(self, db: duckdb.DuckDBPyConnection, name: str) -> str:
         """Return SQL for the time of a row: a number if rows have histories."""

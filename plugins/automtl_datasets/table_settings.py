@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from automtl_core.dataset.dataset import DatasetSettings, Label, Scaling
 from automtl_core.dataset.fields import before
-from automtl_core.dataset.history import AGE
+from automtl_core.dataset.history import AGE, source_of
 from automtl_core.dataset.schema import TaskKind
 from automtl_core.errors import did_you_mean
 from automtl_core.settings.settings import Settings
@@ -105,8 +105,8 @@ class HistoryColumns(Settings):
     fields: tuple[Text, ...] = ()
     """Categorical fields that events have too. Without this setting, all but the user."""
     outcomes: tuple[Text, ...] = ()
-    """Columns with 0 or 1 that tell what was done: of rows, binary labels. Without this setting, all binary
-    labels."""
+    """Columns with 0 or 1 that tell what was done: of rows, binary labels. `event=buy` is 1 where the column
+    `event` holds `buy`. Without this setting, all binary labels."""
     lists: dict[str, Text] = Field(default_factory=dict)
     """Lists of events that the rows hold themselves, the earliest event first: categorical field, outcome or
     `age` (the time since the event) -> column, such as {item_id: last_items, click: last_clicks}. All lists
@@ -220,6 +220,13 @@ class TableSettings(DatasetSettings):
         named = () if self.history is None else self.history.outcomes
         return named or tuple(name for name, label in self.labels.items() if label.kind == "binary")
 
+    def texts_of_outcomes(self) -> set[str]:
+        """Return the columns of rows whose texts tell what was done."""
+        if self.history is None or self.history.files or self.history.lists:
+            return set()
+        sources = map(source_of, self.history_outcomes())
+        return {column for column, text in sources if text is not None}
+
     def _history_faults(self) -> Iterator[str]:
         if self.history is None:
             return
@@ -237,11 +244,18 @@ class TableSettings(DatasetSettings):
             if name not in self.sparse:
                 hint = did_you_mean(name, self.sparse)
                 yield f"history.fields names {name!r}, which is not in `sparse`{hint}; name a field of it"
+        sources = [source_of(name) for name in self.history_outcomes()]
+        for column, text in sources:
+            if text is not None and (column, None) in sources:
+                yield f"history.outcomes names {column!r} beside {f'{column}={text}'!r}; name texts only"
         binary = [name for name, label in self.labels.items() if label.kind == "binary"]
         for name in () if self.history.files else self.history_outcomes():
-            if name not in binary:
+            if name not in binary and source_of(name)[1] is None:
                 hint = did_you_mean(name, binary)
-                yield f"history.outcomes names {name!r}, which is not a binary label{hint}; name one"
+                yield (
+                    f"history.outcomes names {name!r}, which is not a binary label{hint}; name one, or "
+                    f"a text of a column, such as `{name}=buy`"
+                )
 
     def _vector_faults(self) -> Iterator[str]:
         for name, one in self.vectors.items():
