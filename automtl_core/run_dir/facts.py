@@ -9,6 +9,8 @@ from automtl_core.disk.value import Value
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.baselines import Baseline
+from automtl_core.training.calibration import Bin
+from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
 
@@ -142,6 +144,18 @@ class Result(Fact):
     copies: int = 1
     """Number of networks that predict: the members of an ensemble, and the copies of each with the weights of
     different epochs."""
+
+
+@dataclass(frozen=True)
+class Behaviour(Fact):
+    """The behaviour of the trained network: its use of experts, and its calibration."""
+
+    file = "behaviour"
+
+    expert_use: ExpertUse | None
+    """On validation rows; None for a network without gates."""
+    calibration: Mapping[str, tuple[Bin, ...]]
+    """Binary task -> groups of test rows by predicted probability."""
 
 
 @dataclass(frozen=True)

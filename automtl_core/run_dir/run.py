@@ -11,6 +11,7 @@ runs/<name>/
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
     importance.json        permutation importance of fields on test rows
+    behaviour.json         use of experts, and calibration on test rows
     costs.json             seconds of search and training, rows per second
     status.json            running, stopped, failed or done
     encoder/               encoder of new examples, see data/encoder.py

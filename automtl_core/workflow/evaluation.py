@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import Prepared
-from automtl_core.run_dir.facts import Result
+from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.baselines import Baseline, baseline, corrected
+from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
+from automtl_core.training.expert_use import expert_use
+from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, metrics_of
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import Metrics, with_others
@@ -20,6 +23,9 @@ from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored
 from automtl_core.workflow.trainer import memory_errors
+
+OBSERVED = 10_000
+"""Maximum number of validation rows on which the use of experts is measured."""
 
 
 def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
@@ -40,6 +46,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         seconds_per_row = (time.monotonic() - start) / len(part)
         if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
             run.write(found)
+        run.write(_behaviour(made, prepared, predicted, job.config.seed))
     result, registered = run.read(Result), job.metrics()
     result = replace(
         result,
@@ -51,6 +58,15 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
     )
     run.write(result)
     return result
+
+
+def _behaviour(made: Trained, prepared: Prepared, predicted: NDArray[np.float64], seed: int) -> Behaviour:
+    """Return the behaviour of a network with these outputs [R, T] for the test rows."""
+    some = sample(prepared.part("validation"), OBSERVED, seed)
+    use = expert_use(made.network, some, made.batch_size, made.compute) if len(some) else None
+    labels = np.asarray(prepared.part("test").labels)
+    binary = [(t, task) for t, task in enumerate(made.tasks) if task.kind == "binary"]
+    return Behaviour(use, {task.name: calibration(labels[:, t], predicted[:, t]) for t, task in binary})
 
 
 def is_tested(job: Job, run: Run) -> bool:

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
@@ -35,18 +35,32 @@ class ExtractionLayer(nn.Module):
 
     Args:
         widths: D, hidden widths and H of an expert.
-        experts: Number of experts of each task, and last of the shared part.
+        tasks: Names of the tasks.
+        experts: Number of experts of a task, and of shared ones.
         dropout: Dropout of the experts.
-        last: Whether this is the last layer, which has no gating network of the shared part.
+        name: Name of a layer that is not the last one; the last one, without a name, has no gating network of
+            the shared part.
 
     """
 
-    def __init__(self, widths: Sequence[int], experts: Sequence[int], dropout: float, last: bool) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        tasks: Sequence[str],
+        experts: tuple[int, int],
+        dropout: float,
+        name: str = "",
+    ) -> None:
         super().__init__()
-        *own, shared = experts
-        self.experts = nn.ModuleList(Experts(widths, count, dropout) for count in experts)
-        self.gating = nn.ModuleList(GatingNetwork(widths[0], count + shared) for count in own)
-        self.shared_gating = None if last else GatingNetwork(widths[0], sum(experts))
+        own = [numbered(experts[0], f"{task}-expert") for task in tasks]
+        shared = numbered(experts[1], "shared-expert")
+        self.experts = nn.ModuleList(Experts(widths, len(group), dropout) for group in (*own, shared))
+        self.gating = nn.ModuleList(
+            GatingNetwork(widths[0], [*of_task, *shared], f"{name or 'task'}/{task}")
+            for task, of_task in zip(tasks, own, strict=True)
+        )
+        everyone = [expert for group in (*own, shared) for expert in group]
+        self.shared_gating = GatingNetwork(widths[0], everyone, f"{name}/shared") if name else None
 
     def forward(self, xs: Sequence[Tensor]) -> list[Tensor]:  # T + 1 x [B, D] -> T or T + 1 x [B, H]
         *own, shared = [experts(x) for experts, x in zip(self.experts, xs, strict=True)]  # [B, K or S, H]
@@ -84,6 +98,6 @@ class CGC(HandDesigned[CGCSettings]):
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self, choose)
-        experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
-        layer = ExtractionLayer([inputs.width, *s.expert_layers], experts, s.dropout, last=True)
+        tasks, experts = [task.name for task in self.schema.tasks], (s.task_experts, s.shared_experts)
+        layer = ExtractionLayer([inputs.width, *s.expert_layers], tasks, experts, s.dropout)
         return CGCNetwork(inputs, layer, towers_of(self.schema, s, inputs))

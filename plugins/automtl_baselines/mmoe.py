@@ -6,7 +6,7 @@ Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate M
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetworks, Towers
+from automtl_baselines.parts import Experts, GatingNetworks, Towers, numbered
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
@@ -48,5 +48,6 @@ class MMoE(HandDesigned[MMoESettings]):
         s = self.settings
         inputs = inputs_of(self, choose)
         experts = Experts([inputs.width, *s.expert_layers], s.experts, s.dropout)
-        gating = GatingNetworks(inputs.width, s.experts, len(self.schema.tasks))
+        readers = [f"task/{task.name}" for task in self.schema.tasks]
+        gating = GatingNetworks(inputs.width, numbered(s.experts), readers)
         return MMoENetwork(inputs, experts, gating, towers_of(self.schema, s, inputs))

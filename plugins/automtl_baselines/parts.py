@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.dropout import Dropout
+from automtl_core.modules.mixture import Mixed, Mixture
 
 
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
@@ -25,6 +26,11 @@ def tower(in_dim: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     """Return an MLP with one logit as its output, [B, in_dim] -> [B, 1]."""
     widths = [in_dim, *hidden]
     return nn.Sequential(*mlp(widths, dropout), nn.Linear(widths[-1], 1))
+
+
+def numbered(count: int, name: str = "expert") -> list[str]:
+    """Return names such as `expert0` and `expert1`."""
+    return [f"{name}{k}" for k in range(count)]
 
 
 class Experts(nn.ModuleList):
@@ -67,25 +73,39 @@ class Towers(nn.Module):
         return deep if self.wide is None else deep + self.wide(x)
 
 
-class GatingNetwork(nn.Module):
-    """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H]."""
+class GatingNetwork(Mixture):
+    """sum_k softmax(W x)_k * expert_k, W bias-free: x [B, D], experts [B, K, H] -> [B, H].
 
-    def __init__(self, in_dim: int, experts: int) -> None:
+    Args:
+        in_dim: D.
+        experts: Names of the K experts.
+        reader: Name of the part that reads them, such as `task/click`.
+
+    """
+
+    def __init__(self, in_dim: int, experts: Sequence[str], reader: str) -> None:
         super().__init__()
-        self.linear = nn.Linear(in_dim, experts, bias=False)
+        self.linear = nn.Linear(in_dim, len(experts), bias=False)
+        self.experts, self.reader = experts, reader
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
-        return torch.einsum("bk,bkh->bh", self.linear(x).softmax(1), experts)
+        weights = self.linear(x).softmax(1)
+        if self.observer is not None:
+            self.observer(Mixed(self.reader, self.experts, weights, experts.unbind(1)))
+        return torch.einsum("bk,bkh->bh", weights, experts)
 
 
 class GatingNetworks(nn.ModuleList):
     """T gating networks on the same input as one product: x [B, D], experts [B, K, H] -> [B, T, H]."""
 
-    def __init__(self, in_dim: int, experts: int, count: int) -> None:
-        super().__init__(GatingNetwork(in_dim, experts) for _ in range(count))
+    def __init__(self, in_dim: int, experts: Sequence[str], readers: Sequence[str]) -> None:
+        super().__init__(GatingNetwork(in_dim, experts, reader) for reader in readers)
 
     def forward(self, x: Tensor, experts: Tensor) -> Tensor:
         rows = torch.stack(list(self.parameters()), dim=1).flatten(0, 1)  # [K*T, D]
         # A softmax over the last dimension, which is short, would take four times as long.
         weights = F.linear(x, rows).view(-1, experts.shape[1], len(self)).softmax(1)
+        for gate, of_gate in zip(self, weights.unbind(2), strict=True):
+            if isinstance(gate, GatingNetwork) and gate.observer is not None:
+                gate.observer(Mixed(gate.reader, gate.experts, of_gate, experts.unbind(1)))
         return torch.bmm(weights.transpose(1, 2), experts)

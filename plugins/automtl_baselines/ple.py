@@ -57,10 +57,16 @@ class PLE(HandDesigned[PLESettings]):
         """Return the network. It has no choices, except feature encodings if inputs are searched."""
         s = self.settings
         inputs = inputs_of(self, choose)
-        experts = [s.task_experts] * len(self.schema.tasks) + [s.shared_experts]
+        tasks, experts = [task.name for task in self.schema.tasks], (s.task_experts, s.shared_experts)
         in_dims = [inputs.width] + [s.expert_layers[-1]] * (s.levels - 1)
         levels = [
-            ExtractionLayer([in_dim, *s.expert_layers], experts, s.dropout, last=level == s.levels)
+            ExtractionLayer(
+                [in_dim, *s.expert_layers],
+                tasks,
+                experts,
+                s.dropout,
+                f"level{level}" if level < s.levels else "",
+            )
             for level, in_dim in enumerate(in_dims, start=1)
         ]
         return PLENetwork(inputs, levels, towers_of(self.schema, s, inputs))

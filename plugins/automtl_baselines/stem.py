@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from automtl_baselines.parts import Experts, GatingNetwork, Towers
+from automtl_baselines.parts import Experts, GatingNetwork, Towers, numbered
 from automtl_baselines.sizes import AnyInputs, HandDesigned, Sizes, inputs_of, towers_of
 from automtl_core.modules.features import Features
 from automtl_core.space import Chooser
@@ -76,5 +76,8 @@ class STEM(HandDesigned[STEMSettings]):
         inputs = [inputs_of(self, choose, f"{owner}/inputs") for owner in owners]
         in_dim = inputs[0].width
         experts = [Experts([in_dim, *s.expert_layers], s.experts, s.dropout) for _ in inputs]
-        gating = [GatingNetwork(in_dim, len(inputs) * s.experts) for _ in tasks]
+        names = [
+            name for owner in owners for name in numbered(s.experts, f"{owner.removeprefix('task/')}-expert")
+        ]
+        gating = [GatingNetwork(in_dim, names, f"task/{task.name}") for task in tasks]
         return STEMNetwork(inputs, experts, gating, towers_of(self.schema, s, inputs[-1]))

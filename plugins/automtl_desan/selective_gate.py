@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from automtl_core.modules.derive import FixedGate
+from automtl_core.modules.mixture import Mixed, Mixture
 from automtl_core.modules.relaxed import Gate
 
 
-class SelectiveGate(nn.Module):
+class SelectiveGate(Mixture):
     """out = sum_i g(x)_i * expert_i, where g(x) follows from the softmax of W x, W [E, D], and the bits s.
 
     - over all: g = s * softmax(W x), as in the paper; the weights of closed experts are lost
@@ -26,6 +27,7 @@ class SelectiveGate(nn.Module):
         shared: Gate s over the experts that this consumer, a task or an expert, shares.
         width: H.
         over: Experts that the softmax runs over.
+        reader: Name of the part that reads the experts, such as `task/click`.
 
     """
 
@@ -36,8 +38,10 @@ class SelectiveGate(nn.Module):
         shared: Gate | FixedGate,
         width: int,
         over: Literal["open", "all"] = "open",
+        reader: str = "",
     ) -> None:
         super().__init__()
+        self.reader = reader
         self.shared = shared
         self.experts = tuple(experts)
         self.inputs = [experts[k] for k in shared.kept]
@@ -90,6 +94,9 @@ def mixtures(gates: Sequence[SelectiveGate], x: Tensor, experts: Mapping[str, Te
     logits = F.linear(x, torch.cat(rows)) if rows else x[:, :0]
     parts = torch.split(logits, [len(gate.gating) for gate in gates], dim=1)
     weights = [gate.weights(part) for gate, part in zip(gates, parts, strict=True)]
+    for gate, of_gate in zip(gates, weights, strict=True):
+        if gate.observer is not None:
+            gate.observer(Mixed(gate.reader, gate.open, of_gate, [experts[name] for name in gate.open]))
     mixed: dict[int, Tensor] = {}
     for inputs in dict.fromkeys(gate.open for gate in gates):
         alike = [g for g, gate in enumerate(gates) if gate.open == inputs]

@@ -136,7 +136,7 @@ class DESAN(SearchSpace[DESANSettings]):
     def _selective_gate(self, choose: Chooser, name: str) -> SelectiveGate:
         s = self.settings
         shared = choose.any_of(f"{name}/experts", s.expert_names)
-        return SelectiveGate(self._widths.flat, s.expert_names, shared, s.expert_width, s.gating)
+        return SelectiveGate(self._widths.flat, s.expert_names, shared, s.expert_width, s.gating, name)
 
 
 def _gate(choose: Chooser, name: str, options: Sequence[str], asked: bool) -> Gate | FixedGate:

@@ -45,6 +45,10 @@ def test_with_a_wide_term_the_inputs_enter_each_logit_too():
 
 def test_gating_networks_give_together_what_each_gives_alone():
     torch.manual_seed(0)
-    gating, x, experts = GatingNetworks(4, 3, count=2), torch.randn(5, 4), torch.randn(5, 3, 6)
+    gating, x, experts = (
+        GatingNetworks(4, ["a", "b", "c"], ["x", "y"]),
+        torch.randn(5, 4),
+        torch.randn(5, 3, 6),
+    )
     alone = torch.stack([one(x, experts) for one in gating], dim=1)
     assert torch.allclose(gating(x, experts), alone, atol=1e-6)

@@ -1,0 +1,57 @@
+"""Calibration: predicted probabilities against observed frequencies.
+
+Letters: R rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from automtl_core.disk.value import Value
+
+BINS = 10
+"""Number of groups of rows."""
+
+
+@dataclass(frozen=True)
+class Bin(Value):
+    """Rows with similar predictions."""
+
+    rows: int
+    predicted: float
+    """Mean predicted probability."""
+    observed: float
+    """Share of positive rows."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the observed share (Wilson 1927)."""
+        from scipy.stats import binomtest  # slow to import
+
+        test = binomtest(round(self.observed * self.rows), self.rows)
+        low, high = test.proportion_ci(method="wilson")
+        return float(low), float(high)
+
+
+def calibration(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> tuple[Bin, ...]:
+    """Return groups of rows of about equal size, by rising prediction; none without rows.
+
+    Args:
+        labels: Labels of a binary task, NaN where unknown, [R].
+        logits: Its logits, [R].
+
+    """
+    known = ~np.isnan(labels)
+    predicted, observed = expit(logits[known]), labels[known].astype(np.float64)
+    order = np.argsort(predicted, kind="stable")
+    groups = np.array_split(order, min(BINS, len(order))) if len(order) else []
+    return tuple(Bin(len(g), float(predicted[g].mean()), float(observed[g].mean())) for g in groups)
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Return the expected calibration error: the mean absolute difference over rows (Naeini et al. 2015)."""
+    rows = sum(one.rows for one in bins)
+    return sum(one.rows * abs(one.predicted - one.observed) for one in bins) / rows

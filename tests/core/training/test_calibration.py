@@ -1,0 +1,34 @@
+"""Calibration: groups of equal size, exact means, intervals that hold the truth."""
+
+import numpy as np
+import pytest
+from scipy.special import logit
+
+from automtl_core.training.calibration import BINS, Bin, calibration, calibration_error
+
+
+def test_groups_have_exact_means_of_known_labels():
+    labels = np.array([0, 1, np.nan, 1], np.float32)
+    bins = calibration(labels, logit(np.array([0.1, 0.2, 0.5, 0.9])))
+    assert [one.rows for one in bins] == [1, 1, 1]
+    assert [one.predicted for one in bins] == pytest.approx([0.1, 0.2, 0.9])
+    assert [one.observed for one in bins] == [0, 1, 1]
+    assert calibration_error(bins) == pytest.approx((0.1 + 0.8 + 0.1) / 3)
+    assert calibration(np.full(3, np.nan, np.float32), np.zeros(3)) == ()
+
+
+def test_true_probabilities_are_calibrated_and_wrong_ones_are_not():
+    random = np.random.default_rng(0)
+    p = random.random(20_000)
+    labels = (random.random(20_000) < p).astype(np.float32)
+    true, wrong = calibration(labels, logit(p)), calibration(labels, logit(p) + 1)
+    assert len(true) == BINS
+    inside = [one.interval[0] <= one.predicted <= one.interval[1] for one in true]
+    assert sum(inside) >= BINS - 2
+    assert calibration_error(true) < 0.01 < 0.1 < calibration_error(wrong)
+
+
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    low, high = Bin(20, 0.1, 0.0).interval
+    assert low == 0
+    assert 0.1 < high < 0.2
