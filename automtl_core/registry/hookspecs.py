@@ -9,8 +9,8 @@ imported at first use, so that `automtl plugins` is fast. A preset may also be a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from automtl_core.training.metric import Metric, MetricFamily
 
 hookspec = pluggy.HookspecMarker("automtl")
+ReportSection = Callable[[Any], Iterable[Any]]
+"""Function from a `report.record.RunRecord` to `views.values.Section`s."""
 
 
 @hookspec
@@ -65,6 +67,11 @@ def automtl_register_history_encoders() -> Mapping[str, HistoryEncoderFactory | 
 @hookspec
 def automtl_register_field_kinds() -> Mapping[str, type[FieldKind] | str]:  # type: ignore[empty-body]
     """Return kinds of fields by name."""
+
+
+@hookspec
+def automtl_register_report_sections() -> Mapping[str, ReportSection | str]:  # type: ignore[empty-body]
+    """Return sections of the report of a run by name: functions from a `RunRecord` to `Section`s."""
 
 
 @hookspec

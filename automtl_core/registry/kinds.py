@@ -170,6 +170,11 @@ def _makes_encoders(name: str, value: object) -> str | None:
     return _called_with(value, ["event_dim", "query_dim"])
 
 
+def _makes_sections(name: str, value: object) -> str | None:
+    """Check that an object can be called as a section of a report."""
+    return _called_with(value, ["record"], "function")
+
+
 def _called_with(value: object, arguments: Sequence[str], what: str = "factory") -> str | None:
     """Check that an object is a function that can be called with these positional arguments."""
     called = f"({', '.join(arguments)})"
@@ -281,12 +286,26 @@ METRICS: Kind[Metric] = Kind(
     families=True,
     reserved=frozenset(_COLUMNS.split()),
 )
+REPORT_SECTIONS: Kind[hookspecs.ReportSection] = Kind(
+    "report section", "report-sections", hookspecs.automtl_register_report_sections, _makes_sections
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
 
 KINDS: Mapping[str, Kind[Any]] = {
     k.plural: k
-    for k in (OPS, SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, METRICS, HISTORY_ENCODERS, PRESETS)
+    for k in (
+        OPS,
+        SPACES,
+        STRATEGIES,
+        DATASETS,
+        FIELD_KINDS,
+        BALANCERS,
+        METRICS,
+        HISTORY_ENCODERS,
+        REPORT_SECTIONS,
+        PRESETS,
+    )
 }
 """All kinds by their plural; a new kind is added here."""

@@ -31,7 +31,7 @@ def search(ended: SearchOutcome) -> Iterator[Section]:
     table = metrics(result.test or {}, result.reachable or {}, ended.min_positives)
     fields = importance.sentences(ended.finding.importance) if ended.finding.importance else ()
     yield Section("", [*table, *fields, *map(Text, ended.remarks)])
-    yield lines(f"run: {ended.run}\nnext: automtl show {ended.run}\n      automtl evaluate {ended.run}")
+    yield lines(f"run: {ended.run}\nnext: automtl report {ended.run}\n      automtl show {ended.run}")
 
 
 def evaluation(ended: Evaluation) -> Section:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from automtl_core.views.values import Block, Grid, Matrix, Plot, Text
+from automtl_core.views.values import Bar, Bars, Block, Curves, Drawing, Grid, Matrix, Plot, Text
 
 MARKS = {True: "●", False: "·"}
 WIDTH, HEIGHT = 56, 11
@@ -21,6 +21,17 @@ def plain(block: Block) -> Text | Grid:
             return Grid([block.corner, *block.columns], rows, "lc" if marked else "lr")
         case Plot():
             return Text(drawn(block))
+        case Curves():
+            rows = [[label, *_ends(line)] for label, line in block.lines.items()]
+            return Grid([block.title, "first", "lowest", "highest", "last"], rows, "lr")
+        case Bars():
+            rows = [[b.label, f"{b.value:{block.form}}", *_interval(b, block.form)] for b in block.bars]
+            return Grid([block.title, block.measure, "95 % interval"], rows, "lr")
+        case Drawing():
+            labels = {node.name: node.label for node in block.nodes}
+            edges = [edge for edge in block.edges if not edge.pruned]
+            rows = [[labels[edge.source], labels[edge.target], edge.weight] for edge in edges]
+            return Grid(["", "read by", "weight"], rows, "llr")
     return block
 
 
@@ -60,6 +71,15 @@ def drawn(plot: Plot) -> str:
     scale = plot.x + ", logarithmic" * logarithmic
     foot = f"{'':>{edge}}  {low}{scale:^{WIDTH - len(low) - len(high)}}{high}"
     return "\n".join([plot.y, *rows, f"{'':>{edge}} └{'─' * WIDTH}", foot])
+
+
+def _ends(line: Sequence[tuple[float, float]]) -> list[float]:
+    heights = [y for _, y in line]
+    return [heights[0], min(heights), max(heights), heights[-1]] if heights else []
+
+
+def _interval(bar: Bar, form: str) -> list[str]:
+    return [] if bar.low is None or bar.high is None else [f"[{bar.low:{form}}, {bar.high:{form}}]"]
 
 
 def _entry(entry: bool | float | None) -> object:

@@ -4,7 +4,8 @@ Each module of this folder builds the sections of one kind of document; a render
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Grid:
     rows: Sequence[Sequence[object]]
     align: str = "l"
     """One letter for each column, `l` left, `c` centre, `r` right; further columns take the last letter."""
+    folded: str = ""
+    """Title of a table that a page shows only on demand."""
 
     def letters(self) -> str:
         """Return the alignment letter of each column."""
@@ -52,7 +55,88 @@ class Plot:
     """Label -> (x, y), at least one; where two labels overlap, the first is drawn."""
 
 
-Block = Text | Grid | Matrix | Plot
+@dataclass(frozen=True)
+class Curves:
+    """Lines over one axis, such as learning curves."""
+
+    title: str
+    x: str
+    """Title of the horizontal axis."""
+    y: str
+    """Title of the vertical axis."""
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    """Label -> points (x, y) by rising x."""
+    marks: Mapping[str, float] = field(default_factory=dict)
+    """Label -> place on the horizontal axis, such as the best epoch."""
+    intervals: Sequence[tuple[float, float, float]] = ()
+    """Vertical intervals (x, low, high)."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One value with its interval."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    strong: bool = True
+    """Whether the value is significant, or the chosen one; others are drawn pale."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Values side by side, with intervals."""
+
+    title: str
+    measure: str
+    """Meaning of the values."""
+    bars: Sequence[Bar]
+    form: str = "+z.4f"
+    """Format of the values."""
+    from_zero: bool = True
+    """Whether the axis contains 0."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A part of a network, or an input of it."""
+
+    name: str
+    """Unique name."""
+    label: str
+    kind: Literal["input", "expert", "gate", "wide", "task"]
+    column: int
+    """Place from left to right: a part reads only parts of lower columns."""
+    notes: tuple[str, ...] = ()
+    """Sentences about it, such as the evidence for its decisions."""
+    pruned: bool = False
+    """Whether the search removed it."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A part that reads another one."""
+
+    source: str
+    target: str
+    weight: float | None = None
+    """Mean weight in a gate, from 0 to 1; None where there is no gate."""
+    notes: tuple[str, ...] = ()
+    pruned: bool = False
+    """Whether the search removed it."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A network as a graph."""
+
+    title: str
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+
+
+Block = Text | Grid | Matrix | Plot | Curves | Bars | Drawing
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from automtl_cli import options
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
+from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
-from automtl_cli.runs.commands import evaluate, export, predict, retrain, show
 from automtl_core.training.process import set_up
 
 COMPLETE = "_AUTOMTL_COMPLETE"
@@ -244,7 +244,14 @@ def compare(
     comparison.compare(wanted, layers, as_json)
 
 
-for command in (predict, evaluate, export, retrain, show):
+for command in (
+    commands.predict,
+    commands.evaluate,
+    commands.export,
+    commands.retrain,
+    commands.show,
+    commands.report,
+):
     app.command()(command)
 
 

@@ -123,12 +123,38 @@ def show(
     run: options.Run,
     evidence: options.Evidence = False,
     fields: options.Fields = False,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="svg|mermaid|dot|json", help="Print a drawing of the network instead."
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Show an architecture, its fields, evidence and Pareto front.
 
     RUN may also be an architecture.json, which has no effects and no evidence.
     """
-    from automtl_cli.runs import actions
+    from automtl_cli.runs import actions, reporting
 
+    if form is not None:
+        return reporting.draw(run, form)
     actions.show(run, evidence, fields, as_json)
+
+
+def report(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="HTML file to write [report.html in the folder]."),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write a report of a run or of a comparison, as one HTML file.
+
+    The file needs no network and no other file: drawing of the network, evidence, learning curves, Pareto
+    front, importance of fields, use of experts, calibration, costs, data and settings.
+    """
+    from automtl_cli.runs import reporting
+
+    reporting.report(path, out, as_json)

@@ -1,0 +1,204 @@
+"""The architecture of a run as a graph: inputs, experts, gates and tasks, with the evidence of decisions."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from automtl_core.choices import Decision
+from automtl_core.dataset.schema import Schema
+from automtl_core.modules.sharing import WHOLE, Sharing
+from automtl_core.search.evidence import EVERYWHERE, Evidence
+from automtl_core.training.expert_use import ExpertUse
+from automtl_core.views.evidence import effect
+from automtl_core.views.sharing import natural
+from automtl_core.views.values import Drawing, Edge, Node
+from automtl_core.workflow.finding import Finding
+
+MOST = 30
+"""Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
+ALL = "all inputs"
+TASK = "task/"
+
+
+def networks(report: Finding, use: ExpertUse | None = None) -> Iterator[Drawing]:
+    """Yield the drawing of a network, or of each member of an ensemble.
+
+    Args:
+        report: The architecture, with the record of its search.
+        use: Use of experts; None where it was not recorded.
+
+    """
+    members = report.architecture.members
+    for name in members or [""]:
+        start = f"{name}/" if name else ""
+        architecture = members[name] if name else report.architecture
+        sharing = report.sharing.of_member(name) if name else report.sharing
+        weights = {
+            reader.removeprefix(start): of_reader
+            for reader, of_reader in (use.weights if use else {}).items()
+            if reader.startswith(start)
+        }
+        origin = report.architecture.origin
+        title = "architecture" if origin is None else f"architecture in the search space {origin.space}"
+        evidence = [] if name else report.search.evidence
+        schema = None if origin is None else Schema.from_json(origin.schema)
+        graph = _Graph(architecture.decisions, sharing, schema, weights, evidence)
+        yield Drawing(f"{name}: {title}" if name else title, *graph.drawn())
+
+
+class _Graph:
+    """The graph of one network."""
+
+    def __init__(
+        self,
+        decisions: Mapping[str, Decision],
+        sharing: Sharing,
+        schema: Schema | None,
+        weights: Mapping[str, Mapping[str, float]],
+        evidence: Iterable[Evidence],
+    ) -> None:
+        self.decisions, self.sharing, self.weights = decisions, sharing, weights
+        self.tasks = [] if schema is None else [task.name for task in schema.tasks]
+        self.inputs = list(sharing.fields)
+        if schema is not None:
+            self.inputs = list(dict.fromkeys([*schema.fields(), *schema.history_inputs(), *sharing.fields]))
+        self.evidence: dict[tuple[str, str], list[str]] = {}
+        for one in evidence:
+            part = one.choice.rpartition("/")[0] or WHOLE
+            where = EVERYWHERE if one.choice == EVERYWHERE else part
+            self.evidence.setdefault((where, one.option), []).append(_sentence(one))
+
+    def drawn(self) -> tuple[list[Node], list[Edge]]:
+        """Return the nodes and edges."""
+        nodes, edges = self._searched() if self.sharing.reads else self._of_gates()
+        nodes = [*self._inputs(edges), *nodes]
+        nodes, edges = _grouped(nodes, edges)
+        known = {node.name for node in nodes}
+        return nodes, [edge for edge in edges if edge.source in known and edge.target in known]
+
+    def _searched(self) -> tuple[list[Node], list[Edge]]:
+        """Return the parts of a network whose experts and inputs were searched."""
+        sees, reads = self.sharing.sees, self.sharing.reads
+        layers = self._layers()
+        nodes, edges = [], []
+        for part, column in layers.items():
+            pruned = part not in sees and part not in reads
+            kind = "task" if part.startswith(TASK) else "wide" if part == WHOLE else "expert"
+            label = "wide term" if part == WHOLE else part.removeprefix(TASK)
+            nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))  # type: ignore[arg-type]
+            edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
+            for other in reads.get(part, ()):
+                word = other.rpartition("/")[2]
+                weight = self.weights.get(part, {}).get(word)
+                edges.append(Edge(other, part, weight, self._notes(part, word)))
+            if part == WHOLE:
+                edges += [Edge(part, task) for task in layers if task.startswith(TASK)]
+            edges += self._closed(part, layers)
+        return nodes, edges
+
+    def _closed(self, part: str, layers: Mapping[str, int]) -> Iterator[Edge]:
+        """Yield the experts that a part could read, but that the search closed for it."""
+        below = {
+            name.rpartition("/")[2]: name for name, column in layers.items() if column == layers[part] - 1
+        }
+        read = {one.rpartition("/")[2] for one in self.sharing.reads.get(part, ())}
+        for (where, option), notes in self.evidence.items():
+            if where == part and option in below and option not in read:
+                yield Edge(below[option], part, notes=tuple(notes), pruned=True)
+
+    def _layers(self) -> dict[str, int]:
+        """Return the column of each part; inputs have column 0."""
+        parts = dict.fromkeys(name.rpartition("/")[0] or WHOLE for name in self.decisions)
+        parts |= dict.fromkeys([*self.sharing.sees, *self.sharing.reads])
+        if WHOLE in parts and WHOLE not in self.sharing.sees:
+            del parts[WHOLE]
+        groups = {part.rpartition("/")[0] for part in parts if not part.startswith(TASK)} - {""}
+        columns = {group: place for place, group in enumerate(sorted(groups, key=natural), start=1)}
+        last = len(columns) + 1
+        order = sorted((part for part in parts if not part.startswith(TASK)), key=natural)
+        found = {part: columns.get(part.rpartition("/")[0], 1) for part in order}
+        tasks = [f"{TASK}{task}" for task in self.tasks if f"{TASK}{task}" in parts]
+        others = [part for part in parts if part.startswith(TASK) and part not in tasks]
+        return {**found, **dict.fromkeys([*tasks, *others], last)}
+
+    def _of_gates(self) -> tuple[list[Node], list[Edge]]:
+        """Return the parts of a network without choices, from the gates that were observed."""
+        if not self.weights:
+            tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
+            body = Node("network", "network", "expert", 1)
+            return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
+        groups = list(dict.fromkeys(reader.rpartition("/")[0] for reader in self.weights))
+        groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
+        nodes: dict[str, Node] = {}
+        edges: list[Edge] = []
+        gates: dict[str, str] = {}
+        for place, group in enumerate(groups):
+            column, last = 2 * place + 1, f"{group}/" == TASK
+            below, gates = gates, {}
+            for reader, weights in self.weights.items():
+                if reader.rpartition("/")[0] != group:
+                    continue
+                word = reader.rpartition("/")[2]
+                gates[word] = reader
+                nodes[reader] = Node(reader, word if last else reader, "task" if last else "gate", column + 1)
+                for expert, weight in weights.items():
+                    name = f"{group}:{expert}"
+                    if name not in nodes:
+                        nodes[name] = Node(name, expert, "expert", column)
+                        # The experts of a task in a higher level read the gate of the task below.
+                        owner = expert.rpartition("-expert")[0]
+                        edges.append(Edge(below.get(owner, ALL), name))
+                    edges.append(Edge(name, reader, weight))
+        return list(nodes.values()), edges
+
+    def _inputs(self, edges: Sequence[Edge]) -> Iterator[Node]:
+        if any(edge.source == ALL for edge in edges):
+            listed = (f"{len(self.inputs)}: {', '.join(self.inputs)}",)
+            yield Node(ALL, ALL, "input", 0, listed)
+            return
+        read = {edge.source for edge in edges}
+        of_crosses = {field for pair in self.sharing.pairs.values() for field in pair}
+        for name in self.inputs:
+            notes = tuple(self.evidence.get((EVERYWHERE, name), ()))
+            closed = name in self.sharing.fields and name not in read and name not in of_crosses
+            if name in read or closed:
+                yield Node(name, name, "input", 0, notes, closed)
+
+    def _ops(self, part: str) -> Iterator[str]:
+        """Yield the decisions of a part that are no sets of inputs."""
+        for name, decision in self.decisions.items():
+            if (name.rpartition("/")[0] or WHOLE) == part and isinstance(decision, str):
+                yield f"{name.rpartition('/')[2]}: {decision}"
+                yield from self.evidence.get((part, decision), ())
+
+    def _notes(self, part: str, option: str) -> tuple[str, ...]:
+        return tuple(self.evidence.get((part, option), ()))
+
+
+def _grouped(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[Node], list[Edge]]:
+    """Return the graph with one node for all inputs with the same readers, if there are too many inputs."""
+    inputs = [node for node in nodes if node.kind == "input"]
+    if len(inputs) <= MOST:
+        return list(nodes), list(edges)
+    readers: dict[str, tuple[str, ...]] = {}
+    for edge in edges:
+        readers[edge.source] = (*readers.get(edge.source, ()), edge.target)
+    groups: dict[tuple[bool, tuple[str, ...]], list[Node]] = {}
+    for node in inputs:
+        groups.setdefault((node.pruned, readers.get(node.name, ())), []).append(node)
+    made, joined = [], []
+    for (pruned, read_by), members in groups.items():
+        name = members[0].name
+        label = name if len(members) == 1 else f"{len(members)} inputs"
+        notes = members[0].notes if len(members) == 1 else (", ".join(node.label for node in members),)
+        made.append(Node(name, label, "input", 0, notes, pruned))
+        joined += [Edge(name, reader) for reader in read_by]
+    names = {node.name for node in inputs}
+    others = [edge for edge in edges if edge.source not in names]
+    return [*made, *(node for node in nodes if node.kind != "input")], [*joined, *others]
+
+
+def _sentence(one: Evidence) -> str:
+    """Return a decision with its evidence in one sentence."""
+    against = f" against {one.against}" if one.against else ""
+    known = "" if one.difference is None else f", effect on held-out loss {effect(one)}"
+    p = "" if one.p is None else f", p {one.p:.2g}"
+    return f"{one.option} {one.action}{against}: {one.verdict}{known}{p}"
