@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from automtl_core.data.part import Bags, Events, Histories, Part
 from automtl_core.dataset.history import History
 from automtl_core.dataset.schema import Schema, Task
-from automtl_core.disk.files import file_name
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.errors import ArtifactError, AutoMTLError, DataError, did_you_mean, printable
 from automtl_core.fields.encode import (
@@ -35,6 +34,7 @@ from automtl_core.fields.encode import (
     encode,
     event_columns,
     event_lists,
+    file_name,
     numbers,
     read_encoder,
 )

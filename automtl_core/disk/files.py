@@ -121,20 +121,14 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"{path}: cannot be written: {error.strerror}", "free some space and try again"
-        ) from error
+        remedy = "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "free some space and try again"
+        raise StorageError(f"{path}: cannot be written: {error.strerror}", remedy) from error
 
 
 def remove_drafts(folder: Path) -> None:
     """Remove drafts of `publish_file` from killed processes; no other process may be writing."""
     for draft in folder.glob(".*.draft"):
         draft.unlink(missing_ok=True)
-
-
-def file_name(name: str) -> str:
-    """Return the name of a field as a file name, with escaped slashes."""
-    return name.replace("%", "%25").replace("/", "%2F")
 
 
 def _held_lock(parent: Path) -> FileLock:

@@ -25,6 +25,8 @@ LARGEST = 1e38
 """Largest absolute value of a number, within the range of single precision."""
 LARGEST_WHOLE = 9e18
 """Least float that is not converted to an integer, since larger integers exceed 64 bits."""
+LONGEST = 180
+"""Largest number of bytes of the name of a field in the name of a file; file systems allow 255 in all."""
 BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of missing values; those of pandas by name."""
 
@@ -321,6 +323,16 @@ def filled(values: np.ndarray, missing: float | None) -> np.ndarray:
     return values if missing is None else np.where(np.isnan(values), missing, values)
 
 
+def file_name(name: str) -> str:
+    """Return the name of a field as a file name, with escaped slashes; a long one ends in its digest."""
+    escaped = name.replace("%", "%25").replace("/", "%2F")
+    stored = escaped.encode("utf-8", "surrogateescape")
+    if len(stored) <= LONGEST:
+        return escaped
+    start = stored[: LONGEST - 20].decode("utf-8", "ignore")
+    return f"{start}-{hashlib.sha256(stored).hexdigest()[:16]}"
+
+
 def hashed(text: str, buckets: int) -> int:
     """Return the bucket of a text, from 1 on, 0 for a blank; DuckDB's `md5_number_lower` % buckets + 1."""
     if not text:
@@ -393,7 +405,7 @@ class Encoder:
     def __init__(self, folder: Path) -> None:
         self.content: Mapping[str, Any] = json.loads((folder / "encoder.json").read_text("utf-8"))
         self.fields = {
-            name: read_encoder(value, folder / f"{name.replace('%', '%25').replace('/', '%2F')}.txt", KINDS)
+            name: read_encoder(value, folder / f"{file_name(name)}.txt", KINDS)
             for name, value in self.content["fields"].items()
         }
 

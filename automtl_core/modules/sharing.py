@@ -1,5 +1,6 @@
 """Sharing in a network: the fields and parts that experts and tasks read, from the names of choices."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -9,6 +10,18 @@ from automtl_core.disk.value import Value
 
 WHOLE = "network"
 """Name of the part that is the whole network."""
+_TASK = re.compile(r"((?:member \d+/)?task)/(.+)", re.DOTALL)
+
+
+def group_and_word(part: str) -> tuple[str, str]:
+    """Return the group of a part and its name there: `layer0/expert1` is `expert1` of the group `layer0`.
+
+    The name of a task may contain slashes.
+    """
+    if match := _TASK.fullmatch(part):
+        return match[1], match[2]
+    group, _, word = part.rpartition("/")
+    return group, word
 
 
 @dataclass(frozen=True)
@@ -152,10 +165,11 @@ def _part(name: str) -> str:
 
 
 def _word(part: str) -> str:
-    return part.rpartition("/")[2]
+    return group_and_word(part)[1]
 
 
 def _named(option: str, below: Sequence[str], reader: str) -> str:
     """Return the part that an option of a reader refers to; the option itself if there is none."""
-    beside = reader.rpartition("/")[0]
-    return next((p for p in below if _word(p) == option and p.rpartition("/")[0] != beside), option)
+    beside = group_and_word(reader)[0]
+    found = ((p, *group_and_word(p)) for p in below)
+    return next((p for p, group, word in found if word == option and group != beside), option)

@@ -14,8 +14,10 @@ from markupsafe import Markup
 
 from automtl_core.errors import printable
 from automtl_core.views.plain import WIDE
-from automtl_core.views.values import Bars, Curves, Plot
+from automtl_core.views.values import Bar, Bars, Curves, Plot
 
+POINTS = 40
+"""Maximum number of visible points of a line."""
 WIDTH, HEIGHT, ROW = 280, 160, 20
 """Size of a chart without its axes, and of a row of bars, in pixels."""
 COLOURS = 8
@@ -50,6 +52,8 @@ CONFIG = {
     },
 }
 
+WORDS = {"description": {"field": "words"}}
+"""Encoding of the words that a browser shows on hover."""
 ElementTree.register_namespace("", SVG)
 Spec = dict[str, Any]
 
@@ -77,38 +81,42 @@ def colour(place: int) -> str:
 
 def _curves(block: Curves) -> Spec:
     labels = {label: printable(label) for label in block.lines}
-    points = [{"x": x, "y": y, "line": labels[label]} for label, line in block.lines.items() for x, y in line]
-    marks = [{"x": x, "label": printable(label)} for label, x in block.marks.items()]
-    intervals = [{"x": x, "low": low, "high": high} for x, low, high in block.intervals]
+    points = [
+        {"x": x, "y": y, "line": labels[label], "words": f"{labels[label]}, {printable(block.x)} {x:g}: {y:.4f}"}
+        for label, line in block.lines.items()
+        for x, y in line
+    ]
+    marks = [{"x": x, "words": f"{printable(label)}: {x:g}"} for label, x in block.marks.items()]
+    intervals = [
+        {"x": x, "low": low, "high": high, "words": f"[{low:.4f}, {high:.4f}]"}
+        for x, low, high in block.intervals
+    ]
     x, y = _axis("x", block.x), {**_axis("y", block.y), "scale": {"zero": False}}
     scale = {"domain": list(labels.values()), "range": [colour(k) for k in range(len(labels))]}
     shown: Spec = {} if len(labels) > 1 else {"legend": None}
-    tooltip = [
-        {"field": "line", "title": "line"},
-        {"field": "x", "title": block.x},
-        {"field": "y", "title": block.y, "format": ".4f"},
-    ]
-    few = all(len(line) <= 40 for line in block.lines.values())
+    painted = {"x": x, "y": y, "color": {"field": "line", "type": "nominal", "scale": scale, **shown}}
+    # Many points would cover the line, but can still be hovered over.
+    few = all(len(line) <= POINTS for line in block.lines.values())
     layers: list[Spec] = [
         {
             "data": {"values": marks},
             "mark": {"type": "rule", "strokeDash": [3, 3], "color": "var(--soft)"},
-            "encoding": {"x": x, "description": {"field": "label"}},
+            "encoding": {"x": x, **WORDS},
         },
         {
             "data": {"values": intervals},
             "mark": {"type": "rule", "color": colour(0), "opacity": 0.5, "strokeWidth": 2},
-            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, **WORDS},
         },
         {
             "data": {"values": points},
-            "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 22} if few else False},
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": {"field": "line", "type": "nominal", "scale": scale, **shown},
-                "tooltip": tooltip,
-            },
+            "mark": {"type": "line", "strokeWidth": 2, "aria": False},
+            "encoding": painted,
+        },
+        {
+            "data": {"values": points},
+            "mark": {"type": "point", "filled": True, "size": 22, "opacity": 1 if few else 0},
+            "encoding": {**painted, **WORDS},
         },
     ]
     used = [layer for layer in layers if layer["data"]["values"]]
@@ -116,76 +124,71 @@ def _curves(block: Curves) -> Spec:
 
 
 def _bars(block: Bars) -> Spec:
-    form = block.form.replace("z", "")
+    form = block.form
     rows = [
         {
             "label": printable(bar.label),
-            "place": place,
             "value": bar.value,
-            "text": f"{bar.value:{block.form}}",
+            "words": f"{printable(bar.label)}: {bar.value:{form}}{_interval(bar, form)}",
             "low": bar.low,
             "high": bar.high,
             "strong": bar.strong,
         }
-        for place, bar in enumerate(block.bars)
+        for bar in block.bars
     ]
     order = list(dict.fromkeys(row["label"] for row in rows))
     y = {"field": "label", "type": "nominal", "sort": order, "axis": {"title": None, "ticks": False}}
-    scale = {"zero": block.from_zero, "nice": True}
-    x = {"field": "value", "type": "quantitative", "title": printable(block.measure), "scale": scale,
-         "axis": {"format": form, "tickCount": 4}}  # fmt: skip
+    x = {
+        **_axis("value", block.measure),
+        "scale": {"zero": block.from_zero, "nice": True},
+        "axis": {"format": form.replace("z", ""), "tickCount": 4},
+    }
     opacity = {"condition": {"test": "datum.strong", "value": 1}, "value": 0.4}
-    tooltip = [{"field": "label"}, {"field": "text", "title": block.measure}]
-    bounds = {"field": "low", "type": "quantitative"}, {"field": "high"}
-    mark: Spec = (
-        {"type": "bar", "height": {"band": 0.55}}
-        if block.from_zero
-        else {"type": "point", "filled": True, "size": 70}
-    )
+    bar: Spec = {"type": "bar", "height": {"band": 0.55}}
+    mark = bar if block.from_zero else {"type": "point", "filled": True, "size": 70}
     layers: list[Spec] = [
-        {
-            "mark": {**mark, "color": colour(0)},
-            "encoding": {"y": y, "x": x, "opacity": opacity, "tooltip": tooltip},
-        },
+        {"mark": {**mark, "color": colour(0)}, "encoding": {"y": y, "x": x, "opacity": opacity, **WORDS}},
         {
             "transform": [{"filter": "datum.low !== null"}],
             "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1.5},
-            "encoding": {"y": y, "x": {**x, **bounds[0]}, "x2": bounds[1]},
+            "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}, **WORDS},
         },
     ]
-    return {
-        "width": WIDTH - 80,
-        "height": {"step": ROW},
-        "data": {"values": rows},
-        "layer": layers,
-    }
+    return {"width": WIDTH - 80, "height": {"step": ROW}, "data": {"values": rows}, "layer": layers}
 
 
 def _plot(block: Plot) -> Spec:
-    points = [{"label": printable(label), "x": x, "y": y} for label, (x, y) in block.points.items()]
+    points = [
+        {"label": printable(label), "x": x, "y": y, "words": f"{printable(label)}: {x:,.0f}, {y:.4f}"}
+        for label, (x, y) in block.points.items()
+    ]
     across = [x for x, _ in block.points.values()]
     kind = "log" if max(across) / min(across) >= WIDE else "linear"
-    x = {**_axis("x", block.x), "scale": {"type": kind, "zero": False, "nice": True, "padding": 12},
-         "axis": {"format": "~s", "tickCount": 5}}  # fmt: skip
+    x = {
+        **_axis("x", block.x),
+        "scale": {"type": kind, "zero": False, "nice": True, "padding": 12},
+        "axis": {"format": "~s", "tickCount": 5},
+    }
     y = {**_axis("y", block.y), "scale": {"zero": False, "padding": 12}}
-    tooltip = [
-        {"field": "label"},
-        {"field": "x", "title": block.x, "format": ","},
-        {"field": "y", "title": block.y, "format": ".4f"},
+    chosen = {"condition": {"test": "indexof(datum.label, '*') >= 0", "value": colour(1)}, "value": colour(0)}
+    layers: list[Spec] = [
+        {"mark": {"type": "point", "filled": True, "size": 60}, "encoding": {"color": chosen, **WORDS}},
+        {
+            "mark": {"type": "text", "dy": -10, "fontSize": 11, "color": "var(--ink)", "limit": 120},
+            "encoding": {"text": {"field": "label"}},
+        },
     ]
-    strong = {"condition": {"test": "indexof(datum.label, '*') >= 0", "value": colour(1)}, "value": colour(0)}
     return {
         "width": 2 * WIDTH,
         "height": 1.5 * HEIGHT,
         "data": {"values": points},
         "encoding": {"x": x, "y": y},
-        "layer": [
-            {"mark": {"type": "point", "filled": True, "size": 60},
-             "encoding": {"tooltip": tooltip, "color": strong}},
-            {"mark": {"type": "text", "dy": -10, "fontSize": 11, "color": "var(--ink)", "limit": 120},
-             "encoding": {"text": {"field": "label"}}},
-        ],
-    }  # fmt: skip
+        "layer": layers,
+    }
+
+
+def _interval(bar: Bar, form: str) -> str:
+    return "" if bar.low is None or bar.high is None else f" [{bar.low:{form}}, {bar.high:{form}}]"
 
 
 def _axis(name: str, title: str) -> Spec:
@@ -202,18 +205,26 @@ def _accessible(drawn: str, title: str) -> Markup:
             element.attrib.pop(key, None)
         if element.get("display") == "none" or (element.tag == f"{{{SVG}}}path" and not element.get("d")):
             parents[element].remove(element)
-        elif label and element.tag == f"{{{SVG}}}path":
+        elif label and element.tag in (f"{{{SVG}}}path", f"{{{SVG}}}line"):
             element.insert(0, _titled(label))
     width = float(root.attrib.pop("width"))
     root.attrib.pop("height")
     root.set("style", f"max-width:{width:.0f}px")
     root.set("role", "img")
     root.set("aria-label", printable(title))
-    text = ElementTree.tostring(root, encoding="unicode")
-    return Markup(_ROUND.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), text))  # noqa: S704 - XML
+    for element in root.iter():
+        for key in GEOMETRY.intersection(element.keys()):
+            element.set(key, _DIGITS.sub(_rounded, element.attrib[key]))
+    return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - XML
 
 
-_ROUND = re.compile(r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])")
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
+GEOMETRY = {"d", "transform", "x", "y", "x2", "y2", "width", "height"}
+"""Attributes with coordinates."""
+_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{3,}(?![\w.])")
 """Coordinates with more digits than a screen shows."""
 
 

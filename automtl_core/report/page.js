@@ -11,6 +11,7 @@ for (const box of document.querySelectorAll(".tools")) {
   box.before(input);
   const heads = [...box.querySelectorAll("thead th")];
   heads.forEach((head, column) => {
+    if (!head.textContent.trim()) return;
     const button = document.createElement("button");
     button.append(...head.childNodes); head.append(button);
     button.addEventListener("click", () => {

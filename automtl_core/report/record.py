@@ -35,8 +35,9 @@ class RunRecord:
 
     @cached_property
     def schema(self) -> Schema:
-        """Fields and tasks."""
-        return Schema.from_json(self.data.schema)
+        """Fields, tasks and encodings, as the network reads them."""
+        origin = self.finding.architecture.origin
+        return Schema.from_json(self.data.schema if origin is None else origin.schema)
 
     @property
     def title(self) -> str:

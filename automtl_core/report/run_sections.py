@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import yaml
 
-from automtl_core.modules.sharing import WHOLE
+from automtl_core.modules.sharing import WHOLE, group_and_word
 from automtl_core.report.record import RunRecord
 from automtl_core.training.calibration import calibration_error
 from automtl_core.training.metrics import BinaryMetrics, TaskMetrics
@@ -85,7 +85,7 @@ def expert_use(record: RunRecord) -> Iterator[Section]:
         blocks.append(Text(f"warning: gates hardly use these experts: {', '.join(idle)}"))
     groups: dict[str, dict[str, Mapping[str, float]]] = {}
     for reader, weights in use.weights.items():
-        group, _, word = reader.rpartition("/")
+        group, word = group_and_word(reader)
         groups.setdefault(group, {})[word] = weights
     for group, readers in groups.items():
         experts = sorted({name for of_reader in readers.values() for name in of_reader}, key=sharing.natural)

@@ -55,10 +55,8 @@ def read_comparison(folder: Path) -> Comparison:
     file = folder / COMPARED
     try:
         return Comparison.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{file}: cannot be read: {one_line(error)}", "run the comparison again"
-        ) from None
+    except (OSError, ValueError, ArtifactError) as error:
+        raise ArtifactError(f"{file}: {one_line(error)}", "run the comparison again") from None
 
 
 def write_comparison(result: Comparison, folder: Path, out: Path | None = None) -> Path:

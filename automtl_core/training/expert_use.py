@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from automtl_core.data.part import Part
 from automtl_core.disk.value import Value
 from automtl_core.modules.mixture import Mixed, Mixture
+from automtl_core.modules.sharing import group_and_word
 from automtl_core.training.compute import Compute
 from automtl_core.training.loop import predict
 
@@ -56,7 +57,7 @@ class ExpertUse(Value):
         most: dict[tuple[str, str], float] = {}
         for reader, weights in self.weights.items():
             for expert, weight in weights.items():
-                key = reader.rpartition("/")[0], expert
+                key = group_and_word(reader)[0], expert
                 most[key] = max(most.get(key, 0.0), weight)
         yield from (f"{expert} (read by {group})" for (group, expert), w in most.items() if w < IDLE)
 
@@ -82,7 +83,7 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
         return None
     outputs: dict[str, dict[str, Tensor]] = {}
     for name, reader in observed.items():
-        outputs.setdefault(name.rpartition("/")[0], {}).update(reader.outputs())
+        outputs.setdefault(group_and_word(name)[0], {}).update(reader.outputs())
     return ExpertUse(
         len(part),
         {name: reader.means() for name, reader in observed.items()},

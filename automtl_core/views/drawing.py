@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from automtl_core.choices import Decision
 from automtl_core.dataset.schema import Schema
-from automtl_core.modules.sharing import WHOLE, Sharing
+from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import EVERYWHERE, Evidence
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.views.evidence import effect
@@ -86,7 +86,7 @@ class _Graph:
             nodes.append(Node(part, label, kind, column, tuple(self._ops(part)), pruned))  # type: ignore[arg-type]
             edges += [Edge(field, part, notes=self._notes(part, field)) for field in sees.get(part, ())]
             for other in reads.get(part, ()):
-                word = other.rpartition("/")[2]
+                word = group_and_word(other)[1]
                 weight = self.weights.get(part, {}).get(word)
                 edges.append(Edge(other, part, weight, self._notes(part, word)))
             if part == WHOLE:
@@ -97,9 +97,9 @@ class _Graph:
     def _closed(self, part: str, layers: Mapping[str, int]) -> Iterator[Edge]:
         """Yield the experts that a part could read, but that the search closed for it."""
         below = {
-            name.rpartition("/")[2]: name for name, column in layers.items() if column == layers[part] - 1
+            group_and_word(name)[1]: name for name, column in layers.items() if column == layers[part] - 1
         }
-        read = {one.rpartition("/")[2] for one in self.sharing.reads.get(part, ())}
+        read = {group_and_word(one)[1] for one in self.sharing.reads.get(part, ())}
         for (where, option), notes in self.evidence.items():
             if where == part and option in below and option not in read:
                 yield Edge(below[option], part, notes=tuple(notes), pruned=True)
@@ -110,11 +110,11 @@ class _Graph:
         parts |= dict.fromkeys([*self.sharing.sees, *self.sharing.reads])
         if WHOLE in parts and WHOLE not in self.sharing.sees:
             del parts[WHOLE]
-        groups = {part.rpartition("/")[0] for part in parts if not part.startswith(TASK)} - {""}
+        groups = {group_and_word(part)[0] for part in parts if not part.startswith(TASK)} - {""}
         columns = {group: place for place, group in enumerate(sorted(groups, key=natural), start=1)}
         last = len(columns) + 1
         order = sorted((part for part in parts if not part.startswith(TASK)), key=natural)
-        found = {part: columns.get(part.rpartition("/")[0], 1) for part in order}
+        found = {part: columns.get(group_and_word(part)[0], 1) for part in order}
         tasks = [f"{TASK}{task}" for task in self.tasks if f"{TASK}{task}" in parts]
         others = [part for part in parts if part.startswith(TASK) and part not in tasks]
         return {**found, **dict.fromkeys([*tasks, *others], last)}
@@ -125,7 +125,7 @@ class _Graph:
             tasks = [Node(f"{TASK}{task}", task, "task", 2) for task in self.tasks]
             body = Node("network", "network", "expert", 1)
             return [body, *tasks], [Edge(ALL, body.name), *(Edge(body.name, task.name) for task in tasks)]
-        groups = list(dict.fromkeys(reader.rpartition("/")[0] for reader in self.weights))
+        groups = list(dict.fromkeys(group_and_word(reader)[0] for reader in self.weights))
         groups.sort(key=lambda group: (f"{group}/" == TASK, natural(group)))
         nodes: dict[str, Node] = {}
         edges: list[Edge] = []
@@ -134,9 +134,9 @@ class _Graph:
             column, last = 2 * place + 1, f"{group}/" == TASK
             below, gates = gates, {}
             for reader, weights in self.weights.items():
-                if reader.rpartition("/")[0] != group:
+                of_reader, word = group_and_word(reader)
+                if of_reader != group:
                     continue
-                word = reader.rpartition("/")[2]
                 gates[word] = reader
                 nodes[reader] = Node(reader, word if last else reader, "task" if last else "gate", column + 1)
                 for expert, weight in weights.items():

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from automtl_core.modules.sharing import WHOLE, Sharing
+from automtl_core.modules.sharing import WHOLE, Sharing, group_and_word
 from automtl_core.search.evidence import Evidence
 from automtl_core.views.evidence import removals
 from automtl_core.views.values import Block, Grid, Matrix, Section, Text
@@ -113,7 +113,7 @@ def _groups(parts: Iterable[str]) -> dict[str, dict[str, str]]:
     """Group parts by the path before the last `/`: `layer0/expert1` is `expert1` of the group `layer0`."""
     groups: dict[str, dict[str, str]] = {}
     for part in parts:
-        group, _, word = part.rpartition("/")
+        group, word = group_and_word(part)
         groups.setdefault(group or part, {})[word] = part
     return groups
 
@@ -137,7 +137,7 @@ def _matrix(
 def _names(sharing: Sharing) -> dict[str, str]:
     """Return short names of parts: the last path component where it is unique, else the full name."""
     parts = dict.fromkeys([*sharing.sees, *sharing.reads])
-    words = [part.rpartition("/")[2] for part in parts]
+    words = [group_and_word(part)[1] for part in parts]
     return {part: word if words.count(word) == 1 else part for part, word in zip(parts, words, strict=True)}
 
 

@@ -8,6 +8,7 @@ import pytest
 from automtl_core.fields.encode import (
     WrongValueError,
     encode,
+    file_name,
     filled,
     hashed,
     lists,
@@ -31,6 +32,15 @@ def test_hashes_are_those_of_duckdb(buckets):
     )
     assert [hashed(value, buckets) for value in values] == [row[0] for row in rows.fetchall()]
     assert hashed("", buckets) == 0
+
+
+def test_names_of_fields_are_names_of_files(tmp_path):
+    names = ["a/b", "a%2Fb", "x" * 300, "x" * 301, "\N{SNOWMAN}" * 100, "user_id", "\udcff" * 90]
+    files = [file_name(name) for name in names]
+    assert len(set(files)) == len(names)
+    assert files[0] == "a%2Fb"
+    for name in files:
+        (tmp_path / f"{name}.values.npy").touch()
 
 
 def test_a_lone_surrogate_has_a_bucket():

@@ -7,7 +7,7 @@ import pytest
 from automtl_core.choices import AnyOf, Architecture, OneOf
 from automtl_core.dataset.encodings import plain
 from automtl_core.errors import ArtifactError
-from automtl_core.modules.sharing import Sharing
+from automtl_core.modules.sharing import Sharing, group_and_word
 from automtl_core.registry.plugins import load_registry
 from automtl_core.testing.samples import plain_schema
 from automtl_desan.space import DESAN, DESANSettings
@@ -159,3 +159,17 @@ def test_who_sees_a_pair_sees_both_of_its_fields_in_it():
     assert found.missed({"click": ["user", "tab"]}) == {}
     assert found.missed({"click": ["user", "item"]}) == {"click": ("item",)}
     assert Sharing.of({**asked, "task/click/crosses": ()}, choices, fields, found.pairs).closed() == fields
+
+
+@pytest.mark.parametrize(
+    ("part", "split"),
+    [
+        ("layer0/expert1", ("layer0", "expert1")),
+        ("task/a/b", ("task", "a/b")),
+        ("member 2/task/a/b", ("member 2/task", "a/b")),
+        ("member 2/layer1/expert0", ("member 2/layer1", "expert0")),
+        ("network", ("", "network")),
+    ],
+)
+def test_a_name_has_a_group_and_names_of_tasks_may_hold_slashes(part, split):
+    assert group_and_word(part) == split
