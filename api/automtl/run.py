@@ -15,6 +15,7 @@ from automtl_core.choices import Architecture
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
+from automtl_core.report.write import write_report
 from automtl_core.run_dir.facts import Importance, Result
 from automtl_core.run_dir.run import Run as Folder
 from automtl_core.training.metric import Metric
@@ -132,6 +133,15 @@ class Run:
         """
         export(self._folder, self._trained[0], form, Path(folder), card(self._folder))
         return Path(folder)
+
+    def report(self, file: str | Path | None = None) -> Path:
+        """Write the report as one HTML file, and return its path; see `automtl report`.
+
+        Args:
+            file: Path of the file. None: `report.html` in the run directory.
+
+        """
+        return write_report(self.path, load_registry(), None if file is None else Path(file))
 
     @property
     def _folder(self) -> Folder:

@@ -121,7 +121,9 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "free some space and try again"
+        remedy = (
+            "choose a shorter name" if error.errno == errno.ENAMETOOLONG else "free some space and try again"
+        )
         raise StorageError(f"{path}: cannot be written: {error.strerror}", remedy) from error
 
 

@@ -82,7 +82,12 @@ def colour(place: int) -> str:
 def _curves(block: Curves) -> Spec:
     labels = {label: printable(label) for label in block.lines}
     points = [
-        {"x": x, "y": y, "line": labels[label], "words": f"{labels[label]}, {printable(block.x)} {x:g}: {y:.4f}"}
+        {
+            "x": x,
+            "y": y,
+            "line": labels[label],
+            "words": f"{labels[label]}, {printable(block.x)} {x:g}: {y:.4f}",
+        }
         for label, line in block.lines.items()
         for x, y in line
     ]

@@ -64,7 +64,9 @@ def seen(opened: Any, file: Path, sizes: tuple[int, ...] = SIZES) -> tuple[Seen,
         page.emulate_media(color_scheme=scheme)
         for width in sizes:
             page.set_viewport_size({"width": width, "height": 900})
-            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            overflow = page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
             if overflow > 0:
                 found.too_wide.append(f"{scheme}, {width}: by {overflow}")
         result = Axe().run(page)

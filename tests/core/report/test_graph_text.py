@@ -32,7 +32,8 @@ def test_dot_has_a_line_for_each_part_and_edge():
 def test_json_has_all_facts():
     (one,) = json.loads(as_json([DRAWING]))
     assert one["nodes"][2] == {
-        "name": "e0", "label": "expert0", "kind": "expert", "column": 1, "notes": ["block0: mlp"], "pruned": False
+        "name": "e0", "label": "expert0", "kind": "expert", "column": 1, "notes": ["block0: mlp"],
+        "pruned": False,
     }  # fmt: skip
     assert [edge["weight"] for edge in one["edges"]] == [None, 0.5, None]
 

@@ -7,7 +7,14 @@ import pytest
 from automtl_core.report.html import CARDS, FOLDED, SEARCHED, page
 from automtl_core.views.values import Bar, Bars, Drawing, Edge, Grid, Matrix, Node, Plot, Section, Text
 
-HOSTILE = ["<script>alert(1)</script>", "a\"b'c&<b>", "x\u202egpj.exe", "n" * 300, "</svg><img src=x onerror=a()>", "\x1b[2J"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a\"b'c&<b>",
+    "x\u202egpj.exe",
+    "n" * 300,
+    "</svg><img src=x onerror=a()>",
+    "\x1b[2J",
+]
 
 
 class Tags(HTMLParser):
@@ -59,7 +66,9 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_each_section_has_a_link_and_untitled_ones_join_the_one_before():
-    text = page("t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1")
+    text = page(
+        "t", "s", [Section("one", [Text("a")]), Section("", [Text("b")]), Section("two", [Text("c")])], "1"
+    )
     found = Tags(text)
     assert [a[2] for a in found.attributes if a[:2] == ("a", "href")] == ["#s1", "#s2"]
     assert text.index(">a<") < text.index(">b<") < text.index(">Two</h2>")

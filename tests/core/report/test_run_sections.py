@@ -27,7 +27,9 @@ def test_all_sections_are_there_with_their_blocks(record):
     assert empty == {"encodings", "evidence"}  # neither was searched with evidence
     assert blocks(made["architecture"], Drawing)
     assert blocks(made["readers"], Matrix)
-    assert {chart.title for chart in blocks(made["calibration"], Curves)} == {t.name for t in record.schema.tasks}
+    assert {chart.title for chart in blocks(made["calibration"], Curves)} == {
+        t.name for t in record.schema.tasks
+    }
     assert {chart.title for chart in blocks(made["fields"], Bars)} == {t.name for t in record.schema.tasks}
 
 

@@ -1,5 +1,6 @@
 """Drawings: a box for each part, a line for each edge, as wide as its weight."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -43,7 +44,7 @@ def test_long_names_are_cut_in_the_box_and_whole_in_the_title():
 
 
 def test_boxes_do_not_overlap_and_lie_inside():
-    root = ElementTree.fromstring(standalone(DRAWING))
+    root = ElementTree.fromstring(standalone(DRAWING))  # noqa: S314
     _, _, width, height = map(float, root.get("viewBox").split())
     boxes = [
         tuple(float(one.get(key)) for key in ("x", "y", "width", "height"))
@@ -53,7 +54,7 @@ def test_boxes_do_not_overlap_and_lie_inside():
         assert 0 <= x <= x + w <= width
         assert 0 <= y <= y + h <= height
     places = sorted((x, y) for x, y, *_ in boxes)
-    assert all(x0 != x1 or y1 - y0 >= boxes[0][3] for (x0, y0), (x1, y1) in zip(places, places[1:], strict=False))
+    assert all(x0 != x1 or y1 - y0 >= boxes[0][3] for (x0, y0), (x1, y1) in itertools.pairwise(places))
 
 
 def test_a_file_of_its_own_needs_no_style_sheet():

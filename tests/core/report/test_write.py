@@ -44,7 +44,15 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
     with browser() as opened:
         found, page = seen(opened, file)
         assert not found.faults
-        wanted = ["Verdict", "Architecture", "Learning curves", "Histories", "Calibration", "My section", "Broken"]
+        wanted = [
+            "Verdict",
+            "Architecture",
+            "Learning curves",
+            "Histories",
+            "Calibration",
+            "My section",
+            "Broken",
+        ]
         assert [title for title in found.sections if title in wanted] == wanted
         assert page.locator(".node.task").count() == 4
         readers = page.locator("section", has=page.get_by_role("heading", name="Who reads what"))
@@ -74,7 +82,7 @@ def test_a_comparison_is_known_by_its_file(compared, tmp_path):
 @pytest.mark.parametrize("content", ["{", json.dumps({"dataset": 1}), "[]"])
 def test_a_damaged_comparison_is_named(tmp_path, content):
     (tmp_path / "compare.json").write_text(content)
-    with pytest.raises(ArtifactError, match="compare.json"):
+    with pytest.raises(ArtifactError, match=r"compare\.json"):
         write_report(tmp_path, load_registry())
 
 

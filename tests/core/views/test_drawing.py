@@ -19,9 +19,7 @@ DECISIONS = {
     "layer0/e1/single": (),
     "layer0/e1/block0": "mlp-8",
 }
-SHARING = Sharing(
-    {"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, FIELDS
-)
+SHARING = Sharing({"layer0/e0": FIELDS[:2]}, {f"task/{task}": ("layer0/e0",) for task in TASKS}, FIELDS)
 EVIDENCE = (
     Evidence(f"task/{TASKS[0]}/experts", "e1", "closed", "no significant effect", None, 0.001, 0.001),
     Evidence("layer0/e0/single", FIELDS[0], "kept", "required", None, 0.01, 0.001, p=1e-4),
@@ -36,7 +34,10 @@ def drawn(sharing=SHARING, decisions=DECISIONS, use=None, evidence=EVIDENCE, sch
 
 def test_parts_and_edges_of_a_searched_network():
     (one,) = drawn()
-    kinds = {kind: [n.label for n in one.nodes if n.kind == kind and not n.pruned] for kind in ("input", "expert", "task")}
+    kinds = {
+        kind: [n.label for n in one.nodes if n.kind == kind and not n.pruned]
+        for kind in ("input", "expert", "task")
+    }
     assert kinds == {"input": list(FIELDS[:2]), "expert": ["layer0/e0"], "task": TASKS}
     read = [(edge.source, edge.target) for edge in one.edges if not edge.pruned]
     assert read == [*((f, "layer0/e0") for f in FIELDS[:2]), *(("layer0/e0", f"task/{t}") for t in TASKS)]
@@ -46,9 +47,13 @@ def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
     (one,) = drawn()
     nodes = {node.name: node for node in one.nodes}
     assert {name for name, node in nodes.items() if node.pruned} == {*FIELDS[2:], "layer0/e1"}
-    assert [(edge.source, edge.target) for edge in one.edges if edge.pruned] == [("layer0/e1", f"task/{TASKS[0]}")]
+    assert [(edge.source, edge.target) for edge in one.edges if edge.pruned] == [
+        ("layer0/e1", f"task/{TASKS[0]}")
+    ]
     kept = next(edge for edge in one.edges if edge.source == FIELDS[0])
-    assert kept.notes == (f"{FIELDS[0]} kept: required, effect on held-out loss +0.0100 [+0.0080, +0.0120], p 0.0001",)
+    assert kept.notes == (
+        f"{FIELDS[0]} kept: required, effect on held-out loss +0.0100 [+0.0080, +0.0120], p 0.0001",
+    )
     assert nodes[FIELDS[2]].notes
     assert nodes["layer0/e0"].notes == ("block0: mlp-8",)
 
@@ -56,7 +61,9 @@ def test_pruned_inputs_experts_and_edges_are_marked_and_evidence_is_there():
 def test_weights_of_gates_are_those_of_edges():
     use = ExpertUse(10, {f"task/{task}": {"e0": 0.25} for task in TASKS}, {})
     (one,) = drawn(use=use)
-    assert {edge.weight for edge in one.edges if edge.target.startswith("task/") and not edge.pruned} == {0.25}
+    assert {edge.weight for edge in one.edges if edge.target.startswith("task/") and not edge.pruned} == {
+        0.25
+    }
 
 
 def test_hand_designed_networks_are_drawn_from_their_gates():
