@@ -144,23 +144,22 @@ def _matrix(matrix: Matrix) -> Markup:
     )
     rows = [
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            _text(name), Markup("").join(_mark(value, most) for value in row)
+            _text(name), Markup("").join(_mark(value, most, matrix.form) for value in row)
         )
         for name, row in matrix.rows.items()
     ]
     return _table(head, rows, "matrix")
 
 
-def _mark(value: bool | float | None, most: float) -> Markup:
+def _mark(value: bool | float | None, most: float, form: str) -> Markup:
     if value is True:
         return Markup('<td class="on">●<i>read</i></td>')
     if value is False:
         return Markup('<td class="off">·<i>not read</i></td>')
     if value is None:
         return Markup("<td>-</td>")
-    share = abs(value) / most
-    return Markup('<td class="heat" style="--share:{:.0f}%" data-v="{}">{:.2f}</td>').format(
-        100 * share, value, value
+    return Markup('<td class="heat" style="--share:{:.0f}%">{}</td>').format(
+        100 * abs(value) / most, f"{value:{form}}"
     )
 
 

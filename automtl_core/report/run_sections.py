@@ -1,5 +1,6 @@
 """Sections of the report of a run. `SECTIONS` is their table, to which plugins add."""
 
+import shlex
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -174,8 +175,21 @@ def fields(record: RunRecord) -> Iterator[Section]:
             measure = f"drop of {known[strongest[0]].measure} if permuted"
             charts.append(Bars(task.name, measure, bars))
     pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
-    all_effects = importance.effects(found)
-    yield Section("importance of fields", [*importance.sentences(found), pale, *charts, *all_effects.blocks])
+    tasks = [task.name for task in record.schema.tasks]
+    drops = {
+        name: [of[task].drop if task in of else None for task in tasks] for name, of in found.effects.items()
+    }
+    yield Section(
+        "importance of fields",
+        [
+            *importance.sentences(found),
+            pale,
+            *charts,
+            Text("Drop of the score for each field and task:"),
+            Matrix("field", tasks, drops, "z.4f"),
+            Text(f"All effects with intervals: automtl show {shlex.quote(str(record.path))} --fields"),
+        ],
+    )
 
 
 def histories(record: RunRecord) -> Iterator[Section]:

@@ -113,7 +113,8 @@ def _box(node: Node, place: tuple[float, float], paint: str | None) -> Markup:
     x, y = place
     return Markup(
         '<g class="node {}{}" data-n="{}"><title>{}</title>'
-        '<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="6"{}/><text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
+        '<rect x="{:.1f}" y="{:.1f}" width="{}" height="{}" rx="6"{}/>'
+        '<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text></g>'
     ).format(
         node.kind,
         " pruned" * node.pruned,

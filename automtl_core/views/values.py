@@ -41,6 +41,8 @@ class Matrix:
     columns: Sequence[str]
     rows: Mapping[str, Sequence[bool | float | None]]
     """Row label -> one entry for each column: True for a mark, None for an undefined number."""
+    form: str = ".2f"
+    """Format of the numbers on a page."""
 
 
 @dataclass(frozen=True)

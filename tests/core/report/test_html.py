@@ -88,5 +88,5 @@ def test_many_charts_are_folded():
 
 def test_numbers_in_a_matrix_have_a_shade_and_undefined_ones_a_dash():
     text = page("t", "s", [Section("one", [Matrix("c", ["x", "y"], {"r": [0.5, None]})])], "1")
-    assert '--share:100%" data-v="0.5">0.50<' in text
+    assert '--share:100%">0.50<' in text
     assert "<td>-</td>" in text
