@@ -34,9 +34,11 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/scaling.py --times 1,4 --repeats 3 --out ""
 	$(BIN)/python benchmarks/end_to_end.py --out ""
 
+# Writes both references and builds the site, docs/_build/html/index.html. Every warning is an error.
 docs: .venv/dev
 	$(BIN)/python docs/make_cli_reference.py
 	$(BIN)/python docs/make_settings_reference.py
+	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 # Bytecode of all packages would take as long as the rest of the installation; Python compiles what it imports.
 .venv/demo: pyproject.toml

@@ -1,0 +1,109 @@
+"""Configuration of the documentation site, which `make docs` builds (docs/adr/0024-site.md)."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.ext.napoleon import Config, GoogleDocstring
+
+import automtl  # noqa: F401  # imported before autodoc, which rewrites annotations that pydantic reads
+from automtl_core import __version__
+
+project = "automtl"
+author = "the authors of automtl"
+copyright = f"{author}. GPL-3.0-or-later"
+version = release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+
+myst_heading_anchors = 4
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+
+# In docstrings `name` is code, as on the command line.
+default_role = "code"
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 110
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+
+# Inventories of other projects would need the network, so their names are no links.
+nitpicky = True
+OTHERS = ("_duckdb", "annotated_types", "collections", "duckdb", "np", "numpy", "pandas", "pathlib", "pd",
+          "torch", "typing")  # fmt: skip
+INTERNAL = (
+    "comparison.document.Comparison", "data.store.Prepared", "dataset.fitted.FittedEncodings",
+    "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
+    "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.relaxed_search.Item",
+    "search.trial.Trials", "search.warm_start.WarmStart", "settings.component.Component",
+    "settings.settings.S", "training.loop.Pass",
+)  # fmt: skip
+"""Types in signatures of the reference that no plugin author needs."""
+nitpick_ignore_regex = [
+    (r"py:.*", rf"({'|'.join(OTHERS)})\..*"),
+    *((r"py:.*", rf"automtl_core\.{name}") for name in INTERNAL),
+    (r"py:class", r"Module|NDArray|NoneType|Number|Treatment"),
+]
+
+html_theme = "furo"
+html_title = "automtl"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions below."""
+    app.connect("source-read", links)
+    app.connect("autodoc-process-docstring", sections)
+    app.connect("autodoc-process-signature", signatures)
+    app.connect("html-page-context", drawings)
+
+
+INCLUDED = {
+    "../CHANGELOG.md": "changelog.md",
+    "../CONTRIBUTING.md": "contributing.md",
+    "../benchmarks/tabular/README.md": "benchmark.md",
+}
+"""Pages outside of this folder -> the pages of the site that include them."""
+
+
+def links(app: Sphinx, page: str, source: list[str]) -> None:
+    """Replace links to pages outside of this folder, which a forge follows, by links inside of the site."""
+    for outside, inside in INCLUDED.items():
+        source[0] = source[0].replace(f"]({outside}", f"]({inside}")
+
+
+def sections(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Parse `Args:`, `Returns:` and `Raises:` of a docstring.
+
+    The extension napoleon would take the words before a colon in the docstring of an attribute as a type.
+    """
+    if what not in ("attribute", "property"):
+        lines[:] = GoogleDocstring(lines, Config(), app, what, name, obj, options).lines()
+
+
+def signatures(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Make the defaults of data classes valid Python, so that their types are links."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
+def drawings(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Put the SVG files of a page into it, so that they have the colours of its theme."""
+
+    def drawing(image: re.Match[str]) -> str:
+        alt, source = image["alt"], Path(app.srcdir, "concepts", "images", image["name"])
+        label = f'<svg role="img" aria-label="{html.escape(html.unescape(alt))}"'
+        return source.read_text("utf-8").replace("<svg", label, 1)
+
+    pattern = r'<img alt="(?P<alt>[^"]*)" src="[^"]*_images/(?P<name>[\w-]+\.svg)" ?/>'
+    if "body" in context:
+        context["body"] = re.sub(pattern, drawing, context["body"])

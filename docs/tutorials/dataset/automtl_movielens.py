@@ -1,0 +1,63 @@
+"""Adds the dataset `movielens`: ratings of movies, in the files of ml-latest-small."""
+
+from pydantic import Field
+
+from automtl_core import hookimpl
+from automtl_core.dataset.dataset import (
+    INTEGER,
+    NUMBER,
+    TEXT,
+    UNUSED,
+    Bag,
+    Dataset,
+    DatasetSettings,
+    History,
+    Label,
+    RawFile,
+    Sparse,
+)
+
+ROWS = """
+    SELECT DISTINCT
+        userId AS user_id, movieId AS movie_id, genres, timestamp AS seconds,
+        rating, rating >= $liked AS liked, rating = 5 AS favourite
+    FROM ratings JOIN movies USING (movieId)
+"""
+GENRES = "SELECT DISTINCT genres AS bag, unnest(string_split(genres, '|')) AS value FROM movies"
+
+
+class MovieLensSettings(DatasetSettings):
+    """Settings of `movielens`."""
+
+    liked: float = Field(4, ge=0.5, le=5)
+    """Lowest rating of a movie that a user likes."""
+
+
+class MovieLens(Dataset):
+    """Ratings of movies: the rating, and whether the user likes the movie or calls it a favourite."""
+
+    settings_class = MovieLensSettings
+    version = 1
+    source = "https://grouplens.org/datasets/movielens/ (ml-latest-small.zip)"
+    licence = "for research, see its README"
+    fields = (Sparse("user_id"), Sparse("movie_id"), Bag("genres"))
+    labels = (Label("liked"), Label("favourite", after="liked"), Label("rating", kind="regression"))
+    user = "user_id"
+    time = "seconds"
+    histories = (History("past", "user_id", "seconds", ("movie_id",), ("liked",)),)
+
+    def files(self):
+        ratings = {"userId": INTEGER, "movieId": INTEGER, "rating": NUMBER, "timestamp": INTEGER}
+        movies = {"movieId": INTEGER, "title": UNUSED, "genres": TEXT}
+        return {"ratings": RawFile("ratings.csv", ratings), "movies": RawFile("movies.csv", movies)}
+
+    def rows(self, db):
+        return db.sql(ROWS, params={"liked": self.settings.liked})
+
+    def values(self, db, field):
+        return db.sql(GENRES)
+
+
+@hookimpl
+def automtl_register_datasets():
+    return {"movielens": MovieLens}

@@ -1,0 +1,41 @@
+"""Serves an exported model with onnxruntime: rows in, one prediction for each task out."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+from fastapi import FastAPI, HTTPException
+
+FOLDER = Path(os.environ.get("MODEL", "served"))
+sys.path.insert(0, str(FOLDER))
+from encode import Encoder, WrongValueError  # noqa: E402  # the code of the exported folder
+
+encoder = Encoder(FOLDER / "encoder")
+session = onnxruntime.InferenceSession(FOLDER / "model.onnx")
+inputs = {each.name for each in session.get_inputs()}
+tasks = [task["name"] for task in encoder.content["schema"]["tasks"]]
+columns = list(json.loads((FOLDER / "examples.json").read_text("utf-8")))
+app = FastAPI(title="Predictions of a model of automtl")
+
+
+@app.get("/columns")
+def read_columns() -> list[str]:
+    """Return the columns that a row has."""
+    return columns
+
+
+@app.post("/predict")
+def predict(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """Return for each row a prediction of each task; a missing column counts as blank."""
+    if not rows:
+        return []
+    values = {column: [row.get(column) for row in rows] for column in columns}
+    try:
+        arrays = encoder(values)
+    except WrongValueError as wrong:
+        raise HTTPException(422, str(wrong)) from wrong
+    (predictions,) = session.run(None, {name: arrays[name] for name in inputs})
+    return [dict(zip(tasks, map(float, row), strict=True)) for row in predictions]

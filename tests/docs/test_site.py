@@ -1,0 +1,83 @@
+"""The pages of the site: all are in its contents, and the commands that no test runs can at least be parsed.
+
+`make docs` builds the site itself, with every warning as an error.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from automtl_cli.app import app
+
+from .test_readme import SHOWN, commands
+from .test_tutorials import PROJECTS
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
+RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in PROJECTS)}
+"""Pages whose commands are run by `test_readme` and `test_tutorials`."""
+OTHER = {"pip", "python", "make", "MODEL=served", "curl"}
+"""Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
+SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
+TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def contents(page: Path) -> Iterator[Path]:
+    """Yield a page and the pages of its tables of contents, recursively."""
+    yield page
+    for block in TOCTREE.findall(page.read_text("utf-8")):
+        lines = [line for line in block.splitlines() if line and not line.startswith(":")]
+        for line in lines:
+            below = page.parent.glob(f"{line}.md") if ":glob:" in block else [page.parent / f"{line}.md"]
+            for each in sorted(below):
+                yield from contents(each.resolve())
+
+
+def test_each_page_is_in_the_contents_once() -> None:
+    found = list(contents(DOCS / "index.md"))
+    assert sorted(found) == PAGES
+
+
+def fault(command: str) -> str | None:
+    """Return what is wrong with a command of automtl, or None."""
+    name, *arguments = shlex.split(command)
+    if name != "automtl":
+        return None if name in OTHER else f"{name} is no program that pages show"
+    parser, context = typer.main.get_command(app), None
+    try:
+        while commands_below := getattr(parser, "commands", None):
+            name, *arguments = arguments
+            parser = commands_below[name]
+        context = parser.make_context(name, arguments)
+    except Exception as error:
+        return f"{type(error).__name__} {error}"
+    keys = [each.partition("=")[0] for each in context.params.get("settings") or ()]
+    unknown = [key for key in keys if not any(each == key or each.startswith(f"{key}.") for each in SETTINGS)]
+    return f"no setting is called {unknown}" if unknown else None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_commands_that_are_not_run_are_valid(page: Path) -> None:
+    if page.relative_to(DOCS).as_posix() in RUN:
+        return
+    wrong = {command: fault(command) for command in commands(page.read_text("utf-8"))}
+    assert not {command: why for command, why in wrong.items() if why}
+
+
+def test_the_start_page_is_the_way_that_the_readme_runs() -> None:
+    start = [line.replace(" --preset quick", "") for line in commands((DOCS / "start.md").read_text("utf-8"))]
+    views = {"automtl show runs/feed --evidence", "automtl show runs/feed --fields"}
+    assert {*start} - views <= {*commands(SHOWN["README"])}
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["automtl serch", "automtl search --modle mmoe", "automtl train --set training.epoch=1", "automtl show",
+     "rm -r runs"],
+)  # fmt: skip
+def test_a_wrong_command_is_a_fault(command: str) -> None:
+    assert fault(command)

@@ -1,0 +1,160 @@
+"""The tutorials are projects that work: pages show the files of their folders, and all commands are run.
+
+The tests of the plugins themselves, `docs/tutorials/*/test_*.py`, are collected with all others.
+"""
+
+import json
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from automtl import load
+from automtl_cli.app import run
+from automtl_cli.errors import Stop
+
+from .test_readme import commands
+
+ROOT = Path(__file__).parents[2]
+TUTORIALS = ROOT / "docs" / "tutorials"
+PROJECTS = {
+    "op": ("automtl_glu.py", "test_glu.py"),
+    "space": ("automtl_bottoms.py", "test_bottoms.py"),
+    "strategy": ("automtl_climbing.py", "test_climbing.py"),
+    "dataset": ("automtl_movielens.py", "test_movielens.py"),
+    "serving": ("app.py", "test_app.py"),
+}
+"""Tutorial -> its files, in the order in which its page shows them."""
+ROWS = " --set dataset.rows=500 --set training.epochs=1 --set features=ids"
+RANDOM = " --set strategy.candidates=2 --set strategy.rung_epochs=1"
+QUICK = {
+    "op": f"{ROWS}{RANDOM} --set space.experts=2",
+    "space": f"{ROWS}{RANDOM}",
+    "strategy": f"{ROWS} --set strategy.epochs=1 --set space.experts=2 --set space.ops=[identity,mlp-4]",
+    "dataset": " --set training.epochs=1 --set features=ids",
+    "serving": ROWS,
+}
+"""Settings on top of those that a page shows, for searches and trainings."""
+PLUGINS = [name for name in PROJECTS if name != "serving"]
+INSTALLED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+
+
+def page(name: str) -> str:
+    return (TUTORIALS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def shown(name: str, language: str) -> list[str]:
+    """Return the lines of all blocks of a language, without blank ones."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", page(name), flags=re.DOTALL | re.MULTILINE)
+    return [line for line in "".join(blocks).splitlines() if line.strip()]
+
+
+def lines(*files: Path) -> list[str]:
+    """Return the lines of files, one after the other, without blank ones."""
+    return [line for file in files for line in file.read_text("utf-8").splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_page_shows_the_code_of_its_folder(name: str) -> None:
+    assert shown(name, "python") == lines(*(TUTORIALS / name / file for file in PROJECTS[name]))
+    if name in PLUGINS:
+        assert shown(name, "toml") == lines(TUTORIALS / name / "pyproject.toml")
+
+
+def test_a_folder_has_no_other_files() -> None:
+    for name, files in PROJECTS.items():
+        known = {*files, *(["pyproject.toml"] if name in PLUGINS else []), "__pycache__"}
+        assert {path.name for path in (TUTORIALS / name).iterdir()} <= known
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_the_tests_of_a_plugin_are_collected(name: str) -> None:
+    folder = f"docs/tutorials/{name}"
+    assert folder in INSTALLED["testpaths"]
+    assert folder in INSTALLED["pythonpath"]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that makes the entry points of a project known, as `pip install -e .` does."""
+
+    def install(folder: Path) -> None:
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        info = tmp_path / "site" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(parents=True)
+        about = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        (info / "METADATA").write_text(about)
+        points = project["entry-points"]["automtl"]
+        (info / "entry_points.txt").write_text(
+            "[automtl]\n" + "".join(f"{name} = {module}\n" for name, module in points.items())
+        )
+        monkeypatch.syspath_prepend(info.parent)
+        monkeypatch.syspath_prepend(folder)
+
+    return install
+
+
+def movies(folder: Path) -> None:
+    """Write ratings in the layout of MovieLens."""
+    folder.mkdir()
+    ratings = pd.DataFrame(
+        {"userId": [n % 40 for n in range(800)], "movieId": [n * 7 % 31 for n in range(800)]}
+    )
+    ratings["rating"] = (ratings.userId + ratings.movieId) % 10 / 2 + 0.5
+    ratings["timestamp"] = range(964982703, 964982703 + 800)
+    ratings.to_csv(folder / "ratings.csv", index=False)
+    films = pd.DataFrame({"movieId": range(31), "title": "A, B (1999)", "genres": "Comedy|Drama"})
+    films.to_csv(folder / "movies.csv", index=False)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_all_commands_work(
+    name: str, install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    movies(tmp_path / "ml-latest-small")
+    done = []
+    for command in commands(page(name).split("```bash")[0]):
+        done.append(command.split()[0])
+        if command == "pip install -e .":
+            install(TUTORIALS / name)
+        elif command.startswith("python -m pytest "):
+            assert command.removeprefix("python -m pytest ") in PROJECTS[name]
+        else:
+            trains = command.startswith(("automtl search", "automtl train")) and "--dry-run" not in command
+            line = command + QUICK[name] if trains else command
+            assert run(shlex.split(line)[1:], Stop()) == 0, capsys.readouterr()
+    assert "automtl" in done
+    if name == "serving":
+        serve(tmp_path, monkeypatch)
+
+
+def serve(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test the service on the exported model, and compare its predictions with those of the run."""
+    pytest.importorskip("fastapi", reason="FastAPI is not installed: pip install 'automtl[dev]'")
+    pytest.importorskip("httpx2", reason="httpx2 is not installed: pip install 'automtl[dev]'")
+    from fastapi.testclient import TestClient
+
+    for file in PROJECTS["serving"]:
+        shutil.copy(TUTORIALS / "serving" / file, folder)
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_app.py"]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        pytest_alone, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.setattr(sys, "path", [*sys.path])  # to which the service adds the folder
+    client = TestClient(runpy.run_path("app.py")["app"])
+    del sys.modules["encode"]
+    frame = pd.DataFrame(json.loads((folder / "served" / "examples.json").read_text("utf-8")))
+    answer = client.post("/predict", json=json.loads(frame.to_json(orient="records")))
+    expected = load(folder / "runs" / "feed").predict(frame)
+    pd.testing.assert_frame_equal(pd.DataFrame(answer.json()), expected, rtol=1e-4, check_dtype=False)
