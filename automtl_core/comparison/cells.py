@@ -21,6 +21,7 @@ from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.identity import Identity, check_checkpoint, check_settings
 from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.watched import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
 from automtl_core.training.events import Event, Listener, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
@@ -98,7 +99,7 @@ class CellRunner:
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"
-        return Cell(model, job, prepared, self.folder / "cells" / name)
+        return Cell(model, job, prepared, self.folder / CELLS / name)
 
     def trained(
         self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
@@ -135,6 +136,7 @@ class CellRunner:
     def _run(
         self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
     ) -> dict[Cell, TrialResult]:
+        write_cells(self.folder, [cell.path.name for cell in cells])
         by_spec = {cell.spec(test): cell for cell in cells}
         places = {cell: place for place, cell in enumerate(cells, start=1)}
 

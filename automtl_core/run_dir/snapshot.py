@@ -1,4 +1,4 @@
-"""The file `progress.json`: the progress of a run while a process works on it, for displays of other processes.
+"""The file `progress.json`: the progress of a run, for other processes while one works on the run.
 
 It is no fact of a run: it is not signed, nothing reads it to continue, and it is removed at the end.
 """
@@ -26,6 +26,8 @@ class Snapshot(Value):
     """The current part."""
     phase: str = ""
     """The current phase, such as `warm-up`."""
+    stage: str = ""
+    """Part of a phase without epochs, such as `trial 3 of at most 7`."""
     epoch: int = 0
     """The current epoch; 0 in a phase without epochs."""
     share: float = 0.0

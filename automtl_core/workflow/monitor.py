@@ -33,9 +33,9 @@ class Monitor:
         self._estimate = ProgressEstimate()
         self._start = time.monotonic()
         self._parts: tuple[str, ...] = ()
-        self._phase, self._epoch, self._share = "", 0, 0.0
+        self._phase, self._stage, self._epoch, self._share = "", "", 0, 0.0
         self._rate: float | None = None
-        self._since = self._start  # begin of the epoch
+        self._since, self._rows = self._start, 0  # time and rows at the end of the first step of the epoch
         self._decisions: deque[Evidence] = deque(maxlen=DECISIONS)
 
     def __call__(self, event: Event) -> None:
@@ -51,11 +51,11 @@ class Monitor:
             case PhaseBegan(name, work):
                 if isinstance(work, Workload):
                     self._begin(name, work)
-                self._set(name, 0, 0.0)
+                self._set(name, "", 0, 0.0)
             case PhaseEnded():
                 self._rate = None
             case ProgressMade():
-                self._set(event.phase, 0, event.share)
+                self._set(event.phase, event.stage, 0, event.share)
             case StepEnded():
                 self._step(event)
             case EpochEnded():
@@ -71,19 +71,20 @@ class Monitor:
     def _snapshot(self) -> Snapshot:
         done, most = self._estimate.reached()
         return Snapshot(
-            self._parts,
-            self._part(),
-            self._phase,
-            self._epoch,
-            self._share,
-            self._rate,
-            done,
-            most,
-            self._estimate.unit,
-            time.monotonic() - self._start,
-            self._estimate.left(),
-            tuple(self._decisions),
-            time.time(),
+            parts=self._parts,
+            part=self._part(),
+            phase=self._phase,
+            stage=self._stage,
+            epoch=self._epoch,
+            share=self._share,
+            rows_per_second=self._rate,
+            done=done,
+            most=most,
+            unit=self._estimate.unit,
+            seconds=time.monotonic() - self._start,
+            left=self._estimate.left(),
+            decisions=tuple(self._decisions),
+            time=time.time(),
         )
 
     def _begin(self, phase: str, work: Workload) -> None:
@@ -107,11 +108,14 @@ class Monitor:
         return "training" if self._phase == TRAIN or "search" not in self._parts else "search"
 
     def _step(self, event: StepEnded) -> None:
-        if (event.phase, event.epoch) != (self._phase, self._epoch) or event.done == 1:
-            self._since = self._since if event.done > 1 else time.monotonic()
-        self._set(event.phase, event.epoch, event.done / event.steps)
-        seconds = time.monotonic() - self._since
-        self._rate = event.rows / seconds if event.rows and seconds > 0 else None
+        if (event.phase, event.epoch) != (self._phase, self._epoch):
+            self._since, self._rows = (
+                time.monotonic(),
+                event.rows,
+            )  # the duration of the first step is unknown
+        self._set(event.phase, "", event.epoch, event.done / event.steps)
+        seconds, rows = time.monotonic() - self._since, event.rows - self._rows
+        self._rate = rows / seconds if rows > 0 and seconds > 0 else None
 
-    def _set(self, phase: str, epoch: int, share: float) -> None:
-        self._phase, self._epoch, self._share = phase, epoch, share
+    def _set(self, phase: str, stage: str, epoch: int, share: float) -> None:
+        self._phase, self._stage, self._epoch, self._share = phase, stage, epoch, share

@@ -316,9 +316,13 @@ class Workflow:
         then: Sequence[Job] = (),
     ) -> SearchOutcome:
         work = Workload.of(job, prepared, [Workload.of(one, prepared) for one in then])
-        with held as run, _resumable(run), phase(self.listener, TRAINING, work):
-            with observed(job, run, prepared, self.listener) as listener:
-                result = pipeline.search(job, run, prepared, listener, anyway, self.trials(prepared))
+        with (
+            held as run,
+            _resumable(run),
+            phase(self.listener, TRAINING, work),
+            observed(job, run, prepared, self.listener) as listener,
+        ):
+            result = pipeline.search(job, run, prepared, listener, anyway, self.trials(prepared))
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry)
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)

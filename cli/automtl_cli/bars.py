@@ -18,17 +18,17 @@ def bar() -> Progress:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %", markup=False),
         TimeRemainingColumn(),
-        console=_console(),
+        console=console(),
         transient=True,
         disable=not draws(),
     )
 
 
 def live(view: RenderableType) -> Live:
-    """Return a display of a view below all other lines, which are printed above it; it vanishes at its end."""
+    """Return a display of a view below all other lines, which vanishes at its end."""
     return Live(
         view,
-        console=_console(),
+        console=console(),
         transient=True,
         refresh_per_second=PER_SECOND,
         redirect_stdout=False,
@@ -41,5 +41,6 @@ def draws() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return standard error as a console, without markup."""
     return Console(stderr=True, markup=False, highlight=False, emoji=False)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from automtl_core.errors import printable
 from automtl_core.run_dir.snapshot import Snapshot
+from automtl_core.run_dir.watched import Watched
 from automtl_core.search.evidence import Evidence
 from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import monitored
@@ -67,6 +68,68 @@ class LiveView:
             yield _decisions(snapshot.decisions[::-1][: left - 2], width)
 
 
+class CellsView:
+    """Draws the runs of a comparison, and the progress of those that processes work on.
+
+    Args:
+        title: Title of the view.
+        states: Function that returns the name and the state of each run.
+
+    """
+
+    def __init__(self, title: str, states: Callable[[], Sequence[tuple[str, Watched | None]]]) -> None:
+        self._title = title
+        self._states = states
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the title, and a table with the runs at work first, then those that wait."""
+        states = list(self._states())
+        ended = sum(state is not None and state.ended for _, state in states)
+        yield _line(f"{self._title}: {ended} of {len(states)} runs have ended", "bold")
+        ordered = sorted(states, key=_urgency)
+        room = console.size.height - 3
+        shown = ordered if len(ordered) <= room else ordered[: room - 1]
+        table = _table()
+        for name in ("run", "state", "phase", "epoch", "", "left"):
+            table.add_column(
+                _text(name), no_wrap=True, overflow="ellipsis", ratio=1 if name == "run" else None
+            )
+        table.expand = True
+        for name, state in shown:
+            table.add_row(*map(_text, _cell(name, state)))
+        yield table
+        if len(shown) < len(ordered):
+            yield _line(f"and {len(ordered) - len(shown)} more", "dim")
+
+
+def _urgency(one: tuple[str, Watched | None]) -> int:
+    """Return the place of a run in the view: at work, interrupted, trained, waiting, ended."""
+    state = one[1]
+    if state is None:
+        return 3
+    return 4 if state.ended else {"running": 0, "trained": 2}.get(state.in_words, 1)
+
+
+def _cell(name: str, state: Watched | None) -> list[str]:
+    """Return the cells of a run: name, state, phase, epoch, share of the epoch, remaining time."""
+    if state is None:
+        return [name, "waiting", "", "", "", ""]
+    last = state.reports[-1] if state.reports else None
+    if (snapshot := state.snapshot) is None or not state.running:
+        return [name, state.in_words, last.phase if last else "", str(last.epoch) if last else "", "", ""]
+    left = "" if snapshot.left is None else duration(snapshot.left)
+    epoch = str(snapshot.epoch) if snapshot.epoch else ""
+    return [name, "running", snapshot.phase, epoch, f"{snapshot.share:.0%}", left]
+
+
+def progress(snapshot: Snapshot | None) -> str:
+    """Return the progress of the whole work, for the begin of a line; empty where it is unknown."""
+    if snapshot is None or snapshot.most is None:
+        return ""
+    left = "" if snapshot.left is None else f", {duration(snapshot.left)} left"
+    return f"{snapshot.done:.0f} of at most {snapshot.most:.0f} {snapshot.unit}{left} | "
+
+
 def head(snapshot: Snapshot) -> Iterator[Text]:
     """Yield the parts of the work, the current one in bold."""
     line = Text(no_wrap=True, overflow="ellipsis")
@@ -82,13 +145,13 @@ def head(snapshot: Snapshot) -> Iterator[Text]:
 
 def _bars(snapshot: Snapshot, width: int) -> Iterator[Table]:
     """Yield the bar of the epoch or phase, and that of the whole work."""
-    name = f"{snapshot.phase}, epoch {snapshot.epoch}" if snapshot.epoch else snapshot.phase
+    name = f"{snapshot.phase}, epoch {snapshot.epoch}" if snapshot.epoch else snapshot.stage or snapshot.phase
     rate = "" if snapshot.rows_per_second is None else f"{snapshot.rows_per_second:,.0f} rows/s"
     table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=width // 3)  # fixed, so that bars keep theirs
     table.add_column(ratio=1)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=width // 3)
+    table.add_column(justify="right", no_wrap=True, width=len("100%"))
+    table.add_column(no_wrap=True, overflow="ellipsis", width=len("about 10 h 59 min left"))
     table.add_row(_text(name), _bar(snapshot.share), _percent(snapshot.share), _text(rate))
     whole, rest = None, "remaining time unknown"
     if snapshot.left is not None:

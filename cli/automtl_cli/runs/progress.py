@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from automtl_cli.bars import draws, live
 from automtl_cli.data import preparing
 from automtl_cli.output import say, until_output
-from automtl_cli.runs.live_view import LiveView
+from automtl_cli.runs.live_view import LiveView, progress
 from automtl_core.choices import Decision
 from automtl_core.comparison.cells import CellBegan, CellWaits
 from automtl_core.data.progress import Progress as Stages
@@ -22,7 +22,6 @@ from automtl_core.training.events import (
 )
 from automtl_core.training.metrics import monitored
 from automtl_core.views import encoding
-from automtl_core.views.plain import duration
 from automtl_core.workflow.monitor import Monitor
 from automtl_core.workflow.progress_estimate import TRAINING, Workload
 
@@ -43,7 +42,7 @@ class Terminal:
         self._open = ExitStack()
         self._stages: Stages | None = None
         self._monitor = Monitor()
-        self._title = ""
+        self._title = "automtl"
         self._is_live = False
 
     def __call__(self, event: Event) -> bool:
@@ -57,9 +56,9 @@ class Terminal:
             case PhaseEnded():
                 self._close()
             case EpochEnded() if not self._is_live:
-                say(f"{self._progress()}{epoch_line(event)}")
+                say(f"{progress(self._monitor.snapshot())}{epoch_line(event)}")
             case RunBegan(run):
-                self._title = self._title or str(run)
+                self._title = self._title if "cell" in self._title else str(run)
             case Warned(sentence):
                 say(f"warning: {sentence}")
             case EncodingsChosen(result):
@@ -84,14 +83,6 @@ class Terminal:
     def _close(self) -> None:
         self._open.close()
         self._stages = None
-
-    def _progress(self) -> str:
-        """Return the progress of the whole command, at the begin of a line; empty where it is unknown."""
-        snapshot = self._monitor.snapshot()
-        if snapshot.most is None:
-            return ""
-        left = "" if snapshot.left is None else f", {duration(snapshot.left)} left"
-        return f"{snapshot.done:.0f} of at most {snapshot.most:.0f} {snapshot.unit}{left} | "
 
 
 def epoch_line(report: EpochEnded) -> str:
