@@ -4,12 +4,13 @@ The remaining time is a sum over the loops that are still to come: expected epoc
 times seconds of a row. Seconds of a row are measured in each phase; a phase without a measurement is as fast
 as the mean of the others. A training with early stopping is expected to take as many epochs as the trainings
 that have ended so far, at first `TYPICAL` times its patience, and never fewer than its patience still
-requires. A run of a comparison is expected to take as long as earlier runs of the same model.
+requires; the longer its score stays the same, the more likely it ends when its patience does. A run of a
+comparison is expected to take as long as earlier runs of the same model.
 """
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import NamedTuple, Self
@@ -25,6 +26,7 @@ from automtl_core.training.events import (
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
+    RunBegan,
     StepEnded,
 )
 from automtl_core.workflow.budget import TRAIN
@@ -41,6 +43,7 @@ ENCODING_EPOCHS = 15
 """Duration of the encoding search, in epochs of the training that follows; measured likewise."""
 SEARCHED = 0.4
 """Share of the maximum number of epochs that a search takes if its loops are unknown; measured likewise."""
+NONE: Mapping[str, int] = {}
 FORGET = 0.8
 """Weight of an epoch in the speed of its phase, against the epoch after it."""
 
@@ -152,7 +155,7 @@ class ProgressEstimate:
         match event:
             case PhaseBegan(name, Workload() as work):
                 self._begin(name, work)
-            case PhaseBegan():
+            case PhaseBegan() | RunBegan():
                 self._last = self._clock()
             case LoopsAhead(loops):
                 rest = [loop for loop in self._ahead if loop.phase in (TRAIN, IMPORTANCE)]
@@ -186,7 +189,8 @@ class ProgressEstimate:
     def left(self) -> float | None:
         """Return the estimate of the remaining seconds; None where there is none yet."""
         since = self._clock() - self._last
-        total = _sum([*self._seconds(self._ahead), *map(self._seconds_of, self._work.then)])
+        now = self._seconds(self._ahead, self._trained, self._stale)
+        total = _sum([*now, *map(self._seconds_of, self._work.then)])
         known = [] if total is None or not self._speeds else [total - since]
         if self._work.seconds is not None:
             known.append((self._work.most() or 0.0) - (self._clock() - self._start))
@@ -251,26 +255,40 @@ class ProgressEstimate:
         if loop and loop.patience is not None and self._stale[loop.phase] >= loop.patience:
             self._ended.append(self._trained[loop.phase])
 
-    def _seconds(self, loops: Sequence[Loop]) -> Iterator[float | None]:
-        """Yield the expected duration of the rest of each loop."""
+    def _seconds(
+        self, loops: Sequence[Loop], trained: Mapping[str, float] = NONE, stale: Mapping[str, int] = NONE
+    ) -> Iterator[float | None]:
+        """Yield the expected duration of the rest of each loop.
+
+        Args:
+            loops: The loops.
+            trained: Phase -> epochs of its training so far.
+            stale: Phase -> epochs since its best one.
+
+        """
         rows = sum(speed.rows for speed in self._speeds.values())
         row = sum(speed.seconds for speed in self._speeds.values()) / rows if rows else None
-        trained = defaultdict(float, self._trained)
+        by_then = defaultdict(float, trained)
         for loop in loops:
-            epochs, own = self._epochs_left(loop, trained[loop.phase]), self._speeds.get(loop.phase)
-            trained[loop.phase] += epochs or 0.0
+            epochs = self._epochs_left(loop, by_then[loop.phase], stale.get(loop.phase, 0))
+            by_then[loop.phase] += epochs or 0.0
+            own = self._speeds.get(loop.phase)
             epoch = own.seconds / own.epochs if own and own.epochs else row and row * loop.rows
             yield None if epochs is None or epoch is None else epochs * epoch
 
-    def _epochs_left(self, loop: Loop, trained: float) -> float | None:
-        """Return the expected number of epochs of the rest of a loop, whose network is trained already."""
+    def _epochs_left(self, loop: Loop, trained: float, stale: int) -> float | None:
+        """Return the expected number of epochs of the rest of a loop.
+
+        The more of its patience is used up, the more likely the end is at its patience.
+        """
         if loop.epochs is None:
             return None
         most = max(loop.epochs - (self._done if self._ahead and loop is self._ahead[0] else 0.0), 0.0)
         if loop.patience is None:
             return SEARCHED * most if loop.phase == SEARCH else most
         typical = fmean(self._ended) if self._ended else TYPICAL * loop.patience
-        return min(most, max(typical - trained, loop.patience - self._stale[loop.phase], 0.0))
+        soon, used = max(loop.patience - stale, 0.0), min(stale / loop.patience, 1.0)
+        return min(most, used * soon + (1 - used) * max(typical - trained, soon))
 
     def _seconds_of(self, work: Workload) -> float | None:
         """Return the expected duration of later work."""

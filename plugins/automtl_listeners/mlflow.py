@@ -95,7 +95,7 @@ class MLflow(RunListener):
         self._client.log_batch(self._id, metrics=metrics)
 
     def _connected(self) -> tuple["MlflowClient", str]:
-        """Return the client, and the identifier of the MLflow run, which an earlier process may have begun."""
+        """Return the client, and the identifier of the MLflow run, perhaps of an earlier process."""
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
