@@ -17,7 +17,7 @@ from automtl_core.training.events import (
     StepEnded,
     Warned,
 )
-from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
+from automtl_core.training.metrics import BinaryMetrics, Metrics, RegressionMetrics
 from automtl_core.training.run_listener import RunListener
 
 SETTINGS = {
@@ -27,7 +27,7 @@ SETTINGS = {
 }
 """Settings of all types that a configuration may have."""
 RARE = BinaryMetrics(None, None, 0, 5, "all 5 rows are negative")
-METRICS = {
+METRICS: Metrics = {
     "click": BinaryMetrics(0.7, 0.6, 40, 100),
     "price": RegressionMetrics(3.2, 2.1, 0.25, 100),
     "rare task": RARE,

@@ -88,7 +88,7 @@ class TensorBoard(RunListener):
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self.run / FOLDER), purge_step=purge_step)  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self.run / FOLDER), purge_step=purge_step)
         return self._writer
 
 

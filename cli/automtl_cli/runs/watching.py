@@ -153,7 +153,7 @@ class News:
         """Yield the new epochs, decisions and progress of a run, each as JSON and as a line."""
         snapshot = state.snapshot
         for report in state.reports[self.epochs :]:
-            known = snapshot if report is state.reports[-1] else None
+            known = snapshot if state.running and report is state.reports[-1] else None
             yield {"event": "epoch", **report.to_json()}, f"{progress(known)}{epoch_line(report)}"
         self.epochs = len(state.reports)
         if snapshot is None:

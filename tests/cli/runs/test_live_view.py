@@ -15,11 +15,9 @@ from automtl_core.training.events import EpochEnded
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
 
 DECISIONS = tuple(
-    Evidence(
-        f"layer{k}/expert2/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97
-    )
+    Evidence(f"layer{k}/block0", "mlp-linear-16", "chosen", "better", "zero", -0.0012, 0.0004, stability=0.97)
     for k in range(20)
-)  # fmt: skip
+)
 SNAPSHOT = Snapshot(
     ("encoding search", "search", "test"), "search", "warm-up", "", 3, 0.25, 21340.0, 12.0, 106.0, "epochs",
     30.0, 90.0, DECISIONS,
@@ -66,7 +64,7 @@ def test_it_shows_parts_bars_scores_and_decisions() -> None:
     assert lines[3].rstrip().endswith("25% about 2 min left")
     assert lines[5].split() == ["task", "loss", "score", "train", "best", "epoch", "trend"]
     assert lines[6].split() == ["task", "0", "0.5000", "AUC", "0.7500", "0.8000", "3", "▁█▅"]
-    assert "layer19/expert2/block0: mlp-linear-16 chosen" in lines[12]
+    assert "layer19/block0: mlp-linear-16 chosen" in lines[12]
     assert lines[12].split()[-4:] == ["-0.0012", "±", "0.0004", "97%"]
 
 
