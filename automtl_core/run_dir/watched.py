@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.disk.files import write_atomic
-from automtl_core.errors import ArtifactError, DivergedError, InputMissingError
+from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.snapshot import FILE, Snapshot
@@ -79,9 +79,10 @@ def is_comparison(path: Path) -> bool:
 
 
 def write_cells(folder: Path, names: list[str]) -> None:
-    """Write the names of the runs that a comparison consists of."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / CELLS_FILE, json.dumps({"cells": names}).encode())
+    """Write the names of the runs that a comparison consists of; the first run reports a faulty folder."""
+    with suppress(OSError, StorageError):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / CELLS_FILE, json.dumps({"cells": names}).encode())
 
 
 def cells(folder: Path) -> Iterator[tuple[str, Watched | None]]:

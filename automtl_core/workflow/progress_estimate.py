@@ -223,13 +223,14 @@ class ProgressEstimate:
             self._move(TRAIN, 0.0)
             self._done = self._trained[TRAIN] = event.epoch - 1
         share = 1 / event.steps if event.rows else 1.0
-        self._move(event.phase, share)
+        first = bool(event.rows) and not self._trained[event.phase]
+        self._move(event.phase, share, measured=not first)  # the first step includes preparations
         if event.rows:
             self._epochs += share
             self._trained[event.phase] += share
 
-    def _move(self, phase: str, epochs: float) -> None:
-        """Add a part of an epoch, which has taken the time since the last event."""
+    def _move(self, phase: str, epochs: float, measured: bool = True) -> None:
+        """Add a part of an epoch; if it is measured, it has taken the time since the last event."""
         now = self._clock()
         names = [loop.phase for loop in self._ahead]
         generic = SEARCH if phase not in (TRAIN, IMPORTANCE, ENCODING_SEARCH) else phase
@@ -237,7 +238,8 @@ class ProgressEstimate:
         if place is not None:
             if place:
                 self._drop(place)
-            self._speeds[phase].add(now - self._last, epochs, self._ahead[0].rows)
+            if measured:
+                self._speeds[phase].add(now - self._last, epochs, self._ahead[0].rows)
             self._done += epochs
         self._last = now
 

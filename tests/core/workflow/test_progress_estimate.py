@@ -125,6 +125,13 @@ def test_time_before_the_first_step_is_no_time_of_training(command, tmp_path):
     assert command.left == 30
 
 
+def test_the_first_step_of_a_phase_is_not_measured(command):
+    command.send(PhaseBegan(TRAINING, Workload(0, 4, rows=100)))
+    command.now += 500
+    command.epoch("train", 1)
+    assert command.left == 30
+
+
 def test_a_training_with_patience_is_expected_to_end_early_and_then_as_its_scores_say(command):
     patience = 5
     command.send(PhaseBegan(TRAINING, Workload(0, 100, rows=100, patience=patience)))
