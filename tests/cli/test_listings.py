@@ -147,5 +147,5 @@ def test_an_unknown_kind_gets_the_nearest(automtl: Automtl) -> None:
     assert ended.err == (
         "error: nothing is called 'opps' (did you mean 'ops'?)\n"
         "  fix: known: balancers, datasets, field-kinds, history-encoders, listeners, metrics, ops, "
-        "presets, spaces, strategies\n"
+        "presets, report-sections, spaces, strategies\n"
     )
