@@ -8,13 +8,12 @@ Functions at the end format names and texts for messages.
 import difflib
 import traceback
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 
 class AutoMTLError(Exception):
     """Base of all errors that a user can correct."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, message: str, fix: str | None = None) -> None:
         super().__init__(message)
@@ -107,6 +106,20 @@ class RunInUseError(AutoMTLError):
     """Another process works on the same run directory."""
 
     exit_code = 75
+
+
+class RunStoppedError(AutoMTLError):
+    """A run that is watched has stopped before its end."""
+
+    exit_code = 76
+
+
+class RunFailedError(AutoMTLError):
+    """A run that is watched has failed, with the exit code of its error."""
+
+    def __init__(self, message: str, fix: str | None, exit_code: int) -> None:
+        super().__init__(message, fix)
+        self.exit_code = exit_code
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = {
     "automtl_core": "core",
-    **{f"plugins/automtl_{p}": p for p in ("balancers", "baselines", "desan", "histories", "strategies")},
+    **{
+        f"plugins/automtl_{p}": p
+        for p in ("balancers", "baselines", "desan", "histories", "listeners", "strategies")
+    },
 }
 
 

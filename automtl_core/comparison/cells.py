@@ -21,13 +21,13 @@ from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
 from automtl_core.run_dir.facts import Costs, Result, Status
 from automtl_core.run_dir.identity import Identity, check_checkpoint, check_settings
 from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.watched import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
 from automtl_core.training.events import Event, Listener, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.progress_estimate import Workload
+from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
 from automtl_core.workflow.run_trial import PAUSE, Folder
 from automtl_core.workflow.versions import versions
-from automtl_core.workflow.workflow import TRAINING
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +85,8 @@ class CellRunner:
     executor: Executor
     listener: Listener
     """Receives the events of all trainings."""
-    resolve_auto: Callable[[Job, Prepared], Job]
-    """Resolves the settings `auto` of a job on prepared data."""
+    resolve_auto: Callable[[Job, Prepared, Sequence[Workload]], Job]
+    """Resolves the settings `auto` of a job on prepared data; the last argument is the work after that."""
 
     def cell(self, model: str, job: Job) -> Cell:
         """Return a cell; its folder name contains a digest of everything that its result depends on."""
@@ -99,7 +99,7 @@ class CellRunner:
         digest = hashlib.sha256(canonical(all_of_it)).hexdigest()
         plain = re.sub(r"[^\w.-]+", "-", model)
         name = f"{plain}-s{job.config.seed}-{digest[:8]}"
-        return Cell(model, job, prepared, self.folder / "cells" / name)
+        return Cell(model, job, prepared, self.folder / CELLS / name)
 
     def trained(
         self, cells: Sequence[Cell], called: str = "cell", then: Sequence[Workload] = ()
@@ -136,6 +136,7 @@ class CellRunner:
     def _run(
         self, cells: Sequence[Cell], test: bool, called: str = "cell", then: Sequence[Workload] = ()
     ) -> dict[Cell, TrialResult]:
+        write_cells(self.folder, [cell.path.name for cell in cells])
         by_spec = {cell.spec(test): cell for cell in cells}
         places = {cell: place for place, cell in enumerate(cells, start=1)}
 
@@ -146,16 +147,20 @@ class CellRunner:
                     place = places[cell]
                     self.listener(CellBegan(cell, f"{called} {place} of {len(cells)}"))
                     return self.listener(PhaseBegan(TRAINING, _work(cell, cells[place:], then)))
+                case TrialEnded() if test:
+                    return self.listener(PhaseBegan(TESTING, tests(cells[places[cell] :])))
                 case TrialEnded():
                     return self.listener(PhaseEnded(TRAINING))
                 case TrialWaits():
                     return self.listener(CellWaits(cell))
             return self.listener(event)
 
+        if test:
+            self.listener(PhaseBegan(TESTING, tests(cells)))
         try:
             results = dict(Folder(self.executor).run(list(by_spec), on_event))
         finally:
-            self.listener(PhaseEnded(TRAINING))
+            self.listener(PhaseEnded(TESTING if test else TRAINING))
         return {cell: results[spec] for spec, cell in by_spec.items()}
 
 
@@ -173,7 +178,13 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
 def _work(cell: Cell, after: Sequence[Cell], then: Sequence[Workload]) -> Workload:
     """Return the work of a cell, of the untrained cells after it, and of everything after the cells."""
     left = [c for c in after if not (c.path.exists() and Run.open(c.path).has(Result))]
-    return Workload.of(cell.job, [*(Workload.of(c.job) for c in left), *then])
+    later = [Workload.of(c.job, c.prepared).trained() for c in left]
+    return Workload.of(cell.job, cell.prepared, [*later, *then]).trained()
+
+
+def tests(cells: Sequence[Cell]) -> Workload:
+    """Return the work of the tests of cells, for the estimate of the remaining time."""
+    return Workload(0, 0, tested=sum(Workload.of(cell.job, cell.prepared).tested for cell in cells))
 
 
 def _check(cell: Cell) -> None:

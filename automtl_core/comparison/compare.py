@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automtl_core.comparison.cells import Cell, CellRunner
+from automtl_core.comparison.cells import Cell, CellRunner, tests
 from automtl_core.comparison.document import ALONE, MEAN, Comparison, Noises
 from automtl_core.comparison.measured import CellResult, ModelResult, Place, Split, TaskFacts
 from automtl_core.comparison.samples import Samples
@@ -40,18 +40,22 @@ def compare(
     """
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
-    for split, prepared in bench.prepared.items():
-        by_split[split] = {name: bench.resolve_auto(job, prepared) for name, job in by_split[split].items()}
+    data = bench.prepared
+    runs = [Workload.of(job, data[s]) for s, each in by_split.items() for job in each.values() for _ in seeds]
+    for split, prepared in data.items():
+        by_split[split] = {
+            name: bench.resolve_auto(job, prepared, runs[1:]) for name, job in by_split[split].items()
+        }
     _check(by_split, bench)  # with the resolved encodings, decisions of a run may not fit the space
     if trials > 1:
-        by_split = _tuned(by_split, trials, bench, seeds)
+        by_split = _tuned(by_split, trials, bench, runs)
     cells = [
         bench.cell(name, job.having(seed=seed))
         for each in by_split.values()
         for seed in seeds
         for name, job in each.items()
     ]
-    bench.trained(cells)
+    bench.trained(cells, then=[tests(cells)])
     tested = bench.tested(cells)
     common = next(iter(jobs.values()))
     least = common.config.training.min_positives
@@ -87,14 +91,18 @@ def task_facts(prepared: Prepared, least: int) -> dict[str, TaskFacts]:
 
 
 def _tuned(
-    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, seeds: Sequence[int]
+    by_split: Mapping[int, Mapping[str, Job]], trials: int, bench: CellRunner, runs: Sequence[Workload]
 ) -> dict[int, dict[str, Job]]:
     """Return the jobs of each split with their best recipes."""
-    runs = [Workload.of(job) for each in by_split.values() for job in each.values() for _ in seeds]
     best: dict[int, dict[str, Job]] = {}
     for split, jobs in by_split.items():
-        later = [each for other, each in by_split.items() if other not in (split, *best)]
-        to_try = [Workload.of(job) for each in later for job in each.values() for _ in range(trials)]
+        later = {other: each for other, each in by_split.items() if other not in (split, *best)}
+        to_try = [
+            Workload.of(job, bench.prepared[s]).trained()
+            for s, each in later.items()
+            for job in each.values()
+            for _ in range(trials)
+        ]
         best[split] = tuned(jobs, trials, bench, then=[*to_try, *runs])
     return best
 

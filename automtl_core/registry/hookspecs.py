@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
     from automtl_core.training.metric import Metric, MetricFamily
+    from automtl_core.training.run_listener import RunListener
 
 hookspec = pluggy.HookspecMarker("automtl")
 ReportSection = Callable[[Any], Iterable[Any]]
@@ -72,6 +73,11 @@ def automtl_register_field_kinds() -> Mapping[str, type[FieldKind] | str]:  # ty
 @hookspec
 def automtl_register_report_sections() -> Mapping[str, ReportSection | str]:  # type: ignore[empty-body]
     """Return sections of the report of a run by name: functions from a `RunRecord` to `Section`s."""
+
+
+@hookspec
+def automtl_register_listeners() -> Mapping[str, type[RunListener] | str]:  # type: ignore[empty-body]
+    """Return listeners of runs by name."""
 
 
 @hookspec

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
     from automtl_core.training.metric import Metric
+    from automtl_core.training.run_listener import RunListener
 
 T = TypeVar("T")
 Fault = Callable[[str, object], str | None]
@@ -159,6 +160,11 @@ def _is_field_kind(name: str, value: object) -> str | None:
     return next((fault for fault in faults if fault), None)
 
 
+def _is_listener(name: str, value: object) -> str | None:
+    """Check that an object is a listener of runs."""
+    return _subclass("automtl_core.training.run_listener:RunListener", value)
+
+
 def _makes_ops(name: str, value: object) -> str | None:
     """Check that an object can be called as a factory of ops, or of a family of ops."""
     arguments = ["in_dim", "out_dim", "dropout", *(["number"] if name.endswith("*") else [])]
@@ -289,6 +295,9 @@ METRICS: Kind[Metric] = Kind(
 REPORT_SECTIONS: Kind[hookspecs.ReportSection] = Kind(
     "report section", "report-sections", hookspecs.automtl_register_report_sections, _makes_sections
 )
+LISTENERS: Kind[type[RunListener]] = Kind(
+    "listener", "listeners", hookspecs.automtl_register_listeners, _is_listener
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
@@ -305,6 +314,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         METRICS,
         HISTORY_ENCODERS,
         REPORT_SECTIONS,
+        LISTENERS,
         PRESETS,
     )
 }

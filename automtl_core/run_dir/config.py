@@ -66,6 +66,9 @@ class Common(Settings):
     """Metrics of the test and of the final validation, beside AUC, log loss, RMSE, MAE and R2: names of
     `automtl list metrics`; `ndcg-5` is NDCG@5. Metrics by user are left out if the dataset has no user
     field. See `training.monitor_metric` for early stopping."""
+    listeners: tuple[str, ...] = ()
+    """Listeners that record the progress of a run elsewhere, such as `tensorboard`: names of `automtl list
+    listeners`. They change no result."""
     time_budget: float | None = Field(None, gt=0)
     """Time limit for search, training and test of a model, in seconds; null for no limit. With a limit,
     results depend on the speed of the machine."""

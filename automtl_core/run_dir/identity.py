@@ -17,8 +17,9 @@ from automtl_core.run_dir.run import Run, resuming
 
 WHERE = ("data_dir", "prepared_dir", "device")
 """Settings of file locations and of the device."""
-NO_WEIGHTS = ("metrics",)
-"""Settings that no weight depends on: a test with other metrics changes no other value of a run."""
+NO_WEIGHTS = ("metrics", "listeners")
+"""Settings that no weight depends on: a test with other metrics changes no other value of a run, and a
+listener none at all."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
+from automtl_core.training.events import Event
 from automtl_core.training.significance import SIGNIFICANCE, holm
 
 Action = Literal["chosen", "closed", "kept"]
@@ -58,6 +59,13 @@ class Evidence(Value):
     """Share of bootstrap resamples of the held-out rows in which the decision is the same."""
     p: float | None = None
     """Two-sided p value of the difference, after Holm's correction for all comparisons of the search."""
+
+
+@dataclass(frozen=True)
+class DecisionMade(Event):
+    """A search made a decision. Its verdict is preliminary until the end of the search, see `judged`."""
+
+    evidence: Evidence
 
 
 def judged(evidence: Sequence[Evidence], comparisons: int) -> list[Evidence]:

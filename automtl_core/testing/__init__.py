@@ -13,6 +13,7 @@ from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.history_encoders import check_history_encoder
+from automtl_core.testing.listeners import check_listener
 from automtl_core.testing.metrics import check_metric
 from automtl_core.testing.ops import check_op
 from automtl_core.testing.samples import (
@@ -30,6 +31,7 @@ __all__ = [
     "check_dataset",
     "check_field_kind",
     "check_history_encoder",
+    "check_listener",
     "check_metric",
     "check_op",
     "check_space",

@@ -53,6 +53,18 @@ def cell(value: object) -> str:
     return str(value)
 
 
+def duration(seconds: float) -> str:
+    """Return an approximate duration, such as `about 40 s`, `about 3 min` or `about 1 h 20 min`."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds, -1):.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min"
+    return f"about {minutes // 60} h {minutes % 60} min"
+
+
 def drawn(plot: Plot) -> str:
     """Return a character drawing of the points, each as its label."""
     costs, heights = ([point[axis] for point in plot.points.values()] for axis in (0, 1))

@@ -20,7 +20,7 @@ from automtl_core.dataset.encodings import Encodings, plain
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
-from automtl_core.registry.kinds import BALANCERS, DATASETS, METRICS, SPACES, STRATEGIES
+from automtl_core.registry.kinds import BALANCERS, DATASETS, LISTENERS, METRICS, SPACES, STRATEGIES
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer, RunConfig, load_config, merge
 from automtl_core.search.encoding.rows import Rows, held_out_rows
@@ -35,6 +35,7 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.losses import task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
+from automtl_core.training.run_listener import RunListener
 from automtl_core.workflow.components import parsed, written
 
 EMBEDDING_DECAY = "training.embedding_decay"
@@ -240,6 +241,7 @@ class Job:
         balancer_of(self.recipe(), space.schema.tasks)
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
+        self.listeners()
         name, choices = self.config.space.name, space.choices()
         if self.strategy_settings is None and choices and not self.config.decisions:
             raise UsageError(
@@ -308,6 +310,19 @@ class Job:
 
         """
         return {name: self.registry.get(METRICS, name) for name in self.config.metrics}
+
+    def listeners(self) -> dict[str, type[RunListener]]:
+        """Return the listeners of the run, by name.
+
+        Raises:
+            UnknownNameError: no plugin registers one of them.
+            UsageError: the library of one is not installed.
+
+        """
+        listeners = {name: self.registry.get(LISTENERS, name) for name in self.config.listeners}
+        for listener in listeners.values():
+            listener.check()
+        return listeners
 
     def _searching(self) -> tuple[type[SearchStrategy], Settings]:
         """Return the strategy and its settings."""

@@ -190,7 +190,10 @@ def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trial
     """Return the runner of a search's trials; each trial has a folder in that of the run."""
     rows = run.read(Budget).trial_rows if run.has(Budget) else None
     template = TrialSpec(
-        job.to_json(), str(prepared.path), str(run.path.absolute() / TRIALS), train_rows=rows
+        job.having(listeners=()).to_json(),
+        str(prepared.path),
+        str(run.path.absolute() / TRIALS),
+        train_rows=rows,
     )
     return Trials(template, executor)
 

@@ -1,12 +1,51 @@
-"""Progress of a whole command: finished epochs of a maximum, or spent seconds of a time budget."""
+"""Progress of a whole command, and its remaining time.
+
+The remaining time is a sum over the loops that are still to come: expected epochs, times rows of an epoch,
+times seconds of a row. Seconds of a row are measured in each phase; a phase without a measurement is as fast
+as the mean of the others. A training with early stopping is expected to take as many epochs as the trainings
+that have ended so far, at first `TYPICAL` times its patience, and never fewer than its patience still
+requires; the longer its score stays the same, the more likely it ends when its patience does. A run of a
+comparison is expected to take as long as earlier runs of the same model.
+"""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import NamedTuple, Self
 
+from automtl_core.data.store import Prepared
+from automtl_core.training.batches import steps
+from automtl_core.training.events import (
+    PREDICTION,
+    EpochEnded,
+    Event,
+    Loop,
+    LoopsAhead,
+    PhaseBegan,
+    PhaseEnded,
+    ProgressMade,
+    RunBegan,
+    StepEnded,
+)
 from automtl_core.workflow.budget import TRAIN
+from automtl_core.workflow.importance import PHASE as IMPORTANCE
 from automtl_core.workflow.job import Job
+
+PREPARATION, ENCODING_SEARCH, TRAINING, TESTING = "preparation", "encoding search", "training", "test"
+"""Phases of a command in events. The search is part of the training, and so is the test of a single run."""
+SEARCH = ""
+"""Phase of the loop of a search whose own phases are unknown."""
+TYPICAL = 3
+"""Epochs of a training with early stopping, as a multiple of its patience: measured on generated data."""
+ENCODING_EPOCHS = 15
+"""Duration of the encoding search, in epochs of the training that follows; measured likewise."""
+SEARCHED = 0.4
+"""Share of the maximum number of epochs that a search takes if its loops are unknown; measured likewise."""
+NONE: Mapping[str, int] = {}
+FORGET = 0.8
+"""Weight of an epoch in the speed of its phase, against the epoch after it."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +60,48 @@ class Workload:
     """Seconds for both, under a time budget."""
     then: Sequence["Workload"] = ()
     """Work of the command after that."""
+    rows: int = 1
+    """Rows of an epoch."""
+    patience: int | None = None
+    """Patience of early stopping of the training."""
+    tested: float = 0.0
+    """Rows that test and permutation importance predict, each as `PREDICTION` of a row."""
+    model: str = ""
+    """Name of space and strategy: equal models are expected to take equally long."""
 
     @classmethod
-    def of(cls, job: Job, then: Sequence["Workload"] = ()) -> Self:
-        """Return the work of a job."""
-        return cls(job.search_epochs(), job.training_epochs(), job.config.time_budget, then)
+    def of(cls, job: Job, prepared: Prepared, then: Sequence["Workload"] = ()) -> Self:
+        """Return the work of a job on its data."""
+        config, rows, test = job.config, len(prepared.part("train")), len(prepared.part("test"))
+        permuted = min(config.importance.rows, test) * len(prepared.schema.fields())
+        return cls(
+            job.search_epochs(),
+            job.training_epochs(),
+            config.time_budget,
+            then,
+            rows,
+            config.training.patience_for(steps(rows, config.training.batch_size)),
+            (test + permuted) * PREDICTION,
+            f"{config.space.name}:{config.strategy.name}" if config.strategy else config.space.name,
+        )
+
+    def trained(self) -> "Workload":
+        """Return the work without the test."""
+        return replace(self, tested=0.0)
 
     def most(self) -> float | None:
         """Return the maximum of all work, in seconds under a time budget, else in epochs."""
         own = self.seconds if self.seconds is not None else _sum([self.search, self.training])
         return _sum([own, *(one.most() for one in self.then)])
+
+    def loops(self) -> list[Loop]:
+        """Return the loops of search, training and test, without those of `then`."""
+        loops = [
+            Loop(SEARCH, self.search, self.rows),
+            Loop(TRAIN, self.training, self.rows, self.patience),
+            Loop(IMPORTANCE, 1 if self.tested else 0, self.tested, trains=False),
+        ]
+        return [loop for loop in loops if loop.epochs != 0]
 
 
 class Reached(NamedTuple):
@@ -41,32 +112,191 @@ class Reached(NamedTuple):
     """Maximum of the work; phases that end early reduce it. None where it is unknown."""
 
 
+@dataclass
+class _Speed:
+    """Duration of some epochs, and their rows."""
+
+    seconds: float = 0.0
+    epochs: float = 0.0
+    rows: float = 0.0
+
+    def add(self, seconds: float, epochs: float, rows: float) -> None:
+        self.seconds, self.epochs = self.seconds + seconds, self.epochs + epochs
+        self.rows += epochs * rows
+
+    def forget(self) -> None:
+        """Let later epochs count more."""
+        self.seconds, self.epochs, self.rows = FORGET * self.seconds, FORGET * self.epochs, FORGET * self.rows
+
+
 class ProgressEstimate:
-    """Estimates the progress of a command from its steps.
+    """Estimates the progress of a command from its events.
 
     Args:
-        work: The remaining work.
+        clock: Function that returns the time in seconds.
 
     """
 
-    def __init__(self, work: Workload) -> None:
-        self.work = work
-        self._most = work.most()
-        self._start = time.monotonic()
-        self._searched = 0.0  # epochs so far
-        self._first: int | None = None  # number of the first epoch of the training
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._start = self._last = self._began = clock()  # of all work, of the last event, of the current run
+        self._work = Workload(0, 0)
+        self._ahead: list[Loop] = []
+        self._done = 0.0  # epochs of the first loop ahead
+        self._epochs = 0.0  # epochs of all loops so far
+        self._speeds: defaultdict[str, _Speed] = defaultdict(_Speed)
+        self._trained: defaultdict[str, float] = defaultdict(float)  # phase -> epochs of its training
+        self._stale: Counter[str] = Counter()  # phase -> epochs since its best one
+        self._ended: list[float] = []  # epochs of the trainings that have ended
+        self._took: defaultdict[str, list[float]] = defaultdict(list)  # model -> seconds of its runs
 
-    def at(self, phase: str, epoch: int, share: float) -> Reached:
-        """Return the progress at a share of an epoch of a phase."""
-        if self.work.seconds is not None:
-            return Reached(time.monotonic() - self._start, self._most)
-        if phase == TRAIN:
-            self._first = epoch if self._first is None else self._first
-            done = self._searched + epoch - self._first + share
-            spared = None if self.work.search is None else self._searched - self.work.search
-            return Reached(done, _sum([self._most, spared]))
-        self._searched = epoch - 1 + share
-        return Reached(self._searched, self._most)
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case PhaseBegan(name, Workload() as work):
+                self._begin(name, work)
+            case PhaseBegan() | RunBegan():
+                self._last = self._clock()
+            case LoopsAhead(loops):
+                rest = [loop for loop in self._ahead if loop.phase in (TRAIN, IMPORTANCE)]
+                self._ahead, self._done = [*loops, *rest], 0.0
+            case ProgressMade():
+                self._move(event.phase, event.share - (self._done if self._is_current(event.phase) else 0.0))
+            case StepEnded():
+                self._step(event)
+            case EpochEnded():
+                self._move(event.phase, 0.0)
+                self._speeds[event.phase].forget()
+                better = event.change is None or event.change > 0
+                self._stale[event.phase] = 0 if better else self._stale[event.phase] + 1
+            case PhaseEnded(name):
+                self._end(name)
+
+    def reached(self) -> Reached:
+        """Return the progress."""
+        if self._work.seconds is not None:
+            return Reached(self._clock() - self._start, self._work.most())
+        own = [loop.epochs for loop in self._ahead if loop.trains]
+        begun = self._done if self._ahead and self._ahead[0].trains else 0.0
+        rest = _sum([*own, *(one.most() for one in self._work.then)])
+        return Reached(self._epochs, None if rest is None else self._epochs - begun + rest)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the progress."""
+        return "epochs" if self._work.seconds is None else "s"
+
+    def left(self) -> float | None:
+        """Return the estimate of the remaining seconds; None where there is none yet."""
+        since = self._clock() - self._last
+        now = self._seconds(self._ahead, self._trained, self._stale)
+        total = _sum([*now, *map(self._seconds_of, self._work.then)])
+        known = [] if total is None or not self._speeds else [total - since]
+        if self._work.seconds is not None:
+            known.append((self._work.most() or 0.0) - (self._clock() - self._start))
+        return max(min(known), 0.0) if known else None
+
+    def _begin(self, phase: str, work: Workload) -> None:
+        """Replace all earlier work."""
+        if self._work.seconds is None:
+            self._start = self._clock()
+        self._work, self._ahead, self._done = work, work.loops(), 0.0
+        if phase == ENCODING_SEARCH:
+            self._ahead.insert(0, Loop(phase, 1, ENCODING_EPOCHS * work.rows, trains=False))
+        self._began = self._last = self._clock()
+        self._trained.clear()
+        self._stale.clear()
+
+    def _end(self, phase: str) -> None:
+        """Drop the loops of a phase that has ended; with the training ends the whole run."""
+        if phase == TRAINING:
+            if self._trained:
+                self._took[self._work.model].append(self._clock() - self._began)
+            self._end_loop()
+            self._ahead = []
+        elif self._is_current(phase):
+            self._drop(1)
+        self._last = self._clock()
+
+    def _step(self, event: StepEnded) -> None:
+        if event.phase == TRAIN and not self._epochs and event.epoch > 1:  # a training that is resumed
+            self._move(TRAIN, 0.0)
+            self._done = self._trained[TRAIN] = event.epoch - 1
+        share = 1 / event.steps if event.rows else 1.0
+        first = bool(event.rows) and not self._trained[event.phase]
+        self._move(event.phase, share, measured=not first)  # the first step includes preparations
+        if event.rows:
+            self._epochs += share
+            self._trained[event.phase] += share
+
+    def _move(self, phase: str, epochs: float, measured: bool = True) -> None:
+        """Add a part of an epoch; if it is measured, it has taken the time since the last event."""
+        now = self._clock()
+        names = [loop.phase for loop in self._ahead]
+        generic = SEARCH if phase not in (TRAIN, IMPORTANCE, ENCODING_SEARCH) else phase
+        place = next((names.index(name) for name in (phase, generic) if name in names), None)
+        if place is not None:
+            if place:
+                self._drop(place)
+            if measured:
+                self._speeds[phase].add(now - self._last, epochs, self._ahead[0].rows)
+            self._done += epochs
+        self._last = now
+
+    def _is_current(self, phase: str) -> bool:
+        return bool(self._ahead) and self._ahead[0].phase == phase
+
+    def _drop(self, count: int) -> None:
+        """Drop loops that have ended."""
+        self._end_loop()
+        self._ahead, self._done = self._ahead[count:], 0.0
+
+    def _end_loop(self) -> None:
+        """Remember the epochs of a training that ended early."""
+        loop = self._ahead[0] if self._ahead else None
+        if loop and loop.patience is not None and self._stale[loop.phase] >= loop.patience:
+            self._ended.append(self._trained[loop.phase])
+
+    def _seconds(
+        self, loops: Sequence[Loop], trained: Mapping[str, float] = NONE, stale: Mapping[str, int] = NONE
+    ) -> Iterator[float | None]:
+        """Yield the expected duration of the rest of each loop.
+
+        Args:
+            loops: The loops.
+            trained: Phase -> epochs of its training so far.
+            stale: Phase -> epochs since its best one.
+
+        """
+        rows = sum(speed.rows for speed in self._speeds.values())
+        row = sum(speed.seconds for speed in self._speeds.values()) / rows if rows else None
+        by_then = defaultdict(float, trained)
+        for loop in loops:
+            epochs = self._epochs_left(loop, by_then[loop.phase], stale.get(loop.phase, 0))
+            by_then[loop.phase] += epochs or 0.0
+            own = self._speeds.get(loop.phase)
+            epoch = own.seconds / own.epochs if own and own.epochs else row and row * loop.rows
+            yield None if epochs is None or epoch is None else epochs * epoch
+
+    def _epochs_left(self, loop: Loop, trained: float, stale: int) -> float | None:
+        """Return the expected number of epochs of the rest of a loop.
+
+        The more of its patience is used up, the more likely the end is at its patience.
+        """
+        if loop.epochs is None:
+            return None
+        most = max(loop.epochs - (self._done if self._ahead and loop is self._ahead[0] else 0.0), 0.0)
+        if loop.patience is None:
+            return SEARCHED * most if loop.phase == SEARCH else most
+        typical = fmean(self._ended) if self._ended else TYPICAL * loop.patience
+        soon, used = max(loop.patience - stale, 0.0), min(stale / loop.patience, 1.0)
+        return min(most, used * soon + (1 - used) * max(typical - trained, soon))
+
+    def _seconds_of(self, work: Workload) -> float | None:
+        """Return the expected duration of later work."""
+        if took := self._took.get(work.model):
+            return fmean(took)
+        return _sum(list(self._seconds(work.loops())))
 
 
 def _sum(numbers: Sequence[float | None]) -> float | None:

@@ -220,6 +220,7 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
                 "seed": seeds.derive(seed, "trials"),
                 "time_budget": None,
                 "metrics": (),
+                "listeners": (),
             }
         ),
         job.registry,

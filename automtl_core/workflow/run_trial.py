@@ -31,6 +31,7 @@ from automtl_core.search.trial import (
 from automtl_core.training.events import Listener
 from automtl_core.workflow import evaluation, pipeline
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.observed import observed
 from automtl_core.workflow.trainer import Trainer
 
 PAUSE = 0.5
@@ -93,7 +94,8 @@ class TrialRunner:
             if not evaluation.is_tested(job, run):
                 with run.working():
                     if not evaluation.is_tested(job, run):  # else another process tested it in the meantime
-                        evaluation.test(job, run, prepared, listener)
+                        with observed(job, run, prepared, listener) as observer:
+                            evaluation.test(job, run, prepared, observer)
         result, costs = run.read(Result), run.read(Costs)
         seconds = sum(costs.seconds.values())
         return TrialResult("done", result.validation, result.best_epoch, result.best_epoch, seconds)
@@ -105,7 +107,8 @@ class TrialRunner:
                 if not run.has(Result):  # else another process trained it in the meantime
                     listener(TrialBegan())
                     # The environment may differ in the machine only: versions are part of the folder's name.
-                    pipeline.fit(job, run, prepared, listener, True, Serial(self._trainer))
+                    with observed(job, run, prepared, listener) as observer:
+                        pipeline.fit(job, run, prepared, observer, True, Serial(self._trainer))
         except RunExistsError:
             if not path.exists():
                 raise  # the folder is not writable

@@ -45,17 +45,15 @@ from automtl_core.workflow.finding import finding
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import common, models
 from automtl_core.workflow.new_rows import Reading, check_log, measure, write_predictions
+from automtl_core.workflow.observed import observed
 from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOutcome, Tested
-from automtl_core.workflow.progress_estimate import Workload
+from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained
 from automtl_core.workflow.trainer import memory_errors
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.warm_start import seen_test_rows
-
-PREPARATION, ENCODING_SEARCH, TRAINING = "preparation", "encoding search", "training"
-"""Phases of a command in events; the search is part of the training."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,13 @@ class Workflow:
             self.listener(Warned(sentence))
         return prepared
 
-    def resolve_auto(self, job: Job, prepared: Prepared) -> Job:
-        """Return the job with values for its settings `auto`, see `workflow.resolve_auto`."""
-        with phase(self.listener, ENCODING_SEARCH) as progress, _repeatable():
+    def resolve_auto(self, job: Job, prepared: Prepared, then: Sequence[Workload] = ()) -> Job:
+        """Return the job with values for its settings `auto`, see `workflow.resolve_auto`.
+
+        Work that follows after the job is `then`, for the estimate of the remaining time.
+        """
+        work = Workload.of(job, prepared, then)
+        with phase(self.listener, ENCODING_SEARCH, work) as progress, _repeatable():
             return resolve_auto(job, prepared, self.trials(prepared), progress, self._encodings_chosen)
 
     def trials(self, *prepared: Prepared) -> Executor:
@@ -313,9 +315,14 @@ class Workflow:
         anyway: bool = False,
         then: Sequence[Job] = (),
     ) -> SearchOutcome:
-        work = Workload.of(job, [Workload.of(one) for one in then])
-        with held as run, _resumable(run), phase(self.listener, TRAINING, work):
-            result = pipeline.search(job, run, prepared, self.listener, anyway, self.trials(prepared))
+        work = Workload.of(job, prepared, [Workload.of(one, prepared) for one in then])
+        with (
+            held as run,
+            _resumable(run),
+            phase(self.listener, TRAINING, work),
+            observed(job, run, prepared, self.listener) as listener,
+        ):
+            result = pipeline.search(job, run, prepared, listener, anyway, self.trials(prepared))
         remarks = tuple(_remarks(job, run, result))
         record = finding(run.path, self.registry)
         return SearchOutcome(run.path, result, record, job.config.training.min_positives, remarks)

@@ -251,6 +251,7 @@ for command in (
     commands.retrain,
     commands.show,
     commands.report,
+    commands.watch,
 ):
     app.command()(command)
 
@@ -269,7 +270,7 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: ops, spaces, strategies, datasets, balancers, metrics or presets.",
+            help="Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners or presets.",
         ),
     ],
     as_json: options.AsJson = False,

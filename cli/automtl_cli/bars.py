@@ -1,20 +1,46 @@
-"""Progress bars on standard error, shown only on a terminal."""
+"""Progress bars and live views on standard error, shown only on a terminal."""
 
+import os
 import sys
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+PER_SECOND = 4
+"""Refreshes of a live view."""
 
-def bar(*columns: TextColumn) -> Progress:
-    """Return a progress bar with percentage, remaining time, and further columns."""
+
+def bar() -> Progress:
+    """Return a progress bar with percentage and remaining time."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %", markup=False),
-        *columns,
         TimeRemainingColumn(),
-        console=Console(stderr=True, markup=False, highlight=False, emoji=False),
+        console=console(),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not draws(),
     )
+
+
+def live(view: RenderableType) -> Live:
+    """Return a display of a view below all other lines, which vanishes at its end."""
+    return Live(
+        view,
+        console=console(),
+        transient=True,
+        refresh_per_second=PER_SECOND,
+        redirect_stdout=False,
+        vertical_overflow="crop",
+    )
+
+
+def draws() -> bool:
+    """Return whether standard error is a terminal that can move its cursor."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+def console() -> Console:
+    """Return standard error as a console, without markup."""
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)

@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from automtl_cli.output import say
+from automtl_cli.output import close_views, say
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.plugins import load_registry
 
@@ -41,6 +41,7 @@ class Stop:
 
 def report(error: BaseException, stop: Stop) -> int:
     """Print the error that ended the command and its remedy, and return the exit code."""
+    close_views()
     # An interrupted library may raise some other error: the signal takes precedence.
     if stop.signal is not None or isinstance(error, KeyboardInterrupt):
         number = signal.Signals(stop.signal or signal.SIGINT)

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -18,8 +18,22 @@ Json = Mapping[str, Any]
 """The document that `--json` prints."""
 
 
+_views = ExitStack()
+
+
+def until_output(view: AbstractContextManager[object]) -> None:
+    """Enter the context of a view, and leave it before the outcome or the error of the command is printed."""
+    _views.enter_context(view)
+
+
+def close_views() -> None:
+    """Leave the contexts of all views."""
+    _views.close()
+
+
 def emit(outcome: T, view: Callable[[T], Section | Iterable[Section]], as_json: bool) -> None:
     """Print the outcome of a command as JSON, or as text for people; both have the same content."""
+    close_views()
     if sys.stdout is None:  # closed by the process that started this one
         raise StorageError(
             "there is no standard output to write to", "do not close it: >/dev/null discards the output"

@@ -15,13 +15,13 @@ from pydantic import Field
 from automtl_core.choices import Decision
 from automtl_core.disk.state import State
 from automtl_core.modules.relaxation import Softmax
-from automtl_core.search.evidence import Evidence
+from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
 from automtl_core.search.strategy import SearchResult, SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.training.batches import Batch
-from automtl_core.training.events import Listener
+from automtl_core.training.events import Listener, Loop, LoopsAhead
 from automtl_core.training.loop import Pass
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.relaxed import entropies, evidence_of, halves, mean_entropy
@@ -68,12 +68,18 @@ class ByEntropy(SearchStrategy[EntropySettings]):
     def search(self, listener: Listener) -> SearchResult:
         """Run steps 1 to 3; the trainer does step 4."""
         relaxed, last = self.relaxed, self.last_epoch
+        rows, warm_up = len(self.problem.data.train), max(self.settings.warmup_epochs - relaxed.epoch, 0)
+        rest = last - relaxed.epoch - warm_up
+        listener(LoopsAhead((Loop("warm-up", warm_up, rows), Loop("search", rest, rows))))
         while relaxed.epoch < last and relaxed.going_on:
             searching = self.relaxation.sampling = relaxed.epoch >= self.settings.warmup_epochs
             epoch: Pass[Any] = self._search(listener) if searching else self._warm_up(listener)
             metrics, entropy = relaxed.evaluate(), mean_entropy(self.supernet)
             fixed = self._settled(searching, relaxed.epoch == last)
-            self.evidence += evidence_of(self.supernet, fixed, relaxed.epoch)
+            decided = evidence_of(self.supernet, fixed, relaxed.epoch)
+            self.evidence += decided
+            for evidence in decided:
+                listener(DecisionMade(evidence))
             relaxed.fix(fixed)
             relaxed.end(epoch, listener, metrics, entropy, fixed)
         return replace(relaxed.result(), evidence=self.evidence)

@@ -17,10 +17,11 @@ from automtl_core import seeds
 from automtl_core.choices import Architecture, Decision
 from automtl_core.disk.state import State
 from automtl_core.errors import UsageError
-from automtl_core.search.evidence import Evidence, judged
+from automtl_core.search.evidence import DecisionMade, Evidence, judged
 from automtl_core.search.held_out import Losses
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener, StepEnded
 from automtl_core.training.recipe import Recipe
 from automtl_strategies.ablation import Ablation, AblationSettings
@@ -59,9 +60,12 @@ class OneShot(SearchStrategy[OneShotSettings]):
 
     def search(self, listener: Listener) -> SearchResult:
         """Run the four steps."""
-        paths, round_ = self.paths, self.last_round
+        paths, round_, s = self.paths, self.last_round, self.settings
         if not round_.has_begun:
-            paths.train("supernet", listener)
+            recipe, rows = self.problem.recipe, len(self.problem.data.train)
+            last = s.rungs(s.finalists + 1 + s.landmarks, recipe, steps(rows, recipe.batch_size))
+            evolution = paths.scoring("evolution", s.rounds, 2 * s.mutations)
+            paths.train("supernet", listener, [evolution, *last.loops(rows, recipe)])
             self._decide(listener)
         if not paths.relaxed.going_on:  # the best by the weights of the supernet
             return round_.favourite()
@@ -95,6 +99,8 @@ class OneShot(SearchStrategy[OneShotSettings]):
                 )
                 ablation.all()
                 evidence += ablation.evidence
+                for one in ablation.evidence:
+                    listener(DecisionMade(one))
                 comparisons += ablation.comparisons
                 evolution.add(f"closed {number}", Architecture(ablation.decisions))
         ranked = evolution.best(len(evolution.candidates))

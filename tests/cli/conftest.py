@@ -13,8 +13,8 @@ import pytest
 
 from automtl_cli.app import run
 from automtl_cli.errors import SIGNALS, Stop
-from automtl_cli.runs.progress import Bars
-from automtl_core.training.events import StepEnded
+from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_core.training.events import EpochEnded, Event, StepEnded
 
 SMALL = """
 dataset: {name: synthetic, rows: 1000}
@@ -77,28 +77,26 @@ def stopped(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Ended]]:
     """Run a command in this process, which gets a signal in the first step after a line of progress."""
-    shows, moves = Bars.print, Bars.step
+    receives = Terminal.__call__
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def stopped(line: str, number: signal.Signals, *arguments: str) -> Ended:
         shown: list[str] = []
 
-        def show(bars: Bars, text: str) -> None:
-            shown.append(text)
-            shows(bars, text)
-
-        def move(bars: Bars, event: StepEnded) -> None:
-            moves(bars, event)
-            if shown and shown[-1].startswith(line):
+        def receive(terminal: Terminal, event: Event) -> bool:
+            if isinstance(event, EpochEnded):
+                shown.append(epoch_line(event))
+            going_on = receives(terminal, event)
+            if isinstance(event, StepEnded) and shown and shown[-1].startswith(line):
                 signal.raise_signal(number)
+            return going_on
 
         for each in SIGNALS:  # also those that are ignored where the tests run
             signal.signal(each, signal.SIG_DFL)
         stop = Stop()
         stop.listen()
         with monkeypatch.context() as patch:
-            patch.setattr(Bars, "print", show)
-            patch.setattr(Bars, "step", move)
+            patch.setattr(Terminal, "__call__", receive)
             return Ended(run(arguments, stop), *capsys.readouterr())
 
     yield stopped

@@ -119,6 +119,23 @@ def retrain(
     retraining.retrain(run, seeds, layers, runs_dir, as_json)
 
 
+def watch(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a run, or of a comparison such as comparisons/NAME."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
+) -> None:
+    """Follow a run or a comparison of another process until it ends.
+
+    The command reads the files of the run alone. The exit code is 0 if the run is done, 76 if it was stopped
+    or killed, and otherwise that of the error of the run.
+    """
+    from automtl_cli.runs import watching
+
+    watching.watch(run, as_json)
+
+
 def show(
     run: options.Run,
     evidence: options.Evidence = False,

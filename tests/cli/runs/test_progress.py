@@ -1,59 +1,97 @@
-"""Bars of a training: that of the epoch, and that of all."""
+"""Events on standard error: lines without a terminal, a live view with one."""
 
 import io
+import sys
+from pathlib import Path
 
 import pytest
-from rich.console import Console
-from rich.progress import Progress
 
-from automtl_cli.runs.progress import Bars, epoch_line
-from automtl_core.training.events import EpochEnded, StepEnded
+from automtl_cli.output import close_views
+from automtl_cli.runs.progress import Terminal, epoch_line
+from automtl_core.training.events import (
+    EpochEnded,
+    Event,
+    PhaseBegan,
+    PhaseEnded,
+    ProgressMade,
+    RunBegan,
+    StepEnded,
+    Warned,
+)
 from automtl_core.training.metric import MetricValue
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics
-from automtl_core.workflow.progress_estimate import Workload
+from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TRAINING, Workload
+
+METRICS = {"click": BinaryMetrics(0.7, 0.5, 40, 100)}
+EVENTS: list[Event] = [
+    PhaseBegan("preparation"),
+    ProgressMade("preparation", "encode", 0.5),
+    PhaseEnded("preparation"),
+    PhaseBegan(ENCODING_SEARCH, Workload(0, 2, rows=100)),
+    ProgressMade(ENCODING_SEARCH, "trial 1 of at most 2", 0.5),
+    PhaseEnded(ENCODING_SEARCH),
+    PhaseBegan(TRAINING, Workload(0, 2, rows=100)),
+    RunBegan(Path("runs/mine")),
+    Warned("a warning"),
+    *(StepEnded("train", 1, 4, done, 25 * done) for done in (1, 2, 3, 4)),
+    EpochEnded("train", 1, {"click": 0.5}, METRICS),
+]
 
 
-@pytest.fixture
-def bars() -> Progress:
-    return Progress(console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False)
+class Stream(io.StringIO):
+    """Standard error, which may be a terminal."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
 
 
-def shown(bars: Progress) -> list[tuple[str, float, float | None]]:
-    return [(task.description, task.completed, task.total) for task in bars.tasks if task.visible]
+def shown(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> str:
+    stream = Stream(terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    listener = Terminal()
+    try:
+        for event in EVENTS:
+            assert listener(event)
+    finally:
+        close_views()
+    return stream.getvalue()
 
 
-def test_two_bars_show_the_epoch_and_all_of_it(bars: Progress) -> None:
-    watch = Bars(bars, Workload(6, 4))
-    for done in (1, 2):
-        watch.step(StepEnded("warm-up", 3, steps=4, done=done, rows=done * 100))
-    assert shown(bars) == [("warm-up, epoch 3", 2, 4), ("in total, at most", 2.5, 10)]
-    watch.step(StepEnded("train", 1, steps=4, done=3, rows=300))
-    assert shown(bars) == [("train, epoch 1", 3, 4), ("in total, at most", 3.25, 6.5)]
+@pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])
+def test_stages_and_epochs_are_lines_where_nothing_can_be_drawn(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, term: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    lines = shown(monkeypatch, terminal).splitlines()
+    assert lines == [
+        "preparing data: encode",
+        "encoding search: trial 1 of at most 2",
+        "warning: a warning",
+        "1 of at most 2 epochs, a few seconds left | train 1: AUC click 0.7000 | loss click 0.5000",
+    ]
 
 
-def test_steps_without_rows_are_none_of_an_epoch(bars: Progress) -> None:
-    watch = Bars(bars, Workload(6, 4))
-    watch.step(StepEnded("warm-up", 1, steps=4, done=4, rows=100))
-    watch.step(StepEnded("ablation", 1, steps=9, done=1, rows=0))
-    assert shown(bars) == [("ablation, epoch 1", 1, 9), ("in total, at most", 1, 10)]
-
-
-def test_nothing_is_said_of_all_where_nobody_can_say(bars: Progress) -> None:
-    watch = Bars(bars, Workload(None, 4))
-    watch.step(StepEnded("search", 1, steps=4, done=4, rows=100))
-    assert shown(bars) == [("search, epoch 1", 4, 4)]
-
-
-@pytest.mark.parametrize(
-    ("work", "expected"),
-    [(Workload(6, 4), "2 of at most 10 epochs | line\n"), (Workload(None, 4), "line\n")],
-)
-def test_lines_say_how_far_it_is_where_there_are_no_bars(work: Workload, expected: str) -> None:
-    printed = io.StringIO()
-    watch = Bars(Progress(console=Console(file=printed), disable=True), work)
-    watch.step(StepEnded("warm-up", 2, steps=4, done=4, rows=100))
-    watch.print("line")
-    assert printed.getvalue() == expected
+@pytest.mark.parametrize("colour", [True, False])
+def test_a_terminal_shows_a_live_view_that_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, colour: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    text = shown(monkeypatch, True)
+    for part in ("runs/mine", "[training]", "train, epoch 1", "0.7000", "warning: a warning"):
+        assert part in text
+    assert "of at most 2 epochs" not in text
+    assert ("\x1b[36m" in text) == colour
+    assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l"), "the cursor is visible again"
+    assert "\x1b[2K" in text[text.rfind("0.7000") :], "the view is erased"
 
 
 def test_an_epoch_shows_the_metric_that_stops_the_training() -> None:

@@ -47,7 +47,9 @@ def test_a_search_ends_with_a_run_that_holds_all(automtl: Automtl) -> None:
 def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Automtl) -> None:
     shown = automtl(*SEARCH, "--name", "mine")
     assert shown.code == 0
-    epochs = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
+    lines = [line.split(":")[0] for line in shown.err.splitlines() if "AUC" in line]
+    assert all(" left | " in line for line in lines[:4])
+    epochs = [re.sub(r", [^|]* left", "", line) for line in lines]
     phases = ["warm-up 1", "search 2", "search 3", "train 4"]
     assert epochs[:4] == [f"{k} of at most 8 epochs | {phase}" for k, phase in enumerate(phases, start=1)]
     assert "preparing data: encode" in shown.err

@@ -76,7 +76,7 @@ def whole(tmp_path_factory, tiny, prepared):
     return compare(tiny(), [0, 1], 0, "one.yaml", runner), folder
 
 
-def as_it_is(job, prepared):
+def as_it_is(job, prepared, then):
     """Answer nothing that a model leaves open."""
     return job
 

@@ -285,7 +285,7 @@ def done(tmp_path_factory, prepared, tiny):
     """Return a folder with two cells that are tested, and their results."""
     folder = tmp_path_factory.mktemp("done")
     executor = Serial(TrialRunner(load_registry(), prepared))
-    made = CellRunner(folder, {0: prepared}, executor, SILENT, lambda job, prepared: job)
+    made = CellRunner(folder, {0: prepared}, executor, SILENT, lambda job, prepared, then: job)
     both = all_cells(made, tiny())
     made.trained(both)
     return folder, [result for result, _ in made.tested(both).values()]

@@ -16,7 +16,7 @@ from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
-PLUGINS = ["balancers", "baselines", "datasets", "desan", "histories", "metrics", "strategies"]
+PLUGINS = ["balancers", "baselines", "datasets", "desan", "histories", "listeners", "metrics", "strategies"]
 """Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
@@ -24,6 +24,7 @@ BUILT_IN = {
     "strategies": {"pd-darts"},
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
+    "listeners": {"mlflow", "tensorboard"},
     "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},
 }

@@ -1,0 +1,1 @@
+"""Listeners that record the progress of runs in TensorBoard and MLflow."""

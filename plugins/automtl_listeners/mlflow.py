@@ -1,0 +1,131 @@
+"""Runs of MLflow, by its tracking client alone.
+
+The tracking server is that of `MLFLOW_TRACKING_URI`, by default the file `mlflow.db` in the working
+directory; the experiment is that of `MLFLOW_EXPERIMENT_NAME`, by default `automtl`. The file
+`mlflow/run.json` of a run directory holds the identifier of the MLflow run, which another process continues.
+"""
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automtl_core.search.evidence import DecisionMade
+from automtl_core.training.events import EpochEnded, Event, RunBegan, StepEnded
+from automtl_core.training.metrics import Metrics
+from automtl_core.training.run_listener import RunListener
+from automtl_listeners.scalars import Speed, check_installed, flat, in_words, of_epoch, of_task
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+FILE = Path("mlflow") / "run.json"
+TRACKING_URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
+"""Environment variables of MLflow."""
+ARTIFACTS = ("architecture", "config", "result", "search", "importance")
+"""Names of the files of a run directory that are logged at the end, as far as they are there."""
+LONGEST = 500
+"""Largest number of characters of a parameter that every server takes."""
+AT_ONCE = 100
+"""Largest number of parameters of one request."""
+_FOREIGN = re.compile(r"[^\w./ -]")
+
+
+class MLflow(RunListener):
+    """MLflow: settings, losses, validation and test metrics, decisions, and the files of the result."""
+
+    def __init__(self, run: Path, settings: Mapping[str, Any]) -> None:
+        super().__init__(run, settings)
+        self._client, self._id = self._connected()
+        self._speed = Speed()
+        self._epochs = 0  # of the run so far
+        self._decisions: list[str] = []
+
+    @classmethod
+    def check(cls) -> None:
+        """Check that MLflow is installed."""
+        database = () if os.environ.get(TRACKING_URI) else ("sqlalchemy", "alembic")
+        for module in ("mlflow.tracking", *database):
+            check_installed(module, "mlflow")
+
+    def receive(self, event: Event) -> None:
+        """Log each epoch."""
+        match event:
+            case RunBegan(_, reports):
+                self._epochs = len(reports)
+            case StepEnded():
+                self._speed.step(event)
+            case EpochEnded():
+                self._epoch(event)
+            case DecisionMade(evidence):
+                self._decisions.append(in_words(evidence))
+
+    def tested(self, metrics: Metrics) -> None:
+        """Log the test metrics and the files of the result."""
+        values = (pair for task, each in metrics.items() for pair in of_task(f"test/{task}", each))
+        self._log(dict(values))
+        for path in sorted(self.run.iterdir()):
+            if path.stem in ARTIFACTS:
+                self._client.log_artifact(self._id, str(path))
+
+    def close(self, error: BaseException | None) -> None:
+        """Log the decisions, and end the MLflow run."""
+        if self._decisions:
+            self._client.log_text(self._id, "\n".join(self._decisions) + "\n", "decisions.txt")
+        status = "FINISHED" if error is None else "FAILED" if isinstance(error, Exception) else "KILLED"
+        self._client.set_terminated(self._id, status)
+
+    def _epoch(self, report: EpochEnded) -> None:
+        self._epochs += 1
+        values = dict(of_epoch(report))
+        if (speed := self._speed.rows_per_second()) is not None:
+            values[f"{report.phase}/rows_per_second"] = speed
+        self._log(values)
+
+    def _log(self, values: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric
+
+        now = round(time.time() * 1000)
+        metrics = [Metric(_name(name), value, now, self._epochs) for name, value in values.items()]
+        self._client.log_batch(self._id, metrics=metrics)
+
+    def _connected(self) -> tuple["MlflowClient", str]:
+        """Return the client, and the identifier of the MLflow run, perhaps of an earlier process."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # other lines would stand in the live view
+        client = MlflowClient(os.environ.get(TRACKING_URI) or f"sqlite:///{Path('mlflow.db').absolute()}")
+        with suppress(OSError, ValueError, KeyError, TypeError, MlflowException):
+            earlier = str(json.loads((self.run / FILE).read_text(encoding="utf-8"))["run_id"])
+            client.update_run(earlier, "RUNNING")
+            return client, earlier
+        name = os.environ.get(EXPERIMENT) or "automtl"
+        experiment = client.get_experiment_by_name(name)
+        place = client.create_experiment(name) if experiment is None else experiment.experiment_id
+        tags = {"automtl.run": str(self.run)}
+        made = client.create_run(place, run_name=self.run.name, tags=tags).info.run_id
+        for params in _params(self.settings):
+            client.log_batch(made, params=params)
+        (self.run / FILE).parent.mkdir(exist_ok=True)
+        (self.run / FILE).write_text(json.dumps({"run_id": made}), encoding="utf-8")
+        return client, made
+
+
+def _params(settings: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """Yield the settings as parameters, in requests of a size that servers take."""
+    from mlflow.entities import Param
+
+    params = [Param(_name(name), str(value)[:LONGEST]) for name, value in flat(settings)]
+    for place in range(0, len(params), AT_ONCE):
+        yield params[place : place + AT_ONCE]
+
+
+def _name(name: str) -> str:
+    """Return a name without the characters that MLflow does not take."""
+    return _FOREIGN.sub("_", name)

@@ -1,0 +1,132 @@
+"""A run is followed from its files, from another process."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from automtl_cli.runs import watching
+from automtl_core.run_dir.facts import Status
+from automtl_core.run_dir.lock import locked
+from automtl_core.run_dir.run import Run
+from automtl_core.run_dir.snapshot import Snapshot
+from automtl_core.run_dir.watched import write_cells
+from automtl_core.search.evidence import Evidence
+
+from ..conftest import Automtl
+
+SNAPSHOT = Snapshot(phase="train", epoch=1, done=3, most=8, left=40, time=1.0)
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a copy of a finished run."""
+    monkeypatch.setattr(watching, "PAUSE", 0.01)
+    shutil.copytree(finished / "runs" / "done", tmp_path / "run")
+    return Run.open(tmp_path / "run")
+
+
+@contextmanager
+def later(run: Run, change: Callable[[], None]) -> Iterator[None]:
+    """Hold a run for a moment, then change it."""
+
+    def work() -> None:
+        with locked(run.path):
+            ready.set()
+            time.sleep(0.2)
+            change()
+
+    ready = threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()
+    ready.wait()
+    yield
+    thread.join()
+
+
+def test_a_run_that_is_over_is_shown_once(automtl: Automtl, run: Run) -> None:
+    ended = automtl("watch", str(run.path))
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1] == f"{run.path}: the run is done"
+    assert [line.split(":")[0] for line in ended.err.splitlines()] == [
+        f"{report['phase']} {report['epoch']}" for report in run.reports()
+    ]
+
+
+def test_events_are_lines_of_json(automtl: Automtl, run: Run) -> None:
+    ended = automtl("watch", str(run.path), "--json")
+    assert (ended.code, ended.err) == (0, "")
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    assert [e for e in events if e["event"] == "epoch"] == [{"event": "epoch", **r} for r in run.reports()]
+    assert events[-1]["event"] == "end"
+    assert events[-1]["state"] == "done"
+    assert events[-1]["test"].keys() == run.tested().keys()
+
+
+def test_it_waits_for_the_end_and_shows_progress_before(automtl: Automtl, run: Run) -> None:
+    decision = Evidence("layer", "mlp-4", "chosen", "better")
+    run.write(Status("running"))
+    Snapshot(**{**SNAPSHOT.__dict__, "decisions": (decision,)}).write(run.path)
+
+    def end() -> None:
+        (run.path / "progress.json").unlink()
+        run.write(Status("done"))
+
+    with later(run, end):
+        ended = automtl("watch", str(run.path), "--json")
+    kinds = [json.loads(line)["event"] for line in ended.out.splitlines()]
+    assert kinds[len(run.reports()) :][:2] == ["decision", "progress"]
+    assert (ended.code, kinds[-1]) == (0, "end")
+
+
+def test_the_line_of_the_latest_epoch_has_the_remaining_time(automtl: Automtl, run: Run) -> None:
+    run.write(Status("running"))
+    SNAPSHOT.write(run.path)
+    with later(run, lambda: run.write(Status("done"))):
+        ended = automtl("watch", str(run.path))
+    assert ended.err.splitlines()[-1].startswith("3 of at most 8 epochs, about 40 s left | train 8: ")
+
+
+def test_a_killed_run_is_recognised_with_the_command_that_resumes_it(automtl: Automtl, run: Run) -> None:
+    run.write(Status("running"))
+    ended = automtl("watch", str(run.path))
+    last = run.reports()[-1]
+    assert (ended.code, ended.out) == (76, "")
+    assert ended.err.splitlines()[-2:] == [
+        f"error: {run.path}: the run has stopped after epoch {last['epoch']} (train): its process was killed",
+        f"  fix: resume it: automtl search --resume {run.path}",
+    ]
+
+
+def test_a_failed_run_ends_with_the_code_of_its_error(automtl: Automtl, run: Run) -> None:
+    run.write(Status("failed", "the loss became nan", 3))
+    ended = automtl("watch", str(run.path))
+    assert ended.code == 3
+    assert f"error: {run.path}: the run failed: the loss became nan" in ended.err
+
+
+def test_a_folder_that_is_no_run_is_an_error(automtl: Automtl, tmp_path: Path) -> None:
+    assert automtl("watch", str(tmp_path)).code == 66
+
+
+def test_a_comparison_is_followed_until_its_runs_have_ended(
+    automtl: Automtl, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "IDLE", -1.0)
+    folder = tmp_path / "comparison"
+    shutil.copytree(run.path, folder / "cells" / "mmoe-s0")
+    write_cells(folder, ["mmoe-s0"])
+    ended = automtl("watch", str(folder))
+    assert ended.code == 0
+    assert ended.out == f"{folder}: the comparison has ended: 1 of 1 runs have ended\n"
+    assert ended.err.startswith("mmoe-s0: done | train 8: ")
+    write_cells(folder, ["mmoe-s0", "ple-s0"])
+    ended = automtl("watch", str(folder), "--json")
+    assert ended.code == 76
+    assert "1 of 2 runs have ended, and no process works on the others" in ended.err
+    assert [json.loads(line)["event"] for line in ended.out.splitlines()] == ["run", "end"]
