@@ -20,6 +20,7 @@ def check_history_encoder(factory: HistoryEncoderFactory) -> None:
     encoder = factory(EVENT, QUERY).double()
     events, query, known = _sample()
     out = encoder.train()(events.clone(), query, known)
+    assert isinstance(out, Tensor), f"a summary must be a tensor, got {type(out).__name__}"
     assert out.shape == (len(events), EVENT), (
         f"[B, L, e], [B, q], [B, L] -> [B, e]: expected {(len(events), EVENT)}, got {tuple(out.shape)}"
     )

@@ -177,7 +177,11 @@ def _check_stopped(make: Callable[[Problem], SearchStrategy], problem: Problem, 
 def _search(make: Callable[[Problem], SearchStrategy], problem: Problem) -> tuple[_Watch, SearchResult]:
     strategy = make(problem)
     watch = _Watch(strategy)
-    return watch, strategy.search(watch)
+    result = strategy.search(watch)
+    assert isinstance(result, SearchResult), (
+        f"search must return a SearchResult, got {type(result).__name__}"
+    )
+    return watch, result
 
 
 def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:
