@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class _Network(nn.Module):
         return self.alone.square().sum()
 
 
-def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -> None:
+def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = None) -> None:
     """Check the gradients of a balancer, that training is reproducible, and that it can be resumed.
 
     Args:

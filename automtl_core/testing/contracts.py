@@ -16,6 +16,7 @@ from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
 from automtl_core.errors import InputMissingError, UsageError, listing
 from automtl_core.fields.field import FieldKind, Read
+from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
@@ -121,16 +122,21 @@ def contract_tests(subject: Subject) -> Tests:
 def _op(subject: Subject) -> Tests:
     factory = subject.object()
     for name, check in OP_CHECKS.items():
-        yield name, lambda _, check=check: [check(factory, *widths) for widths in WIDTHS]
+        yield name, partial(_check_op_for, factory, check)
+
+
+def _check_op_for(factory: OpFactory, check: Callable[[OpFactory, int, int], None], work_dir: Path) -> None:
+    for widths in WIDTHS:
+        check(factory, *widths)
 
 
 def _space(subject: Subject) -> Tests:
     settings = subject.parsed()
     for name, schema in SCHEMAS.items():
-        yield name, lambda _, schema=schema: _check_space_for(subject, settings, schema())
+        yield name, partial(_check_space_for, subject, settings, schema())
 
 
-def _check_space_for(subject: Subject, settings: Settings, schema: Schema) -> None:
+def _check_space_for(subject: Subject, settings: Settings, schema: Schema, work_dir: Path) -> None:
     made_class, registry = subject.object(), subject.registry
     if not made_class.takes_encodings and schema.encodings != plain():
         raise NotSupportedError("the space does not take encodings (`takes_encodings`)")

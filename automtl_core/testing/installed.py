@@ -140,5 +140,5 @@ def _unknown(registry: Registry, name: str) -> UnknownNameError:
     return UnknownNameError(
         f"no plugin, and no object of a plugin, is called {name!r}{hint}; plugins: {listing(known)}"
         + (f"; not loaded: {listing(failed)}" if failed else ""),
-        "use a name of `automtl plugins`, or of `automtl list ops` and other kinds; a plugin must be installed",
+        "use a name of `automtl plugins` or of `automtl list KIND`; a plugin must be installed",
     )

@@ -1,5 +1,6 @@
 """A small search space for contract tests of strategies."""
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -44,7 +45,10 @@ class SampleSpace(SearchSpace):
     def build(self, choose: Chooser) -> nn.Module:
         """Return the network, with one choice of each kind."""
         gate = choose.any_of("fields", [field.name for field in self.schema.sparse])
-        candidates = {"linear": partial(nn.Linear, DIM, WIDTH), "hidden layer": _hidden_layer}
+        candidates: dict[str, Callable[[], nn.Module]] = {
+            "linear": partial(nn.Linear, DIM, WIDTH),
+            "hidden layer": _hidden_layer,
+        }
         return SampleNetwork(self.schema, gate, choose.one_of("layer", candidates))
 
 

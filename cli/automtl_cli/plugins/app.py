@@ -15,16 +15,18 @@ KINDS = "op|space|strategy|dataset|balancer|history-encoder|field|metric"
 
 @plugins_app.callback(invoke_without_command=True)
 def list_plugins(context: typer.Context, as_json: options.AsJson = False) -> None:
-    """List the installed plugins, and why any of them failed to load. Commands write and check a plugin."""
+    """List the installed plugins, write a new one, or check one.
+
+    Without a command, list the installed plugins, and why any of them failed to load.
+    """
     from automtl_cli import listings
     from automtl_core.errors import UsageError
 
     if context.invoked_subcommand is None:
         emit(listings.plugins(), listings.view_plugins, as_json)
     elif as_json:
-        command = context.invoked_subcommand
         raise UsageError(
-            f"--json before {command} has no effect", f"put it at the end: automtl plugins {command} ... --json"
+            "--json must follow the command", f"automtl plugins {context.invoked_subcommand} ... --json"
         )
 
 

@@ -51,5 +51,5 @@ def end(name: str, outcomes: Sequence[Outcome]) -> None:
         objects = dict.fromkeys(f"{one.kind} {one.name!r}" for one in failed)
         raise PluginError(
             f"{len(failed)} of {len(outcomes)} tests of {name} failed: {', '.join(objects)}",
-            "correct what the table names, and repeat the command; docs/hooks.md describes each contract",
+            "satisfy the requirements in the table, and repeat; docs/hooks.md describes each contract",
         )
