@@ -7,6 +7,7 @@ Python templates are packages that work: `example_op` becomes the package of the
 import importlib.util
 import keyword
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -38,7 +39,8 @@ PREFIX = "automtl-"
 """Prefix of names of distributions that names of objects lack."""
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 """Names of distributions (PEP 508)."""
-SMALL = "--set dataset.rows=3000 --set training.epochs=1"
+SMALL = "--preset quick --set dataset.rows=20000"
+"""Options for a search or a training of about a minute, on generated data."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,17 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "op": Kind(OPS, f"automtl search --preset quick --set 'space.ops=[identity, $object]' {SMALL}"),
-    "space": Kind(SPACES, f"automtl search --space $object --strategy darts --set strategy.epochs=1 {SMALL}"),
-    "strategy": Kind(STRATEGIES, f"automtl search --strategy $object --set strategy.epochs=1 {SMALL}"),
-    "dataset": Kind(DATASETS, "automtl train --model mmoe --dataset $object --set training.epochs=1"),
+    "op": Kind(OPS, f"automtl search --set 'space.ops=[identity, $object]' {SMALL}"),
+    "space": Kind(SPACES, f"automtl search --space $object --strategy darts {SMALL}"),
+    "strategy": Kind(STRATEGIES, f"automtl search --strategy $object {SMALL}"),
+    "dataset": Kind(DATASETS, "automtl train --model mmoe --dataset $object --set training.batch_size=64"),
     "balancer": Kind(BALANCERS, f"automtl train --model mmoe --set training.balancer=$object {SMALL}"),
     "history-encoder": Kind(
         HISTORY_ENCODERS,
         "automtl train --model mmoe --set dataset.kind=history --set dataset.split=time "
         f"--set 'features.history=[matches, $object]' {SMALL}",
     ),
-    "field": Kind(
-        FIELD_KINDS, "automtl train --model mmoe --config data/visits.yaml --set training.epochs=1"
-    ),
+    "field": Kind(FIELD_KINDS, "automtl train --model mmoe --config data/visits.yaml"),
     "metric": Kind(METRICS, f"automtl train --model mmoe --set 'metrics=[$object]' {SMALL}"),
 }
 """Kinds by the values of `--kind`."""
@@ -109,7 +109,12 @@ def new(name: str, kind: str, out: Path) -> Json:
         for place, text in contents.items():
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             (draft / place).write_text(text, encoding="utf-8")
-    commands = [f"cd {path}", "pip install -e '.[dev]'", "pytest", f"automtl plugins check {names.object}"]
+    commands = [
+        f"cd {shlex.quote(str(path))}",
+        "pip install -e '.[dev]'",
+        "pytest",
+        f"automtl plugins check {names.object}",
+    ]
     return {
         "path": str(path),
         "module": names.module,
