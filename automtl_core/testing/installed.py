@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from automtl_core import seeds
 from automtl_core.errors import AutoMTLError, UnknownNameError, UsageError, did_you_mean, listing, one_line
-from automtl_core.registry.kinds import KINDS, Kind
+from automtl_core.registry.kinds import DATASETS, KINDS, Kind
 from automtl_core.registry.registry import PluginRow, Registry
 from automtl_core.testing.contracts import MEMBERS, NotSupportedError, Subject, Test, contract_tests
 
@@ -33,8 +33,8 @@ class Outcome:
     """Violated requirement, or the reason why the test is skipped; empty if it has passed."""
 
 
-Named = tuple[Kind[Any], str]
-"""A registered object: its kind and its name."""
+Named = tuple[str, Kind[Any], str]
+"""A registered object: its plugin, its kind and its name."""
 
 
 def check_installed(
@@ -56,24 +56,54 @@ def check_installed(
         UsageError: settings are wrong.
 
     """
-    rows = [row for row in registry.rows if name == row.name or _normal(name) == _normal(row.distribution)]
-    objects = {(row.name, kind.plural, each): (kind, each) for row in rows for kind, each in _objects(row)}
-    for kind in KINDS.values():
-        try:
-            row = registry.supplier(kind, name)
-        except UnknownNameError:
-            continue
-        objects[row.name, kind.plural, name] = (kind, name)
-        rows += [row] if row not in rows else []
-    if not rows:
-        raise _unknown(registry, name)
+    rows, objects = _named(registry, name)
+    _check_used(name, settings or {}, data_dir, {kind.plural for _, kind, _ in objects})
     for row in rows:
         state: State = "failed" if row.problem else "passed"
         yield Outcome(row.name, "plugin", row.name, "loading", state, row.problem or "")
-    for (plugin, plural, _), (kind, each) in objects.items():
-        chosen = (settings or {}).get(plural, {})
+    for plugin, kind, each in objects:
+        chosen = (settings or {}).get(kind.plural, {})
         for member in _members(each):
             yield from _outcomes(plugin, Subject(registry, kind, member, chosen, data_dir))
+
+
+def _named(registry: Registry, name: str) -> tuple[list[PluginRow], list[Named]]:
+    """Return the plugins that have a name or an object of this name, and the objects to test.
+
+    Raises:
+        UnknownNameError: there are none.
+
+    """
+    rows = [row for row in registry.rows if name == row.name or _normal(name) == _normal(row.distribution)]
+    objects = [
+        (row.name, KINDS[plural], each)
+        for row in rows
+        for plural, names in row.provides.items()
+        for each in names
+    ]
+    for kind in KINDS.values():
+        with suppress(UnknownNameError):
+            row = registry.supplier(kind, name)
+            rows += [row] if row not in rows else []
+            objects += [(row.name, kind, name)] if (row.name, kind, name) not in objects else []
+    if not rows:
+        raise _unknown(registry, name)
+    return rows, objects
+
+
+def _check_used(name: str, settings: Collection[str], data_dir: Path | None, kinds: Collection[str]) -> None:
+    """Check that settings and the folder of raw files have an effect.
+
+    Raises:
+        UsageError: no object of the kind is tested.
+
+    """
+    wanted = {*settings, *([DATASETS.plural] if data_dir is not None else [])}
+    if unused := wanted - set(kinds):
+        raise UsageError(
+            f"{name} has no {listing(unused)}: --set and --data-dir for these have no effect",
+            "leave these options out",
+        )
 
 
 def _outcomes(plugin: str, subject: Subject) -> Iterator[Outcome]:
@@ -115,11 +145,6 @@ def _reason(subject: Subject, error: BaseException) -> str:
     if blamed := subject.registry.blame(error):
         return str(blamed)
     return str(error) if isinstance(error, AssertionError) and str(error) else one_line(error)
-
-
-def _objects(row: PluginRow) -> Iterator[Named]:
-    for plural, names in row.provides.items():
-        yield from ((KINDS[plural], name) for name in names)
 
 
 def _members(name: str) -> tuple[str, ...]:

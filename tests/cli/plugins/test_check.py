@@ -131,6 +131,8 @@ WRONG = {
     ),
     "value": (["darts", "--set", "strategy=3"], "--set strategy"),
     "setting": (["darts", "--set", "strategy.epoch=1"], "strategy.epoch"),
+    "effect": (["metrics", "--set", "strategy.epochs=2"], "metrics has no strategies: --set"),
+    "folder": (["metrics", "--data-dir", "."], "metrics has no datasets: --set and --data-dir"),
     "form": (["darts", "--set", "epochs"], "is not of the form"),
 }
 
