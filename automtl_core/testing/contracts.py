@@ -14,7 +14,7 @@ from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.encodings import plain
 from automtl_core.dataset.field_settings import field_from_settings
 from automtl_core.dataset.schema import Schema
-from automtl_core.errors import InputMissingError, UsageError, listing
+from automtl_core.errors import InputMissingError, UsageError
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import (
@@ -230,26 +230,4 @@ CONFIGURABLE: Mapping[str, str] = {
     kind.plural: kind.name.partition(" ")[0]
     for kind in (SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS)
 }
-"""Kinds with settings: plural -> key of the settings in `--set`."""
-
-
-def settings_by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return settings by the plural of their kind.
-
-    Args:
-        layer: Settings by their key, such as `{"strategy": {"epochs": 2}}`.
-
-    Raises:
-        UsageError: a key is not one of `CONFIGURABLE`, or has no mapping.
-
-    """
-    found = {}
-    keys = {key: plural for plural, key in CONFIGURABLE.items()}
-    for key, values in layer.items():
-        if key not in keys or not isinstance(values, Mapping):
-            raise UsageError(
-                f"--set {key}: tests of a plugin have no such setting",
-                f"begin with {listing(f'{known}.' for known in keys)}: such as --set strategy.epochs=2",
-            )
-        found[keys[key]] = values
-    return found
+"""Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""

@@ -1,13 +1,14 @@
 """The contract tests of installed plugins, and their outcomes as a table."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from automtl_core.errors import PluginError
+from automtl_core.errors import PluginError, UsageError, listing
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import assignments
-from automtl_core.testing.contracts import settings_by_kind
+from automtl_core.testing.contracts import CONFIGURABLE
 from automtl_core.testing.installed import Outcome, check_installed
 from automtl_core.views.values import Section, table
 
@@ -25,7 +26,7 @@ def check(name: str, settings: Sequence[str], data_dir: Path | None) -> list[Out
         UsageError: settings are wrong.
 
     """
-    return list(check_installed(load_registry(), name, settings_by_kind(assignments(settings)), data_dir))
+    return list(check_installed(load_registry(), name, _by_kind(assignments(settings)), data_dir))
 
 
 def view(outcomes: Sequence[Outcome]) -> Section:
@@ -53,3 +54,20 @@ def end(name: str, outcomes: Sequence[Outcome]) -> None:
             f"{len(failed)} of {len(outcomes)} tests of {name} failed: {', '.join(objects)}",
             "satisfy the requirements in the table, and repeat; docs/hooks.md describes each contract",
         )
+
+
+def _by_kind(layer: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return settings by the plural of their kind.
+
+    Raises:
+        UsageError: a key is not one of `CONFIGURABLE`, or has no mapping.
+
+    """
+    plurals = {key: plural for plural, key in CONFIGURABLE.items()}
+    for key, values in layer.items():
+        if key not in plurals or not isinstance(values, Mapping):
+            raise UsageError(
+                f"--set {key}: tests of a plugin have no such setting",
+                f"begin with {listing(f'{known}.' for known in plurals)}: such as --set strategy.epochs=2",
+            )
+    return {plurals[key]: values for key, values in layer.items()}

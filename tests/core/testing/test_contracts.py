@@ -13,7 +13,6 @@ from automtl_core.testing.contracts import (
     NotSupportedError,
     Subject,
     contract_tests,
-    settings_by_kind,
 )
 from automtl_core.testing.ops import OP_CHECKS
 
@@ -84,7 +83,3 @@ def test_settings_reach_the_object(tmp_path):
 
 def test_settings_have_the_key_of_their_kind():
     assert set(CONFIGURABLE.values()) == {"space", "strategy", "dataset", "field", "balancer"}
-    assert settings_by_kind({"field": {"buckets": 3}}) == {"field-kinds": {"buckets": 3}}
-    for wrong in ({"fields": {"buckets": 3}}, {"space": 3}):
-        with pytest.raises(UsageError, match="no such setting"):
-            settings_by_kind(wrong)
