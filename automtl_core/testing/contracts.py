@@ -25,6 +25,7 @@ from automtl_core.registry.kinds import (
     METRICS,
     OPS,
     PRESETS,
+    REPORT_SECTIONS,
     SPACES,
     STRATEGIES,
     Kind,
@@ -209,6 +210,15 @@ def _metric(subject: Subject) -> Tests:
     yield "values", lambda _: check_metric(metric)
 
 
+def _report_section(subject: Subject) -> Tests:
+    subject.object()
+    yield "report", _needs_a_run
+
+
+def _needs_a_run(work_dir: Path) -> None:
+    raise NotSupportedError("a section needs a finished run: `automtl report RUN` shows it, or its error")
+
+
 def _preset(subject: Subject) -> Tests:
     preset, registry = subject.object(), subject.registry
     yield "settings", lambda _: Job.load(registry, default(registry), preset)
@@ -223,6 +233,7 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     BALANCERS.plural: _balancer,
     HISTORY_ENCODERS.plural: _history_encoder,
     METRICS.plural: _metric,
+    REPORT_SECTIONS.plural: _report_section,
     PRESETS.plural: _preset,
 }
 """Tests by the plural of the kind."""

@@ -72,6 +72,8 @@ def automtl_register_metrics():
 @hookimpl
 def automtl_register_field_kinds(): return {"lengths": Lengths}
 @hookimpl
+def automtl_register_report_sections(): return {"chapter": lambda record: []}
+@hookimpl
 def automtl_register_presets(): return {"misspelt": {"trainin": {"epochs": 2}}}
 """
 REASONS = {
@@ -93,6 +95,12 @@ def test_the_reason_is_the_violated_requirement(install, name, reason):
     assert (outcome.plugin, outcome.name, outcome.state) == ("broken", name, "failed")
     assert reason in outcome.reason
     assert "\n" not in outcome.reason
+
+
+def test_a_section_of_a_report_needs_a_run(install):
+    install(BROKEN, "broken")
+    *_, outcome = check_installed(load_registry(), "chapter")
+    assert (outcome.state, outcome.reason.partition(":")[0]) == ("skipped", "a section needs a finished run")
 
 
 def test_an_error_of_a_plugin_has_the_line_of_its_code(install):
