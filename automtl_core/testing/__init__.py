@@ -16,6 +16,7 @@ from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.listeners import check_listener
 from automtl_core.testing.metrics import check_metric
 from automtl_core.testing.ops import check_op
+from automtl_core.testing.sample_space import sample_space
 from automtl_core.testing.samples import (
     plain_schema,
     sample_architectures,
@@ -41,4 +42,5 @@ __all__ = [
     "sample_part",
     "sample_problem",
     "sample_schema",
+    "sample_space",
 ]

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class _Network(nn.Module):
         return self.alone.square().sum()
 
 
-def check_balancer(balancer: type[Balancer], settings: Settings | None = None) -> None:
+def check_balancer(balancer: type[Balancer[Any]], settings: Settings | None = None) -> None:
     """Check the gradients of a balancer, that training is reproducible, and that it can be resumed.
 
     Args:
@@ -93,10 +94,10 @@ def _check_gradients(schema: Schema, batch: Batch, recipe: Recipe, where: str) -
         assert parameter.grad is not None, f"every parameter that a loss reaches needs a gradient{where}"
         assert parameter.grad.to_dense().isfinite().all(), f"gradients must be finite{where}"
     sparse = network.table.weight.grad
-    assert sparse is not None
+    assert sparse is not None, f"a sparse embedding needs a gradient{where}"
     assert sparse.is_sparse, f"the gradient of a sparse embedding must be sparse{where}"
     assert stays.grad is None, f"a parameter outside of `inputs` must have no gradient{where}"
-    assert network.alone.grad is not None
+    assert network.alone.grad is not None, f"the penalty must count in full{where}"
     assert torch.allclose(network.alone.grad, 2 * network.alone), f"the penalty must count in full{where}"
     same = all(torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
     assert same, f"backward must not move parameters{where}"

@@ -19,14 +19,15 @@ def check_history_encoder(factory: HistoryEncoderFactory) -> None:
     """
     encoder = factory(EVENT, QUERY).double()
     events, query, known = _sample()
-    out = encoder.train()(events.clone(), query, known)
+    out: object = encoder.train()(events.clone(), query, known)
+    assert isinstance(out, Tensor), f"a summary must be a tensor, got {type(out).__name__}"
     assert out.shape == (len(events), EVENT), (
         f"[B, L, e], [B, q], [B, L] -> [B, e]: expected {(len(events), EVENT)}, got {tuple(out.shape)}"
     )
     assert out.dtype == events.dtype, f"the dtype of the events must be kept, got {out.dtype}"
     assert out.isfinite().all(), "summaries must be finite, also without events"
     if out.requires_grad:
-        out.square().sum().backward()
+        out.square().sum().backward()  # type: ignore[no-untyped-call]
         grads = [p.grad for p in encoder.parameters() if p.grad is not None]
         assert all(g.isfinite().all() for g in grads), "gradients must be finite, also without events"
     encoder.eval()

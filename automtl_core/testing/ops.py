@@ -1,5 +1,7 @@
 """The contract of ops."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,10 @@ TOLERANCE = 1e-12
 """Largest difference, in float64, between two ways to compute the same function."""
 
 
+WIDTHS = ((7, 5), (5, 5))
+"""Pairs of widths that are checked, in and out."""
+
+
 def check_op(factory: OpFactory) -> None:
     """Check shapes, determinism, gradients, saving, and the optional `narrow`, `mixture` and `share`.
 
@@ -17,37 +23,43 @@ def check_op(factory: OpFactory) -> None:
         AssertionError: a requirement is violated.
 
     """
-    for in_dim, out_dim in ((7, 5), (5, 5)):
-        x = torch.randn(6, in_dim, dtype=torch.float64)
-        op = factory(in_dim, out_dim, 0.2).double()
-        _check_forward(op, x, out_dim)
-        _check_saving(op, factory(in_dim, out_dim, 0.2).double(), x)
-        _check_narrow(factory, in_dim, out_dim)
-        _check_mixture(factory, in_dim, out_dim)
-        _check_sharing(factory, in_dim, out_dim)
+    for check in OP_CHECKS.values():
+        for in_dim, out_dim in WIDTHS:
+            check(factory, in_dim, out_dim)
 
 
-def _check_forward(op: nn.Module, x: Tensor, out_dim: int) -> None:
+def _check_forward(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    op, x = factory(in_dim, out_dim, 0.2).double(), _rows(in_dim)
     before = x.clone()
     op.train()
     out = op(x)
     assert out.shape == (len(x), out_dim), (
-        f"[B, in] -> [B, out]: expected {(len(x), out_dim)}, got {out.shape}"
+        f"[B, in] -> [B, out]: expected {(len(x), out_dim)}, got {tuple(out.shape)}"
     )
     assert out.dtype == x.dtype, f"the dtype of the input must be kept, got {out.dtype}"
     assert torch.equal(x, before), "the input must not be changed in place"
+    assert out.isfinite().all(), "outputs must be finite for finite inputs"
     if out.requires_grad:
         out.square().sum().backward()
         grads = [p.grad for p in op.parameters() if p.grad is not None]
         assert all(g.isfinite().all() for g in grads), "gradients must be finite"
+
+
+def _check_evaluation(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    op, x = factory(in_dim, out_dim, 0.2).double(), _rows(in_dim)
+    op.train()(x)  # so that statistics of batches are not the initial ones
     op.eval()
+    assert op(x).isfinite().all(), "outputs must be finite for finite inputs"
     assert torch.equal(op(x), op(x)), "evaluation must be deterministic"
     assert torch.allclose(op(x)[:2], op(x[:2]), atol=TOLERANCE), (
         "in evaluation rows must not depend on each other"
     )
 
 
-def _check_saving(op: nn.Module, fresh: nn.Module, x: Tensor) -> None:
+def _check_saving(factory: OpFactory, in_dim: int, out_dim: int) -> None:
+    op, fresh = (factory(in_dim, out_dim, 0.2).double() for _ in range(2))
+    x = _rows(in_dim)
+    op.train()(x)
     fresh.load_state_dict(op.state_dict())
     assert torch.equal(fresh.eval()(x), op.eval()(x)), "state_dict must hold all that the op learned"
 
@@ -110,3 +122,18 @@ def _together(owner: nn.Module, op: nn.Module, training: bool) -> nn.Module:
     """Return an op in the same mode as the owner of its weights."""
     owner.train(training)
     return op.train(training)
+
+
+def _rows(in_dim: int) -> Tensor:
+    return torch.randn(6, in_dim, dtype=torch.float64)
+
+
+OP_CHECKS: Mapping[str, Callable[[OpFactory, int, int], None]] = {
+    "shapes and gradients": _check_forward,
+    "evaluation": _check_evaluation,
+    "saving": _check_saving,
+    "narrow": _check_narrow,
+    "mixture": _check_mixture,
+    "sharing": _check_sharing,
+}
+"""The parts of `check_op` by name, called with a factory and widths."""

@@ -1,6 +1,7 @@
 """Small samples for contract tests: a schema, rows for it, architectures of a space, a problem."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,7 @@ def _bags(size: int, draw: np.random.Generator) -> Bags:
 
 
 def sample_problem(
-    space: SearchSpace, rows: int = 256, seed: int = 0, epochs: int = 7, missing: float = 0.2
+    space: SearchSpace[Any], rows: int = 256, seed: int = 0, epochs: int = 7, missing: float = 0.2
 ) -> Problem:
     """Return a problem on the CPU with sample rows for the schema of the space."""
     train, validation = (sample_part(space.schema, rows, k, missing) for k in (1, 2))
@@ -116,7 +117,7 @@ def sample_problem(
     return Problem(space, data, recipe, seed)
 
 
-def sample_architectures(space: SearchSpace, count: int, seed: int = 0) -> Iterator[Architecture]:
+def sample_architectures(space: SearchSpace[Any], count: int, seed: int = 0) -> Iterator[Architecture]:
     """Yield `count` architectures: first with all options, then with none, then uniform draws."""
     choices = space.choices()
     random = np.random.default_rng(seed)

@@ -1,6 +1,7 @@
 """The contract of search spaces."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from automtl_core.testing.samples import sample_architectures, sample_part
 from automtl_core.training.batches import take
 
 
-def check_space(space: SearchSpace, architectures: int = 6) -> None:
+def check_space(space: SearchSpace[Any], architectures: int = 6) -> None:
     """Check the supernet, the derived network, that both compute the same function, and the landmarks.
 
     Args:
@@ -42,7 +43,7 @@ def check_space(space: SearchSpace, architectures: int = 6) -> None:
     _check_reuse(space, list(sample_architectures(space, architectures)), features)
 
 
-def _check_reuse(space: SearchSpace, architectures: Sequence[Architecture], features: Features) -> None:
+def _check_reuse(space: SearchSpace[Any], architectures: Sequence[Architecture], features: Features) -> None:
     """Check that parts which are computed again only for other decisions have the same outputs as ever."""
     supernet, reuse = space.supernet().double().eval(), Reuse()
     for first in architectures:
@@ -56,7 +57,7 @@ def _check_reuse(space: SearchSpace, architectures: Sequence[Architecture], feat
                 )
 
 
-def _check_landmarks(space: SearchSpace, features: Features) -> None:
+def _check_landmarks(space: SearchSpace[Any], features: Features) -> None:
     choices, points = space.choices(), space.landmarks()
     for name, architecture in points.items():
         try:
@@ -69,7 +70,7 @@ def _check_landmarks(space: SearchSpace, features: Features) -> None:
         assert logits.isfinite().all(), f"the network of the landmark {name} must give finite logits"
 
 
-def _check_gradients(space: SearchSpace, features: Features) -> None:
+def _check_gradients(space: SearchSpace[Any], features: Features) -> None:
     supernet = space.supernet().double().train()
     logits = supernet(features)
     expected = (len(features.dense), len(space.schema.tasks))
@@ -82,7 +83,7 @@ def _check_gradients(space: SearchSpace, features: Features) -> None:
     assert torch.equal(supernet(features), supernet(features)), "evaluation must be deterministic"
 
 
-def _check_derived(space: SearchSpace, architecture: Architecture, features: Features) -> None:
+def _check_derived(space: SearchSpace[Any], architecture: Architecture, features: Features) -> None:
     supernet = space.supernet().double()
     with torch.no_grad():  # so that weights with equal initial values, such as 0, differ
         for weights in supernet.parameters():

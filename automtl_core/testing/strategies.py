@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,7 +37,7 @@ class _Watch(EventHandler):
 
     def __init__(
         self,
-        strategy: SearchStrategy,
+        strategy: SearchStrategy[Any],
         kill_after: int | None = None,
         last_step: int | None = None,
         last_epoch: int | None = None,
@@ -63,7 +64,7 @@ class _Watch(EventHandler):
         return len(self.reports) != self.last_epoch
 
 
-def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) -> None:
+def check_strategy(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> None:
     """Check that a search decides all choices, is reproducible from the seed, and can be stopped and resumed.
 
     Args:
@@ -90,7 +91,7 @@ def check_strategy(make: Callable[[Problem], SearchStrategy], problem: Problem) 
         assert [r.losses for r in other.reports] != [r.losses for r in watch.reports], "the seed must matter"
 
 
-def _check_reports(strategy: SearchStrategy, watch: _Watch, found: SearchResult) -> None:
+def _check_reports(strategy: SearchStrategy[Any], watch: _Watch, found: SearchResult) -> None:
     problem = strategy.problem
     found.architecture.check(problem.space.choices())
     numbers = [report.epoch for report in watch.reports]
@@ -148,7 +149,7 @@ def _check_json(value: Value, where: str) -> None:
 
 
 def _check_resumed(
-    make: Callable[[Problem], SearchStrategy], problem: Problem, stop: int, found: SearchResult
+    make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, stop: int, found: SearchResult
 ) -> None:
     stopped = make(problem)
     half = _Watch(stopped, kill_after=stop)
@@ -161,7 +162,7 @@ def _check_resumed(
     _assert_same(found, again, f"resumed after epoch {stop}, a search must end the same")
 
 
-def _check_stopped(make: Callable[[Problem], SearchStrategy], problem: Problem, whole: _Watch) -> None:
+def _check_stopped(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, whole: _Watch) -> None:
     """Check that a listener can end the search after its first step, and after its first epoch."""
     for last in ({"last_step": 1}, {"last_epoch": 1}):
         strategy = make(problem)
@@ -174,10 +175,12 @@ def _check_stopped(make: Callable[[Problem], SearchStrategy], problem: Problem, 
         )
 
 
-def _search(make: Callable[[Problem], SearchStrategy], problem: Problem) -> tuple[_Watch, SearchResult]:
+def _search(make: Callable[[Problem], SearchStrategy[Any]], problem: Problem) -> tuple[_Watch, SearchResult]:
     strategy = make(problem)
     watch = _Watch(strategy)
-    return watch, strategy.search(watch)
+    result = strategy.search(watch)
+    assert isinstance(result, SearchResult), f"search must return a SearchResult, got {type(result).__name__}"
+    return watch, result
 
 
 def _assert_same(one: SearchResult, other: SearchResult, promise: str) -> None:

@@ -13,6 +13,7 @@ from automtl_cli import options
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
+from automtl_cli.plugins.app import plugins_app
 from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
 from automtl_core.training.process import set_up
@@ -23,6 +24,7 @@ COMPLETE = "_AUTOMTL_COMPLETE"
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=options.CONTEXT)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+app.add_typer(plugins_app, name="plugins")
 
 
 def _print_version(wanted: bool) -> None:
@@ -254,14 +256,6 @@ for command in (
     commands.watch,
 ):
     app.command()(command)
-
-
-@app.command()
-def plugins(as_json: options.AsJson = False) -> None:
-    """List the installed plugins, and why any of them failed to load."""
-    from automtl_cli import listings
-
-    emit(listings.plugins(), listings.view_plugins, as_json)
 
 
 @app.command("list")

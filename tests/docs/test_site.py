@@ -49,9 +49,11 @@ def fault(command: str) -> str | None:
         return None if name in OTHER else f"{name} is no program that pages show"
     parser, context = typer.main.get_command(app), None
     try:
-        while commands_below := getattr(parser, "commands", None):
+        while below := getattr(parser, "commands", None):
+            if parser.invoke_without_command and (not arguments or arguments[0].startswith("-")):
+                break  # a group that is a command too, as `automtl plugins`
             name, *arguments = arguments
-            parser = commands_below[name]
+            parser = below[name]
         context = parser.make_context(name, arguments)
     except Exception as error:
         return f"{type(error).__name__} {error}"

@@ -21,6 +21,11 @@ class TooWide(Encoder):
         return torch.cat([events.sum(1), query], dim=1)
 
 
+class NoTensor(Encoder):
+    def forward(self, events, query, known):
+        return "summary"
+
+
 class NotFinite(Encoder):
     def forward(self, events, query, known):
         return events.sum(1) / known.sum(1, keepdim=True)
@@ -58,6 +63,7 @@ def test_a_sum_is_an_encoder():
     ("encoder", "fault"),
     [
         (TooWide, "expected"),
+        (NoTensor, "must be a tensor, got str"),
         (NotFinite, "must be finite"),
         (ReadsPadding, "padding must have no effect"),
         (ReadsOtherRows, "rows must not depend on each other"),

@@ -36,6 +36,11 @@ class AlwaysRandom(Op):
         return super().forward(nn.functional.dropout(x, 0.5, True))
 
 
+class Undefined(Op):
+    def forward(self, x):
+        return super().forward(x) / torch.zeros(())
+
+
 class AcrossRows(Op):
     def forward(self, x):
         return super().forward(x - x.mean(0))
@@ -120,6 +125,7 @@ def test_a_good_op_passes(op):
         (OtherWidth, r"expected \(6, 5\)"),
         (OtherType, "dtype of the input must be kept"),
         (InPlace, "must not be changed in place"),
+        (Undefined, "outputs must be finite"),
         (AlwaysRandom, "evaluation must be deterministic"),
         (AcrossRows, "rows must not depend on each other"),
         (Forgetful, "state_dict must hold all that the op learned"),

@@ -56,6 +56,11 @@ class Search(SearchStrategy):
         self.relaxed.load_state_dict(state)
 
 
+class Silent(Search):
+    def search(self, listener):
+        super().search(listener)
+
+
 class OneEpochPlanned(Search):
     planned = 1
 
@@ -117,6 +122,7 @@ def test_a_good_strategy_passes(problem):
 @pytest.mark.parametrize(
     ("strategy", "promise"),
     [
+        (Silent, "search must return a SearchResult, got NoneType"),
         (OneEpochPlanned, "planned are 1 epochs, reported 2"),
         (Random, "must depend on the seed of its problem alone"),
         (Forgetful, "resumed after epoch 1, a search must end the same"),

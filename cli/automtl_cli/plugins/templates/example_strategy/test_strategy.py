@@ -1,0 +1,28 @@
+from functools import partial
+
+from automtl_core.testing import check_strategy, sample_problem, sample_space
+from automtl_core.training.events import EpochEnded, EventHandler
+
+from example_strategy.strategy import JointSearch, JointSearchSettings
+
+
+class Epochs(EventHandler):
+    """Keeps the numbers of the epochs."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def epoch(self, event: EpochEnded) -> bool:
+        self.numbers.append(event.epoch)
+        return True
+
+
+def test_contract() -> None:
+    problem = sample_problem(sample_space(), rows=64)
+    check_strategy(partial(JointSearch, JointSearchSettings(epochs=2)), problem)
+
+
+def test_the_search_has_the_epochs_of_its_settings() -> None:
+    epochs = Epochs()
+    JointSearch(JointSearchSettings(epochs=4), sample_problem(sample_space(), rows=64)).search(epochs)
+    assert epochs.numbers == [1, 2, 3, 4]

@@ -1,0 +1,145 @@
+"""A new plugin works as it is written, for each kind, and nothing is written under a wrong name."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from automtl_cli.plugins.app import KINDS as OFFERED
+from automtl_cli.plugins.new import KINDS, new
+
+Automtl = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a new project of each kind, and its metadata, as pip would install it."""
+    folder = tmp_path_factory.mktemp("projects")
+    for kind in KINDS:
+        path = Path(new(f"automtl-new-{kind}", kind, folder)["path"])
+        project = tomllib.loads((path / "pyproject.toml").read_text())["project"]
+        info = path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        ((point, module),) = project["entry-points"]["automtl"].items()
+        (info / "entry_points.txt").write_text(f"[automtl]\n{point} = {module}\n")
+    return folder
+
+
+def test_all_kinds_are_offered() -> None:
+    assert OFFERED.split("|") == list(KINDS)
+
+
+def test_the_tests_of_new_projects_pass(projects: Path) -> None:
+    paths = os.pathsep.join([*map(str, projects.iterdir()), *sys.path])
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    done = subprocess.run(
+        [*command, *(each / "tests" for each in projects.iterdir())],
+        cwd=projects,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "19 passed" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_new_projects_have_no_fault_of_style(projects: Path, command: list[str]) -> None:
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
+    done = subprocess.run([*ruff, projects], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_plugin_is_listed_and_keeps_its_contract(
+    automtl: Automtl, projects: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = projects / f"automtl-new-{kind}"
+    monkeypatch.chdir(project)
+    monkeypatch.syspath_prepend(project)
+    name, registered = f"new-{kind}", KINDS[kind].registered
+    (row,) = [row for row in automtl("plugins", "--json").json() if row["name"] == name]
+    assert row["problem"] is None
+    assert row["provides"] == {registered.plural: [name]}
+    assert automtl("list", registered.plural, "--json").json()[name]["description"]
+    short = ["--set", "strategy.epochs=1"] if kind == "strategy" else []
+    outcomes = automtl("plugins", "check", name, "--json", *short).json()
+    assert [(one["test"], one["reason"]) for one in outcomes if one["state"] != "passed"] == []
+    assert len(outcomes) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_names_what_the_project_has(projects: Path, kind: str) -> None:
+    project = projects / f"automtl-new-{kind}"
+    text = (project / "README.md").read_text()
+    assert "$" not in text
+    assert f"new-{kind}" in text
+    for path in project.rglob("*.py"):
+        assert f"`{path.relative_to(project)}`" in text
+        assert not re.search("example[_-]", path.read_text())
+
+
+def test_the_files_and_the_next_commands_are_shown(automtl: Automtl, here: Path) -> None:
+    written = automtl(
+        "plugins", "new", "automtl-swish", "--kind", "op", "--out", "my plugins", "--json"
+    ).json()
+    assert {"automtl_swish/__init__.py", "automtl_swish/op.py", "tests/test_op.py", "LICENSE"} <= set(
+        written["files"]
+    )
+    assert all((here / "my plugins" / "automtl-swish" / file).is_file() for file in written["files"])
+    assert written["next"][0] == "cd 'my plugins/automtl-swish'"
+    assert "automtl plugins check swish" in automtl("plugins", "new", "automtl-swish", "--kind", "op").out
+
+
+WRONG = {
+    "kind": (["automtl-x", "--kind", "fields"], 2, "--kind 'fields' does not exist \\(did you mean 'field'"),
+    "name": (["my plugin", "--kind", "op"], 2, "'my plugin' is not the name of a distribution"),
+    "path": (["../x", "--kind", "op"], 2, "'../x' is not the name of a distribution"),
+    "empty": (["", "--kind", "op"], 2, "'' is not the name"),
+    "number": (["2tower", "--kind", "op"], 2, "'2tower' cannot be the name of a Python package"),
+    "keyword": (["class", "--kind", "op"], 2, "'class' cannot be"),
+    "shadow": (["torch", "--kind", "op"], 2, "a Python package 'torch' is installed already"),
+    "tests": (["tests", "--kind", "op"], 2, "a Python package 'tests'"),
+    "reserved": (["automtl-train", "--kind", "op"], 2, "op 'train': the name is reserved"),
+    "taken": (
+        ["automtl-zero", "--kind", "op"],
+        2,
+        "plugin 'desan' of automtl registers the op 'zero' already",
+    ),
+    "plugin": (["metrics", "--kind", "op"], 2, "a plugin 'metrics' is installed already"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), WRONG.values(), ids=WRONG.keys())
+def test_under_a_wrong_name_nothing_is_written(
+    automtl: Automtl, here: Path, arguments: list[str], code: int, message: str
+) -> None:
+    before = sorted(here.rglob("*"))
+    ended = automtl("plugins", "new", *arguments)
+    assert ended.code == code
+    assert re.search(message, ended.err), ended.err
+    assert "fix: " in ended.err
+    assert sorted(here.rglob("*")) == before
+
+
+def test_an_existing_folder_stays(automtl: Automtl, here: Path) -> None:
+    command = ("plugins", "new", "automtl-mine", "--kind", "metric")
+    (here / "automtl-mine").mkdir()
+    assert automtl(*command).code == 0  # an empty folder is filled
+    (here / "automtl-mine" / "automtl_mine" / "metric.py").write_text("changed")
+    ended = automtl(*command)
+    assert ended.code == 73
+    assert "automtl-mine: exists already" in ended.err
+    assert (here / "automtl-mine" / "automtl_mine" / "metric.py").read_text() == "changed"
+    assert automtl(*command, "--out", "small.yaml").code == 73  # a file
+    assert {path.name for path in here.iterdir()} == {"automtl-mine", "small.yaml"}
