@@ -17,6 +17,7 @@ from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import EVERYWHERE
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult, SearchStrategy
+from automtl_core.search.train_trial import trials_of
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 
 
@@ -151,14 +152,17 @@ def _check_json(value: Value, where: str) -> None:
 def _check_resumed(
     make: Callable[[Problem], SearchStrategy[Any]], problem: Problem, stop: int, found: SearchResult
 ) -> None:
-    stopped = make(problem)
-    half = _Watch(stopped, kill_after=stop)
-    with suppress(_Killed):
-        stopped.search(half)
-    torch.manual_seed(3)
-    resumed = make(problem)
-    resumed.load_state_dict(half.state)
-    again = resumed.search(_Watch(resumed))
+    # A run keeps the checkpoints of trials for the process that resumes it.
+    with trials_of(problem) as trials:
+        kept = replace(problem, trials=trials)
+        stopped = make(kept)
+        half = _Watch(stopped, kill_after=stop)
+        with suppress(_Killed):
+            stopped.search(half)
+        torch.manual_seed(3)
+        resumed = make(kept)
+        resumed.load_state_dict(half.state)
+        again = resumed.search(_Watch(resumed))
     _assert_same(found, again, f"resumed after epoch {stop}, a search must end the same")
 
 
