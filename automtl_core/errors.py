@@ -25,6 +25,8 @@ class UsageError(AutoMTLError):
     """The command line or the configuration cannot be understood."""
 
     exit_code = 2
+    several: Sequence["UsageError"] = ()
+    """The errors that this one joins; see `together`."""
 
 
 def together(errors: Sequence[UsageError]) -> UsageError:
@@ -32,7 +34,9 @@ def together(errors: Sequence[UsageError]) -> UsageError:
     if len(errors) == 1:
         return errors[0]
     fixes = dict.fromkeys(error.fix for error in errors if error.fix)
-    return UsageError("\n".join(map(str, errors)), "\n".join(fixes) or None)
+    joined = UsageError("\n".join(map(str, errors)), "\n".join(fixes) or None)
+    joined.several = tuple(errors)
+    return joined
 
 
 class UnknownNameError(UsageError):

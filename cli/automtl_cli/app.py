@@ -10,6 +10,7 @@ import typer
 
 import automtl_core
 from automtl_cli import options
+from automtl_cli.config.app import config_app
 from automtl_cli.data.app import data_app
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
@@ -23,6 +24,7 @@ COMPLETE = "_AUTOMTL_COMPLETE"
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings=options.CONTEXT)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+app.add_typer(config_app, name="config")
 
 
 def _print_version(wanted: bool) -> None:
