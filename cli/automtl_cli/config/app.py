@@ -33,8 +33,8 @@ def show(
 ) -> None:
     """Print the configuration of a search or a training, with all defaults.
 
-    The options are those of `automtl search` and `automtl train`, and no data is read. Settings that are `auto`
-    get their values later, in the encoding search. The output can be a --config file.
+    The options are those of `automtl search` and `automtl train`, and no data is read. Settings that are
+    `auto` get their values later, in the encoding search. The output can be a --config file.
     """
     from automtl_cli.config import resolved
 
@@ -67,9 +67,10 @@ def schema() -> None:
 
     It describes the settings of all installed plugins.
     """
-    from automtl_cli.config import schema
+    from automtl_cli.config.schema import schema as document
+    from automtl_core.views.values import lines
 
-    emit(schema.schema(), schema.view, as_json=True)
+    emit(document(), lambda _: lines(), as_json=True)
 
 
 @config_app.command()

@@ -117,7 +117,9 @@ def check_valid(result: Json) -> None:
 
     """
     if count := len(result["faults"]):
-        raise UsageError(f"{result['file']}: {count} fault{'s' * (count > 1)}", "see the remedy of each fault")
+        raise UsageError(
+            f"{result['file']}: {count} fault{'s' * (count > 1)}", "see the remedy of each fault"
+        )
 
 
 def _errors(request: Request) -> Iterator[UsageError]:
