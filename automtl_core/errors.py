@@ -113,6 +113,12 @@ class RunInUseError(AutoMTLError):
     exit_code = 75
 
 
+class SetupError(AutoMTLError):
+    """The machine, the installation or the data is not ready for a search; see `automtl doctor`."""
+
+    exit_code = 78
+
+
 def printable(text: str) -> str:
     r"""Return `text` with escapes for all characters that a terminal could act on.
 

@@ -265,6 +265,30 @@ def plugins(as_json: options.AsJson = False) -> None:
     emit(listings.plugins(), listings.view_plugins, as_json)
 
 
+@app.command()
+def doctor(
+    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
+    data_dir: options.DataDir = None,
+    preset: options.Preset = None,
+    config: options.File = None,
+    settings: options.Settings = None,
+    runs_dir: options.RunsDir = Path("runs"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Check the machine, the installation, a configuration and its data.
+
+    Each check is ok, a warning or a problem with a remedy. Of the raw files, the headers and first rows are
+    checked. The exit code is 78 if there is a problem.
+    """
+    from automtl_cli.config.resolved import Request
+    from automtl_cli.doctor import doctor
+
+    request = Request(None, preset, config, {"dataset": dataset, "data_dir": data_dir}, settings)
+    checks = doctor.examined(request, runs_dir)
+    emit(checks, doctor.view, as_json)
+    doctor.check_ready(checks)
+
+
 @app.command("list")
 def list_names(
     kind: Annotated[

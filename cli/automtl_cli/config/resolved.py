@@ -122,18 +122,23 @@ def check_valid(result: Json) -> None:
         )
 
 
-def _errors(request: Request) -> Iterator[UsageError]:
-    """Yield the errors of a configuration that are known before any row is read."""
-    try:
-        job = request.job()
-    except UsageError as error:
-        yield from error.several or [error]
-        return
+def errors_of(job: Job) -> Iterator[UsageError]:
+    """Yield the errors of a job that its settings do not show, and that are known before any row is read."""
     for check in (lambda: job.checked(expected_schema(job.dataset())), job.metrics):
         try:
             check()
         except UsageError as error:
-            yield from error.several or [error]
+            yield error
+
+
+def _errors(request: Request) -> Iterator[UsageError]:
+    """Yield all errors of a configuration that are known before any row is read."""
+    try:
+        job = request.job()
+    except UsageError as error:
+        yield from error.several or [error]
+    else:
+        yield from errors_of(job)
 
 
 def _with_remedy(file: str, faults: Iterable[Json], remedy: str | None) -> Iterator[str]:
