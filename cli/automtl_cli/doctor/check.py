@@ -37,4 +37,8 @@ def problem(name: str, result: str, remedy: str | None) -> Check:
 
 def size(amount: float) -> str:
     """Return a number of bytes as text."""
-    return f"{amount / GIB:.1f} GiB"
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

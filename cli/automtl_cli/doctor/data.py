@@ -51,6 +51,5 @@ def _faulty(name: str, job: Job, faults: list[str]) -> Check:
     result = "; ".join(faults)
     if job.dataset_settings.bad_rows == "skip":
         return warning(name, f"faulty rows, which are left out: {result}", None)
-    dataset = job.config.dataset.name
-    remedy = f"list all by `automtl data validate {dataset}`, or leave them out: --set dataset.bad_rows=skip"
+    remedy = "list all by `automtl data validate`, or leave them out: --set dataset.bad_rows=skip"
     return problem(name, f"faulty rows: {result}", remedy)
