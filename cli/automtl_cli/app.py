@@ -12,6 +12,7 @@ import automtl_core
 from automtl_cli import options
 from automtl_cli.config.app import config_app
 from automtl_cli.data.app import data_app
+from automtl_cli.doctor.app import doctor
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_cli.runs import commands
@@ -253,6 +254,7 @@ for command in (
     commands.retrain,
     commands.show,
     commands.report,
+    doctor,
 ):
     app.command()(command)
 
@@ -263,30 +265,6 @@ def plugins(as_json: options.AsJson = False) -> None:
     from automtl_cli import listings
 
     emit(listings.plugins(), listings.view_plugins, as_json)
-
-
-@app.command()
-def doctor(
-    dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
-    data_dir: options.DataDir = None,
-    preset: options.Preset = None,
-    config: options.File = None,
-    settings: options.Settings = None,
-    runs_dir: options.RunsDir = Path("runs"),
-    as_json: options.AsJson = False,
-) -> None:
-    """Check the machine, the installation, a configuration and its data.
-
-    Each check is ok, a warning or a problem with a remedy. Of the raw files, the headers and first rows are
-    checked. The exit code is 78 if there is a problem.
-    """
-    from automtl_cli.config.resolved import Request
-    from automtl_cli.doctor import doctor
-
-    request = Request(None, preset, config, {"dataset": dataset, "data_dir": data_dir}, settings)
-    checks = doctor.examined(request, runs_dir)
-    emit(checks, doctor.view, as_json)
-    doctor.check_ready(checks)
 
 
 @app.command("list")

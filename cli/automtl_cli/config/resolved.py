@@ -13,8 +13,9 @@ from automtl_cli import configuration
 from automtl_cli.output import Json
 from automtl_cli.settings import written
 from automtl_core.dataset.derive_schema import expected_schema
+from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import Places, read_places
-from automtl_core.errors import UsageError
+from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import DEFAULT, Layer, default
 from automtl_core.run_dir.origins import Source, named, origins
@@ -124,11 +125,25 @@ def check_valid(result: Json) -> None:
 
 def errors_of(job: Job) -> Iterator[UsageError]:
     """Yield the errors of a job that its settings do not show, and that are known before any row is read."""
-    for check in (lambda: job.checked(expected_schema(job.dataset())), job.metrics):
+    for check in (lambda: job.checked(_schema(job)), job.metrics):
         try:
             check()
         except UsageError as error:
             yield error
+
+
+def _schema(job: Job) -> Schema:
+    """Return the schema that the dataset of a job declares.
+
+    Raises:
+        UsageError: it declares no field or no task.
+
+    """
+    try:
+        return expected_schema(job.dataset())
+    except ArtifactError as error:
+        fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
+        raise UsageError(f"dataset: {error}", fix) from None
 
 
 def _errors(request: Request) -> Iterator[UsageError]:

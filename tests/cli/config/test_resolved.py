@@ -33,7 +33,6 @@ def test_a_configuration_is_that_of_a_run(automtl: Automtl, here: Path) -> None:
     options = ("--config", "small.yaml", "--set", "training.epochs=2", "--dataset", "synthetic")
     planned = automtl("search", *options, "--dry-run", "--json").json()["config"]
     assert automtl("config", "show", *options, "--json").json() == {"config": planned}
-    assert not list(here.glob("prepared/*/*.tmp"))
 
 
 def test_the_output_is_a_configuration_file(automtl: Automtl, here: Path) -> None:
@@ -111,6 +110,13 @@ def test_names_that_only_the_space_knows_are_checked(automtl: Automtl, here: Pat
     assert '"line": 2' in ended.out
     assert "no op is called 'mlp64'" in ended.out
     assert "no metric is called 'auk'" in ended.out
+
+
+def test_a_table_without_columns_has_a_remedy(automtl: Automtl, here: Path) -> None:
+    (here / "table.yaml").write_text("dataset: table\n")
+    ended = automtl("config", "validate", "table.yaml")
+    assert (ended.code, ended.out.count("automtl data init FILE")) == (2, 1)
+    assert ended.out.startswith("table.yaml:1: dataset: ")
 
 
 def test_a_valid_file_is_valid(automtl: Automtl, here: Path) -> None:
