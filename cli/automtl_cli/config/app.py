@@ -12,7 +12,9 @@ config_app = typer.Typer(rich_markup_mode=None, help="Show, check, describe and 
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="MODEL", help="Model of `automtl train`, such as mmoe, in place of a search."),
+    typer.Option(
+        "--model", metavar="MODEL", help="Model of `automtl train`, such as mmoe, in place of a search."
+    ),
 ]
 
 

@@ -52,9 +52,9 @@ def test_faulty_rows_that_are_left_out_are_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_first_rows_of_parquet_are_checked(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"user": "u", "click": [0] * 1500 + [2]})
-    for rows, status in ((frame, "ok"), (frame.iloc[::-1], "problem")):
-        duckdb.from_df(rows).write_parquet(str(tmp_path / "log.parquet"))
+    for clicks, status in (([*[0] * 1500, 2], "ok"), ([2, *[0] * 1500], "problem")):
+        frame = pd.DataFrame({"user": ["u"] * 1501, "click": clicks})
+        duckdb.from_df(frame).write_parquet(str(tmp_path / "log.parquet"))
         assert checked(tmp_path, file="log.parquet").status == status
 
 
