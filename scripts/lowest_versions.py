@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-TOOLS = {"bench", "dev", "release"}
+TOOLS = {"bench", "dev", "docs", "release"}
 """Extras of developers, whose packages users do not install."""
 _BOUND = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?>=(?P<version>[0-9.]+)")
 

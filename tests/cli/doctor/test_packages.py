@@ -15,7 +15,7 @@ from automtl_core.registry.plugins import load_registry
 Install = Callable[..., str]
 
 ROOT = Path(__file__).parents[3]
-TOOLS = {"bench", "dev", "release"}
+TOOLS = {"bench", "dev", "docs", "release"}
 LOST = """
 from automtl_core import hookimpl
 @hookimpl
