@@ -1,9 +1,9 @@
 # `make demo` shows what automtl does; `make test` is what has to pass.
 
-PYTHON := $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check bench docs
+.PHONY: demo test check bench docs release-check version
 
 # Networks are small here: several threads would take longer than one.
 DEMO := OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -40,6 +40,17 @@ docs: .venv/dev
 	$(BIN)/python docs/make_settings_reference.py
 	$(BIN)/python -m sphinx -W -n --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
+# Builds wheel and sdist in dist/, and checks them.
+release-check: .venv/release
+	rm -rf dist
+	$(BIN)/hatchling build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+# `make version VERSION=0.4.0` sets the version, and dates the changes in CHANGELOG.md.
+version: .venv/release
+	$(BIN)/bump-my-version bump --new-version $(VERSION)
+
 # Bytecode of all packages would take as long as the rest of the installation; Python compiles what it imports.
 .venv/demo: pyproject.toml
 	@echo "Step 1 of 3: installation, about a minute"
@@ -51,3 +62,7 @@ docs: .venv/dev
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet -e '.[dev]'
 	touch $@ .venv/demo
+
+.venv/release: .venv/dev
+	$(BIN)/pip install --quiet -e '.[release]'
+	touch $@

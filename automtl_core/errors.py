@@ -24,6 +24,8 @@ class UsageError(AutoMTLError):
     """The command line or the configuration cannot be understood."""
 
     exit_code = 2
+    several: Sequence["UsageError"] = ()
+    """The errors that this one joins; see `together`."""
 
 
 def together(errors: Sequence[UsageError]) -> UsageError:
@@ -31,7 +33,9 @@ def together(errors: Sequence[UsageError]) -> UsageError:
     if len(errors) == 1:
         return errors[0]
     fixes = dict.fromkeys(error.fix for error in errors if error.fix)
-    return UsageError("\n".join(map(str, errors)), "\n".join(fixes) or None)
+    joined = UsageError("\n".join(map(str, errors)), "\n".join(fixes) or None)
+    joined.several = tuple(errors)
+    return joined
 
 
 class UnknownNameError(UsageError):
@@ -120,6 +124,12 @@ class RunFailedError(AutoMTLError):
     def __init__(self, message: str, fix: str | None, exit_code: int) -> None:
         super().__init__(message, fix)
         self.exit_code = exit_code
+
+
+class SetupError(AutoMTLError):
+    """The machine, the installation or the data is not ready for a search; see `automtl doctor`."""
+
+    exit_code = 78
 
 
 def printable(text: str) -> str:

@@ -1,5 +1,6 @@
 """What is installed: a package missing from the list would be silently absent from the wheel."""
 
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -8,6 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
+
+import automtl_core
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -69,3 +73,37 @@ def test_the_wheel_holds_the_packages_and_their_data(tmp_path):
     assert {str(path.relative_to(ROOT / "cli")) for path in files} <= names
     assert len(files) > 30
     assert not [name for name in names if name.startswith(("plugins/", "cli/", "api/", "tests/"))]
+
+
+def test_every_place_of_the_version_is_set_by_the_command_for_releases():
+    bump = PROJECT["tool"]["bumpversion"]
+    assert bump["current_version"] == automtl_core.__version__
+    for file in bump["files"]:
+        search = file["search"].format(current_version=bump["current_version"])
+        assert (ROOT / file["filename"]).read_text().count(search) == 1, file
+
+
+def test_the_wheel_check_knows_every_package():
+    assert PROJECT["tool"]["check-wheel-contents"]["toplevel"] == sorted(Path(f).name for f in folders())
+
+
+def test_lowest_versions_are_the_bounds_of_all_dependencies():
+    script = runpy.run_path(str(ROOT / "scripts" / "lowest_versions.py"))
+    lowest = dict(line.split("==") for line in script["constraints"](PROJECT["project"]))
+    assert (lowest["torch"], lowest["lightgbm"], lowest["torchjd"]) == ("2.4", "4.6", "0.18")
+    assert lowest.keys().isdisjoint({"pytest", "torch-rechub", "twine", "automtl"})
+    with pytest.raises(SystemExit, match="'numpy' has no lower bound"):
+        list(script["constraints"]({"dependencies": ["numpy"], "optional-dependencies": {}}))
+
+
+def test_continuous_integration_covers_the_supported_versions():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    versions = jobs["test"]["strategy"]["matrix"]["python"]
+    assert PROJECT["project"]["requires-python"] == f">={versions[0]}"
+    assert {"run": ".ci/run"} in jobs["test"]["steps"]
+
+
+def test_the_citation_names_the_licence_and_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["license"] == PROJECT["project"]["license"]
+    assert citation["references"][0]["title"] in (ROOT / "README.md").read_text().replace("\n", " ")

@@ -100,7 +100,7 @@ def lists_of_log(
                 table,
                 row,
             )
-    relation = db.table(quoted(log))
+    relation = db.sql(f"FROM {quoted(log)}")
     kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     values = [category(quoted(name), kinds[name]) for name in history.shared]
     values += [f"coalesce(CAST({outcome_of(name)} AS INTEGER), 0)" for name in history.outcomes]

@@ -92,7 +92,8 @@ PLAIN: Mapping[str, Any] = {
 }
 """Embeddings of values and scaled numbers, and nothing else."""
 ANSWERS = tuple(PLAIN)
-WORDS: Mapping[str, Mapping[str, Any]] = {
+Word = Literal["auto", "ids", "statistics"]
+WORDS: Mapping[Word, Mapping[str, Any]] = {
     "auto": dict.fromkeys(ANSWERS, "auto"),
     "ids": PLAIN,
     "statistics": {**PLAIN, "statistics": "folds"},
@@ -101,7 +102,7 @@ WORDS: Mapping[str, Mapping[str, Any]] = {
 
 def in_full(raw: Any) -> Any:
     """Return the settings of a single word such as `ids`; any other value is unchanged."""
-    return WORDS.get(raw, raw) if isinstance(raw, str) else raw
+    return WORDS.get(raw, raw) if isinstance(raw, str) else raw  # type: ignore[call-overload]
 
 
 def plain() -> Encodings:

@@ -1,5 +1,7 @@
 """A safe subset of YAML: no tags, no aliases, no duplicate keys, limited size."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,56 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: it is not a mapping, or not plain YAML.
 
     """
+    value = parse_yaml(_text(path), str(path))
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: expected `key: value` lines, found {value!r:.40}", "see `--dry-run`")
+    return value
+
+
+@dataclass(frozen=True)
+class Places:
+    """The lines of a YAML file, from 1."""
+
+    keys: Mapping[tuple[str, ...], int]
+    """Path of a key -> line."""
+    values: Mapping[str, int]
+    """Text of a value or of a list item -> its first line."""
+
+    def of(self, path: tuple[str, ...]) -> int | None:
+        """Return the line of a key, or of the nearest key above it; None if the file has neither."""
+        return next((self.keys[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.keys), None)
+
+
+def read_places(path: Path) -> Places:
+    """Return the lines of the keys and values of a YAML file; raises as `read_yaml` does."""
+    read_yaml(path)  # raises
+    root = yaml.compose(_text(path), _Loader)
+    keys: dict[tuple[str, ...], int] = {}
+    values: dict[str, int] = {}
+    for place, node in _nodes(root, ()):
+        line = node.start_mark.line + 1
+        if place:
+            keys.setdefault(place, line)
+        else:
+            values.setdefault(node.value, line)
+    return Places(keys, values)
+
+
+def _nodes(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield each key with its path, and each value and list item with an empty path."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, key.value), key
+            yield from _nodes(value, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _nodes(item, ())
+    else:
+        yield (), node
+
+
+def _text(path: Path) -> str:
+    """Return the text of a configuration file; raises as `read_yaml` does."""
     if path.exists() and not path.is_file():  # reading a pipe may never end
         raise InputMissingError(f"{path}: not a regular file", "give a configuration file")
     try:
@@ -72,9 +124,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path}: longer than {SIZE_LIMIT} bytes", "give a configuration file")
     try:
-        value = parse_yaml(content.decode(), str(path))
+        return content.decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8: {error.reason}", "save it as UTF-8") from None
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: expected `key: value` lines, found {value!r:.40}", "see `--dry-run`")
-    return value

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BeforeValidator, Field
 
 from automtl_core.choices import Decision
-from automtl_core.dataset.encodings import WORDS, Encodings, in_full
+from automtl_core.dataset.encodings import WORDS, Encodings, Word, in_full
 from automtl_core.disk.strict_yaml import parse_yaml
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import BALANCERS, DATASETS, PRESETS, SPACES, STRATEGIES, Kind
@@ -53,9 +53,11 @@ class Common(Settings):
     precision: Literal["fp32", "bf16"] = "fp32"
     """Compute precision: fp32, or bf16 mixed precision, which is faster where the processor supports it and
     slower elsewhere; weights and losses stay fp32."""
-    features: Annotated[Encodings, BeforeValidator(in_full), Takes(f"{', '.join(WORDS)}, or a mapping")] = (
-        Encodings()
-    )
+    features: Annotated[
+        Encodings,
+        BeforeValidator(in_full, json_schema_input_type=Word | Encodings),
+        Takes(f"{', '.join(WORDS)}, or a mapping"),
+    ] = Encodings()
     """Feature encoding; see `automtl settings features`."""
     encoding_search: EncodingSearchSettings = EncodingSearchSettings()
     """Encoding search, which replaces `auto` in `features` and `training.embedding_decay`; see `automtl

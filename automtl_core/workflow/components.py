@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, Layer
 from automtl_core.settings.component import Component, named
@@ -24,6 +25,24 @@ def parsed(layer: Layer, registry: Registry) -> tuple[dict[str, Any], list[Usage
                 except UsageError as error:
                     faults.append(error)
     return settings, faults
+
+
+def dataset_errors(layer: Layer, settings: Mapping[str, Any], registry: Registry) -> list[UsageError]:
+    """Return the errors in the settings of the dataset that only its adapter knows.
+
+    Args:
+        layer: The merged layer.
+        settings: Settings of the components by key, as returned by `parsed`.
+        registry: Registry of datasets.
+
+    """
+    if "dataset" not in settings:
+        return []
+    try:
+        registry.get(DATASETS, named(layer["dataset"])["name"])(settings["dataset"], registry.field_kind)
+    except UsageError as error:
+        return [error]
+    return []
 
 
 def written(holder: Written, settings: Mapping[str, Settings]) -> Written:

@@ -17,6 +17,7 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Dataset, DatasetSettings
 from automtl_core.dataset.encodings import Encodings, plain
+from automtl_core.dataset.schema import Schema
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import UsageError, listing, together
 from automtl_core.modules.cost import ROWS, blank_features
@@ -36,7 +37,7 @@ from automtl_core.training.losses import task_losses
 from automtl_core.training.metric import Metric, check_monitored
 from automtl_core.training.recipe import Recipe
 from automtl_core.training.run_listener import RunListener
-from automtl_core.workflow.components import parsed, written
+from automtl_core.workflow.components import dataset_errors, parsed, written
 
 EMBEDDING_DECAY = "training.embedding_decay"
 SEARCH_ROWS = 1_000_000
@@ -70,6 +71,7 @@ class Job:
         """
         layer = merge(*layers)
         settings, faults = parsed(layer, registry)
+        faults += dataset_errors(layer, settings, registry)
         try:
             config = load_config(layer)
         except UsageError as error:
@@ -137,8 +139,11 @@ class Job:
         where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
         return prepare(*where, progress, memory_limit, elsewhere, accept)
 
-    def space(self, data: Prepared | Encoder) -> SearchSpace:
+    def space(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
+
+        Args:
+            data: The data, or only its schema, such as that of `expected_schema`, without vectors.
 
         Raises:
             UnknownNameError: no plugin registers one of its ops.
@@ -146,27 +151,28 @@ class Job:
                 the encodings need histories, and the rows have none.
 
         """
+        schema = data if isinstance(data, Schema) else data.schema
         space_class, encodings = self.registry.get(SPACES, self.config.space.name), self.encodings()
         if not space_class.takes_encodings and not encodings.plain:
             name = self.config.space.name
             raise UsageError(f"features: {name} reads the fields as they are", "use --set features=ids")
-        if space_class.needs_histories and not data.schema.histories:
+        if space_class.needs_histories and not schema.histories:
             raise UsageError(
                 f"{self.config.space.name} reads histories, and the rows have none",
                 "use a dataset with histories and --set dataset.split=time, or another model",
             )
-        if encodings.of_histories and not data.schema.histories:
+        if encodings.of_histories and not schema.histories:
             raise UsageError(
                 "features.history names inputs from histories, and the rows have none",
                 "use a dataset with histories and --set dataset.split=time, or leave the setting out",
             )
         space = space_class(
-            data.schema.encoded(encodings),
+            schema.encoded(encodings),
             self.space_settings,
             self.registry.op,
             self.registry.history_encoder,
         )
-        if any(field.vectors for field in data.schema.sparse):
+        if not isinstance(data, Schema) and any(field.vectors for field in schema.sparse):
             encoder = data.encoder if isinstance(data, Prepared) else data
             space.vectors = encoder.vectors()
         space.ops()  # raises for an op that no plugin registers
@@ -225,7 +231,7 @@ class Job:
         data = replace(problem.data, validation=validation, held_out=held_out)
         return replace(problem, data=data)
 
-    def checked(self, data: Prepared | Encoder) -> SearchSpace:
+    def checked(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Check the job as far as possible without rows of data and weights, and return the space.
 
         Raises:

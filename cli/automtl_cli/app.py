@@ -10,7 +10,9 @@ import typer
 
 import automtl_core
 from automtl_cli import options
+from automtl_cli.config.app import config_app
 from automtl_cli.data.app import data_app
+from automtl_cli.doctor.app import doctor
 from automtl_cli.errors import Stop, blamed, report
 from automtl_cli.output import emit, lenient_streams
 from automtl_cli.plugins.app import plugins_app
@@ -25,6 +27,7 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.add_typer(plugins_app, name="plugins")
+app.add_typer(config_app, name="config")
 
 
 def _print_version(wanted: bool) -> None:
@@ -254,6 +257,7 @@ for command in (
     commands.show,
     commands.report,
     commands.watch,
+    doctor,
 ):
     app.command()(command)
 

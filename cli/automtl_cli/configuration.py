@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.dataset.dataset import Dataset
-from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.disk.strict_yaml import read_places, read_yaml
 from automtl_core.registry.kinds import DATASETS, PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer, assignments, load_common
 from automtl_core.run_dir.folders import raw_folder
+from automtl_core.run_dir.origins import Source, named
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,28 @@ def layers(
     preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
 ) -> list[Layer]:
     """Return options as layers of a configuration, in increasing precedence."""
+    return [source.layer for source in sources(preset_name, file, flags, settings)]
+
+
+def sources(
+    preset_name: str | None, file: Path | None, flags: Mapping[str, Any], settings: Sequence[str] | None
+) -> list[Source]:
+    """Return the layers of options with their origins, in increasing precedence."""
     return [
-        preset(preset_name),
-        read_yaml(file) if file is not None else {},
-        {key: value for key, value in flags.items() if value is not None},
-        assignments(settings or ()),
+        Source(preset(preset_name), named(f"preset {preset_name}")),
+        Source({}, named("")) if file is None else _of_file(file),
+        Source(
+            {key: value for key, value in flags.items() if value is not None},
+            lambda path: f"--{path[0].replace('_', '-')}",
+        ),
+        Source(assignments(settings or ()), named("--set")),
     ]
+
+
+def _of_file(file: Path) -> Source:
+    """Return the layer of a file; the origin of a value is its line."""
+    places = read_places(file)
+    return Source(read_yaml(file), lambda path: f"{file}:{places.of(path)}")
 
 
 def preset(name: str | None) -> Layer:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -25,8 +25,8 @@ def _text(value: object) -> object:
     return value
 
 
-def _by_name(default: object) -> BeforeValidator:
-    """Return a validator that turns one name, or a list of names, into a mapping."""
+def _by_name(default: object, entry: Any) -> BeforeValidator:
+    """Return a validator that turns one name, or a list of names, into a mapping to entries of a type."""
 
     def mapping(value: object) -> object:
         names = [value] if isinstance(value, str) else value
@@ -39,7 +39,7 @@ def _by_name(default: object) -> BeforeValidator:
                 raise PydanticCustomError("twice", "name {name} once", {"name": repr(name)})
         return dict.fromkeys(names, default)
 
-    return BeforeValidator(mapping)
+    return BeforeValidator(mapping, json_schema_input_type=str | list[str] | dict[str, entry | None])
 
 
 def _by_part(value: object) -> object:
@@ -58,7 +58,6 @@ def _as_file(value: object) -> object:
     return {name: {"file": one} if isinstance(one, str) else one for name, one in value.items()}
 
 
-_files_by_name = BeforeValidator(_as_file)
 Text = Annotated[str, BeforeValidator(_text)]
 NAMES = "a list of names, or a mapping of names to "
 FILES = "a text, a list of texts, or a mapping of parts to lists of texts"
@@ -67,6 +66,9 @@ ROLES = ("sparse", "dense", "multi", "labels")
 Part = Literal["all", "train", "validation", "test"]
 Patterns = Annotated[tuple[Text, ...], Field(min_length=1)]
 Separator = Annotated[Text, Field(min_length=1)]
+Kind = Literal["text", "integer"]
+_texts = BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+_files = BeforeValidator(_by_part, json_schema_input_type=str | list[str] | dict[Part, str | list[str]])
 
 
 class NumberColumn(Settings):
@@ -99,7 +101,7 @@ class LabelColumn(Settings):
 class HistoryColumns(Settings):
     """The history of a row: earlier events of its user."""
 
-    files: Annotated[tuple[Text, ...], BeforeValidator(_as_list), Takes("a text or a list of texts")] = ()
+    files: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
     """File names or patterns of a log of events, with the columns of the user, the time, and those below.
     Without this setting, the events are the rows of the table."""
     fields: tuple[Text, ...] = ()
@@ -130,6 +132,9 @@ class VectorFile(Settings):
     them."""
 
 
+_vector_files = BeforeValidator(_as_file, json_schema_input_type=dict[str, str | VectorFile])
+
+
 class FieldOfKind(Settings):
     """A field of a kind that is named; each other key is a setting of the kind."""
 
@@ -142,35 +147,33 @@ class FieldOfKind(Settings):
 class TableSettings(DatasetSettings):
     """Settings of `table`. A column has one role; columns without a role are not read."""
 
-    files: Annotated[dict[Part, Patterns], BeforeValidator(_by_part), Takes(FILES)] = Field(
-        default_factory=dict
-    )
+    files: Annotated[dict[Part, Patterns], _files, Takes(FILES)] = Field(default_factory=dict)
     """File names or patterns in the folder of the raw files: one, a list, or a mapping by part such as
     {train: a.csv, test: b.csv}. A part that is not named is split from `train`."""
     columns: tuple[Text, ...] = ()
     """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
-    sparse: Annotated[
-        dict[str, Literal["text", "integer"]], _by_name("text"), Takes(f"{NAMES}text or integer")
-    ] = Field(default_factory=dict)
+    sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(
+        default_factory=dict
+    )
     """Categorical fields. text: any values. integer: a value that is not an integer is a fault."""
-    dense: Annotated[dict[str, NumberColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
+    dense: Annotated[dict[str, NumberColumn], _by_name({}, NumberColumn), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
     """Numeric fields."""
-    multi: Annotated[dict[str, Separator], _by_name("|"), Takes(f"{NAMES}separators")] = Field(
+    multi: Annotated[dict[str, Separator], _by_name("|", Separator), Takes(f"{NAMES}separators")] = Field(
         default_factory=dict
     )
     """Multi-valued fields, with the separator between values; `|` if none is named."""
     fields: dict[str, FieldOfKind] = Field(default_factory=dict)
     """Fields of any kind, such as that of a plugin. They may also read columns of `sparse`, `dense` and
     `multi`."""
-    vectors: Annotated[dict[str, VectorFile], _files_by_name, Takes(VECTORS)] = Field(default_factory=dict)
+    vectors: Annotated[dict[str, VectorFile], _vector_files, Takes(VECTORS)] = Field(default_factory=dict)
     """Pretrained vectors of the values of a column, such as {item_id: items.parquet}. They are a field
     `item_id:vector`, beside `item_id`, or in place of it if `sparse` does not name it. A value that no
     training row has is known by its vector."""
-    labels: Annotated[dict[str, LabelColumn], _by_name({}), Takes(f"{NAMES}settings")] = Field(
+    labels: Annotated[dict[str, LabelColumn], _by_name({}, LabelColumn), Takes(f"{NAMES}settings")] = Field(
         default_factory=dict
     )
     """Labels: the columns to predict."""

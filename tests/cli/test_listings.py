@@ -68,12 +68,12 @@ print("loaded:", *sorted(heavy & sys.modules.keys()))
 
 @pytest.mark.parametrize(
     ("command", "allowed"),
-    # typer itself imports pydantic to call a command, if it is installed.
-    [("--help", []), ("--version", []), ("plugins", ["pydantic"])],
+    # Newer versions of typer import pydantic to call a command, if it is installed.
+    [("--help", set()), ("--version", set()), ("plugins", {"pydantic"})],
 )
-def test_a_quick_answer_imports_no_heavy_library(command: str, allowed: list[str]) -> None:
+def test_a_quick_answer_imports_no_heavy_library(command: str, allowed: set[str]) -> None:
     done = subprocess.run([sys.executable, "-c", LOADED, command], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1].split()[1:] == allowed
+    assert {*done.stdout.splitlines()[-1].split()[1:]} <= allowed
 
 
 def test_without_a_command_is_help(automtl: Automtl) -> None:

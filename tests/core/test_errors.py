@@ -55,3 +55,9 @@ def test_the_nearest_name_is_asked_about():
 def test_names_are_listed_in_order():
     assert listing(["b", "a"]) == "a, b"
     assert listing({}) == "none"
+
+
+def test_errors_that_are_joined_are_kept():
+    one, other = UsageError("a", "x"), UsageError("b")
+    assert together([one, other]).several == (one, other)
+    assert together([one]).several == ()

@@ -31,6 +31,7 @@ MODELS, DATASETS_PAGE, PLUGINS_PAGE = (
 )
 SHOWN = {
     "README": README,
+    "configuration": (ROOT / "docs" / "configuration.md").read_text(),
     "histories": (ROOT / "docs" / "histories.md").read_text(),
     "tables": (ROOT / "docs" / "tables.md").read_text(),
     "models": MODELS,
@@ -150,11 +151,11 @@ def test_commands_are_found() -> None:
 
 
 def test_every_target_that_pages_name_is_in_the_makefile() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
         name
         for page in PAGES
-        for name in re.findall(r"(?:`|^|\$ )make ([a-z]+)", page.read_text(), re.MULTILINE)
+        for name in re.findall(r"(?:`|^|\$ )make ([a-z-]+)", page.read_text(), re.MULTILINE)
     }
     assert {"demo", "test"} <= named <= targets
 

@@ -6,7 +6,6 @@ The folder name contains a digest of everything that the result depends on, so t
 import csv
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import duckdb
 import numpy as np
 
 from automtl_core.data.encoder import Encoder
-from automtl_core.data.prepare.encode import Encoding, learn
+from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.sources import read, workshop
@@ -25,16 +24,9 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.find import Sources, find
 from automtl_core.data.raw.load import Rejected, place_of
 from automtl_core.data.store import ENCODER, FORMAT, PARTS, REJECTED, Prepared, write_manifest
-from automtl_core.dataset.dataset import (
-    Dataset,
-    Label,
-    dense_fields,
-    histories_of,
-    learned,
-    names_of,
-    sparse_fields,
-)
-from automtl_core.dataset.schema import DenseField, FieldForm, Pretrained, Schema, SparseField, Task
+from automtl_core.dataset.dataset import Dataset, learned, names_of, sparse_fields
+from automtl_core.dataset.derive_schema import schema_of
+from automtl_core.dataset.schema import FieldForm, Pretrained, Schema, SparseField, Task
 from automtl_core.disk.files import publish_folder
 from automtl_core.disk.signed import canonical, sha256
 from automtl_core.errors import DataError, FaultyRowError, PluginError, listing
@@ -170,7 +162,9 @@ def _encode(
         progress("write", written / len(parts))
 
     tally = write_parts(db, dataset, encoding, logs, parts, draft, advance)
-    schema = _schema(dataset, encoding)
+    fields = [_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)]
+    scales = {name: (scale.offset, scale.width) for name, scale in encoding.scales.items()}
+    schema = schema_of(dataset, fields, scales)
     Encoder(schema, encoding.encoders).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
     sizes = np.bincount(parts, minlength=len(PARTS))
@@ -183,30 +177,6 @@ def _encode(
             *(warning for learner in encoding.learners.values() for warning in learner.warnings),
         ],
     }
-
-
-def _schema(dataset: Dataset, encoding: Encoding) -> Schema:
-    labels = {label.name: label for label in dataset.labels}
-    tasks = names_of(learned(dataset))
-
-    def nearest(name: str | None, relation: str) -> str | None:
-        """Return the nearest learned label along a relation."""
-        while name is not None and name not in tasks:
-            name = getattr(labels[name], relation)
-        return name
-
-    def task(label: Label) -> Task:
-        after, given = nearest(label.after, "after"), nearest(label.given, "given")
-        made = Task(label.name, after, label.kind, given=given)
-        scale = encoding.scales.get(label.name)
-        return replace(made, mean=scale.offset, deviation=scale.width) if scale else made
-
-    return Schema(
-        tuple(_sparse_field(field.name, encoding.encoders[field.name]) for field in sparse_fields(dataset)),
-        tuple(DenseField(field.name) for field in dense_fields(dataset)),
-        tuple(map(task, learned(dataset))),
-        histories=histories_of(dataset),
-    )
 
 
 def _sparse_field(name: str, encoder: FieldEncoder) -> SparseField:

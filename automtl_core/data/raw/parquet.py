@@ -64,8 +64,19 @@ def load(
     return faults
 
 
-def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) -> Iterator[Fault]:
-    """Yield the faulty rows of a file, each with its first faulty column, up to `most` rows."""
+def faulty(
+    db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int, first: int | None = None
+) -> Iterator[Fault]:
+    """Yield the faulty rows of a file, each with its first faulty column.
+
+    Args:
+        db: Database that may read the file.
+        path: The file.
+        file: Its declaration.
+        most: Largest number of faulty rows.
+        first: Number of rows of the file to check; None for all.
+
+    """
     _, fine = _expressions(db, path, file)
     kinds = "".join(f" WHEN NOT ({test}) THEN {literal(name)}" for name, test in fine.items())
     if not kinds:
@@ -73,10 +84,11 @@ def faulty(db: duckdb.DuckDBPyConnection, path: Path, file: RawFile, most: int) 
     values = "".join(
         f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
     )
+    among = "" if first is None else f"AND {_ROW} < {first}"
     with intact(path):
         rows = db.execute(
             f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
-            f"WHERE NOT ({' AND '.join(fine.values())}) ORDER BY {_ROW} LIMIT {most}"
+            f"WHERE NOT ({' AND '.join(fine.values())}) {among} ORDER BY {_ROW} LIMIT {most}"
         ).fetchall()
     for row, name, value in rows:
         vector = file.columns[name].kind == "vector"

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from automtl_core.data.progress import Progress, silent
@@ -29,6 +30,8 @@ class Checked:
     rejected: int = 0
     problem: str | None = None
     """Reason why the file cannot be read to its end; the counts are then those of the rows before."""
+    fix: str | None = None
+    """Remedy for this."""
 
     @property
     def records(self) -> int:
@@ -43,6 +46,8 @@ class Validation:
         dataset: The adapter, with its settings.
         name: Its registered name.
         data_dir: The folder of its raw files.
+        first: Number of rows to check of each file, from its beginning; None for all. An array of numpy is
+            always checked completely.
 
     Raises:
         InputMissingError: raw files are missing.
@@ -50,8 +55,8 @@ class Validation:
 
     """
 
-    def __init__(self, dataset: Dataset, name: str, data_dir: Path | None) -> None:
-        self._folder = data_dir
+    def __init__(self, dataset: Dataset, name: str, data_dir: Path | None, first: int | None = None) -> None:
+        self._folder, self._first = data_dir, first
         self._found = [each for files in find(data_dir, dataset, name).values() for each in files]
         if not self._found:
             raise UsageError(f"dataset {name} has no raw files", "there is nothing to check")
@@ -69,10 +74,10 @@ class Validation:
                 if not checked.records:
                     checked.problem = f"{path}: holds no rows"
             except DataError as error:
-                checked.problem = str(error)
+                checked.problem, checked.fix = str(error), error.fix
 
     def _in_text(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
-        for record in records(layout(path, file)):
+        for record in islice(records(layout(path, file)), self._first):
             if record.fault is None:
                 checked.accepted += 1
             else:
@@ -85,8 +90,9 @@ class Validation:
 
     def _in_parquet(self, path: Path, file: RawFile, checked: Checked) -> Iterator[Rejected]:
         with tempfile.TemporaryDirectory() as work_dir, connect(self._folder, Path(work_dir)) as db:
-            faults = list(parquet.faulty(db, path, file, ALL))
+            faults = list(parquet.faulty(db, path, file, ALL, self._first))
             scan = f"read_parquet({literal(one_file(path))})"
             rows = int(db.execute(f"SELECT count(*) FROM {scan}").fetchall()[0][0])
+        rows = rows if self._first is None else min(rows, self._first)
         checked.accepted, checked.rejected = rows - len(faults), len(faults)
         yield from (Rejected(checked.file, fault) for fault in faults)

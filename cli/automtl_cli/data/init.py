@@ -8,10 +8,11 @@ from pathlib import Path
 
 import yaml
 
+from automtl_cli.new_file import check_free, create
 from automtl_cli.output import Json
 from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.errors import RunExistsError, printable
+from automtl_core.errors import printable
 from automtl_core.views.values import Section, lines, table
 
 SHOWN = 30
@@ -47,13 +48,12 @@ def init(files: str, out: Path | None) -> Json:
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    if path.exists():
-        raise _exists(path)
+    check_free(path)
     seen = peek(files)
     guesses = guess(seen)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
-    _create(path, content)
+    create(path, content)
     columns = [
         {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
         for each in guesses
@@ -130,22 +130,6 @@ def about(guess: Guess, seen: Glimpse) -> str:
     return f"{text}; {blank:.1%} blank" if blank else text
 
 
-def _create(path: Path, content: str) -> None:
-    """Write a new file, either completely or not at all."""
-    try:
-        file = path.open("x", encoding="utf-8")
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise RunExistsError(f"{path}: cannot be written: {error.strerror}", "choose another --out") from None
-    try:
-        with file:
-            file.write(content)
-    except BaseException:
-        path.unlink()
-        raise
-
-
 def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     if not guesses and role != "labels":
         return
@@ -201,10 +185,6 @@ def _commands(path: Path) -> list[str]:
 def _stem(files: str) -> str:
     """Return a name for the settings of files, such as `clicks` for `clicks-*.csv.gz`."""
     return re.sub(r"[^\w-]+", "-", Path(files).name.split(".")[0]).strip("-") or "table"
-
-
-def _exists(path: Path) -> RunExistsError:
-    return RunExistsError(f"{path}: exists already", "give another name: --out NAME.yaml")
 
 
 def _value(value: str) -> str:

@@ -53,7 +53,7 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
     phases = ["warm-up 1", "search 2", "search 3", "train 4"]
     assert epochs[:4] == [f"{k} of at most 8 epochs | {phase}" for k, phase in enumerate(phases, start=1)]
     assert "preparing data: encode" in shown.err
-    assert shown.err.splitlines()[-1] == "permutation importance: permute fields"
+    assert shown.err.rstrip().splitlines()[-1] == "permutation importance: permute fields"
     assert "fixed" in shown.err
     for part in (
         "architecture (search space desan)",

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from automtl_core.disk.strict_yaml import SIZE_LIMIT, parse_yaml, read_yaml
+from automtl_core.disk.strict_yaml import SIZE_LIMIT, parse_yaml, read_places, read_yaml
 from automtl_core.errors import InputMissingError, UsageError
 
 
@@ -66,3 +66,12 @@ def test_a_file_that_cannot_be_a_configuration_is_refused(tmp_path):
     path.write_bytes(b"#" * (SIZE_LIMIT + 1))
     with pytest.raises(UsageError, match=f"longer than {SIZE_LIMIT} bytes"):
         read_yaml(path)
+
+
+def test_places_are_lines_of_keys_and_of_values(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("# a\nspace:\n  name: desan\n  ops: [identity,\n    mlp-4]\nseed: 1\n")
+    places = read_places(path)
+    assert places.keys == {("space",): 2, ("space", "name"): 3, ("space", "ops"): 4, ("seed",): 6}
+    assert (places.values["desan"], places.values["mlp-4"], places.values["1"]) == (3, 5, 6)
+    assert [places.of(p) for p in [("space", "ops"), ("space", "x"), ("x",)]] == [4, 2, None]

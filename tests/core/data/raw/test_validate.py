@@ -125,3 +125,17 @@ def test_there_have_to_be_files(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="dataset logs has no raw files"):
         check(tmp_path, NoFiles())
+
+
+def test_only_the_first_rows_of_each_file_are_checked(tmp_path: Path) -> None:
+    write(tmp_path / "log1.csv", *GOOD, "u,9.5,0")
+    write(tmp_path / "log2.csv", "u,9.5,0", *GOOD)
+    validation = Validation(Logs(), "logs", tmp_path, first=10)
+    assert [rejected.file for rejected in validation.rejected()] == ["log2.csv"]
+    assert [(file.accepted, file.rejected) for file in validation.files] == [(10, 0), (9, 1)]
+
+
+def test_a_file_that_cannot_be_read_has_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "log1.csv").write_text("")
+    files, _ = check(tmp_path, Logs())
+    assert files[0].fix == "get a complete copy of the file"

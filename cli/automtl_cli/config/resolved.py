@@ -1,0 +1,184 @@
+"""The commands that resolve a configuration without reading data, and that check a file."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from automtl_cli import configuration
+from automtl_cli.output import Json
+from automtl_cli.settings import written
+from automtl_core.dataset.derive_schema import expected_schema
+from automtl_core.dataset.schema import Schema
+from automtl_core.disk.strict_yaml import Places, read_places
+from automtl_core.errors import ArtifactError, UsageError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import DEFAULT, Layer, default
+from automtl_core.run_dir.origins import Source, named, origins
+from automtl_core.views.values import Section, lines, table
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.models import common, layer
+from automtl_core.workflow.workflow import Workflow
+
+_QUOTED = re.compile("'([^']*)'")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options that select a configuration."""
+
+    model: str | None = None
+    """Model to train without a search; None for a search."""
+    preset: str | None = None
+    file: Path | None = None
+    flags: Mapping[str, Any] | None = None
+    """Values of other options by their keys in a configuration."""
+    settings: Sequence[str] | None = None
+    """Texts of `--set`."""
+
+    def job(self) -> Job:
+        """Return the resolved job; raises as `search` and `train` do before they read data."""
+        flow = Workflow(load_registry())
+        if self.model is None:
+            return flow.job([source.layer for source in self._sources()])
+        if named_too := [key for key in ("space", "strategy") if (self.flags or {}).get(key) is not None]:
+            unused = " and ".join(f"--{key}" for key in named_too)
+            raise UsageError(f"--model is trained without a search, and takes no {unused}", "leave it out")
+        layers = configuration.layers(None, self.file, self.flags or {}, self.settings)
+        return flow.model(self.model, layers, configuration.preset(self.preset))
+
+    def sources(self) -> list[Source]:
+        """Return all layers of the configuration with their origins, the strongest last."""
+        registry = load_registry()
+        lowest = Source(default(registry), named(f"preset {DEFAULT}"))
+        if self.model is None:
+            return [lowest, *self._sources()]
+        model, origin = layer(self.model, registry), named(f"--model {self.model}")
+        chosen = {key: _name(model.get(key)) for key in ("space", "strategy")}
+        below = [Source(common(self.model), origin), Source(model, origin)]
+        # Options cannot change the space and the strategy of a model, only their settings.
+        return [lowest, *below, *self._sources(), Source(chosen, origin)]
+
+    def _sources(self) -> list[Source]:
+        return configuration.sources(self.preset, self.file, self.flags or {}, self.settings)
+
+
+def resolved(request: Request, with_origins: bool) -> Json:
+    """Return a resolved configuration, with the origin of each value if `with_origins`."""
+    config = request.job().config.model_dump(mode="json")
+    if not with_origins:
+        return {"config": config}
+    by_path = origins(config, request.sources())
+    return {"config": config, "origins": {".".join(path): origin for path, origin in by_path.items()}}
+
+
+def view_resolved(result: Json) -> Section:
+    """Return the configuration as YAML, or each value with its origin."""
+    if "origins" not in result:
+        return lines(yaml.safe_dump(result["config"], sort_keys=False).rstrip())
+    values = dict(_values(result["config"], ""))
+    rows = [(key, written(values[key]), origin) for key, origin in result["origins"].items()]
+    return table(["setting", "value", "origin"], rows)
+
+
+def checked(file: Path, model: str | None) -> Json:
+    """Return the faults of a configuration file, each with its line and remedy.
+
+    Raises:
+        InputMissingError: there is no such file.
+        UsageError: it is not plain YAML.
+
+    """
+    places = read_places(file)
+    faults = {  # a mapping, since two checks may find one fault
+        problem: {"line": _line(problem, places), "problem": problem, "remedy": error.fix}
+        for error in _errors(Request(model, file=file))
+        for problem in str(error).splitlines()
+    }
+    return {"file": str(file), "valid": not faults, "faults": [*faults.values()]}
+
+
+def view_checked(result: Json) -> Section:
+    """Return the faults of a file, each with its line, and remedies below, or that it is valid."""
+    if result["valid"]:
+        return lines(f"{result['file']}: valid")
+    by_remedy = groupby(result["faults"], key=lambda fault: fault["remedy"])
+    return lines(*(text for fix, faults in by_remedy for text in _with_remedy(result["file"], faults, fix)))
+
+
+def check_valid(result: Json) -> None:
+    """Check that a file has no faults.
+
+    Raises:
+        UsageError: it has some.
+
+    """
+    if count := len(result["faults"]):
+        raise UsageError(
+            f"{result['file']}: {count} fault{'s' * (count > 1)}", "see the remedy of each fault"
+        )
+
+
+def errors_of(job: Job) -> Iterator[UsageError]:
+    """Yield the errors of a job that its settings do not show, and that are known before any row is read."""
+    for check in (lambda: job.checked(_schema(job)), job.metrics):
+        try:
+            check()
+        except UsageError as error:
+            yield error
+
+
+def _schema(job: Job) -> Schema:
+    """Return the schema that the dataset of a job declares.
+
+    Raises:
+        UsageError: it declares no field or no task.
+
+    """
+    try:
+        return expected_schema(job.dataset())
+    except ArtifactError as error:
+        fix = "name fields and labels; for a table, `automtl data init FILE` writes these settings"
+        raise UsageError(f"dataset: {error}", fix) from None
+
+
+def _errors(request: Request) -> Iterator[UsageError]:
+    """Yield all errors of a configuration that are known before any row is read."""
+    try:
+        job = request.job()
+    except UsageError as error:
+        yield from error.several or [error]
+    else:
+        yield from errors_of(job)
+
+
+def _with_remedy(file: str, faults: Iterable[Json], remedy: str | None) -> Iterator[str]:
+    for fault in faults:
+        place = file if fault["line"] is None else f"{file}:{fault['line']}"
+        yield f"{place}: {fault['problem']}"
+    yield from (f"  fix: {line}" for line in (remedy or "").splitlines())
+
+
+def _name(component: Any) -> Layer | None:
+    return None if component is None else {"name": component["name"]}
+
+
+def _values(config: Json, above: str) -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _values(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _line(problem: str, places: Places) -> int | None:
+    """Return the line of the setting that a message begins with, or of the name that it quotes."""
+    keys = [path for path in places.keys if re.match(rf"{re.escape('.'.join(path))}(?![\w-])", problem)]
+    if keys:
+        return places.keys[max(keys, key=len)]
+    quoted = [name for name in _QUOTED.findall(problem) if name in places.values]
+    return places.values[quoted[0]] if quoted else None

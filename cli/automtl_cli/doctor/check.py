@@ -1,0 +1,44 @@
+"""One check of `automtl doctor`, with its result."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """The result of a check."""
+
+    name: str
+    """The thing that is checked."""
+    status: Literal["ok", "warning", "problem"]
+    """warning: a search works, but slower or with less. problem: a search fails."""
+    result: str
+    """The observation in words."""
+    remedy: str | None = None
+    """What to do about it, or about a part that is optional."""
+
+
+def ok(name: str, result: str, remedy: str | None = None) -> Check:
+    """Return a check without objections."""
+    return Check(name, "ok", result, remedy)
+
+
+def warning(name: str, result: str, remedy: str | None) -> Check:
+    """Return a check of a part that makes a search slower, or limits it."""
+    return Check(name, "warning", result, remedy)
+
+
+def problem(name: str, result: str, remedy: str | None) -> Check:
+    """Return a check of a part that makes a search fail."""
+    return Check(name, "problem", result, remedy)
+
+
+def size(amount: float) -> str:
+    """Return a number of bytes as text."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
