@@ -3,6 +3,8 @@
 import pytest
 
 import automtl
+from automtl_core.registry.plugins import load_registry
+from automtl_core.report.record import read_record
 
 SETTINGS = {
     "dataset": {"kind": "history", "rows": 3000},
@@ -23,3 +25,8 @@ def recorded(tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("recorded"))
         found = automtl.search("synthetic", strategy="random", settings=SETTINGS, name="small")
         return found.path.absolute()
+
+
+@pytest.fixture(scope="session")
+def record(recorded):
+    return read_record(recorded, load_registry())
