@@ -118,10 +118,10 @@ class RunStoppedError(AutoMTLError):
     exit_code = 76
 
 
-class RunFailedError(AutoMTLError):
+class RunFailedError(RunStoppedError):
     """A run that is watched has failed, with the exit code of its error."""
 
-    def __init__(self, message: str, fix: str | None, exit_code: int) -> None:
+    def __init__(self, message: str, fix: str | None = None, exit_code: int = 76) -> None:
         super().__init__(message, fix)
         self.exit_code = exit_code
 

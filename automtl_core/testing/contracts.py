@@ -22,6 +22,7 @@ from automtl_core.registry.kinds import (
     DATASETS,
     FIELD_KINDS,
     HISTORY_ENCODERS,
+    LISTENERS,
     METRICS,
     OPS,
     PRESETS,
@@ -38,6 +39,7 @@ from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
 from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.history_encoders import check_history_encoder
+from automtl_core.testing.listeners import check_listener
 from automtl_core.testing.metrics import check_metric
 from automtl_core.testing.ops import OP_CHECKS, WIDTHS
 from automtl_core.testing.sample_space import sample_space
@@ -210,6 +212,11 @@ def _metric(subject: Subject) -> Tests:
     yield "values", lambda _: check_metric(metric)
 
 
+def _listener(subject: Subject) -> Tests:
+    listener = subject.object()
+    yield "events", lambda _: check_listener(listener)
+
+
 def _report_section(subject: Subject) -> Tests:
     subject.object()
     yield "report", _needs_a_run
@@ -233,6 +240,7 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     BALANCERS.plural: _balancer,
     HISTORY_ENCODERS.plural: _history_encoder,
     METRICS.plural: _metric,
+    LISTENERS.plural: _listener,
     REPORT_SECTIONS.plural: _report_section,
     PRESETS.plural: _preset,
 }

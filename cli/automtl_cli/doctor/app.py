@@ -18,7 +18,7 @@ def doctor(
     runs_dir: options.RunsDir = Path("runs"),
     as_json: options.AsJson = False,
 ) -> None:
-    """Check the machine, the installation, a configuration and its data.
+    """Check machine, installation, configuration and data.
 
     Each check is ok, a warning or a problem with a remedy. Raw files are checked by their headers and first
     rows. The exit code is 78 if there is a problem.

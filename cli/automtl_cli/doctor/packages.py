@@ -13,12 +13,21 @@ from automtl_core.registry.registry import DISABLE, Registry, remedy
 
 EXTRAS: Mapping[str, Sequence[str]] = {
     "boosting": ("lightgbm",),
+    "mlflow": ("mlflow-skinny", "sqlalchemy", "alembic"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "tensorboard": ("tensorboard",),
     "torchjd": ("torchjd",),
     "zst": ("backports.zstd",),
 }
-"""Extra of automtl -> its packages, which have the names of their modules."""
-USES = {"onnx": "`automtl export --format onnx`", "zst": "raw files that end in .zst"}
+"""Extra of automtl -> its packages."""
+MODULES = {"mlflow-skinny": "mlflow"}
+"""Package -> its module, where that has another name."""
+USES = {
+    "mlflow": "the listener mlflow",
+    "onnx": "`automtl export --format onnx`",
+    "tensorboard": "the listener tensorboard",
+    "zst": "raw files that end in .zst",
+}
 """Extra -> its use in the core; plugins declare their libraries."""
 BUILT_IN = {"zst": "compression.zstd"}
 """Extra -> module of newer versions of Python that replaces it."""
@@ -63,7 +72,7 @@ def _extra(extra: str, packages: Sequence[str], use: str) -> Check:
     for package in packages:
         try:
             versions.append(f"{package} {version(package)}")
-            importlib.import_module(package)
+            importlib.import_module(MODULES.get(package, package))
         except PackageNotFoundError:
             missing.append(package)
         except Exception as error:  # such as a shared library that is missing

@@ -94,7 +94,10 @@ def test_a_comparison_shows_tables_and_writes_them(automtl: Automtl) -> None:
     assert shown.code == 0, shown.err
     assert "test AUC, mean ± standard deviation over 2 seeds" in shown.out
     assert "AUC against tiny.yaml" in shown.out
-    assert shown.out.endswith("written to comparisons/synthetic: compare.json, compare.csv, compare.md\n")
+    assert shown.out.endswith(
+        "written to comparisons/synthetic: compare.json, compare.csv, compare.md\n"
+        "report: comparisons/synthetic/report.html\n"
+    )
     assert "cell 1 of 4: tiny.yaml, seed 0, split 0: tiny.yaml-s0-" in shown.err
     assert "verdict against tiny.yaml" in shown.out
     folder = Path("comparisons/synthetic")

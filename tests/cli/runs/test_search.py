@@ -64,7 +64,7 @@ def test_people_see_progress_what_was_found_metrics_and_what_is_next(automtl: Au
         "mean ",
         "on 100 test rows)",
         "run: runs/mine",
-        "automtl evaluate runs/mine",
+        "automtl report runs/mine",
     ):
         assert part in shown.out
     assert "\x1b" not in shown.out + shown.err

@@ -47,7 +47,7 @@ def test_what_models_leave_open_is_answered_on_each_split_before_anything_is_tra
 ):
     told = []
 
-    def resolve_auto(job, prepared):
+    def resolve_auto(job, prepared, then):
         assert worked == []
         told.append((split_of(job), prepared))
         return job.having(training=job.config.training.model_copy(update={"embedding_decay": 0.5}))
