@@ -137,7 +137,7 @@ def _similarities(outputs: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
 
     Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019, eq. 4.
     """
-    centred = {name: output - output.mean(0) for name, output in outputs.items()}
+    centred = {name: outputs[name] - outputs[name].mean(0) for name in sorted(outputs)}
     own = {name: float((x.T @ x).norm()) for name, x in centred.items()}
 
     def similarity(one: str, other: str) -> float:

@@ -12,7 +12,7 @@ from automtl_core.views.sharing import natural
 from automtl_core.views.values import Drawing, Edge, Node
 from automtl_core.workflow.finding import Finding
 
-MOST = 30
+MOST = 40
 """Maximum number of inputs that are drawn one by one; more are grouped by their readers."""
 ALL = "all inputs"
 TASK = "task/"
