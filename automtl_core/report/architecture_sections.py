@@ -64,7 +64,7 @@ def readers(record: RunRecord) -> Iterator[Section]:
         rows = {name: [name in seen for seen in found.sees.values()] for name in found.fields}
         blocks.insert(0, Matrix("input", names, rows))
     if blocks:
-        yield Section("who reads what", blocks)
+        yield Section("inputs and readers", blocks)
 
 
 def expert_use(record: RunRecord) -> Iterator[Section]:

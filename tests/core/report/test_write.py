@@ -55,7 +55,7 @@ def test_a_report_of_a_run_opens_in_a_browser_without_fault(recorded, tmp_path):
         ]
         assert [title for title in found.sections if title in wanted] == wanted
         assert page.locator(".node.task").count() == 4
-        readers = page.locator("section", has=page.get_by_role("heading", name="Who reads what"))
+        readers = page.locator("section", has=page.get_by_role("heading", name="Inputs and readers"))
         readers.locator(".search").first.fill("noise_small")
         assert readers.locator(".tools").first.locator("tbody tr:visible").count() == 1
 
