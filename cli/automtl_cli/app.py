@@ -120,6 +120,7 @@ def train(
     model: Annotated[
         str | None,
         typer.Option(
+            "--model",
             metavar="MODEL",
             help="Hand-designed model such as mmoe, or a run whose architecture is retrained.",
         ),

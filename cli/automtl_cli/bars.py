@@ -12,7 +12,7 @@ PER_SECOND = 4
 
 
 def bar() -> Progress:
-    """Return a progress bar with percentage and remaining time."""
+    """Return a progress bar with percentage and remaining time, for a terminal."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -20,7 +20,6 @@ def bar() -> Progress:
         TimeRemainingColumn(),
         console=console(),
         transient=True,
-        disable=not draws(),
     )
 
 

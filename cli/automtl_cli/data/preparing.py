@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from automtl_cli.bars import bar
+from automtl_cli.bars import bar, draws
 from automtl_cli.output import say
 from automtl_core.data.progress import Progress
 from automtl_core.data.store import Prepared
@@ -33,19 +33,24 @@ def memory_limit(size: str | None = None) -> str | None:
 @contextmanager
 def stages(doing: str) -> Iterator[Progress]:
     """Yield a function that shows the current stage and its progress: a bar on a terminal, else lines."""
-    with bar() as progress:
-        task = progress.add_task("", total=1.0)
-        current = ""
+    if draws():
+        with bar() as progress:
+            task = progress.add_task("", total=1.0)
 
-        def show(stage: str, done: float) -> None:
-            nonlocal current
-            line = printable(f"{doing}: {stage}")
-            if progress.disable and stage != current:
-                progress.console.print(line, soft_wrap=True)
-            current = stage
-            progress.update(task, description=line, completed=done)
+            def move(stage: str, done: float) -> None:
+                progress.update(task, description=printable(f"{doing}: {stage}"), completed=done)
 
-        yield show
+            yield move
+        return
+    current = ""
+
+    def show(stage: str, done: float) -> None:
+        nonlocal current
+        if stage != current:
+            say(f"{doing}: {stage}")
+        current = stage
+
+    yield show
 
 
 def warn(prepared: Prepared) -> None:
