@@ -97,7 +97,9 @@ def _curves(block: Curves) -> Spec:
         for x, low, high in block.intervals
     ]
     x, y = _axis("x", block.x), {**_axis("y", block.y), "scale": {"zero": False}}
-    scale = {"domain": list(labels.values()), "range": [colour(k) for k in range(len(labels))]}
+    reference = {"field": "line", "equal": labels.get(block.reference, "")}
+    paints = ["var(--soft)" if label == block.reference else colour(k) for k, label in enumerate(labels)]
+    scale = {"domain": list(labels.values()), "range": paints}
     shown: Spec = {} if len(labels) > 1 else {"legend": None}
     painted = {"x": x, "y": y, "color": {"field": "line", "type": "nominal", "scale": scale, **shown}}
     # Many points would cover the line, but can still be hovered over.
@@ -116,10 +118,14 @@ def _curves(block: Curves) -> Spec:
         {
             "data": {"values": points},
             "mark": {"type": "line", "strokeWidth": 2, "aria": False},
-            "encoding": painted,
+            "encoding": {
+                **painted,
+                "strokeDash": {"condition": {"test": reference, "value": [4, 4]}, "value": [1, 0]},
+            },
         },
         {
             "data": {"values": points},
+            "transform": [{"filter": {"not": reference}}],
             "mark": {"type": "point", "filled": True, "size": 22, "opacity": 1 if few else 0},
             "encoding": {**painted, **WORDS},
         },

@@ -116,7 +116,16 @@ def calibration(record: RunRecord) -> Iterator[Section]:
             "perfect": [(0.0, 0.0), (highest, highest)],
         }
         intervals = [(one.predicted, *one.interval) for one in bins]
-        charts.append(Curves(task, "predicted probability", "observed share", lines, intervals=intervals))
+        charts.append(
+            Curves(
+                task,
+                "predicted probability",
+                "observed share",
+                lines,
+                intervals=intervals,
+                reference="perfect",
+            )
+        )
         errors.append([task, calibration_error(bins), sum(one.rows for one in bins)])
     if charts:
         note = Text(

@@ -72,6 +72,8 @@ class Curves:
     """Label -> place on the horizontal axis, such as the best epoch."""
     intervals: Sequence[tuple[float, float, float]] = ()
     """Vertical intervals (x, low, high)."""
+    reference: str = ""
+    """Label of a line that nothing measured, such as perfect calibration."""
 
 
 @dataclass(frozen=True)

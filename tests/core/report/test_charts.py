@@ -35,3 +35,10 @@ def test_equal_charts_are_equal_texts_and_colours_repeat():
     bars = Bars("t", "m", [Bar("x", 0.1, 0.0, 0.2)])
     assert chart(bars) == chart(bars)
     assert colour(0) == colour(COLOURS)
+
+
+def test_a_reference_is_a_dashed_line_without_points():
+    lines = {"observed": [(0.1, 0.2), (0.5, 0.4)], "perfect": [(0.0, 0.0), (0.6, 0.6)]}
+    drawn = chart(Curves("click", "predicted", "observed", lines, reference="perfect"))
+    assert 'stroke-dasharray="4,4"' in drawn
+    assert re.findall(r"<title>(\w+)", drawn) == ["observed", "observed"]
