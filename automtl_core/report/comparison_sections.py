@@ -6,7 +6,7 @@ from automtl_core.comparison.document import ALONE, MEAN, Comparison
 from automtl_core.comparison.statistics import Difference
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.training.metrics import METRICS
-from automtl_core.views.comparison import comparison
+from automtl_core.views.comparison import change, comparison, method, spread
 from automtl_core.views.values import Bar, Bars, Block, Grid, Plot, Section, Text
 
 
@@ -34,18 +34,20 @@ def _verdict(result: Comparison) -> Iterator[Block]:
     for name in result.models:
         mean = result.summaries(name, score).get(MEAN)
         relative = result.relative(name).flops_per_row
-        spread = "" if mean is None or mean.spread is None else f" ± {mean.spread:.4f}"
-        rows.append([
-            name,
-            "-" if mean is None else f"{mean.mean:.4f}{spread}",
-            _change(against.get(name, {}).get(MEAN)),
-            *([_change(alone.get(name, {}).get(MEAN))] if alone else []),
-            None if relative is None else f"{relative:.2f}",
-        ])  # fmt: skip
+        gains = [of_model.get(name, {}).get(MEAN) for of_model in (against, *([alone] if alone else []))]
+        rows.append(
+            [
+                name,
+                mean and spread(mean, score.form),
+                *(gain and change(gain, score.form) for gain in gains),
+                relative and f"{relative:.2f}",
+            ]
+        )
     columns = ["model", "mean test AUC", f"against {result.reference}"]
     columns += [f"against {ALONE}"] if alone else []
     yield Grid([*columns, f"FLOPs / {result.reference}"], rows, "lr")
     if len(result.models) > 1:
+        yield Text(method(result))
         for name, sentence in result.verdicts().items():
             yield Text(f"{name}: {sentence}")
 
@@ -77,10 +79,3 @@ def _cost(result: Comparison) -> list[Block]:
 
 def _significant(one: Difference) -> bool:
     return one.adjusted_p is not None and one.adjusted_p < SURE
-
-
-def _change(one: Difference | None) -> str:
-    if one is None:
-        return "-"
-    interval = "" if one.low is None or one.high is None else f" [{one.low:+.4f}, {one.high:+.4f}]"
-    return f"{one.mean:+.4f}{interval}{' !' * _significant(one)}"

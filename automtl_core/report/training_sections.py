@@ -1,12 +1,13 @@
 """Sections of the report of a run about its training, its test, its data and its settings."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import yaml
 
 from automtl_core.report.record import RunRecord
 from automtl_core.training.calibration import calibration_error
+from automtl_core.training.importance import FieldEffect
 from automtl_core.views import importance
 from automtl_core.views.values import Bar, Bars, Block, Curves, Grid, Matrix, Section, Text, facts
 
@@ -51,15 +52,8 @@ def fields(record: RunRecord) -> Iterator[Section]:
     charts = []
     for task in record.schema.tasks:
         effects = {name: of[task.name] for name, of in found.effects.items() if task.name in of}
-        known = {name: one for name, one in effects.items() if one.drop is not None}
-        strongest = sorted(known, key=lambda name: -(known[name].drop or 0.0))[:BARS]
-        bars = [
-            Bar(name, one.drop or 0.0, one.low, one.high, one.verdict == "matters")
-            for name in strongest
-            for one in [known[name]]
-        ]
-        if bars:
-            measure = f"drop of {known[strongest[0]].measure} if permuted"
+        if bars := sorted(_bars(effects), key=lambda bar: -bar.value)[:BARS]:
+            measure = f"drop of {effects[bars[0].label].measure} if permuted"
             charts.append(Bars(task.name, measure, bars))
     pale = Text("Pale: not significant after correction for all fields and tasks. Lines: 95 % intervals.")
     tasks = [task.name for task in record.schema.tasks]
@@ -84,20 +78,13 @@ def histories(record: RunRecord) -> Iterator[Section]:
     inputs = record.schema.history_inputs()
     if not inputs:
         return
-    names = [history.name for history in record.schema.histories]
     blocks: list[Block] = [Text(f"Inputs from histories: {', '.join(inputs)}")]
     found = record.finding.importance
-    for name in names if found else ():
-        assert found is not None  # noqa: S101 - see the loop
-        effects = found.effects.get(name, {})
-        bars = [
-            Bar(task, one.drop, one.low, one.high, one.verdict == "matters")
-            for task, one in effects.items()
-            if one.drop is not None
-        ]
-        if bars:
+    for history in record.schema.histories:
+        effects = found.effects.get(history.name, {}) if found else {}
+        if bars := _bars(effects):
             measure = "drop of the score if histories are permuted among rows"
-            blocks.append(Bars(f"History {name}", measure, bars))
+            blocks.append(Bars(f"History {history.name}", measure, bars))
     yield Section("histories", blocks)
 
 
@@ -185,6 +172,15 @@ def configuration(record: RunRecord) -> Iterator[Section]:
     about = {"seed": record.config.seed, "device": e.device, "threads": e.threads, **versions}
     text = yaml.safe_dump(record.config.model_dump(mode="json"), sort_keys=False).rstrip()
     yield Section("configuration", [*facts("", about).blocks, Text(text)])
+
+
+def _bars(effects: Mapping[str, FieldEffect]) -> list[Bar]:
+    """Return a bar for each defined effect."""
+    return [
+        Bar(label, one.drop, one.low, one.high, one.verdict == "matters")
+        for label, one in effects.items()
+        if one.drop is not None
+    ]
 
 
 def _best_epoch(record: RunRecord) -> float:

@@ -80,7 +80,7 @@ def _scores(result: Comparison) -> Iterator[Section]:
     for kind in METRICS:
         for metric in result.of_tasks(kind):
             cells = {
-                name: {task: _spread(summary, metric.form) for task, summary in by_task.items()}
+                name: {task: spread(summary, metric.form) for task, summary in by_task.items()}
                 for name in result.models
                 for by_task in [result.summaries(name, metric)]
             }
@@ -94,11 +94,11 @@ def _differences(result: Comparison, against: str) -> Iterator[Section]:
     for kind, (score, *_) in METRICS.items():
         if differences and result.of_kind(kind):
             cells = {
-                name: {task: _change(difference, score.form) for task, difference in by_task.items()}
+                name: {task: change(difference, score.form) for task, difference in by_task.items()}
                 for name, by_task in differences.items()
             }
             measure = score.title if score.sign > 0 else f"reduction of {score.title}"
-            yield _by_task(result, kind, cells, f"{measure} against {against}", [_method(result)])
+            yield _by_task(result, kind, cells, f"{measure} against {against}", [method(result)])
 
 
 def _by_task(
@@ -136,7 +136,7 @@ def _notes(result: Comparison) -> Iterator[str]:
             yield f"{name}: validation scores still rose at the last epoch of {runs}; raise training.epochs"
 
 
-def _method(result: Comparison) -> str:
+def method(result: Comparison) -> str:
     """Return the method of the confidence intervals and p values of differences, in words."""
     rows = f"test rows, grouped by {result.user}" if result.user else "test rows"
     if len(result.seeds) * len(result.splits) > 1:
@@ -151,7 +151,7 @@ def _costs(result: Comparison) -> Section:
     for name, model in result.models.items():
         relative = result.relative(name)
         ratios = [ratio and f"{ratio:.2f}" for ratio in (relative.flops_per_row, relative.seconds)]
-        rows.append([name, *(cost and _spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
+        rows.append([name, *(cost and spread(cost, ",.0f") for cost in model.costs().values()), *ratios])
     header = ["model", *map(_words, COSTS), f"flops / {result.reference}", f"seconds / {result.reference}"]
     return table(header, rows, "lr", "costs, mean ± standard deviation")
 
@@ -181,11 +181,13 @@ def _words(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _spread(value: Summary, form: str) -> str:
+def spread(value: Summary, form: str) -> str:
+    """Return a mean with its standard deviation."""
     return f"{value.mean:{form}}" + (f" ± {value.spread:{form}}" if value.spread else "")
 
 
-def _change(value: Difference, form: str) -> str:
+def change(value: Difference, form: str) -> str:
+    """Return a difference with its interval and p value, as `method` explains them."""
     mean = f"{value.mean:+{form}}"
     if value.adjusted_p is None:
         return mean
