@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from automtl_core.distributed import first
 from automtl_core.errors import RunExistsError, StorageError
 
 SCRATCH = ".automtl."
@@ -21,9 +22,23 @@ STANDS = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def write_atomic(path: Path, content: bytes, keep: Path | None = None) -> None:
-    """Write a whole file, as `publish_file` does."""
-    with publish_file(path, keep) as draft:
-        draft.write_bytes(content)
+    """Write a whole file, as `publish_file` does; of a data-parallel job, the first process writes."""
+
+    def write() -> None:
+        with publish_file(path, keep) as draft:
+            draft.write_bytes(content)
+
+    first(write)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, unless it exists; the first process of a job does it."""
+    first(lambda: path.mkdir(parents=True, exist_ok=True))
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with its content, if it exists; the first process of a job does it."""
+    first(lambda: shutil.rmtree(path, ignore_errors=True))
 
 
 @contextmanager

@@ -44,10 +44,14 @@ class LargeTable(nn.Embedding):
     def distinct(self, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return the distinct rows at indices [V], [U, d], and the position of each index among them."""
         rows, at = torch.unique(places, return_inverse=True)
+        self.announce(rows)
+        return self(rows), at
+
+    def announce(self, rows: Tensor) -> None:
+        """Tell all watchers that a step reads these distinct rows, [U]."""
         for watcher in self.watchers.values():
             if (call := watcher()) is not None:
                 call(self.weight, rows)
-        return self(rows), at
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "watchers": {}}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import automtl_core
 from automtl_core.comparison.document import Comparison
-from automtl_core.disk.files import write_atomic
+from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
@@ -89,6 +89,6 @@ def _subtitle(record: RunRecord) -> str:
 
 def _write(title: str, subtitle: str, sections: Iterable[Section], out: Path) -> Path:
     text = page(title, subtitle, sections, automtl_core.__version__)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     write_atomic(out, text.encode("utf-8", "backslashreplace"))
     return out

@@ -1,7 +1,7 @@
 """Identity: everything that the result of a run depends on, and checks of it before a run continues.
 
-Settings, seed and data must be unchanged. Other versions, another device or another number of threads change
-at most the last digits of results, so that a user may continue nevertheless.
+Settings, seed and data must be unchanged. Other versions, another device or another number of threads or
+processes change at most the last digits of results, so that a user may continue nevertheless.
 """
 
 from collections.abc import Iterator, Mapping

@@ -39,6 +39,7 @@ from automtl_core.disk.files import publish_folder, write_atomic
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.distributed import alone, first, is_first
 from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
@@ -84,13 +85,17 @@ class Run:
         """
         check_free(path)
         with ExitStack() as held:
-            with publish_folder(path) as draft:
-                held.enter_context(locked(draft))
-                write_atomic(draft / "config.yaml", config.to_yaml().encode())
-                write_atomic(draft / "metrics.jsonl", b"")
-                for fact in (*facts, Status("running")):
-                    cls(draft).write(fact)
-                encoder.save(draft / ENCODER)
+
+            def publish() -> None:
+                with publish_folder(path) as draft:
+                    held.enter_context(locked(draft))
+                    write_atomic(draft / "config.yaml", config.to_yaml().encode())
+                    write_atomic(draft / "metrics.jsonl", b"")
+                    for fact in (*facts, Status("running")):
+                        cls(draft).write(fact)
+                    encoder.save(draft / ENCODER)
+
+            first(publish)
             yield held.enter_context(cls(path)._recorded())
 
     @classmethod
@@ -111,33 +116,51 @@ class Run:
 
     @contextmanager
     def working(self) -> Iterator["Run"]:
-        """Hold the run for this process, log to it, and record the outcome of the block.
+        """Hold the run for this process or job, log to it, and record the outcome of the block.
 
         Raises:
             RunInUseError: another process works on it.
 
         """
-        with locked(self.path), self._recorded():
-            yield self
+        with ExitStack() as held:
+            first(lambda: held.enter_context(locked(self.path)))
+            with self._recorded():
+                yield self
 
     @contextmanager
     def _recorded(self) -> Iterator["Run"]:
+        with self._logged():
+            try:
+                self.write(Status("running"))
+                yield self
+                self.write(Status("done"))
+            except AutoMTLError as error:
+                log.error("failed: %s", error)
+                self._write_end(Status("failed", str(error), error.exit_code))
+                raise
+            except BaseException as error:
+                log.exception("stopped")
+                self._write_end(Status("stopped", repr(error)))
+                raise
+
+    def _write_end(self, status: Status) -> None:
+        """Write the state after an error, which the other processes of a job may not have."""
+        if is_first():
+            with alone():
+                self.write(status)
+
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
+        """Write the log of the first process to the run."""
+        if not is_first():
+            yield
+            return
         handler = logging.FileHandler(self.path / "log.txt", encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.setLevel(logging.INFO)
         log.addHandler(handler)
         try:
-            self.write(Status("running"))
-            yield self
-            self.write(Status("done"))
-        except AutoMTLError as error:
-            log.error("failed: %s", error)
-            self.write(Status("failed", str(error), error.exit_code))
-            raise
-        except BaseException as error:
-            log.exception("stopped")
-            self.write(Status("stopped", repr(error)))
-            raise
+            yield
         finally:
             log.removeHandler(handler)
             handler.close()
@@ -179,7 +202,7 @@ class Run:
     def status(self) -> Status:
         """Return the state of the run; a run without a process is never `running`."""
         status = self.read(Status)
-        dead = status.state == "running" and not is_locked(self.path)
+        dead = status.state == "running" and not first(lambda: is_locked(self.path))
         return replace(status, state="stopped", error="its process was killed") if dead else status
 
     def done(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automtl_core.disk.files import write_atomic
+from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.run import Run
@@ -81,7 +81,7 @@ def is_comparison(path: Path) -> bool:
 def write_cells(folder: Path, names: list[str]) -> None:
     """Write the names of the runs that a comparison consists of; the first run reports a faulty folder."""
     with suppress(OSError, StorageError):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_atomic(folder / CELLS_FILE, json.dumps({"cells": names}).encode())
 
 

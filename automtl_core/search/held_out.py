@@ -93,11 +93,13 @@ class HeldOut:
         places = np.arange(count)
         if count > rows:
             places = np.sort(seeds.generator(problem.seed, "held-out").permutation(count)[:rows])
-        self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places]))
+        own = problem.compute.stretch(len(places), recipe.batch_size)
+        self._start = int(own[0]) if len(own) else 0
+        self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places[own]]))
         learned = shuffled(data.train, recipe, problem.seed, 0, problem.compute)
         self._learned = list(islice(learned, NORM_BATCHES))
         self._reuse = Reuse()
-        self._labels = np.concatenate([batch.labels.cpu().numpy() for batch in self._batches])
+        self._labels = np.asarray(part.labels[places])
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -118,9 +120,12 @@ class HeldOut:
     @torch.no_grad()
     def predict(self, network: nn.Module) -> NDArray[np.float64]:
         """Return the output of a network in evaluation mode, [R, T]."""
-        outputs = [self.problem.compute.logits(network, batch) for batch in self._batches]
-        predictions: NDArray[np.float64] = np.concatenate([o.double().cpu().numpy() for o in outputs])
-        return predictions
+        compute, predictions, done = self.problem.compute, np.zeros(self._labels.shape), self._start
+        for batch in self._batches:
+            logits = compute.logits(network, batch).double().cpu().numpy()
+            predictions[done : done + len(logits)] = logits
+            done += len(logits)
+        return compute.joined(predictions)
 
     def scored(self, predictions: NDArray[np.float64]) -> Scored:
         """Return the score of predictions [R, T]."""

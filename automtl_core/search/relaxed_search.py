@@ -54,7 +54,7 @@ class RelaxedSearch:
         self.supernet = problem.space.supernet(relaxation)
         if problem.warm_start is not None:
             problem.warm_start.give(self.supernet.network, problem.space.schema)
-        self.supernet.to(problem.compute.device)
+        problem.compute.placed(self.supernet)
         self.learning_rate = learning_rate
         self.decay = decay
         tasks = problem.data.tasks
@@ -176,7 +176,7 @@ class RelaxedSearch:
 
     def _next_epoch(self) -> None:
         self.epoch += 1
-        seeds.seed_torch(self.problem.seed, "search", self.epoch)
+        seeds.seed_torch(self.problem.seed, "search", self.epoch, own=True)
         self.relaxation.seed(seeds.derive(self.problem.seed, "relaxation", self.epoch))
         self.supernet.train()
 

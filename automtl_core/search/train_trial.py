@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from automtl_core import seeds
 from automtl_core.choices import Architecture
+from automtl_core.disk.files import make_folder
 from automtl_core.disk.state import State, load_state, save_state
+from automtl_core.distributed import agreed
 from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOut
 from automtl_core.search.problem import Problem
@@ -30,7 +32,7 @@ def trials_of(problem: Problem) -> Iterator[Trials]:
         yield problem.trials
         return
     with tempfile.TemporaryDirectory(prefix="automtl-") as folder:
-        yield Trials(TrialSpec(folder=folder), Serial(partial(train_trial, problem)))
+        yield Trials(TrialSpec(folder=agreed(folder)), Serial(partial(train_trial, problem)))
 
 
 def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialResult:
@@ -72,7 +74,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
             return going_on
         reports.append(event.to_json())
         again = going_on and fit.epoch < last and not fit.exhausted
-        if not again or time.monotonic() - written[0] >= CHECKPOINT_SECONDS:
+        if not again or agreed(time.monotonic() - written[0] >= CHECKPOINT_SECONDS):
             write()
         going_on = listener(event) and going_on
         if not going_on and written[1] < fit.epoch:
@@ -112,5 +114,5 @@ def _fit(problem: Problem, spec: TrialSpec) -> Fit:
 
 
 def _save(path: Path, state: State) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     save_state(path, state)

@@ -3,7 +3,7 @@
 Letters: B batch, T tasks.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -22,6 +22,7 @@ Rows = NDArray[np.int64]
 
 BLOCK = 1 << 12
 """Number of neighbouring rows that are read together."""
+_NO_ROWS = np.empty(0, dtype=np.int64)
 WINDOW = 1 << 20
 """Number of rows that are shuffled together."""
 
@@ -33,17 +34,27 @@ class Batch(NamedTuple):
     labels: Tensor  # [B, T] float32, NaN where an example lacks the label
 
 
+def whole(rows: Rows) -> Rows:
+    """Return all rows."""
+    return rows
+
+
 def batches(
-    part: Part, size: int, device: torch.device, order: Iterable[Rows] | None = None
+    part: Part,
+    size: int,
+    device: torch.device,
+    order: Iterable[Rows] | None = None,
+    share: Callable[[Rows], Rows] = whole,
 ) -> Iterator[Batch]:
     """Yield the rows of `order`, an iterable of index arrays, in batches; if it is None, all in stored order.
 
-    The last batch may be smaller. For a device other than the CPU, the next batch is prepared and copied
-    while the previous one is in use. On the CPU this would gain nothing, as the CPU is busy with that one.
+    The last batch may be smaller. Of each batch, the rows that `share` returns are read. For a device other
+    than the CPU, the next batch is prepared and copied while the previous one is in use. On the CPU this
+    would gain nothing, as the CPU is busy with that one.
     """
     if order is None:
         order = (np.arange(start, min(start + size, len(part))) for start in range(0, len(part), size))
-    made = (take(part, rows, device) for rows in _equal(order, size))
+    made = (take(part, share(rows), device) for rows in _equal(order, size))
     return made if device.type == "cpu" else ahead(made)
 
 
@@ -69,11 +80,18 @@ def _equal(order: Iterable[Rows], size: int) -> Iterator[Rows]:
         yield left
 
 
-def shuffled_rows(rows: int, random: np.random.Generator) -> Iterator[Rows]:
+def shuffled_rows(rows: int, random: np.random.Generator, processes: int = 1) -> Iterator[Rows]:
     """Yield the indices of all rows in an order that is random within windows, one window after another.
 
     Blocks of consecutive rows are shuffled, then the rows of all blocks that fill a window, so that
     data larger than memory is read block by block. Data of one window is shuffled as a whole.
+
+    Args:
+        rows: Number of rows.
+        random: Generator of the order.
+        processes: Number of processes, of which each reads every n-th row of a window: they then read
+            different blocks. Data of one window has the same order for any number.
+
     """
     if rows <= WINDOW:
         yield random.permutation(rows)
@@ -81,9 +99,21 @@ def shuffled_rows(rows: int, random: np.random.Generator) -> Iterator[Rows]:
     blocks = random.permutation(-(-rows // BLOCK))
     for start in range(0, len(blocks), WINDOW // BLOCK):
         window = blocks[start : start + WINDOW // BLOCK]
-        yield random.permutation(
-            np.concatenate([np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in window])
+        yield _alternating(
+            [random.permutation(_rows_of(window[n::processes], rows)) for n in range(processes)]
         )
+
+
+def _rows_of(blocks: NDArray[np.int64], rows: int) -> Rows:
+    """Return the rows of blocks, of `rows` in all."""
+    return np.concatenate([np.arange(b * BLOCK, min((b + 1) * BLOCK, rows)) for b in blocks] or [_NO_ROWS])
+
+
+def _alternating(parts: Sequence[Rows]) -> Rows:
+    """Return one of each part in turn; rows that some parts do not have come last."""
+    common = min(map(len, parts))
+    even = np.stack([part[:common] for part in parts], axis=1).ravel()
+    return np.concatenate([even, *(part[common:] for part in parts)])
 
 
 def steps(rows: int, size: int) -> int:

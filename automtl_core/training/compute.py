@@ -1,23 +1,30 @@
 """Device and precision: one value for every loop, and the only code that calls a network.
 
 Networks are never wrapped, since a wrapper would silently hide their protocols (`Penalised`, `Separate`).
-Letters: B batch, T tasks.
+Letters: B batch, T tasks, R rows.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from automtl_core.distributed import agreed
+from automtl_core.modules.batch_norm import synchronise
+from automtl_core.modules.collectives import means, total
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
+M = TypeVar("M", bound=nn.Module)
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -28,8 +35,9 @@ class Compute:
     device: torch.device
     precision: Precision = "fp32"
     processes: int = 1
-    """Number of processes that train together, each on different rows; more than one need
-    `torch.distributed`."""
+    """Number of processes that train together, each on different rows; see `automtl_core.distributed`."""
+    rank: int = 0
+    """Number of this process among them."""
 
     def logits(self, network: nn.Module, batch: Batch) -> Tensor:
         """Return the output of a network for a batch, [B, T], in single precision at least."""
@@ -37,17 +45,63 @@ class Compute:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 
-    def reduce(self, parameters: Iterable[nn.Parameter]) -> None:
+    def placed(self, network: M) -> M:
+        """Return a network on the device; its batch normalisation spans all processes."""
+        if self.processes > 1:
+            synchronise(network)
+        return network.to(self.device)
+
+    def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace gradients by their means over all processes.
 
         `Optimiser` calls this before each step, and no other code changes a parameter.
         """
-        if self.processes == 1:
+        if self.processes > 1:
+            reduced = means([p.grad for p in parameters], parameters)
+            for parameter, gradient in zip(parameters, reduced, strict=True):
+                parameter.grad = gradient
+
+    def share(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of a batch that this process reads."""
+        return rows[self.rank :: self.processes]
+
+    def stretch(self, rows: int, size: int) -> NDArray[np.int64]:
+        """Return the consecutive rows of this process, of `rows` in all, in whole batches of a size."""
+        batches = -(-rows // size)
+        start, end = (size * (batches * rank // self.processes) for rank in (self.rank, self.rank + 1))
+        return np.arange(start, min(end, rows))
+
+    @contextmanager
+    def same_draws(self, unless: bool) -> Iterator[None]:
+        """Let torch's generator draw the same numbers in all processes within a block.
+
+        Args:
+            unless: Whether nothing is drawn there.
+
+        """
+        if self.processes == 1 or unless:
+            yield
             return
-        for parameter in parameters:
-            if parameter.grad is not None:
-                dist.all_reduce(parameter.grad)
-                parameter.grad /= self.processes
+        seed = agreed(int(torch.randint(2**62, ())))
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            yield
+
+    def total(self, x: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes, with a gradient."""
+        return total(x) if self.processes > 1 else x
+
+    def joined(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return values of which each process has computed its part, and the rest is 0."""
+        if self.processes > 1:
+            dist.all_reduce(torch.from_numpy(values))
+        return values
+
+    @property
+    def alone(self) -> Self:
+        """The same for this process alone, to compute the same values in each process."""
+        return replace(self, processes=1, rank=0)
 
     @property
     def slow_precision(self) -> bool:

@@ -40,7 +40,7 @@ class EnsembleFit:
         compute: Compute,
         lasts: Callable[[float], bool] = lambda share: True,
     ) -> None:
-        self.ensemble = ensemble.to(compute.device)
+        self.ensemble = compute.placed(ensemble)
         self.data = data
         self.recipe = recipe
         self.seed = seed

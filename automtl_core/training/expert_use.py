@@ -78,7 +78,7 @@ def expert_use(network: nn.Module, part: Part, batch_size: int, compute: Compute
         observed.setdefault(member + mixed.reader, _Reader()).add(mixed)
 
     with _observing(network, observe):
-        predict(network, part, batch_size, compute)
+        predict(network, part, batch_size, compute.alone)  # the observer of each process sees all rows
     if not observed:
         return None
     outputs: dict[str, dict[str, Tensor]] = {}

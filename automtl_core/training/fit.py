@@ -95,7 +95,7 @@ class Fit:
         compute: Compute,
         first_epoch: int = 0,
     ) -> None:
-        self.trained = self.network = network.to(compute.device)
+        self.trained = self.network = compute.placed(network)
         self.data = data
         self.recipe = recipe
         self.seed = seed
@@ -153,7 +153,7 @@ class Fit:
         going_on = True
         while going_on and not self.exhausted:
             self.epoch += 1
-            seeds.seed_torch(self.seed, "train", self.epoch)
+            seeds.seed_torch(self.seed, "train", self.epoch, own=True)
             done = self._train(listener)
             self.average.recalibrate_batchnorm(
                 islice(self._batches(), steps(NORM_ROWS, self.recipe.batch_size))
@@ -179,7 +179,7 @@ class Fit:
                 copies[-1].load_state_dict(by_epoch[epoch])
             places = {task: epochs.index(self.own[task].epoch) + 1 for task in alone}
             self.network = ByTask(copies, [places.get(task.name, 0) for task in self.data.tasks])
-            self.network.to(self.compute.device)
+            self.network = self.compute.placed(self.network)
 
     def _alone(self) -> list[str]:
         """Return the tasks that gain by weights of their own."""

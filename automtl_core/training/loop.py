@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from automtl_core import seeds
+from automtl_core import distributed, seeds
 from automtl_core.data.part import Part
 from automtl_core.dataset.schema import Task
 from automtl_core.errors import DivergedError
+from automtl_core.modules.collectives import total
 from automtl_core.modules.network import Penalised
-from automtl_core.training.balancer import Balancer
+from automtl_core.training.balancer import Balancer, WeightedMean
 from automtl_core.training.batches import Batch, Rows, batches, shuffled_rows
 from automtl_core.training.compute import Compute
 from automtl_core.training.events import Listener, StepEnded
@@ -55,8 +56,14 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
 
     """
     logits = compute.logits(network, batch)
-    by_task = losses.of(logits, batch.labels)
-    penalty = network.penalty(logits) if isinstance(network, Penalised) else by_task.new_zeros(())
+    sums, known = losses.sums(logits, batch.labels)
+    penalty = network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(())
+    if compute.processes > 1:  # a penalty is a mean over rows
+        rows = known.new_tensor([len(logits)])
+        whole = compute.total(torch.cat([sums, known, rows, (rows * penalty)]))
+        sums, known, count, weighted = torch.split(whole, [len(sums), len(known), 1, 1])
+        penalty = (weighted / count).squeeze(0)
+    by_task = sums / known.clamp(min=1)
     parts = Objective(by_task * losses.weights, penalty, by_task.detach())
     if compute.looks_are_free:
         check_finite(parts.loss)
@@ -103,7 +110,8 @@ def step(
     """
     parts = objective(network, batch, losses, compute)
     moving = None if moving is None else [*moving, *balancer.parameters()]
-    optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
+    with compute.same_draws(unless=isinstance(balancer, WeightedMean)):
+        optimiser.step(partial(balancer.backward, parts.losses, parts.penalty), moving)
     with torch.no_grad():
         balancer.after_step(lambda: objective(network, batch, losses, compute).losses)
     return parts.by_task
@@ -167,11 +175,11 @@ class Pass(Generic[Item]):
         labelled = (~batch.labels.isnan()).sum(0)
         self._total += by_task * labelled
         self._known += labelled
-        self.rows += len(batch.labels)
+        self.rows += len(batch.labels) * distributed.processes()
 
     def losses(self, tasks: Sequence[Task]) -> dict[str, float | None]:
         """Return the mean loss of each task over the rows with its label; None where no row has one."""
-        sums = zip(tasks, self._total.tolist(), self._known.tolist(), strict=True)
+        sums = zip(tasks, total(self._total).tolist(), total(self._known).tolist(), strict=True)
         return {task.name: loss / count if count else None for task, loss, count in sums}
 
 
@@ -180,27 +188,34 @@ def shuffled(
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch, of all or some rows, in an order determined by seed and epoch.
 
-    A last batch of one row is left out, since batch normalisation cannot train on it.
+    Of several processes, each yields its rows of each batch. A last batch of one row is left out, since batch
+    normalisation cannot train on it, and so is one with fewer rows than processes.
     """
     count, size = len(part if rows is None else rows), recipe.batch_size
-    places = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch))
-    whole = batches(part, size, compute.device, places if rows is None else (rows[run] for run in places))
-    return islice(whole, count // size) if count % size == 1 else whole
+    order = shuffled_rows(count, seeds.generator(seed, "shuffle", epoch), compute.processes)
+    order = order if rows is None else (rows[run] for run in order)
+    whole = batches(part, size, compute.device, order, compute.share)
+    return islice(whole, count // size) if 0 < count % size < max(2, compute.processes) else whole
 
 
 @torch.no_grad()
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
     """Return the network's output for all rows in stored order, [R, T] float64.
 
-    Logits of binary tasks, and standardised values of regressions.
+    Logits of binary tasks, and standardised values of regressions. Of several processes, each computes a part
+    of the rows, and all return the whole.
 
     The network is left in evaluation mode.
     """
     network.eval()
-    logits = [
-        compute.logits(network, b).double().cpu().numpy() for b in batches(part, batch_size, compute.device)
-    ]
-    return np.concatenate(logits)
+    outputs = np.zeros(part.labels.shape)
+    done, own = 0, compute.stretch(len(part), batch_size)
+    order = (own[start : start + batch_size] for start in range(0, len(own), batch_size))
+    for batch in batches(part, batch_size, compute.device, order):
+        logits = compute.logits(network, batch).double().cpu().numpy()
+        outputs[own[done : done + len(logits)]] = logits
+        done += len(logits)
+    return compute.joined(outputs)
 
 
 def evaluate(

@@ -26,12 +26,17 @@ class TaskLosses(NamedTuple):
         Binary cross-entropy on logits, or for a regression the squared error to the standardised label.
         A task without a label in the batch has loss 0, and no gradient.
         """
+        sums, known = self.sums(logits, labels)
+        return sums / known.clamp(min=1)
+
+    def sums(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sum of the losses of each task, and the number of rows with its label, [T] each."""
         known = ~labels.isnan()
         labels = torch.where(known, labels, 0.0).to(logits.dtype)  # before the loss, as NaN times 0 is NaN
         losses = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         if self.real is not None:
             losses = torch.where(self.real, (logits - labels).square(), losses)
-        return (losses * known).sum(0) / known.sum(0).clamp(min=1)
+        return (losses * known).sum(0), known.sum(0)
 
 
 def task_losses(recipe: Recipe, tasks: Sequence[Task], device: torch.device) -> TaskLosses:

@@ -45,6 +45,7 @@ class Optimiser:
         groups = [group for group in groups if group.parameters]
         self.compute = compute
         self.names = {p: name for group in groups for name, p in group.parameters.items()}
+        self.tables = [table for group in groups for table in group.tables]
         dense = [
             {"params": list(g.parameters.values()), "lr": g.learning_rate, "weight_decay": g.decay}
             for g in groups
@@ -92,9 +93,17 @@ class Optimiser:
             part.settle()
 
     def _move(self) -> None:
-        self.compute.reduce(self.names)
+        self.compute.reduce(list(self.names))
+        if self.compute.processes > 1:
+            self._announce()
         for part in self.parts:
             part.step()
+
+    def _announce(self) -> None:
+        """Tell the watchers of large tables which rows the other processes have read."""
+        for table in self.tables:
+            if (gradient := table.weight.grad) is not None:
+                table.announce(gradient.indices()[0])
 
     def state_dict(self) -> State:
         """Return moments and step counts by the names of parameters."""

@@ -11,7 +11,7 @@ from automtl_core.comparison.measured import COSTS, Diverged
 from automtl_core.comparison.statistics import Difference, Summary
 from automtl_core.comparison.verdicts import SURE
 from automtl_core.dataset.schema import TaskKind
-from automtl_core.disk.files import write_atomic
+from automtl_core.disk.files import make_folder, write_atomic
 from automtl_core.training.metrics import METRICS, flat, too_few
 from automtl_core.views.markdown import markdown
 from automtl_core.views.values import Section, lines, table
@@ -63,7 +63,7 @@ FILES: Mapping[str, Callable[[Comparison], str]] = {
 
 def write(result: Comparison, folder: Path) -> None:
     """Write the files of a comparison."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for name, text in FILES.items():
         write_atomic(folder / name, text(result).encode())
 

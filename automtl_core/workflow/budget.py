@@ -18,6 +18,7 @@ from itertools import islice
 import numpy as np
 
 from automtl_core import seeds
+from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.run_dir.facts import Fact
@@ -120,7 +121,7 @@ class Clock:
         return in_time
 
     def _share(self) -> float:
-        return (time.monotonic() - self._start) / self._seconds
+        return agreed((time.monotonic() - self._start) / self._seconds)
 
     def _in_time(self, event: StepEnded | EpochEnded) -> bool:
         in_time = self._share() < (ALL if event.phase == TRAIN else self.search)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from automtl_core.data.inspect.leaks import alone, predictions
 from automtl_core.data.store import Prepared
+from automtl_core.distributed import agreed
 from automtl_core.run_dir.facts import Behaviour, Result
 from automtl_core.run_dir.run import Run
 from automtl_core.training.baselines import Baseline, baseline, corrected
@@ -43,7 +44,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         made, part = _trained(job, run, prepared), prepared.part("test")
         start = time.monotonic()
         predicted = made.predict_logits(part)
-        seconds_per_row = (time.monotonic() - start) / len(part)
+        seconds_per_row = agreed((time.monotonic() - start) / len(part))
         if found := run_importance(job, run, prepared, made, seconds_per_row, listener):
             run.write(found)
         run.write(_behaviour(made, prepared, predicted, job.config.seed))

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from automtl_core import seeds
+from automtl_core import distributed, seeds
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.prepare import Accept, anything, prepare
@@ -135,9 +135,15 @@ class Job:
         accept: Accept = anything,
     ) -> Prepared:
         """Return the prepared dataset, from disk if it is there; see `data.prepare`."""
-        c = self.config
+        c, made = self.config, list[Prepared]()
         where = (self.dataset(), c.dataset.name, c.data_dir, c.prepared_dir)
-        return prepare(*where, progress, memory_limit, elsewhere, accept)
+
+        def prepare_alone() -> Path:
+            made.append(prepare(*where, progress, memory_limit, elsewhere, accept))
+            return made[0].path
+
+        path = distributed.first(prepare_alone)
+        return made[0] if made else Prepared.open(path, reused=True)
 
     def space(self, data: Prepared | Encoder | Schema) -> SearchSpace:
         """Return the search space for the fields and tasks of the data.
@@ -349,7 +355,11 @@ class Job:
                 "device: cuda, but torch finds no GPU", "use --set device=cpu, or a CUDA build of torch"
             )
         device = torch.device("cuda" if available and self.config.device != "cpu" else "cpu")
-        return Compute(device, self.config.precision)
+        processes, rank = distributed.processes(), distributed.rank()
+        if device.type == "cuda" and processes > 1:
+            device = torch.device("cuda", distributed.local_rank())
+            torch.cuda.set_device(device)
+        return Compute(device, self.config.precision, processes, rank)
 
 
 def check_read(layers: Sequence[Layer], jobs: Collection[Job]) -> None:

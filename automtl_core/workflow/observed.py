@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from automtl_core.data.store import Prepared
+from automtl_core.distributed import heard, is_first
 from automtl_core.errors import one_line
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir import snapshot
@@ -24,6 +25,8 @@ SECONDS = 1.0
 def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iterator[Listener]:
     """Yield a listener that passes events on to another one, to the listeners of a job, and to a file.
 
+    Of a data-parallel job, these are called in the first process.
+
     Args:
         job: The job of the run, which names its listeners.
         run: The run, locked by this process.
@@ -31,6 +34,9 @@ def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iter
         listener: Receives all events, and decides whether loops continue.
 
     """
+    if not is_first():
+        yield heard(listener)
+        return
     work = Workload.of(job, prepared)
     trained = run.has(Result)
     begin = PhaseBegan(TESTING, Workload(0, 0, tested=work.tested)) if trained else PhaseBegan(TRAINING, work)
@@ -39,7 +45,7 @@ def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iter
     try:
         if not trained:
             stream(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
-        yield stream
+        yield heard(stream)
         snapshot.remove(run.path)
         result = run.read(Result) if run.has(Result) else None
         if result is not None and (test := result.test) is not None:

@@ -1,7 +1,6 @@
 """The pipeline of a run: prepared data -> search -> network -> training -> test."""
 
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +9,8 @@ from pathlib import Path
 import torch
 
 from automtl_core.data.store import PARTS, Prepared
+from automtl_core.disk.files import remove_folder
+from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
@@ -175,7 +176,7 @@ def fit(
             copies=copies_of(network),
         )
         run.write(result)
-        shutil.rmtree(run.path / TRIALS, ignore_errors=True)
+        remove_folder(run.path / TRIALS)
     return result
 
 
@@ -206,7 +207,9 @@ def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Pr
     if not run.has(Budget):
         total = len(problem.data.train)
         trains = job.trains()
-        run.write(Budget(seconds, 0, total, total) if trains is None else planned(problem, seconds, trains))
+        run.write(
+            Budget(seconds, 0, total, total) if trains is None else agreed(planned(problem, seconds, trains))
+        )
     budget = run.read(Budget)
     clock = Clock(recorder.listener, seconds - sum(recorder.seconds.values()), budget.search)
     recorder.listener = clock

@@ -4,7 +4,6 @@ Results are kept in the folder of prepared data, as `answers-<digest>.json`, and
 """
 
 import hashlib
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,9 @@ from automtl_core.choices import Architecture
 from automtl_core.data.progress import Progress, silent
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.encodings import PLAIN, Pair
+from automtl_core.disk.files import make_folder, remove_folder
 from automtl_core.disk.signed import canonical, read_signed, write_signed
+from automtl_core.distributed import agreed
 from automtl_core.errors import ArtifactError, DivergedError, StorageError
 from automtl_core.registry.kinds import SPACES
 from automtl_core.run_dir.config import RunConfig
@@ -187,13 +188,17 @@ def _train(
 
     """
     specs = [_spec(job, prepared, folder, each, seed) for each, seed in answers]
-    results = dict(executor.run(specs, lambda spec, event: end is None or time.monotonic() < end))
-    if end is not None and time.monotonic() >= end:
+    results = dict(executor.run(specs, lambda spec, event: _in_time(end)))
+    if not _in_time(end):
         raise OutOfTimeError
     for result in results.values():
         if result.error:
             raise DivergedError(result.error, "lower training.learning_rate")
     return [results[spec] for spec in specs]
+
+
+def _in_time(end: float | None) -> bool:
+    return end is None or agreed(time.monotonic() < end)
 
 
 def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: int) -> TrialSpec:
@@ -234,10 +239,10 @@ def _spec(job: Job, prepared: Prepared, folder: Path, answers: Answers, seed: in
 def _kept(folder: Path) -> Iterator[Path]:
     """Yield a folder for trials, which is removed at the end; after a kill, trials continue from it."""
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
     except OSError:  # such as a read-only folder
         with tempfile.TemporaryDirectory(prefix="automtl-") as temporary:
-            yield Path(temporary)
+            yield Path(agreed(temporary))
         return
     yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 import automtl_core
+from automtl_core import distributed
 from automtl_core.choices import Origin
 from automtl_core.errors import PluginError
 from automtl_core.fields.kinds import ALL
@@ -42,8 +43,9 @@ def environment(job: Job, space: SearchSpace) -> Environment:
         torch=torch.__version__,
         numpy=np.__version__,
         libraries=libraries(job, space),
-        device=str(job.compute().device),
+        device=job.compute().device.type,
         threads=torch.get_num_threads(),
+        processes=distributed.processes(),
     )
 
 

@@ -18,6 +18,7 @@ from automtl_core.data.inspect.leaks import alone, suspicions
 from automtl_core.data.prepare.prepare import Accept, anything
 from automtl_core.data.store import REJECTED, Prepared
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.distributed import agreed
 from automtl_core.errors import AutoMTLError, OutOfMemoryError, StorageError, UsageError
 from automtl_core.registry.kinds import METRICS
 from automtl_core.registry.registry import Registry
@@ -149,7 +150,7 @@ class Workflow:
         for sentence in (*few, *suspicions(alone(prepared)), *([seen] if seen else [])):
             self.listener(Warned(sentence))
         job = self.resolve_auto(job, prepared)
-        job = job.in_time(time.monotonic() - start)
+        job = job.in_time(agreed(time.monotonic() - start))
         make = partial(pipeline.start, job, prepared)
         held = numbered(runs_dir, job.config.dataset.name, make) if name is None else make(runs_dir / name)
         return self._search(job, held, prepared)

@@ -18,8 +18,12 @@ from automtl_cli.output import emit, lenient_streams
 from automtl_cli.plugins.app import plugins_app
 from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
+from automtl_core.distributed import joined, mute, processes
+from automtl_core.errors import UsageError, listing
 from automtl_core.training.process import set_up
 
+PARALLEL = ("search", "train", "compare")
+"""Commands that several processes may run together."""
 COMPLETE = "_AUTOMTL_COMPLETE"
 """Environment variable by which a shell requests completions."""
 
@@ -309,8 +313,11 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     command = typer.main.get_command(app)
     try:
-        with command.make_context("automtl", list(arguments)) as context:
-            command.invoke(context)
+        with joined():
+            mute()
+            _check_parallel(arguments)
+            with command.make_context("automtl", list(arguments)) as context:
+                command.invoke(context)
         return 0
     except typer.Exit as end:
         return end.exit_code
@@ -319,6 +326,20 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
         return report(end, stop) if blamed(end) else int(end.code or 0)
     except BaseException as error:
         return report(error, stop)
+
+
+def _check_parallel(arguments: Sequence[str]) -> None:
+    """Check that several processes run a command that trains.
+
+    Raises:
+        UsageError: the command is another one.
+
+    """
+    name = next(iter(arguments), "")
+    if processes() > 1 and name not in PARALLEL:
+        raise UsageError(
+            f"torchrun starts {listing(PARALLEL)}, not {name!r}", "run it as one process: automtl"
+        )
 
 
 def main() -> None:

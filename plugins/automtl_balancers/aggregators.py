@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from automtl_balancers.library import LIBRARIES, torchjd
 from automtl_core.dataset.schema import Task
+from automtl_core.modules.collectives import means
 from automtl_core.settings.settings import S, Settings
 from automtl_core.training.balancer import Balancer
 
@@ -103,7 +104,9 @@ class _Block:
 
 def _gradients(loss: Tensor, inputs: Sequence[nn.Parameter]) -> list[Tensor | None]:
     gradients = torch.autograd.grad(loss, inputs, retain_graph=True, allow_unused=True)
-    return [g.coalesce() if g is not None and g.is_sparse else g for g in gradients]
+    # Aggregators are not linear: they need the gradients of all rows, not only of those of this process.
+    of_all = means(gradients, inputs)
+    return [g.coalesce() if g is not None and g.is_sparse else g for g in of_all]
 
 
 def _any(gradient: Tensor) -> bool:

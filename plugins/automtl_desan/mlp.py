@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from automtl_core.modules.batch_norm import SyncBatchNorm, function_of
 from automtl_core.modules.dropout import dropout
 from automtl_desan.nested import Nested
 
@@ -85,14 +86,15 @@ class MLP(Nested):
 def _joint_norm(norms: Sequence[nn.BatchNorm1d], x: Tensor) -> Tensor:
     """Return each norm on its own columns of `x` [B, S], updating its statistics."""
     widths = [norm.num_features for norm in norms]
-    if any(type(norm) is not nn.BatchNorm1d for norm in norms):  # such as one that spans processes
+    if len({type(norm) for norm in norms} - {nn.BatchNorm1d, SyncBatchNorm}):  # of an op of another plugin
         return torch.cat([norm(part) for norm, part in zip(norms, torch.split(x, widths, 1), strict=True)], 1)
     mean = torch.cat([norm.running_mean for norm in norms])  # type: ignore[misc]
     var = torch.cat([norm.running_var for norm in norms])  # type: ignore[misc]
     weight = torch.cat([norm.weight for norm in norms])
     bias = torch.cat([norm.bias for norm in norms])
     first = norms[0]
-    out = F.batch_norm(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
+    normalise = function_of(first)
+    out = normalise(x, mean, var, weight, bias, first.training, first.momentum or 0.0, first.eps)
     if first.training:
         split = zip(norms, torch.split(mean, widths), torch.split(var, widths), strict=True)
         for norm, new_mean, new_var in split:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from automtl_core.modules.batch_norm import function_of
 from automtl_desan.first_layer import FirstLayer
 from automtl_desan.linear import linear_of, narrow_linear
 
@@ -97,7 +98,7 @@ def normalise_first(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
     if norm.training:
         norm.num_batches_tracked.add_(1)
         momentum = momentum if momentum is not None else 1 / float(norm.num_batches_tracked)
-    return F.batch_norm(
+    return function_of(norm)(
         x, norm.running_mean[:w], norm.running_var[:w], norm.weight[:w], norm.bias[:w],
         norm.training, momentum or 0.0, norm.eps,
     )  # fmt: skip

@@ -26,6 +26,7 @@ from torch.func import functional_call
 
 from automtl_core import seeds
 from automtl_core.disk.state import State
+from automtl_core.modules.collectives import means
 from automtl_core.modules.relaxation import Softmax
 from automtl_core.search.problem import Problem
 from automtl_core.search.relaxed_search import RelaxedSearch
@@ -115,7 +116,7 @@ class DARTS(SearchStrategy[DARTSSettings]):
     def _draw(self, place: int, rows: str) -> None:
         """Seed dropout and gates, so that they draw the same each time the loss of a step is computed."""
         seed, purpose = self.problem.seed, ("darts", self.relaxed.epoch, place, rows)
-        seeds.seed_torch(seed, *purpose)
+        seeds.seed_torch(seed, *purpose, own=True)
         self.relaxed.relaxation.seed(seeds.derive(seed, "relaxation", *purpose))
 
     def state_dict(self) -> State:
@@ -195,7 +196,8 @@ class _Objective(nn.Module):
 
 def _gradient(loss: Tensor, of: Tensors) -> dict[str, Tensor]:
     gradients = torch.autograd.grad(loss, list(of.values()), allow_unused=True, materialize_grads=True)
-    return dict(zip(of, gradients, strict=True))
+    of_all = zip(of, means(gradients, list(of.values())), strict=True)
+    return {name: gradient for name, gradient in of_all if gradient is not None}
 
 
 def _moved(weights: Tensors, direction: Tensors, by: float) -> dict[str, Tensor]:

@@ -5,8 +5,10 @@ from pathlib import Path
 from automtl_cli.data import preparing
 from automtl_cli.output import emit
 from automtl_cli.runs.progress import Terminal
+from automtl_core.distributed import is_first
 from automtl_core.errors import ArtifactError, UsageError
 from automtl_core.registry.plugins import load_registry
+from automtl_core.training.events import SILENT
 from automtl_core.views import finding, outcome
 from automtl_core.workflow.finding import finding as read
 from automtl_core.workflow.finding import price
@@ -18,7 +20,8 @@ from automtl_core.workflow.workflow import Workflow
 def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error."""
     limit = preparing.memory_limit(memory_limit)
-    return Workflow(load_registry(), Terminal(doing), memory_limit=limit)
+    listener = Terminal(doing) if is_first() else SILENT
+    return Workflow(load_registry(), listener, memory_limit=limit)
 
 
 def resume(path: Path, anyway: bool, other_options: bool) -> SearchOutcome:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from automtl_cli.output import emit
 from automtl_cli.runs import actions
 from automtl_core.comparison.spec import ComparisonSpec
+from automtl_core.distributed import first
 from automtl_core.report.write import write_comparison
 from automtl_core.run_dir.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
@@ -17,7 +18,7 @@ def compare(spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> Non
     with _resumable():
         result, out = spec.compared(actions.workflow(), layers)
     write(result, out)
-    report = write_comparison(result, out)
+    report = first(lambda: write_comparison(result, out))
     files = lines(f"written to {out}: {', '.join(FILES)}\nreport: {report}")
     emit({**result.to_json(), "out": str(out)}, lambda _: [*comparison(result), files], as_json)
 
