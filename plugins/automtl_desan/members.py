@@ -16,6 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from automtl_core import distributed
+
 
 class Scales(nn.Module):
     """Scales of each member: row i of a batch belongs to member i mod K.
@@ -48,9 +50,12 @@ class Scales(nn.Module):
     def forward(self, x: Tensor) -> Tensor:  # [B, columns] -> [B, columns]
         scale = self.scale if self.columns is None else self.scale.index_select(1, self.columns)
         members, scale = self.members, scale[: self.members]
-        if torch.compiler.is_exporting() or len(x) % members == 0:  # exported networks predict with all
+        shared = self.training and distributed.processes() > 1
+        if torch.compiler.is_exporting() or (len(x) % members == 0 and not shared):
             return (x.view(x.shape[0] // members, *scale.shape) * scale).view(x.shape)
-        return x * scale[torch.arange(len(x), device=x.device) % members]
+        rows = torch.arange(len(x), device=x.device)
+        rows = distributed.rank() + rows * distributed.processes() if shared else rows  # see `Compute.share`
+        return x * scale[rows % members]
 
 
 def of_all_members(x: Tensor, members: int) -> Tensor:  # [B, ...] -> [B K, ...]

@@ -1,0 +1,140 @@
+"""Two processes with half of the rows of each batch take the steps of one process with all of them."""
+
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from job_of_processes import results_of
+
+from automtl_core import distributed
+from automtl_core.data.part import Part
+from automtl_core.dataset.encodings import plain
+from automtl_core.modules import embedding
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.registry.kinds import BALANCERS, SPACES
+from automtl_core.registry.plugins import load_registry
+from automtl_core.search.held_out import HeldOut
+from automtl_core.search.problem import Problem
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.settings.component import Component
+from automtl_core.testing import sample_part, sample_schema
+from automtl_core.training.compute import Compute
+from automtl_core.training.events import SILENT
+from automtl_core.training.fit import Fit, TrainingData
+from automtl_core.training.optimisers import Optimiser
+from automtl_core.training.recipe import Recipe
+
+EPOCHS, ROWS, BATCH = 5, 610, 61  # halves of 31 and 30 rows
+STEPS = EPOCHS * ROWS // BATCH
+TOWERS = {"expert_layers": [8], "tower_layers": [4]}
+DESAN = {"experts": 3, "expert_width": 8, "ops": ["mlp-8", "mlp-16", "identity"]}
+CASES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "mmoe": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
+    "mmoe with a large table": ("mmoe", {"experts": 2, **TOWERS}, "weighted-mean"),
+    "aitm with its penalty": ("aitm", {"expert_layers": [8], "calibrator": 5.0}, "weighted-mean"),
+    "the supernet of desan": ("desan", DESAN, "weighted-mean"),
+    "the supernet of desan with a large table": ("desan", DESAN, "weighted-mean"),
+    "learned weights of tasks": ("shared-bottom", TOWERS, "uncertainty"),
+    "gradients combined by task": ("shared-bottom", TOWERS, "mgda"),
+    "random gradients and masks": ("shared-bottom", {**TOWERS, "dropout": 0.2}, "graddrop"),
+}
+NEED_TORCHJD = ("gradients combined by task", "random gradients and masks")
+DRAWN = ("random gradients and masks",)
+"""Cases that differ from one process: its masks are others."""
+
+
+def double(part: Part) -> Part:
+    return replace(part, dense=part.dense.astype(np.float64), labels=part.labels.astype(np.float64))
+
+
+def problem_of(case: str) -> Problem:
+    name, settings, balancer = CASES[case]
+    registry = load_registry()
+    space_class = registry.get(SPACES, name)
+    schema = sample_schema(dense=2, regression=name != "aitm", histories=True)
+    space = space_class(
+        schema.encoded(plain().model_copy(update={"history": ("last-2", "mean")})),
+        space_class.settings_class.model_validate({"embedding_dim": 4, "dropout": 0.0, **settings}),
+        registry.op,
+        registry.history_encoder,
+    )
+    train, validation = (double(sample_part(schema, ROWS, seed).as_read(space.schema)) for seed in (1, 2))
+    recipe = Recipe(
+        batch_size=BATCH, epochs=EPOCHS, patience=99, min_positives=1, balancer=Component(name=balancer)
+    ).knowing(registry.get(BALANCERS, balancer))
+    compute = Compute(torch.device("cpu"), "fp32", distributed.processes(), distributed.rank())
+    return Problem(space, TrainingData(train, validation, schema.tasks), recipe, 0, compute)
+
+
+def trained(case: str) -> dict[str, np.ndarray]:
+    """Return the gradients of all steps, the weights after them, and scores."""
+    problem, found, step = problem_of(case), dict[str, torch.Tensor](), Optimiser._move
+
+    def move(self: Optimiser) -> None:
+        step(self)
+        for p, name in self.names.items():
+            if p.grad is not None:
+                found[f"{len(found)} {name}"] = p.grad.to_dense() if p.grad.is_sparse else p.grad.clone()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Optimiser, "_move", move)
+        patch.setattr(embedding, "WHOLE_TABLE", 10 if "large" in case else 10**6)
+        model = searched(problem, found) if "desan" in case else fitted(problem, found)
+    return {name: t.detach().numpy() for name, t in (found | model.state_dict()).items()}
+
+
+def fitted(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Module:
+    torch.manual_seed(0)
+    network = problem.space.network(problem.space.supernet().architecture())
+    fit = Fit(network, problem.data, problem.recipe, problem.seed, problem.compute)
+    for task, metrics in fit.run(SILENT).items():
+        found[f"score of {task}"] = torch.tensor(metrics.score)
+    return fit.network
+
+
+def searched(problem: Problem, found: dict[str, torch.Tensor]) -> torch.nn.Module:
+    search = RelaxedSearch(problem, Softmax())
+    with torch.no_grad():  # if all gates of a reader are closed, its gradients are signs of rounding errors
+        for logits in search.logits:
+            logits += 3 * (logits == 0)
+    while search.epoch < EPOCHS:
+        epoch = search.begin("search", SILENT)
+        for batch in epoch:
+            epoch.add(search.step(batch), batch)
+        losses = epoch.losses(problem.data.tasks)
+        found |= {f"loss {t} {search.epoch}": torch.tensor(loss) for t, loss in losses.items()}
+    decisions = search.supernet.favourites()
+    scored = HeldOut(problem, 300).score(search.supernet, decisions)
+    found["evidence"] = torch.from_numpy(scored.losses)
+    return search.supernet
+
+
+def all_trained() -> dict[str, dict[str, np.ndarray]]:
+    torch.set_default_dtype(torch.float64)
+    installed = find_spec("torchjd") is not None
+    return {case: trained(case) for case in CASES if installed or case not in NEED_TORCHJD}
+
+
+@pytest.fixture(scope="module")
+def found() -> list[dict[str, dict[str, np.ndarray]]]:
+    """What one process found, and what each of two found."""
+    return [*results_of(all_trained, 1), *results_of(all_trained, 2)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_take_the_steps_of_one(case, found):
+    if case in NEED_TORCHJD:
+        pytest.importorskip("torchjd")
+    one, first, second = (each[case] for each in found)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert np.array_equal(value, second[name]), f"{name} differs between the processes"
+    if case in DRAWN:
+        return
+    assert one.keys() == first.keys()
+    assert len(one) > STEPS
+    for name, value in one.items():
+        assert np.abs(first[name] - value).max(initial=0) < 1e-10, name
