@@ -10,13 +10,12 @@ Without such a job there is one process, and every function here costs nothing.
 
 import os
 import pickle
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from automtl_core.errors import AutoMTLError, ProcessLostError, UsageError
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, ProcessLostError, UsageError
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -180,7 +179,21 @@ def _plain(error: Exception) -> Exception:
     return error
 
 
-def mute() -> None:
-    """Discard the output of all processes but the first, which prints for all."""
-    if not is_first():
-        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+@contextmanager
+def muted() -> Iterator[None]:
+    """Discard the output of all processes but the first, which prints for all.
+
+    Errors that a process may have alone, such as too little memory, are printed.
+    """
+    if is_first():
+        yield
+        return
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, ExitStack() as stack:
+        stack.enter_context(redirect_stdout(nowhere))
+        stack.enter_context(redirect_stderr(nowhere))
+        try:
+            yield
+        except AutoMTLError as error:
+            if not isinstance(error, OutOfMemoryError):
+                raise SystemExit(error.exit_code) from None
+            raise

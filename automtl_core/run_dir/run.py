@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from automtl_core import distributed
 from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
@@ -362,9 +363,11 @@ def _new(path: Path, make: Callable[[Path], AbstractContextManager[Run]], held: 
         return None
 
 
-def resuming(path: Path) -> str:
-    """Return the command that resumes a run."""
-    return f"automtl search --resume {shlex.quote(str(path))}"
+def resuming(path: Path, processes: int | None = None) -> str:
+    """Return the command that resumes a run, with a number of processes; None for that of this job."""
+    count = distributed.processes() if processes is None else processes
+    program = "automtl" if count == 1 else f"torchrun --nproc-per-node {count} -m automtl_cli"
+    return f"{program} search --resume {shlex.quote(str(path))}"
 
 
 def _instead_of(path: Path) -> str:

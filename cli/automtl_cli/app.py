@@ -18,7 +18,7 @@ from automtl_cli.output import emit, lenient_streams
 from automtl_cli.plugins.app import plugins_app
 from automtl_cli.runs import commands
 from automtl_cli.runs.app import runs_app
-from automtl_core.distributed import joined, mute, processes
+from automtl_core.distributed import joined, muted, processes
 from automtl_core.errors import UsageError, listing
 from automtl_core.training.process import set_up
 
@@ -313,8 +313,7 @@ def run(arguments: Sequence[str], stop: Stop) -> int:
     """Run one command and return its exit code."""
     command = typer.main.get_command(app)
     try:
-        with joined():
-            mute()
+        with joined(), muted():
             _check_parallel(arguments)
             with command.make_context("automtl", list(arguments)) as context:
                 command.invoke(context)
