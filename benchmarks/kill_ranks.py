@@ -1,10 +1,10 @@
 """Kills a process of a data-parallel job at random times, resumes the job, and compares the files of its run.
 
-    python benchmarks/kill_ranks.py --kills 20 search --preset quick --dataset synthetic --set dataset.rows=4000
+    python benchmarks/kill_ranks.py --kills 20 train --model mmoe --dataset synthetic
 
-The words after the options are a command of automtl without `--name` and `--runs-dir`. It is run once without a
-kill, and then once for each kill. It prints one line for each kill, and ends with 1 if the bytes of any file
-differ.
+The words after the options are a command of automtl without `--name` and `--runs-dir`. It is run once without
+a kill, and then once for each kill. It prints one line for each kill, and ends with 1 if the bytes of any
+file differ.
 """
 
 import argparse

@@ -1,11 +1,8 @@
-"""How to compute: precision, penalties, and gradients of several processes."""
-
-import multiprocessing
+"""How to compute: precision and penalties, and the shares of several processes."""
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from automtl_baselines.aitm import AITM, AITMSettings
@@ -82,28 +79,14 @@ def test_double_stays_double(batch):
     assert CPU.logits(Net(), batch).dtype == torch.float64
 
 
-def work(rank, file, gradients):
-    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
-    w = nn.Parameter(torch.zeros(2))
-    optimiser = Optimiser([Group({"w": w}, 0.1, 0.0)], Compute(torch.device("cpu"), processes=2))
-    optimiser.step((w * torch.tensor([1.0 + rank, 0.0])).sum().backward)
-    optimiser.apply({w: torch.tensor([0.0, 4.0 * rank])})
-    gradients.put((rank, w.grad.tolist(), w.detach().tolist()))
-    dist.destroy_process_group()
-
-
-def test_processes_move_by_the_mean_of_their_gradients(tmp_path):
-    context = multiprocessing.get_context("fork")
-    gradients = context.Queue()
-    workers = [context.Process(target=work, args=(r, tmp_path / "meet", gradients)) for r in range(2)]
-    for worker in workers:
-        worker.start()
-    found = sorted(gradients.get(timeout=60) for _ in workers)
-    for worker in workers:
-        worker.join()
-    (_, gradient, weights), (_, other, others) = found
-    assert gradient == other == [0.0, 2.0]
-    assert weights == others, "equal weights stay equal"
+def test_processes_share_the_rows_of_a_batch_and_of_a_prediction():
+    shares = [Compute(CPU.device, processes=3, rank=rank) for rank in range(3)]
+    rows = np.arange(100, 111)
+    assert sorted(np.concatenate([one.share(rows) for one in shares])) == rows.tolist()
+    assert np.concatenate([one.stretch(1003, 10) for one in shares]).tolist() == list(range(1003))
+    assert all(len(one.stretch(1003, 10)) % 10 == 0 for one in shares[:2]), "whole batches"
+    assert [len(one.stretch(5, 10)) for one in shares] == [0, 0, 5]
+    assert shares[2].alone == CPU
 
 
 X86 = "flags\t\t: fpu sse4_2 avx512f {}\n"
