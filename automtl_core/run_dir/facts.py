@@ -52,10 +52,10 @@ class Environment(Fact):
     threads: int
     libraries: dict[str, str] = field(default_factory=dict)
     """Other library of the space -> its version."""
-    processes: int = 1
-    """Number of processes that train together, see `automtl_core.distributed`."""
     earlier: tuple["Environment", ...] = ()
     """Earlier environments of a run that continued in this one, the first one first."""
+    processes: int = 1
+    """Number of processes that train together, see `automtl_core.distributed`."""
 
 
 @dataclass(frozen=True)
