@@ -130,7 +130,7 @@ def agreed(value: T) -> T:
     return values[0]
 
 
-def heard(listener: Callable[[E], bool]) -> Callable[[E], bool]:
+def shared_listener(listener: Callable[[E], bool]) -> Callable[[E], bool]:
     """Return a listener that only the first process calls; its answer holds for all processes.
 
     All processes must send it the same events.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from automtl_core.data.store import Prepared
-from automtl_core.distributed import heard, is_first
+from automtl_core.distributed import is_first, shared_listener
 from automtl_core.errors import one_line
 from automtl_core.registry.kinds import LISTENERS
 from automtl_core.run_dir import snapshot
@@ -35,7 +35,7 @@ def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iter
 
     """
     if not is_first():
-        yield heard(listener)
+        yield shared_listener(listener)
         return
     work = Workload.of(job, prepared)
     trained = run.has(Result)
@@ -45,7 +45,7 @@ def observed(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Iter
     try:
         if not trained:
             stream(RunBegan(run.path, tuple(map(EpochEnded.from_json, run.reports()))))
-        yield heard(stream)
+        yield shared_listener(stream)
         snapshot.remove(run.path)
         result = run.read(Result) if run.has(Result) else None
         if result is not None and (test := result.test) is not None:

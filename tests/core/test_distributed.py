@@ -7,7 +7,7 @@ from job_of_processes import results_of
 
 from automtl_core import distributed
 from automtl_core.disk.files import make_folder, remove_folder, write_atomic
-from automtl_core.distributed import agreed, first, heard, muted
+from automtl_core.distributed import agreed, first, muted, shared_listener
 from automtl_core.errors import OutOfMemoryError, RunInUseError
 
 
@@ -29,7 +29,7 @@ def together(folder):
 
     with pytest.raises(RunInUseError, match="taken") as caught:
         first(fail)
-    listener = heard(lambda event: seen.append(event) or event < 2)
+    listener = shared_listener(lambda event: seen.append(event) or event < 2)
     answers = [listener(number) for number in range(3)]
     value = agreed(time.monotonic() + rank)
     remove_folder(file.parent)
@@ -66,7 +66,7 @@ def test_without_a_job_nothing_changes():
     def listener(event):
         return True
 
-    assert heard(listener) is listener
+    assert shared_listener(listener) is listener
     assert first(lambda: 3) == 3
     assert agreed(4) == 4
     assert not distributed.asked()
