@@ -88,6 +88,12 @@ class PluginError(AutoMTLError):
     exit_code = 69
 
 
+class WorkerError(AutoMTLError):
+    """Worker processes crashed during a trial, again and again."""
+
+    exit_code = 70
+
+
 class OutOfMemoryError(AutoMTLError):
     """The machine has too little memory for the settings."""
 

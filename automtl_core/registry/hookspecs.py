@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory, OpFamily
+    from automtl_core.search.engine import Engine
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
@@ -78,6 +79,11 @@ def automtl_register_report_sections() -> Mapping[str, ReportSection | str]:  # 
 @hookspec
 def automtl_register_listeners() -> Mapping[str, type[RunListener] | str]:  # type: ignore[empty-body]
     """Return listeners of runs by name."""
+
+
+@hookspec
+def automtl_register_engines() -> Mapping[str, type[Engine] | str]:  # type: ignore[empty-body]
+    """Return engines, which run trials in other processes, by name."""
 
 
 @hookspec

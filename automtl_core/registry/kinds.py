@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from automtl_core.fields.field import FieldKind
     from automtl_core.modules.histories import HistoryEncoderFactory
     from automtl_core.ops import OpFactory
+    from automtl_core.search.engine import Engine
     from automtl_core.search.strategy import SearchStrategy
     from automtl_core.space import SearchSpace
     from automtl_core.training.balancer import Balancer
@@ -298,6 +299,9 @@ REPORT_SECTIONS: Kind[hookspecs.ReportSection] = Kind(
 LISTENERS: Kind[type[RunListener]] = Kind(
     "listener", "listeners", hookspecs.automtl_register_listeners, _is_listener
 )
+ENGINES: Kind[type[Engine]] = Kind(
+    "engine", "engines", hookspecs.automtl_register_engines, _extends("automtl_core.search.engine:Engine")
+)
 PRESETS: Kind[Mapping[str, Any]] = Kind(
     "preset", "presets", hookspecs.automtl_register_presets, _is_layer, _sections
 )
@@ -315,6 +319,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         HISTORY_ENCODERS,
         REPORT_SECTIONS,
         LISTENERS,
+        ENGINES,
         PRESETS,
     )
 }

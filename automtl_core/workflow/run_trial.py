@@ -5,14 +5,16 @@ installed plugins, opens the prepared data, and keeps checkpoint and result in t
 """
 
 import json
+import pickle
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.errors import DivergedError, RunExistsError, RunInUseError
+from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, one_line
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Result, Status
@@ -52,6 +54,26 @@ def run_trial(spec: TrialSpec, listener: Listener) -> TrialResult:
 
     """
     return _runner()(spec, listener)
+
+
+def sendable(error: Exception) -> Exception:
+    """Return an error of a trial as an error that another process can raise.
+
+    An error in the code of a plugin becomes the `PluginError` that names it, since the other process does not
+    have the traceback. An error that is a bug has the traceback as a note.
+    """
+    if isinstance(error, AutoMTLError | MemoryError | OSError):
+        return error
+    if (blamed := load_registry().blame(error)) is not None:
+        return blamed
+    note = "".join(traceback.format_exception(error)).rstrip()
+    try:
+        same = pickle.loads(pickle.dumps(error))  # noqa: S301 - of this process
+    except Exception:
+        same = RuntimeError(one_line(error))
+    same.add_note(f"in another process:\n{note}")
+    found: Exception = same
+    return found
 
 
 class TrialRunner:

@@ -1,0 +1,48 @@
+"""The executor of a command, from the name of an engine and the number of workers."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from automtl_core.errors import UsageError
+from automtl_core.registry.kinds import ENGINES
+from automtl_core.registry.registry import Registry
+from automtl_core.search.engine import DEFAULT_ENGINE, Engine
+from automtl_core.search.trial import Executor
+from automtl_core.settings.component import Component
+
+
+def engine_of(registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None) -> Engine | None:
+    """Return an engine; None where one worker of the default engine is enough, which is this process.
+
+    Args:
+        registry: The plugins.
+        workers: Maximum number of trials that run at once; None for that of the engine.
+        engine: Name of the engine, or its name and settings; None for the default engine.
+
+    Raises:
+        UsageError: the number of workers or a setting of the engine is wrong.
+        UnknownNameError: no plugin registers the engine.
+
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
+    if engine is None and (workers or 1) == 1:
+        return None
+    chosen = Component.model_validate({"name": DEFAULT_ENGINE, **engine} if isinstance(engine, Mapping) else engine or DEFAULT_ENGINE)
+    engine_class = registry.get(ENGINES, chosen.name)
+    settings = engine_class.settings_class.parse(chosen.settings, ENGINES.name, chosen.name)
+    return engine_class(settings, workers)
+
+
+@contextmanager
+def executor_of(
+    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None
+) -> Iterator[Executor | None]:
+    """Yield the executor of an engine; None for this process. Arguments and errors as for `engine_of`."""
+    made = engine_of(registry, workers, engine)
+    if made is None:
+        yield None
+        return
+    with made.executor() as executor:
+        yield executor

@@ -1,0 +1,244 @@
+"""Trials in several processes of this machine.
+
+Each worker has its own pipe, so that a killed worker cannot hold a lock that others need. A worker ends when
+its pipe is closed, also because the parent was killed. See docs/adr/0026-workers.md.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+
+from pydantic import Field
+
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, WorkerError
+from automtl_core.search.engine import Engine
+from automtl_core.search.trial import Executor, OnEvent, TrialResult, TrialSpec
+from automtl_core.settings.settings import Settings
+from automtl_core.training.events import Event
+
+THREADS = "OMP_NUM_THREADS"
+"""Environment variable with the number of threads of a process."""
+GRACE = 5.0
+"""Seconds in which workers end after their pipes are closed, before they are killed."""
+
+
+class ProcessesSettings(Settings):
+    """Settings of the engine `processes`."""
+
+    threads: int | None = Field(None, ge=1)
+    """Threads of each worker. null: the environment variable OMP_NUM_THREADS or, without it, the processor
+    cores divided by the number of workers."""
+    attempts: int = Field(3, ge=1)
+    """Number of workers that a trial may cost. The command fails if so many worker processes were killed
+    during the same trial."""
+
+
+class Processes(Engine[ProcessesSettings]):
+    """Processes of this machine; a killed one is replaced, and its trial goes on from its checkpoint."""
+
+    @contextmanager
+    def executor(self) -> Iterator[Executor]:
+        """Yield an executor that starts workers when they are needed, and keeps them until the end."""
+        workers = self.workers or cores()
+        pool = Pool(workers, self._threads(workers), self.settings.attempts)
+        try:
+            yield pool
+        finally:
+            pool.close()
+
+    def _threads(self, workers: int) -> str:
+        if self.settings.threads is not None:
+            return str(self.settings.threads)
+        return os.environ.get(THREADS) or str(max(1, cores() // workers))
+
+
+def cores() -> int:
+    """Return the number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Pool:
+    """Executor that gives each of several worker processes the next trial.
+
+    Args:
+        size: Maximum number of workers.
+        threads: Number of threads of each worker.
+        attempts: Number of workers that a trial may cost.
+
+    """
+
+    def __init__(self, size: int, threads: str, attempts: int) -> None:
+        self._size = size
+        self._environment = {**os.environ, THREADS: threads}
+        self._attempts = attempts
+        self._workers: list[Supervised] = []
+        self._number = 0
+
+    def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
+        """Yield results as they come.
+
+        Raises:
+            OutOfMemoryError: several workers were killed by signal 9 during the same trial.
+            WorkerError: several workers crashed during the same trial.
+
+        """
+        waiting, deaths, going_on = deque(specs), Counter[TrialSpec](), True
+        try:
+            while busy := self._busy(waiting if going_on else deque()):
+                for worker in ready(busy):
+                    spec, message = worker.receive()
+                    match message:
+                        case Event():
+                            again = on_event(spec, message)
+                            if going_on and not again:
+                                going_on = False
+                                for each in self._workers:
+                                    each.end_trial()
+                        case TrialResult():
+                            yield spec, message
+                        case Exception():
+                            raise message
+                        case int():
+                            self._workers.remove(worker)
+                            deaths[spec] += 1
+                            if deaths[spec] == self._attempts:
+                                raise _fault(spec, message, self._attempts)
+                            waiting.appendleft(spec)
+        finally:
+            self._close([worker for worker in self._workers if worker.spec is not None])
+
+    def close(self) -> None:
+        """End all workers."""
+        self._close(self._workers)
+
+    def _busy(self, waiting: deque[TrialSpec]) -> "list[Supervised]":
+        """Give the next trials to free workers, and return the workers with a trial."""
+        while waiting:
+            worker = self._free()
+            if worker is None:
+                break
+            self._number += 1
+            worker.begin(self._number, waiting.popleft())
+        return [worker for worker in self._workers if worker.spec is not None]
+
+    def _free(self) -> "Supervised | None":
+        """Return a worker without a trial, perhaps a new one; None if all workers are busy."""
+        self._workers = [worker for worker in self._workers if worker.spec is not None or worker.lives()]
+        for worker in self._workers:
+            if worker.spec is None:
+                return worker
+        if len(self._workers) == self._size:
+            return None
+        self._workers.append(Supervised(self._environment))
+        return self._workers[-1]
+
+    def _close(self, workers: "Sequence[Supervised]") -> None:
+        self._workers = [worker for worker in self._workers if worker not in workers]
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.join()
+
+
+class Supervised:
+    """A worker process with its pipe and its trial.
+
+    Args:
+        environment: Environment variables of the process.
+
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.spec: TrialSpec | None = None
+        self._number = 0
+        self.connection, theirs = Pipe()
+        # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
+        # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "automtl_engines.worker", str(theirs.fileno())],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=_errors(),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._send(sys.path)
+
+    def begin(self, number: int, spec: TrialSpec) -> None:
+        """Run a trial; numbers rise."""
+        self.spec, self._number = spec, number
+        self._send((number, spec))
+
+    def end_trial(self) -> None:
+        """End the trial in order: its result is that of its epochs so far."""
+        if self.spec is not None:
+            self._send((self._number, None))
+
+    def receive(self) -> tuple[TrialSpec, object]:
+        """Return the trial, and its next event, its result or its error; the exit code if the worker died."""
+        assert self.spec is not None  # noqa: S101 - workers without a trial send nothing
+        spec = self.spec
+        try:
+            _, message = self.connection.recv()
+        except (EOFError, OSError):
+            self.connection.close()
+            # Only a process that has ended has released its locks.
+            return spec, self._process.wait()
+        if not isinstance(message, Event):
+            self.spec = None
+        return spec, message
+
+    def lives(self) -> bool:
+        """Return whether the process has not ended."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Close the pipe, which ends the process."""
+        self.connection.close()
+
+    def join(self) -> None:
+        """Wait for the end of the process, and kill it if it does not end."""
+        try:
+            self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _send(self, message: object) -> None:
+        with suppress(OSError):  # the process has ended: `receive` tells
+            self.connection.send(message)
+
+
+def ready(workers: Sequence[Supervised]) -> Iterator[Supervised]:
+    """Yield the workers that have sent something or have died; wait for at least one."""
+    found = wait([worker.connection for worker in workers])
+    yield from (worker for worker in workers if worker.connection in found)
+
+
+def _errors() -> int:
+    """Return the file of what workers print: standard error, since the output belongs to the command."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return subprocess.DEVNULL
+    return 2
+
+
+def _fault(spec: TrialSpec, code: int, attempts: int) -> AutoMTLError:
+    """Return the error for a trial that has cost too many workers."""
+    what = f"{attempts} worker processes died during the trial {spec.folder}, the last one by "
+    if code == -signal.SIGKILL:
+        return OutOfMemoryError(
+            f"{what}SIGKILL: the machine may have too little memory",
+            "use fewer workers, a lower training.batch_size or a smaller model; `dmesg` shows whether the "
+            "system killed a process for its memory",
+        )
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return WorkerError(f"{what}{how}", "run the command without --workers, which shows where it fails")

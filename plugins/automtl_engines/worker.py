@@ -1,0 +1,94 @@
+"""A worker process: it runs the trials that come through its pipe, and ends when the pipe is closed.
+
+The parent sends `(number, spec)` for a trial, and `(number, None)` to end it in order. The worker sends
+`(number, event)` for each event, then `(number, result)` or `(number, error)`.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from functools import partial
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from automtl_core.training.process import set_up
+
+if TYPE_CHECKING:
+    from automtl_core.search.trial import TrialSpec
+    from automtl_core.training.events import Event
+
+GRACE = 10.0
+"""Seconds in which a trial ends after the parent has closed the pipe, before the process is killed."""
+
+
+class Worker:
+    """Runs one trial after the other.
+
+    Args:
+        connection: The pipe to the parent.
+
+    """
+
+    def __init__(self, connection: "Connection[Any, Any]") -> None:
+        self._connection = connection
+        self._trials: SimpleQueue[tuple[int, TrialSpec]] = SimpleQueue()
+        self._ended = -1  # number of the latest trial that the parent ends
+
+    def work(self) -> None:
+        """Run trials until the pipe is closed."""
+        from automtl_core.workflow.run_trial import run_trial, sendable
+
+        threading.Thread(target=self._receive, daemon=True).start()
+        while True:
+            number, spec = self._trials.get()
+            try:
+                result: object = run_trial(spec, partial(self._send, number))
+            except Exception as error:
+                result = sendable(error)
+            self._send(number, result)
+
+    def _send(self, number: int, message: "Event | object") -> bool:
+        """Send an event or a result; return whether the trial shall continue."""
+        try:
+            self._connection.send((number, message))
+        except OSError:  # the parent has ended
+            raise KeyboardInterrupt from None
+        return self._ended < number
+
+    def _receive(self) -> None:
+        """Receive trials in a thread of its own, so that a closed pipe also interrupts a trial."""
+        try:
+            while True:
+                number, spec = self._connection.recv()
+                if spec is None:
+                    self._ended = number
+                else:
+                    self._trials.put((number, spec))
+        except (EOFError, OSError):
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(1)  # the trial is in code that does not return
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(descriptor: int) -> None:
+    """Run the worker of the pipe with a file descriptor."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        connection: Connection[Any, Any] = Connection(descriptor)
+        sys.path[:] = connection.recv()  # plugins may be in folders that the parent has added
+        set_up()  # before torch is imported
+        Worker(connection).work()
+    except (KeyboardInterrupt, EOFError, OSError):
+        return
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
