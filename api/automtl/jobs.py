@@ -1,7 +1,9 @@
 """Search, training and comparison as functions. They print nothing."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from automtl.compared import Compared
 from automtl.frames import Labels, data_layers
 from automtl.run import Run
 from automtl_core.comparison.spec import ComparisonSpec
+from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
@@ -18,6 +21,7 @@ from automtl_core.search.trial import Executor
 from automtl_core.training.events import EpochEnded, Event, EventHandler, Warned
 from automtl_core.views.comparison import write
 from automtl_core.workflow.budget import seconds_of
+from automtl_core.workflow.engines import executor_of
 from automtl_core.workflow.ensemble import ensemble_layer
 from automtl_core.workflow.outcomes import SearchOutcome
 from automtl_core.workflow.workflow import Workflow
@@ -40,6 +44,8 @@ def search(
     runs_dir: str | Path = "runs",
     time_budget: str | None = None,
     progress: Heard | None = None,
+    workers: int | None = None,
+    engine: str | Mapping[str, Any] | None = None,
     executor: Executor | None = None,
 ) -> Run:
     """Search for an architecture for a table or dataset, train it, and score the test rows at the end.
@@ -61,7 +67,10 @@ def search(
         time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
             the limit cuts short.
         progress: Callback for each epoch, which may end the search.
-        executor: Runs the trials, such as in several processes. None: this process.
+        workers: Number of trainings that run at once, each in a process of its own. None: this process.
+        engine: What runs the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
+            as `{"name": "ray", "address": "auto"}`.
+        executor: Runs the trials, in place of `workers` and `engine`.
 
     Raises:
         AutoMTLError: as on the command line; `.fix` is the remedy.
@@ -70,10 +79,10 @@ def search(
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
-    flow = Workflow(load_registry(), Listening(progress), executor)
     layers = [chosen, *data_layers(data, labels, settings), given]
-    job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
-    return _done(flow, flow.search(job, Path(runs_dir), name))
+    with _workflow(progress, workers, engine, executor) as flow:
+        job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
+        return _done(flow, flow.search(job, Path(runs_dir), name))
 
 
 def train(
@@ -87,14 +96,18 @@ def train(
     runs_dir: str | Path = "runs",
     time_budget: str | None = None,
     progress: Heard | None = None,
+    workers: int | None = None,
+    engine: str | Mapping[str, Any] | None = None,
+    executor: Executor | None = None,
 ) -> Run:
     """Train one model without a search, and score the test rows once.
 
-    `model` is a model of `automtl train`. All other arguments are those of `search`.
+    `model` is a model of `automtl train`. All other arguments are those of `search`. Workers run the trials of
+    the encoding search.
     """
-    flow = Workflow(load_registry(), Listening(progress))
-    job = flow.model(model, [*data_layers(data, labels, settings), _run(seed, time_budget)])
-    return _done(flow, flow.search(job, Path(runs_dir), name))
+    layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
+    with _workflow(progress, workers, engine, executor) as flow:
+        return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
 
 
 def compare(
@@ -111,14 +124,20 @@ def compare(
     out: str | Path | None = None,
     time_budget: str | None = None,
     progress: Heard | None = None,
+    workers: int | None = None,
+    engine: str | Mapping[str, Any] | None = None,
     executor: Executor | None = None,
 ) -> Compared:
-    """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does."""
+    """Compare models on the same rows and seeds, with confidence intervals, as `automtl compare` does.
+
+    `workers`, `engine` and `executor` are those of `search`.
+    """
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
     layers: list[Layer] = [*data_layers(data, labels, settings), _run(seed)]
-    result, path = spec.compared(Workflow(load_registry(), Listening(progress), executor), layers)
+    with _workflow(progress, workers, engine, executor) as flow:
+        result, path = spec.compared(flow, layers)
     write(result, path)
     return Compared(result, path)
 
@@ -155,6 +174,29 @@ class Listening(EventHandler):
         if isinstance(event, Warned):
             warnings.warn(event.sentence, UserWarning, stacklevel=5)
         return True
+
+
+@contextmanager
+def _workflow(
+    progress: Heard | None,
+    workers: int | None,
+    engine: str | Mapping[str, Any] | None,
+    executor: Executor | None,
+) -> Iterator[Workflow]:
+    """Yield a workflow whose trials run in workers, or by an executor.
+
+    Raises:
+        UsageError: both are given, or as `executor_of` does.
+
+    """
+    flow = Workflow(load_registry(), Listening(progress), executor)
+    if executor is not None:
+        if (workers, engine) != (None, None):
+            raise UsageError("workers and executor both run the trials", "use one of them")
+        yield flow
+        return
+    with executor_of(flow.registry, workers, engine) as made:
+        yield replace(flow, executor=made)
 
 
 def _run(seed: int | None, time_budget: str | None = None) -> Layer:

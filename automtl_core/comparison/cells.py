@@ -23,7 +23,7 @@ from automtl_core.run_dir.identity import Identity, check_checkpoint, check_sett
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.watched import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
-from automtl_core.training.events import Event, Listener, PhaseBegan, PhaseEnded
+from automtl_core.training.events import Event, Listener, OfTrial, PhaseBegan, PhaseEnded
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import TESTING, TRAINING, Workload
 from automtl_core.workflow.run_trial import PAUSE, Folder
@@ -138,17 +138,23 @@ class CellRunner:
     ) -> dict[Cell, TrialResult]:
         write_cells(self.folder, [cell.path.name for cell in cells])
         by_spec = {cell.spec(test): cell for cell in cells}
-        places = {cell: place for place, cell in enumerate(cells, start=1)}
+        which = {cell: f"{called} {place} of {len(cells)}" for place, cell in enumerate(cells, start=1)}
+        later, current = list(cells), None
 
         def on_event(spec: TrialSpec, event: Event) -> bool:
+            nonlocal current
             cell = by_spec[spec]
+            if cell in later and isinstance(event, TrialBegan | TrialEnded):
+                later.remove(cell)
+            if cell is not current and not isinstance(event, TrialWaits):
+                current = cell
+                self.listener(OfTrial(which[cell]))
             match event:
                 case TrialBegan():
-                    place = places[cell]
-                    self.listener(CellBegan(cell, f"{called} {place} of {len(cells)}"))
-                    return self.listener(PhaseBegan(TRAINING, _work(cell, cells[place:], then)))
+                    self.listener(CellBegan(cell, which[cell]))
+                    return self.listener(PhaseBegan(TRAINING, _work(cell, later, then)))
                 case TrialEnded() if test:
-                    return self.listener(PhaseBegan(TESTING, tests(cells[places[cell] :])))
+                    return self.listener(PhaseBegan(TESTING, tests(later)))
                 case TrialEnded():
                     return self.listener(PhaseEnded(TRAINING))
                 case TrialWaits():
@@ -175,11 +181,11 @@ def _tested(cell: Cell, result: TrialResult) -> tuple[CellResult, Samples]:
             time.sleep(PAUSE)
 
 
-def _work(cell: Cell, after: Sequence[Cell], then: Sequence[Workload]) -> Workload:
-    """Return the work of a cell, of the untrained cells after it, and of everything after the cells."""
-    left = [c for c in after if not (c.path.exists() and Run.open(c.path).has(Result))]
-    later = [Workload.of(c.job, c.prepared).trained() for c in left]
-    return Workload.of(cell.job, cell.prepared, [*later, *then]).trained()
+def _work(cell: Cell, later: Sequence[Cell], then: Sequence[Workload]) -> Workload:
+    """Return the work of a cell, of the later cells without a result, and of everything after the cells."""
+    left = [c for c in later if not (c.path.exists() and Run.open(c.path).has(Result))]
+    cells = [Workload.of(c.job, c.prepared).trained() for c in left]
+    return Workload.of(cell.job, cell.prepared, [*cells, *then]).trained()
 
 
 def tests(cells: Sequence[Cell]) -> Workload:

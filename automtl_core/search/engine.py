@@ -1,4 +1,4 @@
-"""The interface of engines: each makes an executor, which runs trials in other processes or on other machines.
+"""The interface of engines, which make executors: they run trials in other processes or on other machines.
 
 An engine changes no result, so that it is no part of the configuration of a run.
 """

@@ -29,6 +29,14 @@ returns its best result.
 
 
 @dataclass(frozen=True)
+class OfTrial(Event):
+    """The events after this one belong to a trial, which may run at the same time as others."""
+
+    trial: str
+    """Name of the trial, such as `cell 2 of 6`."""
+
+
+@dataclass(frozen=True)
 class RunBegan(Event):
     """A process begins to search and train in a run directory, or continues there."""
 

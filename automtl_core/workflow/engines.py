@@ -12,7 +12,9 @@ from automtl_core.search.trial import Executor
 from automtl_core.settings.component import Component
 
 
-def engine_of(registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None) -> Engine | None:
+def engine_of(
+    registry: Registry, workers: int | None, engine: str | Mapping[str, Any] | None
+) -> Engine | None:
     """Return an engine; None where one worker of the default engine is enough, which is this process.
 
     Args:
@@ -29,7 +31,9 @@ def engine_of(registry: Registry, workers: int | None, engine: str | Mapping[str
         raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
     if engine is None and (workers or 1) == 1:
         return None
-    chosen = Component.model_validate({"name": DEFAULT_ENGINE, **engine} if isinstance(engine, Mapping) else engine or DEFAULT_ENGINE)
+    chosen = Component.model_validate(
+        {"name": DEFAULT_ENGINE, **engine} if isinstance(engine, Mapping) else engine or DEFAULT_ENGINE
+    )
     engine_class = registry.get(ENGINES, chosen.name)
     settings = engine_class.settings_class.parse(chosen.settings, ENGINES.name, chosen.name)
     return engine_class(settings, workers)

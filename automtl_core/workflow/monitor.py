@@ -3,12 +3,14 @@
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass, field
 
 from automtl_core.run_dir.snapshot import Snapshot
 from automtl_core.search.evidence import DecisionMade, Evidence
 from automtl_core.training.events import (
     EpochEnded,
     Event,
+    OfTrial,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -17,26 +19,90 @@ from automtl_core.training.events import (
 )
 from automtl_core.workflow.budget import TRAIN
 from automtl_core.workflow.importance import PHASE as IMPORTANCE
-from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TESTING, ProgressEstimate, Workload
+from automtl_core.workflow.progress_estimate import (
+    ENCODING_SEARCH,
+    TESTING,
+    TRAINING,
+    ProgressEstimate,
+    Workload,
+)
 
 DECISIONS = 20
 """Number of decisions in a snapshot."""
 
 
+@dataclass
+class _Followed:
+    """The progress of one run."""
+
+    parts: tuple[str, ...] = ()
+    phase: str = ""
+    stage: str = ""
+    epoch: int = 0
+    share: float = 0.0
+    rate: float | None = None
+    since: float = 0.0
+    """Time at the end of the first step of the epoch, whose duration is unknown."""
+    rows: int = 0
+    """Rows at that time."""
+    reports: list[EpochEnded] = field(default_factory=list)
+    decisions: deque[Evidence] = field(default_factory=lambda: deque(maxlen=DECISIONS))
+    ended: bool = False
+
+    def begin(self, phase: str, work: Workload) -> None:
+        encodes = phase == ENCODING_SEARCH or ENCODING_SEARCH in self.parts
+        parts = {
+            ENCODING_SEARCH: encodes,
+            "search": work.search != 0,
+            "training": work.training,
+            TESTING: True,
+        }
+        if phase != TESTING:
+            self.parts = tuple(part for part, there in parts.items() if there)
+            self.reports.clear()
+            self.decisions.clear()
+        self.ended = False
+
+    def part(self) -> str:
+        if self.phase in (ENCODING_SEARCH, TESTING):
+            return self.phase
+        if self.phase in (IMPORTANCE, ""):
+            return TESTING if self.phase else ""
+        return "training" if self.phase == TRAIN or "search" not in self.parts else "search"
+
+    def step(self, event: StepEnded) -> None:
+        if (event.phase, event.epoch) != (self.phase, self.epoch):
+            self.since, self.rows = time.monotonic(), event.rows
+        self.set(event.phase, "", event.epoch, event.done / event.steps)
+        seconds, rows = time.monotonic() - self.since, event.rows - self.rows
+        self.rate = rows / seconds if rows > 0 and seconds > 0 else None
+
+    def set(self, phase: str, stage: str, epoch: int, share: float) -> None:
+        self.phase, self.stage, self.epoch, self.share = phase, stage, epoch, share
+
+
 class Monitor:
-    """Follows the events of a command; another thread may take snapshots."""
+    """Follows the events of a command; another thread may take snapshots.
+
+    Of several trials that run at once, snapshots show the one that began first.
+    """
 
     def __init__(self) -> None:
-        self.reports: list[EpochEnded] = []
-        """The epochs of the current run."""
         self._lock = threading.Lock()
         self._estimate = ProgressEstimate()
         self._start = time.monotonic()
-        self._parts: tuple[str, ...] = ()
-        self._phase, self._stage, self._epoch, self._share = "", "", 0, 0.0
-        self._rate: float | None = None
-        self._since, self._rows = self._start, 0  # time and rows at the end of the first step of the epoch
-        self._decisions: deque[Evidence] = deque(maxlen=DECISIONS)
+        self._run = _Followed()  # that of the latest event
+        self._runs = {"": self._run}  # at work, by the name of the trial; the first one is shown
+
+    @property
+    def reports(self) -> list[EpochEnded]:
+        """The epochs of the shown run."""
+        return self._shown().reports
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        """The names of the trials at work, that of the shown one first."""
+        return tuple(name for name in self._runs if name)
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
@@ -45,23 +111,26 @@ class Monitor:
 
     def _receive(self, event: Event) -> None:
         self._estimate(event)
+        run = self._run
         match event:
+            case OfTrial(trial):
+                self._turn_to(trial)
             case RunBegan(_, reports):
-                self.reports.extend(reports)
+                run.reports.extend(reports)
             case PhaseBegan(name, work):
                 if isinstance(work, Workload):
-                    self._begin(name, work)
-                self._set(name, "", 0, 0.0)
-            case PhaseEnded():
-                self._rate = None
+                    run.begin(name, work)
+                run.set(name, "", 0, 0.0)
+            case PhaseEnded(name):
+                run.rate, run.ended = None, name == TRAINING
             case ProgressMade():
-                self._set(event.phase, event.stage, 0, event.share)
+                run.set(event.phase, event.stage, 0, event.share)
             case StepEnded():
-                self._step(event)
+                run.step(event)
             case EpochEnded():
-                self.reports.append(event)
+                run.reports.append(event)
             case DecisionMade(evidence):
-                self._decisions.append(evidence)
+                run.decisions.append(evidence)
 
     def snapshot(self) -> Snapshot:
         """Return the progress now."""
@@ -70,52 +139,31 @@ class Monitor:
 
     def _snapshot(self) -> Snapshot:
         done, most = self._estimate.reached()
+        run = self._shown()
         return Snapshot(
-            parts=self._parts,
-            part=self._part(),
-            phase=self._phase,
-            stage=self._stage,
-            epoch=self._epoch,
-            share=self._share,
-            rows_per_second=self._rate,
+            parts=run.parts,
+            part=run.part(),
+            phase=run.phase,
+            stage=run.stage,
+            epoch=run.epoch,
+            share=run.share,
+            rows_per_second=run.rate,
             done=done,
             most=most,
             unit=self._estimate.unit,
             seconds=time.monotonic() - self._start,
             left=self._estimate.left(),
-            decisions=tuple(self._decisions),
+            decisions=tuple(run.decisions),
             time=time.time(),
         )
 
-    def _begin(self, phase: str, work: Workload) -> None:
-        encodes = phase == ENCODING_SEARCH or ENCODING_SEARCH in self._parts
-        parts = {
-            ENCODING_SEARCH: encodes,
-            "search": work.search != 0,
-            "training": work.training,
-            TESTING: True,
-        }
-        if phase != TESTING:
-            self._parts = tuple(part for part, there in parts.items() if there)
-            self.reports.clear()
-            self._decisions.clear()
+    def _shown(self) -> _Followed:
+        return next(iter(self._runs.values()))
 
-    def _part(self) -> str:
-        if self._phase in (ENCODING_SEARCH, TESTING):
-            return self._phase
-        if self._phase in (IMPORTANCE, ""):
-            return TESTING if self._phase else ""
-        return "training" if self._phase == TRAIN or "search" not in self._parts else "search"
-
-    def _step(self, event: StepEnded) -> None:
-        if (event.phase, event.epoch) != (self._phase, self._epoch):
-            self._since, self._rows = (
-                time.monotonic(),
-                event.rows,
-            )  # the duration of the first step is unknown
-        self._set(event.phase, "", event.epoch, event.done / event.steps)
-        seconds, rows = time.monotonic() - self._since, event.rows - self._rows
-        self._rate = rows / seconds if rows > 0 and seconds > 0 else None
-
-    def _set(self, phase: str, stage: str, epoch: int, share: float) -> None:
-        self._phase, self._stage, self._epoch, self._share = phase, stage, epoch, share
+    def _turn_to(self, trial: str) -> None:
+        """Let the next events belong to a trial."""
+        if trial not in self._runs:
+            parts = self._run.parts if ENCODING_SEARCH in self._run.parts else ()
+            self._runs = {name: run for name, run in self._runs.items() if name and not run.ended}
+            self._runs[trial] = _Followed(parts)
+        self._run = self._runs[trial]

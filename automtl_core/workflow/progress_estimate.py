@@ -10,8 +10,9 @@ comparison is expected to take as long as earlier runs of the same model.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import fmean
 from typing import NamedTuple, Self
 
@@ -23,6 +24,7 @@ from automtl_core.training.events import (
     Event,
     Loop,
     LoopsAhead,
+    OfTrial,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -43,7 +45,6 @@ ENCODING_EPOCHS = 15
 """Duration of the encoding search, in epochs of the training that follows; measured likewise."""
 SEARCHED = 0.4
 """Share of the maximum number of epochs that a search takes if its loops are unknown; measured likewise."""
-NONE: Mapping[str, int] = {}
 FORGET = 0.8
 """Weight of an epoch in the speed of its phase, against the epoch after it."""
 
@@ -129,8 +130,31 @@ class _Speed:
         self.seconds, self.epochs, self.rows = FORGET * self.seconds, FORGET * self.epochs, FORGET * self.rows
 
 
+@dataclass
+class _Run:
+    """The state of a run, of which several may be at work at once."""
+
+    last: float
+    """Time of its last event."""
+    began: float
+    work: Workload = Workload(0, 0)
+    ahead: list[Loop] = field(default_factory=list)
+    done: float = 0.0
+    """Epochs of the first loop ahead."""
+    trained: defaultdict[str, float] = field(default_factory=partial(defaultdict, float))
+    """Phase -> epochs of its training."""
+    stale: Counter[str] = field(default_factory=Counter)
+    """Phase -> epochs since its best one."""
+    ended: bool = False
+
+    def is_current(self, phase: str) -> bool:
+        return bool(self.ahead) and self.ahead[0].phase == phase
+
+
 class ProgressEstimate:
     """Estimates the progress of a command from its events.
+
+    Runs that are at work at once divide the later work among themselves.
 
     Args:
         clock: Function that returns the time in seconds.
@@ -139,153 +163,168 @@ class ProgressEstimate:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._start = self._last = self._began = clock()  # of all work, of the last event, of the current run
-        self._work = Workload(0, 0)
-        self._ahead: list[Loop] = []
-        self._done = 0.0  # epochs of the first loop ahead
+        self._start = clock()
+        self._run = _Run(self._start, self._start)  # that of the latest event
+        self._runs = {"": self._run}  # at work, by the name of the trial
+        self._then: Sequence[Workload] = ()
+        self._at_once = 1  # largest number of runs at once
         self._epochs = 0.0  # epochs of all loops so far
         self._speeds: defaultdict[str, _Speed] = defaultdict(_Speed)
-        self._trained: defaultdict[str, float] = defaultdict(float)  # phase -> epochs of its training
-        self._stale: Counter[str] = Counter()  # phase -> epochs since its best one
         self._ended: list[float] = []  # epochs of the trainings that have ended
         self._took: defaultdict[str, list[float]] = defaultdict(list)  # model -> seconds of its runs
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
+        run = self._run
         match event:
+            case OfTrial(trial):
+                self._turn_to(trial)
             case PhaseBegan(name, Workload() as work):
                 self._begin(name, work)
             case PhaseBegan() | RunBegan():
-                self._last = self._clock()
+                run.last = self._clock()
             case LoopsAhead(loops):
-                rest = [loop for loop in self._ahead if loop.phase in (TRAIN, IMPORTANCE)]
-                self._ahead, self._done = [*loops, *rest], 0.0
+                rest = [loop for loop in run.ahead if loop.phase in (TRAIN, IMPORTANCE)]
+                run.ahead, run.done = [*loops, *rest], 0.0
             case ProgressMade():
-                self._move(event.phase, event.share - (self._done if self._is_current(event.phase) else 0.0))
+                self._move(event.phase, event.share - (run.done if run.is_current(event.phase) else 0.0))
             case StepEnded():
                 self._step(event)
             case EpochEnded():
                 self._move(event.phase, 0.0)
                 self._speeds[event.phase].forget()
                 better = event.change is None or event.change > 0
-                self._stale[event.phase] = 0 if better else self._stale[event.phase] + 1
+                run.stale[event.phase] = 0 if better else run.stale[event.phase] + 1
             case PhaseEnded(name):
                 self._end(name)
 
     def reached(self) -> Reached:
         """Return the progress."""
-        if self._work.seconds is not None:
-            return Reached(self._clock() - self._start, self._work.most())
-        own = [loop.epochs for loop in self._ahead if loop.trains]
-        begun = self._done if self._ahead and self._ahead[0].trains else 0.0
-        rest = _sum([*own, *(one.most() for one in self._work.then)])
+        if self._run.work.seconds is not None:
+            return Reached(self._clock() - self._start, self._most())
+        runs = self._runs.values()
+        own = [loop.epochs for run in runs for loop in run.ahead if loop.trains]
+        begun = sum(run.done for run in runs if run.ahead and run.ahead[0].trains)
+        rest = _sum([*own, *(one.most() for one in self._then)])
         return Reached(self._epochs, None if rest is None else self._epochs - begun + rest)
 
     @property
     def unit(self) -> str:
         """The unit of the progress."""
-        return "epochs" if self._work.seconds is None else "s"
+        return "epochs" if self._run.work.seconds is None else "s"
 
     def left(self) -> float | None:
         """Return the estimate of the remaining seconds; None where there is none yet."""
-        since = self._clock() - self._last
-        now = self._seconds(self._ahead, self._trained, self._stale)
-        total = _sum([*now, *map(self._seconds_of, self._work.then)])
-        known = [] if total is None or not self._speeds else [total - since]
-        if self._work.seconds is not None:
-            known.append((self._work.most() or 0.0) - (self._clock() - self._start))
+        now, runs = self._clock(), list(self._runs.values())
+        totals = [_sum(list(self._seconds(run.ahead, run))) for run in runs]
+        own = [
+            None if total is None else total - (now - run.last)
+            for total, run in zip(totals, runs, strict=True)
+        ]
+        total = _sum([*own, *map(self._seconds_of, self._then)])
+        known: list[float] = []
+        if total is not None and self._speeds:
+            at_once = min(self._at_once, len(runs) + len(self._then))
+            known.append(max([total / at_once, *(one for one in own if one is not None)]))
+        if self._run.work.seconds is not None:
+            known.append((self._most() or 0.0) - (now - self._start))
         return max(min(known), 0.0) if known else None
 
+    def _most(self) -> float | None:
+        """Return the maximum of all work, in seconds under a time budget, else in epochs."""
+        return replace(self._run.work, then=self._then).most()
+
+    def _turn_to(self, trial: str) -> None:
+        """Let the next events belong to a trial."""
+        self._runs = {name: run for name, run in self._runs.items() if name and not run.ended}
+        self._run = self._runs.setdefault(trial, _Run(self._clock(), self._clock()))
+        self._at_once = max(self._at_once, len(self._runs))
+
     def _begin(self, phase: str, work: Workload) -> None:
-        """Replace all earlier work."""
-        if self._work.seconds is None:
-            self._start = self._clock()
-        self._work, self._ahead, self._done = work, work.loops(), 0.0
+        """Replace the earlier work of the run, and that after it."""
+        now, run = self._clock(), self._run
+        if run.work.seconds is None and len(self._runs) == 1:
+            self._start = now
+        run.work, run.ahead, run.done, run.ended = work, work.loops(), 0.0, False
+        self._then = work.then
         if phase == ENCODING_SEARCH:
-            self._ahead.insert(0, Loop(phase, 1, ENCODING_EPOCHS * work.rows, trains=False))
-        self._began = self._last = self._clock()
-        self._trained.clear()
-        self._stale.clear()
+            run.ahead.insert(0, Loop(phase, 1, ENCODING_EPOCHS * work.rows, trains=False))
+        run.began = run.last = now
+        run.trained.clear()
+        run.stale.clear()
 
     def _end(self, phase: str) -> None:
         """Drop the loops of a phase that has ended; with the training ends the whole run."""
+        run = self._run
         if phase == TRAINING:
-            if self._trained:
-                self._took[self._work.model].append(self._clock() - self._began)
+            if run.trained:
+                self._took[run.work.model].append(self._clock() - run.began)
             self._end_loop()
-            self._ahead = []
-        elif self._is_current(phase):
+            run.ahead, run.ended = [], True
+        elif run.is_current(phase):
             self._drop(1)
-        self._last = self._clock()
+        run.last = self._clock()
 
     def _step(self, event: StepEnded) -> None:
+        run = self._run
         if event.phase == TRAIN and not self._epochs and event.epoch > 1:  # a training that is resumed
             self._move(TRAIN, 0.0)
-            self._done = self._trained[TRAIN] = event.epoch - 1
+            run.done = run.trained[TRAIN] = event.epoch - 1
         share = 1 / event.steps if event.rows else 1.0
-        first = bool(event.rows) and not self._trained[event.phase]
+        first = bool(event.rows) and not run.trained[event.phase]
         self._move(event.phase, share, measured=not first)  # the first step includes preparations
         if event.rows:
             self._epochs += share
-            self._trained[event.phase] += share
+            run.trained[event.phase] += share
 
     def _move(self, phase: str, epochs: float, measured: bool = True) -> None:
         """Add a part of an epoch; if it is measured, it has taken the time since the last event."""
-        now = self._clock()
-        names = [loop.phase for loop in self._ahead]
+        now, run = self._clock(), self._run
+        names = [loop.phase for loop in run.ahead]
         generic = SEARCH if phase not in (TRAIN, IMPORTANCE, ENCODING_SEARCH) else phase
         place = next((names.index(name) for name in (phase, generic) if name in names), None)
         if place is not None:
             if place:
                 self._drop(place)
             if measured:
-                self._speeds[phase].add(now - self._last, epochs, self._ahead[0].rows)
-            self._done += epochs
-        self._last = now
-
-    def _is_current(self, phase: str) -> bool:
-        return bool(self._ahead) and self._ahead[0].phase == phase
+                self._speeds[phase].add(now - run.last, epochs, run.ahead[0].rows)
+            run.done += epochs
+        run.last = now
 
     def _drop(self, count: int) -> None:
         """Drop loops that have ended."""
         self._end_loop()
-        self._ahead, self._done = self._ahead[count:], 0.0
+        self._run.ahead, self._run.done = self._run.ahead[count:], 0.0
 
     def _end_loop(self) -> None:
         """Remember the epochs of a training that ended early."""
-        loop = self._ahead[0] if self._ahead else None
-        if loop and loop.patience is not None and self._stale[loop.phase] >= loop.patience:
-            self._ended.append(self._trained[loop.phase])
+        run = self._run
+        loop = run.ahead[0] if run.ahead else None
+        if loop and loop.patience is not None and run.stale[loop.phase] >= loop.patience:
+            self._ended.append(run.trained[loop.phase])
 
-    def _seconds(
-        self, loops: Sequence[Loop], trained: Mapping[str, float] = NONE, stale: Mapping[str, int] = NONE
-    ) -> Iterator[float | None]:
-        """Yield the expected duration of the rest of each loop.
-
-        Args:
-            loops: The loops.
-            trained: Phase -> epochs of its training so far.
-            stale: Phase -> epochs since its best one.
-
-        """
+    def _seconds(self, loops: Sequence[Loop], run: _Run | None = None) -> Iterator[float | None]:
+        """Yield the expected duration of the rest of each loop; those of a run may have begun."""
         rows = sum(speed.rows for speed in self._speeds.values())
         row = sum(speed.seconds for speed in self._speeds.values()) / rows if rows else None
-        by_then = defaultdict(float, trained)
-        for loop in loops:
-            epochs = self._epochs_left(loop, by_then[loop.phase], stale.get(loop.phase, 0))
+        by_then = defaultdict(float, run.trained if run else {})
+        for place, loop in enumerate(loops):
+            done = run.done if run and not place else 0.0
+            stale = run.stale[loop.phase] if run else 0
+            epochs = self._epochs_left(loop, done, by_then[loop.phase], stale)
             by_then[loop.phase] += epochs or 0.0
             own = self._speeds.get(loop.phase)
             epoch = own.seconds / own.epochs if own and own.epochs else row and row * loop.rows
             yield None if epochs is None or epoch is None else epochs * epoch
 
-    def _epochs_left(self, loop: Loop, trained: float, stale: int) -> float | None:
+    def _epochs_left(self, loop: Loop, done: float, trained: float, stale: int) -> float | None:
         """Return the expected number of epochs of the rest of a loop.
 
         The more of its patience is used up, the more likely the end is at its patience.
         """
         if loop.epochs is None:
             return None
-        most = max(loop.epochs - (self._done if self._ahead and loop is self._ahead[0] else 0.0), 0.0)
+        most = max(loop.epochs - done, 0.0)
         if loop.patience is None:
             return SEARCHED * most if loop.phase == SEARCH else most
         typical = fmean(self._ended) if self._ended else TYPICAL * loop.patience

@@ -84,6 +84,9 @@ def search(
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
     anyway: options.Anyway = False,
+    workers: options.Workers = None,
+    engine: options.Engine = None,
+    address: options.Address = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -92,9 +95,13 @@ def search(
     Options and --set take precedence over --config, --config over --preset, and --preset over the defaults.
     If a file has `name:` under `space:`, the settings beside it apply only to a search of that space. Without
     `name:` they apply to the space of this search. The same holds for strategies, datasets and balancers.
+
+    With --workers, the encoding search and the final comparison of candidates run in parallel. The training
+    of a supernet is one process.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
+    from automtl_cli.runs.workers import chosen
     from automtl_core.views import outcome
     from automtl_core.workflow.ensemble import ensemble_layer
 
@@ -107,16 +114,18 @@ def search(
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "retrain": retrain, "time_budget": seconds}
     flags = {**named, "data_dir": data_dir, **how}
+    side_by_side, settings = chosen(workers, engine, address, settings)
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run
-        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
+        with side_by_side.workflow() as flow:
+            return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
-    flow = actions.workflow()
-    job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
-    if dry_run:
-        return actions.plan(flow, job, as_json)
-    emit(flow.search(job, runs_dir, name), outcome.search, as_json)
+    with side_by_side.workflow() as flow:
+        job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
+        if dry_run:
+            return actions.plan(flow, job, as_json)
+        emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -166,6 +175,9 @@ def train(
     runs_dir: options.RunsDir = Path("runs"),
     resume: options.Resume = None,
     anyway: options.Anyway = False,
+    workers: options.Workers = None,
+    engine: options.Engine = None,
+    address: options.Address = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -173,29 +185,31 @@ def train(
 
     MODEL is a hand-designed model such as mmoe or ple, the folder of a run, point N of the Pareto front of a
     run (RUN@N, see `automtl show RUN`), or any other model of `automtl compare`. A run brings its dataset and
-    its training settings.
+    its training settings. With --workers, the encoding search runs in parallel.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import actions
+    from automtl_cli.runs.workers import chosen
     from automtl_core.views import outcome
 
     seconds = configuration.seconds(time_budget)
     how = {"seed": seed, "precision": precision, "time_budget": seconds}
     flags = {"dataset": dataset, "data_dir": data_dir, **how}
+    side_by_side, settings = chosen(workers, engine, address, settings)
     layers = configuration.layers(None, config, flags, settings)
     if resume is not None:
         given = (
             any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
         )
-        return emit(actions.resume(resume, anyway, given), outcome.search, as_json)
+        with side_by_side.workflow() as flow:
+            return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
-    flow = actions.workflow()
-    job = flow.model(
-        actions.check_named(model, pick, prefer, max_flops, max_ms), layers, configuration.preset(preset)
-    )
-    if dry_run:
-        return actions.plan(flow, job, as_json)
-    emit(flow.search(job, runs_dir, name), outcome.search, as_json)
+    named = actions.check_named(model, pick, prefer, max_flops, max_ms)
+    with side_by_side.workflow() as flow:
+        job = flow.model(named, layers, configuration.preset(preset))
+        if dry_run:
+            return actions.plan(flow, job, as_json)
+        emit(flow.search(job, runs_dir, name), outcome.search, as_json)
 
 
 @app.command()
@@ -235,23 +249,30 @@ def compare(
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder of trainings and tables [comparisons/DATASET]."),
     ] = None,
+    workers: options.Workers = None,
+    engine: options.Engine = None,
+    address: options.Address = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare models on the same rows, with confidence intervals.
 
     The tables go to compare.json, compare.csv and compare.md. The same command continues an interrupted
-    comparison and reuses every training. Several processes with the same command share the work.
+    comparison and reuses every training. With --workers, trainings, tests and the encoding search run in
+    parallel. Several processes with the same command share the work, too.
     """
     from automtl_cli import configuration
     from automtl_cli.runs import comparison
+    from automtl_cli.runs.workers import chosen
     from automtl_core.comparison.spec import ComparisonSpec
 
+    side_by_side, settings = chosen(workers, engine, address, settings)
     flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "precision": precision}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
-    chosen, seconds = configuration.preset(preset), configuration.seconds(time_budget)
-    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, chosen, seconds)
-    comparison.compare(wanted, layers, as_json)
+    below, seconds = configuration.preset(preset), configuration.seconds(time_budget)
+    wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds)
+    with side_by_side.workflow() as flow:
+        comparison.compare(flow, wanted, layers, as_json)
 
 
 for command in (
@@ -273,7 +294,8 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners or presets.",
+            help="Kind: ops, spaces, strategies, datasets, balancers, metrics, listeners, engines or "
+            "presets.",
         ),
     ],
     as_json: options.AsJson = False,
@@ -290,8 +312,8 @@ def explain_settings(
         str,
         typer.Argument(
             metavar="KIND",
-            help="Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance "
-            "or run.",
+            help="Kind: space, strategy, dataset, balancer, features, training, encoding_search, importance, "
+            "engine or run.",
         ),
     ],
     name: Annotated[

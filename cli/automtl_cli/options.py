@@ -103,6 +103,26 @@ Precision = Annotated[
         help="Compute precision: fp32, or bf16 mixed precision, slower on processors without bf16 [fp32].",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Number of trainings that run at once, each in a process of its own [1].",
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What runs the workers: processes of this machine, or ray, a Ray cluster [processes]. "
+        "--set engine.NAME=VALUE sets its settings.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Address of the cluster; the same as --set engine.address=ADDRESS."),
+]
 Evidence = Annotated[bool, typer.Option("--evidence", help="Print the evidence of each decision.")]
 Fields = Annotated[bool, typer.Option("--fields", help="Print the effect of each field on test rows.")]
 DryRun = Annotated[

@@ -8,6 +8,7 @@ from typing import Any
 from automtl_cli import listings
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import COMPONENTS, RunConfig, default
@@ -22,8 +23,8 @@ PARTS: Mapping[str, type[Settings]] = {
     "importance": ImportanceSettings,
 }  # fmt: skip
 """Parts of a configuration that have settings and no name."""
-NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()}
-"""Parts whose settings depend on a name -> key in a configuration, and kind."""
+NAMED = {kind.name: (key, kind) for key, kind in COMPONENTS.items()} | {ENGINES.name: (ENGINES.name, ENGINES)}
+"""Parts whose settings depend on a name -> key in a configuration or, of engines, in `--set`, and kind."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def view(result: Explained) -> Iterator[Section]:
     yield lines(f"{result.name or result.key or 'run'}: {result.description}")
     yield table(["setting", "default", "takes", "description"], map(row, result.settings))
     key = ".".join(filter(None, [result.key, result.settings[0].name if result.settings else "SETTING"]))
-    yield lines(f"Set one with --set {key}=VALUE, or in a YAML file with --config.")
+    file = "" if result.key == ENGINES.name else ", or in a YAML file with --config"
+    yield lines(f"Set one with --set {key}=VALUE{file}.")
 
 
 def row(setting: Setting) -> Sequence[str]:

@@ -161,7 +161,7 @@ class Supervised:
         # Not a process of `multiprocessing`, which runs the main module of a script again. It has a session
         # of its own, so that Ctrl-C reaches the parent alone, which ends the workers in order.
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - this program
                 [sys.executable, "-m", "automtl_engines.worker", str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,

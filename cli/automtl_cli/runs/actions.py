@@ -24,7 +24,7 @@ def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> 
     return Workflow(load_registry(), listener, memory_limit=limit)
 
 
-def resume(path: Path, anyway: bool, other_options: bool) -> SearchOutcome:
+def resume(flow: Workflow, path: Path, anyway: bool, other_options: bool) -> SearchOutcome:
     """Continue an interrupted run, and return its outcome.
 
     Raises:
@@ -36,7 +36,7 @@ def resume(path: Path, anyway: bool, other_options: bool) -> SearchOutcome:
             "--resume continues a run unchanged, and takes no other settings",
             "leave them out, or start a new run",
         )
-    return workflow().resume(path, anyway)
+    return flow.resume(path, anyway)
 
 
 def check_not_resumed(anyway: bool) -> None:

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from automtl_cli.output import emit
-from automtl_cli.runs import actions
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.distributed import first
 from automtl_core.report.write import write_comparison
 from automtl_core.run_dir.config import Layer
 from automtl_core.views.comparison import FILES, comparison, write
 from automtl_core.views.values import lines
+from automtl_core.workflow.workflow import Workflow
 
 
-def compare(spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
+def compare(flow: Workflow, spec: ComparisonSpec, layers: Sequence[Layer], as_json: bool) -> None:
     """Compare models, show progress, and write and print the outcome."""
     with _resumable():
-        result, out = spec.compared(actions.workflow(), layers)
+        result, out = spec.compared(flow, layers)
     write(result, out)
     report = first(lambda: write_comparison(result, out))
     files = lines(f"written to {out}: {', '.join(FILES)}\nreport: {report}")

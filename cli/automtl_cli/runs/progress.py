@@ -14,6 +14,7 @@ from automtl_core.search.encoding.search import EncodingsChosen
 from automtl_core.training.events import (
     EpochEnded,
     Event,
+    OfTrial,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -43,6 +44,8 @@ class Terminal:
         self._stages: Stages | None = None
         self._monitor = Monitor()
         self._title = "automtl"
+        self._trial = ""
+        self._of_trials: dict[str, str] = {}  # name of a trial -> title
         self._is_live = False
 
     def __call__(self, event: Event) -> bool:
@@ -56,16 +59,19 @@ class Terminal:
             case PhaseEnded():
                 self._close()
             case EpochEnded() if not self._is_live:
-                say(f"{progress(self._monitor.snapshot())}{epoch_line(event)}")
-            case RunBegan(run):
-                self._title = self._title if "cell" in self._title else str(run)
+                which = f"{self._trial} | " if len(self._monitor.trials) > 1 else ""
+                say(f"{progress(self._monitor.snapshot())}{which}{epoch_line(event)}")
+            case RunBegan(run) if not self._trial:
+                self._title = str(run)
+            case OfTrial(trial):
+                self._trial = trial
             case Warned(sentence):
                 say(f"warning: {sentence}")
             case EncodingsChosen(result):
                 say(encoding.sentence(result))
             case CellBegan(cell, which):
-                self._title = f"{which}: {cell}"
-                say(self._title)
+                self._of_trials[which] = f"{which}: {cell}"
+                say(self._of_trials[which])
             case CellWaits(cell):
                 say(f"waiting for another process that trains {cell}")
         return True
@@ -75,10 +81,18 @@ class Terminal:
         self._close()
         if isinstance(work, Workload) and draws() and not self._is_live:
             self._is_live = True
-            view = LiveView(lambda: self._title, self._monitor.snapshot, lambda: self._monitor.reports)
+            view = LiveView(self._heading, self._monitor.snapshot, lambda: self._monitor.reports)
             until_output(live(view))
         if not self._is_live and phase != TRAINING:
             self._stages = self._open.enter_context(preparing.stages(self._titles.get(phase, phase)))
+
+    def _heading(self) -> str:
+        """Return the title of the live view: of several trials at once that of the shown one."""
+        trials = self._monitor.trials
+        if not trials:
+            return self._title
+        others = f", and {len(trials) - 1} more at the same time" if len(trials) > 1 else ""
+        return f"{self._of_trials.get(trials[0], trials[0])}{others}"
 
     def _close(self) -> None:
         self._open.close()
