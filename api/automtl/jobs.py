@@ -102,8 +102,8 @@ def train(
 ) -> Run:
     """Train one model without a search, and score the test rows once.
 
-    `model` is a model of `automtl train`. All other arguments are those of `search`. Workers run the trials of
-    the encoding search.
+    `model` is a model of `automtl train`. All other arguments are those of `search`. Workers run the trials
+    of the encoding search.
     """
     layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
     with _workflow(progress, workers, engine, executor) as flow:
