@@ -9,7 +9,7 @@ SOURCES = {
     "automtl_core": "core",
     **{
         f"plugins/automtl_{p}": p
-        for p in ("balancers", "baselines", "desan", "histories", "listeners", "strategies")
+        for p in ("balancers", "baselines", "desan", "engines", "histories", "listeners", "strategies")
     },
 }
 

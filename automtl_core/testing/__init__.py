@@ -11,6 +11,7 @@ everything registered.
 
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.engines import check_engine, sample_trials
 from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.listeners import check_listener
@@ -30,6 +31,7 @@ from automtl_core.testing.strategies import check_strategy
 __all__ = [
     "check_balancer",
     "check_dataset",
+    "check_engine",
     "check_field_kind",
     "check_history_encoder",
     "check_listener",
@@ -43,4 +45,5 @@ __all__ = [
     "sample_problem",
     "sample_schema",
     "sample_space",
+    "sample_trials",
 ]

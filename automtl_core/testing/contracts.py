@@ -20,6 +20,7 @@ from automtl_core.ops import OpFactory
 from automtl_core.registry.kinds import (
     BALANCERS,
     DATASETS,
+    ENGINES,
     FIELD_KINDS,
     HISTORY_ENCODERS,
     LISTENERS,
@@ -34,9 +35,11 @@ from automtl_core.registry.kinds import (
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
+from automtl_core.search.engine import Engine
 from automtl_core.settings.settings import Settings
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
+from automtl_core.testing.engines import check_engine
 from automtl_core.testing.fields import check_field_kind
 from automtl_core.testing.history_encoders import check_history_encoder
 from automtl_core.testing.listeners import check_listener
@@ -51,6 +54,8 @@ from automtl_core.workflow.job import Job
 
 MEMBERS = (2, 16)
 """Numbers of the members of a family that are checked."""
+WORKERS = 2
+"""Workers of an engine."""
 ROWS = 64
 """Rows of each part of a sample problem. A check of a strategy is a dozen searches."""
 ENCODED = plain().with_answers(statistics="folds", numbers="bins", bins=3, history=("matches", "last-2"))
@@ -217,6 +222,18 @@ def _listener(subject: Subject) -> Tests:
     yield "events", lambda _: check_listener(listener)
 
 
+def _engine(subject: Subject) -> Tests:
+    engine = subject.object()(subject.parsed(), WORKERS)
+    yield "trials", partial(_check_engine, engine)
+
+
+def _check_engine(engine: Engine, work_dir: Path) -> None:
+    try:
+        check_engine(engine, work_dir)
+    except UsageError as error:  # such as a cluster that is not there
+        raise NotSupportedError(str(error)) from None
+
+
 def _report_section(subject: Subject) -> Tests:
     subject.object()
     yield "report", _needs_a_run
@@ -242,11 +259,12 @@ TESTS: Mapping[str, Callable[[Subject], Tests]] = {
     METRICS.plural: _metric,
     LISTENERS.plural: _listener,
     REPORT_SECTIONS.plural: _report_section,
+    ENGINES.plural: _engine,
     PRESETS.plural: _preset,
 }
 """Tests by the plural of the kind."""
 CONFIGURABLE: Mapping[str, str] = {
     kind.plural: kind.name.partition(" ")[0]
-    for kind in (SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS)
+    for kind in (SPACES, STRATEGIES, DATASETS, FIELD_KINDS, BALANCERS, ENGINES)
 }
 """Kinds with settings: plural -> key of the settings, as in `--set strategy.epochs=2`."""

@@ -75,7 +75,7 @@ class Pool:
 
     def __init__(self, size: int, threads: str, attempts: int) -> None:
         self._size = size
-        self._environment = {**os.environ, THREADS: threads}
+        self.environment = {**os.environ, THREADS: threads}
         self._attempts = attempts
         self._workers: list[Supervised] = []
         self._number = 0
@@ -135,7 +135,7 @@ class Pool:
                 return worker
         if len(self._workers) == self._size:
             return None
-        self._workers.append(Supervised(self._environment))
+        self._workers.append(Supervised(self.environment))
         return self._workers[-1]
 
     def _close(self, workers: "Sequence[Supervised]") -> None:

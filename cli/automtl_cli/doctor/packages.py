@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, Sequence[str]] = {
     "boosting": ("lightgbm",),
     "mlflow": ("mlflow-skinny", "sqlalchemy", "alembic"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "torchjd": ("torchjd",),
     "zst": ("backports.zstd",),
@@ -25,6 +26,7 @@ MODULES = {"mlflow-skinny": "mlflow"}
 USES = {
     "mlflow": "the listener mlflow",
     "onnx": "`automtl export --format onnx`",
+    "ray": "`--engine ray`",
     "tensorboard": "the listener tensorboard",
     "zst": "raw files that end in .zst",
 }

@@ -16,7 +16,17 @@ from automtl_core.registry.kinds import KINDS, OPS, Kind
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import PluginRow, Registry
 
-PLUGINS = ["balancers", "baselines", "datasets", "desan", "histories", "listeners", "metrics", "strategies"]
+PLUGINS = [
+    "balancers",
+    "baselines",
+    "datasets",
+    "desan",
+    "engines",
+    "histories",
+    "listeners",
+    "metrics",
+    "strategies",
+]
 """Built-in plugins."""
 BUILT_IN = {
     "ops": {"identity", "zero", "mlp-*"},
@@ -24,6 +34,7 @@ BUILT_IN = {
     "strategies": {"pd-darts"},
     "balancers": {"weighted-mean", "uncertainty", "pcgrad"},
     "datasets": {"ijcai15", "userbehavior", "kuairand", "synthetic"},
+    "engines": {"processes", "ray"},
     "listeners": {"mlflow", "tensorboard"},
     "metrics": {"pr-auc", "gauc", "ndcg-*"},
     "presets": {"default", "paper"},

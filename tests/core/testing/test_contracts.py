@@ -82,4 +82,4 @@ def test_settings_reach_the_object(tmp_path):
 
 
 def test_settings_have_the_key_of_their_kind():
-    assert set(CONFIGURABLE.values()) == {"space", "strategy", "dataset", "field", "balancer"}
+    assert set(CONFIGURABLE.values()) == {"space", "strategy", "dataset", "field", "balancer", "engine"}

@@ -1,0 +1,103 @@
+"""The contract of engines: trials in other processes have the results and the events of this process."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from automtl_core.choices import Architecture
+from automtl_core.errors import AutoMTLError
+from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import RunConfig, default
+from automtl_core.search.engine import Engine
+from automtl_core.search.trial import Executor, Serial, TrialEnded, TrialResult, TrialSpec
+from automtl_core.training.events import EpochEnded, Event
+from automtl_core.workflow.job import Job
+from automtl_core.workflow.run_trial import run_trial
+
+EPOCHS = 2
+
+
+def sample_trials(folder: Path, count: int, rows: int = 400) -> list[TrialSpec]:
+    """Return trials of a small network with several seeds; their data is prepared in the folder."""
+    registry = load_registry()
+    data = {
+        "dataset": {"name": "synthetic", "rows": rows},
+        "features": "ids",
+        "prepared_dir": folder / "data",
+    }
+    training = {"epochs": EPOCHS, "batch_size": 128, "min_positives": 1}
+    searched = Job.load(registry, default(registry), {**data, "training": training})
+    model = {"space": searched.config.encoding_search.model.model_dump(), "strategy": None}
+    job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
+    prepared = str(job.prepare().path.absolute())
+    specs = []
+    for seed in range(count):
+        spec = TrialSpec(job.having(seed=seed).to_json(), prepared, architecture=Architecture({}).to_json())
+        specs.append(replace(spec, folder=str(folder.absolute() / "trials" / spec.name)))
+    return specs
+
+
+def check_engine(engine: Engine, folder: Path) -> None:
+    """Check an engine that has at least two workers.
+
+    Args:
+        engine: The engine.
+        folder: Empty folder, which all of its workers can reach.
+
+    Raises:
+        AssertionError: a requirement is violated.
+
+    """
+    specs = sample_trials(folder, 3)
+    alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in specs]
+    expected = [result for _, result in Serial(run_trial).run(alone, lambda spec, event: True)]
+    with engine.executor() as executor:
+        assert list(executor.run([], lambda spec, event: True)) == [], "no trials have no results"
+        _check_results(executor, specs, expected)
+        _check_results(executor, specs, expected)  # of trials that are trained already
+        _check_end(executor, [replace(spec, folder=f"{spec.folder}-ended") for spec in specs])
+        _check_error(executor, replace(specs[0], data=str(folder / "missing")))
+        _check_results(executor, specs, expected)  # after an error
+
+
+def _check_results(executor: Executor, specs: Sequence[TrialSpec], expected: Sequence[TrialResult]) -> None:
+    events: defaultdict[TrialSpec, list[Event]] = defaultdict(list)
+    found: dict[TrialSpec, TrialResult] = {}
+
+    def on_event(spec: TrialSpec, event: Event) -> bool:
+        assert spec not in found, "the events of a trial come before its result"
+        events[spec].append(event)
+        return True
+
+    for spec, result in executor.run(specs, on_event):
+        assert spec not in found, "a trial has one result"
+        found[spec] = result
+    assert found.keys() == {*specs}, "each trial has a result"
+    for spec, one in zip(specs, expected, strict=True):
+        same = replace(found[spec], seconds=one.seconds) == one
+        assert same, "results are those of this process, with the same number of threads"
+        epochs = [event.epoch for event in events[spec] if isinstance(event, EpochEnded)]
+        assert epochs == [*range(1, one.epochs + 1)], "all epochs come, in their order"
+        assert isinstance(events[spec][-1], TrialEnded), "the last event of a trial is its end"
+
+
+def _check_end(executor: Executor, specs: Sequence[TrialSpec]) -> None:
+    results = dict(executor.run(specs, lambda spec, event: False))
+    assert all(result.state == "stopped" for result in results.values()), (
+        "after `on_event` returned False, running trials end in order, and no other ones begin"
+    )
+
+
+def _check_error(executor: Executor, spec: TrialSpec) -> None:
+    here = _error(Serial(run_trial), spec)
+    assert here is not None
+    assert _error(executor, spec) == here, "the error of a trial is raised as in this process"
+
+
+def _error(executor: Executor, spec: TrialSpec) -> tuple[type, str, str | None] | None:
+    try:
+        list(executor.run([spec], lambda spec, event: True))
+    except AutoMTLError as error:
+        return type(error), str(error), error.fix
+    return None

@@ -1,0 +1,184 @@
+"""Kills workers during comparisons, and checks that nothing is lost, doubled or different.
+
+    OMP_NUM_THREADS=1 python benchmarks/kill_workers.py [--kills 20]
+    OMP_NUM_THREADS=1 python benchmarks/kill_workers.py --engine ray --kills 1
+
+Comparisons run in two workers, of which one is killed (SIGKILL) at random times, until there were enough
+kills. Each comparison must have the tables and the bytes of one process, and each trial must end once. With
+Ray, the cluster has two nodes on this machine, one of which is killed in each comparison. Linux only.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from automtl_core.comparison.cells import CellBegan
+from automtl_core.comparison.spec import ComparisonSpec
+from automtl_core.registry.plugins import load_registry
+from automtl_core.training.events import EpochEnded, Event
+from automtl_core.training.process import set_up
+from automtl_core.workflow.engines import executor_of
+from automtl_core.workflow.workflow import Workflow
+
+MODELS = ["shared-bottom", "mmoe", "ple"]
+MIDDLE = 6
+"""Epoch at which a node is killed."""
+EQUAL = ("architecture.json", "config.yaml", "metrics.jsonl", "weights.safetensors")
+"""Files of a run that do not contain times."""
+SECONDS = 1.0, 6.0
+"""Least and most time between two kills."""
+
+
+class Heard:
+    """Listener that counts cells and epochs.
+
+    Args:
+        on_epoch: Called once, at an epoch in the middle.
+
+    """
+
+    def __init__(self, on_epoch: Callable[[], object] = lambda: None) -> None:
+        self.began: Counter[str] = Counter()
+        self.epochs = 0
+        self._on_epoch = on_epoch
+
+    def __call__(self, event: Event) -> bool:
+        """Count an event."""
+        match event:
+            case CellBegan(cell):
+                self.began[cell.path.name] += 1
+            case EpochEnded():
+                self.epochs += 1
+                if self.epochs == MIDDLE:
+                    self._on_epoch()
+        return True
+
+
+def compared(folder: Path, out: str, engine: Mapping[str, Any] | None, heard: Heard, rows: int) -> Any:
+    """Compare the models, and return their results and the bytes of their runs."""
+    layer = {
+        "dataset": {"name": "synthetic", "rows": rows},
+        "training": {"batch_size": 256, "epochs": 12, "min_positives": 1},
+        "features": "ids",
+        "prepared_dir": folder / "prepared",
+    }
+    registry = load_registry()
+    spec = ComparisonSpec(MODELS, seeds=2, out=folder / out)
+    with executor_of(registry, None if engine is None else 2, engine) as executor:
+        result, path = spec.compared(Workflow(registry, heard, executor), [layer])
+    cells = {name: [(cell.run, cell.test) for cell in model.tested] for name, model in result.models.items()}
+    runs = sorted((path / "cells").iterdir())
+    return cells, result.verdicts(), [(run.name, f, (run / f).read_bytes()) for run in runs for f in EQUAL]
+
+
+def children() -> list[int]:
+    """Return the identifiers of the worker processes of this process."""
+    tasks = Path("/proc/self/task").iterdir()
+    pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    return [pid for pid in pids if b"automtl_engines.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@contextmanager
+def killing(most: int, draw: random.Random) -> Iterator[list[int]]:
+    """Kill a random worker from time to time; yield the list of those that were killed."""
+    killed: list[int] = []
+    ended = threading.Event()
+
+    def kill() -> None:
+        while len(killed) < most and not ended.wait(draw.uniform(*SECONDS)):
+            with suppress(OSError):  # it has ended
+                if pids := children():
+                    os.kill(pid := draw.choice(pids), signal.SIGKILL)
+                    killed.append(pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        ended.set()
+        thread.join()
+
+
+def check(found: Any, expected: Any, heard: Heard, trials: int) -> None:
+    """Check the results of a comparison against those of one process.
+
+    Raises:
+        SystemExit: they differ.
+
+    """
+    for what, one, other in zip(("tables", "verdicts", "files"), found, expected, strict=True):
+        if one != other:
+            sys.exit(f"FAILED: {what} differ from those of one process")
+    if len(heard.began) != trials or len(found[2]) != trials * len(EQUAL):
+        sys.exit(f"FAILED: {len(heard.began)} cells began, expected {trials}")
+
+
+def by_processes(folder: Path, kills: int, expected: Any, rows: int, draw: random.Random) -> None:
+    """Kill worker processes until there were enough kills."""
+    total = number = 0
+    while total < kills:
+        heard = Heard()
+        with killing(kills - total, draw) as killed:
+            found = compared(folder, f"out-{number}", {"attempts": kills + 1}, heard, rows)
+        check(found, expected, heard, 2 * len(MODELS))
+        again = sum(heard.began.values()) - len(heard.began)
+        total, number = total + len(killed), number + 1
+        print(f"comparison {number}: {len(killed)} kills, {again} trainings continued, all equal", flush=True)
+    print(f"{total} kills in {number} comparisons: no trial lost, none doubled, equal tables and bytes")
+
+
+def by_nodes(folder: Path, kills: int, expected: Any, rows: int) -> None:
+    """Kill a node of a Ray cluster in each comparison."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    for number in range(kills):
+        cluster: Any = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+        )
+        engine = {"name": "ray", "address": cluster.address}
+        heard = Heard(partial(cluster.remove_node, cluster.add_node(num_cpus=1), allow_graceful=False))
+        try:
+            found = compared(folder, f"ray-{number}", engine, heard, rows)
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+        check(found, expected, heard, 2 * len(MODELS))
+        again = sum(heard.began.values()) - len(heard.began)
+        print(f"a node killed: {again} trainings continued at the other one, all equal", flush=True)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engine", choices=["processes", "ray"], default="processes")
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--rows", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    set_up()
+    with tempfile.TemporaryDirectory(prefix="automtl-kill-") as name:
+        folder = Path(name)
+        expected = compared(folder, "one", None, Heard(), given.rows)
+        print("one process: done", flush=True)
+        if given.engine == "ray":
+            by_nodes(folder, given.kills, expected, given.rows)
+        else:
+            by_processes(folder, given.kills, expected, given.rows, random.Random(given.seed))  # noqa: S311 - no secret
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Trials in worker processes: as in this one, whatever is killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from automtl_core.errors import OutOfMemoryError, PluginError, WorkerError
+from automtl_core.search.trial import Serial, TrialResult, TrialSpec
+from automtl_core.testing.engines import check_engine, sample_trials
+from automtl_core.training.events import EpochEnded, Event
+from automtl_core.workflow.run_trial import run_trial
+from automtl_engines.processes import Pool, Processes, ProcessesSettings, cores
+
+FATAL = """
+from automtl_core import hookimpl
+from automtl_core.training.balancer import Balancer
+import os
+
+class Fatal(Balancer):
+    def __init__(self, settings, tasks):
+        super().__init__(settings, tasks)
+        {end}
+
+@hookimpl
+def automtl_register_balancers():
+    return {{"fatal": Fatal}}
+"""
+
+
+def children() -> list[int]:
+    """Return the identifiers of the worker processes of this process."""
+    found = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if "automtl_engines.worker" in line]
+
+
+def ends(pids: list[int]) -> bool:
+    """Return whether processes end soon; those that have ended may be zombies."""
+    for _ in range(300):
+        states = [Path(f"/proc/{pid}/stat") for pid in pids]
+        alive = [
+            path for path in states if path.exists() and path.read_text().rpartition(")")[2].split()[0] != "Z"
+        ]
+        if not alive:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def going_on(spec: TrialSpec, event: Event) -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def trials(tmp_path_factory: pytest.TempPathFactory) -> list[TrialSpec]:
+    return sample_trials(tmp_path_factory.mktemp("trials"), 4)
+
+
+@pytest.fixture(scope="module")
+def expected(trials: list[TrialSpec]) -> list[TrialResult]:
+    alone = [replace(spec, folder=f"{spec.folder}-alone") for spec in trials]
+    return [replace(result, seconds=0.0) for _, result in Serial(run_trial).run(alone, going_on)]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Processes(ProcessesSettings(), 2).executor() as pool:
+        assert isinstance(pool, Pool)
+        yield pool
+
+
+def test_the_engine_keeps_its_contract_and_leaves_no_process(tmp_path: Path) -> None:
+    before = children()
+    check_engine(Processes(ProcessesSettings(), 2), tmp_path)
+    assert children() == before
+
+
+def test_killed_workers_lose_no_trial(
+    pool: Pool, trials: list[TrialSpec], expected: list[TrialResult], tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def on_event(spec: TrialSpec, event: Event) -> bool:
+        if isinstance(event, EpochEnded) and event.epoch == 1 and len(killed) < 2:
+            killed.append(next(pid for pid in children() if pid not in killed))
+            os.kill(killed[-1], signal.SIGKILL)
+        return True
+
+    moved = [replace(spec, folder=str(tmp_path / spec.name)) for spec in trials]
+    results = dict(pool.run(moved, on_event))
+    assert [replace(results[spec], seconds=0.0) for spec in moved] == expected
+    assert len(killed) == 2
+    kept = children()
+    assert len(kept) == 2, "killed workers are replaced, others are kept"
+    os.kill(kept[0], signal.SIGKILL)
+    assert ends([kept[0]]), "a worker without a trial may be killed, too"
+    assert len(dict(pool.run(moved, going_on))) == len(moved)
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "text"),
+    [
+        ("os.kill(os.getpid(), 9)", OutOfMemoryError, "3 worker processes died .*, the last one by SIGKILL"),
+        ("os._exit(5)", WorkerError, "the last one by exit code 5"),
+        ("raise LookupError('where')", PluginError, "plugin 'fatal' failed: LookupError: where"),
+    ],
+)
+def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
+    install: Callable[..., str], trials: list[TrialSpec], end: str, error: type[Exception], text: str
+) -> None:
+    install(FATAL.format(end=end), "fatal")
+    config = re.sub(r'"balancer": \{[^}]*\}', '"balancer": {"name": "fatal"}', trials[0].config)
+    assert "fatal" in config
+    fatal = replace(trials[0], config=config, folder=f"{trials[0].folder}-fatal")
+    with Processes(ProcessesSettings(), 1).executor() as executor, pytest.raises(error, match=text) as raised:
+        list(executor.run([fatal], going_on))
+    assert error is PluginError or fatal.folder in str(raised.value)
+
+
+def test_an_exception_of_the_caller_ends_running_trials(pool: Pool, trials: list[TrialSpec]) -> None:
+    def on_event(spec: TrialSpec, event: Event) -> bool:
+        raise KeyboardInterrupt
+
+    running = [replace(spec, folder=f"{spec.folder}-interrupted") for spec in trials[:2]]
+    before = children()
+    with pytest.raises(KeyboardInterrupt):
+        list(pool.run(running, on_event))
+    assert ends(before)
+    assert len(dict(pool.run(trials, going_on))) == len(trials), "others go on"
+
+
+def test_workers_end_if_the_parent_is_killed(trials: list[TrialSpec]) -> None:
+    program = """
+import sys, pickle, subprocess, os
+from automtl_engines.processes import Processes, ProcessesSettings
+specs = pickle.loads(bytes.fromhex(sys.stdin.read()))
+with Processes(ProcessesSettings(), 2).executor() as executor:
+    for _ in executor.run(specs, lambda spec, event: print("event", flush=True) or True):
+        pass
+"""
+    import pickle
+
+    config = (
+        trials[0].config.replace('"epochs": 2', '"epochs": 100000').replace('"patience": ', '"patience": 9')
+    )
+    specs = [
+        replace(spec, config=config, folder=f"{trials[0].folder}-{n}-orphan")
+        for n, spec in enumerate(trials[:2])
+    ]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(pickle.dumps(specs).hex())
+        parent.stdin.close()
+        assert parent.stdout.readline() == "event\n"
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(parent.pid)], capture_output=True, text=True
+        )
+        workers = [int(pid) for pid in listed.stdout.split()]
+        assert len(workers) == 2
+        parent.kill()
+    assert ends(workers)
+
+
+@pytest.mark.parametrize(
+    ("setting", "variable", "threads"), [(None, None, cores() // 2 or 1), (None, "3", 3), (2, "3", 2)]
+)
+def test_threads_are_divided_unless_they_are_set(
+    monkeypatch: pytest.MonkeyPatch, setting: int | None, variable: str | None, threads: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    if variable is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    with Processes(ProcessesSettings(threads=setting), 2).executor() as pool:
+        assert isinstance(pool, Pool)
+        assert pool.environment["OMP_NUM_THREADS"] == str(threads)

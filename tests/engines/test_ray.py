@@ -1,0 +1,40 @@
+"""Trials on a Ray cluster of this machine."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from automtl_core.errors import UsageError
+from automtl_core.testing.engines import check_engine
+from automtl_engines.ray import Ray, RaySettings
+
+ALONE = RaySettings(address="127.0.0.1:1")
+
+
+def test_without_ray_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(UsageError, match="needs a library that is not installed: ray") as raised,
+        Ray(ALONE, 2).executor(),
+    ):
+        pass
+    assert raised.value.fix == "pip install 'automtl[ray]'"
+
+
+def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    options = {
+        "num_cpus": 2,
+        "include_dashboard": False,
+        "log_to_driver": False,
+        "_temp_dir": str(tmp_path / "ray"),
+    }
+    ray.init(address="local", object_store_memory=100_000_000, **options)
+    try:
+        check_engine(Ray(RaySettings(), 2), tmp_path)
+        assert ray.is_initialized(), "the connection of a script is kept"
+    finally:
+        ray.shutdown()
