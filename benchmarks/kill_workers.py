@@ -16,9 +16,8 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,18 @@ from automtl_core.workflow.workflow import Workflow
 
 MODELS = ["shared-bottom", "mmoe", "ple"]
 MIDDLE = 6
-"""Epoch at which a node is killed."""
+"""Number of epochs after which a node is killed."""
 EQUAL = ("architecture.json", "config.yaml", "metrics.jsonl", "weights.safetensors")
 """Files of a run that do not contain times."""
-SECONDS = 1.0, 6.0
-"""Least and most time between two kills."""
+SHARE = 0.1
+"""Share of the epochs after which a worker is killed."""
 
 
 class Heard:
     """Listener that counts cells and epochs.
 
     Args:
-        on_epoch: Called once, at an epoch in the middle.
+        on_epoch: Called for each epoch.
 
     """
 
@@ -59,8 +58,7 @@ class Heard:
                 self.began[cell.path.name] += 1
             case EpochEnded():
                 self.epochs += 1
-                if self.epochs == MIDDLE:
-                    self._on_epoch()
+                self._on_epoch()
         return True
 
 
@@ -88,26 +86,30 @@ def children() -> list[int]:
     return [pid for pid in pids if b"automtl_engines.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-@contextmanager
-def killing(most: int, draw: random.Random) -> Iterator[list[int]]:
-    """Kill a random worker from time to time; yield the list of those that were killed."""
-    killed: list[int] = []
-    ended = threading.Event()
+class Killing:
+    """Kills a random worker after some of the epochs, within a second.
 
-    def kill() -> None:
-        while len(killed) < most and not ended.wait(draw.uniform(*SECONDS)):
-            with suppress(OSError):  # it has ended
-                if pids := children():
-                    os.kill(pid := draw.choice(pids), signal.SIGKILL)
-                    killed.append(pid)
+    Args:
+        most: Maximum number of kills.
+        draw: Draws epochs, times and workers.
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        ended.set()
-        thread.join()
+    """
+
+    def __init__(self, most: int, draw: random.Random) -> None:
+        self.most, self.draw = most, draw
+        self.killed: list[int] = []
+
+    def __call__(self) -> None:
+        """Receive an epoch."""
+        if self.draw.random() < SHARE:
+            threading.Timer(self.draw.random(), self._kill).start()
+
+    def _kill(self) -> None:
+        with suppress(OSError):  # it has ended
+            pids = children()
+            if pids and len(self.killed) < self.most:
+                os.kill(pid := self.draw.choice(pids), signal.SIGKILL)
+                self.killed.append(pid)
 
 
 def check(found: Any, expected: Any, heard: Heard, trials: int) -> None:
@@ -128,14 +130,36 @@ def by_processes(folder: Path, kills: int, expected: Any, rows: int, draw: rando
     """Kill worker processes until there were enough kills."""
     total = number = 0
     while total < kills:
-        heard = Heard()
-        with killing(kills - total, draw) as killed:
-            found = compared(folder, f"out-{number}", {"attempts": kills + 1}, heard, rows)
+        killing = Killing(kills - total, draw)
+        heard = Heard(killing)
+        found = compared(folder, f"out-{number}", {"attempts": kills + 1}, heard, rows)
         check(found, expected, heard, 2 * len(MODELS))
         again = sum(heard.began.values()) - len(heard.began)
-        total, number = total + len(killed), number + 1
-        print(f"comparison {number}: {len(killed)} kills, {again} trainings continued, all equal", flush=True)
+        total, number = total + len(killing.killed), number + 1
+        print(
+            f"comparison {number}: {len(killing.killed)} kills, {again} trainings continued, all equal",
+            flush=True,
+        )
     print(f"{total} kills in {number} comparisons: no trial lost, none doubled, equal tables and bytes")
+
+
+class NodeDeath:
+    """Kills a node of a Ray cluster after some epochs.
+
+    Args:
+        cluster: The cluster, to which the node is added.
+
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        self.cluster, self.node = cluster, cluster.add_node(num_cpus=1)
+        self.epochs = 0
+
+    def __call__(self) -> None:
+        """Receive an epoch."""
+        self.epochs += 1
+        if self.epochs == MIDDLE:
+            self.cluster.remove_node(self.node, allow_graceful=False)
 
 
 def by_nodes(folder: Path, kills: int, expected: Any, rows: int) -> None:
@@ -148,7 +172,7 @@ def by_nodes(folder: Path, kills: int, expected: Any, rows: int) -> None:
             initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
         )
         engine = {"name": "ray", "address": cluster.address}
-        heard = Heard(partial(cluster.remove_node, cluster.add_node(num_cpus=1), allow_graceful=False))
+        heard = Heard(NodeDeath(cluster))
         try:
             found = compared(folder, f"ray-{number}", engine, heard, rows)
         finally:

@@ -1,7 +1,8 @@
 """Trials in worker processes: as in this one, whatever is killed."""
 
+import json
 import os
-import re
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,10 +22,10 @@ from automtl_engines.processes import Pool, Processes, ProcessesSettings, cores
 
 FATAL = """
 from automtl_core import hookimpl
-from automtl_core.training.balancer import Balancer
+from automtl_core.training.balancer import WeightedMean
 import os
 
-class Fatal(Balancer):
+class Fatal(WeightedMean):
     def __init__(self, settings, tasks):
         super().__init__(settings, tasks)
         {end}
@@ -54,6 +55,13 @@ def ends(pids: list[int]) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def changed(spec: TrialSpec, name: str, **training: object) -> TrialSpec:
+    """Return a trial with other training settings, in a folder of its own."""
+    config = json.loads(spec.config)
+    config["training"].update(training)
+    return replace(spec, config=json.dumps(config), folder=f"{spec.folder}-{name}")
 
 
 def going_on(spec: TrialSpec, event: Event) -> bool:
@@ -90,15 +98,15 @@ def test_killed_workers_lose_no_trial(
     killed: list[int] = []
 
     def on_event(spec: TrialSpec, event: Event) -> bool:
-        if isinstance(event, EpochEnded) and event.epoch == 1 and len(killed) < 2:
-            killed.append(next(pid for pid in children() if pid not in killed))
-            os.kill(killed[-1], signal.SIGKILL)
+        if isinstance(event, EpochEnded) and event.epoch == 1 and not killed:
+            killed.append(children()[0])
+            os.kill(killed[0], signal.SIGKILL)
         return True
 
     moved = [replace(spec, folder=str(tmp_path / spec.name)) for spec in trials]
     results = dict(pool.run(moved, on_event))
     assert [replace(results[spec], seconds=0.0) for spec in moved] == expected
-    assert len(killed) == 2
+    assert killed
     kept = children()
     assert len(kept) == 2, "killed workers are replaced, others are kept"
     os.kill(kept[0], signal.SIGKILL)
@@ -107,21 +115,25 @@ def test_killed_workers_lose_no_trial(
 
 
 @pytest.mark.parametrize(
-    ("end", "error", "text"),
+    ("end", "attempts", "error", "text"),
     [
-        ("os.kill(os.getpid(), 9)", OutOfMemoryError, "3 worker processes died .*, the last one by SIGKILL"),
-        ("os._exit(5)", WorkerError, "the last one by exit code 5"),
-        ("raise LookupError('where')", PluginError, "plugin 'fatal' failed: LookupError: where"),
+        ("os.kill(os.getpid(), 9)", 2, OutOfMemoryError, "2 worker processes died .* last one by SIGKILL"),
+        ("os._exit(5)", 1, WorkerError, "the last one by exit code 5"),
+        ("raise LookupError('where')", 1, PluginError, "plugin 'fatal' failed: LookupError: where"),
     ],
 )
 def test_a_trial_that_ends_its_workers_is_an_error_which_names_it(
-    install: Callable[..., str], trials: list[TrialSpec], end: str, error: type[Exception], text: str
+    install: Callable[..., str],
+    trials: list[TrialSpec],
+    end: str,
+    attempts: int,
+    error: type[Exception],
+    text: str,
 ) -> None:
     install(FATAL.format(end=end), "fatal")
-    config = re.sub(r'"balancer": \{[^}]*\}', '"balancer": {"name": "fatal"}', trials[0].config)
-    assert "fatal" in config
-    fatal = replace(trials[0], config=config, folder=f"{trials[0].folder}-fatal")
-    with Processes(ProcessesSettings(), 1).executor() as executor, pytest.raises(error, match=text) as raised:
+    fatal = changed(trials[0], "fatal", balancer={"name": "fatal"})
+    engine = Processes(ProcessesSettings(attempts=attempts), 1)
+    with engine.executor() as executor, pytest.raises(error, match=text) as raised:
         list(executor.run([fatal], going_on))
     assert error is PluginError or fatal.folder in str(raised.value)
 
@@ -147,15 +159,7 @@ with Processes(ProcessesSettings(), 2).executor() as executor:
     for _ in executor.run(specs, lambda spec, event: print("event", flush=True) or True):
         pass
 """
-    import pickle
-
-    config = (
-        trials[0].config.replace('"epochs": 2', '"epochs": 100000').replace('"patience": ', '"patience": 9')
-    )
-    specs = [
-        replace(spec, config=config, folder=f"{trials[0].folder}-{n}-orphan")
-        for n, spec in enumerate(trials[:2])
-    ]
+    specs = [changed(spec, "orphan", epochs=100_000, patience=100_000) for spec in trials[:2]]
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True) as parent:
         assert parent.stdin is not None

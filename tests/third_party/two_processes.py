@@ -1,22 +1,37 @@
-"""An executor of another project: it runs trials in two processes."""
+"""An engine of another project: it runs trials in a pool of processes."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from multiprocessing import Manager, get_context
+from multiprocessing.managers import SyncManager
 from multiprocessing.synchronize import Event as Flag
 from queue import Queue
 
+from automtl_core import hookimpl
+from automtl_core.search.engine import Engine
 from automtl_core.search.trial import OnEvent, TrialResult, TrialSpec
 from automtl_core.training.events import Event
-from automtl_core.workflow.run_trial import run_trial
+from automtl_core.workflow.run_trial import run_trial, sendable
 
 
-class TwoProcesses:
-    """Executor that gives each of two processes the next trial."""
+class Processes(Engine):
+    """A pool of processes, which ends if one of them is killed."""
 
-    def __init__(self) -> None:
-        self.pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-        self.manager = Manager()
+    @contextmanager
+    def executor(self) -> Iterator["Pooled"]:
+        """Yield an executor with two processes, unless another number is given."""
+        pool = ProcessPoolExecutor(self.workers or 2, mp_context=get_context("spawn"))
+        with pool, Manager() as manager:
+            yield Pooled(pool, manager)
+
+
+class Pooled:
+    """Executor that gives each process the next trial."""
+
+    def __init__(self, pool: ProcessPoolExecutor, manager: SyncManager) -> None:
+        self.pool = pool
+        self.manager = manager
 
     def run(self, specs: Sequence[TrialSpec], on_event: OnEvent) -> Iterator[tuple[TrialSpec, TrialResult]]:
         """Yield results as they come; events are passed on before the result of their trial."""
@@ -37,4 +52,13 @@ def work(spec: TrialSpec, events: "Queue[tuple[TrialSpec, Event]]", stop: Flag) 
         events.put((spec, event))
         return not stop.is_set()
 
-    return run_trial(spec, listener)
+    try:
+        return run_trial(spec, listener)
+    except Exception as error:
+        raise sendable(error) from None
+
+
+@hookimpl
+def automtl_register_engines() -> dict[str, type[Engine]]:
+    """Register the pool of processes."""
+    return {"pool": Processes}
