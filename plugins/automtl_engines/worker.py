@@ -92,3 +92,5 @@ def main(descriptor: int) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(0)  # at once: libraries may take seconds to shut down, and all files are written

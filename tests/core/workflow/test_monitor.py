@@ -3,7 +3,15 @@
 import pytest
 
 from automtl_core.search.evidence import DecisionMade, Evidence
-from automtl_core.training.events import EpochEnded, PhaseBegan, PhaseEnded, ProgressMade, RunBegan, StepEnded
+from automtl_core.training.events import (
+    EpochEnded,
+    OfTrial,
+    PhaseBegan,
+    PhaseEnded,
+    ProgressMade,
+    RunBegan,
+    StepEnded,
+)
 from automtl_core.workflow import monitor as module
 from automtl_core.workflow.monitor import DECISIONS, Monitor
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, TRAINING, Workload
@@ -63,3 +71,22 @@ def test_the_latest_decisions_are_kept():
         monitor(DecisionMade(Evidence(f"choice {number}", "a", "chosen", "better")))
     decisions = monitor.snapshot().decisions
     assert [decisions[0].choice, decisions[-1].choice] == ["choice 5", f"choice {DECISIONS + 4}"]
+
+
+def test_of_several_trials_the_first_one_is_shown_until_it_ends():
+    monitor = Monitor()
+    monitor(OfTrial("a"))
+    monitor(PhaseBegan(TRAINING, WORK))
+    monitor(StepEnded("warm-up", 1, 4, 1, 25))
+    monitor(OfTrial("b"))
+    monitor(PhaseBegan(TRAINING, WORK))
+    monitor(StepEnded("train", 3, 4, 2, 50))
+    monitor(report := EpochEnded("train", 3, {}, {}))
+    assert monitor.trials == ("a", "b")
+    assert (monitor.snapshot().phase, monitor.snapshot().epoch, monitor.reports) == ("warm-up", 1, [])
+    monitor(OfTrial("a"))
+    monitor(PhaseEnded(TRAINING))
+    monitor(OfTrial("c"))
+    monitor(PhaseBegan(TRAINING, WORK))
+    assert monitor.trials == ("b", "c")
+    assert (monitor.snapshot().phase, monitor.snapshot().share, monitor.reports) == ("train", 0.5, [report])

@@ -9,6 +9,7 @@ from automtl_core.training.events import (
     EpochEnded,
     Loop,
     LoopsAhead,
+    OfTrial,
     PhaseBegan,
     PhaseEnded,
     ProgressMade,
@@ -236,3 +237,21 @@ def test_a_time_budget_counts_in_seconds_and_limits_the_remaining_time(command):
     command.now += 15
     assert (command.reached, command.left) == (Reached(15, 90), 75)
     assert command.estimate.unit == "s"
+
+
+def test_runs_at_once_divide_the_later_work(command):
+    work = Workload(0, 4, rows=100)
+    command.send(OfTrial("a"), PhaseBegan(TRAINING, replace(work, then=[work, work, work])))
+    command.send(OfTrial("b"), PhaseBegan(TRAINING, replace(work, then=[work, work])))
+    for done in range(1, 5):
+        command.now += 2.5
+        for trial in ("a", "b"):
+            command.send(OfTrial(trial), StepEnded("train", 1, 4, done, 25 * done))
+    assert command.left == pytest.approx((3 + 3 + 4 + 4) * 10 / 2)
+    assert command.reached == Reached(2, 16)
+    command.send(OfTrial("a"), PhaseEnded(TRAINING), OfTrial("b"), PhaseEnded(TRAINING))
+    command.send(OfTrial("c"), PhaseBegan(TRAINING, replace(work, then=[work])))
+    assert command.left == pytest.approx((4 + 4) * 10 / 2), "soon there are two at once again"
+    command.send(OfTrial("d"), PhaseBegan(TRAINING, work), OfTrial("c"), PhaseEnded(TRAINING))
+    command.send(OfTrial("d"))
+    assert command.left == pytest.approx(4 * 10), "the last one is alone"
