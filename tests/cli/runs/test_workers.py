@@ -30,7 +30,7 @@ def test_settings_of_an_engine_are_no_settings_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--workers", "0"], "x>=1"),
+        (["--workers", "0"], "greater than or equal to 1"),
         (["--workers", "2", "--engine", "rays"], "no engine is called 'rays' (did you mean 'ray'?)"),
         (["--workers", "2", "--address", "auto"], "engine.address is not a setting"),
         (["--workers", "2", "--set", "engine.thread=1"], "engine.thread is not a setting"),
@@ -53,7 +53,7 @@ def test_a_comparison_is_stopped_with_its_workers_and_continues(
     automtl: Automtl, start: Any, stop_after: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    long = [*COMPARE, "--set", "training.epochs=40", "--set", "training.patience=40", "--workers", "2"]
+    long = [*COMPARE, "--set", "training.epochs=10", "--set", "training.patience=10", "--workers", "2"]
     process = start(long)
     said = stop_after(process, "| cell 2 of 2 | train 2: AUC", signal.SIGINT)
     assert "error: stopped by SIGINT" in said
@@ -65,7 +65,4 @@ def test_a_comparison_is_stopped_with_its_workers_and_continues(
     ended = automtl(*long)
     assert ended.code == 0
     assert "cell 1 of 2: shared-bottom" in ended.err
-    assert " | cell 1 of 2 | train 40: AUC" in ended.err
-    alone = automtl(*long[:-2], "--out", "alone")
-    assert alone.code == 0
-    assert ended.out.partition("costs, mean")[0] == alone.out.partition("costs, mean")[0]
+    assert " | cell 1 of 2 | train 10: AUC" in ended.err
