@@ -59,6 +59,6 @@ def work(spec: TrialSpec, events: "Queue[tuple[TrialSpec, Event]]", stop: Flag) 
 
 
 @hookimpl
-def automtl_register_engines() -> dict[str, type[Engine]]:
+def automtl_register_engines():
     """Register the pool of processes."""
     return {"pool": Processes}
