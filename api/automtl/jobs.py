@@ -67,8 +67,8 @@ def search(
         time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
             the limit cuts short.
         progress: Callback for each epoch, which may end the search.
-        workers: Number of trainings that run at once, each in a process of its own. None: this process.
-        engine: What runs the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
+        workers: Number of trainings that run at once, each in a separate process. None: this process.
+        engine: Engine of the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
             as `{"name": "ray", "address": "auto"}`.
         executor: Runs the trials, in place of `workers` and `engine`.
 

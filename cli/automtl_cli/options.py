@@ -108,14 +108,14 @@ Workers = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Number of trainings that run at once, each in a process of its own [1].",
+        help="Number of trainings that run at once, each in a separate process [1].",
     ),
 ]
 Engine = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What runs the workers: processes of this machine, or ray, a Ray cluster [processes]. "
+        help="Engine of the workers: processes of this machine, or ray, a Ray cluster [processes]. "
         "--set engine.NAME=VALUE sets its settings.",
     ),
 ]

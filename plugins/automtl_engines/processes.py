@@ -35,8 +35,7 @@ class ProcessesSettings(Settings):
     """Threads of each worker. null: the environment variable OMP_NUM_THREADS or, without it, the processor
     cores divided by the number of workers."""
     attempts: int = Field(3, ge=1)
-    """Number of workers that a trial may cost. The command fails if so many worker processes were killed
-    during the same trial."""
+    """Number of worker processes that may be killed during the same trial, after which the command fails."""
 
 
 class Processes(Engine[ProcessesSettings]):
