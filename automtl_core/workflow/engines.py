@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from automtl_core import distributed
 from automtl_core.errors import UsageError
 from automtl_core.registry.kinds import ENGINES
 from automtl_core.registry.registry import Registry
@@ -31,6 +32,11 @@ def engine_of(
         raise UsageError(f"{workers} workers cannot run a trial", "use a number from 1")
     if engine is None and (workers or 1) == 1:
         return None
+    if distributed.processes() > 1:
+        raise UsageError(
+            "the processes of torchrun train one network together, and cannot have workers of their own",
+            "leave out --workers and --engine, or start the command without torchrun",
+        )
     chosen = Component.model_validate(
         {"name": DEFAULT_ENGINE, **engine} if isinstance(engine, Mapping) else engine or DEFAULT_ENGINE
     )
