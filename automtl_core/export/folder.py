@@ -12,7 +12,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +37,7 @@ from automtl_core.fields.encode import event_columns
 from automtl_core.fields.source import exported, source
 from automtl_core.run_dir.facts import Data
 from automtl_core.run_dir.run import Run
+from automtl_core.training.compute import CPU
 from automtl_core.training.learner import Learner
 from automtl_core.workflow.trained import Trained, predictions
 
@@ -90,6 +91,7 @@ def export(run: Run, made: Trained, form: Format, folder: Path, card: str) -> Ex
         )
     if form == "onnx":
         graph.check_onnx()
+    made = replace(made, network=made.network.cpu(), compute=CPU)  # graphs are traced and compared there
     schema = made.encoder.schema
     part, real = _rows(run, made.encoder)
     columns = _raw(made.encoder, part)

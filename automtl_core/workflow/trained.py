@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
@@ -19,6 +20,7 @@ from automtl_core.dataset.schema import Task
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError, DivergedError
 from automtl_core.modules.by_task import shaped_for
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import Compute
 from automtl_core.training.loop import predict
@@ -61,6 +63,13 @@ class Trained:
         if not np.isfinite(logits).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
         return logits
+
+
+def of_finished(run: Run) -> RunConfig:
+    """Return the configuration of a finished run for this machine: a GPU that is not there is not needed."""
+    config = run.config()
+    missing = config.device == "cuda" and not torch.cuda.is_available()
+    return config.model_copy(update={"device": "cpu"}) if missing else config
 
 
 def restored(job: Job, run: Run, data: Prepared | Encoder) -> nn.Module:

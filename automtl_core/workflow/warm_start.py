@@ -17,7 +17,7 @@ from automtl_core.run_dir.facts import Data, Environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.workflow.job import Job
-from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.trained import Trained, of_finished
 
 SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
 """Settings of a dataset that decide which rows are test rows."""
@@ -39,7 +39,7 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     """
     run = Run.open(path)
     with registry.expecting(run.read(Environment).plugins):
-        job = Job.resolve(run.config(), registry)
+        job = Job.resolve(of_finished(run), registry)
         made = Trained.of(job, run)
         choices = job.space(made.encoder).choices()
     there, here = made.encoder.fields, encoder.fields

@@ -51,7 +51,7 @@ from automtl_core.workflow.outcomes import Evaluation, Plan, Predicted, SearchOu
 from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION, TRAINING, Workload
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
-from automtl_core.workflow.trained import Trained
+from automtl_core.workflow.trained import Trained, of_finished
 from automtl_core.workflow.trainer import memory_errors
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.warm_start import seen_test_rows
@@ -207,7 +207,7 @@ class Workflow:
         run = Run.open(path)
         recorded = run.tested()
         with self.registry.expecting(run.read(Environment).plugins):
-            job = self._job_of(run.config(), data_dir).having(metrics=_names(run, metrics))
+            job = self._job_of(of_finished(run), data_dir).having(metrics=_names(run, metrics))
             prepared = self._prepare_again(job, run)
             test = evaluation.evaluate_run(job, run, prepared)
         now = environment(job, job.space(prepared))
@@ -285,7 +285,7 @@ class Workflow:
     def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
         """Yield the network of a run, and its dataset with other settings for faulty rows."""
         with self.registry.expecting(run.read(Environment).plugins), memory_errors():
-            config = run.config()
+            config = of_finished(run)
             settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
             dataset = Component.model_validate(settings)
             job = Job.resolve(config.model_copy(update={"dataset": dataset}), self.registry)

@@ -71,6 +71,7 @@ def search(
     ] = None,
     seed: options.Seed = None,
     precision: options.Precision = None,
+    device: options.Device = None,
     time_budget: options.TimeBudget = None,
     start: Annotated[
         Path | None,
@@ -112,8 +113,8 @@ def search(
         "warm_start": start and start.absolute(),
     }
     seconds = configuration.seconds(time_budget)
-    how = {"seed": seed, "precision": precision, "retrain": retrain, "time_budget": seconds}
-    flags = {**named, "data_dir": data_dir, **how}
+    how = {"seed": seed, "precision": precision, "device": device, "retrain": retrain}
+    flags = {**named, "data_dir": data_dir, **how, "time_budget": seconds}
     side_by_side, settings = chosen(workers, engine, address, settings)
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
@@ -170,6 +171,7 @@ def train(
     settings: options.Settings = None,
     seed: options.Seed = None,
     precision: options.Precision = None,
+    device: options.Device = None,
     time_budget: options.TimeBudget = None,
     name: options.RunName = None,
     runs_dir: options.RunsDir = Path("runs"),
@@ -193,7 +195,7 @@ def train(
     from automtl_core.views import outcome
 
     seconds = configuration.seconds(time_budget)
-    how = {"seed": seed, "precision": precision, "time_budget": seconds}
+    how = {"seed": seed, "precision": precision, "device": device, "time_budget": seconds}
     flags = {"dataset": dataset, "data_dir": data_dir, **how}
     side_by_side, settings = chosen(workers, engine, address, settings)
     layers = configuration.layers(None, config, flags, settings)
@@ -232,6 +234,7 @@ def compare(
     ] = 3,
     seed: options.Seed = None,
     precision: options.Precision = None,
+    device: options.Device = None,
     time_budget: options.TimeBudget = None,
     splits: Annotated[int, typer.Option(metavar="N", min=1, help="Number of random splits of the data.")] = 1,
     tune: Annotated[
@@ -266,7 +269,8 @@ def compare(
     from automtl_core.comparison.spec import ComparisonSpec
 
     side_by_side, settings = chosen(workers, engine, address, settings)
-    flags = {"dataset": dataset, "data_dir": data_dir, "seed": seed, "precision": precision}
+    how = {"seed": seed, "precision": precision, "device": device}
+    flags = {"dataset": dataset, "data_dir": data_dir, **how}
     layers = configuration.layers(None, config, flags, settings)
     names = [name for name in models.split(",") if name]
     below, seconds = configuration.preset(preset), configuration.seconds(time_budget)

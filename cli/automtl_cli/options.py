@@ -103,6 +103,13 @@ Precision = Annotated[
         help="Compute precision: fp32, or bf16 mixed precision, slower on processors without bf16 [fp32].",
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|cpu|cuda",
+        help="Device of all computations: cuda is a GPU, auto a GPU if there is one, else the CPU [auto].",
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(
