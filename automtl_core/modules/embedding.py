@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from automtl_core.dataset.schema import SparseField
 from automtl_core.modules.features import Bag, Features
 from automtl_core.modules.stacked import Stacked, mean_of
+from automtl_core.modules.transfer import indices
 
 WHOLE_TABLE = 250_000
 """Number of rows up to which a step over the whole table is faster (benchmarks/embedding.py)."""
@@ -130,7 +131,7 @@ class FieldEmbedding(Stacked):
     def forward(self, features: Features) -> Tensor:  # -> [B, N, d]
         if not self.vectors:
             return super().forward(features)
-        ids = torch.minimum(features.ids, self.largest[self.single])
+        ids = torch.minimum(features.ids, self._largest_of(self.single))
         e = super().forward(features._replace(ids=ids))
         columns = list(e.unbind(1))
         for place, vectors in self._with_vectors(self.single):
@@ -156,16 +157,20 @@ class FieldEmbedding(Stacked):
             fields: The indices of the fields, F.
 
         """
-        known = torch.where(ids <= self.largest[fields], ids, 0)
+        known = torch.where(ids <= self._largest_of(fields), ids, 0)
         for place, _ in self._with_vectors(fields):
             known[..., place] = ids[..., place].clamp(max=1)
-        e = self.of_values(known + self.offsets[fields], None)
+        e = self.of_values(known + self.offsets_of(fields), None)
         if not self.vectors:
             return e.flatten(-2)
         columns = list(e.unbind(-2))
         for place, vectors in self._with_vectors(fields):
             columns[place] = columns[place] + vectors(ids[..., place])
         return torch.cat(columns, dim=-1)
+
+    def _largest_of(self, fields: Sequence[int]) -> Tensor:
+        """Return the largest ids of some fields in the table, [F]."""
+        return self.largest.index_select(0, indices(fields, self.largest))
 
     def _with_vectors(self, fields: Sequence[int]) -> list[tuple[int, PretrainedVectors]]:
         """Return those of some fields that have vectors: the place among them, and the vectors."""

@@ -44,8 +44,8 @@ class FieldStatistics(Stacked):
     def of_bag(self, bag: Bag, folds: Tensor | None) -> Tensor:
         """Return the mean statistics of each bag, [B, C]."""
         if folds is not None:
-            ends = torch.cat([bag.starts[1:], bag.starts.new_tensor([len(bag.values)])])
-            folds = folds.repeat_interleave(ends - bag.starts)
+            ends = torch.cat([bag.starts[1:], bag.starts.new_full((1,), len(bag.values))])
+            folds = folds.repeat_interleave(ends - bag.starts, output_size=len(bag.values))
         table, at = self._read(bag.values, folds)
         return mean_of(table, Bag(at, bag.starts))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from automtl_core.choices import Choice, OneOf
+from automtl_core.modules.transfer import sent
 
 LOGIT_STD = 1e-3
 """Standard deviation of the initial logits of a choose-one decision."""
@@ -69,7 +70,7 @@ class Relaxation(ABC):
 
     def uniform(self, like: Tensor) -> Tensor:
         """Draw numbers in [0, 1) with the shape, type and device of `like`."""
-        return torch.rand(like.shape, generator=self.generator, dtype=like.dtype).to(like.device)
+        return sent(torch.rand(like.shape, generator=self.generator, dtype=like.dtype), like.device)
 
 
 class Softmax(Relaxation):

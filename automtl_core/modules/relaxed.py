@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from automtl_core.choices import AnyOf, Decision, OneOf
 from automtl_core.modules.relaxation import Relaxation
+from automtl_core.modules.transfer import indices, sent
 from automtl_core.ops import JointOp, standalone
 
 
@@ -60,7 +61,11 @@ def mixture(ops: Sequence[nn.Module], weights: Tensor, *inputs: Any) -> Tensor:
     parts: list[Tensor] = []
     for cls, members in by_class.items():
         if len(members) > 1 and issubclass(cls, JointOp):
-            parts.append(cls.mixture([ops[k] for k in members], weights[members], *inputs))
+            parts.append(
+                cls.mixture(
+                    [ops[k] for k in members], weights.index_select(0, indices(members, weights)), *inputs
+                )
+            )
         else:
             parts.extend(weights[k] * ops[k](*inputs) for k in members)
     return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
@@ -131,7 +136,8 @@ class Gate(nn.Module):
         self.logits = None
 
     def _bits_of(self, decision: Decision) -> Tensor:
-        return self.decided.new_tensor([float(name in decision) for name in self.choice.options])
+        bits = torch.tensor([float(name in decision) for name in self.choice.options])
+        return sent(bits.to(self.decided.dtype), self.decided.device)
 
     def _places_of(self, decision: Decision) -> tuple[int, ...]:
         return tuple(k for k, name in enumerate(self.choice.options) if name in decision)

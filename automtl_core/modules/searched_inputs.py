@@ -18,6 +18,7 @@ from automtl_core.modules.field_statistics import FieldStatistics
 from automtl_core.modules.inputs import EncodedFields, ReadsFitted
 from automtl_core.modules.numbers import Numbers
 from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.transfer import indices
 
 AskAny = Callable[[str, Sequence[str]], Gate | FixedGate]
 IDS, WIDE_IDS, STATISTICS = "ids", "wide ids", "statistics"
@@ -154,5 +155,5 @@ class Products(nn.Module):
 
 def _bits(gate: Gate | FixedGate, count: int, like: Tensor) -> Tensor:
     """Return the openness of all options, 0 for dropped ones, [count]."""
-    kept = torch.tensor(gate.kept, dtype=torch.long, device=like.device)
-    return like.new_zeros(count).index_add(0, kept, gate(like.new_ones(len(gate.kept)), dim=0))
+    opened = gate(like.new_ones(len(gate.kept)), dim=0)
+    return like.new_zeros(count).index_add(0, indices(gate.kept, like), opened)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from automtl_core.dataset.schema import Cross, SparseField
 from automtl_core.modules.features import Bag, Features
+from automtl_core.modules.transfer import indices
 
 
 class Stacked(nn.Module, ABC):
@@ -43,10 +44,14 @@ class Stacked(nn.Module, ABC):
             return self.of_values(ids + self.offsets, folds)
         columns: list[Tensor] = []
         if self.single:  # an exported graph cannot unbind a tensor without columns
-            columns += self.of_values(ids + self.offsets[self.single], folds).unbind(1)
+            columns += self.of_values(ids + self.offsets_of(self.single), folds).unbind(1)
         for place, bag in zip(self.bags, features.bags, strict=True):
             columns.insert(place, self.of_bag(Bag(bag.values + self.offsets[place], bag.starts), folds))
         return torch.stack(columns, dim=1)
+
+    def offsets_of(self, fields: Sequence[int]) -> Tensor:
+        """Return the offsets of some fields, [F]."""
+        return self.offsets.index_select(0, indices(fields, self.offsets))
 
     @abstractmethod
     def of_values(self, places: Tensor, folds: Tensor | None) -> Tensor:

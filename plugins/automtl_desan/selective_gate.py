@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from automtl_core.modules.derive import FixedGate
 from automtl_core.modules.mixture import Mixed, Mixture
 from automtl_core.modules.relaxed import Gate
+from automtl_core.modules.transfer import indices
 
 
 class SelectiveGate(Mixture):
@@ -68,14 +69,14 @@ class SelectiveGate(Mixture):
         weights, places = self._weights(logits), [self.inputs.index(name) for name in self.open]
         if len(places) == len(self.inputs):
             return weights
-        return weights.index_select(1, torch.tensor(places, dtype=torch.long, device=weights.device))
+        return weights.index_select(1, indices(places, weights))
 
     def _weights(self, logits: Tensor) -> Tensor:  # -> [B, kept]
         bits: Tensor = self.shared(logits.new_ones(len(self.inputs)), dim=0)  # [kept]
         if not self.gating:
             return bits.expand(logits.shape[0], -1)
         if self.over == "all":
-            return logits.softmax(1)[:, self.shared.kept] * bits
+            return logits.softmax(1).index_select(1, indices(self.shared.kept, logits)) * bits
         highest = logits.detach().masked_fill(bits == 0, -torch.inf).amax(1, keepdim=True)
         # Closed experts may have larger logits than all open ones. These are clamped to the highest open one,
         # because the gradient of their bits would overflow.

@@ -1,0 +1,65 @@
+"""Searches on the device: the losses of the first epoch are those of the CPU, and the search ends alike."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+import torch
+
+from automtl_core.modules.relaxation import Softmax
+from automtl_core.registry.kinds import STRATEGIES
+from automtl_core.search.relaxed_search import RelaxedSearch
+from automtl_core.training.compute import CPU
+from automtl_core.training.events import EventHandler
+
+from .problems import EVERYTHING, PLAIN, REGISTRY, problem
+
+pytestmark = pytest.mark.gpu
+SHORT = {"rung_epochs": 1, "landmarks": 1}
+SETTINGS = {
+    "darts": {"epochs": 1, "order": "second"},
+    "one-shot": {**SHORT, "epochs": 1, "rounds": 1, "random": 2, "mutations": 1, "finalists": 1},
+    "pd-darts": {**SHORT, "epochs": 1, "rounds": 2},
+    "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 4},
+    "random": {"candidates": 2, **SHORT},
+}
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["a path", "sampled bits"])
+def test_a_step_of_a_supernet_does_not_wait_for_the_device(held, compute, pins, no_waits):
+    relaxed = RelaxedSearch(problem("desan", EVERYTHING, compute), Softmax())
+    random = np.random.default_rng(0)
+    epoch = relaxed.begin("search", EventHandler())
+    for number, batch in enumerate(epoch):
+        path = relaxed.supernet.path(random) if held else {}
+        with no_waits() if number == 1 else nullcontext(), relaxed.supernet.following(path):
+            epoch.add(relaxed.step(batch), batch)
+    assert number == 2
+
+
+class Watch(EventHandler):
+    def __init__(self):
+        self.reports = []
+
+    def epoch(self, report):
+        self.reports.append(report)
+        return True
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(STRATEGIES))
+def test_every_strategy(name, compute, pins):
+    cls = REGISTRY.get(STRATEGIES, name)
+    first, found = [], []
+    for one in (compute, CPU):
+        torch.default_generator.manual_seed(0)
+        made = problem("desan", PLAIN, one)
+        watch = Watch()
+        found.append(cls(cls.settings_class.parse(SETTINGS[name], "strategy"), made).search(watch))
+        first.append(watch.reports[0])
+    ours, theirs = found
+    assert first[0].losses == pytest.approx(first[1].losses, rel=2e-3)
+    assert ours.architecture.decisions.keys() == theirs.architecture.decisions.keys()
+    assert ours.epochs == theirs.epochs
+    assert (ours.network is None) == (theirs.network is None)
+    if ours.network is not None:
+        assert all(p.device.type == compute.device.type for p in ours.network.parameters())

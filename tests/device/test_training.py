@@ -1,0 +1,139 @@
+"""Trainings on the device: those of the CPU but for rounding, also where a state moves between devices."""
+
+import math
+
+import pytest
+import torch
+
+from automtl_core.disk.state import load_state, save_state
+from automtl_core.modules.embedding import LargeTable
+from automtl_core.registry.kinds import BALANCERS, SPACES
+from automtl_core.testing.samples import sample_schema
+from automtl_core.training.compute import CPU, Compute
+from automtl_core.training.events import EventHandler
+from automtl_core.training.fit import Fit
+from automtl_core.training.loop import Pass, predict, shuffled, step
+from automtl_core.training.losses import task_losses
+
+from .problems import EVERYTHING, LEARNERS, PLAIN, REGISTRY, fit_of, problem
+
+pytestmark = pytest.mark.gpu
+DRAWN = ["random-weights", "graddrop"]
+"""Balancers that draw random numbers on the device."""
+
+
+def assert_close(ours: Fit, theirs: Fit) -> None:
+    """Check that two trainings have the same losses, and weights that differ by rounding alone."""
+    assert ours.best.keys() == theirs.best.keys()
+    for task, one in ours.best.items():
+        for name, value in one.to_json().items():
+            other = theirs.best[task].to_json()[name]
+            if isinstance(value, float) and name != "auc":  # an AUC of few rows has steps
+                assert math.isclose(value, other, rel_tol=2e-3), (task, name)
+    data = theirs.data.validation
+    outputs = [predict(fit.network, data, 64, fit.compute) for fit in (ours, theirs)]
+    assert abs(outputs[0] - outputs[1]).max() < 2e-2
+
+
+def on_device(fit: Fit, compute: Compute) -> bool:
+    return all(t.device.type == compute.device.type for t in fit.network.state_dict().values())
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY.names(SPACES) if name not in LEARNERS])
+def test_every_network_learns_as_on_the_cpu(name, compute, pins):
+    fits = []
+    for one in (compute, CPU):
+        fits.append(fit_of(problem(name, PLAIN, one)))
+        fits[-1].run(EventHandler())
+    assert on_device(fits[0], compute)
+    assert_close(*fits)
+
+
+@pytest.mark.parametrize("name", ["mmoe", "desan"])
+@pytest.mark.parametrize("rows", [10**6, 0], ids=["small tables", "large tables"])
+def test_all_kinds_of_fields_histories_and_encodings(name, rows, compute, pins, monkeypatch):
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", rows)
+    fits = []
+    for one in (compute, CPU):
+        fits.append(fit_of(problem(name, EVERYTHING, one, embedding_decay=1e-3)))
+        large = any(isinstance(module, LargeTable) for module in fits[-1].trained.modules())
+        assert large == (rows == 0)
+        fits[-1].run(EventHandler())
+    assert_close(*fits)
+
+
+@pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
+def test_every_balancer(name, compute, pins, monkeypatch):
+    pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)  # gradients are sparse
+    fits = []
+    for one in (compute, CPU):
+        fits.append(fit_of(problem("mmoe", PLAIN, one, name)))
+        fits[-1].run(EventHandler())
+    assert on_device(fits[0], compute)
+    if name not in DRAWN:
+        assert_close(*fits)
+
+
+class Stop(EventHandler):
+    """Saves the state of the first epoch, and ends the training."""
+
+    def __init__(self, fit, path):
+        self.fit, self.path = fit, path
+
+    def epoch(self, report):
+        save_state(self.path, self.fit.state_dict())
+        return False
+
+
+@pytest.mark.parametrize("then", ["device", "cpu"])
+def test_a_training_continues_on_either_device(then, compute, pins, monkeypatch, tmp_path):
+    monkeypatch.setattr("automtl_core.modules.embedding.WHOLE_TABLE", 0)
+    half = fit_of(problem("mmoe", PLAIN, compute))
+    half.run(Stop(half, tmp_path / "state"))
+    rest = fit_of(problem("mmoe", PLAIN, compute if then == "device" else CPU))
+    rest.load_state_dict(load_state(tmp_path / "state"))
+    rest.run(EventHandler())
+    whole = fit_of(problem("mmoe", PLAIN, CPU))
+    whole.run(EventHandler())
+    assert rest.epoch == whole.epoch == 2
+    assert on_device(rest, rest.compute)
+    assert_close(rest, whole)
+
+
+def test_products_in_bf16(compute, pins):
+    if compute.device.type != "cuda":
+        pytest.skip("the simulated device has no mixed precision")
+    half = Compute(compute.device, "bf16")
+    fit, kinds = fit_of(problem("mmoe", PLAIN, half)), []
+    linear = next(m for m in fit.trained.modules() if isinstance(m, torch.nn.Linear))
+    linear.register_forward_hook(lambda module, inputs, out: kinds.append(out.dtype))
+    fit.run(EventHandler())
+    assert {*kinds} == {torch.bfloat16}
+    assert all(p.dtype == torch.float32 for p in fit.trained.parameters())
+    whole = fit_of(problem("mmoe", PLAIN, CPU))
+    whole.run(EventHandler())
+    for task, one in fit.best.items():
+        assert one.to_json()["log_loss"] == pytest.approx(whole.best[task].to_json()["log_loss"], rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["mmoe", "ple", "desan"])
+@pytest.mark.parametrize("schema", [sample_schema(), EVERYTHING], ids=["fields", "everything"])
+def test_a_step_does_not_wait_for_the_device(name, schema, compute, pins, no_waits):
+    made = problem(name, schema, compute)
+    fit = fit_of(made)
+    losses = task_losses(made.recipe, made.data.tasks, compute.device)
+    few = shuffled(made.data.train, made.recipe, 0, 1, compute)
+    fit.trained.train()
+    epoch = Pass("train", 1, [], 2, losses, EventHandler())
+    first, second = next(few), next(few)
+
+    def one(batch):
+        by_task = step(fit.trained, batch, losses, fit.balancer, fit.optimiser, compute)
+        epoch.add(by_task, batch)
+        fit.average.update()
+
+    one(first)  # the first step allocates the state of the optimiser
+    with no_waits():
+        one(second)
+    assert epoch.rows == 64
