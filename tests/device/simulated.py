@@ -63,10 +63,8 @@ class OnDevice(Tensor):
         if strange and func not in COPIES:
             raise RuntimeError(f"{func}: some tensors are on the device, others on the CPU")
         to_cpu = given.get("device") is not None and torch.device(given["device"]).type == "cpu"
-        copies = bool(strange) or (to_cpu and func in COPIES)
-        if func in READS or _is_mask(func, args) or _is_unsized(func, given):
-            _waited(str(func))
-        elif copies and not _is_asynchronous(args, given):
+        blocks = (strange or (to_cpu and func in COPIES)) and not _is_asynchronous(args, given)
+        if func in READS or blocks or _is_mask(func, args) or _is_unsized(func, given):
             _waited(str(func))
         if given.get("device") is not None:
             given["device"] = "cpu"

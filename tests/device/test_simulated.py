@@ -10,10 +10,14 @@ import pytest
 from .problems import SIMULATED
 
 HERE = Path(__file__).parent
-ALWAYS = "test_batches or test_commands or does_not_wait or all_kinds or either_device"
-"""The tests that run with all others; `AUTOMTL_SIMULATED_DEVICE=1 pytest tests/device` runs all of them."""
-OTHERS = "(on_the_cpu and (desan or aitm)) or (balancer and pcgrad) or darts-entropy"
-SOME = f"{ALWAYS} or {OTHERS}"
+SOME = " or ".join(
+    (
+        "test_batches or test_commands or either_device or darts-entropy",
+        "(does_not_wait and (everything or path or bits)) or (all_kinds and large)",
+        "(on_the_cpu and (desan or aitm)) or (balancer and pcgrad)",
+    )
+)
+"""The tests that run with all others; `AUTOMTL_SIMULATED_DEVICE=1 pytest tests/device` runs every one."""
 
 
 @pytest.mark.skipif(SIMULATED in os.environ, reason="this process has the simulated device")
