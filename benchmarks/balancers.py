@@ -3,7 +3,8 @@
     for kind in pairs rare factors; do
         automtl compare --dataset synthetic --set dataset.kind=$kind --models MODELS --out cmp/$kind
     done
-    automtl compare --dataset kuairand --data-dir DIR --set dataset.log=standard --models MODELS --out cmp/KuaiRand
+    automtl compare --dataset kuairand --data-dir DIR --set dataset.log=standard --models MODELS \\
+        --out cmp/KuaiRand
     python benchmarks/balancers.py cmp
 
 with MODELS = mmoe,mmoe+uncertainty,mmoe+pcgrad,... prints a table in Markdown: the mean test AUC of mmoe with
