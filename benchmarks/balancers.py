@@ -3,11 +3,11 @@
     for kind in pairs rare factors; do
         automtl compare --dataset synthetic --set dataset.kind=$kind --models MODELS --out cmp/$kind
     done
-    automtl compare --dataset kuairand --data-dir DIR --set dataset.log=standard --models MODELS \\
-        --out cmp/KuaiRand
+    automtl compare KUAIRAND --models MODELS --out cmp/KuaiRand
     python benchmarks/balancers.py cmp
 
-with MODELS = mmoe,mmoe+uncertainty,mmoe+pcgrad,... prints a table in Markdown: the mean test AUC of mmoe with
+with KUAIRAND = --dataset kuairand --data-dir DIR --set dataset.log=standard
+and MODELS = mmoe,mmoe+uncertainty,mmoe+pcgrad,... prints a table in Markdown: the mean test AUC of mmoe with
 the weighted mean, and of every other model the difference to it, the mean over common seeds with its standard
 error, and p by the test of `automtl compare`, with Holm's correction for the number of models in a column.
 """
