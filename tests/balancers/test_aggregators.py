@@ -8,6 +8,8 @@ from automtl_balancers.aggregators import MGDA, FairGrad, GradDrop, PCGrad, UPGr
 from automtl_core.dataset.schema import Task
 from automtl_core.training.balancer import MEAN
 
+pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
+
 TASKS = [Task("click"), Task("like")]
 CONFLICT = torch.tensor([[1.0, 0.0], [-1.0, 1.0]])
 

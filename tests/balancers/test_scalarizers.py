@@ -8,6 +8,8 @@ from automtl_balancers.scalarizers import STCH, GeometricMean, STCHSettings
 from automtl_core.dataset.schema import Task
 from automtl_core.settings.settings import Settings
 
+pytest.importorskip("torchjd", reason="TorchJD is not installed: pip install 'automtl[torchjd]'")
+
 TASKS = [Task("click"), Task("like")]
 
 

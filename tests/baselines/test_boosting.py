@@ -28,6 +28,8 @@ from automtl_core.training.fit import TrainingData
 from automtl_core.training.learner import LearnerFit
 from automtl_core.workflow.workflow import Workflow
 
+pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+
 REGISTRY = load_registry()
 QUICK = {"rounds": 20, "patience": 5, "learning_rate": 0.3, "leaves": 4}
 STATISTICS = plain().with_answers(statistics="folds", folds=2)

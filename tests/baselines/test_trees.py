@@ -9,6 +9,8 @@ import torch
 from automtl_baselines.trees import Grower, Rows, Trees, check_installed
 from automtl_core.errors import UsageError
 
+pytest.importorskip("lightgbm", reason="LightGBM is not installed: pip install 'automtl[boosting]'")
+
 PARAMS = {"learning_rate": 0.3, "num_leaves": 4, "min_data_in_leaf": 20}
 GROWER = Grower(PARAMS, rounds=30, patience=5)
 
