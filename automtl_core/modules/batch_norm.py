@@ -56,10 +56,8 @@ def over_processes(
     count = sums[-1].detach()
     mean = sums[:columns] / count
     variance = (sums[columns:-1] / count - mean.square()).clamp(min=0)
-    if count < 2:
-        raise ValueError("batch normalisation needs more than one row")
     running_mean.lerp_(shift + mean.detach(), momentum)
-    running_var.lerp_(variance.detach() * (count / (count - 1)), momentum)
+    running_var.lerp_(variance.detach() * (count / (count - 1).clamp(min=1)), momentum)
     out: Tensor = (relative - mean) * (variance + eps).rsqrt() * weight + bias
     return out.to(x.dtype)
 

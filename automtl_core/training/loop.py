@@ -59,7 +59,7 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
     sums, known = losses.sums(logits, batch.labels)
     penalty = network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(())
     if compute.processes > 1:  # a penalty is a mean over rows
-        rows = known.new_tensor([len(logits)])
+        rows = known.new_full((1,), len(logits))
         whole = compute.total(torch.cat([sums, known, rows, (rows * penalty)]))
         sums, known, count, weighted = torch.split(whole, [len(sums), len(known), 1, 1])
         penalty = (weighted / count).squeeze(0)
