@@ -1,9 +1,9 @@
 """The evidence for the decisions of a search, and its Pareto front, as values that a run records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import erfc
-from typing import Literal
+from typing import Any, Literal
 
 from automtl_core.choices import Decision
 from automtl_core.disk.value import Value
@@ -120,3 +120,5 @@ class Point(Value):
     trained: bool = False
     """Whether the score comes from a training from scratch, not from inherited weights."""
     chosen: bool = False
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings that the point was trained with in place of those of the run, see `SearchResult.overrides`."""

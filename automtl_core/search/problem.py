@@ -1,10 +1,12 @@
 """The problem of a search: search space, data, recipe and seed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from automtl_core.search.trial import Trials
 from automtl_core.search.warm_start import WarmStart
+from automtl_core.settings.domain import Search
 from automtl_core.space import SearchSpace
 from automtl_core.training.compute import CPU, Compute
 from automtl_core.training.fit import TrainingData
@@ -14,6 +16,22 @@ from automtl_core.training.recipe import Recipe
 def nothing() -> float:
     """Return 0, the spent share of the time without a time budget."""
     return 0.0
+
+
+Overrides = Mapping[str, Mapping[str, Any]]
+"""Settings of a run that a search chooses, by part: `{"training": {"learning_rate": 1e-3}}`."""
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Settings that a search may choose, beside the architecture."""
+
+    problem: Callable[[Overrides], "Problem"]
+    """Returns the problem with other values of settings. Its space may have other choices."""
+    domains: Mapping[str, Search] = field(default_factory=dict)
+    """Name of a setting with its part, such as `training.learning_rate` -> its domain."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Name of a setting -> its value in the configuration of the run."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +50,5 @@ class Problem:
     """Result of an earlier search for a warm start; supernets of `RelaxedSearch` begin with its weights."""
     trials: Trials | None = None
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
+    tunable: Tunable | None = None
+    """Settings that the search may choose; None outside of a run."""

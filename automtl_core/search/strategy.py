@@ -1,16 +1,16 @@
 """The interface of search strategies: each has its own loop, and works with any search space."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.search.evidence import Evidence, Point
-from automtl_core.search.problem import Problem
+from automtl_core.search.problem import Overrides, Problem
 from automtl_core.settings.settings import Configured, S
 from automtl_core.training.events import Listener
 from automtl_core.training.recipe import Recipe
@@ -36,10 +36,10 @@ class SearchResult:
     front: Sequence[Point] = ()
     """Alternatives by rising cost: all trained architectures, and the Pareto-optimal ones of those that
     were scored with inherited weights."""
-    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings of `training` and `space` that the search chose too, such as `{"training": {"learning_rate":
-    1e-3}}`. The training that follows uses them, as does each further training of the run; `network`, if
-    there is one, has these settings. The choices of the space must not depend on them."""
+    overrides: Overrides = field(default_factory=dict)
+    """Settings of `training`, `space` and `features` that the search chose too. The training that follows has
+    them, as does each further training of the run; `network`, if there is one, has these settings, and
+    `architecture` decides the choices of the space with these settings, see `Problem.tunable`."""
 
 
 class SearchStrategy(ABC, Configured[S]):
@@ -61,9 +61,22 @@ class SearchStrategy(ABC, Configured[S]):
     trains: ClassVar[bool] = False
     """Whether the network of the result is fully trained, unless a time budget reduced its training rows."""
 
+    libraries: ClassVar[Sequence[str]] = ()
+    """Distributions besides torch and numpy whose versions byte-identical results depend on."""
+
     def __init__(self, settings: S, problem: Problem) -> None:
         self.settings = settings
         self.problem = problem
+
+    @classmethod
+    def check(cls) -> None:
+        """Check that everything is installed; called before the search begins.
+
+        Raises:
+            UsageError: a library is missing; the remedy names the command that installs it.
+
+        """
+        return
 
     @classmethod
     def epochs(cls, settings: S, recipe: Recipe) -> int | None:

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,8 @@ from automtl_core.training.events import EpochEnded, Event, Listener
 from automtl_core.training.fit import Fit
 
 CHECKPOINT = "checkpoint.safetensors"
+RESULT = "result-{}-{}.safetensors"
+"""File with the result up to an epoch, with losses of a number of rows."""
 CHECKPOINT_SECONDS = 5.0
 """Least time between two checkpoints of a trial before its end."""
 
@@ -40,7 +43,8 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
 
     The checkpoint is written at the end, and before that at most every `CHECKPOINT_SECONDS` at the end of an
     epoch: training again from an older epoch gives the same bytes. All epochs of a continued trial are sent,
-    so that a caller which was killed misses none; it must ignore epochs that it has already.
+    so that a caller which was killed misses none; it must ignore epochs that it has already. A result is kept
+    too: a spec that is run again has the same result, even if the trial has gone on since.
 
     Args:
         problem: Search space, data, recipe and seed of the spec.
@@ -49,17 +53,21 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
 
     """
     start, path = time.monotonic(), Path(spec.folder) / CHECKPOINT
-    fit = _fit(problem, spec)
+    last = spec.max_epochs or problem.recipe.epochs
+    kept = path.with_name(RESULT.format(last, spec.loss_rows))
     saved = load_state(path) if path.exists() else {}
-    if "error" in saved:
-        return TrialResult("diverged", {}, error=saved["error"])
     reports: list[dict[str, Any]] = saved.get("reports", [])
-    if saved:
-        fit.load_state_dict(saved["fit"])
     going_on = True
     for report in reports:
-        going_on = listener(EpochEnded.from_json(report)) and going_on
-    last = spec.max_epochs or problem.recipe.epochs
+        if report["epoch"] <= last:
+            going_on = listener(EpochEnded.from_json(report)) and going_on
+    if kept.exists():
+        return replace(TrialResult.from_state(load_state(kept)), seconds=time.monotonic() - start)
+    if "error" in saved:
+        return TrialResult("diverged", {}, error=saved["error"])
+    fit = _fit(problem, spec)
+    if saved:
+        fit.load_state_dict(saved["fit"])
     written = time.monotonic(), fit.epoch
 
     def write() -> None:
@@ -86,7 +94,7 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
             listener(TrialBegan())
             fit.run(on_event)
     except DivergedError as error:
-        _save(path, {"error": str(error)})
+        _save(path, {"error": str(error), "reports": reports})
         return TrialResult("diverged", {}, error=str(error))
     fit.restore_best()
     losses = HeldOut(problem, spec.loss_rows).measure(fit.network.eval()).losses if spec.loss_rows else None
@@ -94,7 +102,10 @@ def train_trial(problem: Problem, spec: TrialSpec, listener: Listener) -> TrialR
         "done" if fit.exhausted else "paused" if going_on else "stopped"
     )
     seconds = time.monotonic() - start
-    return TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses)
+    result = TrialResult(state, fit.best, fit.best_epoch, fit.epoch, seconds, losses)
+    if going_on:
+        _save(kept, result.to_state())
+    return result
 
 
 def trained_fit(problem: Problem, spec: TrialSpec) -> Fit:

@@ -7,11 +7,12 @@ other machines. Results depend on the specs alone, not on the executor.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -164,13 +165,27 @@ class Trials:
     template: TrialSpec
     """Spec without an architecture; its folder holds the folders of all trials."""
     executor: Executor
+    run: Path | None = None
+    """Run directory, for a file that a strategy keeps after the search; None outside of a run."""
 
     def spec(
-        self, architecture: Architecture, max_epochs: int | None = None, loss_rows: int = 0, member: int = 0
+        self,
+        architecture: Architecture,
+        max_epochs: int | None = None,
+        loss_rows: int = 0,
+        member: int = 0,
+        overrides: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> TrialSpec:
-        """Return the spec of an architecture."""
+        """Return the spec of an architecture, with other values of some settings; see `TrialSpec`."""
         text = Architecture(architecture.decisions).to_json()
+        config = json.loads(self.template.config or "{}")
+        config |= {part: {**config.get(part, {}), **values} for part, values in overrides.items()}
         spec = replace(
-            self.template, architecture=text, max_epochs=max_epochs, loss_rows=loss_rows, member=member
+            self.template,
+            config=canonical(config).decode() if overrides else self.template.config,
+            architecture=text,
+            max_epochs=max_epochs,
+            loss_rows=loss_rows,
+            member=member,
         )
         return replace(spec, folder=str(Path(spec.folder) / spec.name))

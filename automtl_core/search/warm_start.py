@@ -3,8 +3,10 @@
 Letters: K values that are in both vocabularies.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +40,8 @@ class WarmStart:
     """The schema of its inputs."""
     known: Mapping[str, Pairs]
     """Sparse field in both schemas -> the ids of equal values."""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Settings that the network was trained with, such as `training.learning_rate`."""
 
     def decisions(self, choices: Mapping[str, Choice], otherwise: Architecture) -> Architecture:
         """Return the decisions of the earlier search, transferred to these choices.

@@ -36,6 +36,7 @@ from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import default
 from automtl_core.run_dir.folders import raw_folder
 from automtl_core.search.engine import Engine
+from automtl_core.search.strategy import SearchStrategy
 from automtl_core.settings.settings import Settings
 from automtl_core.testing.balancers import check_balancer
 from automtl_core.testing.datasets import check_dataset
@@ -161,9 +162,16 @@ def _check_space_for(subject: Subject, settings: Settings, schema: Schema, work_
 
 
 def _strategy(subject: Subject) -> Tests:
-    made_class, settings = subject.object(), subject.parsed()
+    yield "search", partial(_check_strategy, subject.object(), subject.parsed())
+
+
+def _check_strategy(made_class: type[SearchStrategy[Any]], settings: Settings, work_dir: Path) -> None:
+    try:
+        made_class.check()
+    except UsageError as error:
+        raise NotSupportedError(f"{error}; {error.fix}") from None
     problem = sample_problem(sample_space(), ROWS, epochs=2, missing=0.3)
-    yield "search", lambda _: check_strategy(partial(made_class, settings), problem)
+    check_strategy(partial(made_class, settings), problem)
 
 
 def _dataset(subject: Subject) -> Tests:

@@ -241,8 +241,8 @@ class Job:
         """Check the job as far as possible without rows of data and weights, and return the space.
 
         Raises:
-            UsageError: recipe, space or metrics use an unknown name, or a library that is not installed; or
-                choices are open without a strategy, or a strategy has no choices.
+            UsageError: recipe, space, metrics or strategy use an unknown name, or a library that is not
+                installed; or choices are open without a strategy, or a strategy has no choices.
             PluginError: the space does not build a network for the tasks.
 
         """
@@ -254,6 +254,8 @@ class Job:
         check_monitored(self.recipe().monitored, space.schema.tasks, self.dataset().user)
         self.metrics()
         self.listeners()
+        if self.strategy_settings is not None:
+            self._searching()[0].check()
         name, choices = self.config.space.name, space.choices()
         if self.strategy_settings is None and choices and not self.config.decisions:
             raise UsageError(

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from automtl_core.data.store import PARTS, Prepared
+from automtl_core.data.store import ENCODER, PARTS, Prepared
 from automtl_core.disk.files import remove_folder
 from automtl_core.distributed import agreed
 from automtl_core.errors import UsageError, listing
 from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
-from automtl_core.run_dir.config import Layer, RunConfig, merge
+from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
 from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
 from automtl_core.run_dir.run import Run
@@ -34,6 +34,7 @@ from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.training import Derived, trainer, untrained, validated
+from automtl_core.workflow.tunable import changed, tunable
 from automtl_core.workflow.versions import environment, origin
 from automtl_core.workflow.warm_start import read_warm_start
 
@@ -152,7 +153,8 @@ def fit(
             searched = replace(job.search_problem(prepared), warm_start=_warm_start(job, prepared))
         searched, clock = _timed(job, run, searched, recorder)
         executor = executor or Serial(Trainer(job.registry, prepared))
-        searched = replace(searched, trials=_trials(job, run, prepared, executor))
+        trials = _trials(job, run, prepared, executor)
+        searched = replace(searched, trials=trials, tunable=tunable(job, run, prepared))
         model, problem = _found(job, run, prepared, problem, searched, recorder)
         network = model.network
         if model.trained:
@@ -196,7 +198,7 @@ def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trial
         str(run.path.absolute() / TRIALS),
         train_rows=rows,
     )
-    return Trials(template, executor)
+    return Trials(template, executor, run.path)
 
 
 def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
@@ -241,23 +243,29 @@ def _found(
 
 
 def _overridden(job: Job, run: Run, prepared: Prepared, problem: Problem) -> Problem:
-    """Return the problem with the settings that the search chose, if there are any."""
+    """Return the problem with the settings that the search chose, if there are any.
+
+    The encoder of the run then has the histories that the chosen encodings read.
+    """
     config = run.config()
-    return problem if config == run.initial_config() else job.of(config).problem(prepared)
+    if config == run.initial_config():
+        return problem
+    found = job.of(config).problem(prepared)
+    prepared.encoder.of_histories(found.space.schema.histories).save(run.path / ENCODER)
+    return found
 
 
 def _checked(job: Job, overrides: Layer) -> Layer:
-    """Check that the settings which a strategy chose are settings of the recipe or the space.
+    """Check that the settings which a strategy chose are settings of recipe, space or encodings.
 
     Raises:
         PluginError: they are not; the error names the strategy.
 
     """
     try:
-        if others := overrides.keys() - {"training", "space"}:
+        if others := overrides.keys() - {"training", "space", "features"}:
             raise UsageError(f"{listing(sorted(others))} cannot be overridden")
-        config = merge(job.config.model_dump(mode="json"), overrides)
-        Job.resolve(RunConfig.parse(config), job.registry)
+        changed(job, overrides)
     except UsageError as error:
         assert job.config.strategy is not None  # noqa: S101 - a strategy chose them
         raise job.registry.broken(STRATEGIES, job.config.strategy.name, f"overrides: {error}") from None

@@ -76,12 +76,13 @@ def plugins(job: Job, space: SearchSpace) -> dict[str, str]:
 
 
 def libraries(job: Job, space: SearchSpace) -> dict[str, str]:
-    """Return the versions of the libraries that space and balancer use, besides torch and numpy.
+    """Return the versions of the libraries that space, balancer and strategy use, besides torch and numpy.
 
     A library that is not installed is left out.
     """
     installed = {}
-    for name in (*space.libraries, *job.balancer().libraries):
+    strategy = job.config.strategy and job.registry.get(STRATEGIES, job.config.strategy.name)
+    for name in (*space.libraries, *job.balancer().libraries, *(strategy.libraries if strategy else ())):
         with suppress(PackageNotFoundError):  # the error comes with the network, and has a remedy
             installed[name] = version(name)
     return installed

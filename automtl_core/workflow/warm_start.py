@@ -18,6 +18,7 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.warm_start import Pairs, WarmStart
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, of_finished
+from automtl_core.workflow.tunable import values_of
 
 SPLIT = ("split", "split_seed", "validation_fraction", "test_fraction")
 """Settings of a dataset that decide which rows are test rows."""
@@ -40,6 +41,7 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
     run = Run.open(path)
     with registry.expecting(run.read(Environment).plugins):
         job = Job.resolve(of_finished(run), registry)
+        settings = values_of(job)
         made = Trained.of(job, run)
         choices = job.space(made.encoder).choices()
     there, here = made.encoder.fields, encoder.fields
@@ -52,7 +54,7 @@ def read_warm_start(path: Path, encoder: Encoder, registry: Registry) -> WarmSta
         architecture, network = next(iter(architecture.members.values())), network.members[0]
     if isinstance(network, ByTask):  # its first copy, which has the best weights for all tasks together
         network = network.networks[0]
-    return WarmStart(architecture, choices, network, made.encoder.schema, known)
+    return WarmStart(architecture, choices, network, made.encoder.schema, known, settings)
 
 
 def seen_test_rows(path: Path, prepared: Prepared) -> str | None:

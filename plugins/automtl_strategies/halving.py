@@ -18,9 +18,7 @@ For an ensemble of K networks the best K are trained to the end, and the favouri
 times, each time with another seed.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pydantic import Field
@@ -30,11 +28,12 @@ from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
 from automtl_core.errors import DivergedError
 from automtl_core.search.held_out import HeldOutSettings, difference
+from automtl_core.search.in_order import InOrder
 from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import trained_fit, trials_of
 from automtl_core.search.trial import TrialResult, Trials, TrialSpec
 from automtl_core.training.batches import steps
-from automtl_core.training.events import EpochEnded, Event, Listener, Loop, LoopsAhead, StepEnded
+from automtl_core.training.events import Listener, Loop, LoopsAhead
 from automtl_core.training.metrics import Metrics
 from automtl_core.training.recipe import Recipe
 
@@ -228,7 +227,7 @@ class Halving:
         loops = tuple(self.rungs.loops(rows, recipe, self.alive, self.rung))
         self.going_on = listener(LoopsAhead(loops)) and self.going_on
         specs = {self._spec(trials, name): name for name in self.waiting}
-        stream = _InOrder(self, listener)
+        stream = InOrder(self, listener)
         for spec, result in trials.executor.run(list(specs), lambda spec, event: stream(specs[spec], event)):
             stream.end(specs[spec], result)
 
@@ -284,50 +283,3 @@ class Halving:
         self.spent, self.rung, self.heard = state["spent"], state["rung"], dict(state["heard"])
         self.alive, self.waiting = list(state["alive"]), list(state["waiting"])
         self.results = {name: TrialResult.from_state(result) for name, result in state["results"].items()}
-
-
-class _InOrder:
-    """Forwards the events of the trials of a rung as if the trials ran one after the other.
-
-    Events of later trials wait for those of earlier ones, so that reports do not depend on the executor.
-    """
-
-    def __init__(self, halving: Halving, listener: Listener) -> None:
-        self.halving = halving
-        self.listener = listener
-        self.queues: defaultdict[str, list[EpochEnded]] = defaultdict(list)
-        self.ended: dict[str, TrialResult] = {}
-
-    def __call__(self, name: str, event: Event) -> bool:
-        """Receive an event of a trial."""
-        halving = self.halving
-        match event:
-            case StepEnded() if name == halving.waiting[0]:
-                self._pass_on(replace(event, phase=name, epoch=halving.spent + 1))
-            case EpochEnded():
-                self.queues[name].append(event)
-                self._flush()
-        return halving.going_on
-
-    def end(self, name: str, result: TrialResult) -> None:
-        """Receive the end of a trial."""
-        self.ended[name] = result
-        self._flush()
-
-    def _flush(self) -> None:
-        """Forward the events that no longer wait."""
-        halving = self.halving
-        while halving.waiting:
-            name = halving.waiting[0]
-            for event in self.queues.pop(name, []):
-                if event.epoch > halving.heard.get(name, 0):
-                    halving.heard[name] = event.epoch
-                    halving.spent += 1
-                    self._pass_on(replace(event, phase=name, epoch=halving.spent))
-            if name not in self.ended:
-                return
-            halving.results[name] = self.ended.pop(name)
-            del halving.waiting[0]
-
-    def _pass_on(self, event: Event) -> None:
-        self.halving.going_on = self.listener(event) and self.halving.going_on

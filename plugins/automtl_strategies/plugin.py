@@ -14,4 +14,5 @@ def automtl_register_strategies() -> Mapping[str, str]:
         "pd-darts": "automtl_strategies.by_evidence:ByEvidence",
         "pd-darts-entropy": "automtl_strategies.by_entropy:ByEntropy",
         "random": "automtl_strategies.random_search:RandomSearch",
+        "study": "automtl_strategies.study:StudySearch",
     }

@@ -86,6 +86,11 @@ SEARCHES = {
     "pd-darts": [{**SHORT, "epochs": 1, "rounds": 2}],
     "pd-darts-entropy": [ENTROPY, {**ENTROPY, "level": "bi"}],
     "random": [{"candidates": 1}, {"candidates": 3, **SHORT}],
+    "study": [
+        {"trials": 3, "batch": 2, "landmarks": 1, "rung_epochs": 1},
+        {"trials": 2, "flops": True, "landmarks": 0, "sampler": "random"},
+        {"trials": 1, "pruner": "wilcoxon", "seeds": 4},
+    ],
 }
 
 
@@ -160,6 +165,8 @@ def test_space_with_all_encodings(name, inputs):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
+    for library in cls.libraries:
+        pytest.importorskip(library)
     searched = counted_once(space("desan", sample_schema(), SEARCHED))
     problem = sample_problem(searched, rows=64, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)

@@ -1,0 +1,180 @@
+"""The parameters of a study: the choices of a space, and settings with a domain.
+
+`SearchSpace.build(choose)` is the objective: the chooser asks for a value where the space has a choice
+(define-by-run, Akiba et al., "Optuna", KDD 2019), so that parts which are not built have no parameters.
+"""
+
+import json
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from automtl_core.choices import AnyOf, Architecture, Choice, Decision
+from automtl_core.modules.derive import FixedGate, Fixing
+from automtl_core.ops import Candidates
+from automtl_core.settings.domain import Search
+from automtl_core.space import SearchSpace
+
+ALL, NONE, SOME = "all", "none", "some"
+"""Values of the parameter of a choose-any. Options are a group: only for `some` each has a parameter."""
+DIGITS = 3
+"""Significant digits of a value of a range."""
+
+Value = str | int | float | bool
+Parameters = dict[str, Value]
+"""Name of a parameter -> its value."""
+
+
+class Suggests(Protocol):
+    """A trial of Optuna."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any], /) -> Any: ...
+    def suggest_int(self, name: str, low: int, high: int, /, *, log: bool) -> int: ...
+    def suggest_float(self, name: str, low: float, high: float, /, *, log: bool) -> float: ...
+
+
+class Suggesting(Fixing):
+    """Chooser of a study: each choice is decided by parameters of a trial, and the network is built by it.
+
+    Args:
+        trial: Suggests values.
+        options: Name of a parameter -> its options in earlier trials, which is extended. Where the options of
+            a choice depend on settings, each list of options is a parameter of its own.
+
+    """
+
+    def __init__(self, trial: Suggests, options: MutableMapping[str, Sequence[str]]) -> None:
+        self._decided: dict[str, Decision] = {}
+        super().__init__(self._decided, {})
+        self.trial = trial
+        self.options = options
+
+    def one_of(
+        self,
+        name: str,
+        candidates: Candidates,
+        inputs: tuple[Sequence[int], int] | None = None,
+        shared: bool = False,
+    ) -> nn.Module:
+        """Return the candidate that the trial suggests."""
+        parameter, options = name, tuple(candidates)
+        while self.options.setdefault(parameter, options) != options:
+            parameter += "'"
+        self._decided[name] = self.trial.suggest_categorical(parameter, options)
+        return super().one_of(name, candidates, inputs, shared)
+
+    def any_of(self, name: str, options: Sequence[str]) -> FixedGate:
+        """Return the gate that passes the options which the trial suggests."""
+        group = self.trial.suggest_categorical(name, (ALL, NONE, SOME) if len(options) > 1 else (ALL, NONE))
+        self._decided[name] = tuple(
+            option
+            for option in options
+            if group == ALL
+            or (group == SOME and self.trial.suggest_categorical(_of_option(name, option), (False, True)))
+        )
+        return super().any_of(name, options)
+
+
+def suggested_architecture(
+    space: SearchSpace, trial: Suggests, options: MutableMapping[str, Sequence[str]]
+) -> Architecture:
+    """Return the architecture that a trial suggests, in its canonical form; arguments of `Suggesting`."""
+    choose = Suggesting(trial, options)
+    with torch.device("meta"):
+        space.build(choose)
+    unasked: dict[str, Decision] = {
+        name: () if isinstance(choice, AnyOf) else choice.options[0]
+        for name, choice in space.choices().items()
+    }
+    return Architecture({**unasked, **choose.asked})
+
+
+def parameters_of(architecture: Architecture, choices: Mapping[str, Choice]) -> Parameters:
+    """Return the parameters with which a trial suggests an architecture."""
+    found: Parameters = {}
+    for name, decision in architecture.decisions.items():
+        if isinstance(decision, str):
+            found[name] = decision
+            continue
+        options = choices[name].options
+        found[name] = ALL if set(decision) == set(options) else SOME if decision else NONE
+        found |= {_of_option(name, option): option in decision for option in options}
+    return found
+
+
+def usable(domains: Mapping[str, Search], values: Mapping[str, Any]) -> dict[str, Search]:
+    """Return the domains, each with the value of the run in it.
+
+    A setting is left out if its value cannot be in its domain, such as 0 on a log scale, which turns
+    something off.
+    """
+    found: dict[str, Search] = {}
+    for name, domain in domains.items():
+        value = values[name]
+        if domain.choices:
+            more = () if value in domain.choices else (value,)
+            found[name] = replace(domain, choices=(*domain.choices, *more))
+        elif isinstance(value, int | float) and (value > 0 or not domain.log):
+            found[name] = replace(domain, low=min(domain.low, value), high=max(domain.high, value))
+    return found
+
+
+def suggested_settings(
+    trial: Suggests, domains: Mapping[str, Search], values: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the values that a trial suggests for settings, by part.
+
+    Args:
+        trial: Suggests values.
+        domains: Name of a setting -> its domain.
+        values: Name of a setting -> its value in the run, which is not rounded.
+
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, domain in domains.items():
+        part, _, setting = name.partition(".")
+        found.setdefault(part, {})[setting] = _suggested(trial, name, domain, values[name])
+    return found
+
+
+def parameters_of_settings(values: Mapping[str, Any], domains: Mapping[str, Search]) -> Parameters:
+    """Return the parameters of some settings, without values outside of their domains."""
+    return {
+        name: _label(values[name]) if domain.choices else values[name]
+        for name, domain in domains.items()
+        if name in values and _holds(domain, values[name])
+    }
+
+
+def _suggested(trial: Suggests, name: str, domain: Search, value: Any) -> Any:
+    if domain.choices:
+        by_label = {_label(choice): _plain(choice) for choice in domain.choices}
+        return by_label[trial.suggest_categorical(name, tuple(by_label))]
+    low, high = domain.low, domain.high
+    if isinstance(low, int) and isinstance(high, int):
+        return trial.suggest_int(name, low, high, log=domain.log)
+    found = trial.suggest_float(name, low, high, log=domain.log)
+    return value if found == value else float(f"{found:.{DIGITS}g}")
+
+
+def _holds(domain: Search, value: Any) -> bool:
+    if domain.choices:
+        return value in domain.choices
+    return isinstance(value, int | float) and domain.low <= value <= domain.high
+
+
+def _label(value: Any) -> Value:
+    """Return a value as Optuna takes it."""
+    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: lists in place of tuples."""
+    return value if isinstance(value, str | int | float | bool) else json.loads(json.dumps(value))
+
+
+def _of_option(name: str, option: str) -> str:
+    return f"{name}: {option}"
