@@ -13,6 +13,7 @@ from automtl_core.comparison.splits import in_split
 from automtl_core.comparison.statistics import Noise, noise
 from automtl_core.comparison.tuning import recipe, tuned
 from automtl_core.data.store import Prepared
+from automtl_core.search.study.study import check_installed
 from automtl_core.training.measuring import task_metrics
 from automtl_core.workflow import pipeline
 from automtl_core.workflow.job import Job
@@ -37,7 +38,12 @@ def compare(
         reference: The model that the other models are compared with.
         bench: The folder of the cells, and the splits.
 
+    Raises:
+        UsageError: Optuna, which tunes, is not installed.
+
     """
+    if trials > 1:
+        check_installed("tuning")
     by_split = {split: {name: in_split(job, split) for name, job in jobs.items()} for split in bench.prepared}
     _check(by_split, bench)
     data = bench.prepared

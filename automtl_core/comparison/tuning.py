@@ -1,19 +1,22 @@
-"""Hyperparameter tuning on validation data: random search over the domains declared with the settings."""
+"""Hyperparameter tuning on validation data, by a study of each model over the domains of its settings."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from automtl_core import seeds
 from automtl_core.comparison.cells import CellRunner
 from automtl_core.errors import DivergedError
-from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.settings.domain import Search, domains
+from automtl_core.search.study.parameters import parameters_of_settings, suggested_settings, usable
+from automtl_core.search.study.study import Study, quiet
 from automtl_core.training.metrics import Metrics
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.progress_estimate import Workload
+from automtl_core.workflow.tunable import changed, domains_of, values_of
 
-Trials = Sequence[tuple[Job, Metrics]]
-"""Each job with its validation metrics, which are empty where training diverged."""
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+BATCH = 4
+"""Number of trials of a model that are chosen at once, and may run side by side."""
 
 
 def tuned(
@@ -21,7 +24,8 @@ def tuned(
 ) -> dict[str, Job]:
     """Return each job with the best of `trials` settings on validation data; trial 0 is the job itself.
 
-    The best has the highest mean over tasks of the relative change of the validation score against trial 0.
+    The best has the highest mean over tasks of the relative change of the validation score against trial 0
+    or, if that diverges, against the first one that does not.
 
     Args:
         jobs: The models by name.
@@ -33,48 +37,76 @@ def tuned(
         DivergedError: training diverges with all settings.
 
     """
-    cells = {
-        name: [bench.cell(name, each) for each in (job, *(drawn(job, k) for k in range(1, trials)))]
-        for name, job in jobs.items()
-    }
-    results = bench.trained([cell for tried in cells.values() for cell in tried], "trial", then)
-    return {
-        name: _best(name, [(cell.job, results[cell].metrics) for cell in tried])
-        for name, tried in cells.items()
-    }
+    models = {name: Tuning(job) for name, job in jobs.items()}
+    with quiet():
+        for first in range(0, trials, BATCH):
+            count = min(BATCH, trials - first)
+            asked = {
+                name: [bench.cell(name, job) for job in tuning.ask(count)] for name, tuning in models.items()
+            }
+            left = [
+                Workload.of(cell.job, cell.prepared).trained()
+                for cells in asked.values()
+                for cell in cells[:1]
+                for _ in range(trials - first - count)
+            ]
+            cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
+            results = bench.trained(list(cells.values()), "trial", [*left, *then])
+            for name, tuning in models.items():
+                tuning.tell([results[cells[cell.path]].metrics for cell in asked[name]])
+    return {name: tuning.best(name) for name, tuning in models.items()}
 
 
 def recipe(job: Job) -> dict[str, Any]:
     """Return the value of each setting that tuning may change, such as `training.learning_rate`."""
-    return {f"{part}.{name}": getattr(job.settings[part], name) for part, name, _ in _domains(job)}
+    values = values_of(job)
+    return {name: values[name] for name in domains_of(job)}
 
 
-def drawn(job: Job, number: int) -> Job:
-    """Return the job with the settings of a trial.
+class Tuning:
+    """The study of one model. Its answers follow from the seed of the job and from what it is told.
 
-    Each value is drawn by the seed, the number of the trial and the name of the setting: models with the same
-    setting try the same values.
+    Args:
+        job: The model with its own settings.
+
     """
-    changed: dict[str, dict[str, Any]] = {}
-    for part, name, domain in _domains(job):
-        random = seeds.generator(job.config.seed, "tune", number, f"{part}.{name}")
-        changed.setdefault(part, {})[name] = domain.draw(random)
-    return Job.resolve(RunConfig.parse(merge(job.config.model_dump(mode="json"), changed)), job.registry)
 
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.values = recipe(job)
+        self.domains = usable(domains_of(job), self.values)
+        own = parameters_of_settings(self.values, self.domains)
+        self.study = Study(job.config.seed, "tpe", [own])
+        self.asked: list[tuple[Trial, Job]] = []  # without a value yet
+        self.tried: list[tuple[Job, Metrics]] = []
 
-def _domains(job: Job) -> list[tuple[str, str, Search]]:
-    """Return the part, name and domain of each setting of a job that has a domain."""
-    return [
-        (part, name, domain)
-        for part, settings in job.settings.items()
-        for name, domain in domains(type(settings)).items()
-        if f"{part}.{name}" not in job.ignores
-    ]
+    def ask(self, count: int) -> list[Job]:
+        """Return the next jobs to try."""
+        self.asked = []
+        for _ in range(count):
+            trial = self.study.ask()
+            overrides = suggested_settings(trial, self.domains, self.values)
+            self.asked.append((trial, changed(self.job, overrides)))
+        return [job for _, job in self.asked]
 
+    def tell(self, metrics: Sequence[Metrics]) -> None:
+        """Tell the validation metrics of the jobs of `ask`, which are empty where training diverged."""
+        self.tried += [(job, each) for (_, job), each in zip(self.asked, metrics, strict=True)]
+        for (trial, _), each in zip(self.asked, metrics, strict=True):
+            if each:
+                self.study.tell(trial, [self._score(each)])
+            else:
+                self.study.leave(trial)
 
-def _best(name: str, trials: Trials) -> Job:
-    finished = [(job, metrics) for job, metrics in trials if metrics]
-    if not finished:
-        raise DivergedError(f"{name}: training diverges with all settings", "lower training.learning_rate")
-    job, first = finished[0]
-    return max(finished, key=lambda pair: job.config.training.change(pair[1], first))[0]
+    def best(self, name: str) -> Job:
+        """Return the best job; raises as `tuned` does."""
+        finished = [(job, metrics) for job, metrics in self.tried if metrics]
+        if not finished:
+            raise DivergedError(
+                f"{name}: training diverges with all settings", "lower training.learning_rate"
+            )
+        return max(finished, key=lambda pair: self._score(pair[1]))[0]
+
+    def _score(self, metrics: Metrics) -> float:
+        first = next(each for _, each in self.tried if each)
+        return self.job.config.training.change(metrics, first)

@@ -35,7 +35,7 @@ class Recipe(Settings):
     """Weight decay: the L2 penalty on weights, except those of batch normalisation and embeddings."""
     embedding_decay: Annotated[
         Literal["auto"] | Annotated[float, Field(ge=0)],
-        Search(choices=(1e-5, 1e-4, 1e-3, EMBEDDING_DECAY, 1e-1)),
+        Search(1e-5, 1e-1, log=True),
     ] = "auto"
     """L2 penalty on embedding tables. auto: the encoding search chooses it."""
     average_weights: bool = True

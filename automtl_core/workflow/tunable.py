@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -40,7 +41,8 @@ def values_of(job: Job) -> dict[str, Any]:
 
 def changed(job: Job, overrides: Overrides) -> Job:
     """Return the job with other values of settings; raises as `Job.resolve` does."""
-    return Job.resolve(RunConfig.parse(merge(job.config.model_dump(mode="json"), overrides)), job.registry)
+    config = RunConfig.parse(merge(job.config.model_dump(mode="json"), overrides))
+    return replace(Job.resolve(config, job.registry), encoding_search=job.encoding_search)
 
 
 def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:

@@ -87,8 +87,8 @@ class StudySettings(Settings):
     """Number of training steps of the first rung, rounded up to an epoch, if these are fewer epochs than
     `rung_epochs`. It limits the time on large data."""
     seeds: int = Field(1, ge=1)
-    """Number of trainings of each trial, each with another seed; the score of a trial is their mean. With more
-    seeds the best trial is less often the best by chance, and there is time for fewer trials."""
+    """Number of trainings of each trial, each with another seed; the score of a trial is their mean.
+    With more seeds the best trial is less often the best by chance, and there is time for fewer trials."""
     flops: bool = False
     """Whether the FLOPs per row are a second objective, to be minimised. The result is the most accurate
     trial all the same; `automtl train --model RUN --prefer cost` trains a cheaper one of the Pareto front."""
@@ -203,11 +203,11 @@ class StudySearch(SearchStrategy[StudySettings]):
             batch = 0
             while self.going_on and (count := self._next(batch)):
                 tried = [self._ask(study, list(first)) for _ in range(count)]
-                self._train(batch, tried, trials, listener)
-                if not self.waiting:
-                    told = [self._told(study, one) for one in tried]
-                    if record is not None:
-                        record.add(told)
+                if not self._train(batch, tried, trials, listener):
+                    break
+                told = [self._told(study, one) for one in tried]
+                if record is not None:
+                    record.add(told)
                 batch += 1
             return self._result(trials)
 
@@ -277,12 +277,12 @@ class StudySearch(SearchStrategy[StudySettings]):
         self.tried.append(Tried(name, trial, architecture, overrides, space.cost(architecture)))
         return self.tried[-1]
 
-    def _train(self, batch: int, tried: Sequence[Tried], trials: Trials, listener: Listener) -> None:
-        """Train the trials of a batch stage by stage; `waiting` is empty unless a listener ended it."""
+    def _train(self, batch: int, tried: Sequence[Tried], trials: Trials, listener: Listener) -> bool:
+        """Train the trials of a batch stage by stage; return False if a listener has ended it before."""
         schedule, alive = self._schedule, list(tried)
         for place, stage in enumerate(schedule):
             if not alive:
-                return
+                break
             key = f"{batch}.{place}"
             last = stage is schedule[-1]
             specs = {
@@ -299,9 +299,10 @@ class StudySearch(SearchStrategy[StudySettings]):
             for one in alive:
                 one.results |= {m: found[one.named(m)] for m in stage.members if one.named(m) in found}
                 self._score(one, last and not self.waiting)
-            if self.waiting:
-                return
+            if self.waiting or not (last or self.going_on):
+                return False
             alive = [one for one in alive if not one.error and not self._prunes(one, stage, last)]
+        return True
 
     def _run(
         self, specs: Mapping[str, TrialSpec], trials: Trials, listener: Listener

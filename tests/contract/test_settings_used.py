@@ -69,6 +69,7 @@ BASES: Mapping[str, Mapping[str, Any]] = {
     "pd-darts": {**SHORT, "rounds": 1},
     "pd-darts-entropy": {"warmup_epochs": 1, "search_epochs": 2, "fix_per_epoch": 1},
     "random": {"candidates": 4, "rung_epochs": 1},
+    "study": {"trials": 4, "landmarks": 1, "rung_epochs": 1},
     "recipe": {"batch_size": 16, "epochs": 3, "min_positives": 1},
 }
 # What a setting is changed to, where `another` does not know; and what has to stand beside it for that.
@@ -109,6 +110,11 @@ OTHERS: Mapping[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("random", "landmarks"): (1, {}),
     ("random", "ahead"): (1e9, {}),
     ("random", "rows"): (100, {"candidates": 8, "landmarks": 4, "ahead": 0.7}),
+    ("study", "batch"): (2, {"sampler": "tpe", "landmarks": 0}),
+    ("study", "flops"): (True, {"trials": 6}),
+    ("study", "pruner"): ("none", {}),
+    ("study", "sampler"): ("random", {"trials": 6, "batch": 2}),
+    ("study", "rung_steps"): (1, {"rung_epochs": 3}),
     ("encodings", "statistics"): ("folds", {}),
     ("encodings", "numbers"): ("bins", {}),
     ("encodings", "crosses"): ([["user", "item"]], {}),
@@ -257,8 +263,14 @@ def searched(name: str, text: str, rate: float) -> Any:
     )
 
 
-@pytest.mark.parametrize(("name", "setting"), of(STRATEGIES))
+OF_RUNS = {("study", "fixed"), ("study", "storage")}
+"""Settings that have no effect outside of a run; see tests/strategies/test_study.py."""
+
+
+@pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])
 def test_a_setting_of_a_strategy_changes_its_search(name, setting):
+    for library in REGISTRY.get(STRATEGIES, name).libraries:
+        pytest.importorskip(library)
     pair = two(name, REGISTRY.get(STRATEGIES, name).settings_class, setting)
     rate = 1.0 if setting == "patience" else 0.03  # too long steps soon make predictions worse
     one, other = (searched(name, json.dumps(values), rate) for values in pair)
@@ -356,7 +368,9 @@ def test_a_setting_takes_all_of_its_domain_and_that_holds_its_default(cls, name)
     domain, default = domains(cls)[name], getattr(cls(), name)
     ends = domain.choices or (domain.low, domain.high)
     assert default == "auto" or min(ends) <= default <= max(ends)
-    for value in [*ends, *(domain.draw(np.random.default_rng(seed)) for seed in range(20))]:
+    between = [] if domain.choices else np.linspace(domain.low, domain.high, 20).tolist()
+    whole = not domain.choices and isinstance(domain.low, int) and isinstance(domain.high, int)
+    for value in [*ends, *(round(each) if whole else each for each in between)]:
         assert getattr(cls.parse({name: value}), name) == value
 
 

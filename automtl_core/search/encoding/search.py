@@ -21,12 +21,13 @@ from automtl_core.search.encoding.crosses import FeatureCross, find_crosses
 from automtl_core.search.encoding.rows import Rows
 from automtl_core.search.held_out import difference
 from automtl_core.search.trial import TrialResult
-from automtl_core.settings.domain import domains
 from automtl_core.training.events import Event
 from automtl_core.training.metrics import BinaryMetrics, Metrics, TaskMetrics
 from automtl_core.training.recipe import EMBEDDING_DECAY, Recipe
 
 DECAY = "embedding_decay"
+DECAYS = (1e-5, 1e-4, 1e-3, EMBEDDING_DECAY, 1e-1)
+"""Values of it that are tried."""
 Answers = dict[str, Any]
 """Setting -> value: settings of `Encodings`, and `DECAY`."""
 Train = Callable[[Sequence[tuple[Answers, int]]], Sequence[TrialResult]]
@@ -116,9 +117,8 @@ def search_encodings(
 
 
 def _decay(steps: int) -> float:
-    """Return the embedding decay `steps` positions after the default in its domain; weaker ones below 0."""
-    choices = domains(Recipe)[DECAY].choices
-    return float(choices[choices.index(EMBEDDING_DECAY) + steps])
+    """Return the embedding decay `steps` positions after the default; weaker ones below 0."""
+    return DECAYS[DECAYS.index(EMBEDDING_DECAY) + steps]
 
 
 def _clear(metrics: TaskMetrics) -> bool:

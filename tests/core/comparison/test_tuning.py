@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from automtl_core.comparison.tuning import drawn, recipe, tuned
-from automtl_core.errors import DivergedError
-from automtl_core.settings.domain import domains
+from automtl_core.comparison.compare import compare
+from automtl_core.comparison.tuning import recipe, tuned
+from automtl_core.errors import DivergedError, UsageError
 from automtl_core.training.metrics import BinaryMetrics
-from automtl_core.training.recipe import Recipe
 from automtl_core.workflow import pipeline
 
 
@@ -18,12 +17,14 @@ class Given:
     def __init__(self, auc):
         self.auc = auc
         self.trials = []
+        self.batches = []
 
     def cell(self, name, job):
         return Given.Cell(name, job)
 
     def trained(self, cells, called, then):
-        self.trials = cells
+        self.trials += cells
+        self.batches.append(len(cells))
         scores = {cell: self.auc(cell.job) for cell in cells}
         return {
             cell: SimpleNamespace(
@@ -36,6 +37,10 @@ class Given:
         def __init__(self, name, job):
             self.name = name
             self.job = job
+            self.path = name, job.to_json()
+            self.prepared = SimpleNamespace(
+                part=lambda name: range(100), schema=SimpleNamespace(fields=lambda: ["item"])
+            )
 
 
 def rates(job):
@@ -50,50 +55,71 @@ def test_recipe_of_a_job(tiny):
     }  # fmt: skip
 
 
-def test_draws_are_of_the_domains_at_the_settings(tiny):
-    job = tiny()["one.yaml"]
-    draws = [recipe(drawn(job, number)) for number in range(1, 40)]
-    assert {draw["training.embedding_decay"] for draw in draws} == {
-        *domains(Recipe)["embedding_decay"].choices
-    }
-    rates, dropouts = ([draw[key] for draw in draws] for key in ("training.learning_rate", "space.dropout"))
-    assert 5e-4 <= min(rates) < 1e-3 < 4e-3 < max(rates) <= 8e-3
-    assert 0 <= min(dropouts) < 0.1 < 0.3 < max(dropouts) <= 0.4
+def tried(job, trials=12):
+    """Return the values of the settings that a study of a job tries; its score is the learning rate."""
+    bench = Given(rates)
+    tuned({"one": job}, trials, bench)
+    return [recipe(cell.job) for cell in bench.trials]
+
+
+def test_trials_are_of_the_domains_at_the_settings(tiny):
+    found = tried(tiny()["one.yaml"])
+    for name, low, high in [
+        ("training.embedding_decay", 1e-5, 1e-1),
+        ("training.learning_rate", 5e-4, 8e-3),
+        ("space.dropout", 0, 0.4),
+    ]:
+        values = [each[name] for each in found]
+        assert low <= min(values) < max(values) <= high
+        assert len({*values}) > 8
 
 
 def test_what_ignores_the_recipe_is_tuned_by_its_own_settings(tiny):
     job = tiny("boosting")["boosting"]
-    assert recipe(job) == {
-        "space.learning_rate": 0.05, "space.leaves": 31, "space.min_rows": 20, "space.column_share": 0.8,
-    }  # fmt: skip
-    draws = [drawn(job, number) for number in range(1, 40)]
-    assert all(one.config.training == job.config.training for one in draws)
-    assert len({recipe(one)["space.leaves"] for one in draws}) > 20
+    own = {"space.learning_rate": 0.05, "space.leaves": 31, "space.min_rows": 20, "space.column_share": 0.8}
+    assert recipe(job) == own
+    found = tried(job, 6)
+    assert found[0] == own
+    assert all(each.keys() == own.keys() for each in found)
+    assert all(isinstance(each["space.leaves"], int) for each in found)
+    assert len({each["space.leaves"] for each in found}) > 3
 
 
-def test_models_draw_the_same_of_what_they_have_in_common(tiny):
-    mine = tiny()["one.yaml"]
-    other = tiny("desan:pd-darts-entropy")["desan:pd-darts-entropy"]
-    assert other.config.space.name != mine.config.space.name
-    assert recipe(drawn(mine, 3)) == recipe(drawn(other, 3))
+def test_trials_follow_from_the_seed_and_scores_alone(tiny):
+    one, other = tiny()["one.yaml"], tiny(seed=1)["one.yaml"]
+    assert tried(one) == tried(one)
+    assert tried(one)[1] != tried(other)[1]
 
 
-def test_draws_follow_from_the_seed_and_the_number_alone(tiny):
-    jobs = tiny()
-    other = tiny(seed=1)["one.yaml"]
-    assert recipe(drawn(jobs["one.yaml"], 1)) == recipe(drawn(jobs["two.yaml"], 1))
-    assert recipe(drawn(jobs["one.yaml"], 1)) != recipe(drawn(jobs["one.yaml"], 2))
-    assert recipe(drawn(jobs["one.yaml"], 1)) != recipe(drawn(other, 1))
-
-
-def test_all_models_try_the_same_recipes_of_which_the_first_is_their_own(tiny):
+def test_each_model_tries_as_many_settings_of_which_the_first_are_its_own(tiny):
     jobs, bench = tiny(), Given(rates)
-    tuned(jobs, 3, bench)
-    assert [cell.name for cell in bench.trials] == ["one.yaml"] * 3 + ["two.yaml"] * 3
-    one, two = ([recipe(cell.job) for cell in bench.trials if cell.name == name] for name in jobs)
-    assert one == two
-    assert one[0] == recipe(jobs["one.yaml"])
-    assert len({tuple(values.items()) for values in one}) == 3
+    tuned(jobs, 6, bench)
+    assert bench.batches == [8, 4]
+    for name, job in jobs.items():
+        found = [recipe(cell.job) for cell in bench.trials if cell.name == name]
+        assert found[0] == recipe(job)
+        assert len({tuple(values.items()) for values in found}) == 6
+
+
+def test_later_trials_learn_from_earlier_ones(tiny):
+    found = [each["training.learning_rate"] for each in tried(tiny()["one.yaml"], 40)]
+    assert sum(found[-12:]) > 1.5 * sum(found[:12])
+
+
+def test_a_value_outside_of_its_domain_is_the_first_one_tried(tiny):
+    own = {"learning_rate": 0.05, "embedding_decay": 0.0, "epochs": 2}
+    job = tiny(training=own)["one.yaml"]
+    found = tried(job, 6)
+    assert [each["training.embedding_decay"] for each in found] == [0.0] * 6, "0 is not on a log scale"
+    assert found[0]["training.learning_rate"] == 0.05
+    assert len({each["training.learning_rate"] for each in found}) == 6
+
+
+def test_optuna_that_is_missing_is_told(monkeypatch, bench, tiny):
+    monkeypatch.setattr("automtl_core.search.study.study.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"^tuning needs optuna$") as error:
+        compare(tiny(), [0], 2, "one.yaml", bench()[0])
+    assert error.value.fix == "install it: pip install 'automtl[study]'"
 
 
 @pytest.mark.parametrize(("auc", "best"), [(rates, max), (lambda job: 1 - rates(job), min)])
