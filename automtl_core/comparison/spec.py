@@ -9,6 +9,7 @@ from automtl_core.comparison.compare import compare
 from automtl_core.comparison.document import Comparison
 from automtl_core.comparison.splits import in_split, split_seeds
 from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.workflow.models import common
 from automtl_core.workflow.workflow import Workflow
@@ -52,7 +53,7 @@ class ComparisonSpec:
         """
         if not self.models:
             raise UsageError("no model to compare", "name some, such as --models mmoe,ple")
-        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs()])
+        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs(workflow.registry)])
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:
@@ -68,14 +69,14 @@ class ComparisonSpec:
         bench = CellRunner(out, prepared, executor, workflow.listener, workflow.resolve_auto)
         return compare(jobs, seeds, self.trials, reference, bench), out
 
-    def _inputs(self) -> Layer:
+    def _inputs(self, registry: Registry) -> Layer:
         """Return the feature encodings of the first run among the models, as a configuration layer.
 
         All models are compared on these encodings, unless the configuration sets others: with other
         encodings, the search space of a run may have choices that the run does not decide.
         """
         for name in self.models:
-            if shared := common(name):
+            if shared := common(name, registry):
                 decay = shared["training"]["embedding_decay"]
                 return {"features": shared["features"], "training": {"embedding_decay": decay}}
         return {}

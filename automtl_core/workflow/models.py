@@ -14,12 +14,13 @@ Values of `space` and `strategy` in files and flags apply to every model with su
 contain the name of a space or strategy, they apply only to the models that use it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from automtl_core.choices import Architecture, Origin
+from automtl_core.choices import Architecture
+from automtl_core.dataset.schema import Schema
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.errors import ArtifactError, UsageError, did_you_mean, listing
 from automtl_core.modules.latency import latency
@@ -35,11 +36,10 @@ from automtl_core.run_dir.config import (
     merge,
     split,
 )
-from automtl_core.run_dir.facts import Search
+from automtl_core.run_dir.facts import Data, Search
 from automtl_core.run_dir.run import Run
 from automtl_core.search.evidence import Point
 from automtl_core.search.preference import CONCESSIONS, preferred
-from automtl_core.workflow.finding import space_of
 from automtl_core.workflow.job import Job, check_read
 
 Setting = tuple[str, ...]
@@ -116,11 +116,16 @@ def layer(name: str, registry: Registry) -> Layer:
     return {"space": {"name": space}, "strategy": {"name": strategy} if colon else None}
 
 
-def common(name: str) -> Layer:
-    """Return data and recipe of a run among the models, as a layer; empty for other models."""
-    if not (run := _run(_parts(name)[0])):
+def common(name: str, registry: Registry) -> Layer:
+    """Return data and recipe of a run among the models, as a layer; empty for other models.
+
+    The recipe of a point of a Pareto front is the one that the point was trained with.
+    """
+    if not (found := _run(_parts(name)[0])):
         return {}
-    shared, _ = split(Run.open(run[0]).config().model_dump(exclude={"device", "prepared_dir"}))
+    run = Run.open(found[0])
+    config = run.config().model_dump(exclude={"device", "prepared_dir"})
+    shared, _ = split(merge(config, _point(run, found[1], registry).overrides if found[1] else {}))
     return shared
 
 
@@ -150,18 +155,21 @@ def _architecture_of(path: Path, number: str | None, registry: Registry) -> Laye
     with registry.expecting(architecture.origin.plugins):
         registry.get(SPACES, architecture.origin.space)
     space = {"name": architecture.origin.space, **architecture.origin.settings}
-    milliseconds = partial(_milliseconds, architecture.origin, registry)
-    decisions = architecture.decisions if number is None else _point(run, number, milliseconds).decisions
-    return {"space": space, "strategy": None, "decisions": dict(decisions)}
+    if number is None:
+        return {"space": space, "strategy": None, "decisions": dict(architecture.decisions)}
+    point = _point(run, number, registry)
+    space |= point.overrides.get("space", {})
+    return {"space": space, "strategy": None, "decisions": dict(point.decisions)}
 
 
-def _milliseconds(origin: Origin, registry: Registry, point: Point) -> float:
+def _milliseconds(run: Run, registry: Registry, point: Point) -> float:
     """Return the time of a prediction of the network of a point."""
-    space = space_of(origin, registry)
+    job = Job.resolve(RunConfig.parse(merge(run.config().model_dump(), point.overrides)), registry)
+    space = job.space(Schema.from_json(run.read(Data).schema))
     return latency(space.network(Architecture(point.decisions)), space.schema)
 
 
-def _point(run: Run, number: str, milliseconds: Callable[[Point], float]) -> Point:
+def _point(run: Run, number: str, registry: Registry) -> Point:
     """Return a point of the Pareto front of a run, by its number or a preference.
 
     Raises:
@@ -170,7 +178,7 @@ def _point(run: Run, number: str, milliseconds: Callable[[Point], float]) -> Poi
     """
     front = run.read(Search).front if run.has(Search) else ()
     points = {str(k): point for k, point in enumerate(front, 1)}
-    if point := points.get(number) or preferred(front, number, milliseconds):
+    if point := points.get(number) or preferred(front, number, partial(_milliseconds, run, registry)):
         return point
     listed = [f"{k} ({point.name}, {point.flops_per_row:,} FLOPs per row)" for k, point in points.items()]
     raise UsageError(

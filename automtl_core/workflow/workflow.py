@@ -97,7 +97,7 @@ class Workflow:
 
     def model(self, name: str, layers: Sequence[Layer], preset: Layer | None = None) -> Job:
         """Return the job of one model; the job of a run has its data and recipe, which layers may change."""
-        (job,) = self.models([name], layers, preset, [common(name)]).values()
+        (job,) = self.models([name], layers, preset, [common(name, self.registry)]).values()
         return job
 
     def prepare(self, job: Job, elsewhere: Path | None = None, accept: Accept = anything) -> Prepared:

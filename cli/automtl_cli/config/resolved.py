@@ -59,7 +59,7 @@ class Request:
             return [lowest, *self._sources()]
         model, origin = layer(self.model, registry), named(f"--model {self.model}")
         chosen = {key: _name(model.get(key)) for key in ("space", "strategy")}
-        below = [Source(common(self.model), origin), Source(model, origin)]
+        below = [Source(common(self.model, registry), origin), Source(model, origin)]
         # Options cannot change the space and the strategy of a model, only their settings.
         return [lowest, *below, *self._sources(), Source(chosen, origin)]
 

@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, Sequence[str]] = {
     "mlflow": ("mlflow-skinny", "sqlalchemy", "alembic"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "ray": ("ray",),
+    "study": ("optuna",),
     "tensorboard": ("tensorboard",),
     "torchjd": ("torchjd",),
     "zst": ("backports.zstd",),
@@ -27,6 +28,7 @@ USES = {
     "mlflow": "the listener mlflow",
     "onnx": "`automtl export --format onnx`",
     "ray": "`--engine ray`",
+    "study": "the strategy study, and `automtl compare --tune`",
     "tensorboard": "the listener tensorboard",
     "zst": "raw files that end in .zst",
 }
