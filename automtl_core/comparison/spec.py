@@ -53,7 +53,9 @@ class ComparisonSpec:
         """
         if not self.models:
             raise UsageError("no model to compare", "name some, such as --models mmoe,ple")
-        jobs = workflow.models(self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs(workflow.registry)])
+        jobs = workflow.models(
+            self.models, [*layers, self._time()], self.preset, [UNSHOWN, self._inputs(workflow.registry)]
+        )
         common = next(iter(jobs.values()))
         reference = self.reference if self.reference is not None else next(iter(jobs))
         if reference not in jobs:

@@ -66,8 +66,8 @@ class StudySettings(Settings):
     """Settings of a study."""
 
     trials: int | None = Field(None, ge=1)
-    """Maximum number of trials. null: as many as the time budget has time for, or 30 without a time budget.
-    Each trial trains a network from scratch."""
+    """Maximum number of trials; each trains a network from scratch. null: the time budget is the only limit,
+    or 30 trials without a time budget."""
     batch: int = Field(4, ge=1)
     """Number of trials that are chosen at once, and may run side by side. The result depends on it, but not
     on the number of workers. A smaller value lets each trial learn from more others."""
@@ -81,7 +81,7 @@ class StudySettings(Settings):
     if a signed-rank test over seeds finds it worse than the best trial. none: no trial ends early. auto:
     halving, or none with two objectives."""
     rung_epochs: int = Field(8, ge=1)
-    """Number of epochs of the first rung, of halving and hyperband; each rung has twice as many as the one
+    """Number of epochs of the first rung, of halving and hyperband; each rung has twice the epochs of the one
     before. A small value favours wide networks, which learn faster at first. A larger value takes longer."""
     rung_steps: int = Field(600, ge=1)
     """Number of training steps of the first rung, rounded up to an epoch, if these are fewer epochs than
