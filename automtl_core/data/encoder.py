@@ -158,7 +158,8 @@ class Encoder:
         """
         folder.mkdir(parents=True, exist_ok=True)
         for name, ending, path, _ in self._files():
-            if path != (copy := encoder_file(folder, name, ending)) and (vectors or ending != VECTORS):
+            copy = encoder_file(folder, name, ending)
+            if not copy.exists() and (vectors or ending != VECTORS):
                 try:
                     os.link(path, copy)
                 except OSError:
