@@ -121,4 +121,5 @@ class Point(Value):
     """Whether the score comes from a training from scratch, not from inherited weights."""
     chosen: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings that the point was trained with in place of those of the run, see `SearchResult.overrides`."""
+    """Settings that the point was trained with, where they may differ from those of the result; see
+    `SearchResult.overrides`."""

@@ -1,0 +1,184 @@
+"""The strategy study: what it tries first, what it prunes, what it takes, and how it goes on after a kill.
+
+The contract tests check that the same seed gives the same bytes, also after a kill.
+"""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from automtl_core.errors import DivergedError, UsageError
+from automtl_core.search.problem import Tunable
+from automtl_core.search.study.record import JOURNAL
+from automtl_core.search.train_trial import trials_of
+from automtl_core.search.trial import TrialResult
+from automtl_core.settings.domain import Search
+from automtl_core.training.events import SILENT
+from automtl_core.training.metrics import BinaryMetrics
+from automtl_strategies.study import StudySearch, StudySettings
+
+from .small import problem
+
+optuna = pytest.importorskip("optuna")
+RATE = {"training.rate": Search(1e-3, 1e-1, log=True), "space.width": Search(1, 8)}
+OWN = {"training.rate": 0.01, "space.width": 4}
+
+
+class Scores:
+    """Executor that trains nothing: the AUC of a spec is computed; None diverges."""
+
+    def __init__(self, auc):
+        self.auc, self.ran = auc, []
+
+    def run(self, specs, on_event):
+        for spec in reversed(specs):
+            self.ran.append(spec)
+            auc = self.auc(spec)
+            metrics = {} if auc is None else {"click": BinaryMetrics(auc, 0.5, 100, 400)}
+            state = "diverged" if auc is None else "paused" if spec.max_epochs else "done"
+            yield spec, TrialResult(state, metrics, 1, 1, error=None if auc is not None else "not finite")
+
+
+@pytest.fixture
+def searched(monkeypatch, tmp_path):
+    """Return a function that searches with these scores, and returns strategy, result and specs."""
+    monkeypatch.setattr(
+        "automtl_strategies.study.trained_fit", lambda problem, spec: SimpleNamespace(network=spec)
+    )
+
+    def search(auc, run="run", **settings):
+        given = problem(epochs=8)
+        with trials_of(given) as trials:
+            executor = Scores(auc)
+            trials = replace(trials, executor=executor, run=tmp_path / run)
+            (tmp_path / run).mkdir(exist_ok=True)
+            tunable = Tunable(lambda overrides: given, RATE, OWN)
+            given = replace(given, trials=trials, tunable=tunable)
+            strategy = StudySearch(StudySettings(**settings), given)
+            return strategy, strategy.search(SILENT), executor.ran
+
+    return search
+
+
+def rate(spec):
+    return json.loads(spec.config)["training"]["rate"]
+
+
+def test_the_first_trials_are_landmarks_with_the_settings_of_the_run(searched):
+    strategy, _, specs = searched(lambda spec: 0.6, trials=6, batch=3, landmarks=2, pruner="none")
+    assert [one.name for one in strategy.tried] == [
+        "shared-bottom",
+        "mmoe",
+        *(f"trial {k}" for k in range(2, 6)),
+    ]
+    assert [one.overrides["training"]["rate"] for one in strategy.tried[:2]] == [0.01, 0.01]
+    landmarks = strategy.problem.space.landmarks()
+    assert strategy.tried[1].architecture == strategy.problem.space.canonical(landmarks["mmoe"])
+    assert len({one.overrides["training"]["rate"] for one in strategy.tried}) == 5
+    assert len(specs) == 6
+
+
+def test_the_best_trial_is_the_result_and_all_are_points(searched):
+    strategy, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=8, pruner="none")
+    rates = [one.overrides["training"]["rate"] for one in strategy.tried]
+    assert found.overrides["training"]["rate"] == max(rates)
+    assert found.trained
+    assert rate(found.network) == max(rates), "its trained network is taken"
+    assert {point.overrides["training"]["rate"] for point in found.front} == {*rates}
+    assert len(found.front) == 8
+    assert [point.overrides for point in found.front if point.chosen] == [found.overrides]
+    assert found.evidence == ()
+
+
+def test_a_setting_may_be_fixed_and_others_are_searched(searched):
+    strategy, _, _ = searched(lambda spec: 0.6, trials=4, fixed=("training.rate",))
+    assert {tuple(one.overrides) for one in strategy.tried} == {("space",)}
+    with pytest.raises(UsageError, match=r"strategy.fixed: training.rat is not searched .did you mean"):
+        searched(lambda spec: 0.6, fixed=("training.rat",))
+
+
+def test_halving_leaves_out_trials_that_are_worse_at_a_rung(searched):
+    strategy, found, specs = searched(
+        lambda spec: 0.5 + rate(spec), trials=16, batch=8, rung_epochs=2, landmarks=0
+    )
+    by_epoch = [sum(spec.max_epochs == epochs for spec in specs) for epochs in (2, 4, None)]
+    assert by_epoch[0] == 16 > by_epoch[1] >= by_epoch[2] > 0
+    complete = [one for one in strategy.tried if one.complete]
+    assert len(complete) == by_epoch[2] == len(found.front)
+
+
+def test_trainings_that_diverge_are_left_out_unless_all_do(searched):
+    strategy, found, _ = searched(
+        lambda spec: None if rate(spec) > 0.01 else rate(spec), trials=8, landmarks=1, rung_epochs=2
+    )
+    assert any(one.error for one in strategy.tried)
+    assert found.overrides["training"]["rate"] <= 0.01
+    with pytest.raises(DivergedError, match="not finite"):
+        searched(lambda spec: None, "other", trials=3)
+
+
+def test_the_score_of_a_trial_is_the_mean_over_its_seeds(searched):
+    strategy, _, specs = searched(
+        lambda spec: 0.6 + 0.1 * spec.member, trials=2, seeds=3, pruner="none", landmarks=2
+    )
+    assert len(specs) == 6
+    assert [sorted(one.results) for one in strategy.tried] == [[0, 1, 2]] * 2
+    assert strategy.tried[0].value == pytest.approx(0.1 / 0.6)
+
+
+def test_wilcoxon_compares_seeds_and_leaves_out_what_is_worse(searched):
+    worse = lambda spec: 0.8 if rate(spec) == 0.01 else 0.6  # noqa: E731
+    strategy, _, _ = searched(worse, trials=4, batch=1, seeds=8, pruner="wilcoxon", landmarks=1)
+    assert len(strategy.tried[0].results) == 8
+    assert [len(one.results) for one in strategy.tried[1:]] == [4, 4, 4], "p of 4 worse seeds is 1/16"
+
+
+def test_flops_are_a_second_objective(searched, tmp_path):
+    strategy, found, _ = searched(lambda spec: 0.5 + rate(spec), trials=6, flops=True)
+    study = read(tmp_path / "run")
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.trials[0].values[1] == strategy.tried[0].cost.flops_per_row
+    assert found.overrides["training"]["rate"] == max(o.overrides["training"]["rate"] for o in strategy.tried)
+
+
+def test_the_record_has_all_trials_with_their_attributes(searched, tmp_path):
+    strategy, _, _ = searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
+    trials = read(tmp_path / "run").trials
+    assert [trial.user_attrs["name"] for trial in trials] == [one.name for one in strategy.tried]
+    attributes = {"name", "architecture", "AUC", "FLOPs per row", "parameters", "seconds"}
+    assert trials[0].user_attrs.keys() == attributes
+    searched(lambda spec: 0.6, trials=5, landmarks=1, pruner="none")
+    assert len(read(tmp_path / "run").trials) == 5, "a search that goes on adds none twice"
+
+
+def test_a_database_may_have_the_record(searched, tmp_path):
+    searched(lambda spec: 0.6, trials=2, storage=f"sqlite:///{tmp_path}/studies.db")
+    assert not (tmp_path / "run" / JOURNAL).exists()
+    assert optuna.get_all_study_names(f"sqlite:///{tmp_path}/studies.db") == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"flops": True, "pruner": "halving"}, "no pruner takes two objectives"),
+        ({"pruner": "wilcoxon", "seeds": 3}, "set seeds to 4 or more"),
+    ],
+)
+def test_settings_that_do_not_go_together(settings, problem):
+    with pytest.raises(UsageError, match=problem):
+        StudySettings.parse(settings, "strategy", "study")
+
+
+def test_under_a_time_budget_there_are_trials_until_it_is_spent(searched):
+    spent = iter([0.0, 0.3, 0.7, 1.0])
+    given = problem(epochs=1)
+    strategy = StudySearch(StudySettings(batch=1, landmarks=1), replace(given, spent=lambda: next(spent)))
+    strategy.search(SILENT)
+    assert len(strategy.tried) == 3
+
+
+def read(run):
+    backend = optuna.storages.journal.JournalFileBackend(str(run / JOURNAL))
+    return optuna.load_study(study_name="run", storage=optuna.storages.JournalStorage(backend))
