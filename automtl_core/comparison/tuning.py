@@ -53,7 +53,7 @@ def tuned(
             cells = {cell.path: cell for each in asked.values() for cell in each}  # equal ones once
             results = bench.trained(list(cells.values()), "trial", [*left, *then])
             for name, tuning in models.items():
-                tuning.tell([results[cells[cell.path]].metrics for cell in asked[name]])
+                tuning.score([results[cells[cell.path]].metrics for cell in asked[name]])
     return {name: tuning.best(name) for name, tuning in models.items()}
 
 
@@ -89,12 +89,12 @@ class Tuning:
             self.asked.append((trial, changed(self.job, overrides)))
         return [job for _, job in self.asked]
 
-    def tell(self, metrics: Sequence[Metrics]) -> None:
+    def score(self, metrics: Sequence[Metrics]) -> None:
         """Tell the validation metrics of the jobs of `ask`, which are empty where training diverged."""
         self.tried += [(job, each) for (_, job), each in zip(self.asked, metrics, strict=True)]
         for (trial, _), each in zip(self.asked, metrics, strict=True):
             if each:
-                self.study.tell(trial, [self._score(each)])
+                self.study.complete(trial, [self._score(each)])
             else:
                 self.study.leave(trial)
 

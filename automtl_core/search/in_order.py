@@ -16,7 +16,7 @@ class Book(Protocol):
 
     waiting: list[str]
     """Names of the trials that have not ended, in order."""
-    heard: dict[str, int]
+    reported: dict[str, int]
     """Name of a trial -> its number of epochs that were reported."""
     results: dict[str, TrialResult]
     """Name of a trial that has ended -> its result."""
@@ -66,8 +66,8 @@ class InOrder:
         while book.waiting:
             name = book.waiting[0]
             for event in self.queues.pop(name, []):
-                if event.epoch > book.heard.get(name, 0):
-                    book.heard[name] = event.epoch
+                if event.epoch > book.reported.get(name, 0):
+                    book.reported[name] = event.epoch
                     book.spent += 1
                     self._pass_on(replace(event, phase=name, epoch=book.spent))
             if name not in self.ended:

@@ -170,7 +170,7 @@ class Halving:
         self.rung = 0
         self.alive = list(self.entrants)  # entrants that may still win
         self.waiting = list(self.entrants)  # entrants that this rung has not trained yet
-        self.heard: dict[str, int] = {}  # number of epochs of each entrant that were reported
+        self.reported: dict[str, int] = {}  # number of epochs of each entrant that were reported
         self.results: dict[str, TrialResult] = {}
 
     @property
@@ -274,12 +274,12 @@ class Halving:
             "rung": self.rung,
             "alive": list(self.alive),
             "waiting": list(self.waiting),
-            "heard": dict(self.heard),
+            "reported": dict(self.reported),
             "results": {name: result.to_state() for name, result in self.results.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue the next run from `state`."""
-        self.spent, self.rung, self.heard = state["spent"], state["rung"], dict(state["heard"])
+        self.spent, self.rung, self.reported = state["spent"], state["rung"], dict(state["reported"])
         self.alive, self.waiting = list(state["alive"]), list(state["waiting"])
         self.results = {name: TrialResult.from_state(result) for name, result in state["results"].items()}

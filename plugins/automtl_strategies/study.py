@@ -173,7 +173,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         self.spent = 0
         self.going_on = True
         self.waiting: list[str] = []
-        self.heard: dict[str, int] = {}
+        self.reported: dict[str, int] = {}
         self.results: dict[str, TrialResult] = {}  # of the current stage
         self.stages: dict[str, dict[str, TrialResult]] = {}  # of earlier stages, by batch and stage
 
@@ -324,7 +324,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         patience = recipe.patience_for(max(steps(rows, recipe.batch_size), 1))
         later = range(len(self.tried), self.settings.trials or TRIALS)
         names = [*self.waiting, *(f"trial {number}" for number in later for _ in range(seeds))]
-        return [Loop(name, recipe.epochs - self.heard.get(name, 0), rows, patience) for name in names]
+        return [Loop(name, recipe.epochs - self.reported.get(name, 0), rows, patience) for name in names]
 
     def _spec(self, trials: Trials, one: Tried, member: int, stage: Stage) -> TrialSpec:
         return trials.spec(one.architecture, stage.epochs, member=member, overrides=one.overrides)
@@ -375,7 +375,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         if not one.complete or one.value is None:
             return study.leave(one.trial)
         flops = [float(one.cost.flops_per_row)] if self.settings.flops else []
-        return study.tell(one.trial, [one.value, *flops])
+        return study.complete(one.trial, [one.value, *flops])
 
     def _auc(self, one: Tried) -> float | None:
         """Return the mean validation AUC over tasks and seeds."""
@@ -433,14 +433,14 @@ class StudySearch(SearchStrategy[StudySettings]):
         """Return the results of all trials."""
         return {
             "spent": self.spent,
-            "heard": dict(self.heard),
+            "reported": dict(self.reported),
             "results": _to_state(self.results),
             "stages": {key: _to_state(results) for key, results in self.stages.items()},
         }
 
     def load_state_dict(self, state: State) -> None:
         """Continue from `state`."""
-        self.spent, self.heard = state["spent"], dict(state["heard"])
+        self.spent, self.reported = state["spent"], dict(state["reported"])
         self.results = _from_state(state["results"])
         self.stages = {key: _from_state(results) for key, results in state["stages"].items()}
 

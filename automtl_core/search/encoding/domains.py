@@ -5,11 +5,11 @@ from automtl_core.search.encoding.search import DECAY, HISTORY, EncodingSearchRe
 from automtl_core.settings.domain import Search
 
 
-def encoding_domains(found: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:
+def encoding_domains(result: EncodingSearchResult, schema: Schema, timed: bool) -> dict[str, Search]:
     """Return the domain of each encoding that was `auto`; none for one without an effect on the data.
 
     Args:
-        found: Result of the encoding search, with the candidates for feature crosses.
+        result: Result of the encoding search, with the candidates for feature crosses.
         schema: The fields.
         timed: Whether the rows have times, so that target statistics may use earlier rows.
 
@@ -19,9 +19,9 @@ def encoding_domains(found: EncodingSearchResult, schema: Schema, timed: bool) -
         domains["statistics"] = Search(choices=("none", "folds", *(["earlier"] if timed else [])))
     if schema.dense:
         domains["numbers"] = Search(choices=("standard", "bins"))
-    if found.pairs:
-        domains["crosses"] = Search(choices=((), tuple(cross.pair for cross in found.pairs)))
+    if result.pairs:
+        domains["crosses"] = Search(choices=((), tuple(cross.pair for cross in result.pairs)))
     domains["wide"] = Search(choices=(False, True))
     if schema.histories:
         domains["history"] = Search(choices=((), *HISTORY))
-    return {name: domain for name, domain in domains.items() if name in found.answers and name != DECAY}
+    return {name: domain for name, domain in domains.items() if name in result.answers and name != DECAY}

@@ -97,7 +97,7 @@ class Study:
         """Return the next trial, which suggests values; to be called inside of `quiet`."""
         return self._study.ask()
 
-    def tell(self, trial: "Trial", values: Sequence[float]) -> "FrozenTrial":
+    def complete(self, trial: "Trial", values: Sequence[float]) -> "FrozenTrial":
         """Tell the values of a trial; return its record."""
         return self._study.tell(trial, list(values))
 

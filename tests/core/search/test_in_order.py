@@ -7,8 +7,10 @@ from automtl_core.search.trial import TrialResult
 from automtl_core.training.events import EpochEnded, StepEnded
 
 
-def book(*waiting, heard=None, spent=0):
-    return SimpleNamespace(waiting=[*waiting], heard=heard or {}, results={}, spent=spent, going_on=True)
+def book(*waiting, reported=None, spent=0):
+    return SimpleNamespace(
+        waiting=[*waiting], reported=reported or {}, results={}, spent=spent, going_on=True
+    )
 
 
 def epoch(number):
@@ -33,11 +35,11 @@ def test_events_of_a_later_trial_wait_for_the_earlier_one():
 
 
 def test_epochs_that_were_reported_are_left_out_and_the_numbers_go_on():
-    seen, held = [], book("a", heard={"a": 2}, spent=7)
+    seen, held = [], book("a", reported={"a": 2}, spent=7)
     stream = InOrder(held, lambda event: seen.append((event.phase, event.epoch)) or True)
     for number in (1, 2, 3):
         stream("a", epoch(number))
-    assert (seen, held.heard) == ([("a", 8)], {"a": 3})
+    assert (seen, held.reported) == ([("a", 8)], {"a": 3})
 
 
 def test_a_listener_ends_all_trials():

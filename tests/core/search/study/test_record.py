@@ -17,7 +17,7 @@ def told():
             trial = study.ask()
             trial.suggest_float("x", 0, 1)
             trial.set_user_attr("AUC", 0.5)
-            records.append(study.tell(trial, [float(k)]))
+            records.append(study.complete(trial, [float(k)]))
     return records
 
 
@@ -61,7 +61,7 @@ def test_another_study_of_the_same_name_is_an_error(place, told):
         other = Study(1, "random", [])
         trial = other.ask()
         trial.suggest_float("x", 0, 1)
-        theirs = other.tell(trial, [1.0])
+        theirs = other.complete(trial, [1.0])
     with pytest.raises(UsageError, match="has another study called 'it'"):
         Record(place, "it", ["maximize"]).add([theirs])
 

@@ -23,7 +23,7 @@ with quiet():
             y = trial.suggest_float("y", 0, 1) if kind == "a" else trial.suggest_int("z", 1, 4)
         for trial in asked:
             print(trial.params)
-            study.tell(trial, [trial.params["x"], 1.0][: len({directions!r})])
+            study.complete(trial, [trial.params["x"], 1.0][: len({directions!r})])
 """
 
 
