@@ -8,13 +8,11 @@ of UserBehavior; `--train` also trains an MMoE for one epoch on the largest of t
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +22,7 @@ from rich.table import Table
 
 from automtl_core.data.part import Part
 from automtl_core.training.batches import batches, shuffled_rows
+from resources import Spent, watch
 from simulated import SIMULATORS
 
 AUTOMTL = [str(Path(sys.executable).with_name("automtl"))]
@@ -39,33 +38,12 @@ BATCH = 2048
 BATCHES = 1500
 
 
-class Spent(NamedTuple):
-    """What a process took."""
-
-    seconds: float
-    resident: float
-    """Most memory that was resident, in MiB."""
-    anonymous: float
-    """Most of it that is not backed by a file, in MiB."""
-
-
-def watch(command: Sequence[str], cwd: Path) -> Spent:
-    """Run a command, and look at its memory fifty times a second."""
-    start, resident, anonymous = time.perf_counter(), 0.0, 0.0
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            status = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            sizes = {
-                line.split(":")[0]: line.split()[1]
-                for line in status
-                if line.startswith(("VmHWM", "RssAnon"))
-            }
-            resident = max(resident, int(sizes.get("VmHWM", 0)) / 1024)
-            anonymous = max(anonymous, int(sizes.get("RssAnon", 0)) / 1024)
-            time.sleep(0.02)
-        if process.returncode:
-            raise SystemExit(f"{command}: failed")
-    return Spent(time.perf_counter() - start, resident, anonymous)
+def spent_by(command: Sequence[str], cwd: Path) -> Spent:
+    """Run a command, and return what it took; end if it fails."""
+    spent = watch(command, cwd)
+    if spent.code:
+        raise SystemExit(f"{command}: failed")
+    return spent
 
 
 def plain_userbehavior(folder: Path, out: Path, least: int, how: str) -> None:
@@ -144,13 +122,13 @@ def prepare(name: str, folder: Path, work: Path, *options: str) -> Spent:
     """Prepare a dataset anew by the command line."""
     with tempfile.TemporaryDirectory(dir=work) as prepared:
         command = [*AUTOMTL, "data", "prepare", name, "--data-dir", str(folder), *options]
-        return watch([*command, "--set", f"prepared_dir={prepared}"], work)
+        return spent_by([*command, "--set", f"prepared_dir={prepared}"], work)
 
 
 def plain(name: str, folder: Path, work: Path, *options: str) -> Spent:
     """Prepare it with pandas."""
     with tempfile.TemporaryDirectory(dir=work) as out:
-        return watch([sys.executable, __file__, "--plain", name, str(folder), out, *options], work)
+        return spent_by([sys.executable, __file__, "--plain", name, str(folder), out, *options], work)
 
 
 def simulate(name: str, rows: int, work: Path) -> Path:
@@ -230,8 +208,8 @@ def training(rows: int, work: Path) -> Table:
         named = ["--model", "mmoe", "--dataset", "userbehavior"]
         prepare_first = [*AUTOMTL, "data", "prepare", "userbehavior", *where[:2]]
         options = [text for one in sets for text in ("--set", one)]
-        watch([*prepare_first, *options[:2], *options[-2:]], work)
-        spent = watch([*AUTOMTL, "train", *named, *where, *options, "--json"], work)
+        spent_by([*prepare_first, *options[:2], *options[-2:]], work)
+        spent = spent_by([*AUTOMTL, "train", *named, *where, *options, "--json"], work)
     table = Table(
         "rows", "seconds", "resident MiB", "not backed by files MiB", title="training MMoE, one epoch"
     )

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.part import Part
+from automtl_core.data.sampling import counts_of
 from automtl_core.dataset.encodings import Encodings
 from automtl_core.dataset.schema import Cross, Schema, SparseField, Task
 
@@ -38,18 +39,21 @@ Tables = NDArray[np.float32]
 
 def folds_of(rows: int, count: int, seed: int) -> NDArray[np.int8]:
     """Return the fold of each training row, a hash of the seed and the index of the row, [R]."""
-    mixed = np.arange(rows, dtype=np.uint64) + np.uint64(seed % 2**63)
-    with np.errstate(over="ignore"):  # the finaliser of splitmix64
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return ((mixed ^ (mixed >> np.uint64(31))) % np.uint64(count)).astype(np.int8)
+    folds = np.empty(rows, np.int8)
+    for start in range(0, rows, CHUNK):
+        mixed = np.arange(start, min(start + CHUNK, rows), dtype=np.uint64) + np.uint64(seed % 2**63)
+        with np.errstate(over="ignore"):  # the finaliser of splitmix64
+            for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+                mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+        folds[start : start + CHUNK] = (mixed ^ (mixed >> np.uint64(31))) % np.uint64(count)
+    return folds
 
 
 def periods_of(times: NDArray[np.int32], count: int) -> NDArray[np.int8]:
     """Return the period of each training row, [R]; periods have equal size, rows of one time share theirs."""
-    distinct, places = np.unique(times, return_inverse=True)
-    before = np.cumsum(np.bincount(places, minlength=len(distinct))) - 1
-    return (before * count // max(len(times), 1))[places].astype(np.int8)
+    before = np.cumsum(counts_of(times)) - 1
+    periods = (before * count // max(len(times), 1)).astype(np.int8)
+    return periods[times]
 
 
 def fit(part: Part, folds: NDArray[np.int8], schema: Schema, fields: Sequence[SparseField | Cross]) -> Tables:
@@ -80,13 +84,15 @@ class _Field:
     def tables(self) -> Tables:
         """Return the statistics of the field, [K + 1, size, C]."""
         (rows,) = self._counted(None)
-        tasks = enumerate(self.schema.tasks)
-        columns = [self._scored(self._counted(t), task) for t, task in tasks]
+        tasks = self.schema.tasks
+        tables = np.empty((len(rows) + 1, self.field.size, len(tasks) + 1), np.float32)
+        for t, task in enumerate(tasks):
+            tables[:, :, t] = _standardised(self._scored(self._counted(t), task), rows)
         seen = self._seen(rows)
         totals = seen.sum(1, keepdims=True)
         seen *= totals[-1] / np.maximum(totals, 1)  # scaled to the sums over all rows
-        columns.append(np.log1p(seen))
-        return np.stack([_standardised(column, rows) for column in columns], axis=2)
+        tables[:, :, -1] = _standardised(np.log1p(seen, out=seen), rows)
+        return tables
 
     def _counted(self, task: int | None) -> list[NDArray[np.float64]]:
         """Return row counts by fold and value, [K, size]; for a task, counts and sums of its labels."""
@@ -128,10 +134,17 @@ class _Field:
         """Return the statistics of one task, [K + 1, size]."""
         known, sums = counted
         prior, weight = sums.sum() / max(known.sum(), 1), self.encodings.smoothing
-        p = (self._seen(sums) + weight * prior) / (self._seen(known) + weight)
+        p, seen = self._seen(sums), self._seen(known)
+        p += weight * prior  # in place, since a copy has several times the memory of the vocabulary
+        seen += weight
+        p /= seen
         if task.kind == "regression":
-            return np.asarray(p - prior)
-        return np.asarray(np.log(p / (1 - p)) - np.log(prior / (1 - prior)))
+            p -= prior
+            return p
+        p /= np.subtract(1, p, out=seen)
+        np.log(p, out=p)
+        p -= np.log(prior / (1 - prior))
+        return p
 
 
 def crossed(part: Part, cross: Cross) -> NDArray[np.int64]:
@@ -141,8 +154,14 @@ def crossed(part: Part, cross: Cross) -> NDArray[np.int64]:
 
 
 def _standardised(column: NDArray[np.float64], rows: NDArray[np.float64]) -> Tables:
-    """Return a column with mean 0 and deviation 1 over training rows, in the statistics of their folds."""
-    weights, seen = rows / max(rows.sum(), 1), column[:-1]
-    mean = (weights * seen).sum()
-    deviation = np.sqrt((weights * (seen - mean) ** 2).sum())
-    return np.asarray((column - mean) / max(deviation, LEAST), np.float32)
+    """Return a column with mean 0 and deviation 1 over training rows, in the statistics of their folds.
+
+    The column is changed in place.
+    """
+    weights = rows / max(rows.sum(), 1)
+    mean = (weights * column[:-1]).sum()
+    column -= mean
+    squares = column[:-1] ** 2
+    squares *= weights
+    column /= max(np.sqrt(squares.sum()), LEAST)
+    return column.astype(np.float32)

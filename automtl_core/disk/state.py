@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from automtl_core.disk.files import write_atomic
+from automtl_core.disk.files import publish_file
+from automtl_core.disk.tensor_file import write_tensors
 from automtl_core.errors import ArtifactError
 
 KEY = "automtl"
@@ -33,7 +33,8 @@ def save_state(path: Path, state: State, keep: Path | None = None) -> None:
     tensors: dict[str, Tensor] = {}
     values = json.dumps(_split(state, (), tensors))
     metadata = {KEY: json.dumps([_digest(values, tensors), values])}
-    write_atomic(path, safetensors.torch.save(tensors, metadata=metadata), keep)
+    with publish_file(path, keep) as draft:
+        write_tensors(draft, tensors, metadata)
 
 
 def load_state(path: Path) -> State:
@@ -44,18 +45,19 @@ def load_state(path: Path) -> State:
 
     """
     try:
-        content = path.read_bytes()
+        path.open("rb").close()
     except OSError as error:
         raise ArtifactError(
             f"{path}: cannot be read: {error.strerror}", "use a complete run directory"
         ) from None
     try:
-        size = int.from_bytes(content[:8], "little")
-        digest, values = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY])
-        tensors = safetensors.torch.load(content)
+        with safetensors.safe_open(path, "pt") as file:
+            digest, values = json.loads(file.metadata()[KEY])
+            # Copies, because the file may be replaced while its tensors are used and changed.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
         intact = _digest(values, tensors) == digest
         state: State = _join(json.loads(values), tensors) if intact else {}
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"
         ) from None

@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
+from automtl_core.data.raw.remote import url_of
 from automtl_core.dataset.dataset import Dataset
 
 
 def raw_folder(dataset: Dataset, name: str, chosen: Path | None) -> Path | None:
-    """Return the absolute folder of the raw files of a dataset; None for a dataset without files."""
-    return (chosen or default_raw_folder(name)).absolute() if dataset.files() else None
+    """Return the absolute folder of the raw files of a dataset, or a remote one; None without files."""
+    folder = chosen or default_raw_folder(name)
+    if not dataset.files():
+        return None
+    return folder if url_of(folder) else folder.absolute()
 
 
 def default_raw_folder(name: str) -> Path:

@@ -22,6 +22,7 @@ from torch import nn
 from automtl_core import seeds
 from automtl_core.choices import Decision
 from automtl_core.data.part import Part
+from automtl_core.data.sampling import some_rows
 from automtl_core.modules.reuse import Reuse
 from automtl_core.modules.supernet import Supernet
 from automtl_core.search.problem import Problem
@@ -89,10 +90,7 @@ class HeldOut:
         data, recipe = problem.data, problem.recipe
         part = data.validation if part is None else part
         self.problem = problem
-        count = len(part)
-        places = np.arange(count)
-        if count > rows:
-            places = np.sort(seeds.generator(problem.seed, "held-out").permutation(count)[:rows])
+        places = some_rows(len(part), rows, seeds.generator(problem.seed, "held-out"))
         own = problem.compute.stretch(len(places), recipe.batch_size)
         self._start = int(own[0]) if len(own) else 0
         self._batches = list(batches(part, recipe.batch_size, problem.compute.device, [places[own]]))

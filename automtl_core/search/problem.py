@@ -52,3 +52,14 @@ class Problem:
     """Runs trainings from scratch; None for this process, see `train_trial.trials_of`."""
     tunable: Tunable | None = None
     """Settings that the search may choose; None outside of a run."""
+
+    @property
+    def samples(self) -> bool:
+        """Whether trials read a sample of the training rows, so that the result is trained again."""
+        return self.trials is not None and self.trials.template.train_rows is not None
+
+    @property
+    def trial_rows(self) -> int:
+        """Number of training rows of a trial."""
+        sample = self.trials.template.train_rows if self.trials else None
+        return sample or len(self.data.train)

@@ -23,6 +23,7 @@ from scipy.special import stdtr, stdtrit
 from automtl_core import seeds
 from automtl_core.data.part import Part
 from automtl_core.data.progress import Progress, silent
+from automtl_core.data.sampling import some_rows
 from automtl_core.dataset.schema import Schema, Task
 from automtl_core.disk.value import Value
 from automtl_core.settings.settings import Settings
@@ -90,8 +91,7 @@ def sample(part: Part, most: int, seed: int) -> Part:
 
     """
     count = min(len(part), most) // 2 * 2
-    rows = seeds.generator(seed, "importance").permutation(len(part))[:count]
-    return part.some(np.sort(rows))
+    return part.some(some_rows(len(part), count, seeds.generator(seed, "importance")))
 
 
 def importance(

@@ -10,6 +10,8 @@ from automtl_core.dataset.schema import Task
 from automtl_core.training.metric import NO_LABEL, Array, Metric, metric_value
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
 
+CHUNK = 1 << 18
+"""Number of rows that are ranked together."""
 NONE: Mapping[str, Metric] = {}
 """No registered metrics."""
 
@@ -26,10 +28,15 @@ def auc(labels: Array, scores: Array) -> float | None:
     negatives = len(labels) - positives
     if positives == 0 or negatives == 0:
         return None
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(count) - (count - 1) / 2
-    rank_sum = float(mean_rank[place][labels > 0].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    # Rows of the larger class are counted in chunks: sorting all rows takes several times their memory.
+    few, many = (labels > 0, labels <= 0) if positives <= negatives else (labels <= 0, labels > 0)
+    ordered, below = np.sort(scores[few]), 0
+    for start in range(0, len(scores), CHUNK):
+        others = np.sort(scores[start : start + CHUNK][many[start : start + CHUNK]])
+        below += sum(int(np.searchsorted(ordered, others, side).sum()) for side in ("left", "right"))
+    # Twice the number of pairs in which the row of the smaller class scores lower, ties counting half.
+    pairs = positives * negatives
+    return (below if positives > negatives else 2 * pairs - below) / 2 / pairs
 
 
 def shortfall_by_row(labels: Array, scores: Array) -> NDArray[np.float64]:
@@ -72,8 +79,11 @@ def loss_by_row(task: Task, labels: Array, predictions: Array) -> NDArray[np.flo
 def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
     """Return for each score the share of `those` below it, ties counting half."""
     ordered = np.sort(those)
-    less, not_more = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
-    shares: NDArray[np.float64] = (less + not_more) / (2 * len(ordered))
+    shares = np.empty(len(scores))
+    for start in range(0, len(scores), CHUNK):
+        some = scores[start : start + CHUNK]
+        less, not_more = (np.searchsorted(ordered, some, side) for side in ("left", "right"))
+        shares[start : start + CHUNK] = (less + not_more) / (2 * len(ordered))
     return shares
 
 

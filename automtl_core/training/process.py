@@ -33,3 +33,10 @@ def set_up() -> None:
             library = ctypes.CDLL(None)
             next(size for size in LARGE if library.mallopt(_MMAP_THRESHOLD, size))
             library.mallopt(_TRIM_THRESHOLD, LARGE[0])
+
+
+def return_memory() -> None:
+    """Return freed memory to the system, after a phase whose tables are not needed any more."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

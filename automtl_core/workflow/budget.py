@@ -12,10 +12,8 @@ depend on the machine.
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
-
-import numpy as np
 
 from automtl_core import seeds
 from automtl_core.distributed import agreed
@@ -165,16 +163,6 @@ def planned(problem: Problem, seconds: float, trains: bool) -> Budget:
     search = min(max(ALL - training, SEARCH[0]), SEARCH[1])
     fit = search * seconds / LEARNING / step * size
     return Budget(seconds, search, min(total, max(int(fit), LEAST * size)), total)
-
-
-def with_rows(problem: Problem, count: int) -> Problem:
-    """Return the problem with a random subset of its training rows."""
-    train = problem.data.train
-    if count >= len(train):
-        return problem
-    random = seeds.generator(problem.seed, "budget")
-    rows = np.sort(random.choice(len(train), count, replace=False))
-    return replace(problem, data=replace(problem.data, train=train.some(rows)))
 
 
 def _step_seconds(problem: Problem) -> float:

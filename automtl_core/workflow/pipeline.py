@@ -26,12 +26,14 @@ from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
-from automtl_core.workflow.budget import Budget, Clock, planned, with_rows
+from automtl_core.training.process import return_memory
+from automtl_core.workflow.budget import Budget, Clock, planned
 from automtl_core.workflow.evaluation import test
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
+from automtl_core.workflow.sample import training_epochs, trial_rows, with_rows
 from automtl_core.workflow.trainer import Trainer, memory_errors
 from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_core.workflow.tunable import changed, tunable
@@ -61,7 +63,7 @@ def plan(job: Job, prepared: Prepared) -> Plan:
         supernet_parameters=parameters,
         supernet_bytes=4 * 4 * parameters,  # weights, gradients and two moments of Adam
         most_search_epochs=job.search_epochs(),
-        most_training_epochs=job.training_epochs(),
+        most_training_epochs=training_epochs(job, rows["train"]),
         steps_per_epoch=steps(rows["train"], job.config.training.batch_size),
         device=str(job.compute().device),
         answers=space.costs(),
@@ -161,6 +163,7 @@ def fit(
             best_epoch, validation = model.epochs, validated(network, problem)
             cut_short = problem.recipe.cut_short(best_epoch)
         else:
+            return_memory()
             loop = trainer(model, problem, clock)
             recorder.follow("train", loop)
             validation = loop.run(recorder)
@@ -191,7 +194,7 @@ def _warm_start(job: Job, prepared: Prepared) -> WarmStart | None:
 
 def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trials:
     """Return the runner of a search's trials; each trial has a folder in that of the run."""
-    rows = run.read(Budget).trial_rows if run.has(Budget) else None
+    rows = _in_budget(run) or trial_rows(len(prepared.part("train")))
     template = TrialSpec(
         job.having(listeners=()).to_json(),
         str(prepared.path),
@@ -199,6 +202,11 @@ def _trials(job: Job, run: Run, prepared: Prepared, executor: Executor) -> Trial
         train_rows=rows,
     )
     return Trials(template, executor, run.path)
+
+
+def _in_budget(run: Run) -> int | None:
+    """Return the number of training rows of trials under a time budget; None for all, or without one."""
+    return run.read(Budget).trial_rows if run.has(Budget) else None
 
 
 def _timed(job: Job, run: Run, problem: Problem, recorder: Recorder) -> tuple[Problem, Clock | None]:
@@ -232,7 +240,8 @@ def _found(
     if job.config.strategy is not None:
         run.write(Search(tuple(result.evidence), tuple(result.front), _checked(job, result.overrides)))
     problem = _overridden(job, run, prepared, problem)
-    if run.has(Budget) and run.read(Budget).trial_rows:  # train again, on all rows
+    on_sample = bool(job.trains() and trial_rows(len(prepared.part("train"))))
+    if _in_budget(run) or on_sample:  # train again, on all rows
         result = replace(result, network=None, trained=False)
     architecture = replace(result.architecture, origin=origin(job.of(run.config()), problem.space))
     run.write_architecture(architecture)

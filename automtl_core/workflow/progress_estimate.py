@@ -34,6 +34,7 @@ from automtl_core.training.events import (
 from automtl_core.workflow.budget import TRAIN
 from automtl_core.workflow.importance import PHASE as IMPORTANCE
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.sample import training_epochs
 
 PREPARATION, ENCODING_SEARCH, TRAINING, TESTING = "preparation", "encoding search", "training", "test"
 """Phases of a command in events. The search is part of the training, and so is the test of a single run."""
@@ -77,7 +78,7 @@ class Workload:
         permuted = min(config.importance.rows, test) * len(prepared.schema.fields())
         return cls(
             job.search_epochs(),
-            job.training_epochs(),
+            training_epochs(job, rows),
             config.time_budget,
             then,
             rows,

@@ -17,8 +17,9 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialResult, TrialSpec
 from automtl_core.training.events import Listener
-from automtl_core.workflow.budget import with_rows
+from automtl_core.training.process import return_memory
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.sample import with_rows
 
 
 class Trainer:
@@ -45,7 +46,9 @@ class Trainer:
 
         """
         with memory_errors():
-            return train_trial(self._problem_of(spec), spec, listener)
+            result = train_trial(self._problem_of(spec), spec, listener)
+        return_memory()
+        return result
 
     def open(self, spec: TrialSpec) -> tuple[Job, Prepared]:
         """Return the job and the data of a spec."""

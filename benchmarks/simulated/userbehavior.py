@@ -2,7 +2,7 @@
 
 Behaviours have nearly the rates of the published file, and users come back to items as often as there; a
 user has half as many rows again, and an item three times as many, so that the thresholds of the paper leave
-something of a small file.
+something of a small file. A file of `LARGE` rows and more has as many users and items as the published one.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from automtl_datasets.synthetic.draws import Chance, Ints, draw, zipf
 from simulated.draws import Bools, Chances, blocks, of_groups, origins, scattered, write_csv
 
 ROWS_PER_USER, ROWS_PER_ITEM = 150, 80
+LARGE, PUBLISHED_USERS, PUBLISHED_ITEMS = 100_000_000, 987_994, 4_162_024
 LARGEST_USER, LARGEST_ITEM, LARGEST_CATEGORY = 1_018_011, 5_163_070, 5_162_429
 USER_EXPONENT, ITEM_EXPONENT, CATEGORY_EXPONENT = 0.5, 0.8, 0.9
 AGAIN = 0.24
@@ -56,8 +57,8 @@ def cut_tail(path: Path) -> None:
 
 def _frames(rows: int, seed: int) -> Iterator[pd.DataFrame]:
     random = generator(seed, "simulate", "userbehavior", "rows")
-    users = int(np.clip(rows // ROWS_PER_USER, 10, LARGEST_USER))
-    items = int(np.clip(rows // ROWS_PER_ITEM, 10, LARGEST_ITEM))
+    users = PUBLISHED_USERS if rows >= LARGE else max(rows // ROWS_PER_USER, 10)
+    items = PUBLISHED_ITEMS if rows >= LARGE else max(rows // ROWS_PER_ITEM, 10)
     categories = 2 + int(items**0.6)  # As of the published file, which has 9,439 for 4,162,024 items.
     user_frequencies, item_frequencies = zipf(users, USER_EXPONENT), zipf(items, ITEM_EXPONENT)
     category_of = draw(random, zipf(categories, CATEGORY_EXPONENT), items)

@@ -59,6 +59,7 @@ def search(
     ensemble: options.Ensemble = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -119,10 +120,10 @@ def search(
     layers = configuration.layers(preset, config, flags, settings)
     if resume is not None:
         given = any(layers) or (name, ensemble) != (None, None) or dry_run
-        with side_by_side.workflow() as flow:
+        with side_by_side.workflow(allow_remote) as flow:
             return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
-    with side_by_side.workflow() as flow:
+    with side_by_side.workflow(allow_remote) as flow:
         job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
         if dry_run:
             return actions.plan(flow, job, as_json)
@@ -166,6 +167,7 @@ def train(
     ] = None,
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -203,11 +205,11 @@ def train(
         given = (
             any(layers) or (model, pick, prefer, max_flops, max_ms, name, preset) != (None,) * 7 or dry_run
         )
-        with side_by_side.workflow() as flow:
+        with side_by_side.workflow(allow_remote) as flow:
             return emit(actions.resume(flow, resume, anyway, given), outcome.search, as_json)
     actions.check_not_resumed(anyway)
     named = actions.check_named(model, pick, prefer, max_flops, max_ms)
-    with side_by_side.workflow() as flow:
+    with side_by_side.workflow(allow_remote) as flow:
         job = flow.model(named, layers, configuration.preset(preset))
         if dry_run:
             return actions.plan(flow, job, as_json)
@@ -226,6 +228,7 @@ def compare(
     ],
     dataset: Annotated[str | None, typer.Option(metavar="NAME", help="Dataset [synthetic].")] = None,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     preset: options.Preset = None,
     config: options.File = None,
     settings: options.Settings = None,
@@ -275,7 +278,7 @@ def compare(
     names = [name for name in models.split(",") if name]
     below, seconds = configuration.preset(preset), configuration.seconds(time_budget)
     wanted = ComparisonSpec(names, seeds, splits, tune, reference, out, below, seconds)
-    with side_by_side.workflow() as flow:
+    with side_by_side.workflow(allow_remote) as flow:
         comparison.compare(flow, wanted, layers, as_json)
 
 

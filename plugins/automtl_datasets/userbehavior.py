@@ -38,8 +38,6 @@ ROWS = """
     )
     SELECT *
     FROM grouped
-    SEMI JOIN (SELECT user_id FROM grouped GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM grouped GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
 """
 
 ACTIONS = """
@@ -60,10 +58,12 @@ ACTIONS = """
     )
     SELECT *
     FROM actions
-    SEMI JOIN (SELECT user_id FROM actions GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
-    SEMI JOIN (SELECT item_id FROM actions GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
 """
 """One row for each action; hours are those of China."""
+FREQUENT = """
+    SEMI JOIN (SELECT user_id FROM {0} GROUP BY user_id HAVING sum(buy) >= $least) USING (user_id)
+    SEMI JOIN (SELECT item_id FROM {0} GROUP BY item_id HAVING sum(buy) >= $least) USING (item_id)
+"""
 IDS = (Sparse("user_id"), Sparse("item_id"), Sparse("category"))
 OUTCOMES = ("click", "buy", "cart", "favourite")
 
@@ -136,8 +136,11 @@ class UserBehavior(Dataset):
 
         Both are counted on all groups or actions, before either is dropped.
         """
-        return db.sql(ACTIONS if self.by_action else ROWS, params={"least": self.settings.min_buys})
+        query, table = (ACTIONS, "actions") if self.by_action else (ROWS, "grouped")
+        if not (least := self.settings.min_buys):  # there is nothing to count
+            return db.sql(query)
+        return db.sql(query + FREQUENT.format(table), params={"least": least})
 
     def events(self, db: duckdb.DuckDBPyConnection, history: str) -> duckdb.DuckDBPyRelation:
         """Return all actions."""
-        return db.sql(ACTIONS, params={"least": 0})
+        return db.sql(ACTIONS)

@@ -148,7 +148,7 @@ class ByEvidence(SearchStrategy[EvidenceSettings]):
 
     def _loops_ahead(self) -> tuple[Loop, ...]:
         """Return the loops after the warm-up, from the current round on."""
-        s, recipe, rows = self.settings, self.problem.recipe, len(self.problem.data.train)
+        s, recipe, rows = self.settings, self.problem.recipe, self.problem.trial_rows
         candidates, options = (
             sum(len(choice.options) for choice in self.choices.values() if isinstance(choice, OneOf) == one)
             for one in (True, False)

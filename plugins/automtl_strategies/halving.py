@@ -69,6 +69,10 @@ class Rungs(NamedTuple):
             return self.whole
         return min(self.whole, self.rung_epochs * int(ETA**rung))
 
+    def to_compare(self) -> "Rungs":
+        """Return the schedule for trials that are only compared, and so need no full training."""
+        return self._replace(whole=min(self.whole, self.rung_epochs * ETA**2))
+
     @property
     def most_epochs(self) -> int:
         """Maximum number of epochs of all rungs, without early stopping."""
@@ -176,9 +180,10 @@ class Halving:
     @property
     def rungs(self) -> Rungs:
         """The schedule of rungs."""
-        recipe, rows = self.problem.recipe, len(self.problem.data.train)
+        recipe, rows = self.problem.recipe, self.problem.trial_rows
         own = len(self.entrants) - len(self.members)
-        return self.settings.rungs(own, recipe, max(steps(rows, recipe.batch_size), 1))
+        rungs = self.settings.rungs(own, recipe, max(steps(rows, recipe.batch_size), 1))
+        return rungs.to_compare() if self.problem.samples else rungs
 
     def _add_members(self, name: str, architecture: Architecture) -> None:
         for member in range(1, self.settings.ensemble):
@@ -223,7 +228,7 @@ class Halving:
 
     def _train(self, trials: Trials, listener: Listener) -> None:
         """Run the remaining trials of this rung."""
-        rows, recipe = len(self.problem.data.train), self.problem.recipe
+        rows, recipe = self.problem.trial_rows, self.problem.recipe
         loops = tuple(self.rungs.loops(rows, recipe, self.alive, self.rung))
         self.going_on = listener(LoopsAhead(loops)) and self.going_on
         specs = {self._spec(trials, name): name for name in self.waiting}
@@ -232,7 +237,10 @@ class Halving:
             stream.end(specs[spec], result)
 
     def _next_rung(self) -> None:
-        """Drop the worse entrants. The others train on, and a last one trains to its end."""
+        """Drop the worse entrants. The others train on, and a last one trains to its end.
+
+        If trials read a sample of the rows, the last one is trained again on all rows, and the round ends.
+        """
         self.rung += 1
         rungs = self.rungs
         if len(self.alive) > rungs.least:
@@ -241,7 +249,8 @@ class Halving:
             if rungs.spare and not ended:
                 stay.add(next(iter(self.entrants)))
             self.alive = [name for name in self.alive if name in stay]
-        self.waiting = [name for name in self.alive if not self._done(name)]
+        decided = self.problem.samples and len(self.alive) <= rungs.least
+        self.waiting = [] if decided else [name for name in self.alive if not self._done(name)]
 
     def _ranked(self) -> list[str]:
         """Return the remaining entrants, ranked: next is always the first one not clearly behind the best."""

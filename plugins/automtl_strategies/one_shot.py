@@ -62,7 +62,7 @@ class OneShot(SearchStrategy[OneShotSettings]):
         """Run the four steps."""
         paths, round_, s = self.paths, self.last_round, self.settings
         if not round_.has_begun:
-            recipe, rows = self.problem.recipe, len(self.problem.data.train)
+            recipe, rows = self.problem.recipe, self.problem.trial_rows
             last = s.rungs(s.finalists + 1 + s.landmarks, recipe, steps(rows, recipe.batch_size))
             evolution = paths.scoring("evolution", s.rounds, 2 * s.mutations)
             paths.train("supernet", listener, [evolution, *last.loops(rows, recipe)])

@@ -67,6 +67,27 @@ def test_half_of_those_that_are_left_train_for_twice_as_many_epochs(monkeypatch)
     assert halving.metrics()["entrant 3"]["click"].auc == 0.55
 
 
+def on_sample(halving, folder):
+    """Return the same round with trials on a sample of the rows."""
+    given = halving.problem
+    template = TrialSpec(folder=str(folder), train_rows=len(given.data.train) // 2)
+    trials = Trials(template, Serial(partial(train_trial, given)))
+    return Halving(replace(given, trials=trials), halving.entrants, halving.settings)
+
+
+def test_trials_on_a_sample_end_when_one_is_left(monkeypatch, tmp_path):
+    script(monkeypatch, [0.50, 0.61, 0.55, 0.62, 0.63, 0.64])
+    name, result, trained = run(on_sample(make(4, epochs=9), tmp_path))
+    assert trained == [1, 2, 3, 4, 2, 4]
+    assert (name, result.epochs) == ("entrant 4", 2)
+
+
+def test_trials_on_a_sample_are_no_full_trainings(tmp_path):
+    halving = on_sample(make(3, rung_epochs=2, epochs=80, ahead=1.0), tmp_path)
+    assert [halving.rungs.epochs(rung) for rung in range(3)] == [2, 8, 8]
+    assert on_sample(make(3, epochs=3), tmp_path).rungs.whole == 3
+
+
 def test_on_large_data_the_first_rung_has_fewer_epochs():
     settings, recipe = HalvingSettings(rung_epochs=8, rung_steps=600), Recipe()
     epochs = {steps: settings.rungs(4, recipe, steps).rung_epochs for steps in (1, 75, 76, 100, 601)}

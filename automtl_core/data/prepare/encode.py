@@ -23,7 +23,7 @@ from automtl_core.data.prepare.examples import (
     number_columns,
     text_columns,
 )
-from automtl_core.data.prepare.split import TRAIN, Parts
+from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of
 from automtl_core.data.raw.sql import codes, count, quoted
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.dataset.history import History
@@ -108,7 +108,7 @@ def learn(db: duckdb.DuckDBPyConnection, dataset: Dataset, parts: Parts, folder:
         folder: Folder for the vocabularies.
 
     """
-    source = Examples(db, dataset, int((parts == TRAIN).sum()))
+    source = Examples(db, dataset, sizes_of(parts)[TRAIN])
     fields = [*sparse_fields(dataset), *dense_fields(dataset)]
     learners = {field.name: field.learner(source) for field in fields}
     labels = {task.name: Scaled(Dense(task.name)) for task in learned(dataset) if task.kind == "regression"}

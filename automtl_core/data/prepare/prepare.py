@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.prepare.encode import learn
 from automtl_core.data.prepare.events import make_events, write_events
 from automtl_core.data.prepare.examples import make_examples
 from automtl_core.data.prepare.sources import read, workshop
-from automtl_core.data.prepare.split import TRAIN, Parts, split
+from automtl_core.data.prepare.split import TRAIN, Parts, sizes_of, split
 from automtl_core.data.prepare.vectors import make_vectors
 from automtl_core.data.prepare.write import Tally, write_bags, write_parts
 from automtl_core.data.progress import Progress, silent
@@ -167,10 +166,10 @@ def _encode(
     schema = schema_of(dataset, fields, scales)
     Encoder(schema, encoding.encoders).save(draft / ENCODER)
     _check_labels(dataset, name, tally)
-    sizes = np.bincount(parts, minlength=len(PARTS))
+    sizes = sizes_of(parts)
     return {
         "schema": schema.to_json(),
-        "rows": dict(zip(PARTS, map(int, sizes), strict=True)),
+        "rows": dict(zip(PARTS, sizes, strict=True)),
         "labels": _labels(schema, tally),
         "warnings": [
             *(f"field {field} is the same in all training rows" for field in encoding.constant),

@@ -1,5 +1,7 @@
 """The raw files of a dataset as tables of a database."""
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +15,36 @@ from automtl_core.data.raw.load import Rejected, load
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import scratch_folder
 
+SHARE = 0.7
+"""Share of the memory limit for the database. The rest is for Python, and for memory that the database takes
+beyond its limit: together up to 650 MiB with 100 million rows."""
+THREAD = 128 << 20
+"""Memory in bytes that a thread of the database needs, as the manual of DuckDB says."""
+_UNITS = {"k": 10, "m": 20, "g": 30, "t": 40}
+
 
 @contextmanager
 def workshop(
     data_dir: Path | None, parent: Path, memory_limit: str | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Yield a database, and its hidden working folder in `parent`."""
-    with scratch_folder(parent) as folder, connect(data_dir, folder, memory_limit) as db:
+    """Yield a database that leaves some of a memory limit to Python, and its hidden folder in `parent`."""
+    limit = None if memory_limit is None else int(SHARE * bytes_of(memory_limit))
+    how = (None, None) if limit is None else (f"{limit >> 10}KiB", threads_for(limit))
+    with scratch_folder(parent) as folder, connect(data_dir, folder, *how) as db:
         yield db, folder
+
+
+def bytes_of(size: str) -> int:
+    """Return an amount of memory such as `512MiB` or `4GB` in bytes."""
+    match = re.fullmatch(r"([0-9.]+) ?([kmgt])(i?)b", size.lower())
+    assert match is not None  # noqa: S101 - the command line checks it
+    power = _UNITS[match[2]]
+    return int(float(match[1]) * (1 << power if match[3] else 1000 ** (power // 10)))
+
+
+def threads_for(limit: int) -> int:
+    """Return the number of threads of a database with a memory limit in bytes."""
+    return max(min(os.cpu_count() or 1, limit // THREAD), 1)
 
 
 def read(

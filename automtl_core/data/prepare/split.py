@@ -1,7 +1,6 @@
 """The split of examples into training, validation and test rows. Letters: R rows."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import duckdb
 import numpy as np
@@ -15,9 +14,12 @@ from automtl_core.seeds import generator
 
 Parts = NDArray[np.int8]
 """Index into `PARTS` for each row, [R]."""
-Number = TypeVar("Number", bound=np.generic)
 
 TRAIN, VALIDATION, TEST = range(3)
+BLOCK = 1 << 24
+"""Number of rows that are shuffled together for a random split."""
+VECTORS = 512
+"""Size of a chunk in DuckDB's vectors of 2048 rows."""
 
 
 def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
@@ -30,92 +32,118 @@ def split(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> Parts:
     """
     chosen, rows = dataset.settings, count(db, "examples")
     parts = _given(db, dataset) if dataset.part else np.zeros(rows, dtype=np.int8)
-    given = [bool((parts == place).any()) for place in (VALIDATION, TEST)]
-    free = np.flatnonzero(parts == TRAIN) if any(given) else None
-    among = rows if free is None else len(free)
+    free, *given = sizes_of(parts)
     shares = [
-        0 if there else round(among * share)
+        0 if there else round(free * share)
         for there, share in zip(given, (chosen.validation_fraction, chosen.test_fraction), strict=True)
     ]
     if any(shares):
-        drawn = _drawn(db, dataset, name, among, free, shares)
-        if free is None:
-            parts = drawn
+        drawn = _drawn(db, dataset, name, parts, shares)
+        if any(given):
+            parts[parts == TRAIN] = drawn
         else:
-            parts[free] = drawn
+            parts = drawn
     _check_sizes(parts, dataset, name)
     return parts
 
 
-def random_parts(rows: int, shares: Sequence[int], seed: int) -> Parts:
-    """Return a random split with exact sizes: `shares` rows for validation and for the test."""
-    order = generator(seed, "split").permutation(np.arange(rows, dtype=np.int32))
-    parts = np.zeros(rows, dtype=np.int8)
-    parts[order[: shares[0]]] = VALIDATION
-    parts[order[shares[0] : sum(shares)]] = TEST
+def sizes_of(parts: Parts) -> list[int]:
+    """Return the number of rows of each part."""
+    return [int(np.count_nonzero(parts == place)) for place in range(len(PARTS))]
+
+
+def random_parts(rows: int, shares: Sequence[int], seed: int, block: int = BLOCK) -> Parts:
+    """Return a random split with exact sizes: `shares` rows for validation and for the test.
+
+    With more rows than a block, each block has its share of both, so that one block at a time is in memory.
+    """
+    random, parts = generator(seed, "split"), np.zeros(rows, dtype=np.int8)
+    for start in range(0, rows, block):
+        end = min(start + block, rows)
+        validation, test = (share * end // rows - share * start // rows for share in shares)
+        order = np.arange(start, end, dtype=np.int64 if end > 2**31 else np.int32)
+        random.shuffle(order)
+        parts[order[:validation]] = VALIDATION
+        parts[order[validation : validation + test]] = TEST
     return parts
 
 
-def parts_by_group(groups: NDArray[np.int32], order: NDArray[np.int32], shares: Sequence[int]) -> Parts:
-    """Return a split by groups: the first ones of `order` are for the test, the next ones for validation.
+def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: Sequence[int]) -> Parts:
+    """Return a split of groups [G]: the first ones of `order` are for the test, the next ones for validation.
 
     A part is full when another group would increase the distance from its wanted size.
 
     Args:
-        groups: The group of each row, [R]; rows with -1 have no group, and are for training.
-        order: Order of all groups.
+        sizes: Number of rows of each group, [G].
+        order: Order of all groups, [G].
         shares: Number of rows for validation and for the test.
 
     """
-    reached = np.cumsum(np.bincount(groups[groups >= 0], minlength=len(order))[order])
-    parts_of = np.zeros(len(order) + 1, dtype=np.int8)  # the last one belongs to -1
+    reached = np.cumsum(sizes[order])
+    parts = np.zeros(len(order), dtype=np.int8)
     start = 0
     for place, size in ((TEST, shares[1]), (VALIDATION, shares[0])):
         if size:
             goal = size + (reached[start - 1] if start else 0)
             end = max(start + 1, int(np.abs(reached[start:] - goal).argmin()) + start + 1)
-            parts_of[order[start:end]] = place
+            parts[order[start:end]] = place
             start = end
-    return parts_of[groups]
+    return parts
 
 
 def _drawn(
-    db: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    name: str,
-    rows: int,
-    free: NDArray[np.int64] | None,
-    shares: Sequence[int],
+    db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str, parts: Parts, shares: Sequence[int]
 ) -> Parts:
+    """Return the parts of the rows that the publisher has not put into another part, in order."""
     chosen = dataset.settings
     if chosen.split == "random":
-        return random_parts(rows, shares, chosen.split_seed)
+        return random_parts(sizes_of(parts)[TRAIN], shares, chosen.split_seed)
     column = dataset.time if chosen.split == "time" else dataset.user
     if column is None:
         raise UsageError(
             f"dataset.split is {chosen.split}, but dataset {name} has no {chosen.split}", "use another split"
         )
-    groups = _column(db, f"coalesce({quoted(column)}, -1)", np.int32)
-    size = int(groups.max(initial=-1)) + 1 if column in chosen.hashed else count(db, codes(column))
-    order = np.arange(size, dtype=np.int32)[::-1]
+
+    def groups() -> Iterator[NDArray[np.int32]]:
+        """Yield the groups of the rows, -1 for none, by chunks."""
+        start = 0
+        for chunk in _column(db, f"coalesce({quoted(column)}, -1)"):
+            yield chunk[parts[start : start + len(chunk)] == TRAIN]
+            start += len(chunk)
+
+    sizes = np.zeros(_groups(db, column, hashed=column in chosen.hashed), dtype=np.int64)
+    for some in groups():
+        sizes += np.bincount(some[some >= 0], minlength=len(sizes))
+    order = np.arange(len(sizes), dtype=np.int32)[::-1]
     if chosen.split == "user":
         order = generator(chosen.split_seed, "split").permutation(order)
-    return parts_by_group(groups if free is None else groups[free], order, shares)
+    of_groups = np.append(parts_of_groups(sizes, order, shares), np.int8(TRAIN))  # the last one is of -1
+    return np.concatenate([of_groups[some] for some in groups()])
+
+
+def _groups(db: duckdb.DuckDBPyConnection, column: str, hashed: bool) -> int:
+    """Return the number of codes of a column; of a hashed one that of the buckets up to the last used one."""
+    if not hashed:
+        return count(db, codes(column))
+    return int(db.execute(f"SELECT coalesce(max({quoted(column)}) + 1, 0) FROM examples").fetchall()[0][0])
 
 
 def _given(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> Parts:
     cases = " ".join(f"WHEN '{part}' THEN {place}" for place, part in enumerate(PARTS))
-    return _column(db, f"CASE {quoted(dataset.part or '')} {cases} END", np.int8)
+    chunks = _column(db, f"CASE {quoted(dataset.part or '')} {cases} END")
+    return np.concatenate([chunk.astype(np.int8) for chunk in chunks])
 
 
-def _column(db: duckdb.DuckDBPyConnection, expression: str, dtype: type[Number]) -> NDArray[Number]:
-    db.execute(f"SELECT {expression} AS value FROM examples")
-    return np.asarray(db.fetchnumpy()["value"]).astype(dtype, copy=False)
+def _column(db: duckdb.DuckDBPyConnection, expression: str) -> Iterator[NDArray[np.int32]]:
+    """Yield the values of an expression for the rows of `examples`, by chunks."""
+    db.execute(f"SELECT CAST({expression} AS INTEGER) AS value FROM examples")
+    while len(frame := db.fetch_df_chunk(VECTORS)):
+        yield frame["value"].to_numpy()
 
 
 def _check_sizes(parts: Parts, dataset: Dataset, name: str) -> None:
-    sizes = np.bincount(parts, minlength=len(PARTS))
-    if sizes.all():
+    sizes = sizes_of(parts)
+    if all(sizes):
         return
     thresholds = [
         f"{key} (now {value})"
@@ -126,5 +154,5 @@ def _check_sizes(parts: Parts, dataset: Dataset, name: str) -> None:
     if dataset.settings.split != "random":
         fix += f", or use another split: the split by {dataset.settings.split} needs at least three values"
     raise DataError(
-        f"dataset {name}: {sizes.sum() or 'no'} rows are left, too few for {', '.join(PARTS)}", fix
+        f"dataset {name}: {sum(sizes) or 'no'} rows are left, too few for {', '.join(PARTS)}", fix
     )

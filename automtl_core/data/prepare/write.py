@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from automtl_core.data.prepare.encode import Encoding, chunks
 from automtl_core.data.prepare.events import EventLog, matched_values
 from automtl_core.data.prepare.examples import oracles
-from automtl_core.data.prepare.split import Parts
+from automtl_core.data.prepare.split import Parts, sizes_of
 from automtl_core.data.store import PARTS, write_header
 from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_fields
 from automtl_core.fields.bag import BagCounts
@@ -63,7 +63,7 @@ def write_parts(
 
     """
     arrays = _arrays(dataset, encoding, logs)
-    sizes = np.bincount(parts, minlength=len(PARTS))
+    sizes = sizes_of(parts)
     shape = (len(PARTS), len(learned(dataset)))
     tally = Tally(np.zeros(shape, np.int64), np.zeros(shape))
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def write_parts(
             (draft / part).mkdir()
             for array in arrays:
                 file = stack.enter_context((draft / part / f"{array.name}.npy").open("wb"))
-                write_header(file, array.dtype, (int(rows), array.width))
+                write_header(file, array.dtype, (rows, array.width))
                 files[part, array.name] = file
         for chunk, places in chunks(db, dataset, parts):
             for array in arrays:

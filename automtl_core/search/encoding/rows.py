@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from automtl_core import seeds
 from automtl_core.data.fitting import Folds, fitted
 from automtl_core.data.part import Part
+from automtl_core.data.sampling import latest_rows, some_rows
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.fitted import FittedEncodings
 from automtl_core.dataset.schema import Schema, Task
@@ -70,11 +71,10 @@ def held_out_rows(prepared: Prepared, most: int, share: float, random: np.random
 
     """
     part, times = prepared.part("train"), prepared.times("train")
-    places = np.arange(len(part))
-    if len(part) > most:
-        # Under a split by time the latest rows, which are most like the test part; else random rows.
-        sample = np.argsort(times, kind="stable")[-most:] if times is not None else random.permutation(places)
-        places = np.sort(sample[:most])
+    if times is not None and len(part) > most:
+        places = latest_rows(times, most)  # they are most like the test part
+    else:
+        places = some_rows(len(part), most, random)
     looked = _looked(prepared, places, times, random, share)
     learn, look = (_in_memory(part.some(some)) for some in (places[~looked], places[looked]))
     of_learn = None if times is None else np.asarray(times[places[~looked]])

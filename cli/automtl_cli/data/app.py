@@ -39,6 +39,7 @@ def show(
 def prepare(
     name: options.Dataset,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -52,13 +53,14 @@ def prepare(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.about(data.prepared(chosen, memory_limit)), views.prepared, as_json)
+    emit(data.about(data.prepared(chosen, memory_limit, allow_remote)), views.prepared, as_json)
 
 
 @data_app.command()
 def describe(
     name: options.Dataset,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -76,7 +78,7 @@ def describe(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.described(data.prepared(chosen, memory_limit)), views.described, as_json)
+    emit(data.described(data.prepared(chosen, memory_limit, allow_remote)), views.described, as_json)
 
 
 @data_app.command()
@@ -84,6 +86,7 @@ def sample(
     name: options.Dataset,
     rows: Annotated[int, typer.Option(metavar="N", min=1, help="Number of rows.")] = 5,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -101,13 +104,14 @@ def sample(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    emit(data.sampled(data.prepared(chosen, memory_limit), rows), views.sampled, as_json)
+    emit(data.sampled(data.prepared(chosen, memory_limit, allow_remote), rows), views.sampled, as_json)
 
 
 @data_app.command()
 def validate(
     name: options.Dataset,
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     bad_rows: options.BadRows = None,
@@ -126,7 +130,7 @@ def validate(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings, bad_rows, max_bad_rows)
-    result = data.validated(chosen, out)
+    result = data.validated(chosen, out, allow_remote)
     emit(result, views.validated, as_json)
     data.check_valid(result)
 
@@ -136,6 +140,7 @@ def export(
     name: options.Dataset,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Output file, .csv or .parquet.")],
     data_dir: options.DataDir = None,
+    allow_remote: options.AllowRemote = False,
     config: options.File = None,
     settings: options.Settings = None,
     memory_limit: options.MemoryLimit = None,
@@ -150,7 +155,7 @@ def export(
     from automtl_core.views import data as views
 
     chosen = configuration.chosen(name, data_dir, config, settings)
-    emit(data.exported(chosen, out, memory_limit), views.exported, as_json)
+    emit(data.exported(chosen, out, memory_limit, allow_remote), views.exported, as_json)
 
 
 @data_app.command()

@@ -17,11 +17,13 @@ from automtl_core.workflow.outcomes import Evaluation, SearchOutcome
 from automtl_core.workflow.workflow import Workflow
 
 
-def workflow(memory_limit: str | None = None, doing: str = "preparing data") -> Workflow:
+def workflow(
+    memory_limit: str | None = None, doing: str = "preparing data", allow_remote: bool = False
+) -> Workflow:
     """Return the workflow with the installed plugins, which shows its events on standard error."""
     limit = preparing.memory_limit(memory_limit)
     listener = Terminal(doing) if is_first() else SILENT
-    return Workflow(load_registry(), listener, memory_limit=limit)
+    return Workflow(load_registry(), listener, memory_limit=limit, allow_remote=allow_remote)
 
 
 def resume(flow: Workflow, path: Path, anyway: bool, other_options: bool) -> SearchOutcome:

@@ -24,9 +24,9 @@ class Workers:
     """Name and settings of the engine; None without any."""
 
     @contextmanager
-    def workflow(self) -> Iterator[Workflow]:
+    def workflow(self, allow_remote: bool = False) -> Iterator[Workflow]:
         """Yield the workflow whose trials these workers run; raises as `executor_of` does."""
-        flow = actions.workflow()
+        flow = actions.workflow(allow_remote=allow_remote)
         with executor_of(flow.registry, self.number, self.engine) as executor:
             yield replace(flow, executor=executor)
 

@@ -47,3 +47,23 @@ def test_what_the_user_says_of_threads_holds(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     process.set_up()
     assert "GOMP_SPINCOUNT" not in os.environ
+
+
+RESIDENT = """
+import numpy, pathlib
+from automtl_core.training.process import return_memory, set_up
+set_up()
+resident = lambda: int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+tables = [numpy.ones(4 << 20) for _ in range(4)]
+last = numpy.ones(1 << 17)  # keeps the end of the heap in use
+del tables
+before = resident()
+return_memory()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library alone")
+def test_freed_memory_is_returned() -> None:
+    done = subprocess.run([sys.executable, "-c", RESIDENT], check=True, capture_output=True, text=True)
+    assert int(done.stdout) * resource.getpagesize() > 4 * (30 << 20)

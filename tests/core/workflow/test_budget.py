@@ -1,15 +1,12 @@
 """A time budget: the search gives way to the training, both end in time, and what was given up is told."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 
 from automtl_core.errors import UsageError
 from automtl_core.run_dir.facts import Result
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow import budget as module
-from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of, with_rows
+from automtl_core.workflow.budget import ALL, Budget, Clock, planned, seconds_of
 
 from .lines import begin, go_on, make_job, stopped
 
@@ -122,17 +119,6 @@ def test_a_search_that_trains_reads_all_rows_where_it_has_the_time(tmp_path, mon
     assert (whole.search, whole.rows) == (module.WHOLE, 1600)
     assert less.rows < 1600 > other.rows
     assert less.search == other.search == 0.55
-
-
-def test_rows_are_drawn_by_the_seed(tmp_path):
-    job = make_job(tmp_path, PLANNED)
-    problem = job.problem(job.prepare())
-    some, again = with_rows(problem, 300), with_rows(problem, 300)
-    assert len(some.data.train) == 300
-    assert np.array_equal(some.data.train.ids, again.data.train.ids)
-    other = with_rows(replace(problem, seed=1), 300)
-    assert not np.array_equal(some.data.train.ids, other.data.train.ids)
-    assert with_rows(problem, 1600) is problem
 
 
 EVIDENCE = {"strategy": {"name": "pd-darts", "epochs": 50, "patience": 50}}

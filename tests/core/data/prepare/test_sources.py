@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.data.prepare.sources import read, workshop
+from automtl_core.data.prepare.sources import bytes_of, read, workshop
 from automtl_core.data.progress import silent
 from automtl_core.data.raw.find import find, source_of
 from automtl_core.errors import DataError
@@ -31,3 +31,21 @@ def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path, 
             return
         with pytest.raises(DataError, match="price: expected a number"):
             read(db, chosen, sources, work_dir, silent)
+
+
+def test_the_database_gets_most_of_the_memory_limit(shop_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    with workshop(shop_dir, tmp_path, "1GiB") as (db, _):
+        memory, threads = db.execute(
+            "SELECT current_setting('memory_limit'), current_setting('threads')"
+        ).fetchall()[0]
+    assert memory == "716.7 MiB"
+    assert threads == 5
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [("100KB", 100_000), ("512mib", 512 << 20), ("1.5 GB", 1_500_000_000), ("2TiB", 2 << 40)],
+)
+def test_amounts_of_memory_are_read(size, expected):
+    assert bytes_of(size) == expected

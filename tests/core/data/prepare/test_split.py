@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from automtl_core.data.prepare.examples import make_examples
-from automtl_core.data.prepare.split import TEST, TRAIN, VALIDATION, parts_by_group, random_parts, split
+from automtl_core.data.prepare.split import TEST, TRAIN, VALIDATION, parts_of_groups, random_parts, split
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.sql import quoted
 from automtl_core.errors import DataError, UsageError
+from automtl_core.seeds import generator
 
 ROWS = 200
 
@@ -45,6 +46,20 @@ def test_a_random_split_follows_its_seed() -> None:
     assert not np.array_equal(random_parts(1000, [100, 200], 3), random_parts(1000, [100, 200], 4))
 
 
+def test_a_random_split_of_many_rows_is_drawn_block_by_block() -> None:
+    parts = random_parts(1005, [100, 200], 3, block=300)
+    assert Counter(parts.tolist()) == {TRAIN: 705, VALIDATION: 100, TEST: 200}
+    assert all(abs(np.count_nonzero(parts[at : at + 300] == TEST) - 60) <= 1 for at in (0, 300, 600))
+    assert not np.array_equal(parts[:300], parts[300:600])
+
+
+def test_one_block_is_split_by_a_permutation_of_its_rows() -> None:
+    order = generator(7, "split").permutation(np.arange(50, dtype=np.int32))
+    parts = random_parts(50, [5, 10], 7)
+    assert set(order[:5]) == {*np.flatnonzero(parts == VALIDATION)}
+    assert set(order[5:15]) == {*np.flatnonzero(parts == TEST)}
+
+
 def test_the_latest_are_for_the_test(tmp_path: Path, given: Callable[..., Any]) -> None:
     dataset = given(frame(at=np.arange(ROWS)[::-1]), split="time")
     dataset.time = "at"
@@ -76,11 +91,9 @@ def test_a_user_is_in_one_part(tmp_path: Path, given: Callable[..., Any]) -> Non
 
 
 def test_groups_fill_a_part_as_nearly_as_they_can() -> None:
-    groups = np.repeat(np.arange(5, dtype=np.int32), [60, 25, 5, 6, 4])
-    parts = parts_by_group(groups, np.arange(5, dtype=np.int32)[::-1], [10, 10])
-    assert dict(zip(groups.tolist(), parts.tolist(), strict=True)) == {
-        0: TRAIN, 1: TRAIN, 2: VALIDATION, 3: TEST, 4: TEST,
-    }  # fmt: skip
+    sizes = np.array([60, 25, 5, 6, 4])
+    parts = parts_of_groups(sizes, np.arange(5, dtype=np.int32)[::-1], [10, 10])
+    assert parts.tolist() == [TRAIN, TRAIN, VALIDATION, TEST, TEST]
 
 
 @pytest.mark.parametrize(
