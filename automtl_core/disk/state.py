@@ -16,6 +16,7 @@ from torch import Tensor
 
 from automtl_core.disk.files import publish_file
 from automtl_core.disk.tensor_file import write_tensors
+from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError
 
 KEY = "automtl"
@@ -29,12 +30,19 @@ State = dict[str, Any]
 
 
 def save_state(path: Path, state: State, keep: Path | None = None) -> None:
-    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`."""
+    """Write a state to `path` atomically; an existing file is replaced, or moved to `keep`.
+
+    Of a data-parallel job, the first process writes.
+    """
     tensors: dict[str, Tensor] = {}
     values = json.dumps(_split(state, (), tensors))
     metadata = {KEY: json.dumps([_digest(values, tensors), values])}
-    with publish_file(path, keep) as draft:
-        write_tensors(draft, tensors, metadata)
+
+    def write() -> None:
+        with publish_file(path, keep) as draft:
+            write_tensors(draft, tensors, metadata)
+
+    first(write)
 
 
 def load_state(path: Path) -> State:

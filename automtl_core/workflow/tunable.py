@@ -16,8 +16,9 @@ from automtl_core.run_dir.run import Run
 from automtl_core.search.encoding.domains import encoding_domains
 from automtl_core.search.problem import Overrides, Problem, Tunable
 from automtl_core.settings.domain import Search, domains
-from automtl_core.workflow.budget import Budget, with_rows
+from automtl_core.workflow.budget import Budget
 from automtl_core.workflow.job import Job
+from automtl_core.workflow.sample import trial_rows, with_rows
 
 
 def domains_of(job: Job) -> dict[str, Search]:
@@ -59,7 +60,8 @@ def tunable(job: Job, run: Run, prepared: Prepared) -> Tunable:
         encodings = encoding_domains(looked, prepared.schema, timed)
         found |= {f"features.{name}": domain for name, domain in encodings.items()}
     values: Mapping[str, Any] = values_of(job)
-    rows = run.read(Budget).rows if run.has(Budget) else len(prepared.part("train"))
+    count = len(prepared.part("train"))
+    rows = run.read(Budget).rows if run.has(Budget) else trial_rows(count) or count
 
     @lru_cache(maxsize=2)
     def problem(text: str) -> Problem:

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 
 from automtl_core.choices import Architecture
 from automtl_core.disk.state import State
+from automtl_core.distributed import is_first
 from automtl_core.errors import DivergedError, UsageError, did_you_mean, listing
 from automtl_core.modules.cost import Cost
 from automtl_core.search.evidence import Point
@@ -254,7 +255,7 @@ class StudySearch(SearchStrategy[StudySettings]):
         return found
 
     def _record(self, trials: Trials) -> Record | None:
-        if trials.run is None:
+        if trials.run is None or not is_first():
             return None
         return Record(self.settings.storage or trials.run / JOURNAL, trials.run.name, self._directions)
 
