@@ -7,6 +7,9 @@ a digest of everything, since safetensors does not detect bit flips in weights.
 
 import hashlib
 import json
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,8 @@ from automtl_core.errors import ArtifactError
 KEY = "automtl"
 """The only key of the header's metadata, since safetensors writes several keys in random order."""
 
+IN_FILE = 64 << 20
+"""Bytes of a tensor from which its copy is in a temporary file."""
 TENSOR = "$tensor"
 """Key that marks a tensor; keys of a state that begin with a dollar are escaped by a second one."""
 
@@ -75,8 +80,22 @@ def load_state(path: Path) -> State:
 
 
 def cpu_copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return detached copies on the CPU, which later training steps do not change."""
-    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    """Return detached copies on the CPU, which later training steps do not change.
+
+    Copies of large tensors are in temporary files, so that the system can take their memory for other uses.
+    """
+    return {name: _copied(tensor.detach()) for name, tensor in tensors.items()}
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    if tensor.nbytes >= IN_FILE:
+        with suppress(OSError), tempfile.NamedTemporaryFile(prefix="automtl-") as file:
+            os.posix_fallocate(
+                file.fileno(), 0, tensor.nbytes
+            )  # a full disk is an error here, and fatal later
+            copy = torch.from_file(file.name, shared=True, size=tensor.numel(), dtype=tensor.dtype)
+            return copy.view(tensor.shape).copy_(tensor)  # the file exists as long as the tensor
+    return tensor.to("cpu", copy=True).contiguous()
 
 
 def _digest(values: str, tensors: dict[str, Tensor]) -> str:

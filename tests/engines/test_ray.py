@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,15 +27,13 @@ def test_the_engine_keeps_its_contract(tmp_path: Path, monkeypatch: pytest.Monke
     ray = pytest.importorskip("ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    options = {
-        "num_cpus": 2,
-        "include_dashboard": False,
-        "log_to_driver": False,
-        "_temp_dir": str(tmp_path / "ray"),
-    }
-    ray.init(address="local", object_store_memory=100_000_000, **options)
-    try:
-        check_engine(Ray(RaySettings(), 2), tmp_path)
-        assert ray.is_initialized(), "the connection of a script is kept"
-    finally:
-        ray.shutdown()
+    options = {"num_cpus": 2, "include_dashboard": False, "log_to_driver": False}
+    with TemporaryDirectory(
+        prefix="ray-", dir="/tmp"
+    ) as short:  # its sockets have names of 107 bytes at most
+        ray.init(address="local", object_store_memory=100_000_000, _temp_dir=short, **options)
+        try:
+            check_engine(Ray(RaySettings(), 2), tmp_path)
+            assert ray.is_initialized(), "the connection of a script is kept"
+        finally:
+            ray.shutdown()
