@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from summary import Problem, Sample, _header, _row, _short, _signed
+from summary import Problem, Sample, header, row, short, signed
 
 REFERENCE = "mmoe"
 
@@ -27,21 +27,21 @@ def table(folders: Sequence[Path]) -> list[str]:
     problems = [Problem.read(folder) for folder in folders]
     names = list(dict.fromkeys(name for problem in problems for name in problem.models))
     adjusted = [_adjusted(folder) for folder in folders]
-    lines = _header("", *(problem.name for problem in problems))
-    lines.append(_row(REFERENCE, *(str(problem.test(REFERENCE)) for problem in problems)))
+    lines = header("", *(problem.name for problem in problems))
+    lines.append(row(REFERENCE, *(str(problem.test(REFERENCE)) for problem in problems)))
     for name in (name for name in names if name != REFERENCE):
         cells = [
             _cell(problem, name, p.get(name)) if name in problem.models else ""
             for problem, p in zip(problems, adjusted, strict=True)
         ]
-        lines.append(_row(name, *cells))
+        lines.append(row(name, *cells))
     return lines
 
 
 def _cell(problem: Problem, name: str, p: float | None) -> str:
     one, two = problem.models[name], problem.models[REFERENCE]
     paired = Sample([one[seed].test - two[seed].test for seed in one if seed in two])
-    found = f"{_signed(paired.mean)} ± {_short(paired.error)}"
+    found = f"{signed(paired.mean)} ± {short(paired.error)}"
     return found if p is None else f"{found}, p {p:.2f}"
 
 

@@ -63,7 +63,7 @@ class Sample:
 
     def __str__(self) -> str:
         """Return the mean and the standard deviation."""
-        return f"{_short(self.mean)} ± {_short(self.spread)}"
+        return f"{short(self.mean)} ± {short(self.spread)}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Problem:
 def table(problems: Sequence[Problem], model: str) -> list[str]:
     """Return the lines of the table of test AUCs, and the lead of a model over the best hand-designed one."""
     names = list(dict.fromkeys(name for problem in problems for name in problem.models))
-    lines = _header("", *names, f"{model} ahead of the best by hand")
+    lines = header("", *names, f"{model} ahead of the best by hand")
     for problem in problems:
         cells = []
         for name in names:
@@ -130,38 +130,42 @@ def table(problems: Sequence[Problem], model: str) -> list[str]:
             cells.append(f"{problem.test(name)}{thousands}" if found else "")
         ahead, error = problem.lead(model, problem.best_by_hand)
         lines.append(
-            _row(problem.name, *cells, f"{_signed(ahead)} ± {_short(error)} ({problem.best_by_hand})")
+            row(problem.name, *cells, f"{signed(ahead)} ± {short(error)} ({problem.best_by_hand})")
         )
     leads = Sample([problem.lead(model, problem.best_by_hand)[0] for problem in problems])
-    lines.append(_row("mean", *[""] * len(names), f"{_signed(leads.mean)} ± {_short(leads.error)}"))
+    lines.append(row("mean", *[""] * len(names), f"{signed(leads.mean)} ± {short(leads.error)}"))
     return lines
 
 
 def seconds(problems: Sequence[Problem], model: str, base: str = "mmoe") -> list[str]:
     """Return the lines of a table of seconds and of validation AUC minus test AUC."""
-    lines = _header("", f"seconds of {model}", f"of {base}", "ratio", f"validation - test, beyond {base}")
+    lines = header("", f"seconds of {model}", f"of {base}", "ratio", f"validation - test, beyond {base}")
     for problem in problems:
         one, two = (mean(t.seconds for t in problem.models[name].values()) for name in (model, base))
-        cells = f"{one:,.0f}", f"{two:,.0f}", f"{one / two:.1f}", _signed(problem.flattery(model, base))
-        lines.append(_row(problem.name, *cells))
+        cells = f"{one:,.0f}", f"{two:,.0f}", f"{one / two:.1f}", signed(problem.flattery(model, base))
+        lines.append(row(problem.name, *cells))
     flattery = Sample([problem.flattery(model, base) for problem in problems])
-    lines.append(_row("mean", "", "", "", f"{_signed(flattery.mean)} ± {_short(flattery.error)}"))
+    lines.append(row("mean", "", "", "", f"{signed(flattery.mean)} ± {short(flattery.error)}"))
     return lines
 
 
-def _header(*titles: str) -> list[str]:
-    return [_row(*titles), _row(*["---"] * len(titles))]
+def header(*titles: str) -> list[str]:
+    """Return the first two lines of a table in Markdown."""
+    return [row(*titles), row(*["---"] * len(titles))]
 
 
-def _row(*cells: str) -> str:
+def row(*cells: str) -> str:
+    """Return a line of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Return a number without its leading zero."""
     return f"{value:.4f}".replace("0.", ".", 1)
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Return a difference with its sign."""
     return f"{value:+.4f}".replace("0.", ".", 1)
 
 
