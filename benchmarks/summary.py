@@ -129,9 +129,7 @@ def table(problems: Sequence[Problem], model: str) -> list[str]:
             thousands = f" ({mean(t.flops_per_row for t in found.values()) / 1e3:,.0f})" if found else ""
             cells.append(f"{problem.test(name)}{thousands}" if found else "")
         ahead, error = problem.lead(model, problem.best_by_hand)
-        lines.append(
-            row(problem.name, *cells, f"{signed(ahead)} ± {short(error)} ({problem.best_by_hand})")
-        )
+        lines.append(row(problem.name, *cells, f"{signed(ahead)} ± {short(error)} ({problem.best_by_hand})"))
     leads = Sample([problem.lead(model, problem.best_by_hand)[0] for problem in problems])
     lines.append(row("mean", *[""] * len(names), f"{signed(leads.mean)} ± {short(leads.error)}"))
     return lines

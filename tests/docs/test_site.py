@@ -20,7 +20,17 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 RUN = {*(f"{name}.md" for name in SHOWN), *(f"tutorials/{name}.md" for name in PROJECTS)}
 """Pages whose commands are run by `test_readme` and `test_tutorials`."""
-OTHER = {"pip", "python", "make", "MODEL=served", "curl", "tensorboard"}
+OTHER = {
+    "pip",
+    "python",
+    "make",
+    "MODEL=served",
+    "curl",
+    "tensorboard",
+    "optuna-dashboard",
+    "ray",
+    "torchrun",
+}
 """Programs besides automtl; what the pages ask of them is shown only, unless a page of `RUN` has it."""
 SETTINGS = set(re.findall(r"^\| `([\w.]+)` \|", (DOCS / "settings.md").read_text("utf-8"), re.MULTILINE))
 TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -45,6 +55,8 @@ def test_each_page_is_in_the_contents_once() -> None:
 def fault(command: str) -> str | None:
     """Return what is wrong with a command of automtl, or None."""
     name, *arguments = shlex.split(command)
+    if name == "torchrun" and "automtl_cli" in arguments:
+        name, *arguments = "automtl", *arguments[arguments.index("automtl_cli") + 1 :]
     if name != "automtl":
         return None if name in OTHER else f"{name} is no program that pages show"
     parser, context = typer.main.get_command(app), None
