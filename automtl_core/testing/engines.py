@@ -18,7 +18,11 @@ from automtl_core.workflow.run_trial import run_trial
 EPOCHS = 2
 
 
-def sample_trials(folder: Path, count: int, rows: int = 400) -> list[TrialSpec]:
+LONG = 400
+"""Epochs of a trial that cannot end before a message reaches it."""
+
+
+def sample_trials(folder: Path, count: int, rows: int = 400, epochs: int = EPOCHS) -> list[TrialSpec]:
     """Return trials of a small network with several seeds; their data is prepared in the folder."""
     registry = load_registry()
     data = {
@@ -26,7 +30,7 @@ def sample_trials(folder: Path, count: int, rows: int = 400) -> list[TrialSpec]:
         "features": "ids",
         "prepared_dir": folder / "data",
     }
-    training = {"epochs": EPOCHS, "batch_size": 128, "min_positives": 1}
+    training = {"epochs": epochs, "patience": epochs, "batch_size": 128, "min_positives": 1}
     searched = Job.load(registry, default(registry), {**data, "training": training})
     model = {"space": searched.config.encoding_search.model.model_dump(), "strategy": None}
     job = Job.resolve(RunConfig.parse({**searched.config.model_dump(mode="json"), **model}), registry)
@@ -56,7 +60,7 @@ def check_engine(engine: Engine, folder: Path) -> None:
         assert list(executor.run([], lambda spec, event: True)) == [], "no trials have no results"
         _check_results(executor, specs, expected)
         _check_results(executor, specs, expected)  # of trials that are trained already
-        _check_end(executor, [replace(spec, folder=f"{spec.folder}-ended") for spec in specs])
+        _check_end(executor, sample_trials(folder, 3, epochs=LONG))
         _check_error(executor, replace(specs[0], data=str(folder / "missing")))
         _check_results(executor, specs, expected)  # after an error
 

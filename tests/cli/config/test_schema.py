@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from automtl_cli.config.schema import schema
-from automtl_cli.settings import NAMED
+from automtl_cli.settings import COMPONENTS
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
 
@@ -56,7 +56,7 @@ def test_a_file_of_data_init_is_valid(automtl: Automtl, here: Path) -> None:
     assert not errors(yaml.safe_load((here / "log.yaml").read_text()))
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", [kind.name for kind in COMPONENTS.values()])
 def test_the_default_of_each_component_is_valid(name: str) -> None:
     key, kind = NAMED[name]
     for each in REGISTRY.names(kind):

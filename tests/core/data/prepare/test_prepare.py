@@ -1,4 +1,3 @@
-import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,8 @@ def test_equal_input_gives_equal_bytes(
 ) -> None:
     first = prepare(shop, "shop", shop_dir, tmp_path / "first")
     monkeypatch.setattr(
-        "automtl_core.data.prepare.sources.connect", functools.partial(connect, threads=threads)
+        "automtl_core.data.prepare.sources.connect",
+        lambda data_dir, work_dir, *limits: connect(data_dir, work_dir, threads=threads),
     )
     monkeypatch.chdir(shop_dir)
     second = prepare(shop, "shop", Path("."), tmp_path / "second")
