@@ -61,7 +61,8 @@ def check_engine(engine: Engine, folder: Path) -> None:
         _check_results(executor, specs, expected)
         _check_results(executor, specs, expected)  # of trials that are trained already
         _check_end(executor, sample_trials(folder, 3, epochs=LONG))
-        _check_error(executor, replace(specs[0], data=str(folder / "missing")))
+        (folder / "empty").mkdir()
+        _check_error(executor, replace(specs[0], data=str(folder / "empty")))
         _check_results(executor, specs, expected)  # after an error
 
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from automtl_cli.config.schema import schema
-from automtl_cli.settings import COMPONENTS
 from automtl_core.registry.kinds import PRESETS
 from automtl_core.registry.plugins import load_registry
+from automtl_core.run_dir.config import COMPONENTS
 
 Automtl = Callable[..., Any]
 Install = Callable[..., str]
@@ -56,9 +56,9 @@ def test_a_file_of_data_init_is_valid(automtl: Automtl, here: Path) -> None:
     assert not errors(yaml.safe_load((here / "log.yaml").read_text()))
 
 
-@pytest.mark.parametrize("name", [kind.name for kind in COMPONENTS.values()])
-def test_the_default_of_each_component_is_valid(name: str) -> None:
-    key, kind = NAMED[name]
+@pytest.mark.parametrize("key", COMPONENTS)
+def test_the_default_of_each_component_is_valid(key: str) -> None:
+    kind = COMPONENTS[key]
     for each in REGISTRY.names(kind):
         config: Any = {"name": each, **REGISTRY.get(kind, each).settings_class().model_dump(mode="json")}
         for part in reversed(key.split(".")):
