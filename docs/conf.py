@@ -41,7 +41,7 @@ INTERNAL = (
     "fields.bag.BagCounts", "fields.buckets.Sample", "fields.dense.Scaled", "fields.sparse.Counts",
     "fields.vectors.KnownVectors", "modules.sharing.Sharing", "search.relaxed_search.Item",
     "search.trial.Trials", "search.warm_start.WarmStart", "settings.component.Component",
-    "settings.settings.S", "training.loop.Pass",
+    "settings.settings.S", "training.compute.Network", "training.loop.Pass",
 )  # fmt: skip
 """Types in signatures of the reference that no plugin author needs."""
 nitpick_ignore_regex = [

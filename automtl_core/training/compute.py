@@ -24,7 +24,7 @@ from automtl_core.training.batches import Batch
 Precision = Literal["fp32", "bf16"]
 """Precision of matrix products in a network; weights, losses and penalties are at least fp32."""
 
-M = TypeVar("M", bound=nn.Module)
+Network = TypeVar("Network", bound=nn.Module)
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -45,7 +45,7 @@ class Compute:
             logits: Tensor = network(batch.features)
         return logits if logits.dtype == torch.float64 else logits.float()
 
-    def placed(self, network: M) -> M:
+    def placed(self, network: Network) -> Network:
         """Return a network on the device; its batch normalisation spans all processes."""
         if self.processes > 1:
             synchronise(network)
