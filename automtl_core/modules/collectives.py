@@ -25,6 +25,8 @@ class _Total(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
+        if x.device.type == "cpu":  # few numbers: with Gloo, this takes half the time of a reduction
+            return torch.stack(gathered(x)).sum(0)
         out = x.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(out)
         return out
