@@ -9,13 +9,12 @@ Without such a job there is one process, and every function here costs nothing.
 """
 
 import os
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from automtl_core.errors import AutoMTLError, OutOfMemoryError, ProcessLostError, UsageError
+from automtl_core.errors import AutoMTLError, OutOfMemoryError, ProcessLostError, UsageError, picklable
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -33,6 +32,8 @@ class _Job:
     processes = 1
     alone = False
     """Whether the first process does something that the others do not."""
+    passed_on: Exception | None = None
+    """The last error of the first process, as the others have raised it."""
 
 
 def rank() -> int:
@@ -109,11 +110,12 @@ def first(act: Callable[[], T]) -> T:
             with alone():
                 outcome[0] = act()
         except Exception as error:
-            outcome[1] = _plain(error)
+            outcome[1] = picklable(error)
             dist.broadcast_object_list(outcome)
             raise
     dist.broadcast_object_list(outcome)
     if outcome[1] is not None:
+        _Job.passed_on = outcome[1]
         raise outcome[1]
     result: T = outcome[0]
     return result
@@ -168,17 +170,6 @@ def is_first() -> bool:
     return _Job.rank == 0
 
 
-def _plain(error: Exception) -> Exception:
-    """Return an error that can be pickled."""
-    if isinstance(error, AutoMTLError):
-        error = type(error)(str(error), error.fix)
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-    except Exception:
-        return RuntimeError(f"the first process failed: {error!r}")
-    return error
-
-
 @contextmanager
 def muted() -> Iterator[None]:
     """Discard the output of all processes but the first, which prints for all.
@@ -193,7 +184,9 @@ def muted() -> Iterator[None]:
         stack.enter_context(redirect_stderr(nowhere))
         try:
             yield
-        except AutoMTLError as error:
-            if not isinstance(error, OutOfMemoryError):
+        except Exception as error:
+            if error is _Job.passed_on:
+                raise SystemExit(getattr(error, "exit_code", 1)) from None
+            if isinstance(error, AutoMTLError) and not isinstance(error, OutOfMemoryError):
                 raise SystemExit(error.exit_code) from None
             raise

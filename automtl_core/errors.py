@@ -6,6 +6,7 @@ Functions at the end format names and texts for messages.
 """
 
 import difflib
+import pickle
 import traceback
 from collections.abc import Iterable, Sequence
 
@@ -157,6 +158,15 @@ def one_line(error: BaseException) -> str:
     trace = traceback.TracebackException.from_exception(error)
     trace.__notes__ = []
     return printable(" ".join("".join(trace.format_exception_only()).split()))
+
+
+def picklable(error: Exception) -> Exception:
+    """Return an error, or one with the same text if other processes could not raise it."""
+    try:
+        found: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - of this process
+    except Exception:
+        return RuntimeError(one_line(error))
+    return found
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -41,15 +41,13 @@ def over_processes(
     """Return `torch.nn.functional.batch_norm` of the rows of all processes, [B, C].
 
     One sum over the processes gives mean and variance. Values are taken relative to the running mean, which
-    all processes share, so that the variance has no cancellation.
+    all processes share, so that the variance has little cancellation.
     """
     if not training:
         return F.batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     assert running_mean is not None and running_var is not None  # noqa: S101, PT018 - for the type checker
     shift = running_mean.detach().clone()
-    relative = (
-        x - shift if x.dtype == shift.dtype else x.to(torch.promote_types(x.dtype, shift.dtype)) - shift
-    )
+    relative = x.to(torch.promote_types(x.dtype, shift.dtype)) - shift
     columns = x.shape[1]
     rows = relative.new_full((1,), len(x))
     sums = total(torch.cat([relative.sum(0), relative.square().sum(0), rows]))

@@ -83,7 +83,7 @@ def check_environment(run: Run, now: Environment, anyway: bool) -> None:
         _refuse(
             f"{run.path}: the run began in another environment",
             differing,
-            f"restore it: {resuming(run.path, then.processes)}\n"
+            f"restore it, and continue there: {resuming(run.path, then.processes)}\n"
             f"or continue here, which may change last digits: {resuming(run.path)} --anyway",
         )
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from automtl_core.distributed import agreed
 from automtl_core.modules.batch_norm import synchronise
-from automtl_core.modules.collectives import means, total
+from automtl_core.modules.collectives import means
 from automtl_core.training.batches import Batch
 
 Precision = Literal["fp32", "bf16"]
@@ -47,8 +47,7 @@ class Compute:
 
     def placed(self, network: Network) -> Network:
         """Return a network on the device; its batch normalisation spans all processes."""
-        if self.processes > 1:
-            synchronise(network)
+        synchronise(network)
         return network.to(self.device)
 
     def reduce(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -56,10 +55,9 @@ class Compute:
 
         `Optimiser` calls this before each step, and no other code changes a parameter.
         """
-        if self.processes > 1:
-            reduced = means([p.grad for p in parameters], parameters)
-            for parameter, gradient in zip(parameters, reduced, strict=True):
-                parameter.grad = gradient
+        reduced = means([p.grad for p in parameters], parameters)
+        for parameter, gradient in zip(parameters, reduced, strict=True):
+            parameter.grad = gradient
 
     def share(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of a batch that this process reads."""
@@ -87,10 +85,6 @@ class Compute:
         with torch.random.fork_rng(devices):
             torch.manual_seed(seed)
             yield
-
-    def total(self, x: Tensor) -> Tensor:
-        """Return the sum of a tensor over all processes, with a gradient."""
-        return total(x) if self.processes > 1 else x
 
     def joined(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values of which each process has computed its part, and the rest is 0."""

@@ -60,7 +60,7 @@ def objective(network: nn.Module, batch: Batch, losses: TaskLosses, compute: Com
     penalty = network.penalty(logits) if isinstance(network, Penalised) else sums.new_zeros(())
     if compute.processes > 1:  # a penalty is a mean over rows
         rows = known.new_full((1,), len(logits))
-        whole = compute.total(torch.cat([sums, known, rows, (rows * penalty)]))
+        whole = total(torch.cat([sums, known, rows, rows * penalty]))
         sums, known, count, weighted = torch.split(whole, [len(sums), len(known), 1, 1])
         penalty = (weighted / count).squeeze(0)
     by_task = sums / known.clamp(min=1)

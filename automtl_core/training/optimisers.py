@@ -93,8 +93,8 @@ class Optimiser:
             part.settle()
 
     def _move(self) -> None:
-        self.compute.reduce(list(self.names))
         if self.compute.processes > 1:
+            self.compute.reduce(list(self.names))
             self._announce()
         for part in self.parts:
             part.step()

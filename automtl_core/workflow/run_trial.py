@@ -5,7 +5,6 @@ installed plugins, opens the prepared data, and keeps checkpoint and result in t
 """
 
 import json
-import pickle
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from automtl_core.data.store import Prepared
-from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, one_line
+from automtl_core.errors import AutoMTLError, DivergedError, RunExistsError, RunInUseError, picklable
 from automtl_core.registry.plugins import load_registry
 from automtl_core.registry.registry import Registry
 from automtl_core.run_dir.facts import Costs, Result, Status
@@ -67,13 +66,9 @@ def sendable(error: Exception) -> Exception:
     if (blamed := load_registry().blame(error)) is not None:
         return blamed
     note = "".join(traceback.format_exception(error)).rstrip()
-    try:
-        same = pickle.loads(pickle.dumps(error))  # noqa: S301 - of this process
-    except Exception:
-        same = RuntimeError(one_line(error))
+    same = picklable(error)
     same.add_note(f"in another process:\n{note}")
-    found: Exception = same
-    return found
+    return same
 
 
 class TrialRunner:

@@ -3,12 +3,13 @@
 import time
 
 import pytest
-from job_of_processes import results_of
 
 from automtl_core import distributed
 from automtl_core.disk.files import make_folder, remove_folder, write_atomic
 from automtl_core.distributed import agreed, first, muted, shared_listener
 from automtl_core.errors import OutOfMemoryError, RunInUseError
+
+from .job_of_processes import results_of
 
 
 def together(folder):
@@ -70,3 +71,15 @@ def test_without_a_job_nothing_changes():
     assert first(lambda: 3) == 3
     assert agreed(4) == 4
     assert not distributed.asked()
+
+
+def broken():
+    with muted():
+        first(lambda: [][1])
+
+
+def test_an_error_of_the_first_process_is_not_reported_twice():
+    with pytest.raises(AssertionError) as caught:
+        results_of(broken, 2)
+    assert "IndexError: list index out of range" in str(caught.value)
+    assert "SystemExit: 1" in str(caught.value)

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from job_of_processes import results_of
 from torch import nn
 
 from automtl_core import distributed
 from automtl_core.errors import UsageError
 from automtl_core.modules.batch_norm import SyncBatchNorm, function_of, synchronise
+
+from ..job_of_processes import results_of
 
 ROWS = torch.linspace(-1, 5, 35, dtype=torch.float64).reshape(7, 5).square() + 100
 

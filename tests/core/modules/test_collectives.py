@@ -1,10 +1,11 @@
 """Sums and means over processes."""
 
 import torch
-from job_of_processes import results_of
 
 from automtl_core import distributed
 from automtl_core.modules.collectives import means, total
+
+from ..job_of_processes import results_of
 
 
 def sparse(rows, values):

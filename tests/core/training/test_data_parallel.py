@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from job_of_processes import results_of
 
 from automtl_core import distributed
 from automtl_core.data.part import Part
@@ -26,6 +25,8 @@ from automtl_core.training.events import SILENT
 from automtl_core.training.fit import Fit, TrainingData
 from automtl_core.training.optimisers import Optimiser
 from automtl_core.training.recipe import Recipe
+
+from ..job_of_processes import results_of
 
 EPOCHS, ROWS, BATCH = 5, 610, 61  # halves of 31 and 30 rows
 STEPS = EPOCHS * ROWS // BATCH
