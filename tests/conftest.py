@@ -1,8 +1,11 @@
 """Fixtures that tests of several packages share."""
 
+import importlib
 import itertools
 import os
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 fresh = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs an extra whose packages are not installed."""
+    for mark in item.iter_markers("needs_extra"):
+        for extra in mark.args:
+            if not _installed(extra):
+                pytest.skip(f"needs the extra {extra}: pip install 'automtl[{extra}]'")
 
 
 @pytest.fixture
@@ -40,3 +52,20 @@ def real_data() -> Path:
     if "AUTOMTL_REAL_DATA" not in os.environ:
         pytest.skip("AUTOMTL_REAL_DATA names no folder with samples of the real data")
     return Path(os.environ["AUTOMTL_REAL_DATA"])
+
+
+@cache
+def _installed(extra: str) -> bool:
+    """Return whether the packages of an extra are installed."""
+    from automtl_cli.doctor.packages import BUILT_IN, EXTRAS  # after the environment variables above
+
+    try:
+        if extra in BUILT_IN:
+            importlib.import_module(BUILT_IN[extra])
+            return True
+    except ImportError:
+        pass
+    try:
+        return all(version(package) for package in EXTRAS[extra])
+    except PackageNotFoundError:
+        return False

@@ -82,9 +82,10 @@ def _drawn(size: int, seed: int, number: int) -> Counts:
 
 def _score(task: Task, labels: NDArray[Any], predictions: NDArray[Any]) -> Score:
     known = np.flatnonzero(~np.isnan(labels))
+    predicted = predictions[known].astype(np.float64)
     if task.kind == "regression":
-        return _rmse(known, (predictions[known] - labels[known]) * task.deviation)
-    return _area(known, labels[known], predictions[known])
+        return _rmse(known, (predicted - labels[known]) * task.deviation)
+    return _area(known, labels[known], predicted)
 
 
 def _area(known: NDArray[np.intp], labels: NDArray[Any], predictions: NDArray[Any]) -> Score:

@@ -5,6 +5,7 @@ Letters: R rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Bin(Value):
         return float(low), float(high)
 
 
-def calibration(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> tuple[Bin, ...]:
+def calibration(labels: NDArray[np.float32], logits: NDArray[Any]) -> tuple[Bin, ...]:
     """Return groups of rows of about equal size, by rising prediction; none without rows.
 
     Args:
@@ -45,7 +46,7 @@ def calibration(labels: NDArray[np.float32], logits: NDArray[np.float64]) -> tup
 
     """
     known = ~np.isnan(labels)
-    predicted, observed = expit(logits[known]), labels[known].astype(np.float64)
+    predicted, observed = expit(logits[known].astype(np.float64)), labels[known].astype(np.float64)
     order = np.argsort(predicted, kind="stable")
     groups = np.array_split(order, min(BINS, len(order))) if len(order) else []
     return tuple(Bin(len(g), float(predicted[g].mean()), float(observed[g].mean())) for g in groups)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -86,7 +86,7 @@ class Compute:
             torch.manual_seed(seed)
             yield
 
-    def joined(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def joined(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values of which each process has computed its part, and the rest is 0."""
         if self.processes > 1:
             dist.all_reduce(torch.from_numpy(values))

@@ -172,13 +172,14 @@ def _partners(rows: int, random: np.random.Generator) -> NDArray[np.int64]:
     return partners
 
 
-def _losses(tasks: Sequence[Task], labels: NDArray[np.float32], predicted: Floats) -> list[Floats]:
+def _losses(tasks: Sequence[Task], labels: NDArray[np.float32], predicted: NDArray[Any]) -> list[Floats]:
     """Return for each task the contribution of each row to 1 - score, [R]; NaN where a row does not count."""
     losses = []
     for t, task in enumerate(tasks):
         by_row, known = np.full(len(labels), np.nan), ~np.isnan(labels[:, t])
         if _freedom(task, labels[:, t]):
-            by_row[known] = loss_by_row(task, labels[known, t].astype(np.float64), predicted[known, t])
+            of_labels, of_predictions = (of[known, t].astype(np.float64) for of in (labels, predicted))
+            by_row[known] = loss_by_row(task, of_labels, of_predictions)
         losses.append(by_row)
     return losses
 

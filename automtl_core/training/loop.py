@@ -200,7 +200,7 @@ def shuffled(
 
 @torch.no_grad()
 def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -> np.ndarray:
-    """Return the network's output for all rows in stored order, [R, T] float64.
+    """Return the network's output for all rows in stored order, [R, T], in single precision or its own.
 
     Logits of binary tasks, and standardised values of regressions. Of several processes, each computes a part
     of the rows, and all return the whole.
@@ -208,11 +208,12 @@ def predict(network: nn.Module, part: Part, batch_size: int, compute: Compute) -
     The network is left in evaluation mode.
     """
     network.eval()
-    outputs = np.zeros(part.labels.shape)
+    double = any(weights.dtype == torch.float64 for weights in network.parameters())
+    outputs = np.zeros(part.labels.shape, np.float64 if double else np.float32)
     done, own = 0, compute.stretch(len(part), batch_size)
     order = (own[start : start + batch_size] for start in range(0, len(own), batch_size))
     for batch in batches(part, batch_size, compute.device, order):
-        logits = compute.logits(network, batch).double().cpu().numpy()
+        logits = compute.logits(network, batch).cpu().numpy()
         outputs[own[done : done + len(logits)]] = logits
         done += len(logits)
     return compute.joined(outputs)

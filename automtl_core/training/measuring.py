@@ -11,7 +11,7 @@ from automtl_core.training.metric import NO_LABEL, Array, Metric, metric_value
 from automtl_core.training.metrics import BinaryMetrics, RegressionMetrics, TaskMetrics
 
 CHUNK = 1 << 18
-"""Number of rows that are ranked together."""
+"""Number of rows that are computed together."""
 NONE: Mapping[str, Metric] = {}
 """No registered metrics."""
 
@@ -89,7 +89,11 @@ def _share_below(those: Array, scores: Array) -> NDArray[np.float64]:
 
 def log_loss(labels: Array, logits: Array) -> float:
     """Return the mean binary cross-entropy of logits [R], computed without overflow."""
-    return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
+    total = 0.0
+    for start in range(0, len(labels), CHUNK):
+        of_labels, of_logits = labels[start : start + CHUNK], logits[start : start + CHUNK]
+        total += float(np.sum(np.logaddexp(0.0, of_logits) - of_labels * of_logits))
+    return total / len(labels)
 
 
 def binary_metrics(labels: Array, logits: Array) -> BinaryMetrics:
@@ -131,7 +135,7 @@ def task_metrics(
 ) -> TaskMetrics:
     """Return the metrics of one task over the rows with a label; the arrays are [R], see `metrics_of`."""
     known = ~np.isnan(labels)
-    labels, predictions = labels[known].astype(np.float64), predictions[known]
+    labels, predictions = labels[known].astype(np.float64), predictions[known].astype(np.float64)
     users = None if users is None else users[known]
     found = (
         regression_metrics(labels, predictions, task.deviation)
@@ -158,7 +162,7 @@ def metrics_of(
     Args:
         tasks: T tasks.
         labels: [R, T], NaN where a row lacks the label; of a regression standardised.
-        predictions: Logits, of a regression standardised, [R, T].
+        predictions: Logits, of a regression standardised, [R, T], in single or double precision.
         users: Number of the user of each row, 0 for none, [R]; None for data without a user field.
         registered: Further metrics by name.
 

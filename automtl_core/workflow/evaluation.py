@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def evaluate_run(job: Job, run: Run, prepared: Prepared) -> Metrics:
     return _measured(prepared, "test", predict_logits(job, run, prepared), job.metrics())
 
 
-def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[np.float64]:
+def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -> NDArray[Any]:
     """Return the output of a finished run's network for the R rows of a part, [R, T].
 
     See `training.loop.predict`.
@@ -105,7 +106,7 @@ def _trained(job: Job, run: Run, prepared: Prepared) -> Trained:
 
 
 def _measured(
-    prepared: Prepared, name: str, logits: NDArray[np.float64], registered: Mapping[str, Metric]
+    prepared: Prepared, name: str, logits: NDArray[Any], registered: Mapping[str, Metric]
 ) -> Metrics:
     """Return the metrics of the output [R, T] of a network for a part."""
     part = prepared.part(name)

@@ -41,8 +41,8 @@ from automtl_core.training.recipe import Recipe
 from automtl_core.workflow.job import Job
 
 FORMAT = 1
-SHARE = 0.1
-"""Approximate share of a time budget for the encoding search."""
+SHARE = 0.25
+"""Largest share of a time budget for the encoding search, which gains more than an architecture does."""
 
 NOTHING = Architecture({}).to_json()
 ANSWERED = ("features", "training", "encoding_search")

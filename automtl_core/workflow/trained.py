@@ -6,6 +6,7 @@ Letters: R rows, T tasks.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,7 @@ class Trained:
         """The predicted tasks."""
         return self.encoder.schema.tasks
 
-    def predict_logits(self, part: Part) -> NDArray[np.float64]:
+    def predict_logits(self, part: Part) -> NDArray[Any]:
         """Return the output of the network for encoded rows, [R, T]; see `training.loop.predict`.
 
         Raises:
@@ -106,14 +107,15 @@ def with_weights(network: nn.Module, state: State, where: Path) -> nn.Module:
     return network
 
 
-def predictions(tasks: Sequence[Task], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return predictions, [R, T]: probabilities of binary tasks, regressions in units of the label.
+def predictions(tasks: Sequence[Task], logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Return predictions, [R, T] float64: probabilities of binary tasks, regressions in units of the label.
 
     Args:
         tasks: T tasks.
         logits: Logits, and standardised regressions, [R, T].
 
     """
+    logits = logits.astype(np.float64)
     columns = [
         expit(logits[:, t]) if task.kind == "binary" else logits[:, t] * task.deviation + task.mean
         for t, task in enumerate(tasks)

@@ -10,6 +10,7 @@ rows in the data has no effect.
 Letters: R rows, U users, G groups of rows of one user with equal predictions.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from automtl_core.training.metric import Counted, Metric
 
 Array = NDArray[Any]
+BLOCK = 1 << 20
+"""Approximate number of rows that are ranked together: all rows of some users."""
 
 
 class _Groups(NamedTuple):
@@ -53,17 +56,17 @@ def gauc(labels: Array, predictions: Array, users: Array) -> Counted:
         The value, and the number of rows of users with both classes.
 
     """
-    groups = _groups(labels, predictions, users)
-    positives, negatives = groups.positives, groups.rows - groups.positives
-    counting = (positives > 0) & (negatives > 0)
-    if not counting.any():
-        return Counted(None, 0)
-    above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
-    above_positives = np.bincount(groups.user, weights=groups.hits * above)
-    wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
-    areas = 1 - wrong[counting] / (positives * negatives)[counting]
-    rows = groups.rows[counting]
-    return Counted(float(areas @ rows / rows.sum()), int(rows.sum()))
+    total, counted = 0.0, 0
+    for groups in _blocks(labels, predictions, users):
+        positives, negatives = groups.positives, groups.rows - groups.positives
+        counting = (positives > 0) & (negatives > 0)
+        above = groups.place + (groups.size - 1) / 2  # rows above one of a group, ties half
+        above_positives = np.bincount(groups.user, weights=groups.hits * above)
+        wrong = above_positives - positives * (positives - 1) / 2  # pairs with the negative row above
+        areas = 1 - wrong[counting] / (positives * negatives)[counting]
+        rows = groups.rows[counting]
+        total, counted = total + float(areas @ rows), counted + int(rows.sum())
+    return Counted(total / counted if counted else None, counted)
 
 
 def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
@@ -84,16 +87,17 @@ def ndcg(labels: Array, predictions: Array, users: Array, k: int) -> Counted:
         The value, and the number of rows of users with a positive row.
 
     """
-    groups = _groups(labels, predictions, users)
-    counting = groups.positives > 0
-    if not counting.any():
-        return Counted(None, 0)
-    last = min(k, int(groups.rows.max()))
-    gains = np.append(0.0, np.cumsum(1 / np.log2(np.arange(last) + 2)))  # of the first n places
-    begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
-    gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
-    ideal = gains[np.minimum(groups.positives[counting].astype(np.int64), last)]
-    return Counted(float(np.mean(gained[counting] / ideal)), int(groups.rows[counting].sum()))
+    total, ranked, counted = 0.0, 0, 0
+    for groups in _blocks(labels, predictions, users):
+        counting = groups.positives > 0
+        last = min(k, int(groups.rows.max()))
+        gains = np.append(0.0, np.cumsum(1 / np.log2(np.arange(last) + 2)))  # of the first n places
+        begin, end = (np.minimum(place, last) for place in (groups.place, groups.place + groups.size))
+        gained = np.bincount(groups.user, weights=groups.hits / groups.size * (gains[end] - gains[begin]))
+        ideal = gains[np.minimum(groups.positives[counting].astype(np.int64), last)]
+        total += float(np.sum(gained[counting] / ideal))
+        ranked, counted = ranked + int(counting.sum()), counted + int(groups.rows[counting].sum())
+    return Counted(total / ranked if ranked else None, counted)
 
 
 def ndcg_at(number: int) -> Metric:
@@ -107,6 +111,16 @@ def ndcg_at(number: int) -> Metric:
 
 
 GAUC = Metric("GAUC", gauc, needs_users=True, undefined="no user has rows of both classes")
+
+
+def _blocks(labels: Array, predictions: Array, users: Array) -> Iterator[_Groups]:
+    """Yield the groups of users, block by block: a sort of all rows takes several times their memory."""
+    starts = np.unique(np.sort(users)[::BLOCK])
+    for place, first in enumerate(starts):
+        inside = users >= first
+        if place + 1 < len(starts):
+            inside &= users < starts[place + 1]
+        yield _groups(labels[inside], predictions[inside], users[inside])
 
 
 def _groups(labels: Array, predictions: Array, users: Array) -> _Groups:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from automtl_core.training.metric import Metric
 
 Array = NDArray[Any]
+CHUNK = 1 << 18
+"""Number of positive rows that are counted together."""
 
 
 def average_precision(labels: Array, predictions: Array, users: Array | None = None) -> float | None:
@@ -29,12 +31,13 @@ def average_precision(labels: Array, predictions: Array, users: Array | None = N
     positives = np.count_nonzero(labels)
     if positives == 0:
         return None
-    order = np.argsort(-predictions)
-    ordered = predictions[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)  # of the rows with equal predictions
-    hits = np.cumsum(labels[order])[last]
-    precision = hits / (np.flatnonzero(last) + 1)
-    return float(precision @ np.diff(hits, prepend=0.0)) / positives
+    ordered, of_positives = np.sort(predictions), np.sort(predictions[labels > 0])
+    total = 0.0
+    for start in range(0, positives, CHUNK):
+        some = of_positives[start : start + CHUNK]
+        rows = len(ordered) - np.searchsorted(ordered, some)  # with at least this prediction
+        total += float(np.sum((positives - np.searchsorted(of_positives, some)) / rows))
+    return total / positives
 
 
 PR_AUC = Metric("PR-AUC", average_precision, undefined="no row is positive")

@@ -1,7 +1,6 @@
 """Histories from Python and in files: predictions do not depend on the form of the events."""
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 
@@ -141,7 +140,10 @@ def test_what_is_missing_is_named(run):
         run.predict(rows, history=log(50).assign(when="soon"))
 
 
+@pytest.mark.needs_extra("onnx")
 def test_the_exported_graph_equals_the_network(run, tested, tmp_path):
+    import onnxruntime
+
     _, data = tested
     run.export(tmp_path / "out")
     lists = run._trained[0].encoder.decode(data.part("test"))

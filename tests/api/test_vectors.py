@@ -1,7 +1,6 @@
 """Pretrained vectors from Python: new items are known by them, and all ways to predict are equal."""
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import pytest
 
@@ -77,7 +76,10 @@ def test_items_that_no_row_has_are_known_by_their_vectors(run):
     assert not np.allclose(of_events[0], of_events[1], atol=1e-4)
 
 
+@pytest.mark.needs_extra("onnx")
 def test_the_exported_graph_equals_the_network_and_needs_no_files_of_vectors(run, tmp_path):
+    import onnxruntime
+
     run.export(tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.npy"))
     encoder = exported(tmp_path / "out" / "encode.py", tmp_path / "out" / "encoder")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automtl_core.training.measuring import auc
+from automtl_metrics import by_user
 from automtl_metrics.by_user import gauc, ndcg, ndcg_at
 
 ROW = st.tuples(st.booleans(), st.integers(-2, 2), st.integers(1, 5))
@@ -110,3 +111,13 @@ def test_the_order_of_rows_has_no_effect_down_to_the_last_bit(metric):
     labels, predictions, users = drawn(2000, 60)
     order = np.random.default_rng(1).permutation(2000)
     assert metric(labels, predictions, users) == metric(labels[order], predictions[order], users[order])
+
+
+@pytest.mark.parametrize("metric", [gauc, ndcg_at(5).compute])
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_blocks_of_users_have_no_effect(metric, size, monkeypatch):
+    rows = drawn(2000, 60)
+    whole = metric(*rows)
+    monkeypatch.setattr(by_user, "BLOCK", size)
+    value, counted = metric(*rows)
+    assert (value, counted) == (pytest.approx(whole.value, abs=1e-12), whole.rows)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from automtl_metrics import precision
 from automtl_metrics.precision import average_precision
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(-3, 3)), min_size=1, max_size=40)
@@ -45,3 +46,13 @@ def test_a_constant_has_the_share_of_positive_rows_in_any_order():
 
 def test_a_perfect_ranking_has_1():
     assert average_precision(np.array([0.0, 1, 1]), np.array([-1.0, 5, 2])) == 1
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_have_no_effect(size, monkeypatch):
+    random = np.random.default_rng(0)
+    labels, predictions = random.integers(0, 2, 300).astype(float), random.integers(0, 50, 300).astype(float)
+    monkeypatch.setattr(precision, "CHUNK", size)
+    assert average_precision(labels, predictions) == pytest.approx(
+        by_definition(labels, predictions), abs=1e-12
+    )

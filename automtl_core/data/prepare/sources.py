@@ -15,9 +15,9 @@ from automtl_core.data.raw.load import Rejected, load
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import scratch_folder
 
-SHARE = 0.7
-"""Share of the memory limit for the database. The rest is for Python, and for memory that the database takes
-beyond its limit: together up to 650 MiB with 100 million rows."""
+BESIDE, SHARE = 600 << 20, 0.4
+"""Bytes of the memory limit for Python, and for memory that the database takes beyond its own limit, which
+100 million rows need; and least share of the memory limit for the database."""
 THREAD = 128 << 20
 """Memory in bytes that a thread of the database needs, as the manual of DuckDB says."""
 _UNITS = {"k": 10, "m": 20, "g": 30, "t": 40}
@@ -28,7 +28,7 @@ def workshop(
     data_dir: Path | None, parent: Path, memory_limit: str | None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Yield a database that leaves some of a memory limit to Python, and its hidden folder in `parent`."""
-    limit = None if memory_limit is None else int(SHARE * bytes_of(memory_limit))
+    limit = None if memory_limit is None else database_limit(bytes_of(memory_limit))
     how = (None, None) if limit is None else (f"{limit >> 10}KiB", threads_for(limit))
     with scratch_folder(parent) as folder, connect(data_dir, folder, *how) as db:
         yield db, folder
@@ -40,6 +40,11 @@ def bytes_of(size: str) -> int:
     assert match is not None  # noqa: S101 - the command line checks it
     power = _UNITS[match[2]]
     return int(float(match[1]) * (1 << power if match[3] else 1000 ** (power // 10)))
+
+
+def database_limit(limit: int) -> int:
+    """Return the part of a memory limit in bytes that is for the database."""
+    return max(limit - BESIDE, int(SHARE * limit))
 
 
 def threads_for(limit: int) -> int:
