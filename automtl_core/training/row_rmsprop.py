@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
 """Number of rows that are updated together."""
 
 

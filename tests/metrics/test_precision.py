@@ -51,8 +51,7 @@ def test_a_perfect_ranking_has_1():
 @pytest.mark.parametrize("size", [1, 7])
 def test_chunks_have_no_effect(size, monkeypatch):
     random = np.random.default_rng(0)
-    labels, predictions = random.integers(0, 2, 300).astype(float), random.integers(0, 50, 300).astype(float)
+    labels, predictions = (random.integers(0, most, 300).astype(float) for most in (2, 50))
     monkeypatch.setattr(precision, "CHUNK", size)
-    assert average_precision(labels, predictions) == pytest.approx(
-        by_definition(labels, predictions), abs=1e-12
-    )
+    expected = pytest.approx(by_definition(labels, predictions), abs=1e-12)
+    assert average_precision(labels, predictions) == expected

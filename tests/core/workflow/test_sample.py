@@ -33,6 +33,17 @@ def test_rows_are_drawn_by_the_seed(tmp_path):
     other = with_rows(replace(problem, seed=1), 300)
     assert not np.array_equal(some.data.train.ids, other.data.train.ids)
     assert with_rows(problem, 800) is problem
+    assert len(some.data.validation) == len(problem.data.validation)
+
+
+def test_validation_rows_are_as_large_a_share_but_not_too_few(tmp_path, monkeypatch):
+    job = make_job(tmp_path)
+    problem = job.problem(job.prepare())
+    count = len(problem.data.validation)
+    monkeypatch.setattr(module, "VALIDATION_ROWS", 10)
+    assert len(with_rows(problem, len(problem.data.train) // 2).data.validation) == count // 2
+    monkeypatch.setattr(module, "VALIDATION_ROWS", count - 1)
+    assert len(with_rows(problem, 300).data.validation) == count - 1
 
 
 def test_the_last_training_reads_all_rows(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from automtl_core.data.prepare.sources import bytes_of, read, workshop
+from automtl_core.data.prepare.sources import bytes_of, database_limit, read, workshop
 from automtl_core.data.progress import silent
 from automtl_core.data.raw.find import find, source_of
 from automtl_core.errors import DataError
@@ -33,14 +33,19 @@ def test_rows_that_are_left_out_count_over_all_tables(shop, shop_dir, tmp_path, 
             read(db, chosen, sources, work_dir, silent)
 
 
-def test_the_database_gets_most_of_the_memory_limit(shop_dir, tmp_path, monkeypatch):
+def test_the_database_leaves_some_of_the_memory_limit(shop_dir, tmp_path, monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 16)
     with workshop(shop_dir, tmp_path, "1GiB") as (db, _):
         memory, threads = db.execute(
             "SELECT current_setting('memory_limit'), current_setting('threads')"
         ).fetchall()[0]
-    assert memory == "716.7 MiB"
-    assert threads == 5
+    assert memory == "424.0 MiB"
+    assert threads == 3
+
+
+@pytest.mark.parametrize(("limit", "left"), [(512, 204), (1024, 424), (8192, 7592)])
+def test_python_has_600_mib_or_more_than_half_of_a_small_limit(limit, left):
+    assert database_limit(limit << 20) >> 20 == left
 
 
 @pytest.mark.parametrize(
