@@ -26,6 +26,7 @@ from automtl_core.testing.strategies import check_strategy
 from automtl_core.training.learner import Learner
 
 from .counting import counted_once
+from .libraries import need
 
 REGISTRY = load_registry()
 FAMILY_MEMBERS = {
@@ -128,6 +129,7 @@ def test_space_without_a_categorical_field_of_one_value(name, fields, encodings)
 
 @pytest.mark.parametrize("name", REGISTRY.names(SPACES))
 def test_what_is_no_network_learns_by_itself(name):
+    need(REGISTRY.get(SPACES, name))
     with torch.device("meta"):
         model = space(name, plain_schema()).supernet().network
     assert isinstance(model, Learner) == (name in LEARNERS)
@@ -165,8 +167,7 @@ def test_space_with_all_encodings(name, inputs):
 )
 def test_strategy(name, settings):
     cls = REGISTRY.get(STRATEGIES, name)
-    for library in cls.libraries:
-        pytest.importorskip(library)
+    need(cls)
     searched = counted_once(space("desan", sample_schema(), SEARCHED))
     problem = sample_problem(searched, rows=64, epochs=2, missing=0.3)
     check_strategy(partial(cls, cls.settings_class(**settings)), problem)
@@ -174,6 +175,7 @@ def test_strategy(name, settings):
 
 @pytest.mark.parametrize("name", REGISTRY.names(BALANCERS))
 def test_balancer(name):
+    need(REGISTRY.get(BALANCERS, name))
     check_balancer(REGISTRY.get(BALANCERS, name))
 
 

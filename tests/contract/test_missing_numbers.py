@@ -106,6 +106,7 @@ def test_a_missing_number_is_told_from_the_mean_where_it_has_an_embedding(table,
     assert (gap < 1e-6) == (kind == "standard"), "which has 0 for it, as for the mean"
 
 
+@pytest.mark.needs_extra("onnx")
 def test_the_exported_graph_takes_missing_numbers_as_the_network(table, made, tmp_path):
     *_, prepared = table
     _, trained = made

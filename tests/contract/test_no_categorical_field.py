@@ -10,6 +10,8 @@ from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.run import Run
 from automtl_core.workflow.workflow import Workflow
 
+from .libraries import need
+
 REGISTRY = load_registry()
 MODELS = [name for name in REGISTRY.names(SPACES) if name not in ("desan", "din-mmoe")]
 SMALL = {"embedding_dim": 4, "expert_layers": [8], "tower_layers": []}
@@ -57,6 +59,7 @@ def common(folder, table):
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_and_is_tested(name, table, folder, tmp_path):
+    need(REGISTRY.get(SPACES, name))
     line = Workflow(REGISTRY)
     layer = common(folder, table)
     if name == "boosting":

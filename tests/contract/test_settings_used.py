@@ -32,6 +32,7 @@ from automtl_core.workflow.job import Job
 from automtl_core.workflow.models import models
 
 from .counting import counted_once
+from .libraries import need
 
 REGISTRY = load_registry()
 SCHEMA = sample_schema()
@@ -212,6 +213,7 @@ def test_no_two_bases_of_settings_declare_the_same_setting(name, setting):
 
 @pytest.mark.parametrize(("name", "setting"), of(SPACES))
 def test_a_setting_of_a_space_changes_what_is_built(name, setting):
+    need(REGISTRY.get(SPACES, name))
     one, other = two(name, REGISTRY.get(SPACES, name).settings_class, setting)
     assert same(built(name, one), built(name, one)), "nothing else may change it"
     assert not same(built(name, one), built(name, other)), f"{name}.{setting} is not used"
@@ -269,8 +271,7 @@ OF_RUNS = {("study", "fixed"), ("study", "storage")}
 
 @pytest.mark.parametrize(("name", "setting"), [each for each in of(STRATEGIES) if each not in OF_RUNS])
 def test_a_setting_of_a_strategy_changes_its_search(name, setting):
-    for library in REGISTRY.get(STRATEGIES, name).libraries:
-        pytest.importorskip(library)
+    need(REGISTRY.get(STRATEGIES, name))
     pair = two(name, REGISTRY.get(STRATEGIES, name).settings_class, setting)
     rate = 1.0 if setting == "patience" else 0.03  # too long steps soon make predictions worse
     one, other = (searched(name, json.dumps(values), rate) for values in pair)
@@ -292,6 +293,7 @@ LEARNERS = [name for name in REGISTRY.names(SPACES) if name == "boosting"]
 
 @pytest.mark.parametrize("setting", Recipe.model_fields)
 @pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.needs_extra("boosting")
 def test_a_setting_of_the_recipe_changes_what_learns_by_itself_unless_that_ignores_it(name, setting):
     """`min_positives` is for those who compare."""
     read = []
@@ -396,6 +398,7 @@ def test_a_setting_of_the_recipe_changes_the_training(setting):
 
 @pytest.mark.parametrize(("name", "setting"), of(BALANCERS))
 def test_a_setting_of_a_balancer_changes_the_training(name, setting):
+    need(REGISTRY.get(BALANCERS, name))
     one, other = two(name, REGISTRY.get(BALANCERS, name).settings_class, setting)
     pair = ({**BASES["recipe"], "balancer": {"name": name, **values}} for values in (one, other))
     assert not same(*map(fitted, pair)), f"{name}.{setting} is not used"

@@ -70,6 +70,7 @@ def test_the_network_knows_what_training_rows_tell_and_no_more(line, run):
     assert inputs.statistics.by_fold is None, "who only predicts needs no folds"
 
 
+@pytest.mark.needs_extra("onnx")
 def test_an_exported_network_predicts_as_the_run(line, run, tmp_path):
     with line.trained(run, {}) as (made, _):
         assert export(run, made, "onnx", tmp_path / "out", "").largest_difference < 1e-5

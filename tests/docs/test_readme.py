@@ -50,6 +50,8 @@ REAL_DATA = os.environ.get("AUTOMTL_REAL_DATA")
 
 NAMED_KINDS = (BALANCERS, DATASETS, METRICS, PRESETS, SPACES, STRATEGIES)
 """Kinds of plugin objects whose built-in names the README lists."""
+EXTRAS = {"export runs": "onnx", "exports/": "onnx", "boosting": "boosting", "--tune": "study"}
+"""Word of a command -> the extra that it needs."""
 ROWS = " --set dataset.rows=500"
 QUICK = (
     " --set training.epochs=1 --set training.batch_size=256 --set space.experts=2 --set space.embedding_dim=4"
@@ -117,9 +119,18 @@ def adapted(command: str) -> tuple[str, int]:
     return command + quick, 0
 
 
+def marks(command: str) -> list[pytest.MarkDecorator]:
+    """Return marks for the extras that a command needs."""
+    return [pytest.mark.needs_extra(extra) for word, extra in EXTRAS.items() if word in command]
+
+
 @pytest.mark.parametrize(
     ("page", "command"),
-    [(page, command) for page, text in SHOWN.items() for command in commands(text)],
+    [
+        pytest.param(page, command, marks=marks(command), id=f"{page}-{command}")
+        for page, text in SHOWN.items()
+        for command in commands(text)
+    ],
 )
 def test_every_command_works(
     page: str,

@@ -115,7 +115,7 @@ def movies(folder: Path) -> None:
     films.to_csv(folder / "movies.csv", index=False)
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@pytest.mark.parametrize("name", [*PLUGINS, pytest.param("serving", marks=pytest.mark.needs_extra("onnx"))])
 def test_all_commands_work(
     name: str, install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

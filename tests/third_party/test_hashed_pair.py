@@ -131,6 +131,7 @@ def test_its_values_are_permuted_as_one_field(install, tmp_path, monkeypatch):
     assert verdicts["price"] != "matters"
 
 
+@pytest.mark.needs_extra("onnx")
 def test_it_is_searched_predicted_with_and_exported(install, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pairs = install(FILE.read_text(), "pairs")

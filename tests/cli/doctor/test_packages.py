@@ -34,6 +34,7 @@ def test_extras_are_those_of_the_project() -> None:
     assert names == EXTRAS
 
 
+@pytest.mark.needs_extra("onnx")
 def test_an_extra_has_its_use_and_command(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("lightgbm", "torchjd", "onnx"):
         monkeypatch.setitem(sys.modules, package, ModuleType(package))  # the import takes seconds

@@ -162,6 +162,7 @@ def scores(markdown: str) -> str:
     return "## ".join(part for part in markdown.split("## ") if not part.startswith("costs"))
 
 
+@pytest.mark.needs_extra("study")
 def test_two_processes_fill_one_comparison_together(automtl: Automtl, here: Path, start: Any) -> None:
     tuned = ("--models", "tiny.yaml,two.yaml", "--seeds", "2", "--tune", "2", "--set", "training.epochs=2")
     (here / "two.yaml").write_text(MODEL.replace("[8]", "[6]"))

@@ -25,6 +25,7 @@ def test_a_format_that_is_none_is_told(automtl, done):
     assert "--format 'onxx' is not a format (did you mean 'onnx'?)" in ended.err
 
 
+@pytest.mark.needs_extra("onnx")
 def test_an_ensemble_is_exported(automtl, ensembled, here):
     (here / "runs").symlink_to(ensembled / "runs")
     told = automtl("export", "runs/done", "--json").json()

@@ -10,6 +10,8 @@ from automtl_core.errors import DivergedError, UsageError
 from automtl_core.training.metrics import BinaryMetrics
 from automtl_core.workflow import pipeline
 
+pytestmark = pytest.mark.needs_extra("study")
+
 
 class Given:
     """Bench on which the validation AUC of a job is given, None where it diverges."""

@@ -34,6 +34,7 @@ def made(finished):
         return run, trained
 
 
+@pytest.mark.needs_extra("onnx")
 def test_the_example_predicts_as_the_network_where_nothing_else_is_installed(made, tmp_path):
     run, trained = made
     told = export(run, trained, "onnx", tmp_path / "out", CARD)

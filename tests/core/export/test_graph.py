@@ -65,6 +65,7 @@ def test_so_it_does_with_all_encodings(settings):
 
 
 @pytest.mark.parametrize("schema", [sample_schema(), plain_schema(0)], ids=["bags", "ids alone"])
+@pytest.mark.needs_extra("onnx")
 def test_onnx_predicts_as_the_network(schema, tmp_path):
     network = network_of("desan", schema, experts=2, expert_width=8, ops=("identity", "mlp-8"))
     traced = graph.program(network, schema, sample_part(schema, 32, 0))
@@ -88,6 +89,7 @@ def test_a_network_of_a_fixed_number_of_examples_is_refused():
         graph.program(Fixed(), schema, sample_part(schema, 32, 0))
 
 
+@pytest.mark.needs_extra("onnx")
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(graph, "NEEDED", ("onnx", "never_installed"))
     with pytest.raises(UsageError, match="ONNX needs never_installed") as caught:

@@ -55,6 +55,7 @@ def test_a_space_may_refuse_data(tmp_path):
         tests["encodings and histories"](tmp_path)
 
 
+@pytest.mark.needs_extra("boosting")
 def test_a_learner_has_a_contract_of_its_own(tmp_path):
     tests = dict(contract_tests(subject(SPACES, "boosting")))
     with pytest.raises(NotSupportedError, match="training algorithm"):

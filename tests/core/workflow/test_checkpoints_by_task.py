@@ -26,6 +26,7 @@ def any_gain(monkeypatch):
     monkeypatch.setattr(fit, "OWN_GAIN", -1.0)
 
 
+@pytest.mark.needs_extra("onnx")
 def test_copies_are_stored_tested_exported_and_searched_on_from(tmp_path):
     job = make_job(tmp_path, BY_TASK)
     run, prepared = begin(job, tmp_path / "run"), job.prepare()

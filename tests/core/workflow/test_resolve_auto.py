@@ -192,6 +192,7 @@ def test_few_rows_are_given_as_they_are(job):
     assert Encodings() == job().config.features
 
 
+@pytest.mark.needs_extra("boosting")
 def test_what_reads_too_little_whatever_the_answers_are_is_refused(job):
     bags = Schema((SparseField("tags", 5, "bag"),), (), (Task("click"),))
     prepared = SimpleNamespace(schema=bags, times=lambda part: None)
