@@ -11,9 +11,11 @@ SAID = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """Environment variables by which a user sets this."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of `mallopt` in the GNU C library."""
-LARGE = 1 << 30, 32 << 20
-"""Largest size in bytes of freed memory that is kept for the next tensor: the first that the library
-accepts."""
+LARGE = 64 << 20, 32 << 20
+"""Largest size in bytes of a tensor whose freed memory is kept for the next one: the first that the library
+accepts. Tensors of a step are smaller, and embedding tables that matter for the memory are larger."""
+KEPT = 1 << 30
+"""Largest amount of freed memory at the end of the heap that is kept, in bytes."""
 
 
 def set_up() -> None:
@@ -32,7 +34,7 @@ def set_up() -> None:
         with suppress(OSError, AttributeError, StopIteration):  # another C library
             library = ctypes.CDLL(None)
             next(size for size in LARGE if library.mallopt(_MMAP_THRESHOLD, size))
-            library.mallopt(_TRIM_THRESHOLD, LARGE[0])
+            library.mallopt(_TRIM_THRESHOLD, KEPT)
 
 
 def return_memory() -> None:

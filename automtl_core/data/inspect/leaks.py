@@ -180,12 +180,16 @@ def _tallies(part: Part, group: Sequence[Predictor]) -> list[Tally]:
         labels = [np.asarray(chunk.labels[:, t], dtype=np.float64) for t in range(tasks)]
         known = [~np.isnan(column) for column in labels]
         squares += [column[mine] @ column[mine] for column, mine in zip(labels, known, strict=True)]
+        whole = [bool(mine.all()) for mine in known]
         for predictor, tally in zip(group, found, strict=True):
             codes = predictor.codes(chunk)
+            if any(whole):  # counted once for all tasks with all labels
+                tally.rows[whole] += np.bincount(codes, minlength=predictor.size)
             for t, (column, mine) in enumerate(zip(labels, known, strict=True)):
-                at, values = (codes, column) if mine.all() else (codes[mine], column[mine])
-                tally.rows[t] += np.bincount(at, minlength=predictor.size)
+                at, values = (codes, column) if whole[t] else (codes[mine], column[mine])
                 tally.total[t] += np.bincount(at, weights=values, minlength=predictor.size)
+                if not whole[t]:
+                    tally.rows[t] += np.bincount(at, minlength=predictor.size)
     return found
 
 
