@@ -7,11 +7,9 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import all_finite, create, literal, one_file, quoted
+from automtl_core.data.raw.sql import all_finite, create, literal, numbered, one_file, own, quoted
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
-
-_ROW = "file_row_number"
 
 
 @contextmanager
@@ -84,22 +82,25 @@ def faulty(
     values = "".join(
         f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
     )
-    among = "" if first is None else f"AND {_ROW} < {first}"
+    row, wrong = own("row"), f"NOT ({' AND '.join(fine.values())})"
+    among = "" if first is None else f"AND {row} < {first}"
     with intact(path):
+        if not db.execute(f"SELECT 1 FROM {_scan(path)} WHERE {wrong} LIMIT 1").fetchall():
+            return  # numbers of rows take time
         rows = db.execute(
-            f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
-            f"WHERE NOT ({' AND '.join(fine.values())}) {among} ORDER BY {_ROW} LIMIT {most}"
+            f"SELECT {row}, CASE{kinds} END, CASE{values} END FROM {numbered(_scan(path))} "
+            f"WHERE {wrong} {among} ORDER BY {row} LIMIT {most}"
         ).fetchall()
-    for row, name, value in rows:
+    for place, name, value in rows:
         vector = file.columns[name].kind == "vector"
         wanted = (
             "a list of finite numbers" if vector else expected(value, file.columns[name]) or "another type"
         )
-        yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
+        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
 
 
 def _scan(path: Path) -> str:
-    return f"read_parquet({literal(one_file(path))}, file_row_number = true)"
+    return f"read_parquet({literal(one_file(path))})"
 
 
 def _expressions(
@@ -108,7 +109,7 @@ def _expressions(
     """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
     with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
-    types = {name: kind for name, kind, *_ in described if name != _ROW}
+    types = {name: kind for name, kind, *_ in described}
     lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)
