@@ -11,6 +11,9 @@ from automtl_core.data.raw.sql import all_finite, create, literal, numbered, one
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
+NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+"""Types whose values are no single texts or numbers."""
+
 
 @contextmanager
 def intact(path: Path) -> Iterator[None]:
@@ -119,6 +122,8 @@ def _expressions(
             f"{path}: lacks {missing}", f"correct {listing(settings)}: {columns}" if settings else columns
         )
     used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
+    for name, column in used.items():
+        _check_type(path, name, types.get(name, "VARCHAR"), column)
     pairs = {
         name: _value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
         for name, column in used.items()
@@ -126,6 +131,23 @@ def _expressions(
     return {n: value for n, (value, _) in pairs.items()}, {
         n: f"coalesce({test}, false)" for n, (_, test) in pairs.items()
     }
+
+
+def _check_type(path: Path, name: str, kind: str, column: Column) -> None:
+    """Check that values of a column are single values, or lists where lists are expected.
+
+    Raises:
+        DataError: they are not.
+
+    """
+    listed = kind.endswith("]")
+    nested = kind.removesuffix("[]").startswith(NESTED) or (listed and "[" in kind[: kind.rindex("[")])
+    if nested or (listed and column.kind != "vector" and not column.separator):
+        wanted = "single values or lists of them" if column.separator else "single values"
+        raise DataError(
+            f"{path}: column {name!r} is of the type {kind:.60}, expected {wanted}",
+            "write the part of the value that counts as a column of its own",
+        )
 
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
@@ -140,7 +162,7 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         whole = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
         return f"array_to_string({whole}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
-        known = f"nullif({name}, 'nan'::{kind})"
+        known = f"CASE WHEN NOT isnan({name}) THEN {name} END"  # `nullif` is folded by statistics of the file
         whole = f"CAST({known} AS BIGINT)"
         if column.kind == "integer":
             # Integers with gaps become floats in a data frame.

@@ -47,14 +47,15 @@ def test_two_processes_cannot_work_on_one_run(tmp_path):
 RACE = """
 import sys, time
 from pathlib import Path
-from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
+from automtl_core.run_dir.facts import Identity, without_places
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
+identity = Identity(without_places(config.model_dump(mode="json")), "data")
 won = []
 print("ready", flush=True)
 begin = float(sys.stdin.readline())
@@ -63,7 +64,7 @@ for number in range(40):
     while time.time() < begin + number * 0.02:
         pass
     try:
-        with Run.create(place, config, [], sample_encoder(sample_schema())) as run:
+        with Run.create(place, config, [identity], sample_encoder(sample_schema())) as run:
             assert run.config().seed == seed
             won.append(number)
             time.sleep(0.01)
