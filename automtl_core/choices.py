@@ -4,14 +4,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from automtl_core.disk.plain_file import parse_json, read_plain
 from automtl_core.errors import ArtifactError, did_you_mean, listing
 
 FORMAT = 1
 """Format version of the JSON; other versions are errors."""
+
+SIZE_LIMIT = 64 << 20
+"""Largest size of the JSON in bytes."""
+
+FIX = "use an architecture.json of a run"
+"""Remedy for a file that is no architecture."""
 
 MEMBER = re.compile(r"(member \d+)/(.+)")
 """Name of a choice of a member of an ensemble: `member 1/task/click/experts`."""
@@ -144,8 +152,8 @@ class Architecture:
             ArtifactError: the text is not an architecture, or has another format.
 
         """
+        value = parse_json(text, "not an architecture", FIX)
         try:
-            value = json.loads(text)
             if value["format"] != FORMAT:
                 raise ArtifactError(
                     f"the architecture has format {value['format']!r}, this version reads {FORMAT}",
@@ -154,9 +162,18 @@ class Architecture:
             decisions = {str(name): _decision(value) for name, value in value["decisions"].items()}
             return cls(decisions, value["origin"] and _origin(value["origin"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ArtifactError(
-                f"not an architecture: {error}", fix="use an architecture.json of a run"
-            ) from None
+            raise ArtifactError(f"not an architecture: {error!r}", FIX) from None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file with the text of `to_json`.
+
+        Raises:
+            OSError: it cannot be read.
+            ArtifactError: as `from_json` does.
+
+        """
+        return cls.from_json(read_plain(path, SIZE_LIMIT).decode(errors="replace"))
 
 
 def draw(choices: Mapping[str, Choice], random: np.random.Generator, share: float = 0.5) -> Architecture:
@@ -175,8 +192,14 @@ def _drawn(choice: Choice, random: np.random.Generator, share: float) -> Decisio
 
 def _origin(value: Mapping[str, Any]) -> Origin:
     settings, schema, plugins = (dict(value[key]) for key in ("settings", "schema", "plugins"))
-    return Origin(str(value["space"]), settings, schema, plugins)
+    if not isinstance(value["space"], str):
+        raise TypeError(f"the space is {value['space']!r:.40}")
+    return Origin(value["space"], settings, schema, plugins)
 
 
-def _decision(value: str | Sequence[str]) -> Decision:
-    return value if isinstance(value, str) else tuple(str(name) for name in value)
+def _decision(value: object) -> Decision:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise TypeError(f"a decision is {value!r:.40}")

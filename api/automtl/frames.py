@@ -9,28 +9,29 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from automtl.arguments import Labels, label_names
 from automtl_core.data.guess.peek import Glimpse, peek
 from automtl_core.data.guess.settings import apart, settings, undecided
 from automtl_core.data.raw.sql import literal
 from automtl_core.disk.signed import sha256
-from automtl_core.errors import UsageError, listing, printable
+from automtl_core.errors import StorageError, UsageError, listing, one_line, printable
 from automtl_core.registry.kinds import DATASETS
 from automtl_core.registry.plugins import load_registry
 from automtl_core.run_dir.config import Layer
 from automtl_core.run_dir.folders import prepared_folder
 
-Labels = Sequence[str] | Mapping[str, Mapping[str, Any]]
-"""Columns to predict, or a mapping to their settings, such as `{"rating": {"kind": "regression"}}`."""
+Names = Sequence[str] | Mapping[str, Mapping[str, Any]]
+"""Labels as `label_names` returns them."""
 FILES = (".csv", ".tsv", ".parquet", ".gz", ".zst")
 
 
-def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
+def data_layers(data: object, given: Labels, user_settings: Mapping[str, Any] | None) -> list[Layer]:
     """Return the layer of the data, and above it the layer of the settings.
 
     Args:
         data: A data frame, or any table that DuckDB reads, such as one of Arrow; a CSV, TSV or Parquet file,
             or a file pattern; the name of a dataset; or a configuration.
-        labels: Labels of a table. Empty: the columns that look like labels.
+        given: Labels of a table. Empty: the columns that look like labels.
         user_settings: Settings, as in a YAML file. With a data frame, `dataset.vectors` and
             `dataset.history.files` may hold data frames in place of file names.
 
@@ -38,7 +39,7 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
         UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
 
     """
-    user_settings = user_settings or {}
+    user_settings, labels = user_settings or {}, label_names(given)
     if isinstance(data, Mapping):
         return [_without_labels(dict(data), labels), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
@@ -51,7 +52,7 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
     return _layers_of(peek(str(written(data))), labels, _with_files(user_settings))
 
 
-def _layers_of(seen: Glimpse, labels: Labels, user_settings: Layer) -> list[Layer]:
+def _layers_of(seen: Glimpse, labels: Names, user_settings: Layer) -> list[Layer]:
     """Return the layers of a table, and warn about unused columns that may be labels or fields."""
     layer, given = settings(seen, labels), user_settings.get("dataset")
     of_dataset = given if isinstance(given, Mapping) else {}
@@ -107,18 +108,20 @@ def write(frame: object, path: Path) -> None:
         UsageError: DuckDB cannot read it as a table.
 
     """
-    table = pd.DataFrame(frame) if isinstance(frame, Mapping) else frame
     with duckdb.connect() as db:
         try:
-            db.register("frame", table)
-        except (duckdb.Error, TypeError) as error:
+            db.register("frame", pd.DataFrame(frame) if isinstance(frame, Mapping) else frame)
+            db.execute(f"COPY (FROM frame) TO {literal(str(path))} (FORMAT parquet)")
+        except duckdb.IOException as error:
+            raise StorageError(f"{path}: {one_line(error)}", "check the disk and the permissions") from error
+        except (duckdb.Error, TypeError, ValueError) as error:
             raise UsageError(
-                f"{type(frame).__name__} is not a readable table", "use a data frame or a file"
+                f"{type(frame).__name__} is not a readable table: {one_line(error)}",
+                "use a data frame or a file",
             ) from error
-        db.execute(f"COPY (FROM frame) TO {literal(str(path))} (FORMAT parquet)")
 
 
-def _without_labels(layer: Layer, labels: Labels) -> Layer:
+def _without_labels(layer: Layer, labels: Names) -> Layer:
     if labels:
         raise UsageError("labels are for tables: a dataset has its own", "choose some by dataset.tasks")
     return layer

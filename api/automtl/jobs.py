@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from automtl.arguments import Labels, check, check_models
 from automtl.compared import Compared
-from automtl.frames import Labels, data_layers
+from automtl.frames import data_layers
 from automtl.run import Run
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.errors import UsageError
@@ -76,6 +77,8 @@ def search(
         AutoMTLError: as on the command line; `.fix` is the remedy.
 
     """
+    check(space=space, strategy=strategy, ensemble=ensemble, preset=preset, name=name, runs_dir=runs_dir)
+    _check(settings, seed, time_budget, workers, engine)
     named = {"space": space, "strategy": strategy}
     given = {**{key: value for key, value in named.items() if value is not None}, **_run(seed, time_budget)}
     chosen = load_registry().get(PRESETS, preset) if preset is not None else {}
@@ -105,6 +108,8 @@ def train(
     `model` is a model of `automtl train`. All other arguments are those of `search`. Workers run the trials
     of the encoding search.
     """
+    check(model=model, name=name, runs_dir=runs_dir)
+    _check(settings, seed, time_budget, workers, engine)
     layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
     with _workflow(progress, workers, engine, executor) as flow:
         return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
@@ -132,6 +137,9 @@ def compare(
 
     `workers`, `engine` and `executor` are those of `search`.
     """
+    check_models(models)
+    check(seeds=seeds, splits=splits, tune=tune, reference=reference, out=out)
+    _check(settings, seed, time_budget, workers, engine)
     seconds = None if time_budget is None else seconds_of(time_budget)
     folder = None if out is None else Path(out)
     spec = ComparisonSpec(models, seeds, splits, tune, reference, folder, seconds=seconds)
@@ -150,6 +158,7 @@ def load(run: str | Path) -> Run:
         ArtifactError: the run is not finished, or damaged.
 
     """
+    check(run=run)
     Folder.open(Path(run)).read(Result)
     return Run(Path(run))
 
@@ -197,6 +206,11 @@ def _workflow(
         return
     with executor_of(flow.registry, workers, engine) as made:
         yield replace(flow, executor=made)
+
+
+def _check(settings: object, seed: object, time_budget: object, workers: object, engine: object) -> None:
+    """Check the arguments that all functions have."""
+    check(settings=settings, seed=seed, time_budget=time_budget, workers=workers, engine=engine)
 
 
 def _run(seed: int | None, time_budget: str | None = None) -> Layer:

@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from automtl.arguments import check
 from automtl.frames import write
 from automtl_core.choices import Architecture
 from automtl_core.dataset.dataset import Dataset
+from automtl_core.errors import UsageError, one_line
 from automtl_core.export.folder import export
 from automtl_core.registry.plugins import load_registry
 from automtl_core.report.write import write_report
@@ -131,6 +133,7 @@ class Run:
             RunExistsError: the folder exists already.
 
         """
+        check(folder=folder)
         export(self._folder, self._trained[0], form, Path(folder), card(self._folder))
         return Path(folder)
 
@@ -175,7 +178,7 @@ def _reading(
     """Yield a reader of a table. A table that is neither a frame nor a mapping is written to a file first."""
     histories = made.encoder.schema.histories
     check_log(histories, history)
-    log = None if history is None else pd.DataFrame(history)
+    log = None if history is None else _table(history, "history")
     if isinstance(examples, pd.DataFrame | Mapping):
         yield InMemory(dataset, examples, histories=histories, log=log)
         return
@@ -185,6 +188,13 @@ def _reading(
         if log is not None:
             write(log, events := Path(folder) / "history.parquet")
         yield Reading(dataset, path, Path(folder), histories=histories, log=events)
+
+
+def _table(columns: pd.DataFrame | Mapping[str, Any], what: str) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(columns)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{what}: not a table: {one_line(error)}", "give a data frame") from None
 
 
 def _frame(metrics: Metrics) -> pd.DataFrame:

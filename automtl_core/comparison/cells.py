@@ -18,8 +18,8 @@ from automtl_core.comparison.splits import split_of
 from automtl_core.data.store import Prepared
 from automtl_core.disk.signed import canonical
 from automtl_core.errors import ArtifactError, InputMissingError, RunInUseError
-from automtl_core.run_dir.facts import Costs, Result, Status
-from automtl_core.run_dir.identity import Identity, check_checkpoint, check_settings
+from automtl_core.run_dir.facts import Costs, Identity, Result, Status
+from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
 from automtl_core.run_dir.watched import CELLS, write_cells
 from automtl_core.search.trial import Executor, TrialBegan, TrialEnded, TrialResult, TrialSpec, TrialWaits
@@ -203,7 +203,7 @@ def _check(cell: Cell) -> None:
     try:
         run = Run.open(cell.path)
         run.read(Status)
-        check_settings(run)
+        run.initial_config()  # raises if config.yaml was changed
         if run.read(Identity) != Identity.of(cell.job.config, cell.prepared):
             raise ArtifactError(f"{cell.path}: holds another cell")
         if run.has(Result):

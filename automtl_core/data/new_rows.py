@@ -3,6 +3,7 @@
 Memory does not grow with the rows: DuckDB spills to disk. Letters: R rows, T tasks.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from automtl_core.data.raw.sql import count, literal, quoted
 from automtl_core.dataset.dataset import TEXT, Dataset, RawFile
 from automtl_core.dataset.history import History
 from automtl_core.disk.files import publish_file, scratch_folder
-from automtl_core.errors import DataError, FaultyRowError, UsageError, did_you_mean, listing
+from automtl_core.errors import DataError, FaultyRowError, RunExistsError, UsageError, did_you_mean, listing
 
 MEMORY = "256MiB"
 """Default memory limit of the database."""
@@ -186,14 +187,15 @@ def check_output(path: Path) -> None:
 
     Raises:
         UsageError: its extension is not supported, or its folder does not exist.
+        RunExistsError: it exists.
 
     """
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: the extension is not one of {listing(FORMATS)}", "use one of these")
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent}: no such folder", "create the folder first, or give another one")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder", "name a file")
+    if os.path.lexists(path):
+        raise RunExistsError(f"{path}: exists already, and is not replaced", "choose another --output")
 
 
 def _keeping(file: RawFile, keep: Sequence[str]) -> RawFile:

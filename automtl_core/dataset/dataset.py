@@ -6,7 +6,7 @@ An adapter holds declarations; `automtl_core.data` reads files, splits rows, fit
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import duckdb
 import pandas as pd
@@ -136,7 +136,7 @@ class DatasetSettings(Settings):
     max_vocabulary: int | None = Field(None, ge=1)
     """Maximum vocabulary size of a categorical field; null for no limit. The most frequent values are kept,
     and the others become unseen ids."""
-    hashed: dict[str, int] = Field(default_factory=dict)
+    hashed: dict[str, Annotated[int, Field(ge=1, le=100_000_000)]] = Field(default_factory=dict)
     """Categorical field -> number of buckets for hashing its values, in place of a vocabulary."""
     history_length: int = Field(50, ge=0)
     """Maximum number of earlier events in the history of a row; 0 for none. Under a random split, only lists

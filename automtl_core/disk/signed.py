@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.disk.files import write_atomic
+from automtl_core.disk.plain_file import read_json
 from automtl_core.errors import ArtifactError
 
 KEY = "sha256"
@@ -45,15 +46,12 @@ def read_signed(path: Path, form: int, fix: str) -> dict[str, Any]:
         ArtifactError: it is missing, damaged, or of another format.
 
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: cannot be read: {error}", fix) from None
+    content = read_json(path, fix)
     if not isinstance(content, dict) or content.get("format") != form:
         raise ArtifactError(f"{path}: is of another format, written by another version", fix)
     try:
         intact = content.pop(KEY, None) == hashlib.sha256(canonical(content)).hexdigest()
-    except ValueError:  # NaN is not JSON
+    except (ValueError, RecursionError):
         intact = False
     if not intact:
         raise ArtifactError(f"{path}: damaged: its SHA-256 is not the recorded one", fix)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from automtl_core.disk.files import publish_file
+from automtl_core.disk.plain_file import read_plain
 from automtl_core.disk.tensor_file import write_tensors
 from automtl_core.distributed import first
 from automtl_core.errors import ArtifactError
@@ -58,7 +59,7 @@ def load_state(path: Path) -> State:
 
     """
     try:
-        path.open("rb").close()
+        read_plain(path, limit=0, partly=True)
     except OSError as error:
         raise ArtifactError(
             f"{path}: cannot be read: {error.strerror}", "use a complete run directory"
@@ -70,6 +71,8 @@ def load_state(path: Path) -> State:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no dict
         intact = _digest(values, tensors) == digest
         state: State = _join(json.loads(values), tensors) if intact else {}
+        if not isinstance(state, dict):
+            raise TypeError("it holds no names")
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(
             f"{path}: not a state of automtl: {error!r}", "use a file that automtl wrote"

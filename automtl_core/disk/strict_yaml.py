@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from automtl_core.disk.plain_file import read_plain
 from automtl_core.errors import InputMissingError, UsageError
 
 SIZE_LIMIT = 1 << 20
@@ -114,13 +115,11 @@ def _nodes(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], 
 
 def _text(path: Path) -> str:
     """Return the text of a configuration file; raises as `read_yaml` does."""
-    if path.exists() and not path.is_file():  # reading a pipe may never end
-        raise InputMissingError(f"{path}: not a regular file", "give a configuration file")
     try:
-        with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise InputMissingError(f"{path}: cannot be read: {error.strerror}", "check the path") from None
+        content = read_plain(path, SIZE_LIMIT + 1, partly=True)
+    except (OSError, ValueError) as error:  # ValueError: the path holds the character 0
+        reason = getattr(error, "strerror", None) or error
+        raise InputMissingError(f"{path}: cannot be read: {reason}", "give a configuration file") from None
     if len(content) > SIZE_LIMIT:
         raise UsageError(f"{path}: longer than {SIZE_LIMIT} bytes", "give a configuration file")
     try:

@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Chunk = Mapping[str, NDArray[Any]]
 """Columns of consecutive rows, as requested by `FieldKind.reads`."""
+OWN = "automtl:"
+"""Prefix of the columns that preparation adds to tables; no column of raw files begins with it."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Read:
 
     def key(self, column: str) -> str:
         """Return the key of the column in a `Chunk`; texts have a separate key."""
-        return f"text of {column}" if self.how == "text" else column
+        return f"{OWN}text of {column}" if self.how == "text" else column
 
 
 class Source(Protocol):

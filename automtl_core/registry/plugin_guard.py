@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from automtl_core.errors import AutoMTLError, PluginError, one_line
+from automtl_core.registry.door import plugin_code
 
 ROWS = 2
 """Number of rows in the trial call of an op."""
@@ -68,10 +69,11 @@ class SuppliedOp:
 
     def _guarded(self, call: Callable[[], object], problem: str) -> object:
         try:
-            return call()
+            with plugin_code():
+                return call()
         except (AutoMTLError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._error(f"{problem}: {one_line(error)}") from error
 
     def _error(self, problem: str) -> PluginError:

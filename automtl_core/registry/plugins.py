@@ -7,9 +7,8 @@ its row, the plugin then supplies nothing, and all others still load.
 import os
 import re
 import reprlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import pluggy
 
 from automtl_core.errors import PluginError, did_you_mean, listing
+from automtl_core.registry.door import plugin_code
 from automtl_core.registry.kinds import KINDS, Kind
 from automtl_core.registry.registry import (
     DISABLE,
@@ -78,7 +78,8 @@ def _load(point: metadata.EntryPoint, loaded: Loaded) -> tuple[PluginRow, Conten
     row = PluginRow(point.name, *_origin(point), point.value)
     try:
         _check_wanted(row, loaded)
-        contents = _contents(point)
+        with plugin_code():
+            contents = _contents(point)
         check_free(row, contents, loaded)
     except KeyboardInterrupt:
         raise
@@ -102,8 +103,7 @@ def _contents(point: metadata.EntryPoint) -> Contents:
     hooks = {kind.hook.__name__: kind.hook for kind in KINDS.values()}
     manager = pluggy.PluginManager("automtl")
     manager.add_hookspecs(type("Hooks", (), hooks))
-    with redirect_stdout(sys.stderr):  # standard output is reserved for the output of commands
-        plugin = point.load()
+    plugin = point.load()
     manager.register(plugin, point.name)
     _check_hooks(plugin, list(hooks), manager.get_hookcallers(plugin) or [])
     return {

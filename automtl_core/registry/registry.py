@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automtl_core.errors import PluginError, UnknownNameError, did_you_mean, listing, one_line, printable
+from automtl_core.registry.door import plugin_code
 from automtl_core.registry.kinds import FIELD_KINDS, HISTORY_ENCODERS, KINDS, OPS, Kind, T, at
 
 if TYPE_CHECKING:
@@ -126,7 +127,10 @@ class Registry:
 
     def describe(self, kind: Kind[Any], name: str) -> str:
         """Return a one-line description of an object, or an empty string; raises as `get` does."""
-        return kind.describe(self._resolve(kind, self._key(kind, name)))
+        found = self._resolve(kind, self._key(kind, name))
+        with plugin_code(), suppress(Exception):  # a class may define `__doc__` as it likes
+            return kind.describe(found)
+        return ""
 
     def adding(self, kind: Kind[T], name: str, value: T, plugin: str = "script") -> Registry:
         """Return a registry with one more object, after the checks of a plugin's object.
@@ -215,8 +219,9 @@ class Registry:
             return value
         found = None
         try:
-            found = at(value)
-            fault = kind.fault(key, found)
+            with plugin_code():
+                found = at(value)
+                fault = kind.fault(key, found)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -1,12 +1,12 @@
 """The report of a run or of a comparison: one HTML file."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import automtl_core
 from automtl_core.comparison.document import Comparison
 from automtl_core.disk.files import make_folder, write_atomic
+from automtl_core.disk.plain_file import read_json
 from automtl_core.errors import ArtifactError, one_line
 from automtl_core.registry.kinds import REPORT_SECTIONS
 from automtl_core.registry.registry import Registry
@@ -18,6 +18,9 @@ from automtl_core.views.values import Section, Text
 
 FILE = "report.html"
 COMPARED = "compare.json"
+
+AGAIN = "run the comparison again"
+"""Remedy for a damaged comparison."""
 
 
 def write_run(path: Path, registry: Registry, out: Path | None = None) -> Path:
@@ -53,10 +56,11 @@ def read_comparison(folder: Path) -> Comparison:
 
     """
     file = folder / COMPARED
+    content = read_json(file, AGAIN)
     try:
-        return Comparison.from_json(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ArtifactError) as error:
-        raise ArtifactError(f"{file}: {one_line(error)}", "run the comparison again") from None
+        return Comparison.from_json(content)
+    except (ValueError, ArtifactError) as error:
+        raise ArtifactError(f"{file}: {one_line(error)}", AGAIN) from None
 
 
 def write_comparison(result: Comparison, folder: Path, out: Path | None = None) -> Path:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from automtl_core.data.store import Prepared
 from automtl_core.disk.value import Value
+from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.search import EncodingSearchResult
 from automtl_core.search.evidence import Evidence, Point
 from automtl_core.training.baselines import Baseline
@@ -13,6 +14,12 @@ from automtl_core.training.calibration import Bin
 from automtl_core.training.expert_use import ExpertUse
 from automtl_core.training.importance import FieldEffect
 from automtl_core.training.metrics import TaskMetrics
+
+WHERE = ("data_dir", "prepared_dir", "device")
+"""Settings of file locations and of the device."""
+NO_WEIGHTS = ("metrics", "listeners")
+"""Settings that no weight depends on: a test with other metrics changes no other value of a run, and a
+listener none at all."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,37 @@ class Environment(Fact):
     """Earlier environments of a run that continued in this one, the first one first."""
     processes: int = 1
     """Number of processes that train together, see `automtl_core.distributed`."""
+
+
+@dataclass(frozen=True)
+class Identity(Fact):
+    """Everything that the result depends on, besides the environment."""
+
+    file = "identity"
+
+    settings: dict[str, Any]
+    """The resolved configuration without `WHERE` and `NO_WEIGHTS`."""
+    data: str
+    """Fingerprint of the prepared data."""
+
+    @classmethod
+    def of(cls, config: RunConfig, prepared: Prepared) -> Self:
+        """Return the identity of a run on prepared data."""
+        return cls(without_places(config.model_dump(mode="json")), prepared.manifest["fingerprint"])
+
+
+def without_places(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the settings that an identity leaves out."""
+    return {key: value for key, value in config.items() if key not in (*WHERE, *NO_WEIGHTS)}
+
+
+@dataclass(frozen=True)
+class Decided(Fact):
+    """The digest of the architecture, so that a change of architecture.json is detected before the result."""
+
+    file = "decided"
+
+    digest: str
 
 
 @dataclass(frozen=True)

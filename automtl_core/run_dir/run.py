@@ -7,6 +7,7 @@ runs/<name>/
     data.json              raw files, fingerprint, schema and row counts of the prepared data
     metrics.jsonl          one line for each epoch; equal for equal seeds
     architecture.json      the decisions by name
+    decided.json           SHA-256 of the architecture
     search.json            evidence and Pareto front of a search, settings that it chose
     weights.safetensors    the network of the best epoch
     result.json            size of the network, validation and test metrics, SHA-256 of the two files above
@@ -21,6 +22,7 @@ runs/<name>/
 JSON files except the architecture contain their SHA-256: changes are detected. No file is a link.
 """
 
+import hashlib
 import itertools
 import json
 import logging
@@ -37,15 +39,17 @@ from automtl_core.choices import Architecture
 from automtl_core.data.encoder import Encoder
 from automtl_core.data.store import ENCODER
 from automtl_core.disk.files import publish_folder, write_atomic
+from automtl_core.disk.plain_file import SIZE_LIMIT, parse_json, read_plain
 from automtl_core.disk.signed import read_signed, sha256, write_signed
 from automtl_core.disk.state import State, load_state, save_state
 from automtl_core.disk.strict_yaml import read_yaml
 from automtl_core.distributed import alone, first, is_first
-from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError, RunExistsError, UsageError
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.kinds import BUILT_IN
 from automtl_core.run_dir.config import RunConfig, merge
-from automtl_core.run_dir.facts import Fact, Result, Search, Status
+from automtl_core.run_dir.differences import differences
+from automtl_core.run_dir.facts import Decided, Fact, Identity, Result, Search, Status, without_places
 from automtl_core.run_dir.lock import is_locked, locked, no_links
 from automtl_core.training.metrics import Metrics
 
@@ -236,17 +240,32 @@ class Run:
         return f"{cause}resume the run: {resuming(self.path)}"
 
     def initial_config(self) -> RunConfig:
-        """Return the resolved configuration that the run began with."""
-        return RunConfig.parse(read_yaml(self.path / "config.yaml"))
+        """Return the resolved configuration that the run began with.
+
+        Raises:
+            ArtifactError: config.yaml is damaged, or was changed; the message lists the changed settings.
+
+        """
+        return RunConfig.parse(self._settings())
 
     def config(self) -> RunConfig:
         """Return the configuration with the settings that the search chose, see `SearchResult.overrides`."""
         overrides = self.read(Search).overrides if self.has(Search) else {}
-        return (
-            RunConfig.parse(merge(read_yaml(self.path / "config.yaml"), overrides))
-            if overrides
-            else self.initial_config()
-        )
+        return RunConfig.parse(merge(self._settings(), overrides)) if overrides else self.initial_config()
+
+    def _settings(self) -> dict[str, Any]:
+        """Return config.yaml as plain values; raises as `initial_config` does."""
+        path = self.path / "config.yaml"
+        try:
+            settings = read_yaml(path)
+        except UsageError as error:
+            raise ArtifactError(f"{error}", f"restore {path} from a copy") from None
+        if changed := differences(self.read(Identity).settings, without_places(settings)):
+            raise ArtifactError(
+                f"{path}: changed since the run began: {'; '.join(changed)}",
+                "undo the change, or start a new run",
+            )
+        return settings
 
     def write_reports(self, reports: Sequence[Mapping[str, Any]]) -> None:
         """Replace the lines of `metrics.jsonl`."""
@@ -254,16 +273,22 @@ class Run:
 
     def reports(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`."""
+        path, fix = self.path / "metrics.jsonl", "use a complete run"
         try:
-            return [json.loads(line) for line in (self.path / "metrics.jsonl").read_text().splitlines()]
-        except (OSError, ValueError) as error:
-            raise ArtifactError(
-                f"{self.path}: metrics.jsonl cannot be read: {error}", "use a complete run"
-            ) from None
+            lines = read_plain(path, SIZE_LIMIT).splitlines()
+        except OSError as error:
+            raise ArtifactError(f"{path}: cannot be read: {error.strerror}", fix) from None
+        texts = (line.decode(errors="replace") for line in lines)
+        reports = [parse_json(text, f"{path}:{n}: damaged", fix) for n, text in enumerate(texts, start=1)]
+        if not all(isinstance(report, dict) for report in reports):
+            raise ArtifactError(f"{path}: a line is no mapping", fix)
+        return reports
 
     def write_architecture(self, architecture: Architecture) -> None:
-        """Write `architecture.json`."""
-        write_atomic(self.path / "architecture.json", architecture.to_json().encode())
+        """Write `architecture.json`, and before it its digest."""
+        content = architecture.to_json().encode()
+        self.write(Decided(hashlib.sha256(content).hexdigest()))
+        write_atomic(self.path / "architecture.json", content)
 
     def architecture(self) -> Architecture:
         """Return the architecture of the run.
@@ -276,7 +301,9 @@ class Run:
         if not path.exists():
             raise ArtifactError(f"{path}: not there: the search has not ended", self.way_on())
         self._check(path.name)
-        return Architecture.from_json(path.read_text(encoding="utf-8", errors="replace"))
+        if self.has(Decided) and sha256(path) != self.read(Decided).digest:
+            raise ArtifactError(f"{path}: changed since the search ended", "restore it from a copy")
+        return Architecture.read(path)
 
     def save_weights(self, state: State) -> None:
         """Write `weights.safetensors`."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automtl_core.disk.value import Value
-from automtl_core.errors import AutoMTLError
-from automtl_core.run_dir.facts import Costs, Data, Result
+from automtl_core.errors import ArtifactError, AutoMTLError, InputMissingError
+from automtl_core.run_dir.facts import Costs, Data, Fact, Identity, Result, Status
 from automtl_core.run_dir.lock import in_use, is_locked, locked
 from automtl_core.run_dir.run import Run
 from automtl_core.training.metrics import Metrics, mean_over_tasks
@@ -45,7 +45,7 @@ class Summary(Value):
 def summaries(folder: Path) -> list[Summary]:
     """Return the runs in a folder, sorted by dataset and validation AUC, those without a score last."""
     paths = sorted(path.parent for path in folder.glob("*/config.yaml"))
-    return sorted(map(summary, paths), key=_order)
+    return sorted(map(_listed, paths), key=_order)
 
 
 def summary(path: Path) -> Summary:
@@ -59,22 +59,46 @@ def summary(path: Path) -> Summary:
     try:
         return _summary(run)
     except AutoMTLError as error:
-        return Summary(str(path), DAMAGED, note=str(error))
+        return _damaged(path, error)
+
+
+def _listed(path: Path) -> Summary:
+    """Return the summary of a run, or of a folder that cannot be read as one."""
+    try:
+        return summary(path)
+    except AutoMTLError as error:
+        return _damaged(path, error)
+
+
+def _damaged(path: Path, error: AutoMTLError) -> Summary:
+    return Summary(str(path), DAMAGED, note=str(error))
 
 
 def remove(path: Path) -> None:
     """Remove a run.
 
     Raises:
-        InputMissingError: there is no run.
+        InputMissingError: there is no run, or no file in the folder shows that it is one.
         RunInUseError: a process works on it.
 
     """
     run = Run.open(path)
     if is_locked(run.path):
         raise in_use(run.path)
+    if not any(_intact(run, kind) for kind in (Status, Identity, Data)):
+        raise InputMissingError(
+            f"{path}: no file of a run is intact there, so it may be another folder", "remove it yourself"
+        )
     with locked(run.path):
         shutil.rmtree(run.path)
+
+
+def _intact(run: Run, kind: type[Fact]) -> bool:
+    try:
+        run.read(kind)
+    except ArtifactError:
+        return False
+    return True
 
 
 def comparable(summaries: Sequence[Summary]) -> bool:

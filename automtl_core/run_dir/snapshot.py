@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from automtl_core.disk.plain_file import read_json
 from automtl_core.disk.value import Value
 from automtl_core.errors import ArtifactError
 from automtl_core.search.evidence import Evidence
@@ -60,8 +61,8 @@ class Snapshot(Value):
     def read(cls, run: Path) -> "Snapshot | None":
         """Return the content of the file; None where there is none."""
         try:
-            return cls.from_json(json.loads((run / FILE).read_text(encoding="utf-8")), run / FILE)
-        except (OSError, ValueError, ArtifactError):
+            return cls.from_json(read_json(run / FILE, "wait for the next one"), run / FILE)
+        except ArtifactError:
             return None
 
 

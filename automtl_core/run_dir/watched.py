@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl_core.disk.files import make_folder, write_atomic
+from automtl_core.disk.plain_file import SIZE_LIMIT, read_plain
 from automtl_core.errors import ArtifactError, DivergedError, InputMissingError, StorageError
 from automtl_core.run_dir.facts import Result, Search, Status
 from automtl_core.run_dir.run import Run
@@ -111,12 +112,12 @@ def idle_seconds(folder: Path) -> float:
 
 def _names(folder: Path) -> list[str]:
     try:
-        document: Mapping[str, Any] = json.loads((folder / CELLS_FILE).read_text(encoding="utf-8"))
+        document: Mapping[str, Any] = json.loads(read_plain(folder / CELLS_FILE, SIZE_LIMIT))
         names = list(document["cells"])
         if all(isinstance(name, str) and Path(name).name == name for name in names):
             return names
     except FileNotFoundError:
         return sorted(path.parent.name for path in folder.glob(f"{CELLS}/*/config.yaml"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ArtifactError(f"{folder / CELLS_FILE}: damaged", "repeat the comparison, which writes it again")

@@ -17,6 +17,7 @@ from automtl_core.training.baselines import Baseline, baseline, corrected
 from automtl_core.training.calibration import calibration
 from automtl_core.training.events import Listener
 from automtl_core.training.expert_use import expert_use
+from automtl_core.training.guard import guarded
 from automtl_core.training.importance import sample
 from automtl_core.training.measuring import auc, metrics_of
 from automtl_core.training.metric import Metric
@@ -24,7 +25,6 @@ from automtl_core.training.metrics import Metrics, with_others
 from automtl_core.workflow.importance import run_importance
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.trained import Trained, restored
-from automtl_core.workflow.trainer import memory_errors
 
 OBSERVED = 10_000
 """Maximum number of validation rows on which the use of experts is measured."""
@@ -41,7 +41,7 @@ def test(job: Job, run: Run, prepared: Prepared, listener: Listener) -> Result:
         ArtifactError: a file is missing or damaged, or the data has other fields than the architecture.
 
     """
-    with memory_errors():
+    with guarded():
         made, part = _trained(job, run, prepared), prepared.part("test")
         start = time.monotonic()
         predicted = made.predict_logits(part)
@@ -96,7 +96,7 @@ def predict_logits(job: Job, run: Run, prepared: Prepared, part: str = "test") -
         ArtifactError: as in `evaluate_run`.
 
     """
-    with memory_errors():
+    with guarded():
         return _trained(job, run, prepared).predict_logits(prepared.part(part))
 
 

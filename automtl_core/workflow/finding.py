@@ -155,7 +155,7 @@ def truth(planted: Mapping[str, Any], sharing: Sharing) -> Truth | None:
 def _of_file(path: Path) -> Architecture:
     file = path / "architecture.json" if path.is_dir() else path
     try:
-        return Architecture.from_json(file.read_text(encoding="utf-8", errors="replace"))
+        return Architecture.read(file)
     except OSError as error:
         raise InputMissingError(
             f"{file}: cannot be read: {error.strerror}", "give a run whose search has ended"

@@ -16,8 +16,8 @@ from automtl_core.modules.by_task import copies_of
 from automtl_core.modules.cost import blank_features, cost_of
 from automtl_core.registry.kinds import STRATEGIES
 from automtl_core.run_dir.config import Layer
-from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Result, Search
-from automtl_core.run_dir.identity import Identity, check_data, check_environment, check_settings
+from automtl_core.run_dir.facts import Costs, Data, EncodingSearch, Fact, Identity, Result, Search
+from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import Run
 from automtl_core.search.problem import Problem
 from automtl_core.search.strategy import SearchResult
@@ -26,6 +26,7 @@ from automtl_core.search.warm_start import WarmStart
 from automtl_core.space import SearchSpace
 from automtl_core.training.batches import steps
 from automtl_core.training.events import Listener
+from automtl_core.training.guard import guarded
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.budget import Budget, Clock, planned
 from automtl_core.workflow.evaluation import test
@@ -34,7 +35,7 @@ from automtl_core.workflow.outcomes import GIVEN, Plan
 from automtl_core.workflow.recorder import Recorder
 from automtl_core.workflow.resolve_auto import checked_space, resolve_auto
 from automtl_core.workflow.sample import training_epochs, trial_rows, with_rows
-from automtl_core.workflow.trainer import Trainer, memory_errors
+from automtl_core.workflow.trainer import Trainer
 from automtl_core.workflow.training import Derived, trainer, untrained, validated
 from automtl_core.workflow.tunable import changed, tunable
 from automtl_core.workflow.versions import environment, origin
@@ -49,6 +50,11 @@ log = logging.getLogger("automtl")
 
 def plan(job: Job, prepared: Prepared) -> Plan:
     """Return the plan of a search; raises as `start` does."""
+    with guarded():
+        return _plan(job, prepared)
+
+
+def _plan(job: Job, prepared: Prepared) -> Plan:
     space = job.checked(prepared)
     points = {GIVEN: job.fixed_architecture(space)} if job.config.strategy is None else space.landmarks()
     with torch.device("meta"):
@@ -143,10 +149,9 @@ def fit(
         ArtifactError: the checkpoint is damaged, or settings, data or environment are not those of the run.
 
     """
-    with memory_errors():
+    with guarded():
         job = job.of(run.initial_config())
         problem = job.problem(prepared)
-        check_settings(run)
         check_data(run, prepared.manifest)
         check_environment(run, environment(job, problem.space), anyway)
         recorder = Recorder(run, listener)

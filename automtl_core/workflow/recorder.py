@@ -6,7 +6,8 @@ from typing import Any
 
 from automtl_core.disk.state import State
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.identity import Identity, check_checkpoint
+from automtl_core.run_dir.facts import Identity
+from automtl_core.run_dir.identity import check_checkpoint
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EpochEnded, Event, Listener, Resumable
 

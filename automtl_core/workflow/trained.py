@@ -24,6 +24,7 @@ from automtl_core.modules.by_task import shaped_for
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.run_dir.run import Run
 from automtl_core.training.compute import Compute
+from automtl_core.training.guard import guarded
 from automtl_core.training.loop import predict
 from automtl_core.workflow.job import Job
 
@@ -60,7 +61,8 @@ class Trained:
             DivergedError: an output is not finite.
 
         """
-        logits = predict(self.network, part, self.batch_size, self.compute)
+        with guarded():
+            logits = predict(self.network, part, self.batch_size, self.compute)
         if not np.isfinite(logits).all():
             raise DivergedError("the model predicts values that are not finite", "look for extreme numbers")
         return logits

@@ -1,15 +1,10 @@
 """The trainer: runs the trial of one architecture from its spec alone."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from automtl_core.data.store import Prepared
-from automtl_core.errors import OutOfMemoryError
 from automtl_core.registry.registry import Registry
 from automtl_core.search.encoding.rows import Rows, divided
 from automtl_core.search.encoding.settings import EncodingSearchSettings
@@ -17,6 +12,7 @@ from automtl_core.search.problem import Problem
 from automtl_core.search.train_trial import train_trial
 from automtl_core.search.trial import TrialResult, TrialSpec
 from automtl_core.training.events import Listener
+from automtl_core.training.guard import guarded
 from automtl_core.training.process import return_memory
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.sample import with_rows
@@ -45,7 +41,7 @@ class Trainer:
             OutOfMemoryError: the machine has too little memory.
 
         """
-        with memory_errors():
+        with guarded():
             result = train_trial(self._problem_of(spec), spec, listener)
         return_memory()
         return result
@@ -72,17 +68,3 @@ class Trainer:
         if self._rows is None or self._rows[0] != key:
             self._rows = key, divided(prepared, job.config.encoding_search)
         return self._rows[1]
-
-
-@contextmanager
-def memory_errors() -> Iterator[None]:
-    """Turn out-of-memory errors of torch into an `OutOfMemoryError`."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # torch raises its own class on a GPU, and a plain RuntimeError on a CPU
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise OutOfMemoryError(
-                f"out of memory: {error}", "lower training.batch_size, or the sizes of the search space"
-            ) from None
-        raise

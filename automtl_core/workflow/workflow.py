@@ -28,7 +28,6 @@ from automtl_core.run_dir.facts import Data, Environment, Result
 from automtl_core.run_dir.folders import prepared_folder, raw_folder
 from automtl_core.run_dir.identity import (
     check_data,
-    check_settings,
     data_differences,
     environment_differences,
 )
@@ -38,6 +37,7 @@ from automtl_core.search.encoding.search import EncodingsChosen, EncodingSearchR
 from automtl_core.search.trial import Executor, Serial
 from automtl_core.settings.component import Component
 from automtl_core.training.events import SILENT, Listener, Warned, phase
+from automtl_core.training.guard import guarded
 from automtl_core.training.metric import Metric
 from automtl_core.training.metrics import agree
 from automtl_core.training.recipe import Recipe
@@ -53,7 +53,6 @@ from automtl_core.workflow.progress_estimate import ENCODING_SEARCH, PREPARATION
 from automtl_core.workflow.resolve_auto import resolve_auto
 from automtl_core.workflow.run_trial import TrialRunner
 from automtl_core.workflow.trained import Trained, of_finished
-from automtl_core.workflow.trainer import memory_errors
 from automtl_core.workflow.versions import environment
 from automtl_core.workflow.warm_start import seen_test_rows
 
@@ -193,7 +192,6 @@ class Workflow:
             raise UsageError(f"{path}: the run is done", f"see it: automtl show {shlex.quote(str(path))}")
         if run.status().state == "running":
             raise in_use(path)
-        check_settings(run)
         with self.registry.expecting(run.read(Environment).plugins):
             self._warn_of_precision(job := self._job_of(run.initial_config()))
             prepared = self._prepare_again(job, run, partial(check_data, run))
@@ -290,7 +288,7 @@ class Workflow:
     @contextmanager
     def trained(self, run: Run, bad: Layer) -> Iterator[tuple[Trained, Dataset]]:
         """Yield the network of a run, and its dataset with other settings for faulty rows."""
-        with self.registry.expecting(run.read(Environment).plugins), memory_errors():
+        with self.registry.expecting(run.read(Environment).plugins), guarded():
             config = of_finished(run)
             settings = {"name": config.dataset.name, **config.dataset.settings, **bad}
             dataset = Component.model_validate(settings)

@@ -43,11 +43,12 @@ def report(error: BaseException, stop: Stop) -> int:
     """Print the error that ended the command and its remedy, and return the exit code."""
     close_views()
     # An interrupted library may raise some other error: the signal takes precedence.
-    if stop.signal is not None or isinstance(error, KeyboardInterrupt):
+    mine = blamed(error) if stop.signal is None and not isinstance(error, AutoMTLError) else None
+    if mine is None and (stop.signal is not None or isinstance(error, KeyboardInterrupt)):
         number = signal.Signals(stop.signal or signal.SIGINT)
         _tell(f"stopped by {number.name}", *_notes(error))
         return 128 + number
-    known = _known(error) or blamed(error)
+    known = _known(error) or mine
     if known is None or os.environ.get(DEBUG):
         say("".join(traceback.format_exception(error)).rstrip())
     if known is None:
@@ -90,7 +91,8 @@ def _notes(error: BaseException) -> list[str]:
 
 
 def _tell(message: str, *fixes: str | None) -> None:
-    say(f"error: {message}")
+    # Names in messages may hold line breaks: no line of them looks like one of these.
+    say(f"error: {message}".replace("\n", "\n" + " " * len("error: ")))
     for fix in fixes:
         for line in (fix or "").splitlines():
             say(f"  fix: {line}")

@@ -14,19 +14,21 @@ from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
 from automtl_core.space import Chooser, SearchSpace
 
+Width = Annotated[int, Field(ge=1, le=65_536)]
+"""Width of a layer."""
 AnyInputs = Inputs | SearchedInputs
 
 
 class Sizes(Settings):
     """Sizes that all hand-designed models have."""
 
-    embedding_dim: int = Field(16, ge=1)
+    embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.01, gt=0)
     """Standard deviation of the initial embeddings."""
-    expert_layers: tuple[int, ...] = Field((256, 64), min_length=1)
+    expert_layers: tuple[Width, ...] = Field((256, 64), min_length=1)
     """Widths of the layers of an expert."""
-    tower_layers: tuple[int, ...] = (64,)
+    tower_layers: tuple[Width, ...] = (64,)
     """Widths of the hidden layers of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.2, ge=0, lt=1)
     """Dropout rate: the share of hidden values that training sets to 0."""

@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.new_histories import columns_of, columns_of_outcomes, outcome_of
-from automtl_core.data.raw.sql import literal, quoted
+from automtl_core.data.raw.sql import literal, numbered, own, quoted
 from automtl_core.dataset.dataset import (
     INTEGER,
     NUMBER,
@@ -35,6 +35,7 @@ from automtl_core.dataset.dataset import (
 )
 from automtl_core.dataset.history import source_of
 from automtl_core.errors import FaultyRowError, UsageError, printable
+from automtl_core.fields.field import OWN
 from automtl_core.fields.kinds import FIELDS
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
@@ -47,7 +48,7 @@ POSITIVE = (
     "dataset.labels.{0}.kind: regression"
 )
 """Remedy for a label with other values."""
-PART, TIME = "part of the table", "time of the row"
+PART, TIME = f"{OWN}part of the table", f"{OWN}time of the row"
 """Names of added columns. They differ from `part` and from the time column, which a table may have
 already."""
 
@@ -341,7 +342,8 @@ class Table(Dataset):
                 return way
         _, odd = min(zip(counts[::2], counts[1::2], strict=True))
         for table, *_ in (*self._tables(), *self._logs()):
-            found = f"SELECT rowid FROM {quoted(table)} WHERE {text} = {literal(odd)} ORDER BY rowid LIMIT 1"
+            row, source = own("row"), numbered(quoted(table))
+            found = f"SELECT {row} FROM {source} WHERE {text} = {literal(odd)} ORDER BY {row} LIMIT 1"
             if at := db.execute(found).fetchall():
                 break
         raise FaultyRowError(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import duckdb
 
 from automtl_core.data.new_histories import columns_of
-from automtl_core.data.raw.sql import literal, quoted
+from automtl_core.data.raw.sql import literal, numbered, own, quoted
 from automtl_core.dataset.history import History
 from automtl_core.errors import FaultyRowError
 
@@ -34,19 +34,19 @@ def check_lengths(db: duckdb.DuckDBPyConnection, lists: Mapping[str, str], table
         FaultyRowError: they are not.
 
     """
-    longest, names = _longest(lists), list(tables)
+    longest, names, row = _longest(lists), list(tables), own("row")
     for name, one in lists.items():
         length = f"coalesce(len({one}), 0)"
         wrong = f"{length} <> {longest} AND NOT ({length} = 0 AND {longest} = 1)"
         for table in names:
-            query = f"SELECT rowid, {length}, {longest} FROM {quoted(table)} WHERE {wrong}"
-            if odd := db.execute(f"{query} ORDER BY rowid LIMIT 1").fetchall():
-                row, count, most = odd[0]
+            query = f"SELECT {row}, {length}, {longest} FROM {numbered(quoted(table))} WHERE {wrong}"
+            if odd := db.execute(f"{query} ORDER BY {row} LIMIT 1").fetchall():
+                place, count, most = odd[0]
                 raise FaultyRowError(
                     f"{name} has {count} entries, and another list of events {most}",
                     "give one entry for each event",
                     table,
-                    row,
+                    place,
                 )
 
 

@@ -1,17 +1,20 @@
 """The settings of DESAN."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from automtl_core.settings.domain import Search
 from automtl_core.settings.settings import Settings
+
+BLOCKS = 10_000
+"""Largest number of blocks of all experts of all layers."""
 
 
 class DESANSettings(Settings):
     """Settings of DESAN. The preset `paper` has exactly the space of the paper."""
 
-    embedding_dim: int = Field(16, ge=1)
+    embedding_dim: int = Field(16, ge=1, le=4096)
     """Embedding dimension d: the length of the vector of each id."""
     embedding_std: float = Field(0.1, gt=0)
     """Standard deviation of the initial embeddings. With the paper's 0.01, products of embeddings have almost
@@ -28,9 +31,9 @@ class DESANSettings(Settings):
     residual: bool = True
     """Residual connection around each block, except blocks that read fields. More blocks are then harmless,
     and a block whose op is `identity` has no effect."""
-    expert_width: int = Field(64, ge=1)
+    expert_width: int = Field(64, ge=1, le=65_536)
     """Output width H of each block."""
-    tower_width: int = Field(64, ge=1)
+    tower_width: int = Field(64, ge=1, le=65_536)
     """Width of the hidden layer of each tower."""
     dropout: Annotated[float, Search(0, 0.4)] = Field(0.1, ge=0, lt=1)
     """Dropout rate at the input of each block and in the hidden layer of each tower. Dropout applies to each
@@ -63,6 +66,14 @@ class DESANSettings(Settings):
     nested: bool = True
     """Weight sharing between ops of one kind during the search: narrow ops use the first units of the widest
     one, so that each step trains all widths. The derived network has separate weights."""
+
+    @model_validator(mode="after")
+    def _builds(self) -> Self:
+        if (count := self.layers * self.experts * self.blocks) > BLOCKS:
+            raise ValueError(
+                f"layers x experts x blocks are {count:,}, at most {BLOCKS:,} are possible: lower one of them"
+            )
+        return self
 
     @property
     def expert_names(self) -> list[str]:

@@ -215,3 +215,14 @@ def test_a_bug_shows_its_traceback(automtl: Automtl, monkeypatch: pytest.MonkeyP
     check(ended, 1, "this is a bug of automtl")
     assert "Traceback" in ended.err
     assert "RuntimeError: boom \\x1b[31m" in ended.err
+
+
+def test_a_line_break_in_a_name_forges_no_line(automtl: Automtl) -> None:
+    for forged in ("no\nerror: forged", "no\n  fix: rm -r ~"):
+        for arguments in (
+            ["show", forged],
+            ["search", "--set", f"{forged}=1"],
+            ["search", "--config", forged],
+        ):
+            lines = automtl(*arguments).err.splitlines()
+            assert [line for line in lines if line.startswith(("error: forged", "  fix: rm"))] == []

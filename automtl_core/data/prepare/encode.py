@@ -29,11 +29,11 @@ from automtl_core.dataset.dataset import Dataset, dense_fields, learned, sparse_
 from automtl_core.dataset.history import History
 from automtl_core.fields.dense import Dense, Scale, Scaled
 from automtl_core.fields.encode import FieldEncoder
-from automtl_core.fields.field import Codes, Learner
+from automtl_core.fields.field import OWN, Codes, Learner
 
 VECTORS = 64
 """Size of a chunk in DuckDB's vectors of 2048 rows."""
-ROW = "number of the row"
+ROW = f"{OWN}row"
 """Key in a chunk of the number of a row of `examples`, if rows hold lists of events."""
 LINES = 100_000
 """Number of values of a column that are fetched at a time."""
@@ -138,10 +138,13 @@ def chunks(
     chosen = {c: f"CAST(coalesce({quoted(c)} + 1, 0) AS INTEGER)" for c in coded(dataset)}
     chosen |= {c: f"CAST({quoted(c)} AS DOUBLE)" for c in number_columns(dataset)}
     chosen |= {c: quoted(c) for c in [*text_columns(dataset), *history_columns(dataset)]}
-    chosen |= {ROW: "rowid"} if list_columns(dataset) else {}
+    numbers = bool(list_columns(dataset))
     db.execute(f"SELECT {', '.join([*chosen.values(), '0'])} FROM examples")
     start = 0
     while len(frame := db.fetch_df_chunk(VECTORS)):
         columns = [frame.iloc[:, n].to_numpy() for n in range(len(chosen))]
-        yield dict(zip(chosen, columns, strict=True)), parts[start : start + len(frame)]
+        chunk = dict(zip(chosen, columns, strict=True))
+        if numbers:
+            chunk[ROW] = np.arange(start, start + len(frame))
+        yield chunk, parts[start : start + len(frame)]
         start += len(frame)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import duckdb
 
-from automtl_core.data.raw.sql import codes, count, quoted
+from automtl_core.data.raw.sql import codes, count, own, quoted
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import History
+from automtl_core.fields.field import OWN
 
 
 def event_table(history: History) -> str:
@@ -14,9 +15,13 @@ def event_table(history: History) -> str:
     return quoted(f"events of {history.name}")
 
 
+OWNER, TIME = own("owner"), own("time")
+"""Columns of the table of events, quoted for SQL."""
+
+
 def outcome_key(name: str) -> str:
     """Return the name of an outcome in the table of events, which differs from those of fields."""
-    return f"outcome {name}"
+    return f"{OWN}outcome {name}"
 
 
 def coded(
@@ -48,11 +53,12 @@ def coded(
 
 def _number_others(db: duckdb.DuckDBPyConnection, field: str, log: str, buckets: int | None) -> None:
     """Add codes for the values of a field that no row has."""
+    value = f"l.{quoted(field)}"
     code = f"{count(db, codes(field))} + row_number() OVER (ORDER BY value) - 1"
     if buckets:
         code = f"md5_number_lower(CAST(value AS VARCHAR)) % {buckets}"
     db.execute(
         f"INSERT INTO {codes(field)} SELECT value, CAST({code} AS INTEGER) FROM (SELECT DISTINCT "
-        f"{quoted(field)} AS value FROM {log} ANTI JOIN {codes(field)} AS c ON c.value = {quoted(field)} "
-        f"WHERE {quoted(field)} IS NOT NULL)"
+        f"{value} AS value FROM {log} AS l ANTI JOIN {codes(field)} AS c ON c.value = {value} "
+        f"WHERE {value} IS NOT NULL)"
     )

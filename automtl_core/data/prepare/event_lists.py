@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import duckdb
 
-from automtl_core.data.prepare.event_codes import coded, event_table, outcome_key
+from automtl_core.data.prepare.event_codes import OWNER, TIME, coded, event_table, outcome_key
 from automtl_core.data.prepare.examples import list_key
-from automtl_core.data.raw.sql import codes, create, quoted
+from automtl_core.data.raw.sql import codes, create, numbered, own, quoted
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.dataset.history import AGE, History
 from automtl_core.errors import DataError
 
-OUTCOME, TIME = "0, 1 and blanks", "numbers from 0 on"
+OUTCOME, AGES = "0, 1 and blanks", "numbers from 0 on"
 
 
 def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, name: str) -> None:
@@ -30,18 +30,20 @@ def unnest(db: duckdb.DuckDBPyConnection, dataset: Dataset, history: History, na
         if kind and kind[0][0] != "VARCHAR":
             entries[field] = f"TRY_CAST({entries[field]} AS {kind[0][0]})"
     chosen = ", ".join(f"{value} AS {quoted(key)}" for key, value in entries.items())
-    rows = f"SELECT rowid AS owner, unnest(range(1, {length} + 1)) AS place, {length} AS count, {chosen}"
-    latest = f"SELECT * FROM ({rows} FROM examples) WHERE place > count - {history.length}"
+    place, last = own("place"), own("last")
+    positions = f"unnest(range(1, {length} + 1)) AS {place}, {length} AS {last}"
+    rows = f"SELECT {own('row')} AS {OWNER}, {positions}, {chosen} FROM {numbered('examples')}"
+    latest = f"SELECT * FROM ({rows}) WHERE {place} > {last} - {history.length}"
     create(db, f"log of {history.name}", db.sql(latest))
     table = coded(db, dataset, history, history.shared, "")
     _check_numbers(db, history, table, name)
-    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else "CAST(place - count - 1 AS DOUBLE)"
-    kept = ["owner", f"{time} AS time", *map(quoted, history.shared)]
+    time = f"-CAST({quoted(AGE)} AS DOUBLE)" if AGE in lists else f"CAST({place} - {last} - 1 AS DOUBLE)"
+    kept = [OWNER, f"{time} AS {TIME}", *map(quoted, history.shared)]
     kept += [
         f"CAST(coalesce(TRY_CAST({quoted(o)} AS DOUBLE), 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
         for o in history.outcomes
     ]
-    made = f"SELECT {', '.join(kept)} FROM {table} ORDER BY owner, place"
+    made = f"SELECT {', '.join(kept)} FROM {table} ORDER BY {OWNER}, {place}"
     db.execute(f"CREATE TEMP TABLE {event_table(history)} AS {made}")
     db.execute(f"DROP TABLE {table}")
 
@@ -65,7 +67,7 @@ def _check_numbers(db: duckdb.DuckDBPyConnection, history: History, table: str, 
     number = "TRY_CAST({0} AS DOUBLE)"
     faults = dict.fromkeys(history.outcomes, (f"{{0}} IS NOT NULL AND {number} NOT IN (0, 1)", OUTCOME))
     if AGE in history.lists:
-        faults[AGE] = (f"NOT ({number} >= 0 AND isfinite({number}))", TIME)
+        faults[AGE] = (f"NOT ({number} >= 0 AND isfinite({number}))", AGES)
     for key, (wrong, allowed) in faults.items():
         test = f"coalesce({wrong.format(quoted(key))}, true)"
         if odd := db.execute(f"SELECT {quoted(key)} FROM {table} WHERE {test} LIMIT 1").fetchall():

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automtl_core.data.prepare.encode import ROW, VECTORS, Encoding
-from automtl_core.data.prepare.event_codes import coded, event_table, outcome_key
+from automtl_core.data.prepare.event_codes import OWNER, TIME, coded, event_table, outcome_key
 from automtl_core.data.prepare.event_lists import unnest
 from automtl_core.data.prepare.examples import owner_key, time_key
 from automtl_core.data.raw.sql import category, codes, count, create, quoted
@@ -50,13 +50,13 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
             time_key(history) if history.of_rows else history.time,
         )
         outcomes = {o: outcome_key(o) if history.of_rows else o for o in history.outcomes}
-        chosen = [f"{owner} AS owner", f"{quoted(time)} AS time"]
+        chosen = [f"{owner} AS {OWNER}", f"{quoted(time)} AS {TIME}"]
         chosen += [f"{quoted(field)} AS {quoted(field)}" for field in history.shared]
         chosen += [
             f"CAST(coalesce({quoted(c)}, 0) AS UTINYINT) AS {quoted(outcome_key(o))}"
             for o, c in outcomes.items()
         ]
-        order = ["owner", "time", *map(quoted, history.shared), *(quoted(outcome_key(o)) for o in outcomes)]
+        order = [OWNER, TIME, *map(quoted, history.shared), *(quoted(outcome_key(o)) for o in outcomes)]
         db.execute(
             f"CREATE TEMP TABLE {event_table(history)} AS SELECT {', '.join(chosen)} FROM {source} "
             f"WHERE {owner} IS NOT NULL ORDER BY {', '.join(order)}"
@@ -69,7 +69,7 @@ def make_events(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) -> l
 def _unread(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[str]:
     """Yield a warning if events are later than the last row."""
     last = f"(SELECT max({quoted(time_key(history))}) FROM examples)"
-    late = f"count(*) FILTER (time > {last})"
+    late = f"count(*) FILTER ({TIME} > {last})"
     found = db.execute(f"SELECT {late}, count(*) FROM {event_table(history)}").fetchall()[0]
     if found[0]:
         yield (
@@ -198,17 +198,17 @@ def _write(
             write_header(files[name], dtype, shape)
         done = 0
         for chunk in _chunks(db, history):
-            rows = len(chunk["time"])
+            rows = len(chunk[TIME])
             outcomes = [chunk[outcome_key(o)] for o in history.outcomes]
             blocks = {
                 "ids": matched_values(encoding, history, chunk),
                 "outcomes": np.stack(outcomes, axis=1) if outcomes else np.zeros((rows, 0)),
-                "times": clock.stored(chunk["time"]),
+                "times": clock.stored(chunk[TIME]),
             }
             for name, block in blocks.items():
                 files[name].write(block.astype(shapes[name][0], copy=False).tobytes())
-            times[done : done + rows] = chunk["time"]
-            held += np.bincount(chunk["owner"] + 1, minlength=owners + 1)
+            times[done : done + rows] = chunk[TIME]
+            held += np.bincount(chunk[OWNER] + 1, minlength=owners + 1)
             done += rows
     finally:
         for file in files.values():
@@ -219,16 +219,17 @@ def _write(
 def _chunks(db: duckdb.DuckDBPyConnection, history: History) -> Iterator[dict[str, NDArray[Any]]]:
     chosen = [f"CAST(coalesce({quoted(f)} + 1, 0) AS INTEGER) AS {quoted(f)}" for f in history.shared]
     chosen += [quoted(outcome_key(o)) for o in history.outcomes]
-    db.execute(f"SELECT {', '.join(['owner', 'time', *chosen])} FROM {event_table(history)}")
+    db.execute(f"SELECT {', '.join([OWNER, TIME, *chosen])} FROM {event_table(history)}")
+    names = [OWNER, TIME, *history.shared, *map(outcome_key, history.outcomes)]
     while len(frame := db.fetch_df_chunk(VECTORS)):
-        yield {str(name): frame[name].to_numpy() for name in frame.columns}
+        yield {name: frame.iloc[:, n].to_numpy() for n, name in enumerate(names)}
 
 
 def _clock(db: duckdb.DuckDBPyConnection, history: History) -> Times:
     """Return the storage of the times of events and rows."""
     key = "0.0" if history.lists else quoted(time_key(history))
-    both = f"SELECT time FROM {event_table(history)} UNION ALL SELECT {key} FROM examples"
-    first = db.execute(f"SELECT min(time) FROM {event_table(history)}").fetchall()[0][0] or 0.0
+    both = f"SELECT {TIME} AS time FROM {event_table(history)} UNION ALL SELECT {key} FROM examples"
+    first = db.execute(f"SELECT min({TIME}) FROM {event_table(history)}").fetchall()[0][0] or 0.0
     last, whole = db.execute(f"SELECT max(time), bool_and(time = floor(time)) FROM ({both})").fetchall()[0]
     return Times(first, np.uint32 if whole and last - first <= SMALL else np.float64)
 

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 
 from automtl_core.data.prepare.bags import number_bags
-from automtl_core.data.raw.sql import category, codes, create, literal, number_values, quoted
+from automtl_core.data.raw.sql import category, check_names, codes, create, literal, number_values, quoted
 from automtl_core.dataset.dataset import (
     Dataset,
     Read,
@@ -18,7 +18,11 @@ from automtl_core.dataset.dataset import (
 )
 from automtl_core.dataset.history import History
 from automtl_core.errors import DataError, PluginError, UsageError, did_you_mean, listing, printable
+from automtl_core.fields.field import OWN
 
+HOW = ("code", "text", "bag", "number")
+OUTCOME = f"{OWN}outcome "
+"""Prefix of the columns of outcomes."""
 JOINED = 50
 """Largest number of tables of codes in the joins of one query."""
 
@@ -117,18 +121,18 @@ def history_columns(dataset: Dataset) -> dict[str, str]:
     histories = [history for history in histories_of(dataset) if not history.lists]
     times = {time_key(history): history.time for history in histories}
     outcomes = [name for history in histories if history.of_rows for name in history.outcomes]
-    return {**times, **{f"outcome {name}": name for name in outcomes}}
+    return {**times, **{f"{OUTCOME}{name}": name for name in outcomes}}
 
 
 def time_key(history: History) -> str:
     """Return the name in `examples` of the times of rows."""
-    return f"time {history.time}"
+    return f"{OWN}time {history.time}"
 
 
 def owner_key(dataset: Dataset, history: History) -> str:
     """Return the name in `examples` of the owners of histories: that of their field, unless it is hashed."""
     shares = history.by in columns_read(dataset, "code") and history.by not in dataset.settings.hashed
-    return history.by if shares else f"owner {history.by}"
+    return history.by if shares else f"{OWN}owner {history.by}"
 
 
 def list_columns(dataset: Dataset) -> dict[str, str]:
@@ -139,7 +143,7 @@ def list_columns(dataset: Dataset) -> dict[str, str]:
 
 def list_key(column: str) -> str:
     """Return the name in `examples` of a list of events."""
-    return f"list {column}"
+    return f"{OWN}list {column}"
 
 
 def _owners(dataset: Dataset) -> dict[str, str]:
@@ -190,15 +194,17 @@ def _sort(db: duckdb.DuckDBPyConnection, dataset: Dataset) -> None:
     hashed = [field for field in fields if field in dataset.settings.hashed and field not in bags]
     left = _number_most(db, [field for field in fields if field not in hashed], JOINED - len(hashed))
     joined = [*left, *hashed]
-    code = {field: f"t{joined.index(field)}.code" if field in joined else quoted(field) for field in fields}
+    code = {
+        field: f"t{joined.index(field)}.code" if field in joined else _unsorted(field) for field in fields
+    }
     chosen = [f"{sql} AS {quoted(field)}" for field, sql in code.items()]
     others = {
-        column: f"CAST({quoted(column)} AS TINYINT)" if _binary(dataset, column) else quoted(column)
+        column: f"CAST({_unsorted(column)} AS TINYINT)" if _binary(dataset, column) else _unsorted(column)
         for column in _columns(dataset)
         if column not in fields
     }
     chosen += [f"{value} AS {quoted(column)}" for column, value in others.items()]
-    order = [*code.values(), *(f"unsorted.{quoted(field)}" for field in hashed), *others.values()]
+    order = [*code.values(), *map(_unsorted, hashed), *others.values()]
     db.execute(
         f"CREATE TEMP TABLE examples AS SELECT {', '.join(chosen)} FROM unsorted {_joins(joined)} "
         f"ORDER BY {', '.join(order)}"
@@ -225,9 +231,14 @@ def _number_most(db: duckdb.DuckDBPyConnection, fields: list[str], left: int) ->
 
 def _joins(fields: list[str]) -> str:
     return " ".join(
-        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = unsorted.{quoted(field)}"
+        f"LEFT JOIN {codes(field)} AS t{n} ON t{n}.value = {_unsorted(field)}"
         for n, field in enumerate(fields)
     )
+
+
+def _unsorted(column: str) -> str:
+    """Return a column of `unsorted` for a query that also reads tables of codes."""
+    return f"unsorted.{quoted(column)}"
 
 
 def _check_declared(dataset: Dataset, name: str) -> None:
@@ -252,6 +263,7 @@ def _check_names(relation: duckdb.DuckDBPyRelation, dataset: Dataset, name: str)
         **text_columns(dataset), **history_columns(dataset), **_owners(dataset), **list_columns(dataset)
     }  # fmt: skip
     wanted = list(dict.fromkeys(renamed.get(column, column) for column in _columns(dataset)))
+    check_names([*columns_read(dataset, *HOW), *names_of(dataset.labels)], f"dataset {name}")
     missing = [f"{c!r}" + did_you_mean(c, relation.columns) for c in wanted if c not in relation.columns]
     if missing:
         raise DataError(f"dataset {name}: its rows lack {', '.join(missing)}", "add the columns to `rows`")
@@ -277,7 +289,7 @@ def _check_values(db: duckdb.DuckDBPyConnection, dataset: Dataset, name: str) ->
                     f"dataset {name}: {column} holds {held}", "allowed are train, validation and test"
                 )
             if column in (known := history_columns(dataset)):
-                wanted = "0, 1 and null" if column.startswith("outcome ") else "numbers"
+                wanted = "0, 1 and null" if column.startswith(OUTCOME) else "numbers"
                 raise DataError(
                     f"dataset {name}: {known[column]} holds {held}, allowed are {wanted}",
                     "correct the column, or use --set dataset.history_length=0",
@@ -295,7 +307,7 @@ def _faults(dataset: Dataset) -> Iterator[tuple[str, str]]:
     for column in history_columns(dataset):
         at = quoted(column)
         wrong = (
-            f"{at} NOT IN (0, 1)" if column.startswith("outcome ") else f"NOT coalesce(isfinite({at}), false)"
+            f"{at} NOT IN (0, 1)" if column.startswith(OUTCOME) else f"NOT coalesce(isfinite({at}), false)"
         )
         yield column, wrong
     if dataset.part:

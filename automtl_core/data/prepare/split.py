@@ -83,7 +83,7 @@ def parts_of_groups(sizes: NDArray[np.int64], order: NDArray[np.int32], shares: 
     parts = np.zeros(len(order), dtype=np.int8)
     start = 0
     for place, size in ((TEST, shares[1]), (VALIDATION, shares[0])):
-        if size:
+        if size and start < len(order):
             goal = size + (reached[start - 1] if start else 0)
             end = max(start + 1, int(np.abs(reached[start:] - goal).argmin()) + start + 1)
             parts[order[start:end]] = place

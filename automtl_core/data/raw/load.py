@@ -17,7 +17,17 @@ from automtl_core.data.raw.delimited import LINE_LIMIT, opened
 from automtl_core.data.raw.find import Source
 from automtl_core.data.raw.records import Fault, Layout, ambiguous, layout, located, records
 from automtl_core.data.raw.remedies import refused
-from automtl_core.data.raw.sql import count, create, literal, one_file, quoted, typed
+from automtl_core.data.raw.sql import (
+    check_names,
+    count,
+    create,
+    literal,
+    numbered,
+    one_file,
+    own,
+    quoted,
+    typed,
+)
 from automtl_core.dataset.dataset import RawFile
 from automtl_core.errors import DataError, printable
 
@@ -54,6 +64,7 @@ def load(
     """
     rejected: list[Rejected] = []
     for place, source in enumerate(sources):
+        check_names(source.file.columns, source.path)
         left = None if most is None else most - len(rejected)
         part = f"{table} part {place}"
         if source.path.suffix == ".parquet":
@@ -82,21 +93,21 @@ def _check_rows(db: duckdb.DuckDBPyConnection, table: str, source: Source) -> No
         DataError: they are not; the message names the place of the first faulty row.
 
     """
-    rows = f"SELECT rowid AS row, * FROM {quoted(table)}"
+    rows, row = numbered(quoted(table)), own("row")
     for name, column in source.file.columns.items():
         at, wrong = quoted(name), ""
         if column.unique:
-            again = f"row_number() OVER (PARTITION BY {at} ORDER BY row) > 1 AND {at} IS NOT NULL"
-            wrong = f"SELECT row, CAST({at} AS VARCHAR) FROM ({rows}) QUALIFY {again} ORDER BY row LIMIT 1"
+            again = f"row_number() OVER (PARTITION BY {at} ORDER BY {row}) > 1 AND {at} IS NOT NULL"
+            wrong = f"SELECT {row}, CAST({at} AS VARCHAR) FROM {rows} QUALIFY {again} ORDER BY {row} LIMIT 1"
         elif column.kind == "vector":
-            first = f"(SELECT len({at}) FROM ({rows}) WHERE {at} IS NOT NULL ORDER BY row LIMIT 1)"
+            first = f"(SELECT len({at}) FROM {rows} WHERE {at} IS NOT NULL ORDER BY {row} LIMIT 1)"
             lengths = f"'has ' || len({at}) || ' numbers, and the first vector ' || {first}"
-            wrong = f"SELECT row, {lengths} FROM ({rows}) WHERE len({at}) <> {first} ORDER BY row LIMIT 1"
+            wrong = f"SELECT {row}, {lengths} FROM {rows} WHERE len({at}) <> {first} ORDER BY {row} LIMIT 1"
         if wrong and (found := db.execute(wrong).fetchall()):
-            row, what = found[0]
+            place, what = found[0]
             problem = f"holds {printable(repr(what))} a second time" if column.unique else what
             fix = "keep one of the rows" if column.unique else "write vectors of equal length"
-            raise DataError(f"{place_of(db, [source], row)}: {name} {problem}", fix)
+            raise DataError(f"{place_of(db, [source], place)}: {name} {problem}", fix)
 
 
 def place_of(db: duckdb.DuckDBPyConnection, sources: Sequence[Source], row: int) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import all_finite, create, literal, one_file, quoted
+from automtl_core.data.raw.sql import all_finite, create, literal, numbered, one_file, own, quoted
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
-_ROW = "file_row_number"
+NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+"""Types whose values are no single texts or numbers."""
 
 
 @contextmanager
@@ -84,22 +85,25 @@ def faulty(
     values = "".join(
         f" WHEN NOT ({test}) THEN CAST({quoted(name)} AS VARCHAR)" for name, test in fine.items()
     )
-    among = "" if first is None else f"AND {_ROW} < {first}"
+    row, wrong = own("row"), f"NOT ({' AND '.join(fine.values())})"
+    among = "" if first is None else f"AND {row} < {first}"
     with intact(path):
+        if not db.execute(f"SELECT 1 FROM {_scan(path)} WHERE {wrong} LIMIT 1").fetchall():
+            return  # numbers of rows take time
         rows = db.execute(
-            f"SELECT {_ROW}, CASE{kinds} END AS at, CASE{values} END FROM {_scan(path)} "
-            f"WHERE NOT ({' AND '.join(fine.values())}) {among} ORDER BY {_ROW} LIMIT {most}"
+            f"SELECT {row}, CASE{kinds} END, CASE{values} END FROM {numbered(_scan(path))} "
+            f"WHERE {wrong} {among} ORDER BY {row} LIMIT {most}"
         ).fetchall()
-    for row, name, value in rows:
+    for place, name, value in rows:
         vector = file.columns[name].kind == "vector"
         wanted = (
             "a list of finite numbers" if vector else expected(value, file.columns[name]) or "another type"
         )
-        yield Fault(row + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
+        yield Fault(place + 1, name, f"{name}: expected {wanted}, found {shown(value)}", value)
 
 
 def _scan(path: Path) -> str:
-    return f"read_parquet({literal(one_file(path))}, file_row_number = true)"
+    return f"read_parquet({literal(one_file(path))})"
 
 
 def _expressions(
@@ -108,7 +112,7 @@ def _expressions(
     """Return for each used column the SQL of its value, and of the test that a value fits the declaration."""
     with intact(path):
         described = db.execute(f"DESCRIBE SELECT * FROM {_scan(path)}").fetchall()
-    types = {name: kind for name, kind, *_ in described if name != _ROW}
+    types = {name: kind for name, kind, *_ in described}
     lacking = [name for name, column in file.columns.items() if name not in types and not column.optional]
     if lacking:
         missing = ", ".join(f"{name!r}{did_you_mean(name, types)}" for name in lacking)
@@ -118,6 +122,8 @@ def _expressions(
             f"{path}: lacks {missing}", f"correct {listing(settings)}: {columns}" if settings else columns
         )
     used = {name: column for name, column in file.columns.items() if column.kind != "unused"}
+    for name, column in used.items():
+        _check_type(path, name, types.get(name, "VARCHAR"), column)
     pairs = {
         name: _value_and_test(quoted(name) if name in types else "NULL", types.get(name, "VARCHAR"), column)
         for name, column in used.items()
@@ -125,6 +131,23 @@ def _expressions(
     return {n: value for n, (value, _) in pairs.items()}, {
         n: f"coalesce({test}, false)" for n, (_, test) in pairs.items()
     }
+
+
+def _check_type(path: Path, name: str, kind: str, column: Column) -> None:
+    """Check that values of a column are single values, or lists where lists are expected.
+
+    Raises:
+        DataError: they are not.
+
+    """
+    listed = kind.endswith("]")
+    nested = kind.removesuffix("[]").startswith(NESTED) or (listed and "[" in kind[: kind.rindex("[")])
+    if nested or (listed and column.kind != "vector" and not column.separator):
+        wanted = "single values or lists of them" if column.separator else "single values"
+        raise DataError(
+            f"{path}: column {name!r} is of the type {kind:.60}, expected {wanted}",
+            "write the part of the value that counts as a column of its own",
+        )
 
 
 def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
@@ -139,7 +162,7 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         whole = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
         return f"array_to_string({whole}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
-        known = f"nullif({name}, 'nan'::{kind})"
+        known = f"CASE WHEN NOT isnan({name}) THEN {name} END"  # `nullif` is folded by statistics of the file
         whole = f"CAST({known} AS BIGINT)"
         if column.kind == "integer":
             # Integers with gaps become floats in a data frame.

@@ -25,7 +25,9 @@ from automtl_core.data.progress import Progress, silent
 from automtl_core.data.raw.sql import literal
 from automtl_core.dataset.dataset import Dataset
 from automtl_core.disk.files import publish_file, write_atomic
+from automtl_core.disk.plain_file import read_json
 from automtl_core.errors import (
+    ArtifactError,
     DataError,
     InputMissingError,
     SetupError,
@@ -111,8 +113,8 @@ def local_folder(
     folder = root / f"remote-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, Any] = {}
-    with suppress(OSError, ValueError):  # without a sound index all files are copied again
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    with suppress(ArtifactError):  # without a sound index all files are copied again
+        index = read_json(folder / INDEX, "remove it")
     with _connected(url, folder, memory_limit) as db:
         found = _listed(db, dataset, name, url)
         for stale in set(index) - {each.name for each in found}:

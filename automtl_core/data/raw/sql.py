@@ -1,16 +1,43 @@
 """Shared SQL: quoted names, typed values, tables, and codes of values."""
 
 import glob
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
+from automtl_core.errors import DataError
+from automtl_core.fields.field import OWN
 
 
 def quoted(column: str) -> str:
     """Return the name of a column, quoted for SQL."""
     return '"' + column.replace('"', '""') + '"'
+
+
+def own(name: str) -> str:
+    """Return a name for a column of the program itself, quoted for SQL; raw files cannot have it."""
+    return quoted(OWN + name)
+
+
+def check_names(names: Iterable[str], where: object) -> None:
+    """Check that no column has a name of `own`.
+
+    Raises:
+        DataError: one has.
+
+    """
+    if reserved := [name for name in names if name.lower().startswith(OWN)]:
+        raise DataError(f"{where}: no column may be called {reserved[0]!r}", f"rename it: without {OWN!r}")
+
+
+def numbered(table: str) -> str:
+    """Return SQL for the rows of a table with their numbers from 0, `own("row")`.
+
+    Not `rowid`, which a column of this name hides.
+    """
+    return f"(SELECT *, row_number() OVER () - 1 AS {own('row')} FROM {table})"
 
 
 def literal(text: str) -> str:

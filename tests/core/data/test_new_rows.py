@@ -7,7 +7,7 @@ import pytest
 
 from automtl_core.data.new_rows import check_output, new_rows
 from automtl_core.dataset.dataset import Bag, Bucketed, Dataset, Dense, Label, Sparse
-from automtl_core.errors import DataError, InputMissingError, UsageError
+from automtl_core.errors import DataError, InputMissingError, RunExistsError, UsageError
 
 
 class Shop(Dataset):
@@ -160,11 +160,11 @@ def test_a_link_to_elsewhere_is_refused(file, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("out.txt", "is not one of"), ("no/out.csv", "no such folder"), ("d.csv", "is a folder")],
+    [("out.txt", "is not one of"), ("no/out.csv", "no such folder"), ("d.csv", "exists already")],
 )
 def test_an_output_that_cannot_be_is_told_before_anything_is_read(tmp_path, name, told):
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises((UsageError, RunExistsError), match=told):
         check_output(tmp_path / name)
 
 
@@ -175,3 +175,11 @@ def test_a_column_to_keep_cannot_be_called_as_a_task(file, tmp_path):
         pytest.raises(UsageError, match="--keep names 'Click'"),
     ):
         rows.output(tmp_path / "out.csv", ["click"], ["Click"]).__enter__()
+
+
+def test_no_file_that_exists_is_replaced(tmp_path):
+    (tmp_path / "a.csv").write_text("mine\n")
+    (tmp_path / "link.csv").symlink_to("nowhere")
+    for name in ("a.csv", "link.csv"):
+        with pytest.raises(RunExistsError, match="exists already, and is not replaced"):
+            check_output(tmp_path / name)

@@ -249,8 +249,14 @@ def test_what_is_no_module_name_is_a_row_with_its_reason(install: Install) -> No
     assert row(load_beside_a_good_plugin(install), "a-broken").problem
 
 
-def test_interrupting_a_plugin_interrupts_the_program(install: Install) -> None:
+def test_an_interrupt_that_a_plugin_raises_itself_ends_nothing(install: Install) -> None:
     install("raise KeyboardInterrupt", "a-broken")
+    (row,) = (row for row in load_registry().rows if row.name == "a-broken")
+    assert row.problem == "RuntimeError: it raises KeyboardInterrupt"
+
+
+def test_interrupting_a_plugin_interrupts_the_program(install: Install) -> None:
+    install("import signal\nsignal.raise_signal(signal.SIGINT)", "a-broken")
     with pytest.raises(KeyboardInterrupt):
         load_registry()
 

@@ -9,7 +9,7 @@ import yaml
 
 from automtl_core.errors import ArtifactError
 from automtl_core.run_dir.facts import Data, Environment
-from automtl_core.run_dir.identity import check_data, check_environment, check_settings
+from automtl_core.run_dir.identity import check_data, check_environment
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EventHandler
 from automtl_core.workflow.pipeline import search, start
@@ -59,14 +59,14 @@ def test_settings_that_were_edited_are_named(stopped):
 def test_where_files_are_may_be_edited(stopped, tmp_path):
     job, run, prepared = stopped()
     change(run, prepared_dir="elsewhere", data_dir=str(tmp_path), device="cpu")
-    check_settings(run)
+    run.initial_config()
     assert go_on(job, run, prepared).test is not None
 
 
 def test_the_metrics_may_be_edited(stopped):
     job, run, prepared = stopped()
     change(run, metrics=["pr-auc"])
-    check_settings(run)
+    run.initial_config()
     assert go_on(job.having(metrics=("pr-auc",)), run, prepared).metrics == ("pr-auc",)
 
 

@@ -7,8 +7,10 @@ import time
 
 import pytest
 
+from automtl_core.choices import Architecture
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
+from automtl_core.run_dir.facts import Identity, without_places
 from automtl_core.run_dir.run import CHECKPOINTS, Run, numbered
 from automtl_core.testing.samples import sample_encoder, sample_schema
 from automtl_core.workflow.pipeline import start
@@ -47,11 +49,13 @@ import sys, time
 from pathlib import Path
 from automtl_core.errors import ArtifactError, RunExistsError, RunInUseError
 from automtl_core.run_dir.config import load_config
+from automtl_core.run_dir.facts import Identity, without_places
 from automtl_core.run_dir.run import Run
 from automtl_core.testing.samples import sample_encoder, sample_schema
 
 path, seed = Path(sys.argv[1]), int(sys.argv[2])
 config = load_config({"space": "mmoe", "strategy": "darts", "dataset": "synthetic", "seed": seed})
+identity = Identity(without_places(config.model_dump(mode="json")), "data")
 won = []
 print("ready", flush=True)
 begin = float(sys.stdin.readline())
@@ -60,7 +64,7 @@ for number in range(40):
     while time.time() < begin + number * 0.02:
         pass
     try:
-        with Run.create(place, config, [], sample_encoder(sample_schema())) as run:
+        with Run.create(place, config, [identity], sample_encoder(sample_schema())) as run:
             assert run.config().seed == seed
             won.append(number)
             time.sleep(0.01)
@@ -163,3 +167,25 @@ def test_a_run_whose_encoder_is_damaged_says_so(tmp_path):
     path.write_text(path.read_text().replace("29", "28"))
     with pytest.raises(ArtifactError, match=r"encoder\.json: damaged"):
         run.encoder()
+
+
+def test_an_architecture_that_was_edited_during_the_training_is_refused(tmp_path):
+    with create(tmp_path / "run") as run:
+        run.write_architecture(Architecture({"gate": "open"}))
+        assert run.architecture().decisions == {"gate": "open"}
+        path = run.path / "architecture.json"
+        path.write_text(path.read_text().replace("open", "shut"))
+        with pytest.raises(ArtifactError, match=r"architecture.json: changed since the search ended"):
+            run.architecture()
+
+
+@pytest.mark.parametrize("text", ["seed: 9\n", "- a\n", "se\x00ed: 1\n", "a: 1\na: 2\n"])
+def test_no_command_believes_a_configuration_that_was_changed(text, tmp_path):
+    path = tmp_path / "run"
+    with create(path) as run:
+        run.write(Identity(without_places(CONFIG.model_dump(mode="json")), "data"))
+        assert run.config() == CONFIG
+        (path / "config.yaml").write_text(text)
+        for read in (run.config, run.initial_config):
+            with pytest.raises(ArtifactError, match=r"config.yaml"):
+                read()

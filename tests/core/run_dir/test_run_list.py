@@ -1,5 +1,6 @@
 """All runs of a folder, the best first; damaged and unfinished ones are told, and none is removed in use."""
 
+import os
 import shutil
 
 import pytest
@@ -75,3 +76,24 @@ def test_a_run_is_removed_unless_a_process_works_on_it(tmp_path):
     assert not run.path.exists()
     with pytest.raises(InputMissingError):
         remove(tmp_path)
+
+
+def test_a_folder_that_only_holds_a_configuration_is_not_removed(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("a: 1\n")
+    (folder / "status.json").write_text('{"state": "done"}')
+    with pytest.raises(InputMissingError, match="no file of a run is intact there"):
+        remove(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "status.json"]
+
+
+def test_a_folder_that_is_no_run_hides_no_other(folder, tmp_path):
+    shutil.copytree(folder / "good", tmp_path / "good")
+    for name in ("fifo", "link", "folder"):
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "fifo" / "config.yaml")
+    (tmp_path / "link" / "config.yaml").symlink_to("/etc/passwd")
+    (tmp_path / "folder" / "config.yaml").mkdir()
+    found = {each.run.rpartition("/")[2]: each.state for each in summaries(tmp_path)}
+    assert found == {"good": "done", "fifo": "damaged", "link": "damaged", "folder": "damaged"}

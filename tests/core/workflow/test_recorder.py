@@ -4,7 +4,7 @@ import pytest
 
 from automtl_core.disk.state import load_state
 from automtl_core.errors import ArtifactError
-from automtl_core.run_dir.identity import Identity
+from automtl_core.run_dir.facts import Identity
 from automtl_core.run_dir.run import Run
 from automtl_core.training.events import EpochEnded, EventHandler, StepEnded
 from automtl_core.workflow.recorder import Recorder

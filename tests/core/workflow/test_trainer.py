@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from automtl_core.choices import Architecture
-from automtl_core.errors import OutOfMemoryError
 from automtl_core.run_dir.config import RunConfig
 from automtl_core.search.encoding.rows import divided
 from automtl_core.search.train_trial import train_trial
@@ -16,7 +15,7 @@ from automtl_core.training.events import SILENT
 from automtl_core.workflow import trainer as module
 from automtl_core.workflow.job import Job
 from automtl_core.workflow.sample import with_rows
-from automtl_core.workflow.trainer import Trainer, memory_errors
+from automtl_core.workflow.trainer import Trainer
 
 from .lines import REGISTRY
 
@@ -79,14 +78,3 @@ def test_specs_that_share_a_problem_open_it_once(spec, prepared, monkeypatch):
 def test_data_that_is_open_is_not_opened_again(spec, prepared, monkeypatch):
     monkeypatch.setattr(module.Prepared, "open", lambda path: pytest.fail(f"opens {path}"))
     Trainer(REGISTRY, prepared)(spec, SILENT)
-
-
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
-def test_too_little_memory_is_an_error_with_a_remedy(error):
-    with pytest.raises(OutOfMemoryError, match="out of memory"), memory_errors():
-        raise error
-
-
-def test_other_errors_stay_as_they_are():
-    with pytest.raises(RuntimeError, match="shapes"), memory_errors():
-        raise RuntimeError("shapes do not match")

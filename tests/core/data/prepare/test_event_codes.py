@@ -31,4 +31,4 @@ def test_values_that_no_row_has_get_codes(buckets):
 
 def test_names_of_tables_and_columns_differ_from_those_of_users():
     assert event_table(HISTORY) == '"events of past"'
-    assert outcome_key("buy") == "outcome buy"
+    assert outcome_key("buy") == "automtl:outcome buy"

@@ -114,3 +114,34 @@ def test_what_is_no_parquet_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.parquet").write_text("a,b\n1,2\n")
     with connect(tmp_path, tmp_path) as db, pytest.raises(DataError, match="not a Parquet file"):
         parquet.load(db, "t", tmp_path / "t.parquet", RawFile("t.parquet", {"a": INTEGER}), None)
+
+
+ODD = {
+    "struct": ("{'a': 1}", TEXT),
+    "map": ("MAP {'a': 1}", TEXT),
+    "binary": ("'a'::BLOB", TEXT),
+    "list": ("['a']", TEXT),
+    "list for a number": ("[1]", NUMBER),
+    "lists of lists": ("[['a']]", Column("text", separator="|")),
+    "list of structs": ("[{'a': 1}]", Column("text", separator="|")),
+}
+
+
+@pytest.mark.parametrize(("value", "column"), ODD.values(), ids=ODD)
+def test_values_that_are_no_single_ones_are_refused(value: str, column: Column, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with connect(tmp_path, tmp_path) as db:
+        db.execute(f"COPY (SELECT {value} AS x) TO '{path}' (FORMAT parquet)")
+        with pytest.raises(DataError, match=r"column 'x' is of the type .*, expected single values"):
+            parquet.load(db, "t", path, RawFile(path.name, {"x": column}), None)
+
+
+def test_nan_is_a_blank_whatever_the_statistics_of_the_file_say(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with connect(tmp_path, tmp_path) as db:
+        rows = "SELECT CASE WHEN i % 2 THEN 'nan'::DOUBLE ELSE 1 END AS x FROM range(4) AS r(i)"
+        db.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+        for kind in (TEXT, NUMBER, INTEGER):
+            parquet.load(db, f"t {kind.kind}", path, RawFile(path.name, {"x": kind}), None)
+            values = db.table(f'"t {kind.kind}"').fetchall()
+            assert [value is None for (value,) in values] == [False, True, False, True]

@@ -1,0 +1,69 @@
+"""Wrong arguments are named before any work."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automtl
+from automtl.arguments import label_names
+from automtl_core.errors import AutoMTLError, UsageError
+
+FRAME = pd.DataFrame({"user": np.arange(40) % 7, "click": np.arange(40) % 2})
+
+
+def search(**given):
+    automtl.search(given.pop("data", FRAME), given.pop("labels", ["click"]), **given)
+
+
+def train(**given):
+    automtl.train(FRAME, ["click"], **given)
+
+
+def compare(**given):
+    automtl.compare(FRAME, ["click"], **given)
+
+
+WRONG = {
+    "number as labels": (search, {"labels": 5}, "labels: expected a list of names"),
+    "None in labels": (search, {"labels": [None]}, "labels: expected a list of names"),
+    "text as settings of a label": (
+        search, {"labels": {"click": "regression"}}, r"labels\['click'\]: expected a mapping of settings",
+    ),
+    "number as key of labels": (search, {"labels": {5: {}}}, "labels: expected"),
+    "number as a name": (search, {"name": 5}, "name: expected a text, given 5"),
+    "seconds": (search, {"time_budget": 5}, "time_budget: expected a duration such as '90s'"),
+    "no folder": (search, {"runs_dir": None}, "runs_dir: expected the path of a folder, given None"),
+    "text as a seed": (search, {"seed": "1"}, "seed: expected a whole number, given '1'"),
+    "truth as a seed": (search, {"seed": True}, "seed: expected a whole number, given True"),
+    "text as settings": (search, {"settings": "a=1"}, "settings: expected a mapping"),
+    "number as a strategy": (search, {"strategy": 3}, "strategy: expected a text"),
+    "list as an engine": (train, {"engine": ["ray"]}, "engine: expected a name"),
+    "no model": (train, {"model": None}, "model: expected a text, given None"),
+    "a fraction of workers": (train, {"workers": 1.5}, "workers: expected a whole number"),
+    "one model": (compare, {"models": "mmoe"}, "models: expected a list of names"),
+    "no models": (compare, {"models": None}, "models: expected a list of names"),
+    "no seeds": (compare, {"models": ["mmoe"], "seeds": None}, "seeds: expected a whole number"),
+    "None as data": (search, {"data": None}, "NoneType is not a readable table"),
+    "number as data": (search, {"data": 5}, "int is not a readable table"),
+    "list of numbers": (search, {"data": [1, 2]}, "list is not a readable table"),
+    "empty text": (search, {"data": ""}, "neither a dataset nor a table file"),
+    "no run": (automtl.load, {"run": None}, "run: expected the path of a folder, given None"),
+    "number of a run": (automtl.load, {"run": 3}, "run: expected the path of a folder, given 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "given", "problem"), WRONG.values(), ids=WRONG)
+def test_a_wrong_argument_is_named(call, given, problem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTOMTL_PREPARED", raising=False)
+    with pytest.raises(UsageError, match=problem) as refused:
+        call(**given)
+    assert isinstance(refused.value, AutoMTLError)
+    assert refused.value.fix
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_name_and_none_are_labels():
+    assert label_names("click") == ("click",)
+    assert label_names(None) == ()
+    assert label_names({"click": None}) == {"click": None}
