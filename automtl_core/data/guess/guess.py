@@ -217,7 +217,7 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "time")
     if facts.kind == "time":
         return Guess(facts, "unused", reason="a date, but not the time of the row")
-    if _is_binary(facts):
+    if facts.bits is not None:
         return Guess(facts, "unused", reason=UNDECIDED, candidate=True)
     if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, seen)):
         return Guess(facts, "sparse", "integer" if facts.odd is None else "text")
@@ -249,7 +249,8 @@ def _useless(facts: Facts, seen: Glimpse) -> str:
         return f"numbers with {facts.form}: {FIXES[facts.form]}"
     if facts.kind == "list" or _separator(facts):
         return ""
-    if facts.rows == seen.seen == facts.values and facts.kind in ("integer", "text"):
+    unique = facts.rows == seen.seen == facts.values
+    if unique and facts.kind in ("integer", "text") and not _is_time(facts, seen):
         counts = facts.kind == "integer" and int(facts.high) - int(facts.low) + 1 == facts.values
         if counts or facts.kind == "text" or is_id(facts.name):
             return "a different value in each row"
@@ -272,11 +273,6 @@ def _label(facts: Facts) -> Mapping[str, Any] | None:
     if facts.bits is not None:
         likely = named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
     return as_label(facts) if likely else None
-
-
-def _is_binary(facts: Facts) -> bool:
-    """Return whether a column is binary but for texts; counts may be 0 or 1 in nearly all rows."""
-    return facts.bits is not None and (facts.kind not in ("integer", "number") or facts.values == 2)
 
 
 def _is_time(facts: Facts, seen: Glimpse) -> bool:

@@ -67,9 +67,10 @@ def init(files: str, out: Path | None, labels: str | None = None, force: bool = 
     if force:
         check_configuration(path)
     else:
-        check_free(path, or_else=" or overwrite it: --force")
+        check_free(path, or_else=", or overwrite it: --force")
     seen = peek(files)
-    guesses = guess(seen, _names(labels or "", [facts.name for facts in seen.columns]))
+    named = [] if labels is None else _names(labels, [facts.name for facts in seen.columns])
+    guesses = guess(seen, named)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
     if force:
@@ -167,10 +168,8 @@ def _about_label(guess: Guess) -> str:
 
 def _about_odd(guess: Guess, seen: Glimpse) -> str:
     """Return a remark on the values that are not like nearly all others; an empty text without them."""
-    odd = faults(guess)
-    if odd is None and guess.role != "sparse":
-        return ""
-    if odd is None and (odd := guess.facts.odd) is None:
+    odd = guess.facts.odd if guess.role == "sparse" else faults(guess)
+    if odd is None:
         return ""
     place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
     counts = " (0)" if "positive" in (guess.setting or ()) else ""
@@ -208,7 +207,8 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     for each in guesses:
         if each.role == "time":
             yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
-            yield "split: time  # the latest rows are for the test, the rows before them for validation"
+            sign = "" if _is_dated(each) else "# "
+            yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
             if name is not None:
                 yield f"# history: {{}}  # rows read the earlier rows of their {_plain(name)}"
             yield from _parts_of(each)
@@ -221,15 +221,21 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
 
 def _parts_of(time: Guess) -> Iterator[str]:
     """Yield proposals of fields that are parts of the time, unless it only counts steps."""
-    name, first = time.facts.name, seconds(time.facts.low)
-    if first is None or first < EARLIEST:
+    if not _is_dated(time):
         return
-    of_day = time.facts.kind != "time" or ":" in f"{time.facts.high}{time.facts.example}"
-    parts = ("hour", "weekday") if of_day and len(time.facts.low) != len("20240131") else ("weekday",)
+    name = time.facts.name
+    of_day = ":" in time.facts.high if time.facts.kind == "time" else len(time.facts.low) > len("20240131")
+    parts = ("hour", "weekday") if of_day else ("weekday",)
     yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
     for part in parts:
-        setting = {"kind": "time-part", "column": name, "part": part}
-        yield f"#   {_yaml(f'{name}:{part}')}: {_yaml(setting)}"
+        setting = f"kind: time-part, column: {_yaml(name)}, part: {part}"
+        yield f"#   {_yaml(f'{name}:{part}')}: {{{setting}}}"
+
+
+def _is_dated(time: Guess) -> bool:
+    """Return whether a time is a date or a number of recent seconds, not a count such as a day of a month."""
+    first = seconds(time.facts.low)
+    return first is not None and first >= EARLIEST
 
 
 def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:

@@ -1,11 +1,13 @@
 """Parts of times as categorical fields."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from automtl_core.fields.encode import encode, seconds
+from automtl_core.fields.source import source
 from automtl_core.fields.time_parts import PartOfTime, TimePart
 
 NOON = "2024-01-31 12:30:00"
@@ -69,3 +71,10 @@ def test_the_declaration():
     assert list(TimePart("hour", "at").reads()) == ["at"]
     assert list(TimePart("hour", "at", "minute").faults())
     assert not list(TimePart("hour", "at", "weekday").faults())
+
+
+def test_an_export_has_the_same_ids():
+    names: dict[str, Any] = {"__name__": "encode"}
+    exec(source([PartOfTime("at", "hour")]), names)  # noqa: S102 - the code of this project
+    exported = names["PartOfTime"]("at", "hour")
+    assert names["encode"]("hour", exported, {"at": [NOON, "1706704200000", None]}).tolist() == [13, 13, 0]
