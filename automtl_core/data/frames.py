@@ -194,7 +194,7 @@ def _columns(examples: Examples, used: Mapping[str, Column]) -> Mapping[str, "pd
 def _read(series: "pd.Series[Any]", column: Column) -> _Read:
     """Return the values of a column, and whether each fits the declaration."""
     if column.kind == "number":
-        numbers, fits = _numbers(series)
+        numbers, fits = _numbers(series, column)
         if not column.among and not column.matching:
             return _Read(series, column, numbers, fits)
         return _Read(series, column, numbers, fits & _texts(series, column).fits)
@@ -221,7 +221,7 @@ def _text(value: Any, column: Column) -> tuple[str | None, bool]:
     if column.separator and pd.api.types.is_list_like(value):
         return _joined(value, column.separator)
     held = text(whole(value) if column.kind == "integer" else value)
-    if not held:
+    if not held or held in column.blanks:
         return None, held is not None
     return held, column.anything or expected(held, column) is None
 
@@ -272,19 +272,22 @@ def _different(series: "pd.Series[Any]") -> tuple[NDArray[np.int64], list[Any]]:
     return places, list(values.to_numpy() if single else values)
 
 
-def _numbers(series: "pd.Series[Any]") -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _numbers(series: "pd.Series[Any]", column: Column) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return numbers, NaN where missing, and whether each is missing or in range; both [R]."""
     if pd.api.types.is_numeric_dtype(series.dtype):
         found = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        if column.blanks:
+            found = np.where(np.isin(found, column.blank_numbers), np.nan, found)
         return found, ~(abs(found) > LARGEST)
     values = series.to_numpy(dtype=object)
-    found = np.fromiter(map(_number, values), np.float64, len(values))
+    numbers = (_number(value, column.blanks) for value in values)
+    found = np.fromiter(numbers, np.float64, len(values))
     return found, ~(abs(found) > LARGEST)
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, blanks: Sequence[str]) -> float:
     """Return a value as a number, NaN for a missing one, and infinity for anything else."""
-    if text(value) == "":
+    if (held := text(whole(value))) == "" or held in blanks:
         return np.nan
     try:
         return number if not np.isnan(number := float(value)) else np.inf

@@ -18,7 +18,7 @@ from automtl_core.errors import PluginError
 from automtl_core.fields.bag import Bag
 from automtl_core.fields.buckets import Bucketed
 from automtl_core.fields.dense import Dense, Scaling
-from automtl_core.fields.encode import LARGEST
+from automtl_core.fields.encode import LARGEST, as_number
 from automtl_core.fields.field import FieldKind, Read
 from automtl_core.fields.kinds import FIELDS
 from automtl_core.fields.sparse import Sparse
@@ -66,10 +66,10 @@ KindOf = Callable[[str], type[FieldKind]]
 class Column:
     """Declared values of a raw column. A blank is always allowed, and becomes NULL."""
 
-    kind: Literal["text", "integer", "number", "vector", "unused"] = "text"
-    """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. A vector
-    is a list of such numbers, in delimited text with `separator`; all in a file have equal lengths. Unused
-    columns are not read."""
+    kind: Literal["text", "integer", "number", "time", "vector", "unused"] = "text"
+    """Type of the values; values that are not integers, or not numbers up to `LARGEST`, are faults. A time is
+    the text of such a number or of a date, see `fields.encode.seconds`. A vector is a list of numbers, in
+    delimited text with `separator`; all in a file have equal lengths. Unused columns are not read."""
     among: tuple[str, ...] = ()
     """Allowed values; empty for any."""
     matching: str = ""
@@ -82,6 +82,13 @@ class Column:
     """Whether a value may not be in two rows of a file."""
     optional: bool = False
     """Whether a file with a header may lack the column; all its values are then blank."""
+    blanks: tuple[str, ...] = ()
+    """Texts that are blanks too, such as `NA`; in columns of numbers also the numbers that they write."""
+
+    @property
+    def blank_numbers(self) -> tuple[float, ...]:
+        """The blanks that are numbers."""
+        return tuple(number for number in map(as_number, self.blanks) if number is not None)
 
     @property
     def anything(self) -> bool:

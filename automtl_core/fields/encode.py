@@ -7,6 +7,7 @@ events, L events of an example, F shared fields, A outcomes.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -27,6 +28,14 @@ LARGEST_WHOLE = 9e18
 """Least float that is not converted to an integer, since larger integers exceed 64 bits."""
 LONGEST = 180
 """Largest number of bytes of the name of a field in the name of a file; file systems allow 255 in all."""
+EARLIEST_DATE, LATEST_DATE = 19_000_101, 21_001_231
+"""Numbers that are dates lie between these."""
+TIME = (
+    r"([1-9][0-9]{3})[-/](0?[1-9]|1[0-2])[-/](0?[1-9]|[12][0-9]|3[01])"
+    r"(?:[ T]([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]+)?))?"
+    r"(?: ?(?:Z|UTC|([+-])([01][0-9])(?::?([0-5][0-9]))?))?)?"
+)
+"""Pattern of a date, with a time of the day or without, in the common syntax of RE2 and Python."""
 BLANKS = ("NoneType", "NAType", "NaTType")
 """Types of missing values; those of pandas by name."""
 
@@ -331,6 +340,50 @@ def file_name(name: str) -> str:
         return escaped
     start = stored[: LONGEST - 20].decode("utf-8", "ignore")
     return f"{start}-{hashlib.sha256(stored).hexdigest()[:16]}"
+
+
+def as_number(written: str) -> float | None:
+    """Return the number that a text writes, also an infinite one; None for other texts."""
+    if "_" in written or not written.isascii():
+        return None
+    try:
+        number = float(written)
+    except ValueError:
+        return None
+    return None if number != number else number
+
+
+def seconds(written: str) -> float | None:
+    """Return a time as seconds since 1970 (UTC); None for other texts.
+
+    A number up to 1e11 is in seconds, a larger one in milli-, micro- or nanoseconds, by its size; a number
+    such as 20240131 is a date. Other times are dates such as 2024-01-31, with a time of the day such as
+    23:59:59 and an offset such as +02:00 or without.
+    """
+    number = as_number(written)
+    if number is not None:
+        if number.is_integer() and EARLIEST_DATE <= number <= LATEST_DATE:
+            digits = str(int(number))
+            since = _since(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+            if since is not None:
+                return since
+        unit = next((unit for unit in (1.0, 1e3, 1e6) if abs(number) < 1e11 * unit), 1e9)
+        return number / unit if abs(number) <= LARGEST else None
+    parts = re.fullmatch(TIME, written, re.ASCII)
+    if not parts:
+        return None
+    year, month, day, hour, minute, second, sign, hours, minutes = parts.groups(default="0")
+    start = _since(int(year), int(month), int(day))
+    offset = int(f"{sign}{60 * int(hours) + int(minutes)}") if sign != "0" else 0
+    of_day = 3600 * int(hour) + 60 * (int(minute) - offset) + float(second)
+    return None if start is None else start + of_day
+
+
+def _since(year: int, month: int, day: int) -> float | None:
+    try:
+        return 86400.0 * (date(year, month, day) - date(1970, 1, 1)).days
+    except ValueError:
+        return None
 
 
 def hashed(text: str, buckets: int) -> int:

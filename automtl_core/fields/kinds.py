@@ -8,9 +8,16 @@ from automtl_core.fields.dense import Dense
 from automtl_core.fields.encode import Kinds
 from automtl_core.fields.field import FieldKind, kinds_of
 from automtl_core.fields.sparse import Sparse
+from automtl_core.fields.time_parts import TimePart
 from automtl_core.fields.vectors import Vectors
 
-FIELDS: Mapping[str, type[FieldKind]] = {"sparse": Sparse, "bag": Bag, "buckets": Bucketed, "dense": Dense}
+FIELDS: Mapping[str, type[FieldKind]] = {
+    "sparse": Sparse,
+    "bag": Bag,
+    "buckets": Bucketed,
+    "dense": Dense,
+    "time-part": TimePart,
+}
 """Kind of field by name."""
 ALL: tuple[type[FieldKind], ...] = (*FIELDS.values(), Vectors)
 """All built-in kinds, also those that settings cannot name."""

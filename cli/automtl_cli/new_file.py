@@ -1,19 +1,44 @@
-"""New files with settings, which never replace an existing file."""
+"""New files with settings, which replace no file but a configuration, and that only if asked."""
 
 from pathlib import Path
 
-from automtl_core.errors import RunExistsError
+from automtl_core.disk.strict_yaml import read_yaml
+from automtl_core.errors import AutoMTLError, RunExistsError
+
+OTHER = "give another name: --out NAME.yaml"
+"""Remedy for a name that is taken."""
 
 
-def check_free(path: Path) -> None:
+def check_free(path: Path, or_else: str = "") -> None:
     """Check that a file does not exist.
+
+    Args:
+        path: The file.
+        or_else: Another remedy.
 
     Raises:
         RunExistsError: it exists.
 
     """
     if path.exists():
-        raise _exists(path)
+        raise _exists(path, or_else)
+
+
+def check_configuration(path: Path) -> None:
+    """Check that a file is a configuration, which may be overwritten, or does not exist.
+
+    Raises:
+        RunExistsError: it is something else.
+
+    """
+    if not path.exists():
+        return
+    try:
+        held = read_yaml(path)
+    except AutoMTLError:
+        held = {}
+    if path.is_symlink() or "dataset" not in held:
+        raise RunExistsError(f"{path}: exists already, and is no configuration", f"delete it, or {OTHER}")
 
 
 def create(path: Path, content: str) -> None:
@@ -37,5 +62,5 @@ def create(path: Path, content: str) -> None:
         raise
 
 
-def _exists(path: Path) -> RunExistsError:
-    return RunExistsError(f"{path}: exists already", "give another name: --out NAME.yaml")
+def _exists(path: Path, or_else: str = "") -> RunExistsError:
+    return RunExistsError(f"{path}: exists already", f"{OTHER}{or_else}")

@@ -23,6 +23,7 @@ def automtl_register_field_kinds() -> dict[str, str]:
     return {
         "bag": "automtl_core.fields.bag:Bag",
         "buckets": "automtl_core.fields.buckets:Bucketed",
+        "time-part": "automtl_core.fields.time_parts:TimePart",
         "dense": "automtl_core.fields.dense:Dense",
         "sparse": "automtl_core.fields.sparse:Sparse",
     }

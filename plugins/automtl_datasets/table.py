@@ -37,12 +37,14 @@ from automtl_core.dataset.history import source_of
 from automtl_core.errors import FaultyRowError, UsageError, printable
 from automtl_core.fields.field import OWN
 from automtl_core.fields.kinds import FIELDS
+from automtl_core.fields.time_parts import TimePart
 from automtl_datasets import table_lists, table_vectors
 from automtl_datasets.table_fields import fields_of
 from automtl_datasets.table_settings import ROLES, LabelColumn, TableSettings, separator_of
 
 BIT = Column("number", ("0", "1", "0.0", "1.0"))
 """A binary label as data frames write it: with blanks, integers become floats."""
+TIME_COLUMN = Column("time", remedy="write all times as numbers, or all as dates such as 2024-01-31 23:59:59")
 POSITIVE = (
     "name the values that mean 1, such as dataset.labels.{0}.positive: ['2'], or predict a number: "
     "dataset.labels.{0}.kind: regression"
@@ -200,8 +202,9 @@ class Table(Dataset):
         chosen = self.settings
         kinds = {name: INTEGER if kind == "integer" else TEXT for name, kind in chosen.sparse.items()}
         names = [*([chosen.user] if chosen.user else []), *chosen.history_fields()]
-        columns = {name: kinds[name] for name in names} | {chosen.time or "": TEXT}
+        columns = {name: kinds[name] for name in names} | {chosen.time or "": TIME_COLUMN}
         columns |= columns_of_outcomes(chosen.history_outcomes(), columns)
+        columns = self._with_blanks(columns)
         named_by = dict.fromkeys(columns, "dataset.history")
         return RawFile(
             pattern,
@@ -228,7 +231,19 @@ class Table(Dataset):
         used |= {name: TEXT for name in chosen.vectors if name not in used}
         used |= {name: column for name, column in columns_of(self._lists()).items() if name not in used}
         used |= dict.fromkeys(chosen.texts_of_outcomes() - {*used}, TEXT)
-        return {name: used.get(name, UNUSED) for name in chosen.columns or used}
+        used |= {name: TIME_COLUMN for name in self._times() if used[name] == TEXT}
+        return self._with_blanks({name: used.get(name, UNUSED) for name in chosen.columns or used})
+
+    def _times(self) -> set[str]:
+        """Return the columns that are read as times."""
+        parts = [field for field in self._of_kinds if isinstance(field, TimePart)]
+        ordered = self.settings.split == "time" or bool(histories_of(self))
+        times = {self.settings.time} if self.settings.time and ordered else set()
+        return times | {name for field in parts for name in field.reads()}
+
+    def _with_blanks(self, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """Return columns with the blanks of the settings."""
+        return {name: replace(column, blanks=self.settings.blanks) for name, column in columns.items()}
 
     def content(self) -> None:
         """Return None, because the rows depend on nothing but the files.
@@ -328,10 +343,11 @@ class Table(Dataset):
         """Return SQL for the time of a row, in the first format that reads all of some rows."""
         text = f"CAST({quoted(name)} AS VARCHAR)"
         whole, number = (f"TRY_CAST({text} AS {kind})" for kind in ("BIGINT", "DOUBLE"))
+        joined = f"regexp_replace({text}, ' ([+-])', '\\1')"  # DuckDB reads no offset after a space
         ways = [
             f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN {whole} END",  # doubles have too few digits
             f"CASE WHEN isfinite({number}) THEN {number} END",
-            f"TRY_CAST({text} AS TIMESTAMP)",
+            f"TRY_CAST(TRY_CAST({joined} AS TIMESTAMPTZ) AS TIMESTAMP)",
         ]
         misread = [f"count(*) FILTER ({way} IS NULL), min({text}) FILTER ({way} IS NULL)" for way in ways]
         counts = db.execute(

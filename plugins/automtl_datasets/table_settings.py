@@ -155,6 +155,8 @@ class TableSettings(DatasetSettings):
     """Names of all columns in their order, for files without a header."""
     separator: str | None = Field(None, min_length=1, max_length=1)
     """Character between values. null: a tab in files that end in .tsv or .tab, and a comma in other files."""
+    blanks: Annotated[tuple[Text, ...], _texts, Takes("a text or a list of texts")] = ()
+    """Texts that are blanks in all columns, such as [NA, "-"], besides empty ones."""
     sparse: Annotated[dict[str, Kind], _by_name("text", Kind), Takes(f"{NAMES}text or integer")] = Field(
         default_factory=dict
     )
@@ -308,6 +310,8 @@ class TableSettings(DatasetSettings):
             key = f"labels.{name}"
             if label.positive and label.kind == "regression":
                 yield f"{key}.positive is for binary labels; take it out"
+            if both := [text for text in label.positive if text in self.blanks]:
+                yield f"{key}.positive and blanks name {both[0]!r}; take it out of one of them"
             for relation, other in (("after", label.after), ("given", label.given)):
                 if other is not None and (other not in self.labels or other == name):
                     hint = did_you_mean(other, self.labels)

@@ -7,8 +7,10 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
 
+from automtl_core.data.frames import frame_rows
 from automtl_core.data.prepare.prepare import prepare
 from automtl_core.data.store import Prepared
 from automtl_core.dataset.dataset import Label, names_of, sparse_fields
@@ -226,3 +228,71 @@ def test_any_name_of_a_column(prepared: Callable[..., Prepared]) -> None:
     found = prepared({"clicks.csv": text}, sparse=names[:-1], multi=names[-1], labels="is.click/day")
     assert [found.vocabulary(name) for name in names] == [["x"]] * 6
     assert not found.part("train").bags[5].values.any() - 1
+
+
+BLANKS = "user,age,click,buy,tags\n" + "".join(
+    f"{'null' if n % 7 == 0 else f'u{n % 5}'},{'NA' if n % 4 == 0 else n},{n % 2},"
+    f"{'NA' if n % 3 == 0 else 'yes' if n % 2 else 'no'},{'NA' if n % 5 == 0 else 'a|b'}\n"
+    for n in range(60)
+)
+WITH_BLANKS = {
+    "blanks": ["NA", "null"],
+    "sparse": ["user"],
+    "dense": {"age": {"scaling": "none"}},
+    "multi": ["tags"],
+    "labels": {"click": {}, "buy": {"positive": ["yes"]}},
+}
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", " mixed"])
+def test_texts_that_are_blanks(prepared: Callable[..., Prepared], line_end: str) -> None:
+    text = BLANKS.replace("\n", "\r\n", 3) if line_end == " mixed" else BLANKS.replace("\n", line_end)
+    found = prepared({"clicks.csv": text}, **WITH_BLANKS)
+    parts = [found.part(part) for part in ("train", "validation", "test")]
+    assert sum(int(np.isnan(part.dense).sum()) for part in parts) == 15
+    assert sum(int(np.isnan(part.labels[:, 1]).sum()) for part in parts) == 20
+    assert found.vocabulary("user") == ["u0", "u1", "u2", "u3", "u4"]
+    assert found.vocabulary("tags") == ["a", "b"]
+
+
+def test_texts_that_are_blanks_in_parquet(tmp_path: Path) -> None:
+    (tmp_path / "clicks.csv").write_text(BLANKS)
+    with duckdb.connect() as db:
+        rows = db.read_csv(str(tmp_path / "clicks.csv"), all_varchar=True)
+        rows.write_parquet(str(tmp_path / "clicks.parquet"))
+    found = prepare(table(files="clicks.parquet", **WITH_BLANKS), "table", tmp_path, tmp_path / "out")
+    assert sum(int(np.isnan(found.part(p).dense).sum()) for p in ("train", "validation", "test")) == 15
+    assert found.vocabulary("user") == ["u0", "u1", "u2", "u3", "u4"]
+
+
+@pytest.mark.parametrize("kind", ["BIGINT", "DOUBLE", "INTEGER"])
+def test_a_number_that_is_a_blank(tmp_path: Path, kind: str) -> None:
+    with duckdb.connect() as db:
+        rows = (
+            f"n::VARCHAR AS user, n % 2 AS click, (CASE WHEN n % 4 = 0 THEN -999 ELSE n END)::{kind} AS age"
+        )
+        db.sql("FROM range(40) t(n)").project(rows).write_parquet(str(tmp_path / "clicks.parquet"))
+    made = table(files="clicks.parquet", labels=["click"], sparse=[], dense=["age"], blanks=["-999"])
+    found = prepare(made, "table", tmp_path, tmp_path / "out")
+    assert sum(int(np.isnan(found.part(p).dense).sum()) for p in ("train", "validation", "test")) == 10
+
+
+def test_blanks_of_new_rows_in_memory() -> None:
+    made = table(files="clicks.csv", **WITH_BLANKS)
+    examples = {
+        "user": ["u1", "null"],
+        "age": ["NA", 5],
+        "click": [0, 1],
+        "buy": ["NA", "no"],
+        "tags": ["NA", "a"],
+    }
+    rows = frame_rows(made, examples, labelled=True).rows
+    assert rows.user.isna().tolist() == [False, True]
+    assert rows.tags.isna().tolist() == [True, False]
+    assert np.isnan(rows.age.tolist()).tolist() == [True, False]
+    assert np.isnan(made.new_rows(rows, labelled=True).buy.tolist()).tolist() == [True, False]
+    numbers = frame_rows(
+        table(files="a.csv", labels=["click"], sparse=[], dense=["age"], blanks=["-999"]),
+        pd.DataFrame({"age": [-999.0, 3.0]}),
+    ).rows
+    assert np.isnan(numbers.age.tolist()).tolist() == [True, False]

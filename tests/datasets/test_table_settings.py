@@ -68,6 +68,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"columns": ["users", "click"]},
         r"dataset\.sparse names 'user', which is not in `columns` \(did you mean 'users'",
     ),
+    "a blank that means 1": (
+        {"labels": {"click": {"positive": ["NA"]}}, "blanks": "NA"},
+        r"dataset\.labels\.click\.positive and blanks name 'NA'",
+    ),
     "column twice": ({"columns": ["user", "click", "click"]}, r"dataset\.columns names 'click' twice"),
     "after": (
         {"labels": {"click": {}, "buy": {"after": "clik"}}},

@@ -45,6 +45,9 @@ WAYS: dict[str, Callable[[int], object]] = {
     "fractions": lambda n: n + 0.5,
     "nanoseconds": lambda n: 1_700_000_000_000_000_000 + n,
     "dates": lambda n: pd.Timestamp("2023-12-01") + pd.Timedelta(n, "D"),
+    "offsets": lambda n: (
+        (pd.Timestamp("2024-01-01") + pd.Timedelta(n + 60 * (n % 12), "min")).isoformat() + f"+{n % 12:02}:00"
+    ),
     "instants": lambda n: (pd.Timestamp("2023-12-31 23:00") + pd.Timedelta(n, "min")).isoformat() + "Z",
 }
 
@@ -90,8 +93,16 @@ def test_the_time_may_be_a_field_too(prepared: Callable[..., Prepared]) -> None:
     assert_in_order(prepared({"clicks.csv": text}, **{**TIMED, "time": "place"}))
 
 
-@pytest.mark.parametrize("odd", ["soon", "2023-12-01", "inf"])
-def test_times_of_several_kinds(prepared: Callable[..., Prepared], odd: str) -> None:
-    text = "user,click,when\n" + "".join(f"u,{n % 2},{n if n else odd}\n" for n in range(100))
-    with pytest.raises(DataError, match=f"the time when holds '{odd}', and most rows have another format"):
+def test_times_of_several_kinds(prepared: Callable[..., Prepared]) -> None:
+    text = "user,click,when\n" + "".join(f"u,{n % 2},{n if n else '2023-12-01'}\n" for n in range(100))
+    with pytest.raises(DataError, match="time when holds '2023-12-01', and most rows have another format"):
         prepared({"clicks.csv": text}, split="time", time="when")
+
+
+@pytest.mark.parametrize("odd", ["soon", "inf", "2024-02-30", "2024-01-31 25:00:00"])
+def test_a_text_that_is_no_time_is_a_faulty_row(prepared: Callable[..., Prepared], odd: str) -> None:
+    text = "user,click,when\n" + "".join(f"u,{n % 2},{n if n != 7 else odd}\n" for n in range(100))
+    with pytest.raises(DataError, match=f'clicks.csv:9: when: expected a number, or a date .* found "{odd}"'):
+        prepared({"clicks.csv": text}, split="time", time="when")
+    made = prepared({"clicks.csv": text}, split="time", time="when", bad_rows="skip")
+    assert sum(made.manifest["rows"].values()) == 99

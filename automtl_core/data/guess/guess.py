@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from automtl_core.data.guess.facts import LIST, Facts
+from automtl_core.data.guess.facts import LIST, Facts, Odd
 from automtl_core.data.guess.peek import Glimpse
+from automtl_core.errors import UsageError, did_you_mean, listing
 
 Role = Literal["labels", "sparse", "dense", "multi", "time", "unused"]
 
@@ -25,11 +26,28 @@ RATINGS = ("rating", "stars", "label", "target", "outcome", "y")
 STATISTICS = ("avg", "average", "mean", "median", "count", "num", "number", "sum", "total", "min", "max")
 """Words in the names of columns that are not labels, although another word suggests it."""
 USERS = ("user", "uid", "member", "customer", "visitor", "client")
-TIMES = ("time", "timestamp", "ts", "date", "datetime", "day", "at")
+TIMES = ("time", "timestamp", "ts", "date", "datetime", "day", "at", "epoch", "unixtime", "created", "when")
 """Words in the names of columns of times."""
+OTHER_TIMES = (
+    "birth",
+    "birthday",
+    "birthdate",
+    "born",
+    "dob",
+    "signup",
+    "registered",
+    "registration",
+    "release",
+)
+"""Words in the names of columns of times that are not those of the rows."""
+FIXES = {
+    "decimal commas": "write them with points",
+    "thousands separators": "write them without",
+    "units": "write them without",
+}
+"""Form of numbers -> remedy."""
 IDS = ("ids", "uid", "uuid", "key", "code", "zip")
 NO_IDS = ("paid", "unpaid", "valid", "invalid", "bid", "grid", "void", "mid", "aid", "solid", "hybrid")
-FALSE, TRUE = ("false", "no", "n", "f"), ("true", "yes", "y", "t")
 FEW = 20
 """Integer columns with up to this number of distinct values are categorical, unless the name suggests
 otherwise."""
@@ -47,7 +65,6 @@ SKEW = 20
 """Ratio of maximum to mean above which numbers are scaled by the logarithm."""
 LONG_TAIL = 1000, 0.3
 """Least number of values, and least share of values in one row only, of a field with a long tail."""
-_DECIMAL = re.compile(r"-?[0-9]+,[0-9]+")
 UNDECIDED = "a label, or a categorical field"
 BATCHES = 100
 """Desired number of steps per epoch."""
@@ -68,12 +85,28 @@ class Guess:
     """Whether the column is unused because it is binary, and may be a label."""
 
 
-def guess(seen: Glimpse) -> list[Guess]:
+def guess(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, Any] | None] = ()) -> list[Guess]:
     """Return the guessed role of each column, in order.
 
     Binary columns with an ambiguous name are not used: a label among the inputs is a leak of other labels.
+
+    Args:
+        seen: Description of the table.
+        labels: Columns to predict, or column -> settings as in `dataset.labels`, None for a guess; if empty,
+            the columns that look like labels.
+
+    Raises:
+        UsageError: a label is not a column, or its positive value cannot be inferred.
+
     """
+    named = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
+    known = [facts.name for facts in seen.columns]
+    if unknown := [name for name in named if name not in known]:
+        near = did_you_mean(unknown[0], known)
+        raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
     found = [_guess(facts, seen) for facts in seen.columns]
+    if named:
+        found = [_as_named(each, named) for each in found]
     times = [each.facts for each in found if each.role == "time"]
     best = max(times, key=lambda facts: facts.values, default=None)
     alike: dict[str, str] = {}
@@ -83,25 +116,65 @@ def guess(seen: Glimpse) -> list[Guess]:
             found[n] = Guess(each.facts, "unused", reason="another column is the time of the rows")
         elif (other := alike.setdefault(name.lower(), name)) != name:
             found[n] = Guess(each.facts, "unused", reason=f"its name differs from {other} in case only")
-    return _given(found)
+    fixed = [name for name, setting in named.items() if setting is not None]
+    return [_in_order(each, found) if each.facts.name not in fixed else each for each in found]
 
 
-def _given(found: Sequence[Guess]) -> list[Guess]:
-    """Return guesses with `given` for labels that are blank exactly where another label is 0."""
-    labels = [each.facts.name for each in found if each.role == "labels"]
-    return [
-        replace(each, setting={**each.setting, "given": each.facts.blank_where})
-        if each.role == "labels" and each.facts.blank_where in labels
-        else each
-        for each in found
-    ]
+def _in_order(each: Guess, found: Sequence[Guess]) -> Guess:
+    """Return the guess of a label with the label before it.
+
+    That is `given` where it is blank exactly where another label is 0, and `after` where it is never 1
+    without the other label.
+    """
+    labels = [one.facts.name for one in found if one.role == "labels"]
+    if each.role != "labels":
+        return each
+    if each.facts.blank_where in labels:
+        return replace(each, setting={**each.setting, "given": each.facts.blank_where})
+    before = next((name for name in each.facts.only_where if name in labels), None)
+    if before is None:
+        return each
+    return replace(each, setting={**each.setting, "after": before})
+
+
+def _as_named(each: Guess, named: Mapping[str, Mapping[str, Any] | None]) -> Guess:
+    """Return the role of a column where labels are named."""
+    name = each.facts.name
+    if name not in named:
+        if each.role == "labels":
+            return replace(each, role="unused", setting=None, reason="a label that is not named")
+        return each
+    if (setting := named[name]) is not None:
+        return Guess(each.facts, "labels", dict(setting))
+    if (setting := as_label(each.facts)) is None:
+        few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
+        raise UsageError(
+            f"label {name!r} holds{few}: the positive value is unknown",
+            f"name it: dataset.labels: {{{name}: {{positive: [...]}}}}, in Python "
+            f"labels={{{name!r}: {{'positive': [...]}}}}",
+        )
+    return Guess(each.facts, "labels", setting)
 
 
 def as_label(facts: Facts) -> Mapping[str, Any] | None:
     """Return the settings of a label for a column with any name; None where they cannot be inferred."""
-    if positive := _positive(facts):
-        return {} if positive == "1" else {"positive": [positive]}
+    if facts.bits is not None:
+        low, high = facts.bits
+        return {} if low in ("0", "0.0") else {"positive": [high]}
     return {"kind": "regression"} if facts.kind in ("integer", "number") and facts.values > 2 else None
+
+
+def faults(guess: Guess) -> Odd | None:
+    """Return the values of a column that do not fit its role."""
+    if guess.role == "labels" and guess.setting.get("kind") != "regression":
+        return guess.facts.odd_bits
+    return guess.facts.odd if guess.role in ("labels", "dense", "time") else None
+
+
+def blanks(guesses: Sequence[Guess]) -> list[str]:
+    """Return the texts that are blanks in the columns that are used."""
+    used = (each.facts.blanks for each in guesses if each.role != "unused")
+    return sorted({text for texts in used for text in texts})
 
 
 def user(guesses: Sequence[Guess]) -> str | None:
@@ -142,11 +215,13 @@ def _guess(facts: Facts, seen: Glimpse) -> Guess:
         return Guess(facts, "labels", setting)
     if _is_time(facts, seen):
         return Guess(facts, "time")
-    if _positive(facts):
+    if facts.kind == "time":
+        return Guess(facts, "unused", reason="a date, but not the time of the row")
+    if facts.bits is not None:
         return Guess(facts, "unused", reason=UNDECIDED, candidate=True)
     if facts.kind == "integer" and (is_id(facts.name) or facts.values <= FEW or _has_gaps(facts, seen)):
-        return Guess(facts, "sparse", "integer")
-    if facts.kind == "number" and is_id(facts.name):
+        return Guess(facts, "sparse", "integer" if facts.odd is None else "text")
+    if facts.kind == "number" and (is_id(facts.name) or facts.padded):
         return Guess(facts, "sparse", "text")
     if facts.kind == "list":
         return Guess(facts, "multi", LIST)
@@ -170,20 +245,22 @@ def _useless(facts: Facts, seen: Glimpse) -> str:
         return "blank in all rows"
     if facts.rows == seen.seen and facts.values == 1:
         return "constant"
-    if all(_DECIMAL.fullmatch(value) for value in (facts.low, facts.high, facts.example)):
-        return "numbers with decimal commas: write them with points"
+    if facts.form:
+        return f"numbers with {facts.form}: {FIXES[facts.form]}"
     if facts.kind == "list" or _separator(facts):
         return ""
-    if facts.rows == seen.seen == facts.values and facts.kind in ("integer", "text"):
+    unique = facts.rows == seen.seen == facts.values
+    if unique and facts.kind in ("integer", "text") and not _is_time(facts, seen):
         counts = facts.kind == "integer" and int(facts.high) - int(facts.low) + 1 == facts.values
         if counts or facts.kind == "text" or is_id(facts.name):
             return "a different value in each row"
     if facts.kind == "text" and facts.values > MANY * facts.rows and not is_id(facts.name):
         return "a different value in nearly each row"
     few = max(FEW, facts.rows / OFTEN)
-    if facts.kind == "text" and facts.values > few and facts.numbers > facts.rows / 2:
-        others = facts.rows - facts.numbers
-        return f"numbers, except in {others:,} rows: leave these blank to use it as a number"
+    if facts.kind == "text" and facts.values > few and facts.odd is not None:
+        return (
+            f"numbers, except in {facts.odd.rows:,} rows: if these are blanks, name their texts in `blanks`"
+        )
     return ""
 
 
@@ -193,22 +270,14 @@ def _label(facts: Facts) -> Mapping[str, Any] | None:
     if not named or set(named).intersection(STATISTICS):
         return None
     likely = named[-1] in RATINGS
-    if _positive(facts):
+    if facts.bits is not None:
         likely = named == ["y"] or named[0] == "is" or any(word.startswith(LABELS) for word in named)
     return as_label(facts) if likely else None
 
 
-def _positive(facts: Facts) -> str | None:
-    """Return the value that means 1 in a column of 0 and 1, no and yes, or similar; else None."""
-    if facts.values != 2:
-        return None
-    low, high = facts.few
-    if (low, high) in (("0", "1"), ("0.0", "1.0")):
-        return "1"
-    return high if low.lower() in FALSE and high.lower() in TRUE else None
-
-
 def _is_time(facts: Facts, seen: Glimpse) -> bool:
+    if set(words(facts.name)).intersection(OTHER_TIMES):
+        return False
     if facts.kind not in ("integer", "number") or facts.values <= FEW:
         return facts.kind == "time"
     low, high = float(facts.low), float(facts.high)

@@ -1,27 +1,29 @@
 """The first rows of an unknown table: format, header, and facts about each column.
 
-They are read as text; faulty rows are skipped.
+They are read as text; faulty rows are skipped, and counted.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import duckdb
 
-from automtl_core.data.guess.facts import LIST, Facts, blank_where, facts_of
+from automtl_core.data.guess.facts import LIST, Facts, facts_of, related
 from automtl_core.data.raw.connection import connect
 from automtl_core.data.raw.delimited import NOT_UTF8, Lines, opened, rows
 from automtl_core.data.raw.find import listed_files
 from automtl_core.data.raw.load import load_copy
 from automtl_core.data.raw.parquet import intact
-from automtl_core.data.raw.records import CONVERT, Layout, layout, records, shown
+from automtl_core.data.raw.records import CONVERT, Fault, Layout, Record, layout, located, records, shown
+from automtl_core.data.raw.remedies import refused
 from automtl_core.data.raw.sql import count, literal, one_file, quoted
-from automtl_core.dataset.dataset import TEXT, RawFile
+from automtl_core.dataset.dataset import INTEGER, TEXT, RawFile
 from automtl_core.errors import DataError
 
 ROWS = 100_000
@@ -50,10 +52,14 @@ class Glimpse:
     rows: int
     """Rows of all files; estimated from file sizes unless all rows were read."""
     columns: Sequence[Facts]
+    faulty: int = 0
+    """Number of faulty rows among those that were read."""
+    fault: str = ""
+    """The first of these faults, with its place."""
 
 
 class _Head(NamedTuple):
-    """The first rows, loaded into the table `head` with columns c0, c1 and so on."""
+    """The first rows, loaded into the table `head` with columns c0, c1 and so on, and `line`."""
 
     names: Sequence[str]
     separator: str = ","
@@ -63,6 +69,8 @@ class _Head(NamedTuple):
     nested: Collection[str] = ()
     lists: Collection[str] = ()
     """Columns of lists, whose values are joined by `LIST`."""
+    faults: Sequence[Fault] = ()
+    """Faulty rows, which are not loaded."""
 
 
 def peek(name: str) -> Glimpse:
@@ -96,8 +104,20 @@ def peek(name: str) -> Glimpse:
             else facts_of(db, column, f"c{n}", column in head.lists)
             for n, column in enumerate(head.names)
         ]
-        facts = blank_where(db, facts)
-    return Glimpse(folder.absolute(), pattern, parquet, head.separator, head.header, seen, total, facts)
+        facts = related(db, facts)
+    fault = located(paths[0], head.faults[0]) if head.faults else ""
+    return Glimpse(
+        folder.absolute(),
+        pattern,
+        parquet,
+        head.separator,
+        head.header,
+        seen,
+        total,
+        facts,
+        len(head.faults),
+        fault,
+    )
 
 
 def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _Head:
@@ -109,20 +129,39 @@ def _load_text(db: duckdb.DuckDBPyConnection, path: Path, work_dir: Path) -> _He
     if header:
         names = layout(path, RawFile(path.name, dict.fromkeys(first[0], TEXT), separator=separator)).columns
     most = min(ROWS, int(BYTES / size) + 1)
-    columns = {f"c{n}": TEXT for n in range(len(names))}
-    file = RawFile(path.name, columns, header, separator=separator)
-    found = Layout(path, file, tuple(columns), returns=False)
-    fine = (record.fields for record in records(found) if not record.fault)
-    load_copy(db, "head", found, islice(fine, most), work_dir)
-    return _Head(names, separator, header, whole=count(db, "head") < most)
+    file = RawFile(path.name, dict.fromkeys(names, TEXT), header, separator=separator)
+    laid_out = Layout(path, file, tuple(names), returns=False)
+    faults: list[Fault] = []
+    columns = {**{f"c{n}": TEXT for n in range(len(names))}, "line": INTEGER}
+    copy = Layout(path, RawFile(path.name, columns, header=False), tuple(columns), returns=False)
+    load_copy(db, "head", copy, _numbered(islice(records(laid_out), most), faults), work_dir)
+    seen = count(db, "head")
+    if len(faults) > seen:
+        following = dropwhile(lambda record: record.fault is None, records(laid_out))
+        next(following)
+        raise refused(path, file, faults[0], following)
+    return _Head(names, separator, header, whole=seen + len(faults) < most, faults=faults)
+
+
+def _numbered(found: Iterable[Record], faults: list[Fault]) -> Iterator[Sequence[str]]:
+    """Yield the values of valid rows and their lines, and append the faults of others to `faults`."""
+    for record in found:
+        if record.fault is None:
+            yield [*record.fields, str(record.line)]
+        else:
+            faults.append(record.fault)
 
 
 def _separator(path: Path) -> str:
-    """Return the separator with the most values per row, equally many in most of the first rows."""
+    """Return the separator with the most values per row, equally many in most of the first rows.
+
+    The first row may have another number of values, which is a fault that is named later.
+    """
     widths = {}
     for separator in SEPARATORS:
         found = [len(values) for values in _first(path, separator)[0]]
-        widths[separator] = found[0] if 2 * found.count(found[0]) > len(found) else 1
+        [(width, times)] = Counter(found).most_common(1)
+        widths[separator] = min(width, found[0]) if 2 * times > len(found) else 1
     best = max(widths, key=lambda separator: widths[separator])
     if widths[best] == 1:
         raise DataError(
@@ -136,6 +175,13 @@ def _first(path: Path, separator: str) -> tuple[Sequence[Sequence[str]], float]:
     """Return the values of the first rows, and the mean size of a row in characters."""
     with opened(path) as stream:
         found = list(islice(rows(Lines(stream), separator), FIRST))
+    if found and separator == SEPARATORS[0] and found[0][1].startswith("#"):
+        widths = {len(values) for _, _, values, _ in found[1:]}
+        if len(found[0][2]) not in widths and widths != set():
+            raise DataError(
+                f"{path}:{found[0][0]}: a comment, not a header: {shown(found[0][1])}",
+                "remove such lines: grep -v '^#' FILE > NEW",
+            )
     if bad := next((row for row in found if row[3] and row[3].reason == NOT_UTF8), None):
         raise DataError(f"{path}:{bad[0]}: {NOT_UTF8}: {shown(bad[1])}", CONVERT.format("ISO-8859-1"))
     size = sum(len(text) + 1 for _, text, *_ in found) / len(found)
@@ -155,11 +201,12 @@ def _is_header(first: Sequence[str], others: Sequence[Sequence[str]], path: Path
         if value and below and sum(map(_is_number, below)) > len(below) / 2:
             above.append(_is_number(value))
     twice = next((name for name in first if first.count(name) > 1), None)
+    fix = "give each column its own name"
+    if twice == "":
+        fix = "name these columns; if each line ends in separators, remove them"
     if above and 2 * sum(above) < len(above):
         if twice is not None:
-            raise DataError(
-                f"{path}:1: the header names {shown(twice)} twice", "give each column its own name"
-            )
+            raise DataError(f"{path}:1: the header names {shown(twice)} twice", fix)
         return True
     return not above and twice is None and not any(map(_is_number, first))
 
@@ -187,7 +234,8 @@ def _head(db: duckdb.DuckDBPyConnection, scan: str, described: Sequence[Sequence
         for n, (name, kind) in enumerate(types.items())
     ]
     most = min(ROWS, BYTES // (8 * len(types)) + 1)
-    db.execute(f"CREATE TABLE head AS SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}")
+    first = f"SELECT {', '.join(chosen)} FROM {scan} LIMIT {most}"
+    db.execute(f"CREATE TABLE head AS SELECT *, row_number() OVER () AS line FROM ({first})")
     return _Head(list(types), nested=nested, lists=lists)
 
 
@@ -225,7 +273,7 @@ def _estimated_rows(
     compression = {".gz": "gzip", ".zst": "zstd"}.get(paths[0].suffix, "uncompressed")
     copy = work_dir / "head"
     db.execute(
-        f"COPY head TO {literal(str(copy.resolve()))} "
+        f"COPY (SELECT * EXCLUDE line FROM head) TO {literal(str(copy.resolve()))} "
         f"(FORMAT csv, HEADER false, DELIMITER {literal(separator)}, COMPRESSION {compression})"
     )
     return round(seen * sum(path.stat().st_size for path in paths) / copy.stat().st_size)

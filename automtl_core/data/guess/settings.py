@@ -1,12 +1,11 @@
 """Settings of the dataset `table`, inferred from the table and the names of its labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from automtl_core.data.guess.guess import Guess, as_label, batch_size, guess, long_tailed, user
+from automtl_core.data.guess.guess import batch_size, blanks, guess, long_tailed, user
 from automtl_core.data.guess.peek import Glimpse
-from automtl_core.errors import UsageError, did_you_mean, listing
+from automtl_core.errors import UsageError
 
 ROLES = ("labels", "sparse", "dense", "multi")
 
@@ -26,21 +25,16 @@ def settings(seen: Glimpse, labels: Sequence[str] | Mapping[str, Mapping[str, An
         UsageError: a label is not a column, its positive value cannot be inferred, or there is no label.
 
     """
-    given = labels if isinstance(labels, Mapping) else dict.fromkeys(labels)
-    guesses = guess(seen)
-    known = {each.facts.name: each for each in guesses}
-    if unknown := [name for name in given if name not in known]:
-        near = did_you_mean(unknown[0], known)
-        raise UsageError(f"label {unknown[0]!r} is not a column{near}", f"the columns are: {listing(known)}")
-    if given:
-        guesses = [_as_given(each, given) for each in guesses]
-    elif not any(each.role == "labels" for each in guesses):
+    guesses = guess(seen, labels)
+    if not any(each.role == "labels" for each in guesses):
         raise UsageError("no column looks like a label", "name the columns to predict: labels=[...]")
     dataset: dict[str, Any] = {"name": "table", "files": seen.pattern}
     if not seen.parquet:
         dataset["separator"] = seen.separator
     if not seen.header:
-        dataset["columns"] = list(known)
+        dataset["columns"] = [each.facts.name for each in guesses]
+    if texts := blanks(guesses):
+        dataset["blanks"] = texts
     for role in ROLES:
         dataset[role] = {each.facts.name: each.setting for each in guesses if each.role == role}
     dataset["user"] = user(guesses)
@@ -93,23 +87,3 @@ def _names(of_role: Any) -> set[str]:
     if isinstance(of_role, str):
         return {of_role}
     return set(of_role) if isinstance(of_role, Iterable) else set()
-
-
-def _as_given(each: Guess, given: Mapping[str, Mapping[str, Any] | None]) -> Guess:
-    """Return the role of a column for named labels."""
-    name = each.facts.name
-    if name not in given:
-        return (
-            replace(each, role="unused", reason="a label that is not named")
-            if each.role == "labels"
-            else each
-        )
-    if (other_settings := given[name]) is not None:
-        return Guess(each.facts, "labels", dict(other_settings))
-    if (setting := as_label(each.facts)) is None:
-        few = f" {listing(each.facts.few)}" if each.facts.few else f", most often, {each.facts.example!r}"
-        raise UsageError(
-            f"label {name!r} holds{few}: the positive value is unknown",
-            f"name it: labels={{{name!r}: {{'positive': [...]}}}}",
-        )
-    return Guess(each.facts, "labels", setting)

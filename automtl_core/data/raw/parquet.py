@@ -7,7 +7,17 @@ from pathlib import Path
 import duckdb
 
 from automtl_core.data.raw.records import Fault, expected, shown
-from automtl_core.data.raw.sql import all_finite, create, literal, numbered, one_file, own, quoted
+from automtl_core.data.raw.sql import (
+    all_finite,
+    create,
+    is_time,
+    literal,
+    numbered,
+    one_file,
+    own,
+    quoted,
+    without_blanks,
+)
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
 
@@ -162,7 +172,9 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         whole = f"list_transform({name}, lambda x: coalesce(CAST(x AS VARCHAR), ''))"
         return f"array_to_string({whole}, {separator})", f"NOT coalesce({holds}, false)"
     if kind in ("FLOAT", "DOUBLE"):  # NaN is a missing value in these columns
-        known = f"CASE WHEN NOT isnan({name}) THEN {name} END"  # `nullif` is folded by statistics of the file
+        # `nullif` is folded by statistics of the file.
+        blank = " OR ".join([f"isnan({name})", *(f"{name} = '{n!r}'::{kind}" for n in column.blank_numbers)])
+        known = f"CASE WHEN NOT ({blank}) THEN {name} END"
         whole = f"CAST({known} AS BIGINT)"
         if column.kind == "integer":
             # Integers with gaps become floats in a data frame.
@@ -174,9 +186,12 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         if column.kind == "number":
             fine = f"({known} IS NULL OR abs({known}) <= {LARGEST})"
             return f"CAST({known} AS DOUBLE)", fine + _allowed(f"CAST({known} AS VARCHAR)", column)
-        return f"CAST({known} AS VARCHAR)", "true"
+        text = f"CAST({known} AS VARCHAR)"
+        return text, _is_time_or_blank(text) if column.kind == "time" else "true"
     if kind == "VARCHAR":
-        name = f"nullif({name}, '')"  # a blank, as in delimited text
+        name = without_blanks(f"nullif({name}, '')", column)  # an empty text is a blank in delimited text
+    if column.blanks and kind != "BOOLEAN":
+        name = without_blanks(f"CAST({name} AS VARCHAR)", column)
     text = f"CAST(CAST({name} AS INTEGER) AS VARCHAR)" if kind == "BOOLEAN" else f"CAST({name} AS VARCHAR)"
     if column.kind == "integer":
         value = f"TRY_CAST({text} AS BIGINT)"
@@ -186,7 +201,13 @@ def _value_and_test(name: str, kind: str, column: Column) -> tuple[str, str]:
         value = f"TRY_CAST({name} AS DOUBLE)"
         fine = f"({name} IS NULL OR coalesce(abs({value}) <= {LARGEST}, false))"
         return value, fine + _allowed(text, column)
+    if column.kind == "time":
+        return text, _is_time_or_blank(text)
     return text, "true" + _allowed(text, column)
+
+
+def _is_time_or_blank(text: str) -> str:
+    return f"({text} IS NULL OR {is_time(text)})"
 
 
 def _allowed(text: str, column: Column) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from automtl_core.data.raw.delimited import BLOCK, LINE_LIMIT, Lines, Row, blocks, opened, rows, split
 from automtl_core.dataset.dataset import LARGEST, Column, RawFile
 from automtl_core.errors import DataError, did_you_mean, listing, printable
+from automtl_core.fields.encode import seconds
 
 SHOWN = 80
 """Number of characters of a row or a value in a message."""
@@ -128,13 +129,13 @@ def records(laid_out: Layout) -> Iterator[Record]:
 
     """
     file, columns = laid_out.file, laid_out.columns
-    judge = _judge(columns, file)
+    judge, blank = _judge(columns, file), _blank(columns, file)
     with opened(laid_out.path) as stream:
         lines = Lines(stream)
         found = rows(lines, file.separator)
         if file.header:
             next(found)
-        judged = (Record(row[0], row[2], judge(row)) for row in found)
+        judged = (Record(row[0], row[2], judge(row)) for row in map(blank, found))
         yield from _without_cut_tail(judged, lines, len(columns)) if file.cut_tail else judged
 
 
@@ -196,6 +197,8 @@ def expected(value: str, column: Column) -> str | None:
         plain = replace(column, kind="number")
         faulty = any(not one or expected(one, plain) for one in value.split(column.separator))
         return f"numbers with {shown(column.separator)} between them" if faulty else None
+    if column.kind == "time":
+        return None if seconds(value) is not None else "a number, or a date such as 2024-01-31 23:59:59"
     try:
         number = float(value)
     except ValueError:
@@ -310,6 +313,21 @@ def _judge(columns: Sequence[str], file: RawFile) -> Callable[[Row], Fault | Non
         return None
 
     return judge
+
+
+def _blank(columns: Sequence[str], file: RawFile) -> Callable[[Row], Row]:
+    """Return a function that makes the declared blanks of a row empty texts."""
+    known = [(place, file.columns[name]) for place, name in enumerate(columns) if name in file.columns]
+    blanks = [(place, frozenset(column.blanks)) for place, column in known if column.blanks]
+
+    def blank(row: Row) -> Row:
+        values = row[2]
+        for place, texts in blanks:
+            if place < len(values) and values[place] in texts:
+                values[place] = ""
+        return row
+
+    return blank
 
 
 def _quick(column: Column) -> Callable[[str], object]:

@@ -8,6 +8,7 @@ import duckdb
 
 from automtl_core.dataset.dataset import LARGEST, Column
 from automtl_core.errors import DataError
+from automtl_core.fields.encode import TIME
 from automtl_core.fields.field import OWN
 
 
@@ -55,17 +56,15 @@ def typed(value: str, column: Column) -> str:
 
     An integer must equal its printed form in DuckDB: a cast alone would accept 9.5 as 10.
     """
-    checked = value
+    value = checked = without_blanks(value, column)
     match column.kind:
         case "integer":
             number = f"TRY_CAST({value} AS BIGINT)"
             checked = f"CASE WHEN CAST({number} AS VARCHAR) = {value} THEN {number} {_else(value)}"
         case "number":
-            number = f"TRY_CAST({value} AS DOUBLE)"
-            # A cast accepts '+-5', and '1_000', but not all that Python accepts with underscores.
-            odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
-            fits = f"abs({number}) <= {LARGEST} AND NOT ({odd})"
-            checked = f"CASE WHEN {fits} THEN {number} {_else(value)}"
+            checked = f"CASE WHEN {is_number(value)} THEN TRY_CAST({value} AS DOUBLE) {_else(value)}"
+        case "time":
+            checked = f"CASE WHEN {is_time(value)} THEN {value} {_else(value)}"
         case "vector":
             numbers = f"TRY_CAST(string_split({value}, {literal(column.separator)}) AS FLOAT[])"
             odd = f"contains({value}, '_') OR contains({value}, '+-')"
@@ -78,6 +77,30 @@ def typed(value: str, column: Column) -> str:
         allowed = ", ".join(map(literal, column.among))
         checked = f"CASE WHEN {value} IN ({allowed}) THEN {checked} {_else(value)}"
     return checked
+
+
+def without_blanks(value: str, column: Column) -> str:
+    """Return SQL for a text that is null where it is one of the blanks of its column."""
+    if not column.blanks:
+        return value
+    return f"CASE WHEN {value} IN ({', '.join(map(literal, column.blanks))}) THEN NULL ELSE {value} END"
+
+
+def is_time(value: str) -> str:
+    """Return SQL for the test that a text is a time, as `fields.encode.seconds` reads it."""
+    return f"coalesce({is_number(value)}, {is_date(value)})"
+
+
+def is_date(value: str) -> str:
+    """Return SQL for the test that a text is a date, with or without a time of the day."""
+    return f"(regexp_full_match({value}, {literal(TIME)}) AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL)"
+
+
+def is_number(value: str) -> str:
+    """Return SQL for the test that a text is a number; null for other texts."""
+    # A cast accepts '+-5', and '1_000', but not all that Python accepts with underscores.
+    odd = f"starts_with({value}, '+-') OR contains({value}, '_')"
+    return f"(abs(TRY_CAST({value} AS DOUBLE)) <= {LARGEST} AND NOT ({odd}))"
 
 
 def all_finite(numbers: str) -> str:

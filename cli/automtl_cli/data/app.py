@@ -169,6 +169,11 @@ def init(
     out: Annotated[
         Path | None, typer.Option(metavar="NAME.yaml", help="Output file [the name of FILE].")
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="Columns to predict, such as click,buy [a guess]."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing configuration.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Write settings for a table, with guesses of roles.
@@ -177,4 +182,4 @@ def init(
     """
     from automtl_cli.data import init
 
-    emit(init.init(files, out), init.view, as_json)
+    emit(init.init(files, out, labels, force), init.view, as_json)

@@ -8,13 +8,26 @@ from pathlib import Path
 
 import yaml
 
-from automtl_cli.new_file import check_free, create
+from automtl_cli.new_file import check_configuration, check_free, create
 from automtl_cli.output import Json
-from automtl_core.data.guess.guess import Guess, Role, batch_size, guess, long_tailed, user
+from automtl_core.data.guess.guess import (
+    Guess,
+    Role,
+    batch_size,
+    blanks,
+    faults,
+    guess,
+    long_tailed,
+    user,
+)
 from automtl_core.data.guess.peek import Glimpse, peek
-from automtl_core.errors import printable
+from automtl_core.disk.files import write_atomic
+from automtl_core.errors import listing, printable
+from automtl_core.fields.encode import seconds
 from automtl_core.views.values import Section, lines, table
 
+EARLIEST = 946_684_800
+"""Start of the year 2000, in seconds since 1970; earlier numbers may count steps."""
 SHOWN = 30
 """Maximum number of characters that are shown of a value."""
 HELP: Mapping[Role, str] = {
@@ -36,24 +49,34 @@ Numeric fields. Optional settings in braces:
 """Role -> help for its correction."""
 
 
-def init(files: str, out: Path | None) -> Json:
+def init(files: str, out: Path | None, labels: str | None = None, force: bool = False) -> Json:
     """Read the first rows of a table, write settings for it, and return the guesses.
 
     Args:
         files: A file, or a pattern of files.
         out: The output file. None: a file in the working directory that is named after the table.
+        labels: Columns to predict, with commas between them. None: those that look like labels.
+        force: Whether an existing configuration is overwritten.
 
     Raises:
-        RunExistsError: the output file exists, or cannot be written.
+        RunExistsError: the output file exists (with `force`, and is no configuration), or cannot be written.
+        UsageError: a label is not a column, or its positive value cannot be inferred.
 
     """
     path = out if out is not None else Path(f"{_stem(files)}.yaml")
-    check_free(path)
+    if force:
+        check_configuration(path)
+    else:
+        check_free(path, or_else=", or overwrite it: --force")
     seen = peek(files)
-    guesses = guess(seen)
+    named = [] if labels is None else _names(labels, [facts.name for facts in seen.columns])
+    guesses = guess(seen, named)
     commands = _commands(path)
     content = settings(seen, guesses, commands)
-    create(path, content)
+    if force:
+        write_atomic(path, content.encode())
+    else:
+        create(path, content)
     columns = [
         {"name": each.facts.name, "role": each.role, "about": about(each, seen), **asdict(each.facts)}
         for each in guesses
@@ -82,6 +105,8 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
     ]
     if not seen.parquet and seen.separator != ",":
         lines.append(f"  separator: {_yaml(seen.separator)}")
+    if texts := blanks(guesses):
+        lines.append(f"  blanks: {_yaml(texts)}  # texts that are blanks, in all columns")
     if not seen.header:
         names = [each.facts.name for each in guesses]
         lines += [
@@ -92,7 +117,7 @@ def settings(seen: Glimpse, guesses: Sequence[Guess], commands: Sequence[str]) -
         lines += _section(role, seen, [each for each in guesses if each.role == role])
         if role == "labels":
             lines += _candidates(guesses)
-    lines += ["", *(f"  {line}" for line in _split(seen, guesses))]
+    lines += ["", *(f"  {line}" for line in (*_split(seen, guesses), *_bad_rows(seen, guesses)))]
     if unused := [each for each in guesses if each.role == "unused"]:
         lines += ["", "  # Not used:"]
         lines += [f"  #   {_plain(each.facts.name)}: {about(each, seen)}" for each in unused]
@@ -113,10 +138,8 @@ def about(guess: Guess, seen: Glimpse) -> str:
     match guess.role:
         case "unused":
             return f"{guess.reason}, such as {_value(facts.example)}" if facts.example else guess.reason
-        case "labels" if not {"positive", "kind"} & guess.setting.keys():
-            text = f"{facts.mean:.1%} are 1"
-        case "labels" if "positive" in guess.setting:
-            text = f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
+        case "labels" if guess.setting.get("kind") != "regression":
+            text = _about_label(guess)
         case "multi":
             parts = facts.parts[guess.setting]
             text = f"{parts.values:,} values, {parts.parts / seen.seen:.1f} a row{some}"
@@ -127,7 +150,31 @@ def about(guess: Guess, seen: Glimpse) -> str:
         case _:
             text = f"{spread}, mean {facts.mean:.4g}" + (f"; {guess.reason}" if guess.reason else "")
     blank = 1 - facts.rows / seen.seen
-    return f"{text}; {blank:.1%} blank" if blank else text
+    text = f"{text}; {blank:.1%} blank" if blank else text
+    return text + _about_odd(guess, seen)
+
+
+def _about_label(guess: Guess) -> str:
+    facts, positive = guess.facts, guess.setting.get("positive")
+    if facts.bits is None:
+        return f"{' or '.join(map(_value, facts.few))}, most often {_value(facts.example)}"
+    known = facts.rows - (facts.odd_bits.rows if facts.odd_bits else 0)
+    text = f"{facts.ones / known:.1%} are {_value(positive[0] if positive else '1')}"
+    if before := guess.setting.get("after"):
+        name = _plain(before)
+        text += f", only where {name} is; with `given: {name}` only such rows count"
+    return text
+
+
+def _about_odd(guess: Guess, seen: Glimpse) -> str:
+    """Return a remark on the values that are not like nearly all others; an empty text without them."""
+    odd = guess.facts.odd if guess.role == "sparse" else faults(guess)
+    if odd is None:
+        return ""
+    place = f"{'row' if seen.parquet else 'line'} {odd.line:,}"
+    counts = " (0)" if "positive" in (guess.setting or ()) else ""
+    rows = "1 row has" if odd.rows == 1 else f"{odd.rows:,} rows have"
+    return f"; {rows} another value{counts}: {_value(odd.value)!r} in {place}"
 
 
 def _section(role: Role, seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
@@ -160,15 +207,51 @@ def _split(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
     for each in guesses:
         if each.role == "time":
             yield f"time: {_yaml(each.facts.name)}  # {about(each, seen)}"
-            yield "# split: time  # the latest rows are for the test, the rows before them for validation"
+            sign = "" if _is_dated(each) else "# "
+            yield f"{sign}split: time  # the latest rows are for the test, those before for validation"
             if name is not None:
-                words = f"with `split: time`, rows read the earlier rows of their {_plain(name)}"
-                yield f"# history: {{}}  # {words}"
+                yield f"# history: {{}}  # rows read the earlier rows of their {_plain(name)}"
+            yield from _parts_of(each)
     if tail := long_tailed(guesses):
         share = f"{tail.facts.single / tail.facts.values:.0%}"
         yield f"min_count: 2  # {share} of the values of {_plain(tail.facts.name)} are in one row only"
     else:
         yield "# min_count: 2  # values in fewer training rows become unseen ids"
+
+
+def _parts_of(time: Guess) -> Iterator[str]:
+    """Yield proposals of fields that are parts of the time, unless it only counts steps."""
+    if not _is_dated(time):
+        return
+    name = time.facts.name
+    of_day = ":" in time.facts.high if time.facts.kind == "time" else len(time.facts.low) > len("20240131")
+    parts = ("hour", "weekday") if of_day else ("weekday",)
+    yield f"# fields:  # {' and '.join(parts)} as fields; predictions then need the time"
+    for part in parts:
+        setting = f"kind: time-part, column: {_yaml(name)}, part: {part}"
+        yield f"#   {_yaml(f'{name}:{part}')}: {{{setting}}}"
+
+
+def _is_dated(time: Guess) -> bool:
+    """Return whether a time is a date or a number of recent seconds, not a count such as a day of a month."""
+    first = seconds(time.facts.low)
+    return first is not None and first >= EARLIEST
+
+
+def _bad_rows(seen: Glimpse, guesses: Sequence[Guess]) -> Iterator[str]:
+    """Yield a proposal to skip faulty rows, if there are any."""
+    odd = [each.facts.name for each in guesses if faults(each) and "positive" not in (each.setting or ())]
+    if seen.faulty:
+        rows = "row is" if seen.faulty == 1 else "rows are"
+        yield f"# {seen.faulty:,} {rows} faulty: {_plain(seen.fault)}"
+    if seen.faulty or odd:
+        words = f"; other values in {_plain(listing(odd))}" if odd else ""
+        yield f"# bad_rows: skip  # repair faulty rows, or leave them out{words}"
+
+
+def _names(labels: str, columns: Sequence[str]) -> list[str]:
+    """Return the names in a text with commas, unless the text is one name."""
+    return [labels] if labels in columns else [name.strip() for name in labels.split(",") if name.strip()]
 
 
 def _amount(seen: Glimpse) -> str:

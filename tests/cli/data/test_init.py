@@ -165,8 +165,7 @@ def test_a_parquet_table_with_a_split_by_time(automtl: Automtl, visits: pd.DataF
     chosen = settings("visits.yaml")
     assert chosen["labels"] == {"is_click": {}, "purchase": {}}
     assert (chosen["time"], chosen["dense"]) == ("at", {"page": {}})
-    text = Path("visits.yaml").read_text().replace("# split: time", "split: time")
-    Path("visits.yaml").write_text(text)
+    assert chosen["split"] == "time"
     found = automtl("search", "--config", "visits.yaml", *SMALL, "--json").json()
     latest = visits.sort_values("at").tail(ROWS // 10)
     test = found["result"]["test"]
@@ -257,9 +256,66 @@ def test_no_file_is_overwritten(automtl: Automtl, films: pd.DataFrame) -> None:
     Path("films.yaml").write_text("mine")
     ended = automtl("data", "init", "data/films.csv")
     assert (ended.code, ended.out) == (73, "")
-    assert ended.err == "error: films.yaml: exists already\n  fix: give another name: --out NAME.yaml\n"
+    fix = "give another name: --out NAME.yaml, or overwrite it: --force"
+    assert ended.err == f"error: films.yaml: exists already\n  fix: {fix}\n"
     assert Path("films.yaml").read_text() == "mine"
     assert automtl("data", "init", "data/films.csv", "--out", "lost/films.yaml").code == 73
+
+
+def test_an_existing_configuration_is_overwritten_if_asked(automtl: Automtl, films: pd.DataFrame) -> None:
+    assert automtl("data", "init", "data/films.csv").code == 0
+    before = Path("films.yaml").read_text()
+    Path("films.yaml").write_text("dataset: table\n")
+    assert automtl("data", "init", "data/films.csv", "--force").code == 0
+    assert Path("films.yaml").read_text() == before
+    assert automtl("data", "init", "data/films.csv", "--force", "--out", "new.yaml").code == 0
+
+
+@pytest.mark.parametrize("content", ["user,click\n1,2\n", "a: 1\n", "[", ""])
+def test_nothing_but_a_configuration_is_overwritten(
+    automtl: Automtl, films: pd.DataFrame, content: str
+) -> None:
+    Path("mine.csv").write_text(content)
+    ended = automtl("data", "init", "data/films.csv", "--force", "--out", "mine.csv")
+    assert (ended.code, Path("mine.csv").read_text()) == (73, content)
+    assert "mine.csv: exists already, and is no configuration" in ended.err
+
+
+MESSY = "user_id,age,at,liked,saved,loved,buy\n" + "".join(
+    f"{n % 30},{'NA' if n % 4 == 0 else n if n != 77 else 'old'},{1_700_000_000 + 60 * n},"
+    f"{n % 2},{n % 5 % 2},{2 if n == 90 else n % 3 % 2},{int(n % 10 == 1)}\n"
+    for n in range(300)
+)
+
+
+def test_labels_that_are_named(automtl: Automtl, here: Path) -> None:
+    Path("films.csv").write_text(MESSY)
+    assert automtl("data", "init", "films.csv", "--labels", "loved, liked").code == 0
+    chosen = settings("films.yaml")
+    assert (chosen["labels"], chosen["sparse"]) == ({"liked": {}, "loved": {}}, {"user_id": "integer"})
+    ended = automtl("data", "init", "films.csv", "--labels", "lovd", "--out", "b.yaml")
+    assert (ended.code, Path("b.yaml").exists()) == (2, False)
+    assert "error: label 'lovd' is not a column (did you mean 'loved'?)" in ended.err
+
+
+def test_from_a_messy_file_to_prepared_data(automtl: Automtl, here: Path) -> None:
+    Path("films.csv").write_text(MESSY)
+    shown = automtl("data", "init", "films.csv", "--labels", "liked,loved,buy").out
+    assert "1 row has another value: 'old' in line 79" in shown
+    assert "1 row has another value: '2' in line 92" in shown
+    chosen, text = settings("films.yaml"), Path("films.yaml").read_text()
+    assert (chosen["blanks"], chosen["split"], chosen["dense"]) == (["NA"], "time", {"age": {}})
+    assert chosen["labels"]["buy"] == {"after": "liked"}
+    assert "# bad_rows: skip  # repair faulty rows, or leave them out; other values in age, loved\n" in text
+    ended = automtl("data", "prepare", "table", "--config", "films.yaml")
+    assert (ended.code, "films.csv:79: age: expected a number" in ended.err) == (65, True)
+    for sign in ("bad_rows: skip", "fields:", "  'at:hour':", "  'at:weekday':"):
+        text = re.sub(rf"^  # {sign}", f"  {sign}", text, flags=re.MULTILINE)
+    Path("films.yaml").write_text(text)
+    assert automtl("data", "validate", "table", "--config", "films.yaml").code == 0
+    made = automtl("data", "prepare", "table", "--config", "films.yaml", "--json").json()
+    assert sum(made["rows"].values()) == 298
+    assert made["fields"] == 4
 
 
 @pytest.mark.parametrize(

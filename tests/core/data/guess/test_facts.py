@@ -1,7 +1,7 @@
 import duckdb
 import pytest
 
-from automtl_core.data.guess.facts import facts_of
+from automtl_core.data.guess.facts import Odd, facts_of, related
 
 
 @pytest.fixture
@@ -10,8 +10,8 @@ def facts():
 
     def find(*texts):
         with duckdb.connect() as db:
-            db.execute("CREATE TABLE head (c VARCHAR)")
-            db.executemany("INSERT INTO head VALUES (?)", [[text] for text in texts])
+            db.execute("CREATE TABLE head (c VARCHAR, line BIGINT)")
+            db.executemany("INSERT INTO head VALUES (?, ?)", [[text, n] for n, text in enumerate(texts, 2)])
             return facts_of(db, "price", "c")
 
     return find
@@ -40,3 +40,87 @@ def test_numbers_have_ends_and_a_mean(facts):
 def test_texts_may_hold_several_values(facts):
     parts = facts("a|b", "b|c|d", "a").parts["|"]
     assert (parts.rows, parts.parts, parts.values) == (2, 6, 4)
+
+
+NUMBERS = [str(n) for n in range(100)]
+
+
+def test_the_kind_is_that_of_nearly_all_values(facts):
+    found = facts(*NUMBERS, "x12")
+    assert (found.kind, found.rows, found.values, found.high) == ("integer", 101, 100, "99")
+    assert found.odd == Odd(1, 102, "x12")
+    assert facts(*NUMBERS, "2.5").kind == "number"
+    assert facts(*NUMBERS, "inf").odd == Odd(1, 102, "inf")
+    dates = [f"2024-01-{n % 28 + 1:02}" for n in range(100)]
+    assert (facts(*dates, "soon").kind, facts(*dates, "soon").odd.value) == ("time", "soon")
+
+
+def test_several_odd_values_make_a_column_of_texts(facts):
+    found = facts(*NUMBERS, "a", "b")
+    assert (found.kind, found.odd.rows, found.values) == ("text", 2, 102)
+    assert facts("1", "2", "x").kind == "text"  # too few rows
+
+
+def test_blanks_among_numbers_and_texts(facts):
+    found = facts(*NUMBERS, "NaN", "NA", "-", "\\N")
+    assert (found.kind, found.rows, found.blanks) == ("integer", 100, ("-", "NA", "NaN", "\\N"))
+    texts = facts("a", "b", "NA", "null", "none")
+    assert (texts.values, texts.blanks) == (4, ("null",))
+    assert facts("no", "yes", "NA").bits == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("texts", "bits"),
+    [
+        (("0", "1"), ("0", "1")),
+        (("1", "-1"), ("-1", "1")),
+        (("0.0", "1.0"), ("0.0", "1.0")),
+        (("YES", "no"), ("no", "YES")),
+        (("True", "False"), ("False", "True")),
+        (("1", "2"), None),
+        (("a", "b"), None),
+        (("1",), None),
+    ],
+)
+def test_binary_columns(facts, texts, bits):
+    assert facts(*texts * 20).bits == bits
+
+
+def test_a_binary_column_but_for_a_value(facts):
+    found = facts(*["0", "1"] * 50, "2")
+    assert (found.kind, found.bits, found.odd, found.odd_bits) == (
+        "integer",
+        ("0", "1"),
+        None,
+        Odd(1, 102, "2"),
+    )
+    assert found.ones == 50
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (("1,234", "12,345,678", "950", "1,000.50"), "thousands separators"),
+        (("1 234", "950"), "thousands separators"),
+        (("0,5", "12,25", "3"), "decimal commas"),
+        (("1.234,5", "0,5"), "decimal commas"),
+        (("$5", "7.50 €", "12%"), "units"),
+        (("1,2,3", "4"), ""),
+        (("a", "1,5"), ""),
+    ],
+)
+def test_forms_of_numbers(facts, texts, form):
+    assert facts(*texts * 5).form == form
+
+
+def test_codes_with_leading_zeros(facts):
+    assert facts("007", "010", "12").padded == 2
+
+
+def test_a_label_that_is_never_1_without_another():
+    rows = [(n, n % 2, int(n % 6 == 1), int(n % 7 == 0)) for n in range(200)]
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE head (line BIGINT, c0 VARCHAR, c1 VARCHAR, c2 VARCHAR)")
+        db.executemany("INSERT INTO head VALUES (?, ?, ?, ?)", [list(map(str, row)) for row in rows])
+        known = [facts_of(db, name, f"c{n}") for n, name in enumerate(("click", "buy", "other"))]
+        assert [found.only_where for found in related(db, known)] == [(), ("click",), ()]

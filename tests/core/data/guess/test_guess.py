@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
-from automtl_core.data.guess.facts import Facts, Parts
-from automtl_core.data.guess.guess import UNDECIDED, Guess, batch_size, guess, is_id, long_tailed, user, words
+from automtl_core.data.guess.facts import Facts, Odd, Parts
+from automtl_core.data.guess.guess import (
+    UNDECIDED,
+    Guess,
+    batch_size,
+    blanks,
+    faults,
+    guess,
+    is_id,
+    long_tailed,
+    user,
+    words,
+)
 from automtl_core.data.guess.peek import Glimpse
+from automtl_core.errors import UsageError
 
 SEEN = 1000
 
@@ -21,7 +33,9 @@ def facts(name: str, kind: Any = "integer", values: int = 100, **others: Any) ->
 
 def bits(name: str, few: tuple[str, str] = ("0", "1"), **others: Any) -> Facts:
     kind = "text" if few[0].isalpha() else "number" if "." in few[0] else "integer"
-    return facts(name, kind, 2, few=few, high="1", **others)
+    return facts(
+        name, kind, **{"values": 2, "few": few, "high": "1", "bits": few, "ones": SEEN // 2, **others}
+    )
 
 
 def guessed(*columns: Facts, header: bool = True) -> list[Guess]:
@@ -74,6 +88,10 @@ CASES: dict[str, tuple[Facts, str, Any]] = {
     "is": (bits("is_member"), "labels", {}),
     "yes": (bits("purchase", ("no", "yes")), "labels", {"positive": ["yes"]}),
     "true": (bits("label", ("False", "True")), "labels", {"positive": ["True"]}),
+    "minus one": (bits("click", ("-1", "1")), "labels", {"positive": ["1"]}),
+    "click but for a row": (bits("click", values=3, odd_bits=Odd(1, 7, "2")), "labels", {}),
+    "ids but for a row": (facts("item_id", odd=Odd(1, 7, "x12")), "sparse", "text"),
+    "codes with zeros": (facts("shop", "number", padded=9), "sparse", "text"),
     "numbers named like a click": (facts("click_price"), "dense", {}),
     "count of clicks": (facts("click_count", values=3), "sparse", "integer"),
     "rating": (facts("rating", values=5), "labels", {"kind": "regression"}),
@@ -106,8 +124,9 @@ def test_what_a_column_is_taken_for(column: Facts, role: str, setting: Any) -> N
 def test_columns_of_bits_that_may_be_labels_are_no_inputs(
     name: str, few: tuple[str, str], others: list[Facts]
 ) -> None:
-    found, *_ = guessed(bits(name, few), *others)
-    assert (found.role, found.reason, found.candidate) == ("unused", UNDECIDED, True)
+    for odd in (None, Odd(1, 7, "2")):
+        found, *_ = guessed(bits(name, few, odd_bits=odd), *others)
+        assert (found.role, found.reason, found.candidate) == ("unused", UNDECIDED, True)
 
 
 UNUSED = {
@@ -119,7 +138,11 @@ UNUSED = {
     "id of rows": (facts("id", values=SEEN, high="99999"), "a different value in each row"),
     "text of rows": (facts("a", "text", SEEN), "a different value in each row"),
     "prose": (facts("a", "text", 950), "a different value in nearly each row"),
-    "numbers but for some": (facts("a", "text", 500, numbers=990), "except in 10 rows: leave these blank"),
+    "numbers but for some": (
+        facts("a", "text", 500, numbers=950, odd=Odd(50, 7, "none")),
+        "except in 50 rows: if these are blanks, name their texts in `blanks`",
+    ),
+    "date of birth": (facts("birth_date", "time"), "not the time of the row"),
 }
 
 
@@ -185,7 +208,7 @@ def test_a_label_counts_where_another_is_set_if_it_is_blank_elsewhere() -> None:
 
 def test_numbers_with_decimal_commas_are_told() -> None:
     parts = {",": Parts(SEEN, 2 * SEEN, 80)}
-    column = replace(facts("price", "text", 90, low="0,5", high="9,25", parts=parts), example="1,5")
+    column = facts("price", "text", 90, form="decimal commas", parts=parts)
     (found,) = guessed(column)
     assert (found.role, found.reason) == ("unused", "numbers with decimal commas: write them with points")
 
@@ -196,3 +219,44 @@ def test_a_column_of_users_is_one_of_ids() -> None:
         "sparse",
         "dense",
     ]
+
+
+def test_a_label_that_is_never_1_without_another_comes_after_it() -> None:
+    buy = bits("buy", only_where=("vip", "cart", "click"))
+    assert [each.setting for each in guessed(bits("click"), buy)] == [{}, {"after": "click"}]
+    assert guessed(bits("vip"), bits("buy", only_where=("vip",)))[1].setting == {}
+
+
+def of(labels: Any, *columns: Facts) -> list[Guess]:
+    return guess(Glimpse(Path(), "a.csv", False, ",", True, SEEN, SEEN, columns), labels)
+
+
+def test_labels_that_are_named() -> None:
+    columns = [bits("click"), bits("seen", ("no", "yes")), facts("price"), bits("bought")]
+    found = of(["seen", "price"], *columns)
+    assert [each.role for each in found] == ["unused", "labels", "labels", "unused"]
+    assert [each.setting for each in found[1:3]] == [{"positive": ["yes"]}, {"kind": "regression"}]
+    chosen = {"seen": {"positive": ["no"]}, "bought": None}
+    assert [each.setting for each in of(chosen, *columns)][1::2] == [{"positive": ["no"]}, {}]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [(["clik"], "'clik' is not a column .did you mean 'click'"), (["city"], "is unknown")],
+)
+def test_labels_that_cannot_be_guessed(labels: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        of(labels, bits("click"), facts("city", "text", 3, few=("a", "b", "c")))
+
+
+def test_values_that_do_not_fit_the_role() -> None:
+    odd, other = Odd(1, 7, "x"), Odd(1, 7, "2")
+    found = guessed(facts("price", odd=odd), bits("click", odd_bits=other), facts("item_id", odd=odd))
+    assert [faults(each) for each in found] == [odd, other, None]
+
+
+def test_blanks_of_columns_that_are_used() -> None:
+    found = guessed(
+        facts("age", blanks=("NA", "-")), bits("click", blanks=("NA",)), Facts("a", blanks=("?",))
+    )
+    assert blanks(found) == ["-", "NA"]

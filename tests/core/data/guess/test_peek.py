@@ -45,7 +45,7 @@ def test_what_is_no_integer(seen: Peek, value: str) -> None:
 
 
 def test_many_values_are_not_listed_and_numbers_among_texts_are_counted(seen: Peek) -> None:
-    text = "n,m\n" + "".join(f"{n if n % 4 else 'NA'},x\n" for n in range(40))
+    text = "n,m\n" + "".join(f"{n if n % 4 else 'x'},x\n" for n in range(40))
     (facts, _) = seen(text).columns
     assert (facts.kind, facts.numbers, facts.rows, facts.values, facts.few) == ("text", 30, 40, 31, ())
 
@@ -222,3 +222,21 @@ def test_a_header_that_names_a_column_twice_is_no_data(seen: Peek) -> None:
 def test_a_column_that_is_blank_where_another_is_not_set_tells_so(seen: Peek) -> None:
     found = seen("click,buy,late,vip\n1,1,1,0\n1,0,,1\n0,,,1\n0,,0,0\n")
     assert [facts.blank_where for facts in found.columns] == ["", "click", "", ""]
+
+
+def test_faulty_rows_are_counted_and_the_first_is_named(seen: Peek, tmp_path: Path) -> None:
+    found = seen("a,b\n1,2\n3\n4,5,6\n7,8\n9,10\n")
+    assert found.faulty == 2
+    assert found.fault == f'{tmp_path}/a.csv:3: expected 2 columns, found 1: "3"'
+    assert found.columns[0].few == ("1", "7", "9")
+
+
+def test_a_file_of_faulty_rows_alone(seen: Peek) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:2: expected 2 columns, found 3.* same fault in 9 of 9 rows"):
+        seen("a,b\n" + "1,2,\n" * 9)
+
+
+def test_a_file_that_begins_with_a_comment(seen: Peek) -> None:
+    with pytest.raises(DataError, match=r"a\.csv:1: a comment, not a header"):
+        seen("# exported today\na,b\n1,2\n")
+    assert [facts.name for facts in seen("#a,b\n1,2\n").columns] == ["#a", "b"]
