@@ -1,5 +1,6 @@
 """A DuckDB connection with access to a dataset's folder and its working folder only."""
 
+import glob
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,7 +37,9 @@ def connect(
 
     """
     try:
-        with duckdb.connect(work_dir / "raw.duckdb") as db:
+        # DuckDB takes what follows a `?` for options, so that its journal would be in another folder.
+        file = ":memory:" if "?" in str(work_dir.resolve()) else work_dir / "raw.duckdb"
+        with duckdb.connect(file) as db:
             folders = [folder.resolve() for folder in (data_dir, work_dir, *more) if folder]
             _lock_down(db, folders, work_dir, memory_limit, threads)
             yield db
@@ -53,7 +56,9 @@ def _lock_down(
     memory_limit: str | None,
     threads: int | None,
 ) -> None:
-    folders = ", ".join(literal(f"{folder}/") for folder in allowed)
+    # The names of files are escaped, see `one_file`: DuckDB compares them with the folders as they are.
+    names = [name for folder in allowed for name in (str(folder), glob.escape(str(folder)))]
+    folders = ", ".join(literal(f"{name}/") for name in dict.fromkeys(names))
     with suppress(duckdb.InvalidInputException):  # fails in a notebook without widgets
         db.execute("SET enable_progress_bar = false")
     db.execute(f"SET temp_directory = {literal(str(work_dir.resolve()))}")

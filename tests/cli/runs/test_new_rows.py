@@ -79,6 +79,7 @@ def test_faulty_rows_are_an_error_or_left_out(automtl, moved):
     assert ended.out.startswith(
         f"out.csv: {len(expected)} rows of click, like, skip, hide; 1 faulty row skipped"
     )
+    (here / "out.csv").unlink()
     assert automtl(*to, "--bad-rows", "skip", "--max-bad-rows", "0").code == 65
 
 

@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from automtl_core.data.raw.connection import connect
+from automtl_core.data.raw.sql import one_file
 from automtl_core.errors import DataError, OutOfMemoryError
 
 
@@ -52,3 +53,18 @@ def test_too_little_memory_says_how_to_allow_more(tmp_path: Path) -> None:
     with pytest.raises(OutOfMemoryError) as error, connect(None, tmp_path, "20MiB", 1) as db:
         db.execute("SELECT list(i) FROM range(50000000) t(i)").fetchall()
     assert "--memory-limit" in error.value.fix
+
+
+@pytest.mark.parametrize("name", ["a[1]", "a*", "a?", "[!a]"])
+def test_a_folder_may_have_signs_of_patterns_in_its_name(name, tmp_path):
+    folder = tmp_path / name
+    work = folder / "work"
+    work.mkdir(parents=True)
+    (tmp_path / "a1").mkdir()
+    for each, value in ((folder, "mine"), (tmp_path / "a1", "other")):
+        (each / "t.csv").write_text(f"x\n{value}\n")
+    with connect(folder, work) as db:
+        assert db.read_csv(one_file(folder / "t.csv"), header=True).fetchall() == [("mine",)]
+        db.execute("CREATE TABLE made AS SELECT 1")
+        with pytest.raises(duckdb.PermissionException):
+            db.read_csv(str(tmp_path / "a1" / "t.csv"), header=True).fetchall()
