@@ -60,7 +60,7 @@ class Table(Dataset):
 
     settings_class = TableSettings
     settings: TableSettings
-    version = 2
+    version = 3
     preparation = (
         "Rows are not changed. A blank label is missing, a blank number is 0 after scaling, and a blank in a "
         "categorical field is an unseen id."
