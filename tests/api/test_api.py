@@ -133,8 +133,14 @@ def test_rows_that_are_at_fault_are_named_or_left_out(found, tmp_path):
     shutil.copytree(run.path, tmp_path / "skips")
     config = tmp_path / "skips" / "config.yaml"
     config.write_text(config.read_text().replace("bad_rows: fail", "bad_rows: skip"))
-    assert list(automtl.load(tmp_path / "skips").predict(frame).index) == ["a", "b", "d"]
-    assert list(automtl.load(tmp_path / "skips").predict(dict(frame)).index) == [0, 1, 3]
+    with pytest.raises(automtl.AutoMTLError, match="row 2 "):  # the setting is about the files of the run
+        automtl.load(tmp_path / "skips").predict(frame)
+    with pytest.warns(UserWarning, match='skipped faulty rows: 1\nrow 2 .*found "dear"'):
+        assert list(run.predict(frame, bad_rows="skip").index) == ["a", "b", "d"]
+    with pytest.warns(UserWarning, match="row 2 "):
+        assert list(run.predict(dict(frame), bad_rows="skip").index) == [0, 1, 3]
+    with pytest.raises(automtl.AutoMTLError, match="has no effect without skip"):
+        run.predict(frame, max_bad_rows=3)
 
 
 def test_it_is_exported(found, here):
