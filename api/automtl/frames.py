@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
         UsageError: the data is none of these, or a dataset with its own labels is combined with `labels`.
 
     """
-    user_settings = user_settings or {}
+    user_settings, labels = user_settings or {}, checked(labels)
     if isinstance(data, Mapping):
         return [_without_labels(dict(data), labels), user_settings]
     if isinstance(data, str) and data in load_registry().names(DATASETS):
@@ -49,6 +49,40 @@ def data_layers(data: object, labels: Labels, user_settings: Mapping[str, Any] |
             raise UsageError(f"{data}: neither a dataset nor a table file", f"datasets are: {names}")
         return _layers_of(peek(str(data)), labels, user_settings)
     return _layers_of(peek(str(written(data))), labels, _with_files(user_settings))
+
+
+def checked(labels: object) -> Labels:
+    """Return labels as a user gives them; one name is one label.
+
+    Raises:
+        UsageError: they are neither names nor a mapping of names to settings.
+
+    """
+    if isinstance(labels, str):
+        return [labels]
+    names: list[Any] = list(labels) if isinstance(labels, Iterable) else [labels]
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        fix = "give a list of columns, such as ['click'], or a mapping to their settings"
+        raise UsageError(f"labels: {wrong[0]!r} is not the name of a column", fix)
+    if not isinstance(labels, Mapping):
+        return names
+    for name, value in labels.items():
+        if not isinstance(value, Mapping):
+            fix = f"give settings, such as labels={{{name!r}: {{'kind': 'regression'}}}}"
+            raise UsageError(f"labels: {name!r} has {value!r}, which is no mapping of settings", fix)
+    return labels
+
+
+def checked_path(value: object, name: str) -> Path:
+    """Return an argument as a path.
+
+    Raises:
+        UsageError: it is neither text nor a path.
+
+    """
+    if not isinstance(value, str | Path):
+        raise UsageError(f"{name}: expected a path, given {value!r}", f"give a folder, such as {name}='runs'")
+    return Path(value)
 
 
 def _layers_of(seen: Glimpse, labels: Labels, user_settings: Layer) -> list[Layer]:

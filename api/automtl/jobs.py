@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automtl.compared import Compared
-from automtl.frames import Labels, data_layers
+from automtl.frames import Labels, checked_path, data_layers
 from automtl.run import Run
 from automtl_core.comparison.spec import ComparisonSpec
 from automtl_core.errors import UsageError
@@ -42,7 +42,7 @@ def search(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -64,8 +64,8 @@ def search(
         seed: Random seed of the run.
         name: Name of the run. None: the dataset and a number.
         runs_dir: Folder that holds all runs.
-        time_budget: Time limit for search, training and test, such as `30m`. A warning names each part that
-            the limit cuts short.
+        time_budget: Time limit for search, training and test, such as `30m`, or a number of seconds. A
+            warning names each part that the limit cuts short.
         progress: Callback for each epoch, which may end the search.
         workers: Number of trainings that run at once, each in a separate process. None: this process.
         engine: Engine of the workers: `processes` of this machine, or `ray`; with settings as a mapping, such
@@ -82,7 +82,7 @@ def search(
     layers = [chosen, *data_layers(data, labels, settings), given]
     with _workflow(progress, workers, engine, executor) as flow:
         job = flow.job([*layers, ensemble_layer(ensemble, layers, flow.registry)])
-        return _done(flow, flow.search(job, Path(runs_dir), name))
+        return _done(flow, flow.search(job, checked_path(runs_dir, "runs_dir"), name))
 
 
 def train(
@@ -94,7 +94,7 @@ def train(
     seed: int | None = None,
     name: str | None = None,
     runs_dir: str | Path = "runs",
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -107,7 +107,7 @@ def train(
     """
     layers = [*data_layers(data, labels, settings), _run(seed, time_budget)]
     with _workflow(progress, workers, engine, executor) as flow:
-        return _done(flow, flow.search(flow.model(model, layers), Path(runs_dir), name))
+        return _done(flow, flow.search(flow.model(model, layers), checked_path(runs_dir, "runs_dir"), name))
 
 
 def compare(
@@ -122,7 +122,7 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
-    time_budget: str | None = None,
+    time_budget: str | float | None = None,
     progress: Heard | None = None,
     workers: int | None = None,
     engine: str | Mapping[str, Any] | None = None,
@@ -148,10 +148,12 @@ def load(run: str | Path) -> Run:
     Raises:
         InputMissingError: the folder does not exist.
         ArtifactError: the run is not finished, or damaged.
+        UsageError: `run` is not a path.
 
     """
-    Folder.open(Path(run)).read(Result)
-    return Run(Path(run))
+    path = checked_path(run, "run")
+    Folder.open(path).read(Result)
+    return Run(path)
 
 
 class Listening(EventHandler):
@@ -199,7 +201,7 @@ def _workflow(
         yield replace(flow, executor=made)
 
 
-def _run(seed: int | None, time_budget: str | None = None) -> Layer:
+def _run(seed: int | None, time_budget: str | float | None = None) -> Layer:
     seconds = None if time_budget is None else seconds_of(time_budget)
     given = {"seed": seed, "time_budget": seconds}
     return {key: value for key, value in given.items() if value is not None}

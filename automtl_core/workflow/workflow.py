@@ -145,6 +145,8 @@ class Workflow:
 
         """
         start = time.monotonic()
+        if name is not None and not isinstance(name, str):
+            raise UsageError(f"a run cannot be called {name!r}", "give a text")
         if name is not None and (Path(name).name != name or name in ("", "..") or not name.isprintable()):
             raise UsageError(f"--name {name!r} is not a plain name", "choose the folder by --runs-dir")
         if name is not None:
